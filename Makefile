@@ -1,0 +1,45 @@
+# make demo   translates a dozen sentences from a fresh clone, end to end
+# make serve  the same server, left running
+# make test   formatting, lint, types, import contracts and every test
+# make protos regenerates clients/dragoman/v1 from protos/
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+CHECKPOINT ?= export/checkpoints/marian-en-de
+PRECISION ?= int8
+BUNDLE ?= build/bundles/$(notdir $(CHECKPOINT))-$(PRECISION)
+
+PROTOC := PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I protos
+
+.PHONY: demo serve test protos clean
+
+demo: $(BUNDLE)/bundle.json
+	$(BIN)/python -m tests.demo --bundle $(BUNDLE)
+
+serve: $(BUNDLE)/bundle.json
+	$(BIN)/dragoman serve --bundle $(BUNDLE) --host 127.0.0.1 --port 50051 --prometheus-port 9464
+
+test: $(VENV)/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+# --pyi files come from mypy-protobuf: its stubs are the ones that mypy's strict mode accepts.
+protos: $(VENV)/installed
+	$(PROTOC) --python_out=clients --mypy_out=clients dragoman/v1/bundle.proto
+	$(PROTOC) --python_out=clients --mypy_out=clients --grpc_python_out=clients --mypy_grpc_out=clients \
+		dragoman/v1/translation.proto
+
+$(BUNDLE)/bundle.json: $(VENV)/installed
+	$(BIN)/dragoman export $(CHECKPOINT) --output $(BUNDLE) --precision $(PRECISION)
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -c constraints.txt -e '.[server,export,dev]'
+	touch $@
+
+clean:
+	rm -rf build $(VENV)

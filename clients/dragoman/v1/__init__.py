@@ -1,0 +1,1 @@
+"""Wire types, generated from protos/dragoman/v1 by `make protos`; never edited."""

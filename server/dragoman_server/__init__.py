@@ -1,0 +1,1 @@
+"""Serves a model bundle over gRPC, batching at every decoding step."""
