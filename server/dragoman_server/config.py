@@ -1,0 +1,124 @@
+"""The settings of the server: what they mean, what is allowed, what applies where nothing is said.
+
+Does not know where a value comes from: settings.py reads flags, environment and file.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Config(BaseSettings):
+    """Every setting of `dragoman serve`. A default of None means: as the docstring says."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DRAGOMAN_",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=False,
+    )
+
+    config: Path | None = None
+    """YAML file with settings. Flags and environment variables go before it."""
+
+    bundle: Path
+    """Directory of the model bundle to serve."""
+
+    host: str = "127.0.0.1"
+    """Address that gRPC listens on. There is no authentication but TLS client certificates, so
+    the default is this machine alone; "0.0.0.0" or "::" is every interface."""
+    port: Port = 50051
+    """TCP port that gRPC listens on. 0 lets the system choose."""
+    prometheus_host: str = "127.0.0.1"
+    """Address that the metrics are served on."""
+    prometheus_port: Port = 9464
+    """TCP port that the metrics are served on, under /metrics. 0 lets the system choose."""
+
+    provider: Literal["auto", "cpu", "cuda"] = "auto"
+    """Execution provider that runs the model; auto takes cuda where the bundle and the machine
+    have it."""
+    engines: PositiveInt | None = None
+    """Engine threads, each with rows of its own. Default: one per core on cpu, one on cuda."""
+    max_batch_size: PositiveInt = 64
+    """Rows per engine, which is the most texts that it decodes at once. Cache memory grows with
+    it."""
+    max_encode_tokens: PositiveInt = 1024
+    """Most source tokens encoded in one step, so that arrivals never stall running texts for
+    long."""
+    max_queue_size: PositiveInt = 4096
+    """Most waiting texts; a request beyond them is refused with RESOURCE_EXHAUSTED."""
+
+    max_input_length: PositiveInt | None = None
+    """Most source tokens of a text, special tokens counted. Default: the model's positions."""
+    max_decoding_length: PositiveInt | None = None
+    """Largest max_decoding_length that a request may ask for, in tokens. Default: the model's
+    positions less one."""
+    max_contents: PositiveInt = 1024
+    """Most texts in a request."""
+    max_code_points: PositiveInt = 30_000
+    """Most code points in all texts of a request together."""
+    max_stream_texts: PositiveInt = 256
+    """Most unanswered texts of a stream; the server reads no further until one is answered."""
+    max_message_bytes: Annotated[int, Field(ge=1024)] = 4 * 1024 * 1024
+    """Largest message that is received, in bytes; gRPC refuses a larger one with
+    RESOURCE_EXHAUSTED."""
+    max_concurrent_requests: PositiveInt = 1024
+    """Most calls in progress, a stream counted as one; a call beyond them is refused with
+    RESOURCE_EXHAUSTED."""
+
+    default_timeout_seconds: PositiveFloat | None = None
+    """Deadline of a call, or of each text of a stream, whose client set none. Default: none."""
+    drain_timeout_seconds: Annotated[float, Field(ge=0)] = 30.0
+    """Time to answer the accepted requests after SIGTERM; the rest is then cancelled."""
+    max_connection_age_seconds: PositiveFloat | None = None
+    """Age at which a connection is closed once its calls have ended, so that clients spread over
+    new replicas. Default: connections are never closed for their age."""
+
+    tls_certificate: Path | None = None
+    """PEM file with the server's certificate chain. Default: no TLS."""
+    tls_private_key: Path | None = None
+    """PEM file with the private key of tls_certificate."""
+    tls_client_ca: Path | None = None
+    """PEM file with the authorities whose client certificates are let in. Default: clients need
+    no certificate."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe events that are logged."""
+    log_format: Literal["json", "text"] = "json"
+    """Form of a log line."""
+
+    @model_validator(mode="after")
+    def _tls_is_complete(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_private_key is None):
+            raise ValueError("tls_certificate and tls_private_key are needed together")
+        if self.tls_client_ca is not None and self.tls_certificate is None:
+            raise ValueError("tls_client_ca needs tls_certificate and tls_private_key")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags (the constructor's arguments) go before environment variables before the file."""
+        del dotenv_settings, file_secret_settings
+        assert isinstance(init_settings, InitSettingsSource)
+        file = YamlConfigSettingsSource(
+            settings_cls, yaml_file=init_settings.init_kwargs.get("config")
+        )
+        return init_settings, env_settings, file
