@@ -1,9 +1,10 @@
 """A text on its way through the engine: what is asked, and what became of it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
+
+from dragoman_server.errors import DragomanError
 
 
 class FinishReason(Enum):
@@ -41,18 +42,29 @@ class Completion(NamedTuple):
     """Mean natural-log probability of the tokens, the end token counted."""
 
 
+Outcome = Completion | DragomanError
+"""Every sequence that the queue accepted gets exactly one."""
+
+
 @dataclass(eq=False, slots=True)
 class Sequence:
     """One text to translate. Owned by the queue, then by the engine that took it."""
 
     source_ids: list[int]
-    """Source tokens, special tokens included."""
+    """Source tokens, special tokens included; at least one."""
     options: TranslationOptions
-    on_finish: Callable[[Completion], None]
-    """Called once, on the engine's thread."""
-    on_partial: Callable[[list[int]], None] | None = None
-    """Called after each decoding step with the target tokens so far, on the engine's thread."""
-    cancelled: bool = False
-    """Set by any thread; the owner drops the sequence before its next step."""
-    arrived_at: float = field(default=0.0)
+    wants_partial: bool = False
+    """Whether the target tokens so far are reported after each step."""
+    arrived_at: float = 0.0
     """When it was put into the queue, in seconds of the engine's clock."""
+    started_at: float = 0.0
+    """When an engine took it."""
+    encoded_at: float = 0.0
+    """When its source was encoded."""
+    first_token_at: float = 0.0
+    """When its first target token was there."""
+
+    @property
+    def rows(self) -> int:
+        """Number of rows that it holds in the running batch."""
+        return self.options.beam_size

@@ -1,0 +1,112 @@
+"""Builds the engine of a bundle: sessions, caches, one engine per thread around one queue."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from dragoman_server.async_engine import AsyncEngine
+from dragoman_server.bundle import Bundle
+from dragoman_server.config import Config
+from dragoman_server.engine import Engine, Progress
+from dragoman_server.engine_metrics import EngineMetrics
+from dragoman_server.errors import ConfigError
+from dragoman_server.kv_cache import CacheShape, KVCache
+from dragoman_server.metrics import Metrics
+from dragoman_server.model_runner import ModelRunner, Sessions, load_sessions
+from dragoman_server.scheduler import Scheduler
+from dragoman_server.search import Search
+from dragoman_server.waiting_queue import WaitingQueue
+
+
+def cpu_count(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Returns the CPUs that this process may use: its affinity, cut by its container's quota."""
+    allowed = len(os.sched_getaffinity(0))
+    try:
+        quota, period = cgroup.read_text().split()
+    except (OSError, ValueError):
+        return allowed
+    if quota == "max":
+        return allowed
+    return max(1, min(allowed, int(quota) // int(period)))
+
+
+def lengths(bundle: Bundle, config: Config) -> tuple[int, int]:
+    """Returns max_input_length and max_decoding_length, in tokens, that the server allows.
+
+    Raises:
+        ConfigError: a setting is more than the model has positions for.
+    """
+    positions = bundle.manifest.architecture.max_positions
+    longest_target = positions - 1  # the start token stands at position 0
+    source = config.max_input_length or positions
+    target = config.max_decoding_length or longest_target
+    if source > positions:
+        raise ConfigError(f"max_input_length is {source}, but the model has {positions} positions")
+    if target > longest_target:
+        raise ConfigError(
+            f"max_decoding_length is {target}, but the model has {positions} positions: "
+            f"allowed is 1 to {longest_target}"
+        )
+    return source, target
+
+
+def build_engine(bundle: Bundle, config: Config, metrics: Metrics) -> tuple[AsyncEngine, Sessions]:
+    """Loads the graphs and builds the engines; starts nothing.
+
+    Raises:
+        BundleError: a graph cannot be loaded.
+        ConfigError: a setting does not fit the model or the machine.
+    """
+    sessions = load_sessions(bundle, config.provider)
+    count = config.engines or (cpu_count() if sessions.provider == "cpu" else 1)
+    queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=count)
+    caches = [KVCache(_cache_shape(bundle, config)) for _ in range(count)]
+    engine_metrics = EngineMetrics(metrics)
+
+    def make_engines(deliver: Callable[[Progress], None]) -> list[Engine]:
+        return [
+            Engine(
+                scheduler=Scheduler(
+                    queue,
+                    engine=index,
+                    max_batch_size=config.max_batch_size,
+                    max_encode_tokens=config.max_encode_tokens,
+                ),
+                search=_search(bundle, config),
+                runner=ModelRunner(sessions, cache),
+                metrics=engine_metrics,
+                deliver=deliver,
+            )
+            for index, cache in enumerate(caches)
+        ]
+
+    engine = AsyncEngine(
+        queue,
+        make_engines,
+        max_rows=count * config.max_batch_size,
+        kv_cache_bytes=sum(cache.size_bytes for cache in caches),
+    )
+    return engine, sessions
+
+
+def _cache_shape(bundle: Bundle, config: Config) -> CacheShape:
+    architecture = bundle.manifest.architecture
+    source, target = lengths(bundle, config)
+    return CacheShape(
+        layers=architecture.decoder_layers,
+        max_rows=config.max_batch_size,
+        heads=architecture.decoder_heads,
+        target_capacity=target + 1,
+        source_capacity=source,
+        head_dim=architecture.head_dim,
+    )
+
+
+def _search(bundle: Bundle, config: Config) -> Search:
+    special = bundle.manifest.special_tokens
+    return Search(
+        max_rows=config.max_batch_size,
+        max_length=lengths(bundle, config)[1],
+        decoder_start_id=special.decoder_start_id,
+        end_id=special.end_id,
+    )

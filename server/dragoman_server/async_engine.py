@@ -1,0 +1,176 @@
+"""The engines behind an asyncio interface: texts in, futures out.
+
+Owns the engine threads and the hand-over between them and the event loop. Knows nothing of gRPC,
+text or languages.
+"""
+
+import asyncio
+import functools
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Sequence as ListOf
+
+from dragoman_server.engine import Engine, Progress
+from dragoman_server.errors import UnavailableError
+from dragoman_server.sequence import Completion, Outcome, Sequence, TranslationOptions
+from dragoman_server.waiting_queue import WaitingQueue
+
+_log = logging.getLogger(__name__)
+
+# A thread that comes back from a step waits at most so long for the interpreter lock. Python's own
+# 5 ms are as long as several steps.
+SWITCH_INTERVAL_SECONDS = 0.0005
+
+OnPartial = Callable[[list[int]], None]
+
+
+class AsyncEngine:
+    """Translates token ids on the event loop that started it.
+
+    Args:
+        queue: Where texts wait; the engines take from it.
+        make_engines: Builds the engines around the function that they report to.
+        kv_cache_bytes: Memory of all the engines' caches.
+        max_rows: Rows of all the engines together.
+    """
+
+    def __init__(
+        self,
+        queue: WaitingQueue,
+        make_engines: Callable[[Callable[[Progress], None]], ListOf[Engine]],
+        *,
+        max_rows: int,
+        kv_cache_bytes: int = 0,
+    ) -> None:
+        self._queue = queue
+        self._engines = make_engines(self._deliver)
+        self._max_rows = max_rows
+        self.kv_cache_bytes = kv_cache_bytes
+        self._futures: dict[Sequence, asyncio.Future[Completion]] = {}
+        self._on_partial: dict[Sequence, OnPartial] = {}
+        self._threads: list[threading.Thread] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing = False
+
+    @property
+    def requests_waiting(self) -> int:
+        """Texts that no engine has taken yet."""
+        return len(self._queue)
+
+    @property
+    def requests_running(self) -> int:
+        """Texts that hold rows."""
+        return sum(engine.rows for engine in self._engines)
+
+    @property
+    def kv_cache_usage(self) -> float:
+        """Share of the rows that are in use, 0 to 1."""
+        return self.requests_running / self._max_rows
+
+    @property
+    def healthy(self) -> bool:
+        """Whether every engine thread is alive."""
+        return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+
+    async def start(self) -> None:
+        """Starts one thread per engine."""
+        self._loop = asyncio.get_running_loop()
+        sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+        for index, engine in enumerate(self._engines):
+            thread = threading.Thread(target=self._run, args=(engine,), name=f"engine-{index}")
+            thread.daemon = True
+            self._threads.append(thread)
+            thread.start()
+
+    def submit(
+        self,
+        source_ids: ListOf[list[int]],
+        options: TranslationOptions,
+        on_partial: OnPartial | None = None,
+    ) -> list[asyncio.Future[Completion]]:
+        """Queues texts, all or none; must be called on the event loop.
+
+        Cancelling a future frees its rows at the next step. A future that fails raises
+        BackendError, or UnavailableError where the engine was closed first.
+
+        Args:
+            source_ids: Source tokens of each text.
+            options: How to decode them.
+            on_partial: Called on the event loop with the target tokens so far, after each step.
+
+        Raises:
+            QueueFullError: there is no room for all of them.
+            UnavailableError: the engine does not run.
+        """
+        if self._loop is None or self._closing:
+            raise UnavailableError("the engine does not run")
+        now = time.monotonic()
+        sequences = [
+            Sequence(ids, options, wants_partial=on_partial is not None, arrived_at=now)
+            for ids in source_ids
+        ]
+        self._queue.put(sequences)
+        return [self._expect(sequence, on_partial) for sequence in sequences]
+
+    async def close(self) -> None:
+        """Stops the threads after their running step; what is unfinished gets UnavailableError."""
+        self._closing = True
+        self._queue.close()
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+        for future in list(self._futures.values()):
+            if not future.done():
+                future.set_exception(UnavailableError("the server stopped before the translation"))
+
+    def _expect(
+        self, sequence: Sequence, on_partial: OnPartial | None
+    ) -> asyncio.Future[Completion]:
+        assert self._loop is not None
+        future: asyncio.Future[Completion] = self._loop.create_future()
+        future.add_done_callback(functools.partial(self._forget, sequence))
+        self._futures[sequence] = future
+        if on_partial is not None:
+            self._on_partial[sequence] = on_partial
+        return future
+
+    def _forget(self, sequence: Sequence, future: asyncio.Future[Completion]) -> None:
+        del self._futures[sequence]
+        self._on_partial.pop(sequence, None)
+        if future.cancelled() and not self._queue.remove(sequence):
+            for engine in self._engines:
+                engine.cancel(sequence)
+
+    def _run(self, engine: Engine) -> None:
+        """An engine thread's life."""
+        try:
+            while not self._closing:
+                if not engine.step() and not self._queue.wait():
+                    break
+        except BaseException as error:
+            _log.critical("engine thread died", exc_info=True)
+            engine.abandon(error)
+            raise
+
+    def _deliver(self, progress: Progress) -> None:
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._settle, progress)
+
+    def _settle(self, progress: Progress) -> None:
+        for sequence, tokens in progress.partial:
+            report = self._on_partial.get(sequence)
+            if report is not None:
+                report(tokens)
+        for sequence, outcome in progress.finished:
+            _settle_future(self._futures.get(sequence), outcome)
+
+
+def _settle_future(future: asyncio.Future[Completion] | None, outcome: Outcome) -> None:
+    if future is None or future.done():
+        return
+    if isinstance(outcome, Completion):
+        future.set_result(outcome)
+    else:
+        future.set_exception(outcome)

@@ -1,0 +1,198 @@
+"""One engine: a scheduler, a search and a runner, stepped by one thread.
+
+    waiting -> Scheduler -> EncodeBatch | DecodeBatch -> ModelRunner -> Search -> finished
+
+Knows sequences and time; knows nothing of asyncio, gRPC or onnxruntime.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dragoman_server.engine_metrics import EngineMetrics
+from dragoman_server.errors import BackendError
+from dragoman_server.scheduler import DecodeBatch, EncodeBatch, Scheduler
+from dragoman_server.search import Candidates, Move, Search
+from dragoman_server.sequence import Completion, FinishReason, Outcome, Sequence
+
+_log = logging.getLogger(__name__)
+
+
+class Runner(Protocol):
+    """What an engine needs of a ModelRunner."""
+
+    def encode(self, source_ids: list[list[int]], first_row: int) -> None:
+        """See ModelRunner.encode."""
+
+    def decode(
+        self,
+        token_ids: NDArray[np.int64],
+        positions: NDArray[np.int32],
+        source_last: NDArray[np.int32],
+        *,
+        candidate_count: int,
+        with_normalizers: bool,
+    ) -> Candidates:
+        """See ModelRunner.decode."""
+
+    def move(self, moves: list[Move]) -> None:
+        """See ModelRunner.move."""
+
+
+class Progress(NamedTuple):
+    """What one step has to tell."""
+
+    finished: list[tuple[Sequence, Outcome]]
+    partial: list[tuple[Sequence, list[int]]]
+    """Target tokens so far of the sequences that want them."""
+
+
+class Engine:
+    """Takes sequences from the queue and reports each one's outcome exactly once.
+
+    Args:
+        deliver: Called on the engine's thread after every step that has something to tell.
+        clock: Seconds, monotonic; the same that stamped Sequence.arrived_at.
+    """
+
+    def __init__(
+        self,
+        *,
+        scheduler: Scheduler,
+        search: Search,
+        runner: Runner,
+        metrics: EngineMetrics,
+        deliver: Callable[[Progress], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._scheduler = scheduler
+        self._search = search
+        self._runner = runner
+        self._metrics = metrics
+        self._deliver = deliver
+        self._clock = clock
+        self._cancelled: deque[Sequence] = deque()
+        self._without_token: list[Sequence] = []
+        self._watched: set[Sequence] = set()
+
+    @property
+    def rows(self) -> int:
+        """Rows in use."""
+        return self._search.rows
+
+    def cancel(self, sequence: Sequence) -> None:
+        """Frees the sequence's rows before the next step. Any thread may call it."""
+        self._cancelled.append(sequence)
+
+    def step(self) -> bool:
+        """Encodes newcomers or decodes one token for every row; False where nothing is to do."""
+        self._drop_cancelled()
+        batch = self._scheduler.schedule(self._search.rows)
+        if batch is None:
+            return False
+        try:
+            progress = self._run(batch)
+        except Exception as error:  # noqa: BLE001 whatever it is, it must not stop the thread
+            _log.exception("step failed")
+            progress = self._fail(batch, error)
+        if progress.finished or progress.partial:
+            self._deliver(progress)
+        return True
+
+    def _run(self, batch: EncodeBatch | DecodeBatch) -> Progress:
+        if isinstance(batch, EncodeBatch):
+            self._encode(batch.sequences)
+            return Progress([], [])
+        return self._decode()
+
+    def _encode(self, sequences: list[Sequence]) -> None:
+        started = self._clock()
+        self._runner.encode([s.source_ids for s in sequences], self._search.rows)
+        ended = self._clock()
+        self._search.admit(sequences)
+        self._without_token.extend(sequences)
+        self._watched.update(s for s in sequences if s.wants_partial)
+        for sequence in sequences:
+            sequence.started_at, sequence.encoded_at = started, ended
+        tokens = sum(len(s.source_ids) for s in sequences)
+        self._metrics.encoded(ended - started, source_tokens=tokens)
+
+    def _decode(self) -> Progress:
+        search = self._search
+        rows = search.rows
+        started = self._clock()
+        candidates = self._runner.decode(
+            search.token_ids,
+            search.positions,
+            search.source_last,
+            candidate_count=search.candidate_count,
+            with_normalizers=search.wants_normalizers,
+        )
+        ended = self._clock()
+        ending = search.advance(candidates).tolist()
+        self._stamp_first_tokens(ended)
+        finished: list[tuple[Sequence, Outcome]] = []
+        for row in ending:
+            completion = search.completion(row)
+            finished.append((search.sequences[row], completion))
+            self._metrics.finished(search.sequences[row], len(completion.token_ids), ended)
+        if ending:
+            self._release(ending)
+        self._metrics.decoded(ended - started, rows=rows)
+        return Progress(finished, self._partial() if self._watched else [])
+
+    def _stamp_first_tokens(self, now: float) -> None:
+        for sequence in self._without_token:
+            sequence.first_token_at = now
+        self._without_token.clear()
+
+    def _partial(self) -> list[tuple[Sequence, list[int]]]:
+        self._watched.intersection_update(self._search.sequences)
+        return [
+            (sequence, self._search.tokens(self._search.sequences.index(sequence)))
+            for sequence in self._watched
+        ]
+
+    def _drop_cancelled(self) -> None:
+        rows = []
+        gone: list[tuple[Sequence, Outcome]] = []
+        while self._cancelled:
+            sequence = self._cancelled.popleft()
+            if sequence in self._search.sequences:  # else another engine's, or finished already
+                rows.append(self._search.sequences.index(sequence))
+                gone.append((sequence, Completion([], FinishReason.CANCELLED, None)))
+        if rows:
+            self._release(rows)
+            self._deliver(Progress(gone, []))
+
+    def _release(self, rows: list[int]) -> None:
+        moves = self._search.release(rows)
+        if moves:
+            self._runner.move(moves)
+
+    def abandon(self, error: BaseException) -> None:
+        """Ends every sequence that the engine holds; for a thread that cannot go on."""
+        self._deliver(Progress(self._fail_running(error), []))
+
+    def _fail(self, batch: EncodeBatch | DecodeBatch, error: Exception) -> Progress:
+        """Ends the sequences that the failed step was for; the engine goes on with the others."""
+        if isinstance(batch, EncodeBatch):
+            return Progress([(sequence, _failure(error)) for sequence in batch.sequences], [])
+        return Progress(self._fail_running(error), [])
+
+    def _fail_running(self, error: BaseException) -> list[tuple[Sequence, Outcome]]:
+        failed = list(self._search.sequences)
+        self._search.release(range(len(failed)))
+        self._without_token.clear()
+        return [(sequence, _failure(error)) for sequence in failed]
+
+
+def _failure(error: BaseException) -> BackendError:
+    failure = BackendError("translating failed; the server's log says why")
+    failure.__cause__ = error
+    return failure

@@ -1,0 +1,74 @@
+"""The keys and values of all rows of one engine, allocated once.
+
+Knows rows, positions and layers; knows nothing of sequences or search.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dragoman_server.search import Move
+
+
+class CacheShape(NamedTuple):
+    """Sizes of a cache."""
+
+    layers: int
+    max_rows: int
+    heads: int
+    target_capacity: int
+    """Positions of the self-attention cache."""
+    source_capacity: int
+    """Positions of the cross-attention cache."""
+    head_dim: int
+
+
+class KVCache:
+    """Self-attention and cross-attention caches, float32, in host memory.
+
+    A page of it is touched only when a row first reaches it, so an idle server's resident memory is
+    small; `size_bytes` is what it can grow to and never exceeds.
+    """
+
+    def __init__(self, shape: CacheShape) -> None:
+        layers, rows, heads, target, source, head_dim = shape
+        # Keys of layer l at 2l, values at 2l+1: (2*layers, rows, heads, positions, head_dim)
+        self._self = np.zeros((2 * layers, rows, heads, target, head_dim), np.float32)
+        self._cross = np.zeros((2 * layers, rows, heads, source, head_dim), np.float32)
+        self.layers = layers
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory that it can take."""
+        return self._self.nbytes + self._cross.nbytes
+
+    def tensors(self, rows: int) -> dict[str, NDArray[np.float32]]:
+        """Returns the first `rows` rows under the decoder graph's input names, as views."""
+        views = {}
+        for layer in range(self.layers):
+            for offset, kind in enumerate(("key", "value")):
+                views[f"self_{kind}_{layer}"] = self._self[2 * layer + offset, :rows]
+                views[f"cross_{kind}_{layer}"] = self._cross[2 * layer + offset, :rows]
+        return views
+
+    def admit(
+        self, first_row: int, source_lengths: list[int], key_values: NDArray[np.float32]
+    ) -> None:
+        """Writes newcomers' sources into the rows from `first_row` on.
+
+        Args:
+            first_row: Row of the first newcomer.
+            source_lengths: Source tokens of each.
+            key_values: (2*layers, heads, tokens, head_dim), sentence after sentence.
+        """
+        start = 0
+        for row, length in enumerate(source_lengths, start=first_row):
+            self._cross[:, row, :, :length] = key_values[:, :, start : start + length]
+            start += length
+
+    def move(self, moves: list[Move]) -> None:
+        """Copies rows, up to their live length."""
+        for source, target, target_length, source_length in moves:
+            self._self[:, target, :, :target_length] = self._self[:, source, :, :target_length]
+            self._cross[:, target, :, :source_length] = self._cross[:, source, :, :source_length]

@@ -1,0 +1,204 @@
+"""Runs a bundle's two graphs. The only file, with kv_cache.py, that knows how tensors are laid out.
+
+Knows rows and arrays; knows nothing of sequences, queues or time.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime import OrtValue
+
+from dragoman_server.bundle import Bundle
+from dragoman_server.errors import BundleError, ConfigError
+from dragoman_server.kv_cache import KVCache
+from dragoman_server.search import Candidates, Move
+
+_log = logging.getLogger(__name__)
+
+_CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+
+
+class Sessions(NamedTuple):
+    """A bundle's graphs, loaded. Thread-safe: all engines share them and their weights."""
+
+    encoder: Any
+    decoder: Any
+    provider: str
+    """cpu or cuda."""
+
+
+def choose_provider(requested: str, *, available: Sequence[str], made_for: Sequence[str]) -> str:
+    """Returns "cpu" or "cuda".
+
+    Args:
+        requested: auto, cpu or cuda. `auto` takes CUDA where it is there and the bundle is made
+            for it, and says why where not.
+        available: Execution providers of this onnxruntime.
+        made_for: Providers that the bundle's graphs are made for.
+
+    Raises:
+        ConfigError: CUDA is asked for and not there.
+    """
+    has_cuda = _CUDA in available
+    if requested == "cuda" and not has_cuda:
+        raise ConfigError(
+            f"provider cuda is not there: this onnxruntime {onnxruntime.__version__} has "
+            f"{', '.join(available)}. Install dragoman[gpu] in place of dragoman[server], "
+            "or use provider cpu or auto"
+        )
+    if requested == "cuda" and "cuda" not in made_for:
+        _log.warning("operators without a CUDA kernel run on the CPU", extra={"made_for": made_for})
+    if requested != "auto":
+        return requested
+    if has_cuda and "cuda" in made_for:
+        return "cuda"
+    reason = "the bundle is not made for CUDA" if has_cuda else "onnxruntime has no CUDA provider"
+    _log.info("provider auto: using cpu", extra={"reason": reason})
+    return "cpu"
+
+
+def load_sessions(bundle: Bundle, requested_provider: str) -> Sessions:
+    """Loads both graphs, one thread a run.
+
+    One thread: on a CPU, hand-over between an operator's threads costs more than the operators of a
+    decoding step (docs/performance.md); engines run side by side instead.
+
+    Raises:
+        ConfigError: the provider is not there or does not start.
+        BundleError: a graph cannot be loaded.
+    """
+    provider = choose_provider(
+        requested_provider,
+        available=onnxruntime.get_available_providers(),
+        made_for=bundle.manifest.providers,
+    )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # The fused SkipLayerNormalization is 6 times slower than its parts on the CPU provider.
+    disabled = ["SkipLayerNormFusion"] if provider == "cpu" else []
+    providers = [_CPU] if provider == "cpu" else [_CUDA, _CPU]
+    sessions = []
+    for graph in (bundle.manifest.encoder, bundle.manifest.decoder):
+        path = bundle.path / graph.path
+        try:
+            session = onnxruntime.InferenceSession(
+                path, options, providers=providers, disabled_optimizers=disabled
+            )
+        except Exception as error:  # onnxruntime's exceptions share no other root
+            raise BundleError(f"{path} cannot be loaded: {error}") from error
+        if providers[0] not in session.get_providers():
+            raise ConfigError(
+                f"provider cuda does not start: onnxruntime chose {session.get_providers()}"
+            )
+        sessions.append(session)
+    return Sessions(sessions[0], sessions[1], provider)
+
+
+class _Step(NamedTuple):
+    """The decoder's inputs and outputs for one number of rows and candidates, bound once."""
+
+    binding: Any
+    inputs: dict[str, NDArray[Any]]
+    candidates: Candidates
+
+
+class ModelRunner:
+    """One engine's sessions, cache and bound buffers. Used by one thread."""
+
+    def __init__(self, sessions: Sessions, cache: KVCache) -> None:
+        self._sessions = sessions
+        self._cache = cache
+        self._steps: dict[tuple[int, int], _Step] = {}
+
+    def encode(self, source_ids: list[list[int]], first_row: int) -> None:
+        """Encodes newcomers and writes their keys and values into the rows from `first_row` on.
+
+        Sentences are packed one after the other: only attention sees a padded batch.
+        """
+        lengths = np.array([len(ids) for ids in source_ids], np.int64)
+        batch, longest = len(lengths), int(lengths.max())
+        inside = np.arange(longest) < lengths[:, None]  # (batch, source)
+        packed_index = np.flatnonzero(inside)  # (tokens,)
+        padded_index = np.zeros((batch, longest), np.int64)
+        padded_index[inside] = np.arange(len(packed_index))
+        feeds = {
+            "token_ids": np.concatenate([np.array(ids, np.int64) for ids in source_ids]),
+            "positions": packed_index % longest,
+            "padded_index": padded_index,
+            "packed_index": packed_index,
+            "source_last": (lengths - 1).astype(np.int32),
+        }
+        key_values = self._sessions.encoder.run(["cross_key_value"], feeds)[0]
+        self._cache.admit(first_row, lengths.tolist(), key_values)
+
+    def decode(
+        self,
+        token_ids: NDArray[np.int64],
+        positions: NDArray[np.int32],
+        source_last: NDArray[np.int32],
+        *,
+        candidate_count: int,
+        with_normalizers: bool,
+    ) -> Candidates:
+        """Runs one step of the first rows, caches updated in place.
+
+        Args:
+            token_ids: (rows,) token that each row is fed.
+            positions: (rows,) its position in the target.
+            source_last: (rows,) source length minus 1.
+            candidate_count: Candidates to return for each row.
+            with_normalizers: Whether log-normalizers are computed; zeros otherwise.
+
+        Returns:
+            Views that the next step overwrites.
+        """
+        step = self._step(len(token_ids), candidate_count)
+        step.inputs["token_ids"][:] = token_ids
+        step.inputs["positions"][:] = positions
+        step.inputs["source_last"][:] = source_last
+        step.inputs["with_normalizers"][...] = with_normalizers
+        self._sessions.decoder.run_with_iobinding(step.binding)
+        return step.candidates
+
+    def move(self, moves: list[Move]) -> None:
+        """Moves rows of the cache."""
+        self._cache.move(moves)
+
+    def _step(self, rows: int, candidate_count: int) -> _Step:
+        key = (rows, candidate_count)
+        if key not in self._steps:
+            self._steps[key] = self._bind(rows, candidate_count)
+        return self._steps[key]
+
+    def _bind(self, rows: int, candidate_count: int) -> _Step:
+        inputs: dict[str, NDArray[Any]] = {
+            "token_ids": np.zeros(rows, np.int64),
+            "positions": np.zeros(rows, np.int32),
+            "source_last": np.zeros(rows, np.int32),
+            "candidate_count": np.array([candidate_count], np.int64),
+            "with_normalizers": np.zeros((), np.bool_),
+        }
+        candidates = Candidates(
+            ids=np.zeros((rows, candidate_count), np.int64),
+            logits=np.zeros((rows, candidate_count), np.float32),
+            log_normalizers=np.zeros(rows, np.float32),
+        )
+        outputs: dict[str, NDArray[Any]] = {
+            "candidate_ids": candidates.ids,
+            "candidate_logits": candidates.logits,
+            "log_normalizers": candidates.log_normalizers,
+        }
+        caches = self._cache.tensors(rows)
+        present = {f"{name}_out": cache for name, cache in caches.items()}
+        binding = self._sessions.decoder.io_binding()
+        for name, array in (inputs | caches).items():
+            binding.bind_ortvalue_input(name, OrtValue.ortvalue_from_numpy(array))
+        for name, array in (outputs | present).items():
+            binding.bind_ortvalue_output(name, OrtValue.ortvalue_from_numpy(array))
+        return _Step(binding, inputs, candidates)

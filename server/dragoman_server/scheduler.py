@@ -1,0 +1,58 @@
+"""Decides what an engine runs next: newcomers' sources, or one more token for everybody.
+
+Pure Python: no clock, no I/O, no tensors.
+"""
+
+from dataclasses import dataclass
+
+from dragoman_server.sequence import Sequence
+from dragoman_server.waiting_queue import WaitingQueue
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeBatch:
+    """Newcomers, whose rows follow the running ones."""
+
+    sequences: list[Sequence]
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeBatch:
+    """One step of all running rows."""
+
+    rows: int
+
+
+Batch = EncodeBatch | DecodeBatch
+
+
+class Scheduler:
+    """Admits at every step, but never twice in a row while sentences are running.
+
+    So a running sentence waits at most for one encoder run of `max_encode_tokens` between two of
+    its tokens, however many newcomers there are.
+    """
+
+    def __init__(
+        self, queue: WaitingQueue, *, engine: int, max_batch_size: int, max_encode_tokens: int
+    ) -> None:
+        self._queue = queue
+        self._engine = engine
+        self._max_batch_size = max_batch_size
+        self._max_encode_tokens = max_encode_tokens
+        self._owes_decoding = False
+
+    def schedule(self, running_rows: int) -> Batch | None:
+        """Returns what to run while `running_rows` rows are held; None where nothing is to do."""
+        if not (self._owes_decoding and running_rows):
+            newcomers = self._queue.take(
+                self._engine,
+                running_rows=running_rows,
+                free_rows=self._max_batch_size - running_rows,
+                max_tokens=self._max_encode_tokens,
+            )
+            if newcomers:
+                self._owes_decoding = True
+                return EncodeBatch(newcomers)
+        self._owes_decoding = False
+        return DecodeBatch(running_rows) if running_rows else None

@@ -1,0 +1,201 @@
+import random
+
+import pytest
+
+from dragoman_server.engine import Engine, Progress
+from dragoman_server.engine_metrics import EngineMetrics
+from dragoman_server.errors import BackendError
+from dragoman_server.metrics import Metrics
+from dragoman_server.scheduler import Scheduler
+from dragoman_server.search import Search
+from dragoman_server.sequence import Completion, FinishReason, Outcome, Sequence
+from dragoman_server.waiting_queue import WaitingQueue
+from tests.server.engine.fakes import END_ID, START_ID, FakeRunner, sequence, translate
+
+
+class Bench:
+    """An engine on a fake model, stepped by hand."""
+
+    def __init__(self, *, max_batch_size: int = 4, max_encode_tokens: int = 20) -> None:
+        self.now = 0.0
+        self.queue = WaitingQueue(max_queue_size=1000, engines=1)
+        self.runner = FakeRunner(max_batch_size)
+        self.metrics = Metrics()
+        self.outcomes: dict[Sequence, Outcome] = {}
+        self.partial: list[list[int]] = []
+        self.engine = Engine(
+            scheduler=Scheduler(
+                self.queue,
+                engine=0,
+                max_batch_size=max_batch_size,
+                max_encode_tokens=max_encode_tokens,
+            ),
+            search=Search(
+                max_rows=max_batch_size, max_length=100, decoder_start_id=START_ID, end_id=END_ID
+            ),
+            runner=self.runner,
+            metrics=EngineMetrics(self.metrics),
+            deliver=self._deliver,
+            clock=lambda: self.now,
+        )
+
+    def _deliver(self, progress: Progress) -> None:
+        for finished, outcome in progress.finished:
+            assert finished not in self.outcomes, "a sequence ended twice"
+            self.outcomes[finished] = outcome
+        self.partial.extend(tokens for _, tokens in progress.partial)
+
+    def run(self) -> None:
+        while self.engine.step():
+            pass
+
+    def completion(self, of: Sequence) -> Completion:
+        outcome = self.outcomes[of]
+        assert isinstance(outcome, Completion)
+        return outcome
+
+    def sample(self, name: str, **labels: str) -> float | None:
+        return self.metrics.registry.get_sample_value(f"dragoman_{name}", labels)
+
+
+def random_sequences(seed: int, count: int) -> list[Sequence]:
+    chance = random.Random(seed)
+    return [
+        sequence(
+            [chance.randrange(1, 30), *(chance.randrange(50) for _ in range(chance.randrange(20)))],
+            max_length=chance.choice([3, 10, 100]),
+            min_length=chance.choice([0, 0, 2]),
+            return_scores=chance.random() < 0.5,
+        )
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("max_batch_size", [1, 2, 7, 64])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_any_order_and_batch_size_give_the_translations_made_alone(
+    max_batch_size: int, seed: int
+) -> None:
+    bench = Bench(max_batch_size=max_batch_size)
+    chance = random.Random(seed)
+    sequences = random_sequences(seed, 60)
+    waiting = chance.sample(sequences, len(sequences))
+    while waiting:
+        arriving = chance.randrange(8)
+        bench.queue.put(waiting[:arriving])
+        waiting = waiting[arriving:]
+        for _ in range(chance.randrange(4)):
+            bench.engine.step()
+    bench.run()
+    for each in sequences:
+        assert bench.completion(each)[:2] == translate(each.source_ids, each.options)
+    assert bench.engine.rows == 0
+
+
+def test_a_newcomer_joins_the_running_batch() -> None:
+    bench = Bench()
+    first, second = sequence([20]), sequence([2])
+    bench.queue.put([first])
+    for _ in range(5):
+        bench.engine.step()
+    bench.queue.put([second])
+    while second not in bench.outcomes:
+        bench.engine.step()
+    assert first not in bench.outcomes
+    assert bench.runner.rows_per_step[-1] == 2
+    bench.run()
+    assert bench.completion(first)[:2] == translate([20], first.options)
+
+
+def test_an_idle_engine_says_so() -> None:
+    assert not Bench().engine.step()
+
+
+def test_a_cancelled_sequence_frees_its_rows_before_the_next_step() -> None:
+    bench = Bench()
+    doomed, other = sequence([20]), sequence([20, 3])
+    bench.queue.put([doomed, other])
+    for _ in range(4):
+        bench.engine.step()
+    bench.engine.cancel(doomed)
+    bench.engine.step()
+    assert bench.runner.rows_per_step[-1] == 1
+    assert bench.completion(doomed).finish_reason is FinishReason.CANCELLED
+    bench.run()
+    assert bench.completion(other)[:2] == translate([20, 3], other.options)
+
+
+def test_cancelling_a_finished_or_foreign_sequence_changes_nothing() -> None:
+    bench = Bench()
+    finished, running = sequence([1]), sequence([20])
+    bench.queue.put([finished, running])
+    while finished not in bench.outcomes:
+        bench.engine.step()
+    bench.engine.cancel(finished)
+    bench.engine.cancel(sequence([5]))
+    bench.run()
+    assert bench.completion(running)[:2] == translate([20], running.options)
+
+
+def test_a_failed_step_fails_its_sequences_and_no_other() -> None:
+    bench = Bench(max_batch_size=2)
+    broken, spared = [sequence([5]), sequence([6])], sequence([7])
+    bench.queue.put([*broken, spared])
+    bench.engine.step()
+    bench.runner.fails = RuntimeError("no more memory")
+    bench.run()
+    for each in broken:
+        assert isinstance(bench.outcomes[each], BackendError)
+    assert bench.completion(spared)[:2] == translate([7], spared.options)
+
+
+def test_a_failed_encoding_leaves_the_running_rows_alone() -> None:
+    bench = Bench()
+    running, broken = sequence([9]), sequence([8])
+    bench.queue.put([running])
+    bench.engine.step()
+    bench.engine.step()
+    bench.queue.put([broken])
+    bench.runner.fails = RuntimeError("bad source")
+    bench.run()
+    assert isinstance(bench.outcomes[broken], BackendError)
+    assert bench.completion(running)[:2] == translate([9], running.options)
+
+
+def test_abandoned_sequences_are_told() -> None:
+    bench = Bench()
+    held = sequence([9])
+    bench.queue.put([held])
+    bench.engine.step()
+    bench.engine.abandon(SystemError("thread died"))
+    assert isinstance(bench.outcomes[held], BackendError)
+    assert bench.engine.rows == 0
+
+
+def test_partial_tokens_grow_one_by_one() -> None:
+    bench = Bench()
+    watched = sequence([3], wants_partial=True)
+    bench.queue.put([watched, sequence([5])])
+    bench.run()
+    whole = bench.completion(watched).token_ids
+    assert bench.partial == [whole[:1], whole[:2], whole[:3]]
+
+
+def test_running_sentences_get_a_token_between_any_two_admissions() -> None:
+    bench = Bench(max_batch_size=64, max_encode_tokens=10)
+    bench.queue.put([sequence([3, *[1] * 8]) for _ in range(20)])
+    bench.run()
+    assert max(bench.runner.encoded_per_step) <= 10
+    assert len(bench.runner.rows_per_step) >= len(bench.runner.encoded_per_step)
+
+
+def test_metrics_tell_what_happened() -> None:
+    bench = Bench()
+    bench.queue.put([sequence([2, 1, 1]), sequence([4])])
+    bench.run()
+    assert bench.sample("source_tokens_total") == 4
+    assert bench.sample("target_tokens_total") == 6
+    assert bench.sample("steps_total", phase="encode") == 1
+    assert bench.sample("steps_total", phase="decode") == 5
+    assert bench.sample("batch_rows_sum") == 2 * 3 + 2
+    assert bench.sample("request_decode_seconds_count") == 2

@@ -1,0 +1,42 @@
+from dragoman_server.scheduler import DecodeBatch, EncodeBatch, Scheduler
+from dragoman_server.waiting_queue import WaitingQueue
+from tests.server.engine.fakes import sequence
+
+
+def scheduler(queue: WaitingQueue, *, rows: int = 4, tokens: int = 10) -> Scheduler:
+    return Scheduler(queue, engine=0, max_batch_size=rows, max_encode_tokens=tokens)
+
+
+def queue_of(*lengths: int) -> WaitingQueue:
+    queue = WaitingQueue(max_queue_size=99, engines=1)
+    queue.put([sequence([1] * length) for length in lengths])
+    return queue
+
+
+def test_nothing_to_do() -> None:
+    assert scheduler(queue_of()).schedule(0) is None
+
+
+def test_admits_then_decodes() -> None:
+    subject = scheduler(queue_of(3, 3))
+    batch = subject.schedule(0)
+    assert isinstance(batch, EncodeBatch)
+    assert len(batch.sequences) == 2
+    assert subject.schedule(2) == DecodeBatch(2)
+
+
+def test_running_sentences_wait_for_one_encoder_run_at_most() -> None:
+    subject = scheduler(queue_of(*[8] * 4))
+    kinds = [type(subject.schedule(running)) for running in (0, 1, 1, 2, 2, 3)]
+    assert kinds == [EncodeBatch, DecodeBatch] * 3
+
+
+def test_newcomers_need_not_wait_when_all_rows_were_freed() -> None:
+    subject = scheduler(queue_of(8, 8))
+    assert isinstance(subject.schedule(0), EncodeBatch)
+    assert isinstance(subject.schedule(0), EncodeBatch)
+
+
+def test_full_rows_only_decode() -> None:
+    subject = scheduler(queue_of(1), rows=2)
+    assert subject.schedule(2) == DecodeBatch(2)

@@ -1,0 +1,102 @@
+import threading
+
+import pytest
+
+from dragoman_server.errors import QueueFullError
+from dragoman_server.sequence import Sequence
+from dragoman_server.waiting_queue import WaitingQueue
+from tests.server.engine.fakes import sequence
+
+
+def take(
+    queue: WaitingQueue, engine: int = 0, *, running: int = 0, free: int = 8, tokens: int = 99
+) -> list[Sequence]:
+    return queue.take(engine, running_rows=running, free_rows=free, max_tokens=tokens)
+
+
+def test_first_come_first_served() -> None:
+    queue = WaitingQueue(max_queue_size=9, engines=1)
+    texts = [sequence([i]) for i in range(1, 6)]
+    queue.put(texts[:2])
+    queue.put(texts[2:])
+    assert take(queue, free=3) == texts[:3]
+    assert take(queue) == texts[3:]
+    assert take(queue) == []
+
+
+def test_puts_all_or_none() -> None:
+    queue = WaitingQueue(max_queue_size=3, engines=1)
+    queue.put([sequence([1]), sequence([2])])
+    with pytest.raises(QueueFullError, match="no room for 2 more texts: 2 of at most 3") as caught:
+        queue.put([sequence([3]), sequence([4])])
+    assert caught.value.retry_after_seconds > 0
+    assert len(queue) == 2
+
+
+def test_takes_no_more_tokens_than_the_budget() -> None:
+    queue = WaitingQueue(max_queue_size=9, engines=1)
+    queue.put([sequence([1] * 4) for _ in range(5)])
+    assert len(take(queue, tokens=10)) == 2
+
+
+def test_takes_one_text_longer_than_the_budget() -> None:
+    queue = WaitingQueue(max_queue_size=9, engines=1)
+    queue.put([sequence([1] * 40), sequence([1])])
+    assert len(take(queue, tokens=10)) == 1
+
+
+def test_a_sequence_is_never_split_over_too_few_rows() -> None:
+    queue = WaitingQueue(max_queue_size=9, engines=1)
+    queue.put([sequence([1], rows=4), sequence([1], rows=1)])
+    assert take(queue, running=5, free=3) == []
+    assert len(take(queue, running=4, free=4)) == 1
+
+
+def test_a_burst_is_shared_between_idle_engines() -> None:
+    queue = WaitingQueue(max_queue_size=99, engines=2)
+    queue.put([sequence([1]) for _ in range(10)])
+    assert len(take(queue, 0, free=64)) == 5
+    assert len(take(queue, 1, free=64)) == 5
+
+
+def test_the_engine_with_fewer_rows_gets_more() -> None:
+    queue = WaitingQueue(max_queue_size=99, engines=2)
+    take(queue, 0, running=6)
+    queue.put([sequence([1]) for _ in range(8)])
+    assert len(take(queue, 1, running=0, free=64)) == 7
+    assert len(take(queue, 0, running=6, free=64)) == 1
+
+
+def test_an_engine_above_its_share_leaves_the_text_to_the_other() -> None:
+    queue = WaitingQueue(max_queue_size=99, engines=2)
+    queue.put([sequence([1])])
+    assert take(queue, 0, running=5) == []
+    assert len(take(queue, 1, running=0)) == 1
+
+
+def test_a_removed_text_is_not_taken() -> None:
+    queue = WaitingQueue(max_queue_size=2, engines=1)
+    first, second = sequence([1]), sequence([2])
+    queue.put([first, second])
+    assert queue.remove(first)
+    assert not queue.remove(first)
+    assert take(queue) == [second]
+    assert not queue.remove(second)
+
+
+def test_wait_returns_when_a_text_arrives() -> None:
+    queue = WaitingQueue(max_queue_size=2, engines=1)
+    answers: list[bool] = []
+    thread = threading.Thread(target=lambda: answers.append(queue.wait()))
+    thread.start()
+    queue.put([sequence([1])])
+    thread.join(timeout=10)
+    assert answers == [True]
+
+
+def test_close_wakes_waiters_and_returns_what_was_left() -> None:
+    queue = WaitingQueue(max_queue_size=2, engines=1)
+    left = sequence([1])
+    queue.put([left])
+    assert queue.close() == [left]
+    assert not queue.wait()
