@@ -1,0 +1,51 @@
+"""The client of a Dragoman translation server.
+
+from dragoman import Client
+
+with Client("127.0.0.1:50051") as client:
+    print(client.translate("Hello, world.").translated_text)
+"""
+
+from importlib.metadata import version
+
+from dragoman.async_client import AsyncClient
+from dragoman.client import Client
+from dragoman.errors import (
+    AuthenticationError,
+    CallCancelledError,
+    ConnectError,
+    DeadlineExceededError,
+    DragomanError,
+    FieldViolation,
+    InvalidArgumentError,
+    NotFoundError,
+    QueueFullError,
+    ServerError,
+    UnavailableError,
+)
+from dragoman.results import FinishReason, LanguagePair, Limits, Model, StreamResult, Translation
+
+__version__ = version("dragoman")
+
+__all__ = [
+    "AsyncClient",
+    "AuthenticationError",
+    "CallCancelledError",
+    "Client",
+    "ConnectError",
+    "DeadlineExceededError",
+    "DragomanError",
+    "FieldViolation",
+    "FinishReason",
+    "InvalidArgumentError",
+    "LanguagePair",
+    "Limits",
+    "Model",
+    "NotFoundError",
+    "QueueFullError",
+    "ServerError",
+    "StreamResult",
+    "Translation",
+    "UnavailableError",
+    "__version__",
+]

@@ -1,0 +1,79 @@
+"""How the client connects: gRPC's service config and channel options, as data.
+
+Knows which calls gRPC retries and how it balances and keeps connections. Does not know what the
+calls are for; the stream's own retries are in window.py.
+"""
+
+import json
+from importlib.metadata import version
+
+import grpc
+
+SERVICE = "dragoman.v1.TranslationService"
+
+SERVICE_CONFIG: dict[str, object] = {
+    # Each call goes to the next replica. It needs a target that resolves to all of them, such as
+    # dns:///HOST of a headless Kubernetes service.
+    "loadBalancingConfig": [{"round_robin": {}}],
+    "methodConfig": [
+        {
+            "name": [
+                {"service": SERVICE, "method": "TranslateText"},
+                {"service": SERVICE, "method": "ListModels"},
+            ],
+            # Delays are random between 0 and the backoff; a server that sends
+            # grpc-retry-pushback-ms sets them itself.
+            "retryPolicy": {
+                "maxAttempts": 4,
+                "initialBackoff": "0.2s",
+                "maxBackoff": "5s",
+                "backoffMultiplier": 3,
+                "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
+            },
+        }
+    ],
+    # When most calls of a channel fail, it stops retrying: retries must not feed an overload.
+    "retryThrottling": {"maxTokens": 20, "tokenRatio": 0.5},
+}
+
+_OPTIONS: tuple[tuple[str, int], ...] = (
+    ("grpc.enable_retries", 1),
+    # A translation can be longer than its text: what the server sends is taken.
+    ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+    # The server says what it does not take, with a better message than gRPC's.
+    ("grpc.max_send_message_length", -1),
+    # A connection that died without a word is noticed after a minute and 20 s. Pings more often
+    # than the server allows would end the connection.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 0),
+    ("grpc.http2.max_pings_without_data", 0),
+    # gRPC's own ceiling is two minutes: a restarted server would stay unnoticed that long.
+    ("grpc.initial_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+)
+
+
+def channel_options() -> list[tuple[str, str | int]]:
+    """Returns the options for a gRPC channel, sync or aio."""
+    return [
+        *_OPTIONS,
+        ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
+        ("grpc.primary_user_agent", f"dragoman/{version('dragoman')}"),
+    ]
+
+
+def open_channel(target: str, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:
+    """Returns a channel, plain text without credentials; it connects with the first call."""
+    if credentials is None:
+        return grpc.insecure_channel(target, options=channel_options())
+    return grpc.secure_channel(target, credentials, options=channel_options())
+
+
+def open_async_channel(
+    target: str, credentials: grpc.ChannelCredentials | None
+) -> grpc.aio.Channel:
+    """Returns a channel of the running event loop; it connects with the first call."""
+    if credentials is None:
+        return grpc.aio.insecure_channel(target, options=channel_options())
+    return grpc.aio.secure_channel(target, credentials, options=channel_options())

@@ -1,0 +1,257 @@
+"""The client for programs without an event loop.
+
+Knows calls. What goes on the wire is in requests.py and results.py, how the client connects in
+channel.py, how a stream works in stream.py.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import NamedTuple, Self, overload
+
+import grpc
+
+from dragoman.channel import open_channel
+from dragoman.requests import (
+    DEFAULT_CUT,
+    Cut,
+    Options,
+    Part,
+    as_texts,
+    cut_for,
+    cut_texts,
+    reject_single_text,
+    unary_request,
+)
+from dragoman.results import Model, StreamResult, Translation, read_models, read_translations
+from dragoman.status import error_from_rpc, in_whole_list
+from dragoman.stream import TextStream
+from dragoman.v1 import translation_pb2 as pb
+from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
+from dragoman.window import Window
+
+REQUESTS_IN_FLIGHT = 4
+"""Of one long list."""
+
+
+class _Pending(NamedTuple):
+    """A part of a list and the call that translates it."""
+
+    part: Part
+    call: "grpc.Future[pb.TranslateTextResponse]"
+
+
+class Client:
+    """Translates texts on a Dragoman server. Threads may share one.
+
+    Close it with `close()` or use it as a context manager.
+    """
+
+    def __init__(
+        self,
+        target: str = "127.0.0.1:50051",
+        *,
+        credentials: grpc.ChannelCredentials | None = None,
+        timeout: float | None = 60.0,
+    ) -> None:
+        """Makes a client; it connects with the first call.
+
+        Args:
+            target: host:port of the server, or any gRPC target; `dns:///host:port` spreads the
+                calls over all the addresses of the host.
+            credentials: `grpc.ssl_channel_credentials()` for TLS; plain text where None.
+            timeout: Seconds that a request may take, retries counted; None waits for ever. A
+                stream instead ends when no text was answered for as long.
+        """
+        self._target = target
+        self._timeout = timeout
+        self._channel = open_channel(target, credentials)
+        self._stub = TranslationServiceStub(self._channel)
+        self._cuts: dict[str, Cut] = {}  # by name of the model, as asked of the server
+
+    def close(self) -> None:
+        """Ends all calls and the connection; the client cannot be used again."""
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @overload
+    def translate(  # type: ignore[overload-overlap]  # a str is a Sequence[str]
+        self,
+        texts: str,
+        *,
+        source_language_code: str = "",
+        target_language_code: str = "",
+        model: str = "",
+        beam_size: int | None = None,
+        max_decoding_length: int | None = None,
+        min_decoding_length: int | None = None,
+        return_scores: bool | None = None,
+        timeout: float | None = None,
+    ) -> Translation: ...
+
+    @overload
+    def translate(
+        self,
+        texts: Sequence[str],
+        *,
+        source_language_code: str = "",
+        target_language_code: str = "",
+        model: str = "",
+        beam_size: int | None = None,
+        max_decoding_length: int | None = None,
+        min_decoding_length: int | None = None,
+        return_scores: bool | None = None,
+        timeout: float | None = None,
+    ) -> list[Translation]: ...
+
+    def translate(
+        self,
+        texts: str | Sequence[str],
+        *,
+        source_language_code: str = "",
+        target_language_code: str = "",
+        model: str = "",
+        beam_size: int | None = None,
+        max_decoding_length: int | None = None,
+        min_decoding_length: int | None = None,
+        return_scores: bool | None = None,
+        timeout: float | None = None,
+    ) -> Translation | list[Translation]:
+        """Translates a text, or a list of any length; all of it or, with an error, nothing.
+
+        A long list goes in several requests, cut to the server's limits. For input that does not
+        fit in memory, or where one bad text must not spoil the others, see `translate_stream`.
+
+        Args:
+            texts: A text, which gives a Translation, or several, which give a list.
+            source_language_code: BCP-47; may be empty where the model has one source language.
+            target_language_code: BCP-47; may be empty where the model has one target language.
+            model: May be empty where the server has one model.
+            beam_size: Hypotheses kept at each step; 1 is greedy search. None, here and below,
+                takes the model's default.
+            max_decoding_length: Most target tokens of a translation; one that reaches it has
+                the finish reason LENGTH.
+            min_decoding_length: Fewest target tokens of a translation.
+            return_scores: Whether `Translation.score` is computed.
+            timeout: Seconds for each request; None takes the client's.
+
+        Returns:
+            One translation per text, in the order of the texts.
+
+        Raises:
+            DragomanError: See errors.py for the kinds.
+        """
+        options = Options(
+            source_language_code=source_language_code,
+            target_language_code=target_language_code,
+            model=model,
+            beam_size=beam_size,
+            max_decoding_length=max_decoding_length,
+            min_decoding_length=min_decoding_length,
+            return_scores=return_scores,
+        )
+        translations = self._translate_list(as_texts(texts), options, self._seconds(timeout))
+        return translations[0] if isinstance(texts, str) else translations
+
+    def translate_stream(
+        self,
+        texts: Iterable[str],
+        *,
+        source_language_code: str = "",
+        target_language_code: str = "",
+        model: str = "",
+        beam_size: int | None = None,
+        max_decoding_length: int | None = None,
+        min_decoding_length: int | None = None,
+        return_scores: bool | None = None,
+        timeout: float | None = None,
+        max_concurrency: int = 64,
+    ) -> Iterator[StreamResult]:
+        """Translates texts from an iterable without end, and yields a result for each, in order.
+
+        A text that fails does not end the stream: its result has an `error`, and raises it where
+        its `translation` is asked for. Texts that a full server refuses and texts on a broken
+        connection are sent again, each still giving one result. The iterable is read in a thread
+        of its own, and never further than `max_concurrency` texts ahead of the results taken.
+
+        The options are those of `translate`, but for `timeout`: the seconds without any text
+        answered after which the stream is given up; None takes the client's.
+
+        Raises:
+            DragomanError: The stream as a whole failed; what was yielded before holds.
+        """
+        reject_single_text(texts)
+        options = Options(
+            source_language_code=source_language_code,
+            target_language_code=target_language_code,
+            model=model,
+            beam_size=beam_size,
+            max_decoding_length=max_decoding_length,
+            min_decoding_length=min_decoding_length,
+            return_scores=return_scores,
+        )
+        window = Window(options, size=max_concurrency, timeout=self._seconds(timeout))
+        return TextStream(texts, window, self._stub.StreamTranslateText, self._target).results()
+
+    def models(self, *, timeout: float | None = None) -> list[Model]:
+        """Lists the loaded models, sorted by name, with their language pairs and limits.
+
+        Raises:
+            DragomanError: See errors.py for the kinds.
+        """
+        try:
+            response = self._stub.ListModels(pb.ListModelsRequest(), timeout=self._seconds(timeout))
+        except grpc.RpcError as error:
+            raise error_from_rpc(error, self._target) from None
+        return read_models(response)
+
+    def _translate_list(
+        self, texts: list[str], options: Options, seconds: float | None
+    ) -> list[Translation]:
+        """Translates the parts of a list, some of them at a time."""
+        translations: list[Translation] = []
+        pending: deque[_Pending] = deque()
+        try:
+            for part in cut_texts(texts, self._cut(texts, options.model, seconds)):
+                call = self._stub.TranslateText.future(
+                    unary_request(part.texts, options), timeout=seconds
+                )
+                pending.append(_Pending(part, call))
+                if len(pending) == REQUESTS_IN_FLIGHT:
+                    translations += self._finish(pending)
+            while pending:
+                translations += self._finish(pending)
+        finally:
+            for unfinished in pending:
+                unfinished.call.cancel()
+        return translations
+
+    def _finish(self, pending: deque[_Pending]) -> list[Translation]:
+        """Waits for the first of the pending calls and removes it."""
+        part, call = pending[0]
+        try:
+            response = call.result()
+        except grpc.RpcError as error:
+            raise in_whole_list(error_from_rpc(error, self._target), part.offset) from None
+        pending.popleft()
+        return read_translations(response, len(part.texts))
+
+    def _cut(self, texts: list[str], model: str, seconds: float | None) -> Cut:
+        if len(texts) <= 1:
+            return DEFAULT_CUT
+        if model not in self._cuts:
+            self._cuts[model] = cut_for(self.models(timeout=seconds), model)
+        return self._cuts[model]
+
+    def _seconds(self, timeout: float | None) -> float | None:
+        return self._timeout if timeout is None else timeout

@@ -1,0 +1,193 @@
+"""What the client hands back, and how it is read off the wire.
+
+Knows the response messages. Does not know calls or requests.
+"""
+
+import enum
+from dataclasses import dataclass
+
+from dragoman.errors import DragomanError, ServerError
+from dragoman.v1 import translation_pb2 as pb
+
+
+class FinishReason(enum.Enum):
+    """Why a translation ended."""
+
+    STOP = "stop"
+    """The translation is complete."""
+
+    LENGTH = "length"
+    """The translation reached `max_decoding_length`: its end is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A translated text."""
+
+    translated_text: str
+    """The text in the target language."""
+
+    finish_reason: FinishReason
+    """Whether the translation is complete."""
+
+    score: float | None
+    """Mean natural-log probability of the tokens; None for an empty text or without scores."""
+
+    source_token_count: int
+    """Source tokens, special tokens counted; 0 for an empty text."""
+
+    target_token_count: int
+    """Target tokens, the end token not counted."""
+
+    model: str
+    """Name of the model that translated."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamResult:
+    """What became of one text of a stream: a translation or an error, like a finished Future."""
+
+    index: int
+    """Position of the text in the input, from 0."""
+
+    text: str
+    """The text as it was given."""
+
+    outcome: Translation | DragomanError
+    """Either of them, to be matched on; `translation` and `error` are shorter to write."""
+
+    @property
+    def translation(self) -> Translation:
+        """The translation.
+
+        Raises:
+            DragomanError: This text failed; other texts are not touched by it.
+        """
+        if isinstance(self.outcome, DragomanError):
+            raise self.outcome
+        return self.outcome
+
+    @property
+    def error(self) -> DragomanError | None:
+        """Why there is no translation; None where there is one."""
+        return self.outcome if isinstance(self.outcome, DragomanError) else None
+
+
+@dataclass(frozen=True, slots=True)
+class LanguagePair:
+    """A direction of translation, in BCP-47 codes."""
+
+    source_language_code: str
+    target_language_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a request may ask of a model."""
+
+    max_contents: int
+    """Texts in a request. `Client.translate` cuts longer lists by itself."""
+
+    max_code_points: int
+    """Code points in all texts of a request together."""
+
+    max_input_length: int
+    """Source tokens of a text, special tokens counted."""
+
+    max_decoding_length: int
+    """Largest value of the option of that name, in tokens."""
+
+    max_beam_size: int
+    """Largest value of the option `beam_size`."""
+
+    max_stream_texts: int
+    """Unanswered texts of a stream; the server reads no further until one is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that the server has loaded."""
+
+    name: str
+    """What to give as the option `model`."""
+
+    architecture: str
+    """Family of the checkpoint, for example "marian"."""
+
+    language_pairs: tuple[LanguagePair, ...]
+    """The directions that it translates."""
+
+    precision: str
+    """Of its weights: "float32" or "int8"."""
+
+    provider: str
+    """What runs it: "cpu" or "cuda"."""
+
+    limits: Limits
+    """What a request may ask of it."""
+
+
+_FINISH_REASONS = {
+    pb.FINISH_REASON_STOP: FinishReason.STOP,
+    pb.FINISH_REASON_LENGTH: FinishReason.LENGTH,
+}
+
+
+def read_translation(message: pb.Translation) -> Translation:
+    """Converts one translation.
+
+    Raises:
+        ServerError: The finish reason is one that this version of the client does not know.
+    """
+    if message.finish_reason not in _FINISH_REASONS:
+        raise ServerError(
+            f"finish_reason {message.finish_reason} is unknown to this client: it is older than "
+            "the server; pip install --upgrade dragoman"
+        )
+    return Translation(
+        translated_text=message.translated_text,
+        finish_reason=_FINISH_REASONS[message.finish_reason],
+        score=message.score if message.HasField("score") else None,
+        source_token_count=message.source_token_count,
+        target_token_count=message.target_token_count,
+        model=message.model,
+    )
+
+
+def read_translations(message: pb.TranslateTextResponse, expected: int) -> list[Translation]:
+    """Converts the answer to `expected` texts.
+
+    Raises:
+        ServerError: It holds fewer or more translations.
+    """
+    if len(message.translations) != expected:
+        raise ServerError(f"{len(message.translations)} translations came for {expected} texts")
+    return [read_translation(translation) for translation in message.translations]
+
+
+def read_models(message: pb.ListModelsResponse) -> list[Model]:
+    """Converts the list of models, sorted by name."""
+    return sorted((_read_model(model) for model in message.models), key=lambda model: model.name)
+
+
+def _read_model(message: pb.Model) -> Model:
+    pairs = (
+        LanguagePair(pair.source_language_code, pair.target_language_code)
+        for pair in message.language_pairs
+    )
+    limits = message.limits
+    return Model(
+        name=message.name,
+        architecture=message.architecture,
+        language_pairs=tuple(pairs),
+        precision=message.precision,
+        provider=message.provider,
+        limits=Limits(
+            max_contents=limits.max_contents,
+            max_code_points=limits.max_code_points,
+            max_input_length=limits.max_input_length,
+            max_decoding_length=limits.max_decoding_length,
+            max_beam_size=limits.max_beam_size,
+            max_stream_texts=limits.max_stream_texts,
+        ),
+    )

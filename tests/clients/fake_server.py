@@ -1,0 +1,170 @@
+"""A Dragoman server in this process: translates by upper-casing, and fails on cue."""
+# ruff: noqa: N802  the methods have the names of their RPCs
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self, cast
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import Message
+from google.rpc import (  # type: ignore[import-untyped]  # it has .pyi files but no py.typed
+    code_pb2,
+    error_details_pb2,
+    status_pb2,
+)
+from grpc_status import rpc_status
+
+from dragoman.v1 import translation_pb2 as pb
+from dragoman.v1.translation_pb2_grpc import (
+    TranslationServiceServicer,
+    add_TranslationServiceServicer_to_server,
+)
+
+Requests = Iterator[pb.StreamTranslateTextRequest]
+Responses = Iterator[pb.StreamTranslateTextResponse]
+StreamScript = Callable[[Requests, grpc.ServicerContext], Responses]
+
+
+def translation(text: str) -> pb.Translation:
+    return pb.Translation(
+        translated_text=text.upper(),
+        finish_reason=pb.FINISH_REASON_STOP,
+        score=-0.5,
+        source_token_count=len(text),
+        target_token_count=len(text),
+        model="fake",
+    )
+
+
+def answer(request: pb.StreamTranslateTextRequest) -> pb.StreamTranslateTextResponse:
+    return pb.StreamTranslateTextResponse(id=request.id, translation=translation(request.content))
+
+
+def refusal(
+    request: pb.StreamTranslateTextRequest, status: status_pb2.Status
+) -> pb.StreamTranslateTextResponse:
+    return pb.StreamTranslateTextResponse(id=request.id, error=status)
+
+
+def status(code: int, message: str, *details: Message) -> status_pb2.Status:
+    packed = []
+    for detail in details:
+        packed.append(any_pb2.Any())
+        packed[-1].Pack(detail)
+    return status_pb2.Status(code=code, message=message, details=packed)
+
+
+def cause(reason: str, **metadata: str) -> error_details_pb2.ErrorInfo:
+    return error_details_pb2.ErrorInfo(reason=reason, domain="dragoman", metadata=metadata)
+
+
+def bad_field(field: str, description: str, reason: str = "") -> error_details_pb2.BadRequest:
+    violation = error_details_pb2.BadRequest.FieldViolation(
+        field=field, description=description, reason=reason
+    )
+    return error_details_pb2.BadRequest(field_violations=[violation])
+
+
+def queue_full(seconds: float = 0.01) -> status_pb2.Status:
+    delay = duration_pb2.Duration(nanos=int(seconds * 1e9))
+    return status(
+        code_pb2.RESOURCE_EXHAUSTED,
+        "the queue is full",
+        cause("QUEUE_FULL"),
+        error_details_pb2.RetryInfo(retry_delay=delay),
+    )
+
+
+def draining() -> status_pb2.Status:
+    return status(code_pb2.UNAVAILABLE, "the server is draining", cause("DRAINING"))
+
+
+def abort(context: grpc.ServicerContext, failure: status_pb2.Status) -> None:
+    context.abort_with_status(rpc_status.to_status(failure))
+
+
+def answer_each(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+    for request in requests:
+        yield answer(request)
+
+
+class FakeServer(TranslationServiceServicer):
+    """Serves on a free port of the loopback while its context is open."""
+
+    def __init__(self, credentials: grpc.ServerCredentials | None = None) -> None:
+        self.requests: list[pb.TranslateTextRequest] = []
+        self.failures: deque[status_pb2.Status] = deque()
+        """What the next unary calls fail with."""
+
+        self.streams: deque[StreamScript] = deque()
+        """What the next streams do; answering each text follows."""
+
+        self.streams_opened = 0
+        self.hold = threading.Event()
+        """Unary calls wait for it."""
+
+        self.hold.set()
+        self.limits = pb.Limits(
+            max_contents=1024,
+            max_code_points=30_000,
+            max_input_length=512,
+            max_decoding_length=512,
+            max_beam_size=8,
+            max_stream_texts=1024,
+        )
+        self._server = grpc.server(ThreadPoolExecutor(8))
+        add_TranslationServiceServicer_to_server(self, self._server)
+        if credentials is None:
+            self.port = self._server.add_insecure_port("127.0.0.1:0")
+        else:
+            self.port = self._server.add_secure_port("127.0.0.1:0", credentials)
+
+    @property
+    def target(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.hold.set()
+        self._server.stop(grace=None).wait()
+
+    def TranslateText(
+        self, request: pb.TranslateTextRequest, context: object
+    ) -> pb.TranslateTextResponse:
+        self.requests.append(request)
+        self.hold.wait()
+        if self.failures:
+            abort(cast("grpc.ServicerContext", context), self.failures.popleft())
+        return pb.TranslateTextResponse(translations=map(translation, request.contents))
+
+    def StreamTranslateText(self, request_iterator: object, context: object) -> Responses:
+        self.streams_opened += 1
+        script = self.streams.popleft() if self.streams else answer_each
+        return script(cast("Requests", request_iterator), cast("grpc.ServicerContext", context))
+
+    def ListModels(self, request: pb.ListModelsRequest, context: object) -> pb.ListModelsResponse:
+        del request
+        if self.failures:
+            abort(cast("grpc.ServicerContext", context), self.failures.popleft())
+        pair = pb.LanguagePair(source_language_code="en", target_language_code="de")
+        model = pb.Model(
+            name="fake",
+            architecture="marian",
+            language_pairs=[pair],
+            precision="int8",
+            provider="cpu",
+            limits=self.limits,
+        )
+        return pb.ListModelsResponse(models=[model])
