@@ -1,0 +1,101 @@
+"""The command `dragoman export`: arguments in, progress on stderr, an exit code out."""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import get_args
+
+from dragoman.v1 import bundle_pb2
+from dragoman_export.errors import ExportError, UsageError
+from dragoman_export.export import ExportRequest, export
+from dragoman_export.manifest import Precision
+from dragoman_export.sentences import SENTENCES
+
+FAILURE = 2
+"""Exit code of a request or a checkpoint that cannot be served."""
+
+
+def main(argv: list[str]) -> int:
+    """Runs the command; `argv` are the arguments after `export`.
+
+    Returns:
+        0, or 2 after one clear message on stderr.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        manifest = export(_request(arguments), _stage)
+    except ExportError as error:
+        print(f"dragoman export: {error}", file=sys.stderr)
+        return FAILURE
+    print(_summary(manifest, arguments.output), file=sys.stderr)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dragoman export",
+        description="Turn a checkpoint in Hugging Face's layout into a model bundle.",
+    )
+    parser.add_argument("checkpoint", type=Path, help="directory of the checkpoint")
+    parser.add_argument("--output", type=Path, required=True, help="directory of the bundle")
+    parser.add_argument(
+        "--precision", choices=get_args(Precision), default="float32", help="of the weights"
+    )
+    parser.add_argument("--name", help="of the model; default: the checkpoint directory's")
+    parser.add_argument("--source-language", help="BCP-47 code; default: the checkpoint's")
+    parser.add_argument("--target-language", help="BCP-47 code; default: the checkpoint's")
+    parser.add_argument(
+        "--sentences", type=Path, help="verify on these, one a line; default: a built-in sample"
+    )
+    parser.add_argument("--force", action="store_true", help="replace the bundle at --output")
+    return parser
+
+
+def _request(arguments: argparse.Namespace) -> ExportRequest:
+    return ExportRequest(
+        checkpoint=arguments.checkpoint,
+        output=arguments.output,
+        precision=arguments.precision,
+        sentences=_sentences(arguments.sentences),
+        name=arguments.name,
+        source_language=arguments.source_language,
+        target_language=arguments.target_language,
+        force=arguments.force,
+    )
+
+
+def _sentences(path: Path | None) -> tuple[str, ...]:
+    if path is None:
+        return SENTENCES
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read --sentences {path}: {error}") from error
+    return tuple(line for line in lines if line.strip())
+
+
+@contextmanager
+def _stage(what: str) -> Iterator[None]:
+    print(f"{what} ... ", end="", file=sys.stderr, flush=True)
+    start = time.perf_counter()
+    done = False
+    try:
+        yield
+        done = True
+    finally:
+        print(f"{time.perf_counter() - start:.1f} s" if done else "failed", file=sys.stderr)
+
+
+def _summary(manifest: bundle_pb2.Manifest, output: Path) -> str:
+    parity = manifest.parity
+    megabytes = sum(file.size_bytes for file in manifest.files) / 1e6
+    same = parity.sentence_count - parity.different_count
+    return (
+        f"{output}: {manifest.name}, {manifest.precision}, {megabytes:.1f} MB; "
+        f"{same} of {parity.sentence_count} sentences as in PyTorch, token for token"
+        f" ({parity.tie_count} ties), log-probabilities within "
+        f"{parity.max_log_prob_difference:.1e}"
+    )

@@ -1,0 +1,132 @@
+"""Turns a checkpoint into a bundle: load, quantise, trace, verify, save."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dragoman.v1 import bundle_pb2
+from dragoman_export import bundle, manifest, tokenizer, verify
+from dragoman_export.checkpoint import Checkpoint, read_checkpoint
+from dragoman_export.errors import UsageError
+from dragoman_export.graph_decoding import GraphDecoder
+from dragoman_export.graph_files import write_graphs
+from dragoman_export.manifest import LanguagePair, Precision
+from dragoman_export.marian import import_marian
+from dragoman_export.model import ImportedModel
+from dragoman_export.quantise import quantise
+from dragoman_export.reference import ReferenceDecoder
+from dragoman_export.tokenizer import SourceTokenizer
+from dragoman_export.trace import trace
+from dragoman_export.verify import Parity
+
+Stage = Callable[[str], AbstractContextManager[None]]
+"""Told what is done now; the context ends when it is done."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRequest:
+    """What to export and where to."""
+
+    checkpoint: Path
+
+    output: Path
+    """Directory of the bundle."""
+
+    precision: Precision
+
+    sentences: Sequence[str]
+    """Verified on these."""
+
+    name: str | None = None
+    """Of the model; None takes the checkpoint directory's."""
+
+    source_language: str | None = None
+    """BCP-47 code; None takes the checkpoint's."""
+
+    target_language: str | None = None
+    """Likewise."""
+
+    force: bool = False
+    """Replace the bundle that lies at `output`."""
+
+
+def export(request: ExportRequest, stage: Stage) -> bundle_pb2.Manifest:
+    """Writes a bundle and returns its manifest.
+
+    Raises:
+        ExportError: Nothing was written; the message says why.
+    """
+    bundle.refuse_occupied(request.output, force=request.force)
+    with stage("load"):
+        vocabulary = tokenizer.read_vocabulary(request.checkpoint)
+        checkpoint = read_checkpoint(request.checkpoint)
+        model = import_marian(checkpoint, vocabulary)
+        languages = _languages(request, model)
+        sources = _encode(request, model, vocabulary)
+    if request.precision == "int8":
+        with stage("quantise"):
+            quantise(model.transformer)
+    with bundle.staged(request.output, force=request.force) as directory:
+        with stage("trace"):
+            write_graphs(trace(model.transformer), directory)
+        _copy_tokenizer(request.checkpoint, directory / manifest.TOKENIZER_DIRECTORY)
+        with stage(f"verify on {len(sources)} sentences"):
+            parity = _verify(request, checkpoint, model, directory, sources)
+        description = manifest.describe(
+            name=request.name or request.checkpoint.resolve().name,
+            languages=languages,
+            precision=request.precision,
+            checkpoint=checkpoint,
+            model=model,
+            parity=parity,
+        )
+        with stage("save"):
+            bundle.write_manifest(description, directory)
+    return description
+
+
+def _languages(request: ExportRequest, model: ImportedModel) -> LanguagePair:
+    source = request.source_language or model.source_language
+    target = request.target_language or model.target_language
+    if source is None or target is None:
+        raise UsageError(
+            "the checkpoint does not name its languages: give --source-language and "
+            "--target-language"
+        )
+    return LanguagePair(source, target)
+
+
+def _encode(
+    request: ExportRequest, model: ImportedModel, vocabulary: dict[str, int]
+) -> list[list[int]]:
+    source_model = request.checkpoint / tokenizer.SOURCE_MODEL
+    encoder = SourceTokenizer(source_model, vocabulary, model.unknown_id, model.end_id)
+    sources = [encoder.encode(sentence) for sentence in request.sentences]
+    longest, most = max(map(len, sources), default=0), model.transformer.config.max_positions
+    if not sources or longest > most:
+        raise UsageError(f"sentences to verify on: 1 or more, of at most {most} tokens")
+    return sources
+
+
+def _copy_tokenizer(checkpoint: Path, directory: Path) -> None:
+    directory.mkdir()
+    for name in tokenizer.FILES:
+        shutil.copyfile(checkpoint / name, directory / name)
+
+
+def _verify(
+    request: ExportRequest,
+    checkpoint: Checkpoint,
+    model: ImportedModel,
+    directory: Path,
+    sources: Sequence[Sequence[int]],
+) -> Parity:
+    """What quantised graphs lose is measured; float32 graphs may lose nothing."""
+    reference = ReferenceDecoder(checkpoint.path, checkpoint.config["pad_token_id"], model.end_id)
+    graphs = GraphDecoder(directory, model)
+    parity = verify.measure(reference, graphs, sources, model.max_decoding_length)
+    if request.precision == "float32":
+        verify.require_same(parity)
+    return parity

@@ -1,0 +1,145 @@
+"""Greedy decoding with the two graphs of a bundle in onnxruntime, many sentences at once.
+
+Uses the graphs as the server does: packed encoder, caches updated in place, one thread. Does not
+know text, and takes no care of speed.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from dragoman_export.graph_files import DECODER, ENCODER
+from dragoman_export.hypothesis import Hypothesis
+from dragoman_export.model import ImportedModel
+
+Floats = NDArray[np.float32]
+
+RESULTS = ("candidate_ids", "candidate_logits", "log_normalizers")
+"""What a step returns beside its caches."""
+
+CANDIDATES = 2
+"""The chosen token and the next best, which tells a tie."""
+
+
+class GraphDecoder:
+    """The graphs in `directory`, made from `model`."""
+
+    def __init__(self, directory: Path, model: ImportedModel) -> None:
+        self._model = model
+        self._encoder = _session(directory / ENCODER)
+        self._decoder = _session(directory / DECODER)
+
+    def decode(self, sources: Sequence[Sequence[int]], limit: int) -> list[Hypothesis]:
+        """Best token after best token for each of `sources`, at most `limit` each."""
+        lengths = [len(source) for source in sources]
+        caches = self._caches(self._encode(sources), lengths, limit)
+        steps = _Steps(self._decoder, self._model.decoder_start_id, lengths, caches)
+        hypotheses = [Hypothesis() for _ in sources]
+        unfinished = set(range(len(sources)))
+        while unfinished and steps.taken < limit:
+            ids, logits, normalizers = steps.take()
+            log_probs, margins = logits[:, 0] - normalizers, logits[:, 0] - logits[:, 1]
+            for row in sorted(unfinished):
+                token_id = int(ids[row, 0])
+                hypotheses[row].add(token_id, float(log_probs[row]), float(margins[row]))
+                if token_id == self._model.end_id:
+                    unfinished.remove(row)
+        return hypotheses
+
+    def _encode(self, sources: Sequence[Sequence[int]]) -> Floats:
+        key_value: Floats
+        (key_value,) = self._encoder.run(["cross_key_value"], packed(sources))
+        return key_value
+
+    def _caches(self, key_value: Floats, lengths: Sequence[int], limit: int) -> dict[str, Floats]:
+        """Spreads `key_value` (2 * layers, heads, tokens, head_dim) over one row a sentence."""
+        config = self._model.transformer.config
+        heads, head_dim = config.decoder_heads, config.decoder_head_dim
+        target = (len(lengths), heads, limit, head_dim)
+        source = np.zeros((len(key_value), len(lengths), heads, max(lengths), head_dim), np.float32)
+        ends = np.cumsum(lengths)
+        for row, (length, end) in enumerate(zip(lengths, ends, strict=True)):
+            source[:, row, :, :length] = key_value[:, :, end - length : end]
+        caches: dict[str, Floats] = {}
+        for layer in range(config.decoder_layers):
+            caches[f"self_key_{layer}"] = np.zeros(target, np.float32)
+            caches[f"self_value_{layer}"] = np.zeros(target, np.float32)
+            caches[f"cross_key_{layer}"] = source[2 * layer]
+            caches[f"cross_value_{layer}"] = source[2 * layer + 1]
+        return caches
+
+
+def packed(sources: Sequence[Sequence[int]]) -> dict[str, NDArray[np.generic]]:
+    """The encoder's inputs for sentences that lie one after the other."""
+    lengths = np.array([len(source) for source in sources])
+    longest = int(lengths.max())
+    starts = np.cumsum(lengths) - lengths
+    places = np.arange(longest)
+    inside = places[None] < lengths[:, None]  # (batch, source)
+    return {
+        "token_ids": np.concatenate([np.array(source, np.int64) for source in sources]),
+        "positions": np.broadcast_to(places, inside.shape)[inside].astype(np.int64),
+        "padded_index": np.where(inside, starts[:, None] + places, 0).astype(np.int64),
+        "packed_index": np.flatnonzero(inside).astype(np.int64),
+        "source_last": (lengths - 1).astype(np.int32),
+    }
+
+
+class _Steps:
+    """The decoder's buffers for a fixed set of rows, bound once and updated in place."""
+
+    def __init__(
+        self,
+        session: onnxruntime.InferenceSession,
+        start_id: int,
+        source_lengths: Sequence[int],
+        caches: dict[str, Floats],
+    ) -> None:
+        rows = len(source_lengths)
+        self.taken = 0
+        self._session = session
+        self._binding = session.io_binding()
+        self._token_ids = np.full(rows, start_id, np.int64)
+        self._positions = np.zeros(rows, np.int32)
+        self._bound: list[onnxruntime.OrtValue] = []  # the binding holds addresses, not references
+        for name in RESULTS:
+            self._binding.bind_output(name)
+        self._bind("token_ids", self._token_ids)
+        self._bind("positions", self._positions)
+        self._bind("source_last", np.array(source_lengths, np.int32) - 1)
+        self._bind("candidate_count", np.array([CANDIDATES], np.int64))
+        self._bind("with_normalizers", np.array(1, np.bool_))
+        for name, cache in caches.items():
+            value = self._bind(name, cache)
+            self._binding.bind_ortvalue_output(f"{name}_out", value)
+
+    def _bind(self, name: str, array: NDArray[np.generic]) -> onnxruntime.OrtValue:
+        value = onnxruntime.OrtValue.ortvalue_from_numpy(array)
+        self._bound.append(value)
+        self._binding.bind_ortvalue_input(name, value)
+        return value
+
+    def take(self) -> tuple[NDArray[np.int64], Floats, Floats]:
+        """One step of every row: ids and logits (rows, CANDIDATES), normalizers (rows,)."""
+        self._session.run_with_iobinding(self._binding)
+        results = self._binding.get_outputs()[: len(RESULTS)]
+        ids, logits, normalizers = (value.numpy() for value in results)
+        self._token_ids[:] = ids[:, 0]
+        self._positions += 1
+        self.taken += 1
+        return ids, logits, normalizers
+
+
+def _session(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(
+        path,
+        options,
+        providers=["CPUExecutionProvider"],
+        # The fused operator is several times slower on CPU than the two that it replaces.
+        disabled_optimizers=["SkipLayerNormFusion"],
+    )

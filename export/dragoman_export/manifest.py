@@ -1,0 +1,112 @@
+"""What a bundle says of itself."""
+
+from dataclasses import asdict
+from importlib import metadata
+from typing import Literal, NamedTuple
+
+from dragoman.v1 import bundle_pb2
+from dragoman_export import graph_files, tokenizer
+from dragoman_export.checkpoint import Checkpoint
+from dragoman_export.contract import GraphContract, GraphTensor, decoder_contract, encoder_contract
+from dragoman_export.model import ImportedModel
+from dragoman_export.transformer import TransformerConfig
+from dragoman_export.verify import Parity
+
+FORMAT_VERSION = 1
+
+TOKENIZER_DIRECTORY = "tokenizer"
+
+TOOLS = ("dragoman", "onnx", "onnxruntime", "onnxscript", "torch", "transformers")
+
+Precision = Literal["float32", "int8"]
+
+
+class LanguagePair(NamedTuple):
+    """A direction of translation, in BCP-47 codes."""
+
+    source: str
+    target: str
+
+
+def describe(
+    *,
+    name: str,
+    languages: LanguagePair,
+    precision: Precision,
+    checkpoint: Checkpoint,
+    model: ImportedModel,
+    parity: Parity,
+) -> bundle_pb2.Manifest:
+    """The manifest, but for the list of files."""
+    config = model.transformer.config
+    return bundle_pb2.Manifest(
+        format_version=FORMAT_VERSION,
+        name=name,
+        architecture=_architecture(model.family, config),
+        language_pairs=[
+            bundle_pb2.BundleLanguagePair(
+                source_language_code=languages.source, target_language_code=languages.target
+            )
+        ],
+        special_tokens=bundle_pb2.SpecialTokens(
+            decoder_start_id=model.decoder_start_id,
+            end_id=model.end_id,
+            unknown_id=model.unknown_id,
+            suppressed_ids=model.suppressed_ids,
+        ),
+        decoding_defaults=bundle_pb2.DecodingDefaults(
+            max_decoding_length=model.max_decoding_length
+        ),
+        precision=precision,
+        providers=["cpu"],
+        encoder=_graph(graph_files.ENCODER, encoder_contract(config)),
+        decoder=_graph(graph_files.DECODER, decoder_contract(config)),
+        tokenizer=_tokenizer(),
+        provenance=_provenance(checkpoint),
+        parity=bundle_pb2.ParityReport(**asdict(parity)),
+    )
+
+
+def _architecture(family: str, config: TransformerConfig) -> bundle_pb2.Architecture:
+    return bundle_pb2.Architecture(
+        family=family,
+        encoder_layers=config.encoder_layers,
+        decoder_layers=config.decoder_layers,
+        model_dim=config.model_dim,
+        encoder_heads=config.encoder_heads,
+        decoder_heads=config.decoder_heads,
+        head_dim=config.decoder_head_dim,
+        vocabulary_size=config.vocabulary_size,
+        max_positions=config.max_positions,
+    )
+
+
+def _graph(path: str, contract: GraphContract) -> bundle_pb2.Graph:
+    return bundle_pb2.Graph(
+        path=path,
+        inputs=[_tensor(tensor) for tensor in contract.inputs],
+        outputs=[_tensor(tensor) for tensor in contract.outputs],
+    )
+
+
+def _tensor(tensor: GraphTensor) -> bundle_pb2.TensorSpec:
+    return bundle_pb2.TensorSpec(
+        name=tensor.name, data_type=tensor.data_type, shape=[str(size) for size in tensor.shape]
+    )
+
+
+def _tokenizer() -> bundle_pb2.TokenizerFiles:
+    return bundle_pb2.TokenizerFiles(
+        kind="sentencepiece",
+        source_model_path=f"{TOKENIZER_DIRECTORY}/{tokenizer.SOURCE_MODEL}",
+        target_model_path=f"{TOKENIZER_DIRECTORY}/{tokenizer.TARGET_MODEL}",
+        vocabulary_path=f"{TOKENIZER_DIRECTORY}/{tokenizer.VOCABULARY}",
+    )
+
+
+def _provenance(checkpoint: Checkpoint) -> bundle_pb2.Provenance:
+    return bundle_pb2.Provenance(
+        checkpoint=checkpoint.path.resolve().name,
+        weights_sha256=checkpoint.weights_sha256,
+        tool_versions={tool: metadata.version(tool) for tool in TOOLS},
+    )

@@ -1,0 +1,195 @@
+"""Operators that the canonical Transformer is traced with, library `dragoman`.
+
+Each has a plain PyTorch kernel, so that modules run and are tested eagerly, and a shape rule for
+tracing. What each becomes in ONNX is written in `dragoman_export.translations`.
+
+Attention here neither scales (1/sqrt(head_dim) is part of the query weights) nor looks at anything
+but lengths: row i attends to places 0 to last[i] of its keys.
+"""
+
+import torch
+from torch import Tensor
+
+GROUP_SIZE = 128
+"""Logits a group of the top-k; the vocabulary is padded to whole groups."""
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, last: Tensor) -> Tensor:
+    """Softmax attention, (batch, heads, length, head_dim) each -> (batch, length, dim)."""
+    scores = query @ key.transpose(2, 3)
+    places = torch.arange(key.shape[2], device=key.device)
+    hidden = places[None, None, None, :] > last[:, None, None, None]
+    weights = scores.masked_fill(hidden, -torch.inf).softmax(dim=3)
+    return (weights @ value).transpose(1, 2).flatten(2)
+
+
+@torch.library.custom_op("dragoman::extent", mutates_args=())
+def extent(x: Tensor, dimension: int) -> Tensor:
+    """Size of one dimension, (1,) int32."""
+    return torch.tensor([x.shape[dimension]], dtype=torch.int32)
+
+
+@extent.register_fake
+def _(x: Tensor, dimension: int) -> Tensor:  # noqa: ARG001 - the kernel's signature
+    return x.new_empty((1,), dtype=torch.int32)
+
+
+@torch.library.custom_op("dragoman::attend_prompt", mutates_args=())
+def attend_prompt(query_key_value: Tensor, last: Tensor, length: Tensor, heads: int) -> Tensor:
+    """Every token attends to its whole sentence.
+
+    Args:
+        query_key_value: (batch, source, 3 * dim), queries, keys and values side by side.
+        last: (batch,) int32, last place of each sentence.
+        length: (1,) int32, `source`.
+        heads: Attention heads.
+
+    Returns:
+        (batch, source, dim); past a sentence's end the values mean nothing.
+    """
+    assert int(length) == query_key_value.shape[1]
+    query, key, value = query_key_value.unflatten(2, (3, heads, -1)).permute(2, 0, 3, 1, 4)
+    return _attend(query, key, value, last)
+
+
+@attend_prompt.register_fake
+def _(query_key_value: Tensor, last: Tensor, length: Tensor, heads: int) -> Tensor:  # noqa: ARG001 - likewise
+    batch, source, width = query_key_value.shape
+    return query_key_value.new_empty((batch, source, width // 3))
+
+
+@torch.library.custom_op("dragoman::attend_past", mutates_args=())
+def attend_past(
+    query_key_value: Tensor,
+    past_key: Tensor,
+    past_value: Tensor,
+    positions: Tensor,
+    capacity: Tensor,
+    heads: int,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One token a row is added to its cache and attends to all tokens so far.
+
+    Args:
+        query_key_value: (rows, 3 * dim), query, key and value side by side.
+        past_key: (rows, heads, capacity, head_dim).
+        past_value: Likewise.
+        positions: (rows,) int32, where the new key and value are written.
+        capacity: (1,) int32, places of the cache.
+        heads: Attention heads.
+
+    Returns:
+        (rows, dim), and the two caches with the token added.
+    """
+    assert int(capacity) == past_key.shape[2]
+    query, key, value = query_key_value.unflatten(1, (3, heads, -1)).unbind(1)
+    rows = torch.arange(query.shape[0])
+    new_key, new_value = past_key.clone(), past_value.clone()
+    new_key[rows, :, positions.long()] = key
+    new_value[rows, :, positions.long()] = value
+    attended = _attend(query[:, :, None], new_key, new_value, positions)
+    return attended.squeeze(1), new_key, new_value
+
+
+@attend_past.register_fake
+def _(
+    query_key_value: Tensor,
+    past_key: Tensor,
+    past_value: Tensor,
+    positions: Tensor,  # noqa: ARG001 - likewise
+    capacity: Tensor,  # noqa: ARG001 - likewise
+    heads: int,  # noqa: ARG001 - likewise
+) -> tuple[Tensor, Tensor, Tensor]:
+    rows, width = query_key_value.shape
+    attended = query_key_value.new_empty((rows, width // 3))
+    return attended, torch.empty_like(past_key), torch.empty_like(past_value)
+
+
+@torch.library.custom_op("dragoman::attend_source", mutates_args=())
+def attend_source(
+    query: Tensor, key: Tensor, value: Tensor, last: Tensor, capacity: Tensor, heads: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One token a row attends to its source.
+
+    Args:
+        query: (rows, dim).
+        key: (rows, heads, capacity, head_dim).
+        value: Likewise.
+        last: (rows,) int32, last place of each source.
+        capacity: (1,) int32, places of the cache.
+        heads: Attention heads.
+
+    Returns:
+        (rows, dim), and the key and value as they came (the ONNX operator has them as outputs).
+    """
+    assert int(capacity) == key.shape[2]
+    attended = _attend(query.unflatten(1, (heads, 1, -1)), key, value, last)
+    return attended.squeeze(1), key.clone(), value.clone()
+
+
+@attend_source.register_fake
+def _(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    last: Tensor,  # noqa: ARG001 - likewise
+    capacity: Tensor,  # noqa: ARG001 - likewise
+    heads: int,  # noqa: ARG001 - likewise
+) -> tuple[Tensor, Tensor, Tensor]:
+    return torch.empty_like(query), torch.empty_like(key), torch.empty_like(value)
+
+
+@torch.library.custom_op("dragoman::best_candidates", mutates_args=())
+def best_candidates(logits: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+    """The `count` (1,) largest of each row, best first: values and ids, (rows, count) each."""
+    values, ids = torch.topk(logits, int(count), dim=1)
+    return values, ids
+
+
+@best_candidates.register_fake
+def _(logits: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG001 - likewise
+    candidates = torch.library.get_ctx().new_dynamic_size(min=1)
+    values = logits.new_empty((logits.shape[0], candidates))
+    return values, torch.empty_like(values, dtype=torch.int64)
+
+
+@torch.library.custom_op("dragoman::log_normalizers", mutates_args=())
+def log_normalizers(logits: Tensor, best: Tensor, wanted: Tensor) -> Tensor:
+    """Log of the sum of the exponentials of each row, (rows,); zeros unless `wanted`.
+
+    Args:
+        logits: (rows, vocab).
+        best: (rows, candidates), the largest logit of each row first.
+        wanted: () bool.
+    """
+    if not bool(wanted):
+        return logits.new_zeros(logits.shape[0])
+    return best[:, 0] - logits.log_softmax(dim=1).amax(dim=1)
+
+
+@log_normalizers.register_fake
+def _(logits: Tensor, best: Tensor, wanted: Tensor) -> Tensor:  # noqa: ARG001 - likewise
+    return logits.new_empty((logits.shape[0],))
+
+
+@torch.library.custom_op("dragoman::int8_linear", mutates_args=())
+def int8_linear(x: Tensor, weight: Tensor, weight_scale: Tensor, bias: Tensor) -> Tensor:
+    """Product in 8-bit integers with one activation scale a row, found at run time.
+
+    Args:
+        x: (rows, in) float32.
+        weight: (in, out) int8.
+        weight_scale: (out,) float32, what one step of each column is worth.
+        bias: (out,) float32.
+
+    Returns:
+        (rows, out) float32. A row depends on no other row.
+    """
+    row_scale = (x.abs().amax(dim=1, keepdim=True) * (1 / 127)).clamp_min(1e-9)
+    quantised = torch.round(x / row_scale)  # -127 to 127: 1 to 255 as uint8 with zero point 128
+    product = (quantised.double() @ weight.double()).float()  # sums of integers: exact
+    return product * weight_scale * row_scale + bias
+
+
+@int8_linear.register_fake
+def _(x: Tensor, weight: Tensor, weight_scale: Tensor, bias: Tensor) -> Tensor:  # noqa: ARG001 - likewise
+    return x.new_empty((x.shape[0], weight.shape[1]))

@@ -1,0 +1,57 @@
+"""Makes a traced graph what is written: nothing unused, nothing twice, nothing of this machine."""
+
+import onnx_ir
+from onnx_ir.passes import common
+
+from dragoman_export.contract import GraphContract
+
+PRODUCER = "dragoman"
+
+
+def optimise(model: onnx_ir.Model, contract: GraphContract) -> None:
+    """Cleans `model` in place; the contract's shapes become those of its outputs."""
+    _name_shapes(model, contract)
+    _share_zero_points(model)
+    _drop_unused_outputs(model)
+    passes = onnx_ir.passes.Sequential(
+        common.CommonSubexpressionEliminationPass(),
+        common.RemoveUnusedNodesPass(),
+        common.RemoveUnusedFunctionsPass(),
+        common.RemoveUnusedOpsetsPass(),
+        common.ClearMetadataAndDocStringPass(),
+    )
+    passes(model)
+    _forget_origin(model)
+
+
+def _name_shapes(model: onnx_ir.Model, contract: GraphContract) -> None:
+    """Output shapes in the contract's names; tracing has its own for sizes found at run time."""
+    for value, tensor in zip(model.graph.outputs, contract.outputs, strict=True):
+        value.shape = onnx_ir.Shape(tensor.shape)
+
+
+def _share_zero_points(model: onnx_ir.Model) -> None:
+    """One vector of zero points serves every linear layer: all have the rows of the token ids."""
+    quantisers = [node for node in model.graph if node.op_type == "QuantizeLinear"]
+    if not quantisers:
+        return
+    for quantiser in quantisers:
+        expand = quantiser.inputs[2].producer()
+        assert expand.op_type == "Expand"
+        shape = expand.inputs[1].producer()
+        assert shape.op_type == "Shape"
+        shape.replace_input_with(0, model.graph.inputs[0])
+
+
+def _drop_unused_outputs(model: onnx_ir.Model) -> None:
+    """An output without a name is not computed."""
+    returned = set(model.graph.outputs)
+    for node in model.graph:
+        for value in node.outputs[1:]:
+            if not value.uses() and value not in returned:
+                value.name = ""
+
+
+def _forget_origin(model: onnx_ir.Model) -> None:
+    model.producer_name, model.producer_version = PRODUCER, None
+    model.graph.name = PRODUCER

@@ -1,0 +1,130 @@
+"""Traces the canonical Transformer into two ONNX graphs that keep the contract's names.
+
+Knows torch.onnx. Does not know files: `dragoman_export.graph_files` writes what comes out.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import onnx_ir
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from dragoman_export import optimise, schemas
+from dragoman_export.contract import (
+    CACHES,
+    GraphContract,
+    GraphTensor,
+    decoder_contract,
+    encoder_contract,
+)
+from dragoman_export.transformer import LayerCache, Transformer
+from dragoman_export.translations import translations
+
+OPSET = 18
+"""What onnxscript's own translations are written for: nothing has to be converted."""
+
+EXAMPLE_SIZES = {
+    "tokens": 5,
+    "batch": 2,
+    "source": 3,
+    "rows": 4,
+    "target_capacity": 6,
+    "source_capacity": 7,
+}
+"""All different and above 1, so that tracing takes no two dimensions for one."""
+
+TORCH_TYPES = {
+    "float": torch.float32,
+    "int64": torch.int64,
+    "int32": torch.int32,
+    "bool": torch.bool,
+}
+
+
+class Graphs(NamedTuple):
+    """The two graphs of a bundle."""
+
+    encoder: onnx_ir.Model
+    decoder: onnx_ir.Model
+
+
+def trace(transformer: Transformer) -> Graphs:
+    """Both graphs, optimised and free of anything that depends on the machine or the time."""
+    schemas.register()
+    encoder, decoder = (
+        encoder_contract(transformer.config),
+        decoder_contract(transformer.config),
+    )
+    plain = len(decoder.inputs) - len(CACHES) * transformer.config.decoder_layers
+    flat = [_example(tensor) for tensor in decoder.inputs]
+    dynamic = [_dynamic_shape(tensor) for tensor in decoder.inputs]
+    return Graphs(
+        _trace(
+            transformer.encoder,
+            encoder,
+            tuple(_example(tensor) for tensor in encoder.inputs),
+            tuple(_dynamic_shape(tensor) for tensor in encoder.inputs),
+        ),
+        _trace(
+            transformer.decoder,
+            decoder,
+            (*flat[:plain], _by_layer(flat[plain:])),
+            (*dynamic[:plain], _by_layer(dynamic[plain:])),
+        ),
+    )
+
+
+def _example(tensor: GraphTensor) -> Tensor:
+    shape = [EXAMPLE_SIZES[size] if isinstance(size, str) else size for size in tensor.shape]
+    return torch.ones(shape, dtype=TORCH_TYPES[tensor.data_type])
+
+
+def _dynamic_shape(tensor: GraphTensor) -> dict[int, Dim]:
+    return {axis: Dim(size) for axis, size in enumerate(tensor.shape) if isinstance(size, str)}
+
+
+def _by_layer(caches: Sequence[object]) -> list[LayerCache]:
+    step = len(CACHES)
+    return [LayerCache(*caches[first : first + step]) for first in range(0, len(caches), step)]
+
+
+def _trace(
+    module: nn.Module,
+    contract: GraphContract,
+    examples: tuple[object, ...],
+    dynamic_shapes: tuple[object, ...],
+) -> onnx_ir.Model:
+    with _silence():
+        program = torch.onnx.export(
+            module,
+            examples,
+            dynamo=True,
+            verbose=False,
+            opset_version=OPSET,
+            input_names=[tensor.name for tensor in contract.inputs],
+            output_names=[tensor.name for tensor in contract.outputs],
+            dynamic_shapes=dynamic_shapes,
+            custom_translation_table=translations(),
+        )
+    assert program is not None
+    optimise.optimise(program.model, contract)
+    return program.model
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keeps the exporter's remarks on itself from the user."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

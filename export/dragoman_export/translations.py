@@ -1,0 +1,127 @@
+"""What each operator of `dragoman_export.operators` becomes in ONNX, for the CPU provider.
+
+GroupQueryAttention with causal=0 and scale=1.0 reads only the live part of each row's cache and is
+the fastest attention of onnxruntime's CPU provider for one query token a row; in place when past
+and present are bound to one buffer. Keys and values of length 0 make the past buffer the whole of
+what is attended to, which is cross-attention. Its schemas are in `dragoman_export.schemas`.
+
+Knows operators and their order. Does not know the model.
+"""
+
+from collections.abc import Callable
+
+import torch
+from onnx import helper
+from onnxscript import BOOL, FLOAT, script
+from onnxscript import opset18 as op
+from onnxscript.onnx_types import TensorType
+from onnxscript.values import Opset
+
+from dragoman_export.operators import GROUP_SIZE
+from dragoman_export.schemas import MICROSOFT
+
+INT32, UINT8 = 6, 2
+"""Element types of onnx.TensorProto."""
+
+ZERO_POINT = 128
+"""What zero is as a quantised activation."""
+
+microsoft = Opset(MICROSOFT, 1)
+
+
+def _extent(x: TensorType, dimension: int) -> TensorType:
+    return op.Cast(op.Shape(x, start=dimension, end=dimension + 1), to=INT32)
+
+
+def _attend_prompt(
+    query_key_value: TensorType, last: TensorType, length: TensorType, heads: int
+) -> TensorType:
+    attended, _, _ = microsoft.GroupQueryAttention(
+        query_key_value, None, None, None, None, last, length,
+        num_heads=heads, kv_num_heads=heads, causal=0, scale=1.0,
+    )  # fmt: skip
+    return attended
+
+
+def _attend_past(
+    query_key_value: TensorType,
+    past_key: TensorType,
+    past_value: TensorType,
+    positions: TensorType,
+    capacity: TensorType,
+    heads: int,
+) -> tuple[TensorType, TensorType, TensorType]:
+    attended, key, value = microsoft.GroupQueryAttention(
+        op.Unsqueeze(query_key_value, [1]), None, None, past_key, past_value, positions, capacity,
+        num_heads=heads, kv_num_heads=heads, causal=0, scale=1.0,
+    )  # fmt: skip
+    return op.Squeeze(attended, [1]), key, value
+
+
+def _attend_source(
+    query: TensorType,
+    key: TensorType,
+    value: TensorType,
+    last: TensorType,
+    capacity: TensorType,
+    heads: int,
+) -> tuple[TensorType, TensorType, TensorType]:
+    query = op.Unsqueeze(query, [1])
+    nothing = op.Slice(query, [0], [0], [1])  # (rows, 0, dim)
+    attended, key, value = microsoft.GroupQueryAttention(
+        query, nothing, nothing, key, value, last, capacity,
+        num_heads=heads, kv_num_heads=heads, causal=0, scale=1.0,
+    )  # fmt: skip
+    return op.Squeeze(attended, [1]), key, value
+
+
+def _best_candidates(logits: TensorType, count: TensorType) -> tuple[TensorType, TensorType]:
+    """Exact: the k best logits lie in the k groups whose maxima are largest."""
+    groups = logits.shape[1] // GROUP_SIZE
+    grouped = op.Reshape(logits, [-1, groups, GROUP_SIZE])  # (rows, groups, group)
+    maxima = op.ReduceMax(grouped, [2], keepdims=0)
+    _, chosen = op.TopK(maxima, op.Min(count, [groups]))  # (rows, chosen)
+    members = op.GatherND(grouped, op.Unsqueeze(chosen, [2]), batch_dims=1)
+    # Places among the members of the chosen groups, (rows, count).
+    values, places = op.TopK(op.Reshape(members, [0, -1]), count)
+    group = op.GatherElements(chosen, op.Div(places, [GROUP_SIZE]), axis=1)
+    return values, op.Add(op.Mul(group, [GROUP_SIZE]), op.Mod(places, [GROUP_SIZE]))
+
+
+@script()
+def _log_normalizers(logits: FLOAT, best: FLOAT, wanted: BOOL) -> FLOAT:
+    if wanted:
+        first = op.Slice(best, [0], [1], [1])
+        greatest = op.ReduceMax(op.LogSoftmax(logits, axis=1), [1], keepdims=1)
+        normalizers = op.Squeeze(first - greatest, [1])
+    else:
+        normalizers = op.ConstantOfShape(op.Shape(logits, start=0, end=1))
+    return normalizers
+
+
+def _int8_linear(
+    x: TensorType, weight: TensorType, weight_scale: TensorType, bias: TensorType
+) -> TensorType:
+    largest = op.ReduceMax(op.Abs(x), [1], keepdims=1)
+    row_scale = op.Max(op.Mul(largest, 1 / 127), 1e-9)  # (rows, 1)
+    zero_point = op.Constant(value=helper.make_tensor("zero_point", UINT8, [1], [ZERO_POINT]))
+    zero_points = op.Expand(zero_point, op.Shape(x, start=0, end=1))
+    quantised = op.QuantizeLinear(x, op.Squeeze(row_scale, [1]), zero_points, axis=0)
+    product = microsoft.MatMulIntegerToFloat(
+        quantised, weight, op.Constant(value_floats=[1.0]), weight_scale, zero_point
+    )
+    return op.Add(op.Mul(product, row_scale), bias)
+
+
+def translations() -> dict[Callable[..., object], Callable[..., object]]:
+    """For torch.onnx.export's custom_translation_table."""
+    ours = torch.ops.dragoman
+    return {
+        ours.extent.default: _extent,
+        ours.attend_prompt.default: _attend_prompt,
+        ours.attend_past.default: _attend_past,
+        ours.attend_source.default: _attend_source,
+        ours.best_candidates.default: _best_candidates,
+        ours.log_normalizers.default: _log_normalizers,
+        ours.int8_linear.default: _int8_linear,
+    }

@@ -1,0 +1,108 @@
+"""Compares what the graphs say with what the checkpoint says, token for token.
+
+Knows two decoders and how to count. Does not know what runs them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from dragoman_export.errors import VerificationError
+from dragoman_export.hypothesis import Hypothesis
+
+TIE = 1e-4
+"""Two candidates whose logits are closer than this are equal: summation order decides."""
+
+LOG_PROB_TOLERANCE = 1e-3
+"""Largest difference of a float32 token's log-probability."""
+
+BATCH_TOKENS = 1024
+"""Source tokens decoded at once, padding counted."""
+
+
+class Decoder(Protocol):
+    """Greedy decoding of token ids."""
+
+    def decode(self, sources: Sequence[Sequence[int]], limit: int) -> list[Hypothesis]:
+        """One hypothesis for each of `sources`, of at most `limit` tokens."""
+        ...
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How two decoders compare; as `dragoman.v1.ParityReport`."""
+
+    sentence_count: int
+    different_count: int
+    tie_count: int
+    token_count: int
+    max_log_prob_difference: float
+
+    def __str__(self) -> str:
+        """One line for people."""
+        same = self.sentence_count - self.different_count
+        ties = f" ({self.tie_count} tied)" if self.tie_count else ""
+        return (
+            f"{same}/{self.sentence_count} sentences token for token{ties}, "
+            f"log-probabilities within {self.max_log_prob_difference:.1e}"
+        )
+
+
+def measure(
+    reference: Decoder, candidate: Decoder, sources: Sequence[Sequence[int]], limit: int
+) -> Parity:
+    """Decodes every source with both."""
+    expected: list[Hypothesis] = []
+    found: list[Hypothesis] = []
+    for batch in _batches(sources):
+        expected += reference.decode(batch, limit)
+        found += candidate.decode(batch, limit)
+    return compare(expected, found)
+
+
+def compare(expected: Sequence[Hypothesis], found: Sequence[Hypothesis]) -> Parity:
+    """Counts sentences that differ, and among them those that differ by a tie."""
+    different = ties = 0
+    worst = 0.0
+    for reference, candidate in zip(expected, found, strict=True):
+        agreed = _agreed(reference, candidate)
+        pairs = zip(reference.log_probs[:agreed], candidate.log_probs[:agreed], strict=True)
+        worst = max([worst, *(abs(a - b) for a, b in pairs)])
+        if reference.token_ids != candidate.token_ids:
+            different += 1
+            ties += reference.margins[agreed] < TIE
+    return Parity(len(expected), different, ties, sum(len(h.token_ids) for h in expected), worst)
+
+
+def require_same(parity: Parity) -> None:
+    """Raises VerificationError unless the two are the same but for ties and rounding."""
+    differences = parity.different_count - parity.tie_count
+    if differences:
+        raise VerificationError(
+            f"{differences} of {parity.sentence_count} sentences differ from the checkpoint's own "
+            "translation: the graphs are wrong and the bundle is not written"
+        )
+    if not parity.max_log_prob_difference <= LOG_PROB_TOLERANCE:
+        raise VerificationError(
+            f"log-probabilities differ by up to {parity.max_log_prob_difference:.2g} from the "
+            "checkpoint's own: the graphs are wrong and the bundle is not written"
+        )
+
+
+def _agreed(reference: Hypothesis, candidate: Hypothesis) -> int:
+    """Number of leading tokens that are the same."""
+    pairs = zip(reference.token_ids, candidate.token_ids, strict=False)
+    return next(
+        (index for index, (a, b) in enumerate(pairs) if a != b),
+        min(len(reference.token_ids), len(candidate.token_ids)),
+    )
+
+
+def _batches(sources: Sequence[Sequence[int]]) -> list[list[Sequence[int]]]:
+    """Sentences of like length together."""
+    batches: list[list[Sequence[int]]] = [[]]
+    for source in sorted(sources, key=len):
+        if (len(batches[-1]) + 1) * len(source) > BATCH_TOKENS and batches[-1]:
+            batches.append([])
+        batches[-1].append(source)
+    return batches
