@@ -1,0 +1,76 @@
+"""Lets calls in: a bounded number of them, and none once the server drains.
+
+Owns the number of calls in progress. Does not know what a call does.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dragoman_server.errors import TooManyCallsError, UnavailableError
+
+RETRY_AFTER_SECONDS = 0.5
+
+
+class Gate:
+    """Open until `close` is called, and never again."""
+
+    def __init__(self, *, max_calls: int) -> None:
+        self._max_calls = max_calls
+        self._calls = 0
+        self._closed = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    @property
+    def calls(self) -> int:
+        """Calls in progress."""
+        return self._calls
+
+    @property
+    def closed(self) -> bool:
+        """Whether the server drains."""
+        return self._closed.is_set()
+
+    def check_open(self) -> None:
+        """Raises UnavailableError once the gate is closed."""
+        if self.closed:
+            raise UnavailableError(
+                "the server is draining and takes no new requests: send them to another",
+                reason="DRAINING",
+            )
+
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        """Counts a call for as long as it lasts.
+
+        Raises:
+            UnavailableError: The server drains.
+            TooManyCallsError: As many calls as allowed are in progress.
+        """
+        self.check_open()
+        if self._calls >= self._max_calls:
+            raise TooManyCallsError(
+                f"{self._calls} calls are in progress, the most that this server allows",
+                retry_after_seconds=RETRY_AFTER_SECONDS,
+            )
+        self._calls += 1
+        self._empty.clear()
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            if self._calls == 0:
+                self._empty.set()
+
+    def close(self) -> None:
+        """Refuses calls from now on."""
+        self._closed.set()
+
+    async def wait_closed(self) -> None:
+        """Returns once `close` was called."""
+        await self._closed.wait()
+
+    async def wait_empty(self) -> None:
+        """Returns once no call is in progress."""
+        await self._empty.wait()

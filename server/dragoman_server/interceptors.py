@@ -1,0 +1,117 @@
+"""Stands around every call of the TranslationService: lets it in, parses it, ends it well.
+
+Turns exceptions into the statuses of status.py's table and counts how each call ended. Does not
+know what the calls do; health checks and reflection pass by it untouched.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, NoReturn, TypeAlias
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+from grpc import aio
+from grpc_status import rpc_status
+
+from dragoman.v1.translation_pb2 import DESCRIPTOR
+from dragoman_server.deadline import Deadline
+from dragoman_server.errors import InvalidArgumentError
+from dragoman_server.gate import Gate
+from dragoman_server.outcomes import Outcomes
+
+SERVICE_NAME = DESCRIPTOR.services_by_name["TranslationService"].full_name
+
+RpcHandler: TypeAlias = grpc.RpcMethodHandler[Any, Any] | None
+Context: TypeAlias = aio.ServicerContext[Any, Any]
+# An RpcHandler again, but grpc's types know only its synchronous form.
+AsyncHandler: TypeAlias = Any
+
+
+class CallInterceptor(aio.ServerInterceptor):
+    """Wraps the handlers of the TranslationService.
+
+    The wrapped handlers are given the message's bytes, so that what protobuf cannot parse, such as
+    a string that is not UTF-8, is told to the client like any other wrong request.
+    """
+
+    def __init__(self, gate: Gate, outcomes: Outcomes) -> None:
+        self._gate = gate
+        self._outcomes = outcomes
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[RpcHandler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> RpcHandler:
+        """Returns the handler to use instead of the service's own."""
+        handler = await continuation(handler_call_details)
+        if handler is None or not handler_call_details.method.startswith(f"/{SERVICE_NAME}/"):
+            return handler
+        if handler.response_streaming:
+            return grpc.stream_stream_rpc_method_handler(
+                self._stream_stream(handler), None, handler.response_serializer
+            )
+        return grpc.unary_unary_rpc_method_handler(
+            self._unary_unary(handler), None, handler.response_serializer
+        )
+
+    def _unary_unary(self, handler: AsyncHandler) -> Callable[[bytes, Context], Awaitable[Message]]:
+        async def call(request: bytes, context: Context) -> Message:
+            deadline = Deadline(context)
+            arrived_at = self._outcomes.now()
+            try:
+                with self._gate.call():
+                    response: Message = await handler.unary_unary(
+                        _parsed(handler, request), context
+                    )
+            except asyncio.CancelledError:
+                self._outcomes.cancelled(expired=deadline.expired())
+                raise
+            except Exception as error:  # noqa: BLE001  the table of exceptions is status.py's
+                await self._abort(context, error)
+            self._outcomes.succeeded(arrived_at)
+            return response
+
+        return call
+
+    def _stream_stream(
+        self, handler: AsyncHandler
+    ) -> Callable[[AsyncIterator[bytes], Context], Awaitable[None]]:
+        async def call(requests: AsyncIterator[bytes], context: Context) -> None:
+            # Written here and not yielded to grpc, which would leave the handler's generator to
+            # the garbage collector when the call is cancelled.
+            try:
+                with self._gate.call():
+                    parsed = _parsed_each(handler, requests)
+                    async with aclosing(handler.stream_stream(parsed, context)) as responses:
+                        async for response in responses:
+                            await context.write(response)
+            except Exception as error:  # noqa: BLE001  the table of exceptions is status.py's
+                await self._abort(context, error)
+
+        return call
+
+    async def _abort(self, context: Context, error: Exception) -> NoReturn:
+        status = rpc_status.to_status(self._outcomes.failed(error))
+        await context.abort(status.code, status.details, status.trailing_metadata)
+
+
+def _parsed(handler: AsyncHandler, message: bytes) -> Message:
+    try:
+        request: Message = handler.request_deserializer(message)
+    except DecodeError:
+        raise InvalidArgumentError(
+            "the request is not a message of this call; strings must be UTF-8",
+            field="",
+            reason="MALFORMED_MESSAGE",
+            allowed="a protobuf message with UTF-8 strings",
+        ) from None
+    return request
+
+
+async def _parsed_each(
+    handler: AsyncHandler, messages: AsyncIterator[bytes]
+) -> AsyncGenerator[Message, None]:
+    async for message in messages:
+        yield _parsed(handler, message)

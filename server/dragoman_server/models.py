@@ -1,0 +1,56 @@
+"""What clients are told of the loaded model: its languages and what a request may ask of it.
+
+Does not know how it is run.
+"""
+
+from dragoman.v1.bundle_pb2 import Manifest
+from dragoman.v1.translation_pb2 import LanguagePair, Limits, Model
+from dragoman_server.config import Config
+from dragoman_server.errors import ConfigError
+
+MAX_BEAM_SIZE = 1
+
+
+def model_limits(manifest: Manifest, config: Config) -> Limits:
+    """Returns the limits that the settings and the model's positions leave.
+
+    Raises:
+        ConfigError: A setting asks for more than the model has.
+    """
+    positions = manifest.architecture.max_positions
+    return Limits(
+        max_contents=config.max_contents,
+        max_code_points=config.max_code_points,
+        max_input_length=_within("max_input_length", config.max_input_length, positions),
+        max_decoding_length=_within(
+            "max_decoding_length",
+            config.max_decoding_length,
+            positions - 1,  # the start token takes a position
+        ),
+        max_beam_size=MAX_BEAM_SIZE,
+        max_stream_texts=config.max_stream_texts,
+    )
+
+
+def describe_model(manifest: Manifest, limits: Limits, provider: str) -> Model:
+    """Returns the model as ListModels tells it."""
+    return Model(
+        name=manifest.name,
+        architecture=manifest.architecture.family,
+        language_pairs=[
+            LanguagePair(
+                source_language_code=pair.source_language_code,
+                target_language_code=pair.target_language_code,
+            )
+            for pair in manifest.language_pairs
+        ],
+        precision=manifest.precision,
+        provider=provider,
+        limits=limits,
+    )
+
+
+def _within(setting: str, asked: int | None, highest: int) -> int:
+    if asked is not None and asked > highest:
+        raise ConfigError(f"{setting} is {asked}; this model allows 1 to {highest}")
+    return highest if asked is None else asked

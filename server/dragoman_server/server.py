@@ -1,0 +1,127 @@
+"""The grpc server around the service: options, TLS, health and reflection.
+
+Knows ports, certificates and what grpc is told to allow. Does not know when to start or stop:
+application.py decides.
+"""
+
+import socket
+from pathlib import Path
+
+import grpc
+from grpc import aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from dragoman.v1.translation_pb2_grpc import add_TranslationServiceServicer_to_server
+from dragoman_server.config import Config
+from dragoman_server.errors import ConfigError
+from dragoman_server.interceptors import SERVICE_NAME, CallInterceptor
+from dragoman_server.service import TranslationService
+
+# Time for the last answers to leave once every call has ended.
+FLUSH_SECONDS = 1.0
+
+_HEALTH_NAMES = ("", SERVICE_NAME)
+
+
+class GrpcServer:
+    """Listens for calls. Built and started on the event loop that it runs on."""
+
+    def __init__(
+        self, config: Config, service: TranslationService, interceptor: CallInterceptor
+    ) -> None:
+        self._config = config
+        self._service = service
+        self._interceptor = interceptor
+        self._health = health.aio.HealthServicer()
+        self._server: aio.Server | None = None
+
+    async def start(self) -> int:
+        """Starts to listen, not yet serving, and returns the port.
+
+        Raises:
+            ConfigError: The port is taken, or a TLS file is unreadable or wrong.
+        """
+        credentials = _credentials(self._config)
+        server = aio.server(interceptors=[self._interceptor], options=_options(self._config))
+        add_TranslationServiceServicer_to_server(self._service, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+        port = _listen(server, self._config, credentials)
+        await self.set_serving(serving=False)
+        await server.start()
+        self._server = server
+        return port
+
+    async def set_serving(self, *, serving: bool) -> None:
+        """Tells health checks whether to send requests here."""
+        states = health_pb2.HealthCheckResponse
+        state = states.SERVING if serving else states.NOT_SERVING
+        for name in _HEALTH_NAMES:
+            await self._health.set(name, state)
+
+    async def stop(self) -> None:
+        """Closes the port and every connection; does nothing if not started."""
+        if self._server is not None:
+            await self._server.stop(FLUSH_SECONDS)
+
+
+def _options(config: Config) -> list[tuple[str, int]]:
+    options = [
+        ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a partner
+        ("grpc.max_receive_message_length", config.max_message_bytes),
+        # Clients may ping idle connections every 10 s; a silent one is closed after 60 + 20 s.
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+    ]
+    if config.max_connection_age_seconds is not None:
+        age_ms = round(config.max_connection_age_seconds * 1000)
+        options.append(("grpc.max_connection_age_ms", age_ms))
+    return options
+
+
+def _listen(server: aio.Server, config: Config, credentials: grpc.ServerCredentials | None) -> int:
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    address = f"{host}:{config.port}"
+    try:
+        _probe(config.host, config.port)
+        if credentials is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, credentials)
+    except (OSError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"gRPC cannot listen on {address}: {reason}") from None
+
+
+def _probe(host: str, port: int) -> None:
+    """Raises OSError where the address cannot be bound; grpc's own error does not say why."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+
+
+def _credentials(config: Config) -> grpc.ServerCredentials | None:
+    if config.tls_certificate is None or config.tls_private_key is None:
+        return None
+    certificate = _read_pem("tls_certificate", config.tls_certificate)
+    private_key = _read_pem("tls_private_key", config.tls_private_key)
+    client_ca = None
+    if config.tls_client_ca is not None:
+        client_ca = _read_pem("tls_client_ca", config.tls_client_ca)
+    return grpc.ssl_server_credentials(
+        [(private_key, certificate)], client_ca, require_client_auth=client_ca is not None
+    )
+
+
+def _read_pem(setting: str, path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{setting} {path} cannot be read: {error.strerror}") from None
+    if b"-----BEGIN " not in content:
+        raise ConfigError(f"{setting} {path} is not a PEM file")
+    return content

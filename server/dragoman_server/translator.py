@@ -1,0 +1,169 @@
+"""Translates the texts of a request: validate, tokenise, submit, await, detokenise.
+
+Knows one model with its tokenizer and the engine that runs it. Does not know grpc, nor how the
+engine batches.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from dragoman.v1.bundle_pb2 import Manifest
+from dragoman.v1.translation_pb2 import (
+    FINISH_REASON_LENGTH,
+    FINISH_REASON_STOP,
+    Model,
+    StreamTranslateTextRequest,
+    TranslateTextRequest,
+    Translation,
+)
+from dragoman_server.languages import find_pair
+from dragoman_server.sequence import Completion, FinishReason, TranslationOptions
+from dragoman_server.validation import (
+    check_characters,
+    check_code_points,
+    check_contents,
+    check_model,
+    check_source_length,
+    decoding_options,
+)
+
+OnPartial = Callable[[list[int]], None]
+
+_FINISH_REASONS = {
+    FinishReason.STOP: FINISH_REASON_STOP,
+    FinishReason.LENGTH: FINISH_REASON_LENGTH,
+}
+
+
+class TextCodec(Protocol):
+    """What is needed of a Tokenizer."""
+
+    def encode(self, text: str) -> list[int]:
+        """Returns the source tokens of a text, the end token included."""
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """Returns the text of target tokens."""
+
+
+class TextQueue(Protocol):
+    """What is needed of an AsyncEngine."""
+
+    def submit(
+        self,
+        source_ids: Sequence[list[int]],
+        options: TranslationOptions,
+        on_partial: OnPartial | None = None,
+    ) -> list[asyncio.Future[Completion]]:
+        """Takes all of the texts or none; raises QueueFullError."""
+
+
+class _Order(NamedTuple):
+    """What a request asks for, apart from its texts."""
+
+    source_prefix: list[int]
+    options: TranslationOptions
+
+
+class Translator:
+    """Translates into the wire's `Translation`s with one model."""
+
+    def __init__(
+        self, manifest: Manifest, model: Model, tokenizer: TextCodec, engine: TextQueue
+    ) -> None:
+        self.model = model
+        self._pairs = manifest.language_pairs
+        self._nothing = [manifest.special_tokens.end_id]
+        self._default_max_decoding_length = min(
+            manifest.decoding_defaults.max_decoding_length or model.limits.max_decoding_length,
+            model.limits.max_decoding_length,
+        )
+        self._tokenizer = tokenizer
+        self._engine = engine
+
+    async def translate_texts(self, request: TranslateTextRequest) -> list[Translation]:
+        """Translates all the texts, 1:1 and in order, or none.
+
+        Cancelling it, or a failure of one text, takes the others out of the engine.
+
+        Raises:
+            InvalidArgumentError, NotFoundError: The request is wrong.
+            QueueFullError, UnavailableError, BackendError: The engine's.
+        """
+        order = self._understand(request)
+        check_contents(request.contents, self.model.limits)
+        sources = [
+            self._encode(text, order, f"contents[{index}]")
+            for index, text in enumerate(request.contents)
+        ]
+        return await self._translate(sources, order.options, None)
+
+    async def translate_text(
+        self, request: StreamTranslateTextRequest, on_partial: OnPartial | None = None
+    ) -> Translation:
+        """Translates a text of a stream; raises as `translate_texts` does.
+
+        `on_partial` is called with the target tokens so far, for `partial_text`.
+        """
+        order = self._understand(request)
+        check_code_points([request.content], "content", self.model.limits)
+        check_characters(request.content, "content")
+        source = self._encode(request.content, order, "content")
+        return (await self._translate([source], order.options, on_partial))[0]
+
+    def partial_text(self, token_ids: list[int]) -> str:
+        """Returns the text of a translation's beginning."""
+        return self._tokenizer.decode(token_ids)
+
+    def _understand(self, request: TranslateTextRequest | StreamTranslateTextRequest) -> _Order:
+        check_model(request.model, self.model.name)
+        pair = find_pair(self._pairs, request.source_language_code, request.target_language_code)
+        options = decoding_options(
+            request.options,
+            self.model.limits,
+            default_max_decoding_length=self._default_max_decoding_length,
+        )
+        return _Order(list(pair.source_prefix_ids), options)
+
+    def _encode(self, text: str, order: _Order, field: str) -> list[int]:
+        """Returns the source tokens of a text; none where there is nothing to translate."""
+        if not text or text.isspace():
+            return []
+        token_ids = self._tokenizer.encode(text)
+        if token_ids == self._nothing:
+            return []
+        check_source_length(len(order.source_prefix) + len(token_ids), field, self.model.limits)
+        return order.source_prefix + token_ids
+
+    async def _translate(
+        self,
+        sources: list[list[int]],
+        options: TranslationOptions,
+        on_partial: OnPartial | None,
+    ) -> list[Translation]:
+        submitted = [source for source in sources if source]
+        if not submitted:
+            return [self._empty() for _ in sources]
+        futures = self._engine.submit(submitted, options, on_partial)
+        try:
+            completions = iter(await asyncio.gather(*futures))
+        finally:
+            for future in futures:
+                future.cancel()
+        return [
+            self._translation(source, next(completions)) if source else self._empty()
+            for source in sources
+        ]
+
+    def _translation(self, source: list[int], completion: Completion) -> Translation:
+        return Translation(
+            translated_text=self._tokenizer.decode(completion.token_ids),
+            finish_reason=_FINISH_REASONS[completion.finish_reason],
+            score=completion.score,
+            source_token_count=len(source),
+            target_token_count=len(completion.token_ids),
+            model=self.model.name,
+        )
+
+    def _empty(self) -> Translation:
+        return Translation(finish_reason=FINISH_REASON_STOP, model=self.model.name)
