@@ -1,0 +1,67 @@
+"""`dragoman serve`: builds the parts, hands them to `Application`, turns signals into its stop.
+
+Does not know what the parts do. Wrong settings, bundles, ports and certificates end here as one
+line on stderr and exit code 2.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from dragoman_server.application import Application
+from dragoman_server.bundle import Bundle
+from dragoman_server.config import Config
+from dragoman_server.errors import DragomanError
+from dragoman_server.logs import configure_logging
+from dragoman_server.metrics import Metrics
+from dragoman_server.models import describe_model, model_limits
+from dragoman_server.settings import load_config
+
+START_FAILED = 2
+
+
+def main(argv: Sequence[str]) -> int:
+    """Serves until SIGTERM or SIGINT.
+
+    Returns:
+        0 after every accepted request was answered; 1 where time ran out first or the engine
+        died; 2 where the server could not start.
+    """
+    try:
+        config = load_config(argv, os.environ)
+        configure_logging(config.log_level, config.log_format, sys.stderr)
+        return asyncio.run(_serve(config))
+    except DragomanError as error:
+        print(f"dragoman serve: {error}", file=sys.stderr)
+        return START_FAILED
+
+
+async def _serve(config: Config) -> int:
+    stop = asyncio.Event()
+    application = _build(config)
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, stop.set)
+    return await application.run(stop)
+
+
+def _build(config: Config) -> Application:
+    bundle = Bundle.load(config.bundle)
+    limits = model_limits(bundle.manifest, config)
+    # Not before the bundle is known to be good: onnxruntime takes a second to import.
+    from dragoman_server.assemble import build_engine  # noqa: PLC0415
+    from dragoman_server.tokenizer import Tokenizer  # noqa: PLC0415
+
+    metrics = Metrics()
+    engine, sessions = build_engine(bundle, config, metrics)
+    metrics.kv_cache_bytes.set(engine.kv_cache_bytes)
+    return Application(
+        config,
+        manifest=bundle.manifest,
+        model=describe_model(bundle.manifest, limits, sessions.provider),
+        tokenizer=Tokenizer(bundle),
+        engine=engine,
+        metrics=metrics,
+    )

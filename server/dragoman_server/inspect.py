@@ -1,0 +1,127 @@
+"""`dragoman inspect`: verifies a bundle and shows what is in it.
+
+Knows the manifest and how to print it. Does not load the graphs.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from google.protobuf import json_format
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from dragoman.v1.bundle_pb2 import Architecture, Graph, Manifest, ParityReport, Provenance
+from dragoman_server.bundle import Bundle
+from dragoman_server.errors import BundleError
+
+BAD_BUNDLE = 1
+
+
+def main(argv: Sequence[str]) -> int:
+    """Prints a summary, or the manifest as JSON; returns 1 where the bundle is not good."""
+    parser = argparse.ArgumentParser(
+        prog="dragoman inspect",
+        description="Verifies a model bundle, every file's SHA-256 included, and shows what is "
+        "in it.",
+    )
+    parser.add_argument("directory", type=Path, help="the bundle")
+    parser.add_argument("--json", action="store_true", help="print the manifest as JSON")
+    arguments = parser.parse_args(argv)
+    try:
+        manifest = Bundle.load(arguments.directory).manifest
+    except BundleError as error:
+        print(f"dragoman inspect: {error}", file=sys.stderr)
+        return BAD_BUNDLE
+    if arguments.json:
+        print(json_format.MessageToJson(manifest, ensure_ascii=False))
+    else:
+        _print(manifest, Console())
+    return 0
+
+
+def _print(manifest: Manifest, console: Console) -> None:
+    console.print(_table("model", _model_rows(manifest)))
+    console.print(_graphs(manifest))
+    console.print(_files(manifest))
+    console.print(_table("provenance", _provenance_rows(manifest.provenance)))
+    console.print(_table("parity with the checkpoint", _parity_rows(manifest.parity)))
+
+
+def _model_rows(manifest: Manifest) -> list[tuple[str, str]]:
+    pairs = [
+        f"{pair.source_language_code} to {pair.target_language_code}"
+        for pair in manifest.language_pairs
+    ]
+    return [
+        ("name", manifest.name),
+        ("family", manifest.architecture.family),
+        ("sizes", _sizes(manifest.architecture)),
+        ("languages", ", ".join(pairs)),
+        ("precision", manifest.precision),
+        ("providers", ", ".join(manifest.providers)),
+        ("positions", f"{manifest.architecture.max_positions} tokens"),
+        ("default length", f"{manifest.decoding_defaults.max_decoding_length} target tokens"),
+        ("format version", str(manifest.format_version)),
+    ]
+
+
+def _sizes(sizes: Architecture) -> str:
+    return (
+        f"{sizes.encoder_layers} encoder and {sizes.decoder_layers} decoder layers, "
+        f"width {sizes.model_dim}, {sizes.decoder_heads} heads of {sizes.head_dim}, "
+        f"{sizes.vocabulary_size:,} tokens"
+    )
+
+
+def _provenance_rows(provenance: Provenance) -> list[tuple[str, str]]:
+    return [
+        ("checkpoint", provenance.checkpoint),
+        ("weights sha256", provenance.weights_sha256),
+        *sorted(provenance.tool_versions.items()),
+    ]
+
+
+def _parity_rows(parity: ParityReport) -> list[tuple[str, str]]:
+    return [
+        ("sentences", f"{parity.sentence_count:,}"),
+        ("different", f"{parity.different_count:,}, {parity.tie_count:,} of them ties"),
+        ("tokens", f"{parity.token_count:,}"),
+        ("largest log-probability difference", f"{parity.max_log_prob_difference:.2e}"),
+    ]
+
+
+def _table(title: str, rows: Iterable[tuple[str, str]]) -> Table:
+    table = Table(title=title, title_justify="left", show_header=False)
+    for name, value in rows:
+        table.add_row(name, escape(value))
+    return table
+
+
+def _graphs(manifest: Manifest) -> Table:
+    table = Table(title="graphs", title_justify="left")
+    for heading in ("graph", "direction", "name", "type", "shape"):
+        table.add_column(heading, overflow="fold")
+    for name, graph in (("encoder", manifest.encoder), ("decoder", manifest.decoder)):
+        _add_tensors(table, name, graph)
+        table.add_section()
+    return table
+
+
+def _add_tensors(table: Table, name: str, graph: Graph) -> None:
+    for direction, tensors in (("input", graph.inputs), ("output", graph.outputs)):
+        for tensor in tensors:
+            shape = ", ".join(tensor.shape)
+            table.add_row(name, direction, escape(tensor.name), tensor.data_type, f"({shape})")
+
+
+def _files(manifest: Manifest) -> Table:
+    table = Table("file", title="files", title_justify="left")
+    table.add_column("bytes", justify="right")
+    table.add_column("sha256", overflow="fold")
+    table.add_column("verified")
+    for file in manifest.files:
+        table.add_row(escape(file.path), f"{file.size_bytes:,}", file.sha256, "ok")
+    return table
