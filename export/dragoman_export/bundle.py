@@ -4,6 +4,7 @@ Knows files, the manifest's message and its JSON form. Does not know how graphs 
 """
 
 import hashlib
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -64,5 +65,11 @@ def write_manifest(manifest: bundle_pb2.Manifest, directory: Path) -> None:
         for path in sorted(directory.rglob("*"))
         if path.is_file()
     )
-    text = json_format.MessageToJson(manifest, preserving_proto_field_name=True, indent=2)
+    content = json_format.MessageToDict(
+        manifest, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    # Protobuf keeps maps in no order; the same export must give the same bytes.
+    versions = content["provenance"]["tool_versions"]
+    content["provenance"]["tool_versions"] = dict(sorted(versions.items()))
+    text = json.dumps(content, ensure_ascii=False, indent=2)
     (directory / MANIFEST).write_text(text + "\n", encoding="utf-8")

@@ -5,7 +5,8 @@ One table for names, element types and shapes; tracing, the manifest and the tes
 
 from typing import NamedTuple
 
-from dragoman_export.transformer import LayerCache, TransformerConfig
+from dragoman_export.config import TransformerConfig
+from dragoman_export.layers import LayerCache
 
 CACHES = LayerCache._fields
 """Names of a layer's caches, in the graph's order; the layer's number follows: `self_key_0`."""

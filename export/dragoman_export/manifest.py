@@ -7,9 +7,9 @@ from typing import Literal, NamedTuple
 from dragoman.v1 import bundle_pb2
 from dragoman_export import graph_files, tokenizer
 from dragoman_export.checkpoint import Checkpoint
+from dragoman_export.config import TransformerConfig
 from dragoman_export.contract import GraphContract, GraphTensor, decoder_contract, encoder_contract
 from dragoman_export.model import ImportedModel
-from dragoman_export.transformer import TransformerConfig
 from dragoman_export.verify import Parity
 
 FORMAT_VERSION = 1

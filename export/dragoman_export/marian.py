@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from dragoman_export.checkpoint import Checkpoint, Settings
+from dragoman_export.config import Activation, TransformerConfig
 from dragoman_export.errors import CheckpointError
 from dragoman_export.marian_weights import load_weights
 from dragoman_export.model import ImportedModel
-from dragoman_export.transformer import Activation, Transformer, TransformerConfig
+from dragoman_export.transformer import Transformer
 
 ACTIVATIONS: dict[str, Activation] = {
     "relu": "relu",

@@ -8,16 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from dragoman_export.checkpoint import Checkpoint
+from dragoman_export.config import TransformerConfig
 from dragoman_export.errors import CheckpointError
-from dragoman_export.transformer import (
-    DecoderLayer,
-    EncoderLayer,
-    FeedForward,
-    Linear,
-    TiedLinear,
-    Transformer,
-    TransformerConfig,
-)
+from dragoman_export.layers import DecoderLayer, EncoderLayer, FeedForward, Linear, TiedLinear
+from dragoman_export.transformer import Transformer
 
 EMBEDDING = "model.shared.weight"
 POSITIONS = "model.encoder.embed_positions.weight"
@@ -117,7 +111,7 @@ class _Loader:
         self._fill_linear(feed_forward.narrow, [f"{prefix}.fc2"])
 
     def _fill_linear(self, linear: Linear, names: Sequence[str]) -> None:
-        """Several projections of one input side by side; PyTorch's are (out, in), ours (in, out)."""
+        """Several projections of one input side by side, (out, in) there and (in, out) here."""
         inputs, outputs = linear.weight.shape[0], linear.weight.shape[1] // len(names)
         weights = [self._tensor(f"{name}.weight", outputs, inputs) for name in names]
         linear.weight.data.copy_(torch.cat(weights).t())

@@ -7,6 +7,9 @@ Attention here neither scales (1/sqrt(head_dim) is part of the query weights) no
 but lengths: row i attends to places 0 to last[i] of its keys.
 """
 
+# Shape rules have their kernel's signature, and operators take their tensors by position.
+# ruff: noqa: ARG001, PLR0917
+
 import torch
 from torch import Tensor
 
@@ -30,7 +33,7 @@ def extent(x: Tensor, dimension: int) -> Tensor:
 
 
 @extent.register_fake
-def _(x: Tensor, dimension: int) -> Tensor:  # noqa: ARG001 - the kernel's signature
+def _(x: Tensor, dimension: int) -> Tensor:
     return x.new_empty((1,), dtype=torch.int32)
 
 
@@ -47,13 +50,14 @@ def attend_prompt(query_key_value: Tensor, last: Tensor, length: Tensor, heads: 
     Returns:
         (batch, source, dim); past a sentence's end the values mean nothing.
     """
-    assert int(length) == query_key_value.shape[1]
-    query, key, value = query_key_value.unflatten(2, (3, heads, -1)).permute(2, 0, 3, 1, 4)
+    batch, source, _ = query_key_value.shape
+    assert int(length) == source
+    query, key, value = query_key_value.reshape(batch, source, 3, heads, -1).permute(2, 0, 3, 1, 4)
     return _attend(query, key, value, last)
 
 
 @attend_prompt.register_fake
-def _(query_key_value: Tensor, last: Tensor, length: Tensor, heads: int) -> Tensor:  # noqa: ARG001 - likewise
+def _(query_key_value: Tensor, last: Tensor, length: Tensor, heads: int) -> Tensor:
     batch, source, width = query_key_value.shape
     return query_key_value.new_empty((batch, source, width // 3))
 
@@ -81,8 +85,8 @@ def attend_past(
         (rows, dim), and the two caches with the token added.
     """
     assert int(capacity) == past_key.shape[2]
-    query, key, value = query_key_value.unflatten(1, (3, heads, -1)).unbind(1)
-    rows = torch.arange(query.shape[0])
+    rows = torch.arange(query_key_value.shape[0])
+    query, key, value = query_key_value.reshape(len(rows), 3, heads, -1).unbind(1)
     new_key, new_value = past_key.clone(), past_value.clone()
     new_key[rows, :, positions.long()] = key
     new_value[rows, :, positions.long()] = value
@@ -95,9 +99,9 @@ def _(
     query_key_value: Tensor,
     past_key: Tensor,
     past_value: Tensor,
-    positions: Tensor,  # noqa: ARG001 - likewise
-    capacity: Tensor,  # noqa: ARG001 - likewise
-    heads: int,  # noqa: ARG001 - likewise
+    positions: Tensor,
+    capacity: Tensor,
+    heads: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
     rows, width = query_key_value.shape
     attended = query_key_value.new_empty((rows, width // 3))
@@ -122,7 +126,7 @@ def attend_source(
         (rows, dim), and the key and value as they came (the ONNX operator has them as outputs).
     """
     assert int(capacity) == key.shape[2]
-    attended = _attend(query.unflatten(1, (heads, 1, -1)), key, value, last)
+    attended = _attend(query.reshape(query.shape[0], heads, 1, -1), key, value, last)
     return attended.squeeze(1), key.clone(), value.clone()
 
 
@@ -131,9 +135,9 @@ def _(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    last: Tensor,  # noqa: ARG001 - likewise
-    capacity: Tensor,  # noqa: ARG001 - likewise
-    heads: int,  # noqa: ARG001 - likewise
+    last: Tensor,
+    capacity: Tensor,
+    heads: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
     return torch.empty_like(query), torch.empty_like(key), torch.empty_like(value)
 
@@ -146,7 +150,7 @@ def best_candidates(logits: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @best_candidates.register_fake
-def _(logits: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG001 - likewise
+def _(logits: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
     candidates = torch.library.get_ctx().new_dynamic_size(min=1)
     values = logits.new_empty((logits.shape[0], candidates))
     return values, torch.empty_like(values, dtype=torch.int64)
@@ -167,7 +171,7 @@ def log_normalizers(logits: Tensor, best: Tensor, wanted: Tensor) -> Tensor:
 
 
 @log_normalizers.register_fake
-def _(logits: Tensor, best: Tensor, wanted: Tensor) -> Tensor:  # noqa: ARG001 - likewise
+def _(logits: Tensor, best: Tensor, wanted: Tensor) -> Tensor:
     return logits.new_empty((logits.shape[0],))
 
 
@@ -191,5 +195,5 @@ def int8_linear(x: Tensor, weight: Tensor, weight_scale: Tensor, bias: Tensor) -
 
 
 @int8_linear.register_fake
-def _(x: Tensor, weight: Tensor, weight_scale: Tensor, bias: Tensor) -> Tensor:  # noqa: ARG001 - likewise
+def _(x: Tensor, weight: Tensor, weight_scale: Tensor, bias: Tensor) -> Tensor:
     return x.new_empty((x.shape[0], weight.shape[1]))

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from dragoman_export import operators
-from dragoman_export.transformer import Linear, TiedLinear, Transformer
+from dragoman_export.layers import Linear, TiedLinear
+from dragoman_export.transformer import Transformer
 
 
 class Int8Linear(nn.Module):
@@ -27,7 +28,9 @@ class Int8Linear(nn.Module):
         self.register_buffer("bias", bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return operators.int8_linear(x, self.weight, self.weight_scale, self.bias)
+        """The product, (rows, out)."""
+        product: Tensor = operators.int8_linear(x, self.weight, self.weight_scale, self.bias)
+        return product
 
 
 def quantise(model: Transformer) -> None:

@@ -34,24 +34,37 @@ SENTENCES = (
     "What would you do if you found a wallet with a thousand dollars in it?",
     "“Patience,” my grandfather used to say, “is cheaper than a new roof.”",
     "Prices rose by 3.2 % in March, the largest monthly increase in eleven years.",
-    "Although the bridge had been repaired twice, heavy lorries were still not allowed to cross it.",
+    "Although the bridge had been repaired twice, lorries were still not allowed to cross it.",
     "The recipe calls for 250 g of flour, a pinch of salt, two eggs and half a litre of milk.",
     "After the concert we walked along the river until the street lamps went out one by one.",
     "Mrs. Andersson-Ruiz, who had taught physics for thirty years, could not explain the noise.",
-    "The new law, which comes into force on 1 January, obliges landlords to install smoke detectors "
-    "in every bedroom and corridor.",
-    "Scientists at the University of Utrecht have found that bees which sleep badly give their "
-    "hive worse directions to the flowers they visited.",
-    "I am writing to complain about the washing machine (model WX-900) that I ordered on 3 May and "
-    "that arrived with a dent in its door and no hoses.",
-    "When the power failed, the whole street went dark, the lift stopped between two floors, and "
-    "for almost an hour the only sound was somebody practising the trumpet.",
-    "Before you leave the flat, make sure that the windows are shut, the heating is turned down, "
-    "the rubbish has been taken out and the keys are in the box next to the front door.",
-    "The expedition, led by a geologist from Nairobi and a retired sailor from Bergen, spent forty "
-    "days crossing the plateau, and although they lost two sledges and most of their tea, they "
-    "came back with a map that is still used today by those few who try to repeat the journey "
-    "every other summer.",
+    (
+        "The new law, which comes into force on 1 January, obliges landlords to install smoke "
+        "detectors in every bedroom and corridor."
+    ),
+    (
+        "Scientists at the University of Utrecht have found that bees which sleep badly give "
+        "their hive worse directions to the flowers they visited."
+    ),
+    (
+        "I am writing to complain about the washing machine (model WX-900) that I ordered on 3 "
+        "May and that arrived with a dent in its door and no hoses."
+    ),
+    (
+        "When the power failed, the whole street went dark, the lift stopped between two "
+        "floors, and for almost an hour the only sound was somebody practising the trumpet."
+    ),
+    (
+        "Before you leave the flat, make sure that the windows are shut, the heating is turned "
+        "down, the rubbish has been taken out and the keys are in the box next to the front "
+        "door."
+    ),
+    (
+        "The expedition, led by a geologist from Nairobi and a retired sailor from Bergen, "
+        "spent forty days crossing the plateau, and although they lost two sledges and most of "
+        "their tea, they came back with a map that is still used today by those few who try to "
+        "repeat the journey every other summer."
+    ),
     "  Odd   spacing,\ttabs and an ellipsis…  ",
     "Characters such as 漢字, Ω, ½, ☃ and 🚲 may be missing from the vocabulary.",
     "</s> <pad> and <unk> are text here, not tokens.",

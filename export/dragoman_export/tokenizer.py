@@ -36,7 +36,9 @@ def read_vocabulary(checkpoint: Path) -> dict[str, int]:
 class SourceTokenizer:
     """Texts to the token ids that the encoder reads."""
 
-    def __init__(self, model: Path, vocabulary: dict[str, int], unknown_id: int, end_id: int):
+    def __init__(
+        self, model: Path, vocabulary: dict[str, int], unknown_id: int, end_id: int
+    ) -> None:
         """`model` is a sentencepiece file.
 
         Raises:

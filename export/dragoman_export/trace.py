@@ -7,7 +7,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import onnx_ir
 import torch
@@ -22,7 +22,8 @@ from dragoman_export.contract import (
     decoder_contract,
     encoder_contract,
 )
-from dragoman_export.transformer import LayerCache, Transformer
+from dragoman_export.layers import LayerCache
+from dragoman_export.transformer import Transformer
 from dragoman_export.translations import translations
 
 OPSET = 18
@@ -89,8 +90,12 @@ def _dynamic_shape(tensor: GraphTensor) -> dict[int, Dim]:
 
 
 def _by_layer(caches: Sequence[object]) -> list[LayerCache]:
+    """Tensors or, for torch.export's dynamic shapes, what takes their place."""
     step = len(CACHES)
-    return [LayerCache(*caches[first : first + step]) for first in range(0, len(caches), step)]
+    return [
+        LayerCache._make(cast("Sequence[Tensor]", caches[first : first + step]))
+        for first in range(0, len(caches), step)
+    ]
 
 
 def _trace(

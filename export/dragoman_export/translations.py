@@ -8,6 +8,9 @@ what is attended to, which is cross-attention. Its schemas are in `dragoman_expo
 Knows operators and their order. Does not know the model.
 """
 
+# Operators take their tensors by position.
+# ruff: noqa: PLR0917
+
 from collections.abc import Callable
 
 import torch
@@ -88,7 +91,7 @@ def _best_candidates(logits: TensorType, count: TensorType) -> tuple[TensorType,
     return values, op.Add(op.Mul(group, [GROUP_SIZE]), op.Mod(places, [GROUP_SIZE]))
 
 
-@script()
+@script()  # type: ignore[untyped-decorator] # onnxscript is untyped
 def _log_normalizers(logits: FLOAT, best: FLOAT, wanted: BOOL) -> FLOAT:
     if wanted:
         first = op.Slice(best, [0], [1], [1])

@@ -1,0 +1,55 @@
+"""Sizes and switches of the canonical Transformer."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from dragoman_export.operators import GROUP_SIZE
+
+Activation = Literal["relu", "silu", "gelu"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerConfig:
+    """Sizes and switches of a model."""
+
+    encoder_layers: int
+    decoder_layers: int
+
+    model_dim: int
+    """Width of the residual stream."""
+
+    encoder_heads: int
+    decoder_heads: int
+
+    encoder_hidden_dim: int
+    """Width of the feed-forward's hidden layer in the encoder."""
+
+    decoder_hidden_dim: int
+    """Likewise in the decoder."""
+
+    vocabulary_size: int
+    """Tokens of the vocabulary, before padding."""
+
+    max_positions: int
+    """Rows of the position table, in tokens."""
+
+    activation: Activation
+    """Of the feed-forward's hidden layer."""
+
+    embedding_scale: float = 1.0
+    """Token embeddings are multiplied by this; 1 leaves them."""
+
+    norm_epsilon: float = 1e-5
+    """Added to the variance in layer normalisation."""
+
+    @property
+    def decoder_head_dim(self) -> int:
+        """Width of a decoder head."""
+        return self.model_dim // self.decoder_heads
+
+    @property
+    def padded_vocabulary_size(self) -> int:
+        """Rows of the embedding: whole groups of the top-k."""
+        groups = math.ceil(self.vocabulary_size / GROUP_SIZE)
+        return groups * GROUP_SIZE
