@@ -22,7 +22,7 @@ from dragoman_server.outcomes import Outcomes
 
 SERVICE_NAME = DESCRIPTOR.services_by_name["TranslationService"].full_name
 
-RpcHandler: TypeAlias = grpc.RpcMethodHandler[Any, Any] | None
+RpcHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 Context: TypeAlias = aio.ServicerContext[Any, Any]
 # An RpcHandler again, but grpc's types know only its synchronous form.
 AsyncHandler: TypeAlias = Any
