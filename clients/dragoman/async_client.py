@@ -6,7 +6,7 @@ channel.py, how a stream works in async_stream.py.
 # ruff: noqa: ASYNC109  a timeout is gRPC's deadline: the server knows it and gives up as well
 
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self, overload
 
@@ -187,7 +187,7 @@ class AsyncClient:
         return_scores: bool | None = None,
         timeout: float | None = None,
         max_concurrency: int = 64,
-    ) -> AsyncIterator[StreamResult]:
+    ) -> AsyncGenerator[StreamResult, None]:
         """Translates texts from an iterable without end, and yields a result for each, in order.
 
         A text that fails does not end the stream: its result has an `error`, and raises it where

@@ -25,7 +25,7 @@ SERVICE_CONFIG: dict[str, object] = {
             # grpc-retry-pushback-ms sets them itself.
             "retryPolicy": {
                 "maxAttempts": 4,
-                "initialBackoff": "0.2s",
+                "initialBackoff": "0.1s",
                 "maxBackoff": "5s",
                 "backoffMultiplier": 3,
                 "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],

@@ -5,7 +5,7 @@ channel.py, how a stream works in stream.py.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self, overload
 
@@ -176,7 +176,7 @@ class Client:
         return_scores: bool | None = None,
         timeout: float | None = None,
         max_concurrency: int = 64,
-    ) -> Iterator[StreamResult]:
+    ) -> Generator[StreamResult, None, None]:
         """Translates texts from an iterable without end, and yields a result for each, in order.
 
         A text that fails does not end the stream: its result has an `error`, and raises it where

@@ -104,8 +104,9 @@ def _status_of(rpc_error: grpc.RpcError) -> status_pb2.Status:
 def _explain(status: status_pb2.Status, target: str) -> None:
     """Adds what the user can do to the message of an error that gRPC or a proxy made."""
     if status.code == code_pb2.UNAVAILABLE:
+        why = status.message.rpartition("last error: ")[2].removeprefix("UNKNOWN: ")
         status.message = (
-            f"cannot reach a Dragoman server at {target} ({status.message}); is it running? "
+            f"cannot reach a Dragoman server at {target} ({why}); is it running? "
             "`dragoman serve --bundle DIR` starts one"
         )
     elif status.code == code_pb2.DEADLINE_EXCEEDED:

@@ -8,7 +8,7 @@ that is inside the caller's own iterable cannot be woken, and is left to end by 
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Protocol
 
 import grpc
@@ -60,7 +60,7 @@ class TextStream:
         self._in_input = False  # the feeder is inside the caller's iterable
         self._closed = False
 
-    def results(self) -> Iterator[StreamResult]:
+    def results(self) -> Generator[StreamResult, None, None]:
         """Yields the results in order; starts with the first, cleans up when it is closed.
 
         Raises:

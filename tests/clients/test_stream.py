@@ -83,7 +83,7 @@ def test_an_endless_input_is_read_no_further_than_the_window(client: Client) -> 
     for taken in range(1, 51):
         assert next(results).translation.translated_text == str(taken - 1)
         assert len(read) <= taken + 7
-    results.close()  # type: ignore[attr-defined]
+    results.close()
 
 
 def test_nothing_is_read_before_the_first_result_is_asked_for(client: Client) -> None:

@@ -1,0 +1,159 @@
+import subprocess
+import sys
+
+import pytest
+from google.rpc import code_pb2  # type: ignore[import-untyped]
+
+from dragoman import (
+    Client,
+    ConnectError,
+    DeadlineExceededError,
+    FinishReason,
+    InvalidArgumentError,
+    LanguagePair,
+    QueueFullError,
+    ServerError,
+    Translation,
+)
+from tests.clients.fake_server import FakeServer, bad_field, draining, queue_full, status
+
+
+def test_a_text_gives_a_translation(client: Client) -> None:
+    assert client.translate("hello") == Translation(
+        translated_text="HELLO",
+        finish_reason=FinishReason.STOP,
+        score=-0.5,
+        source_token_count=5,
+        target_token_count=5,
+        model="fake",
+    )
+
+
+def test_a_list_gives_a_list_in_order(client: Client) -> None:
+    translations = client.translate(["one", "two", "three"])
+    assert [translation.translated_text for translation in translations] == ["ONE", "TWO", "THREE"]
+
+
+def test_a_list_of_one_gives_a_list(client: Client) -> None:
+    assert [translation.translated_text for translation in client.translate(["one"])] == ["ONE"]
+
+
+def test_options_go_to_the_server_and_absent_ones_stay_absent(
+    server: FakeServer, client: Client
+) -> None:
+    client.translate(
+        "a", source_language_code="en", target_language_code="de", model="fake", beam_size=4
+    )
+    client.translate("a", min_decoding_length=0, max_decoding_length=9, return_scores=False)
+    first, second = server.requests
+    assert (first.source_language_code, first.target_language_code) == ("en", "de")
+    assert (first.model, first.options.beam_size) == ("fake", 4)
+    assert not first.options.HasField("return_scores")
+    assert not second.options.HasField("beam_size")
+    assert second.options.HasField("min_decoding_length")
+    assert second.options.max_decoding_length == 9
+    assert second.options.return_scores is False
+
+
+def test_long_lists_are_cut_by_number_of_texts(server: FakeServer, client: Client) -> None:
+    texts = [f"t{number}" for number in range(5000)]
+    translations = client.translate(texts)
+    assert [t.translated_text for t in translations] == [text.upper() for text in texts]
+    assert sorted(len(request.contents) for request in server.requests) == [904, *[1024] * 4]
+
+
+def test_long_lists_are_cut_by_code_points(server: FakeServer, client: Client) -> None:
+    texts = ["ä" * 10_000] * 7
+    assert len(client.translate(texts)) == 7
+    assert sorted(len(request.contents) for request in server.requests) == [1, 3, 3]
+
+
+def test_lists_are_cut_to_the_limits_of_this_server(server: FakeServer, client: Client) -> None:
+    server.limits.max_contents = 2
+    assert len(client.translate(["a"] * 5)) == 5
+    assert sorted(len(request.contents) for request in server.requests) == [1, 2, 2]
+
+
+def test_an_error_in_a_later_part_names_the_place_in_the_whole_list(
+    server: FakeServer, client: Client
+) -> None:
+    server.limits.max_contents = 2
+    server.hold.clear()
+    too_long = "contents[1] has 9 tokens; allowed: at most 8"
+    problem = status(code_pb2.INVALID_ARGUMENT, too_long, bad_field("contents[1]", too_long))
+    server.failures += [problem] * 2
+    server.hold.set()
+    with pytest.raises(InvalidArgumentError, match=r"^contents\[(1|3)\] has 9 tokens") as caught:
+        client.translate(["a"] * 4)
+    assert caught.value.violations[0].field in str(caught.value)
+
+
+def test_an_empty_list_is_the_servers_to_refuse(server: FakeServer, client: Client) -> None:
+    server.failures.append(status(code_pb2.INVALID_ARGUMENT, "contents is empty"))
+    with pytest.raises(InvalidArgumentError, match="contents is empty"):
+        client.translate([])
+    assert len(server.requests) == 1
+
+
+def test_a_text_that_utf8_cannot_carry_is_named(client: Client) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"contents\[1\] has the lone surrogate U\+DC80"):
+        client.translate(["a", "b\udc80"])
+
+
+def test_wrong_types_are_refused_with_what_is_right(client: Client) -> None:
+    with pytest.raises(TypeError, match="translate_stream takes any iterable"):
+        client.translate(iter(["a"]))  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match=r"contents\[0\] must be str, not NoneType"):
+        client.translate([None])  # type: ignore[list-item]
+
+
+def test_passing_failures_are_retried_by_grpc(server: FakeServer, client: Client) -> None:
+    server.failures += [draining(), queue_full(), draining()]
+    assert client.translate("a").translated_text == "A"
+    assert len(server.requests) == 4
+
+
+def test_a_queue_that_stays_full_is_reported_after_four_attempts(
+    server: FakeServer, client: Client
+) -> None:
+    server.failures += [queue_full(0.25)] * 10
+    with pytest.raises(QueueFullError, match="the queue is full") as caught:
+        client.translate("a")
+    assert caught.value.retry_after == 0.25
+    assert caught.value.reason == "QUEUE_FULL"
+    assert len(server.requests) == 4
+
+
+def test_other_failures_are_not_retried(server: FakeServer, client: Client) -> None:
+    server.failures += [status(code_pb2.INTERNAL, "a bug")] * 2
+    with pytest.raises(ServerError, match="a bug"):
+        client.translate("a")
+    assert len(server.requests) == 1
+
+
+def test_a_call_past_its_timeout_exceeds_the_deadline(server: FakeServer, client: Client) -> None:
+    server.hold.clear()
+    with pytest.raises(DeadlineExceededError, match=f"no answer from {server.target}"):
+        client.translate("a", timeout=0.1)
+
+
+def test_no_server_is_a_connect_error_that_says_how_to_start_one() -> None:
+    with (
+        Client("127.0.0.1:1") as client,
+        pytest.raises(ConnectError, match=r"127\.0\.0\.1:1 .*refused.*dragoman serve"),
+    ):
+        client.translate("a")
+
+
+def test_models_are_listed_with_their_pairs_and_limits(client: Client) -> None:
+    (model,) = client.models()
+    assert model.name == "fake"
+    assert model.language_pairs == (LanguagePair("en", "de"),)
+    assert model.limits.max_contents == 1024
+
+
+def test_importing_the_client_imports_no_heavy_package() -> None:
+    heavy = {"numpy", "rich", "torch", "onnxruntime", "pydantic"}
+    code = f"import sys, dragoman; print(sorted({heavy!r} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
