@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 CHECKPOINT ?= export/checkpoints/marian-en-de
-PRECISION ?= int8
+PRECISION ?= float32
 BUNDLE ?= build/bundles/$(notdir $(CHECKPOINT))-$(PRECISION)
 
 PROTOC := PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I protos
@@ -15,7 +15,7 @@ PROTOC := PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I protos
 .PHONY: demo serve test protos clean
 
 demo: $(BUNDLE)/bundle.json
-	$(BIN)/python -m tests.demo --bundle $(BUNDLE)
+	$(BIN)/python examples/demo.py --bundle $(BUNDLE)
 
 serve: $(BUNDLE)/bundle.json
 	$(BIN)/dragoman serve --bundle $(BUNDLE) --host 127.0.0.1 --port 50051 --prometheus-port 9464

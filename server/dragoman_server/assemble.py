@@ -4,12 +4,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from dragoman.v1.translation_pb2 import Limits
 from dragoman_server.async_engine import AsyncEngine
 from dragoman_server.bundle import Bundle
 from dragoman_server.config import Config
 from dragoman_server.engine import Engine, Progress
 from dragoman_server.engine_metrics import EngineMetrics
-from dragoman_server.errors import ConfigError
 from dragoman_server.kv_cache import CacheShape, KVCache
 from dragoman_server.metrics import Metrics
 from dragoman_server.model_runner import ModelRunner, Sessions, load_sessions
@@ -30,37 +30,25 @@ def cpu_count(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
     return max(1, min(allowed, int(quota) // int(period)))
 
 
-def lengths(bundle: Bundle, config: Config) -> tuple[int, int]:
-    """Returns max_input_length and max_decoding_length, in tokens, that the server allows.
-
-    Raises:
-        ConfigError: a setting is more than the model has positions for.
-    """
-    positions = bundle.manifest.architecture.max_positions
-    longest_target = positions - 1  # the start token stands at position 0
-    source = config.max_input_length or positions
-    target = config.max_decoding_length or longest_target
-    if source > positions:
-        raise ConfigError(f"max_input_length is {source}, but the model has {positions} positions")
-    if target > longest_target:
-        raise ConfigError(
-            f"max_decoding_length is {target}, but the model has {positions} positions: "
-            f"allowed is 1 to {longest_target}"
-        )
-    return source, target
-
-
-def build_engine(bundle: Bundle, config: Config, metrics: Metrics) -> tuple[AsyncEngine, Sessions]:
+def build_engine(
+    bundle: Bundle, config: Config, limits: Limits, metrics: Metrics
+) -> tuple[AsyncEngine, Sessions]:
     """Loads the graphs and builds the engines; starts nothing.
+
+    Args:
+        bundle: What to run.
+        config: How to run it.
+        limits: Longest source and target, which size the caches.
+        metrics: Where the engines count.
 
     Raises:
         BundleError: a graph cannot be loaded.
-        ConfigError: a setting does not fit the model or the machine.
+        ConfigError: the provider is not there.
     """
     sessions = load_sessions(bundle, config.provider)
     count = config.engines or (cpu_count() if sessions.provider == "cpu" else 1)
     queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=count)
-    caches = [KVCache(_cache_shape(bundle, config)) for _ in range(count)]
+    caches = [KVCache(_cache_shape(bundle, config, limits)) for _ in range(count)]
     engine_metrics = EngineMetrics(metrics)
 
     def make_engines(deliver: Callable[[Progress], None]) -> list[Engine]:
@@ -72,7 +60,7 @@ def build_engine(bundle: Bundle, config: Config, metrics: Metrics) -> tuple[Asyn
                     max_batch_size=config.max_batch_size,
                     max_encode_tokens=config.max_encode_tokens,
                 ),
-                search=_search(bundle, config),
+                search=_search(bundle, config, limits),
                 runner=ModelRunner(sessions, cache),
                 metrics=engine_metrics,
                 deliver=deliver,
@@ -89,24 +77,23 @@ def build_engine(bundle: Bundle, config: Config, metrics: Metrics) -> tuple[Asyn
     return engine, sessions
 
 
-def _cache_shape(bundle: Bundle, config: Config) -> CacheShape:
+def _cache_shape(bundle: Bundle, config: Config, limits: Limits) -> CacheShape:
     architecture = bundle.manifest.architecture
-    source, target = lengths(bundle, config)
     return CacheShape(
         layers=architecture.decoder_layers,
         max_rows=config.max_batch_size,
         heads=architecture.decoder_heads,
-        target_capacity=target + 1,
-        source_capacity=source,
+        target_capacity=limits.max_decoding_length + 1,  # the start token takes a position
+        source_capacity=limits.max_input_length,
         head_dim=architecture.head_dim,
     )
 
 
-def _search(bundle: Bundle, config: Config) -> Search:
+def _search(bundle: Bundle, config: Config, limits: Limits) -> Search:
     special = bundle.manifest.special_tokens
     return Search(
         max_rows=config.max_batch_size,
-        max_length=lengths(bundle, config)[1],
+        max_length=limits.max_decoding_length,
         decoder_start_id=special.decoder_start_id,
         end_id=special.end_id,
     )

@@ -150,7 +150,7 @@ class AsyncEngine:
                 if not engine.step() and not self._queue.wait():
                     break
         except BaseException as error:
-            _log.critical("engine thread died", exc_info=True)
+            _log.critical("engine_thread_died", exc_info=True)
             engine.abandon(error)
             raise
 

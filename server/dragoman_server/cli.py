@@ -55,7 +55,7 @@ def _build(config: Config) -> Application:
     from dragoman_server.tokenizer import Tokenizer  # noqa: PLC0415
 
     metrics = Metrics()
-    engine, sessions = build_engine(bundle, config, metrics)
+    engine, sessions = build_engine(bundle, config, limits, metrics)
     metrics.kv_cache_bytes.set(engine.kv_cache_bytes)
     return Application(
         config,

@@ -98,7 +98,7 @@ class Engine:
         try:
             progress = self._run(batch)
         except Exception as error:  # noqa: BLE001 whatever it is, it must not stop the thread
-            _log.exception("step failed")
+            _log.exception("step_failed")
             progress = self._fail(batch, error)
         if progress.finished or progress.partial:
             self._deliver(progress)

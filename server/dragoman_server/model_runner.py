@@ -51,13 +51,18 @@ def choose_provider(requested: str, *, available: Sequence[str], made_for: Seque
             "or use provider cpu or auto"
         )
     if requested == "cuda" and "cuda" not in made_for:
-        _log.warning("operators without a CUDA kernel run on the CPU", extra={"made_for": made_for})
+        _log.warning(
+            "cuda_without_kernels",
+            extra={"reason": f"the bundle is made for {', '.join(made_for)}: slow"},
+        )
     if requested != "auto":
         return requested
     if has_cuda and "cuda" in made_for:
         return "cuda"
-    reason = "the bundle is not made for CUDA" if has_cuda else "onnxruntime has no CUDA provider"
-    _log.info("provider auto: using cpu", extra={"reason": reason})
+    reason = "the bundle is not made for cuda" if has_cuda else "onnxruntime has no CUDA provider"
+    _log.info(
+        "provider_fallback", extra={"requested": requested, "chosen": "cpu", "reason": reason}
+    )
     return "cpu"
 
 

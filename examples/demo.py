@@ -1,0 +1,123 @@
+"""`make demo`: starts a server on a bundle, translates a dozen sentences, shows metrics, stops.
+
+Everything it does goes through the public surface: the `dragoman serve` command, the client and
+the /metrics page.
+"""
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from dragoman import Client
+
+SENTENCES = [
+    "Good morning!",
+    "Where is the nearest train station?",
+    "I would like a cup of coffee, please.",
+    "She has been learning German for two years.",
+    "Do you know what time it is?",
+    "We missed the last bus and had to walk home.",
+    "My brother works in a hospital.",
+    "It is raining, so take an umbrella.",
+    "Can you help me carry this suitcase?",
+    "The children are playing in the garden.",
+    "I have never seen such a beautiful sunset.",
+    "Thank you very much for your help.",
+]
+
+# What of /metrics is worth a line: name without prefix, and what it says.
+METRICS = {
+    "requests_total": "calls answered",
+    "source_tokens_total": "source tokens",
+    "target_tokens_total": "target tokens",
+    "steps_total": "steps",
+    "batch_rows_sum": "rows in all decoding steps",
+    "requests_running": "texts running now",
+    "kv_cache_bytes": "bytes of KV cache",
+}
+
+
+def start_server(bundle: Path) -> tuple[subprocess.Popen[str], dict[str, str]]:
+    """Starts `dragoman serve` on free ports; returns it and its `ready` log line.
+
+    Raises:
+        SystemExit: the server did not start; its log is printed.
+    """
+    command = Path(sys.executable).with_name("dragoman")
+    options = ["--bundle", str(bundle), "--port", "0", "--prometheus-port", "0"]
+    server = subprocess.Popen(
+        [command, "serve", *options], stderr=subprocess.PIPE, text=True, encoding="utf-8"
+    )
+    assert server.stderr is not None
+    log = []
+    for line in server.stderr:
+        log.append(line)
+        event = json.loads(line) if line.startswith("{") else {}
+        if event.get("event") == "ready":
+            return server, event
+    raise SystemExit(f"the server did not start:\n{''.join(log)}")
+
+
+def show_translations(console: Console, address: str) -> None:
+    """Translates SENTENCES and prints them beside their sources."""
+    table = Table("English", "German", "score", title=f"{len(SENTENCES)} sentences in one call")
+    with Client(address) as client:
+        started = time.perf_counter()
+        translations = client.translate(
+            SENTENCES, source_language_code="en", target_language_code="de"
+        )
+        seconds = time.perf_counter() - started
+    for text, translation in zip(SENTENCES, translations, strict=True):
+        table.add_row(text, translation.translated_text, f"{translation.score:.2f}")
+    console.print(table)
+    console.print(f"{len(SENTENCES)} sentences in {seconds * 1000:.0f} ms, text to text\n")
+
+
+def show_metrics(console: Console, address: str) -> None:
+    """Scrapes /metrics and prints some of it."""
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as page:
+        lines = page.read().decode().splitlines()
+    table = Table("dragoman_...", "value", "meaning", title=f"http://{address}/metrics")
+    for line in lines:
+        name, _, value = line.removeprefix("dragoman_").rpartition(" ")
+        meaning = METRICS.get(name.partition("{")[0])
+        if meaning is not None:
+            table.add_row(name, f"{float(value):,.0f}", meaning)
+    console.print(table)
+
+
+def stop_server(server: subprocess.Popen[str]) -> int:
+    """Sends SIGTERM, waits for the drain and returns the exit code."""
+    server.send_signal(signal.SIGTERM)
+    server.communicate(timeout=60)
+    return server.returncode
+
+
+def main() -> int:
+    """Runs the demonstration; returns the server's exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bundle", type=Path, required=True, help="directory of the bundle")
+    bundle = parser.parse_args().bundle
+    console = Console()
+    console.print(f"starting a server on {bundle} ...")
+    server, ready = start_server(bundle)
+    try:
+        console.print(f"listening on {ready['address']}\n")
+        show_translations(console, ready["address"])
+        show_metrics(console, ready["metrics_address"])
+    finally:
+        code = stop_server(server)
+    console.print(f"\nSIGTERM: the server drained and left with exit code {code}")
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
