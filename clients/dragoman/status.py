@@ -41,6 +41,10 @@ _ERRORS: dict[int, type[DragomanError]] = {
 }
 """Every other code is a ServerError."""
 
+_WRITE_FAILED = "Internal error from Core"
+"""grpc.aio puts this in place of the real status when a stream ends while it is written to
+(github.com/grpc/grpc/issues/36066). A cause that lasts shows when the stream is opened again."""
+
 _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -73,6 +77,8 @@ def error_from_status(status: status_pb2.Status) -> DragomanError:
 def error_from_rpc(rpc_error: grpc.RpcError, target: str) -> DragomanError:
     """Returns the exception for a failed call to the server at `target`."""
     status = _status_of(rpc_error)
+    if status.code == code_pb2.INTERNAL and status.message == _WRITE_FAILED:
+        return ConnectError(f"the connection to {target} broke while texts were sent")
     if not status.details:
         _explain(status, target)
         if status.code == code_pb2.UNAVAILABLE:

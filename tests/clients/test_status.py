@@ -62,6 +62,11 @@ def test_unimplemented_says_that_the_server_is_another() -> None:
     assert "host:1 is not a Dragoman server" in str(error)
 
 
+def test_a_stream_that_ends_while_it_is_written_to_is_a_broken_connection() -> None:
+    masked = plain_error(grpc.StatusCode.INTERNAL, "Internal error from Core")
+    assert isinstance(error_from_rpc(masked, "host:1"), ConnectError)
+
+
 def test_violations_are_in_the_message_once() -> None:
     description = "options.beam_size is 9; allowed: 1 to 8"
     wrong = bad_field("options.beam_size", description, "OUT_OF_RANGE")
