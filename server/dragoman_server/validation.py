@@ -32,7 +32,7 @@ def check_contents(contents: Sequence[str], limits: Limits) -> None:
         InvalidArgumentError: There are none or too many, or one holds a NUL.
     """
     if not 1 <= len(contents) <= limits.max_contents:
-        raise _out_of_range(
+        raise _wrong(
             "contents",
             f"{len(contents)} texts",
             f"1 to {limits.max_contents}",
@@ -47,7 +47,7 @@ def check_code_points(texts: Sequence[str], field: str, limits: Limits) -> None:
     """Raises InvalidArgumentError where the texts together are too long."""
     count = sum(map(len, texts))
     if count > limits.max_code_points:
-        raise _out_of_range(
+        raise _wrong(
             field,
             f"{count} code points",
             f"at most {limits.max_code_points}",
@@ -59,19 +59,18 @@ def check_characters(text: str, field: str) -> None:
     """Raises InvalidArgumentError where the text holds a NUL, which no text does on purpose."""
     position = text.find("\0")
     if position >= 0:
-        raise InvalidArgumentError(
-            f"{field} holds a NUL character at code point {position}; allowed is text without",
-            field=field,
+        raise _wrong(
+            field,
+            f"a NUL character at code point {position}",
+            "text without NUL characters",
             reason="NUL_CHARACTER",
-            given=f"NUL at code point {position}",
-            allowed="text without NUL characters",
         )
 
 
 def check_source_length(count: int, field: str, limits: Limits) -> None:
     """Raises InvalidArgumentError where a text has more source tokens than the model takes."""
     if count > limits.max_input_length:
-        raise _out_of_range(
+        raise _wrong(
             field,
             f"{count} source tokens",
             f"at most {limits.max_input_length}",
@@ -104,12 +103,12 @@ def decoding_options(
 
 def _check_range(name: str, value: int, lowest: int, highest: int) -> None:
     if not lowest <= value <= highest:
-        raise _out_of_range(
+        raise _wrong(
             f"options.{name}", str(value), f"{lowest} to {highest}", reason="OPTION_OUT_OF_RANGE"
         )
 
 
-def _out_of_range(field: str, given: str, allowed: str, *, reason: str) -> InvalidArgumentError:
+def _wrong(field: str, given: str, allowed: str, *, reason: str) -> InvalidArgumentError:
     return InvalidArgumentError(
         f"{field} has {given}; allowed: {allowed}",
         field=field,

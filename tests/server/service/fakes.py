@@ -1,0 +1,116 @@
+"""Stand-ins for the engine and the tokenizer: every text waits until the test says what comes."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from dragoman_server.errors import QueueFullError, UnavailableError
+from dragoman_server.sequence import Completion, FinishReason, TranslationOptions
+
+END_ID = 0
+
+
+class FakeTokenizer:
+    """Words are pieces; ids are given in order of appearance. A lone `~` is no piece at all."""
+
+    def __init__(self) -> None:
+        self._words: list[str] = ["</s>"]
+
+    def encode(self, text: str) -> list[int]:
+        return [*(self._id(word) for word in text.split() if word != "~"), END_ID]
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        return " ".join(self._words[token_id] for token_id in token_ids)
+
+    def _id(self, word: str) -> int:
+        if word not in self._words:
+            self._words.append(word)
+        return self._words.index(word)
+
+
+@dataclass(eq=False)
+class FakeText:
+    """A text that the engine was given."""
+
+    source_ids: list[int]
+    options: TranslationOptions
+    on_partial: Callable[[list[int]], None] | None
+    future: asyncio.Future[Completion]
+
+    def finish(self, reason: FinishReason = FinishReason.STOP) -> None:
+        """Translates the text into itself."""
+        score = -0.5 if self.options.return_scores else None
+        tokens = [token_id for token_id in self.source_ids if token_id != END_ID]
+        self.future.set_result(Completion(tokens, reason, score))
+
+    def fail(self, error: Exception) -> None:
+        self.future.set_exception(error)
+
+    def partial(self, length: int) -> None:
+        assert self.on_partial is not None
+        self.on_partial(self.source_ids[:length])
+
+
+class FakeEngine:
+    """Keeps every text until the test finishes it; `echo` finishes each at once."""
+
+    def __init__(self) -> None:
+        self.texts: list[FakeText] = []
+        self.room = 10_000
+        self.echo = False
+        self.healthy = True
+        self.closed = False
+        self._arrived = asyncio.Event()
+
+    async def start(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        self.closed = True
+        for text in self.texts:
+            if not text.future.done():
+                text.fail(UnavailableError("the server stopped before the translation"))
+
+    def submit(
+        self,
+        source_ids: Sequence[list[int]],
+        options: TranslationOptions,
+        on_partial: Callable[[list[int]], None] | None = None,
+    ) -> list[asyncio.Future[Completion]]:
+        if len(source_ids) > self.room:
+            raise QueueFullError("the queue is full", retry_after_seconds=0.25)
+        loop = asyncio.get_running_loop()
+        texts = [FakeText(ids, options, on_partial, loop.create_future()) for ids in source_ids]
+        for text in texts:
+            text.future.add_done_callback(lambda _: self._arrived.set())
+        self.texts += texts
+        self._arrived.set()
+        if self.echo:
+            for text in texts:
+                text.finish()
+        return [text.future for text in texts]
+
+    @property
+    def requests_waiting(self) -> int:
+        return sum(not text.future.done() for text in self.texts)
+
+    @property
+    def requests_running(self) -> int:
+        return 3
+
+    @property
+    def kv_cache_usage(self) -> float:
+        return 0.25
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Waits for something that is true after a text came or ended."""
+        while not condition():
+            self._arrived.clear()
+            await self._arrived.wait()
+
+    async def has_texts(self, count: int) -> list[FakeText]:
+        await self.until(lambda: len(self.texts) >= count)
+        return self.texts
+
+    async def all_cancelled(self) -> None:
+        await self.until(lambda: all(text.future.cancelled() for text in self.texts))

@@ -1,0 +1,157 @@
+"""A real server in this process, on ports of the system's choice, around a FakeEngine."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+from urllib.request import urlopen
+
+import grpc
+from google.rpc import (  # type: ignore[import-untyped]  # it has .pyi files but no py.typed
+    error_details_pb2,
+)
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from grpc import aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_status import rpc_status
+
+from dragoman.v1.bundle_pb2 import (
+    Architecture,
+    BundleLanguagePair,
+    DecodingDefaults,
+    Manifest,
+    SpecialTokens,
+)
+from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
+from dragoman_server.application import Application
+from dragoman_server.config import Config
+from dragoman_server.metrics import Metrics
+from dragoman_server.models import describe_model, model_limits
+from tests.server.service.fakes import END_ID, FakeEngine, FakeTokenizer
+
+if TYPE_CHECKING:
+    from dragoman.v1.translation_pb2_grpc import TranslationServiceAsyncStub
+
+SERVICE = "dragoman.v1.TranslationService"
+POSITIONS = 16
+
+
+def manifest(*pairs: tuple[str, str]) -> Manifest:
+    return Manifest(
+        name="tiny",
+        architecture=Architecture(family="marian", max_positions=POSITIONS),
+        language_pairs=[
+            BundleLanguagePair(source_language_code=source, target_language_code=target)
+            for source, target in pairs or [("en", "de")]
+        ],
+        special_tokens=SpecialTokens(end_id=END_ID),
+        decoding_defaults=DecodingDefaults(max_decoding_length=12),
+        precision="float32",
+    )
+
+
+def make_config(**settings: object) -> Config:
+    ports = {"bundle": "bundle", "port": 0, "prometheus_port": 0}
+    return Config.model_validate(ports | settings)
+
+
+def make_application(
+    config: Config, engine: FakeEngine, metrics: Metrics, contents: Manifest | None = None
+) -> Application:
+    contents = contents or manifest()
+    return Application(
+        config,
+        manifest=contents,
+        model=describe_model(contents, model_limits(contents, config), "cpu"),
+        tokenizer=FakeTokenizer(),
+        engine=engine,
+        metrics=metrics,
+    )
+
+
+@dataclass
+class Running:
+    """A server and a channel to it."""
+
+    application: Application
+    engine: FakeEngine
+    metrics: Metrics
+    channel: aio.Channel
+
+    @property
+    def stub(self) -> "TranslationServiceAsyncStub":
+        return TranslationServiceStub(self.channel)
+
+    def raw(self, method: str = "TranslateText") -> Any:
+        """The method as a call from bytes to bytes."""
+        return self.channel.unary_unary(f"/{SERVICE}/{method}")
+
+    async def health(self, service: str = SERVICE) -> str:
+        stub = health_pb2_grpc.HealthStub(self.channel)
+        response = await stub.Check(health_pb2.HealthCheckRequest(service=service))
+        return health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)
+
+    def sample(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
+
+    def scrape(self) -> str:
+        with urlopen(f"http://127.0.0.1:{self.application.metrics_port}/metrics") as answer:
+            return str(answer.read(), "utf-8")
+
+
+@asynccontextmanager
+async def running(contents: Manifest | None = None, **settings: object) -> AsyncIterator[Running]:
+    engine, metrics = FakeEngine(), Metrics()
+    application = make_application(make_config(**settings), engine, metrics, contents)
+    try:
+        await application.start()
+        async with aio.insecure_channel(f"127.0.0.1:{application.port}") as channel:
+            yield Running(application, engine, metrics, channel)
+    finally:
+        await application.close()
+
+
+@dataclass
+class Failure:
+    """A failed call or text, its details unpacked."""
+
+    code: grpc.StatusCode
+    message: str
+    reason: str
+    domain: str
+    metadata: dict[str, str]
+    fields: dict[str, str]
+    """Descriptions of the wrong fields."""
+    retry_seconds: float | None
+
+
+async def failure_of(call: Any) -> Failure:
+    """Awaits a call that must fail."""
+    try:
+        await call
+    except aio.AioRpcError as error:
+        status = rpc_status.from_call(cast(grpc.Call, error))
+        assert status is not None, error
+        return unpacked(status)
+    raise AssertionError("the call succeeded")
+
+
+def unpacked(status: Status) -> Failure:
+    info = error_details_pb2.ErrorInfo()
+    bad_request = error_details_pb2.BadRequest()
+    retry = error_details_pb2.RetryInfo()
+    retries = False
+    for detail in status.details:
+        detail.Unpack(info)
+        detail.Unpack(bad_request)
+        retries |= detail.Unpack(retry)
+    codes = {code.value[0]: code for code in grpc.StatusCode}
+    return Failure(
+        code=codes[status.code],
+        message=status.message,
+        reason=info.reason,
+        domain=info.domain,
+        metadata=dict(info.metadata),
+        fields={v.field: v.description for v in bad_request.field_violations},
+        retry_seconds=retry.retry_delay.ToNanoseconds() / 1e9 if retries else None,
+    )

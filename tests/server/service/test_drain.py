@@ -1,0 +1,114 @@
+"""Draining: what was accepted is answered, what is new is refused, and it does not last for ever."""
+
+import asyncio
+
+import grpc
+from grpc import aio
+
+from dragoman.v1.translation_pb2 import StreamTranslateTextRequest, TranslateTextRequest
+from dragoman_server.metrics import Metrics
+from tests.server.service.fakes import FakeEngine
+from tests.server.service.harness import (
+    Running,
+    failure_of,
+    make_application,
+    make_config,
+    running,
+    unpacked,
+)
+
+UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
+
+
+async def test_accepted_calls_are_answered_and_new_ones_refused(server: Running) -> None:
+    accepted = server.stub.TranslateText(TranslateTextRequest(contents=["a"]))
+    (text,) = await server.engine.has_texts(1)
+    drain = asyncio.create_task(server.application.drain())
+    await _draining(server)
+    failure = await failure_of(server.stub.TranslateText(TranslateTextRequest(contents=["b"])))
+    assert (failure.code, failure.reason) == (UNAVAILABLE, "DRAINING")
+    assert not drain.done()
+    text.finish()
+    assert (await accepted).translations[0].translated_text == "a"
+    assert await drain
+
+
+async def test_health_says_serving_then_not_serving(server: Running) -> None:
+    assert await server.health("") == await server.health() == "SERVING"
+    assert await server.application.drain()
+    assert await server.health("") == await server.health() == "NOT_SERVING"
+
+
+async def test_a_running_stream_answers_accepted_texts_and_refuses_new_ones(
+    server: Running,
+) -> None:
+    call = server.stub.StreamTranslateText()
+    await call.write(StreamTranslateTextRequest(id="1", content="a"))
+    (text,) = await server.engine.has_texts(1)
+    drain = asyncio.create_task(server.application.drain())
+    await _draining(server)
+    await call.write(StreamTranslateTextRequest(id="2", content="b"))
+    refused = await call.read()
+    assert refused.id == "2"
+    assert unpacked(refused.error).reason == "DRAINING"
+    text.finish()
+    answer = await call.read()
+    assert answer.translation.translated_text == "a"
+    failure = await failure_of(call.read())
+    assert (failure.code, failure.reason) == (UNAVAILABLE, "DRAINING")
+    assert await drain
+
+
+async def test_an_idle_stream_does_not_hold_the_drain_up(server: Running) -> None:
+    call = server.stub.StreamTranslateText()
+    await call.write(StreamTranslateTextRequest(id="1", content=" "))
+    await call.read()
+    assert await server.application.drain()
+    assert (await failure_of(call.read())).reason == "DRAINING"
+
+
+async def test_what_outlasts_the_drain_timeout_is_told_unavailable() -> None:
+    async with running(drain_timeout_seconds=0.05) as server:
+        call = server.stub.TranslateText(TranslateTextRequest(contents=["a"]))
+        await server.engine.has_texts(1)
+        assert not await server.application.drain()
+        await server.application.close()
+        assert (await failure_of(call)).code == UNAVAILABLE
+
+
+async def test_run_ends_with_zero_once_told_to_stop() -> None:
+    stop = asyncio.Event()
+    application = make_application(make_config(), engine := FakeEngine(), Metrics())
+    run = asyncio.create_task(application.run(stop))
+    stop.set()
+    assert await run == 0
+    assert engine.closed
+
+
+async def test_run_ends_with_one_when_accepted_calls_are_left() -> None:
+    stop = asyncio.Event()
+    config = make_config(drain_timeout_seconds=0)
+    engine = FakeEngine()
+    application = make_application(config, engine, Metrics())
+    run = asyncio.create_task(application.run(stop))
+    while application.port == 0:
+        await asyncio.sleep(0)
+    async with aio.insecure_channel(f"127.0.0.1:{application.port}") as channel:
+        call = Running(application, engine, Metrics(), channel).stub.TranslateText(
+            TranslateTextRequest(contents=["a"])
+        )
+        await engine.has_texts(1)
+        stop.set()
+        assert (await failure_of(call)).code == UNAVAILABLE
+    assert await run == 1
+
+
+async def test_run_ends_with_one_when_the_engine_dies() -> None:
+    engine = FakeEngine()
+    engine.healthy = False
+    assert await make_application(make_config(), engine, Metrics()).run(asyncio.Event()) == 1
+
+
+async def _draining(server: Running) -> None:
+    while await server.health() != "NOT_SERVING":
+        pass
