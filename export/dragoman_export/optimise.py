@@ -53,5 +53,9 @@ def _drop_unused_outputs(model: onnx_ir.Model) -> None:
 
 
 def _forget_origin(model: onnx_ir.Model) -> None:
+    """The passes clear what nodes remember; values remember too."""
+    computed = [value for node in model.graph for value in node.outputs]
+    for value in [*model.graph.inputs, *model.graph.initializers.values(), *computed]:
+        value.metadata_props.clear()
     model.producer_name, model.producer_version = PRODUCER, None
     model.graph.name = PRODUCER

@@ -1,0 +1,43 @@
+"""A tiny Marian checkpoint and bundles made from it, once a session."""
+
+import warnings
+from pathlib import Path
+
+import pytest
+
+from dragoman_export.export import export
+from tests.export import tiny
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return tiny.make_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def swish_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return tiny.make_checkpoint(tmp_path_factory.mktemp("checkpoints") / "swish", "swish")
+
+
+@pytest.fixture(scope="session")
+def float32_bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("bundles") / "float32"
+    export(tiny.request(checkpoint, output), tiny.no_progress)
+    return output
+
+
+@pytest.fixture(scope="session")
+def int8_bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("bundles") / "int8"
+    export(tiny.request(checkpoint, output, "int8"), tiny.no_progress)
+    return output
+
+
+@pytest.fixture(scope="session", params=["float32", "int8"])
+def bundle(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.getfixturevalue(f"{request.param}_bundle")
+    return path

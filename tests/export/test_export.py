@@ -1,0 +1,148 @@
+"""From checkpoint to directory: complete and verified, or nothing at all."""
+
+import contextlib
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import pytest
+from google.protobuf import json_format
+
+from dragoman.v1 import bundle_pb2
+from dragoman_export import export as pipeline
+from dragoman_export import graph_files
+from dragoman_export.errors import UsageError, VerificationError
+from dragoman_export.export import export
+from dragoman_export.manifest import Precision
+from dragoman_export.trace import Graphs
+from tests.export import tiny
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(directory).as_posix(): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file()
+    }
+
+
+def read_manifest(bundle: Path) -> bundle_pb2.Manifest:
+    return json_format.Parse((bundle / "bundle.json").read_text(), bundle_pb2.Manifest())
+
+
+def test_manifest_lists_every_file_with_its_size_and_hash(bundle: Path) -> None:
+    contents = files(bundle)
+    del contents["bundle.json"]
+
+    manifest = read_manifest(bundle)
+
+    assert {file.path: (file.size_bytes, file.sha256) for file in manifest.files} == {
+        path: (len(content), hashlib.sha256(content).hexdigest())
+        for path, content in contents.items()
+    }
+
+
+def test_manifest_describes_the_model(float32_bundle: Path, checkpoint: Path) -> None:
+    manifest = read_manifest(float32_bundle)
+
+    weights = (checkpoint / "model.safetensors").read_bytes()
+    assert manifest.format_version == 1
+    assert manifest.name == "tiny"
+    assert manifest.precision == "float32"
+    assert list(manifest.providers) == ["cpu"]
+    assert manifest.architecture.family == "marian"
+    assert (manifest.architecture.decoder_heads, manifest.architecture.head_dim) == (4, 8)
+    pairs = [(p.source_language_code, p.target_language_code) for p in manifest.language_pairs]
+    assert pairs == [("en", "de")]
+    assert manifest.decoding_defaults.max_decoding_length == 22
+    assert manifest.special_tokens.unknown_id == 1
+    assert list(manifest.special_tokens.suppressed_ids) == [
+        manifest.architecture.vocabulary_size - 1
+    ]
+    assert manifest.provenance.weights_sha256 == hashlib.sha256(weights).hexdigest()
+    assert {"torch", "onnxruntime", "dragoman"} <= set(manifest.provenance.tool_versions)
+    assert manifest.parity.sentence_count == len(tiny.SENTENCES)
+    assert manifest.parity.different_count == manifest.parity.tie_count
+
+
+def test_int8_differences_are_written_down(int8_bundle: Path) -> None:
+    parity = read_manifest(int8_bundle).parity
+
+    assert parity.sentence_count == len(tiny.SENTENCES)
+    assert parity.token_count > parity.sentence_count
+    assert 0 < parity.max_log_prob_difference < 10
+
+
+def test_exporting_twice_gives_the_same_bytes(
+    bundle: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    precision: Precision = "int8" if bundle.name == "int8" else "float32"
+
+    export(tiny.request(checkpoint, tmp_path / "again", precision), tiny.no_progress)
+
+    assert files(tmp_path / "again") == files(bundle)
+
+
+def corrupt(graphs: Graphs, directory: Path) -> None:
+    """Writes the graphs with one stretch of weights turned around."""
+    graph_files.write_graphs(graphs, directory)
+    path = directory / graph_files.WEIGHTS
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 4096] = bytes(byte ^ 0x80 for byte in content[middle : middle + 4096])
+    path.write_bytes(content)
+
+
+def test_a_corrupted_graph_is_refused_and_nothing_is_written(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "write_graphs", corrupt)
+
+    with pytest.raises(VerificationError, match="not written"):
+        export(tiny.request(checkpoint, tmp_path / "bundle"), tiny.no_progress)
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_export_leaves_the_bundle_that_was_there(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "bundle"
+    output.mkdir()
+    (output / "bundle.json").write_text("the old one")
+    monkeypatch.setattr(pipeline, "write_graphs", corrupt)
+    request = dataclasses.replace(tiny.request(checkpoint, output), force=True)
+
+    with pytest.raises(VerificationError):
+        export(request, tiny.no_progress)
+
+    assert files(tmp_path) == {"bundle/bundle.json": b"the old one"}
+
+
+def test_an_occupied_output_is_refused_before_any_work(checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+
+    def no_stage(what: str) -> contextlib.AbstractContextManager[None]:
+        pytest.fail(f"{what} was begun")
+
+    request = tiny.request(checkpoint, tmp_path)
+    with pytest.raises(UsageError, match="--force"):
+        export(request, no_stage)
+    with pytest.raises(UsageError, match="no bundle"):
+        export(dataclasses.replace(request, force=True), no_stage)
+
+
+def test_languages_must_be_known(checkpoint: Path, tmp_path: Path) -> None:
+    nameless = tiny.copy_checkpoint(checkpoint, tmp_path / "nameless")
+    (nameless / "tokenizer_config.json").unlink()
+
+    with pytest.raises(UsageError, match="--source-language and --target-language"):
+        export(tiny.request(nameless, tmp_path / "bundle"), tiny.no_progress)
+
+
+def test_sentences_longer_than_the_model_are_refused(checkpoint: Path, tmp_path: Path) -> None:
+    request = dataclasses.replace(
+        tiny.request(checkpoint, tmp_path / "bundle"), sentences=["cat " * 80]
+    )
+    with pytest.raises(UsageError, match="at most 64 tokens"):
+        export(request, tiny.no_progress)

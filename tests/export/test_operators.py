@@ -1,0 +1,174 @@
+"""Every operator's PyTorch kernel against its ONNX translation in onnxruntime."""
+
+from collections.abc import Callable
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor, nn
+
+from dragoman_export import operators, schemas, trace, translations
+from dragoman_export.quantise import Int8Linear
+
+ROWS, HEADS, HEAD_DIM, CAPACITY = 5, 2, 8, 6
+DIM = HEADS * HEAD_DIM
+
+
+class Calling(nn.Module):
+    """A module of nothing but one function."""
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *inputs: Tensor) -> object:
+        return self.function(*inputs)
+
+
+def in_onnxruntime(module: nn.Module, inputs: tuple[Tensor, ...]) -> onnxruntime.InferenceSession:
+    schemas.register()
+    with trace._silence():
+        program = torch.onnx.export(
+            module,
+            inputs,
+            dynamo=True,
+            verbose=False,
+            opset_version=trace.OPSET,
+            custom_translation_table=translations.translations(),
+        )
+    assert program is not None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(
+        program.model_proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+
+
+def run(session: onnxruntime.InferenceSession, inputs: tuple[Tensor, ...]) -> list[Tensor]:
+    names = [value.name for value in session.get_inputs()]
+    feed = {name: value.numpy() for name, value in zip(names, inputs, strict=True)}
+    return [torch.from_numpy(np.array(output)) for output in session.run(None, feed)]
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+def test_extent() -> None:
+    inputs = (torch.zeros(3, 7),)
+    (found,) = run(in_onnxruntime(Calling(lambda x: operators.extent(x, 1)), inputs), inputs)
+    assert torch.equal(found, torch.tensor([7], dtype=torch.int32))
+    assert torch.equal(found, operators.extent(*inputs, 1))
+
+
+def test_attend_prompt() -> None:
+    last = torch.tensor([4, 0, 2], dtype=torch.int32)
+    query_key_value = torch.randn(3, 5, 3 * DIM)
+    outputs = []
+    for junk in (0.0, 50.0):  # past the ends: must not be seen
+        for row, place in enumerate(last.tolist()):
+            query_key_value[row, place + 1 :] = junk
+        length = torch.tensor([5], dtype=torch.int32)
+        inputs = (query_key_value, last, length)
+        eager = operators.attend_prompt(*inputs, HEADS)
+        graph = in_onnxruntime(Calling(lambda *x: operators.attend_prompt(*x, HEADS)), inputs)
+        (found,) = run(graph, inputs)
+        for row, place in enumerate(last.tolist()):
+            torch.testing.assert_close(eager[row, : place + 1], found[row, : place + 1])
+        outputs.append(found[1, 0])
+    assert torch.equal(outputs[0], outputs[1])
+
+
+def test_attend_past() -> None:
+    past = torch.randn(2, ROWS, HEADS, CAPACITY, HEAD_DIM)
+    positions = torch.tensor([0, 5, 2, 1, 4], dtype=torch.int32)
+    capacity = torch.tensor([CAPACITY], dtype=torch.int32)
+    inputs = (torch.randn(ROWS, 3 * DIM), past[0], past[1], positions, capacity)
+    eager = operators.attend_past(*inputs, HEADS)
+    graph = in_onnxruntime(Calling(lambda *x: operators.attend_past(*x, HEADS)), inputs)
+    attended, key, value = run(graph, inputs)
+    torch.testing.assert_close(attended, eager[0], atol=1e-5, rtol=1e-5)
+    for row, position in enumerate(positions.tolist()):
+        live = slice(0, position + 1)
+        assert torch.equal(key[row, :, live], eager[1][row, :, live])
+        assert torch.equal(value[row, :, live], eager[2][row, :, live])
+
+
+def test_attend_source() -> None:
+    cache = torch.randn(2, ROWS, HEADS, CAPACITY, HEAD_DIM)
+    last = torch.tensor([5, 0, 3, 1, 4], dtype=torch.int32)
+    capacity = torch.tensor([CAPACITY], dtype=torch.int32)
+    inputs = (torch.randn(ROWS, DIM), cache[0], cache[1], last, capacity)
+    eager = operators.attend_source(*inputs, HEADS)
+    graph = in_onnxruntime(Calling(lambda *x: operators.attend_source(*x, HEADS)), inputs)
+    attended = run(graph, inputs)[0]
+    torch.testing.assert_close(attended, eager[0], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("vocabulary", [128, 8 * 128])
+def test_best_candidates_equal_a_full_sort(vocabulary: int) -> None:
+    logits = torch.randn(ROWS, vocabulary)
+    logits[:, -100:] = -1e9  # the padded vocabulary
+    logits[0] = logits[0].round()  # ties within the row
+    logits[1, 130 % vocabulary] = logits[1, 7] = 9.0  # a tie across groups
+    graph = in_onnxruntime(Calling(operators.best_candidates), (logits, torch.tensor([2])))
+    for count in (1, 4, 28):
+        values, ids = run(graph, (logits, torch.tensor([count])))
+        expected = logits.sort(dim=1, descending=True, stable=True)
+        assert torch.equal(values, expected.values[:, :count])
+        assert torch.equal(logits.gather(1, ids), values)
+        assert all(len(set(row)) == count for row in ids.tolist())
+        assert torch.equal(ids[1, :1], expected.indices[1, :1])
+        eager_values, _ = operators.best_candidates(logits, torch.tensor([count]))
+        assert torch.equal(eager_values, values)
+
+
+def test_log_normalizers_are_computed_where_wanted_and_zero_elsewhere() -> None:
+    logits = torch.randn(ROWS, 256) * 5
+    logits[:, 250:] = -1e9
+    best = logits.amax(dim=1, keepdim=True)
+    wanted, unwanted = torch.tensor(data=True), torch.tensor(data=False)
+    graph = in_onnxruntime(Calling(operators.log_normalizers), (logits, best, wanted))
+    (computed,) = run(graph, (logits, best, wanted))
+    (zeros,) = run(graph, (logits, best, unwanted))
+    torch.testing.assert_close(computed, logits.logsumexp(dim=1))
+    torch.testing.assert_close(computed, operators.log_normalizers(logits, best, wanted))
+    assert zeros.eq(0).all()
+    assert operators.log_normalizers(logits, best, unwanted).eq(0).all()
+
+
+def int8_linear() -> Int8Linear:
+    return Int8Linear(torch.randn(64, 48) * 0.1, torch.randn(48))
+
+
+def test_int8_linear_equals_its_graph_and_stays_near_float32() -> None:
+    weight, bias = torch.randn(64, 48) * 0.1, torch.randn(48)
+    linear = Int8Linear(weight, bias)
+    x = torch.randn(ROWS, 64)
+    x[2] = 0
+    x[3] *= 1000
+    (found,) = run(in_onnxruntime(linear, (x,)), (x,))
+    torch.testing.assert_close(linear(x), found, atol=1e-6, rtol=1e-6)
+    expected = x @ weight + bias
+    error = (found - expected).norm(dim=1) / expected.norm(dim=1)
+    assert error.max() < 0.02
+
+
+def test_int8_linear_rows_do_not_see_each_other() -> None:
+    linear = int8_linear()
+    x = torch.randn(ROWS, 64)
+    graph = in_onnxruntime(linear, (x,))
+    (first,) = run(graph, (x,))
+    x[1:] *= 100
+    (second,) = run(graph, (x,))
+    assert torch.equal(first[0], second[0])
+    eager = linear(x)
+    assert torch.equal(eager[0], linear(x[:1])[0])
+
+
+def test_int8_weights_use_the_whole_range_of_each_column() -> None:
+    linear = int8_linear()
+    assert linear.weight.dtype == torch.int8
+    assert torch.equal(linear.weight.abs().amax(dim=0), torch.full((48,), 127, dtype=torch.int8))

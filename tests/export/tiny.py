@@ -1,0 +1,117 @@
+"""Makes a tiny Marian checkpoint with random weights."""
+
+import contextlib
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import sentencepiece
+import torch
+import transformers
+
+from dragoman_export.export import ExportRequest
+from dragoman_export.manifest import Precision
+
+TEXTS = (
+    "the small cat sat on the mat",
+    "a house by the river is a good house",
+    "where does the long road go",
+    "she said that he would come on Monday",
+    "nobody knows the trouble with numbers 1 2 3 4 5 6 7 8 9 0",
+    "the quick brown fox jumps over the lazy dog",
+)
+
+SENTENCES = (
+    "the cat",
+    "where is the house by the river",
+    "a",
+    "he said that nobody knows where the long road goes on Monday",
+    "quick foxes jump over 12 lazy dogs, the cat sat",
+    "ß漢 is not in the vocabulary",
+)
+
+
+@contextlib.contextmanager
+def no_progress(_what: str) -> Iterator[None]:
+    yield
+
+
+def make_checkpoint(path: Path, activation: str = "relu") -> Path:
+    path.mkdir()
+    vocabulary = _make_tokenizer(path)
+    pad_id = vocabulary["<pad>"]
+    config = transformers.MarianConfig(
+        vocab_size=len(vocabulary),
+        d_model=32,
+        encoder_layers=2,
+        decoder_layers=2,
+        encoder_attention_heads=2,
+        decoder_attention_heads=4,
+        encoder_ffn_dim=48,
+        decoder_ffn_dim=64,
+        max_position_embeddings=64,
+        activation_function=activation,
+        scale_embedding=True,
+        init_std=0.3,
+        pad_token_id=pad_id,
+        eos_token_id=0,
+        decoder_start_token_id=pad_id,
+        forced_eos_token_id=0,
+    )
+    torch.manual_seed(1)
+    model = transformers.MarianMTModel(config)
+    for parameter in model.parameters():
+        if parameter.dim() == 1:
+            parameter.data.add_(torch.randn_like(parameter) * 0.2)
+    model.final_logits_bias.normal_()
+    model.generation_config = transformers.GenerationConfig(
+        max_length=24,
+        bad_words_ids=[[pad_id]],
+        pad_token_id=pad_id,
+        eos_token_id=0,
+        forced_eos_token_id=0,
+        decoder_start_token_id=pad_id,
+        num_beams=2,
+    )
+    model.save_pretrained(path)
+    settings = {"source_lang": "en", "target_lang": "de", "tokenizer_class": "MarianTokenizer"}
+    (path / "tokenizer_config.json").write_text(json.dumps(settings))
+    return path
+
+
+def _make_tokenizer(path: Path) -> dict[str, int]:
+    writer = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(TEXTS),
+        model_writer=writer,
+        vocab_size=150,
+        hard_vocab_limit=False,
+        num_threads=1,
+        minloglevel=2,
+    )
+    for name in ("source.spm", "target.spm"):
+        (path / name).write_bytes(writer.getvalue())
+    model = sentencepiece.SentencePieceProcessor(model_proto=writer.getvalue())
+    pieces = [model.id_to_piece(piece) for piece in range(model.get_piece_size())]
+    ordinary = [piece for piece in pieces if piece not in {"<s>", "</s>", "<unk>"}]
+    vocabulary = {piece: index for index, piece in enumerate(["</s>", "<unk>", *ordinary, "<pad>"])}
+    (path / "vocab.json").write_text(json.dumps(vocabulary))
+    return vocabulary
+
+
+def request(checkpoint: Path, output: Path, precision: Precision = "float32") -> ExportRequest:
+    return ExportRequest(
+        checkpoint=checkpoint, output=output, precision=precision, sentences=SENTENCES
+    )
+
+
+def copy_checkpoint(checkpoint: Path, copy: Path) -> Path:
+    shutil.copytree(checkpoint, copy)
+    return copy
+
+
+def change_config(checkpoint: Path, **settings: object) -> None:
+    path = checkpoint / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | settings))
