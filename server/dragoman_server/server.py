@@ -1,11 +1,10 @@
-"""The grpc server around the service: options, TLS, health and reflection.
+"""The grpc server around the service: options, ports, health and reflection.
 
-Knows ports, certificates and what grpc is told to allow. Does not know when to start or stop:
+Knows what grpc is told to allow and where it listens. Does not know when to start or stop:
 application.py decides.
 """
 
 import socket
-from pathlib import Path
 
 import grpc
 from grpc import aio
@@ -17,6 +16,7 @@ from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
 from dragoman_server.interceptors import SERVICE_NAME, CallInterceptor
 from dragoman_server.service import TranslationService
+from dragoman_server.tls import load_credentials
 
 # Time for the last answers to leave once every call has ended.
 FLUSH_SECONDS = 1.0
@@ -42,7 +42,7 @@ class GrpcServer:
         Raises:
             ConfigError: The port is taken, or a TLS file is unreadable or wrong.
         """
-        credentials = _credentials(self._config)
+        credentials = load_credentials(self._config)
         server = aio.server(interceptors=[self._interceptor], options=_options(self._config))
         add_TranslationServiceServicer_to_server(self._service, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
@@ -102,26 +102,3 @@ def _probe(host: str, port: int) -> None:
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(address)
-
-
-def _credentials(config: Config) -> grpc.ServerCredentials | None:
-    if config.tls_certificate is None or config.tls_private_key is None:
-        return None
-    certificate = _read_pem("tls_certificate", config.tls_certificate)
-    private_key = _read_pem("tls_private_key", config.tls_private_key)
-    client_ca = None
-    if config.tls_client_ca is not None:
-        client_ca = _read_pem("tls_client_ca", config.tls_client_ca)
-    return grpc.ssl_server_credentials(
-        [(private_key, certificate)], client_ca, require_client_auth=client_ca is not None
-    )
-
-
-def _read_pem(setting: str, path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{setting} {path} cannot be read: {error.strerror}") from None
-    if b"-----BEGIN " not in content:
-        raise ConfigError(f"{setting} {path} is not a PEM file")
-    return content

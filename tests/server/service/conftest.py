@@ -1,6 +1,6 @@
 import os
 import socketserver
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -8,10 +8,9 @@ from tests.server.service.harness import Running, running
 
 
 @pytest.fixture(autouse=True)
-def no_settings_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_settings_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("DRAGOMAN_")]:
         monkeypatch.delenv(name)
-    yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,9 +1,10 @@
 """A real server in this process, on ports of the system's choice, around a FakeEngine."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Protocol, cast
 from urllib.request import urlopen
 
 import grpc
@@ -12,7 +13,7 @@ from google.rpc import (  # type: ignore[import-untyped]  # it has .pyi files bu
 )
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from grpc import aio
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 from grpc_status import rpc_status
 
 from dragoman.v1.bundle_pb2 import (
@@ -22,6 +23,7 @@ from dragoman.v1.bundle_pb2 import (
     Manifest,
     SpecialTokens,
 )
+from dragoman.v1.translation_pb2 import StreamTranslateTextResponse
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
 from dragoman_server.application import Application
 from dragoman_server.config import Config
@@ -82,13 +84,22 @@ class Running:
     def stub(self) -> "TranslationServiceAsyncStub":
         return TranslationServiceStub(self.channel)
 
-    def raw(self, method: str = "TranslateText") -> Any:
-        """The method as a call from bytes to bytes."""
-        return self.channel.unary_unary(f"/{SERVICE}/{method}")
+    def call_raw(
+        self, request: bytes, method: str = "TranslateText"
+    ) -> "aio.UnaryUnaryCall[bytes, bytes]":
+        """A unary method from bytes to bytes."""
+        call: aio.UnaryUnaryMultiCallable[bytes, bytes] = self.channel.unary_unary(
+            f"/{SERVICE}/{method}"
+        )
+        return call(request)
 
     async def health(self, service: str = SERVICE) -> str:
-        stub = health_pb2_grpc.HealthStub(self.channel)
-        response = await stub.Check(health_pb2.HealthCheckRequest(service=service))
+        check = self.channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            health_pb2.HealthCheckRequest.SerializeToString,
+            health_pb2.HealthCheckResponse.FromString,
+        )
+        response = await check(health_pb2.HealthCheckRequest(service=service))
         return health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)
 
     def sample(self, name: str, **labels: str) -> float:
@@ -111,6 +122,20 @@ async def running(contents: Manifest | None = None, **settings: object) -> Async
         await application.close()
 
 
+class Readable(Protocol):
+    """A stream's call."""
+
+    async def read(self) -> object: ...
+
+
+async def read(call: Readable) -> StreamTranslateTextResponse:
+    """Returns the stream's next answer."""
+    async with asyncio.timeout(5):
+        answer = await call.read()
+    assert isinstance(answer, StreamTranslateTextResponse), answer
+    return answer
+
+
 @dataclass
 class Failure:
     """A failed call or text, its details unpacked."""
@@ -125,13 +150,12 @@ class Failure:
     retry_seconds: float | None
 
 
-async def failure_of(call: Any) -> Failure:
+async def failure_of(call: Awaitable[object]) -> Failure:
     """Awaits a call that must fail."""
     try:
         await call
     except aio.AioRpcError as error:
-        status = rpc_status.from_call(cast(grpc.Call, error))
-        assert status is not None, error
+        status = rpc_status.from_call(cast("grpc.Call", error))
         return unpacked(status)
     raise AssertionError("the call succeeded")
 

@@ -1,4 +1,4 @@
-"""Draining: what was accepted is answered, what is new is refused, and it does not last for ever."""
+"""Draining: what was accepted is answered, what is new is refused, and it comes to an end."""
 
 import asyncio
 
@@ -13,6 +13,7 @@ from tests.server.service.harness import (
     failure_of,
     make_application,
     make_config,
+    read,
     running,
     unpacked,
 )
@@ -48,11 +49,11 @@ async def test_a_running_stream_answers_accepted_texts_and_refuses_new_ones(
     drain = asyncio.create_task(server.application.drain())
     await _draining(server)
     await call.write(StreamTranslateTextRequest(id="2", content="b"))
-    refused = await call.read()
+    refused = await read(call)
     assert refused.id == "2"
     assert unpacked(refused.error).reason == "DRAINING"
     text.finish()
-    answer = await call.read()
+    answer = await read(call)
     assert answer.translation.translated_text == "a"
     failure = await failure_of(call.read())
     assert (failure.code, failure.reason) == (UNAVAILABLE, "DRAINING")
@@ -91,7 +92,7 @@ async def test_run_ends_with_one_when_accepted_calls_are_left() -> None:
     engine = FakeEngine()
     application = make_application(config, engine, Metrics())
     run = asyncio.create_task(application.run(stop))
-    while application.port == 0:
+    while application.port == 0:  # noqa: ASYNC110  the application has no event for it
         await asyncio.sleep(0)
     async with aio.insecure_channel(f"127.0.0.1:{application.port}") as channel:
         call = Running(application, engine, Metrics(), channel).stub.TranslateText(

@@ -1,6 +1,5 @@
 """StreamTranslateText: answers in any order, errors per text, partial texts, backpressure."""
 
-import asyncio
 from typing import Any
 
 import grpc
@@ -14,7 +13,7 @@ from dragoman.v1.translation_pb2 import (
     StreamTranslateTextResponse as Response,
 )
 from dragoman_server.errors import BackendError
-from tests.server.service.harness import SERVICE, Running, failure_of, running, unpacked
+from tests.server.service.harness import SERVICE, Running, failure_of, read, running, unpacked
 
 
 async def test_answers_come_as_texts_finish_and_the_stream_ends_after_the_last(
@@ -28,7 +27,7 @@ async def test_answers_come_as_texts_finish_and_the_stream_ends_after_the_last(
     answers = []
     for index in (1, 2, 0):
         texts[index].finish()
-        answers.append(await _read(call))
+        answers.append(await read(call))
     assert [answer.id for answer in answers] == ["2", "3", "1"]
     assert [answer.translation.translated_text for answer in answers] == [
         "text 2",
@@ -54,7 +53,7 @@ async def test_a_wrong_text_is_answered_under_its_id_and_the_stream_goes_on(
     for text_id, request in wrong.items():
         request.id = text_id
         await call.write(request)
-        answer = await _read(call)
+        answer = await read(call)
         reasons[answer.id] = unpacked(answer.error).reason
     assert reasons == {
         "nul": "NUL_CHARACTER",
@@ -63,14 +62,14 @@ async def test_a_wrong_text_is_answered_under_its_id_and_the_stream_goes_on(
         "language": "LANGUAGE_PAIR_NOT_FOUND",
     }
     await call.write(Request(id="right", content="a"))
-    assert (await _read(call)).translation.translated_text == "a"
+    assert (await read(call)).translation.translated_text == "a"
     call.cancel()
 
 
 async def test_errors_of_a_text_name_its_field(server: Running) -> None:
     call = server.stub.StreamTranslateText()
     await call.write(Request(id="1", content="b " * 16))
-    failure = unpacked((await _read(call)).error)
+    failure = unpacked((await read(call)).error)
     assert failure.fields == {"content": "content has 17 source tokens; allowed: at most 16"}
     call.cancel()
 
@@ -81,11 +80,11 @@ async def test_a_full_queue_and_a_failed_backend_are_answers(server: Running) ->
     (text,) = await server.engine.has_texts(1)
     server.engine.room = 0
     await call.write(Request(id="2", content="b"))
-    full = await _read(call)
+    full = await read(call)
     assert (full.id, unpacked(full.error).reason) == ("2", "QUEUE_FULL")
     assert unpacked(full.error).retry_seconds == 0.25
     text.fail(BackendError("broken"))
-    broken = await _read(call)
+    broken = await read(call)
     assert (broken.id, unpacked(broken.error).reason) == ("1", "BACKEND_FAILED")
     call.cancel()
 
@@ -97,20 +96,20 @@ async def test_an_id_that_is_waited_for_is_refused_and_free_again_afterwards(
     await call.write(Request(id="1", content="a"))
     (text,) = await server.engine.has_texts(1)
     await call.write(Request(id="1", content="b"))
-    failure = unpacked((await _read(call)).error)
+    failure = unpacked((await read(call)).error)
     assert (failure.reason, failure.metadata["field"]) == ("DUPLICATE_ID", "id")
     text.finish()
-    assert (await _read(call)).translation.translated_text == "a"
+    assert (await read(call)).translation.translated_text == "a"
     await call.write(Request(id="1", content="c"))
     (await server.engine.has_texts(2))[1].finish()
-    assert (await _read(call)).translation.translated_text == "c"
+    assert (await read(call)).translation.translated_text == "c"
     call.cancel()
 
 
 async def test_an_empty_text_is_answered_without_the_engine(server: Running) -> None:
     call = server.stub.StreamTranslateText()
     await call.write(Request(id="1", content=" "))
-    assert (await _read(call)).translation.model == "tiny"
+    assert (await read(call)).translation.model == "tiny"
     assert server.engine.texts == []
     call.cancel()
 
@@ -123,15 +122,15 @@ async def test_partial_texts_are_sent_when_they_changed_and_only_on_request(
     await call.write(Request(id="2", content="d e f"))
     texts = await server.engine.has_texts(2)
     assert texts[1].on_partial is None
-    seen = []
+    seen: list[str] = []
     for length in (1, 1, 2):
         texts[0].partial(length)
         if length == 1 and seen:
             continue  # nothing new: nothing is sent
-        seen.append((await _read(call)).partial_text)
+        seen.append((await read(call)).partial_text)
     assert seen == ["a", "a b"]
     texts[0].finish()
-    assert (await _read(call)).translation.translated_text == "a b c"
+    assert (await read(call)).translation.translated_text == "a b c"
     call.cancel()
 
 
@@ -143,9 +142,9 @@ async def test_a_slow_reader_skips_partial_texts_instead_of_filling_memory(
     (text,) = await server.engine.has_texts(1)
     for length in (1, 2, 3):  # before the stream gets a turn
         text.partial(length)
-    assert (await _read(call)).partial_text == "a b c"
+    assert (await read(call)).partial_text == "a b c"
     text.finish()
-    assert (await _read(call)).translation.translated_text == "a b c d"
+    assert (await read(call)).translation.translated_text == "a b c d"
     call.cancel()
 
 
@@ -161,7 +160,7 @@ async def test_reading_pauses_while_the_limit_of_texts_is_unanswered() -> None:
             await server.health()  # a round trip: the server had time to read too much
             assert len(texts) == min(number + 2, 5)
             texts[number].finish()
-            answered.append((await _read(call)).id)
+            answered.append((await read(call)).id)
         assert answered == ["0", "1", "2", "3", "4"]
         assert await call.read() is aio.EOF
 
@@ -197,7 +196,7 @@ async def test_without_a_deadline_each_text_gets_the_servers() -> None:
     async with running(default_timeout_seconds=0.05) as server:
         call = server.stub.StreamTranslateText()
         await call.write(Request(id="1", content="a"))
-        failure = unpacked((await _read(call)).error)
+        failure = unpacked((await read(call)).error)
         assert failure.code == grpc.StatusCode.DEADLINE_EXCEEDED
         await server.engine.all_cancelled()
         call.cancel()
@@ -233,10 +232,3 @@ async def test_many_texts_are_each_answered_once(server: Running, texts: int) ->
         str(number): f"t{number}" for number in range(texts)
     }
     assert len(answers) == texts
-
-
-async def _read(call: Any) -> Response:
-    async with asyncio.timeout(5):
-        answer = await call.read()
-    assert isinstance(answer, Response), answer
-    return answer

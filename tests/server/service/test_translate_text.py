@@ -21,6 +21,19 @@ from tests.server.service.fakes import END_ID
 from tests.server.service.harness import Failure, Running, failure_of, manifest, running
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
+OUT_OF_RANGE = "OPTION_OUT_OF_RANGE"
+
+
+def asking(
+    *contents: str,
+    beam_size: int | None = None,
+    longest: int | None = None,
+    shortest: int | None = None,
+) -> TranslateTextRequest:
+    options = DecodingOptions(
+        beam_size=beam_size, max_decoding_length=longest, min_decoding_length=shortest
+    )
+    return TranslateTextRequest(contents=contents, options=options)
 
 
 async def test_translations_come_back_one_to_one_and_in_order(server: Running) -> None:
@@ -93,19 +106,19 @@ async def test_the_pairs_prefix_goes_before_the_source() -> None:
 @pytest.mark.parametrize(
     ("request_", "field", "reason", "allowed"),
     [
-        (TranslateTextRequest(), "contents", "NO_CONTENTS", "1 to 3"),
-        (TranslateTextRequest(contents=["a"] * 4), "contents", "TOO_MANY_CONTENTS", "1 to 3"),
-        (TranslateTextRequest(contents=["x" * 60, "ö" * 41]), "contents", "TOO_MANY_CODE_POINTS", "at most 100"),
-        (TranslateTextRequest(contents=["a", "b\0c"]), "contents[1]", "NUL_CHARACTER", "text without NUL characters"),
-        (TranslateTextRequest(contents=["a", "b " * 16]), "contents[1]", "TEXT_TOO_LONG", "at most 16"),
-        (TranslateTextRequest(contents=["a"], options=DecodingOptions(beam_size=0)), "options.beam_size", "OPTION_OUT_OF_RANGE", "1 to 1"),
-        (TranslateTextRequest(contents=["a"], options=DecodingOptions(beam_size=2)), "options.beam_size", "OPTION_OUT_OF_RANGE", "1 to 1"),
-        (TranslateTextRequest(contents=["a"], options=DecodingOptions(max_decoding_length=0)), "options.max_decoding_length", "OPTION_OUT_OF_RANGE", "1 to 15"),
-        (TranslateTextRequest(contents=["a"], options=DecodingOptions(max_decoding_length=16)), "options.max_decoding_length", "OPTION_OUT_OF_RANGE", "1 to 15"),
-        (TranslateTextRequest(contents=["a"], options=DecodingOptions(min_decoding_length=-1)), "options.min_decoding_length", "OPTION_OUT_OF_RANGE", "0 to 12"),
-        (TranslateTextRequest(contents=["a"], options=DecodingOptions(min_decoding_length=6, max_decoding_length=5)), "options.min_decoding_length", "OPTION_OUT_OF_RANGE", "0 to 5"),
+        (asking(), "contents", "NO_CONTENTS", "1 to 3"),
+        (asking("a", "b", "c", "d"), "contents", "TOO_MANY_CONTENTS", "1 to 3"),
+        (asking("x" * 60, "ö" * 41), "contents", "TOO_MANY_CODE_POINTS", "at most 100"),
+        (asking("a", "b\0c"), "contents[1]", "NUL_CHARACTER", "text without NUL characters"),
+        (asking("a", "b " * 16), "contents[1]", "TEXT_TOO_LONG", "at most 16"),
+        (asking("a", beam_size=0), "options.beam_size", OUT_OF_RANGE, "1 to 1"),
+        (asking("a", beam_size=2), "options.beam_size", OUT_OF_RANGE, "1 to 1"),
+        (asking("a", longest=0), "options.max_decoding_length", OUT_OF_RANGE, "1 to 15"),
+        (asking("a", longest=16), "options.max_decoding_length", OUT_OF_RANGE, "1 to 15"),
+        (asking("a", shortest=-1), "options.min_decoding_length", OUT_OF_RANGE, "0 to 12"),
+        (asking("a", shortest=6, longest=5), "options.min_decoding_length", OUT_OF_RANGE, "0 to 5"),
     ],
-)  # fmt: skip
+)
 async def test_a_wrong_field_is_named_with_what_it_has_and_what_is_allowed(
     request_: TranslateTextRequest, field: str, reason: str, allowed: str
 ) -> None:
@@ -145,7 +158,7 @@ async def test_an_unknown_language_pair_is_told_which_exist(server: Running) -> 
 async def test_strings_that_are_not_utf8_are_an_argument_error_and_the_server_goes_on(
     server: Running,
 ) -> None:
-    failure = await failure_of(server.raw()(b"\x0a\x02\xff\xfe"))
+    failure = await failure_of(server.call_raw(b"\x0a\x02\xff\xfe"))
     assert (failure.code, failure.reason) == (INVALID, "MALFORMED_MESSAGE")
     assert "UTF-8" in failure.message
     server.engine.echo = True

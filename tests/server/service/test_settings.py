@@ -1,0 +1,163 @@
+"""Where settings come from, and what is said of a wrong one."""
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from dragoman_server.config import Config
+from dragoman_server.errors import ConfigError
+from dragoman_server.settings import load_config
+
+BUNDLE = ["--bundle", "b"]
+
+
+def load(*argv: str) -> Config:
+    return load_config(argv, os.environ)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "dragoman.yaml"
+
+
+def test_flags_go_before_variables_before_the_file_before_defaults(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("bundle: from-file\nport: 1\nmax_contents: 1\nmax_batch_size: 1\n")
+    monkeypatch.setenv("DRAGOMAN_PORT", "2")
+    monkeypatch.setenv("DRAGOMAN_MAX_CONTENTS", "2")
+    config = load("--config", str(file), "--port", "3")
+    assert config.bundle == Path("from-file")
+    assert (config.port, config.max_contents, config.max_batch_size) == (3, 2, 1)
+    assert config.max_queue_size == 4096
+
+
+def test_the_file_may_be_named_by_a_variable(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text("bundle: from-file\n")
+    monkeypatch.setenv("DRAGOMAN_CONFIG", str(file))
+    assert load().bundle == Path("from-file")
+
+
+def test_the_spec_example_is_understood() -> None:
+    config = load(*BUNDLE, "--host", "127.0.0.1", "--port", "50051", "--prometheus-port=9464")
+    assert (config.host, config.port, config.prometheus_port) == ("127.0.0.1", 50051, 9464)
+
+
+def test_an_empty_file_says_nothing(file: Path) -> None:
+    file.write_text("# nothing\n")
+    assert load(*BUNDLE, "--config", str(file)).port == 50051
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([], "bundle is missing: give --bundle or DRAGOMAN_BUNDLE"),
+        (
+            [*BUNDLE, "--prometeus-port", "1"],
+            "unknown flag --prometeus-port: did you mean --prometheus-port?",
+        ),
+        ([*BUNDLE, "--max-batch", "1"], "unknown flag --max-batch: did you mean --max-batch-size?"),
+        ([*BUNDLE, "stray"], "unexpected argument stray"),
+        ([*BUNDLE, "--port"], "argument --port: expected one argument"),
+        (
+            [*BUNDLE, "--port", "70000"],
+            "--port is '70000' but should be less than or equal to 65535",
+        ),
+        ([*BUNDLE, "--port", "http"], "--port is 'http' but should be a valid integer"),
+        (
+            [*BUNDLE, "--max-queue-size", "0"],
+            "--max-queue-size is '0' but should be greater than 0",
+        ),
+        (
+            [*BUNDLE, "--provider", "gpu"],
+            "--provider is 'gpu' but should be 'auto', 'cpu' or 'cuda'",
+        ),
+        (
+            [*BUNDLE, "--tls-certificate", "c"],
+            "tls_certificate and tls_private_key are needed together",
+        ),
+        ([*BUNDLE, "--tls-client-ca", "c"], "tls_client_ca needs tls_certificate"),
+        (
+            [*BUNDLE, "--config", "nowhere.yaml"],
+            "cannot read nowhere.yaml: No such file or directory",
+        ),
+    ],
+)
+def test_a_wrong_flag_is_told_with_what_is_allowed(argv: list[str], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(*argv)
+    assert message in str(caught.value)
+
+
+def test_every_wrong_value_is_told_at_once() -> None:
+    with pytest.raises(ConfigError, match=r"--port is .*; --max-contents is "):
+        load(*BUNDLE, "--port", "x", "--max-contents", "x")
+
+
+def test_a_wrong_value_is_told_by_the_variable_it_came_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DRAGOMAN_PORT", "x")
+    with pytest.raises(ConfigError, match=r"^DRAGOMAN_PORT is 'x' but should be a valid integer"):
+        load(*BUNDLE)
+
+
+def test_an_unknown_variable_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRAGOMAN_MAX_QUEUESIZE", "1")
+    with pytest.raises(
+        ConfigError,
+        match="unknown variable DRAGOMAN_MAX_QUEUESIZE: did you mean DRAGOMAN_MAX_QUEUE_SIZE",
+    ):
+        load(*BUNDLE)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DRAGOMAN_PORT", "tcp://10.0.0.1:50051"),
+        ("DRAGOMAN_SERVICE_HOST", "10.0.0.1"),
+        ("DRAGOMAN_SERVICE_PORT_GRPC", "50051"),
+        ("DRAGOMAN_PORT_50051_TCP_ADDR", "10.0.0.1"),
+        ("DRAGOMAN_METRICS_SERVICE_PORT", "9464"),
+    ],
+)
+def test_what_kubernetes_injects_is_explained(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError, match="enableServiceLinks: false"):
+        load(*BUNDLE)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("prot: 1", r"unknown setting prot in .*: did you mean port\?"),
+        ("port: x", "port in .* is 'x' but should be a valid integer"),
+        ("config: other.yaml", "unknown setting config in "),
+        ("- port", "must hold `name: value` lines, not a list"),
+        ("port: [", "is not a YAML file: .*line"),
+    ],
+)
+def test_a_wrong_file_is_told(file: Path, content: str, message: str) -> None:
+    file.write_text(content)
+    with pytest.raises(ConfigError, match=message):
+        load(*BUNDLE, "--config", str(file))
+
+
+def test_every_setting_has_a_flag_with_a_help_text(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        load("--help")
+    help_text = capsys.readouterr().out
+    for name, field in Config.model_fields.items():
+        assert f"--{name.replace('_', '-')} " in help_text
+        assert field.description
+    assert "(default: 50051)" in help_text
+
+
+def test_settings_cannot_be_changed() -> None:
+    config = load(*BUNDLE)
+    with pytest.raises(ValidationError):
+        config.port = 1  # type: ignore[misc]
