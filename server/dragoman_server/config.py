@@ -65,7 +65,7 @@ class Config(BaseSettings):
     """Largest max_decoding_length that a request may ask for, in tokens. Default: the model's
     positions less one."""
     max_contents: PositiveInt = 1024
-    """Most texts in a request."""
+    """Most texts in a request; never more than max_queue_size."""
     max_code_points: PositiveInt = 30_000
     """Most code points in all texts of a request together."""
     max_stream_texts: PositiveInt = 256

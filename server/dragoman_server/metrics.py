@@ -1,8 +1,9 @@
 """Declares every metric of the server, once, and serves them to Prometheus.
 
 Knows names, units, labels and buckets. Does not know when anything happens: the engine and the
-service are handed a `Metrics` and count on its attributes. A request is a call of TranslateText
-or a text of StreamTranslateText; a text is one source text that goes through the engine.
+service are handed a `Metrics` and count on its attributes. A request is a call of TranslateText or
+ListModels, a text of StreamTranslateText, or a stream that is refused or broken off as a whole; a
+text is one source text that goes through the engine.
 """
 
 import threading

@@ -19,7 +19,8 @@ def model_limits(manifest: Manifest, config: Config) -> Limits:
     """
     positions = manifest.architecture.max_positions
     return Limits(
-        max_contents=config.max_contents,
+        # More texts than the queue holds could never be taken, however often they are sent.
+        max_contents=min(config.max_contents, config.max_queue_size),
         max_code_points=config.max_code_points,
         max_input_length=_within("max_input_length", config.max_input_length, positions),
         max_decoding_length=_within(

@@ -15,7 +15,7 @@ from dragoman.v1.translation_pb2 import (
     StreamTranslateTextResponse,
     Translation,
 )
-from dragoman_server.errors import InvalidArgumentError
+from dragoman_server.errors import DragomanError, InvalidArgumentError
 from dragoman_server.gate import Gate
 from dragoman_server.outcomes import Outcomes
 from dragoman_server.translator import Translator
@@ -98,7 +98,7 @@ class TextStream:
         try:
             self._gate.check_open()
             self._check_id(request.id)
-        except Exception as error:  # noqa: BLE001  the table of exceptions is status.py's
+        except DragomanError as error:
             self._fail(request.id, error)
         else:
             self._tasks[request.id] = asyncio.create_task(self._translate(request))

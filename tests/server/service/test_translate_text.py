@@ -245,6 +245,12 @@ async def test_a_call_without_deadline_gets_the_servers() -> None:
         await server.engine.all_cancelled()
 
 
+async def test_a_request_that_the_queue_can_never_hold_is_wrong_and_not_to_be_sent_again() -> None:
+    async with running(max_queue_size=2) as server:
+        failure = await failure_of(server.stub.TranslateText(asking("a", "b", "c")))
+    assert (failure.code, failure.reason) == (INVALID, "TOO_MANY_CONTENTS")
+
+
 async def test_the_model_is_listed_with_its_limits(server: Running) -> None:
     response = await server.stub.ListModels(ListModelsRequest())
     (model,) = response.models
