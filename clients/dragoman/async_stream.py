@@ -12,9 +12,9 @@ from typing import Protocol
 
 import grpc
 
-from dragoman.errors import DragomanError
+from dragoman.errors import CallCancelledError, DragomanError
 from dragoman.results import StreamResult
-from dragoman.status import error_from_rpc
+from dragoman.status import error_from_answer, error_from_rpc
 from dragoman.v1 import translation_pb2 as pb
 from dragoman.window import Window
 
@@ -82,22 +82,28 @@ class AsyncTextStream:
 
     async def receive(self, connection: _Connection) -> None:
         """Hands the answers of one call to the window until the call ends."""
-        error: DragomanError | None = None
-        try:
-            async for response in connection.call:
-                async with self._changed:
-                    self._window.answer(response, _now())
-                    self._changed.notify_all()
-        except grpc.RpcError as rpc_error:
-            error = error_from_rpc(rpc_error, self._target)
-        except DragomanError as wrong_answer:
-            error = wrong_answer
-            connection.call.cancel()
+        error = await self._receive_all(connection.call)
         async with self._changed:
             connection.over = True
             self._connection = None
             self._window.lose_call(error, _now())
             self._changed.notify_all()
+
+    async def _receive_all(self, call: ResponseCall) -> DragomanError | None:
+        """Returns what ended the call; None where it ended in good order."""
+        try:
+            async for response in call:
+                async with self._changed:
+                    self._window.answer(response, _now())
+                    self._changed.notify_all()
+        except grpc.RpcError as rpc_error:
+            return error_from_rpc(rpc_error, self._target)
+        except asyncio.CancelledError:  # the client was closed, or this stream is being closed
+            return CallCancelledError("the stream was cancelled")
+        except Exception as wrong_answer:  # noqa: BLE001  else the consumer would wait for ever
+            call.cancel()
+            return error_from_answer(wrong_answer)
+        return None
 
     async def _next_result(self) -> StreamResult | None:
         async with self._changed:

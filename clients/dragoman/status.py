@@ -86,6 +86,15 @@ def error_from_rpc(rpc_error: grpc.RpcError, target: str) -> DragomanError:
     return error_from_status(status)
 
 
+def error_from_answer(error: Exception) -> DragomanError:
+    """Returns the exception for an answer that could not be read."""
+    if isinstance(error, DragomanError):
+        return error
+    unreadable = ServerError(f"an answer of the server cannot be read: {error!r}")
+    unreadable.__cause__ = error
+    return unreadable
+
+
 def in_whole_list(error: DragomanError, offset: int) -> DragomanError:
     """Corrects the indices in an error about a part of a list that starts at `offset`."""
     if not offset or not isinstance(error, InvalidArgumentError) or not error.violations:

@@ -15,7 +15,7 @@ import grpc
 
 from dragoman.errors import DragomanError
 from dragoman.results import StreamResult
-from dragoman.status import error_from_rpc
+from dragoman.status import error_from_answer, error_from_rpc
 from dragoman.v1 import translation_pb2 as pb
 from dragoman.window import Window
 
@@ -82,22 +82,26 @@ class TextStream:
 
     def receive(self, connection: _Connection) -> None:
         """Hands the answers of one call to the window until the call ends."""
-        error: DragomanError | None = None
-        try:
-            for response in connection.call:
-                with self._changed:
-                    self._window.answer(response, time.monotonic())
-                    self._changed.notify_all()
-        except grpc.RpcError as rpc_error:
-            error = error_from_rpc(rpc_error, self._target)
-        except DragomanError as wrong_answer:
-            error = wrong_answer
-            connection.call.cancel()
+        error = self._receive_all(connection.call)
         with self._changed:
             connection.over = True
             self._connection = None
             self._window.lose_call(error, time.monotonic())
             self._changed.notify_all()
+
+    def _receive_all(self, call: ResponseCall) -> DragomanError | None:
+        """Returns what ended the call; None where it ended in good order."""
+        try:
+            for response in call:
+                with self._changed:
+                    self._window.answer(response, time.monotonic())
+                    self._changed.notify_all()
+        except grpc.RpcError as rpc_error:
+            return error_from_rpc(rpc_error, self._target)
+        except Exception as wrong_answer:  # noqa: BLE001  else the consumer would wait for ever
+            call.cancel()
+            return error_from_answer(wrong_answer)
+        return None
 
     def _next_result(self) -> StreamResult | None:
         with self._changed:

@@ -126,26 +126,29 @@ class Window:
         """Takes an answer of the server.
 
         Raises:
-            ServerError: It answers a text that was not asked or already answered.
+            ServerError: It answers a text that was not asked or already answered, or in a way
+                that this client does not know. The text stays unanswered.
         """
         kind = response.WhichOneof("result")
         if kind == "partial_text":
             return
-        entry = self._sent.pop(response.id, None)
+        entry = self._sent.get(response.id)
         if entry is None:
             raise ServerError(f"the server answered the id {response.id!r}, which is not waiting")
-        if kind == "translation":
-            self._settle(entry, read_translation(response.translation), now)
-            return
-        error = error_from_status(response.error)
-        if isinstance(error, QueueFullError):
-            self._refuse(entry, error, now)
-        elif isinstance(error, UnavailableError):
+        outcome = (
+            read_translation(response.translation)
+            if kind == "translation"
+            else error_from_status(response.error)
+        )
+        del self._sent[response.id]
+        if isinstance(outcome, QueueFullError):
+            self._refuse(entry, outcome, now)
+        elif isinstance(outcome, UnavailableError):
             self._leaving = True
-            self._last_refusal = error
+            self._last_refusal = outcome
             self._unsent.appendleft(entry)
         else:
-            self._settle(entry, error, now)
+            self._settle(entry, outcome, now)
 
     def lose_call(self, error: DragomanError | None, now: float) -> None:
         """Notes that the call ended; what it left unanswered is sent again over the next.

@@ -95,7 +95,7 @@ def answer_each(requests: Requests, _context: grpc.ServicerContext) -> Responses
 class FakeServer(TranslationServiceServicer):
     """Serves on a free port of the loopback while its context is open."""
 
-    def __init__(self, credentials: grpc.ServerCredentials | None = None) -> None:
+    def __init__(self, credentials: grpc.ServerCredentials | None = None, *, port: int = 0) -> None:
         self.requests: list[pb.TranslateTextRequest] = []
         self.failures: deque[status_pb2.Status] = deque()
         """What the next unary calls fail with."""
@@ -119,9 +119,9 @@ class FakeServer(TranslationServiceServicer):
         self._server = grpc.server(ThreadPoolExecutor(8))
         add_TranslationServiceServicer_to_server(self, self._server)
         if credentials is None:
-            self.port = self._server.add_insecure_port("127.0.0.1:0")
+            self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
         else:
-            self.port = self._server.add_secure_port("127.0.0.1:0", credentials)
+            self.port = self._server.add_secure_port(f"127.0.0.1:{port}", credentials)
 
     @property
     def target(self) -> str:
@@ -137,6 +137,10 @@ class FakeServer(TranslationServiceServicer):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Breaks every connection at once."""
         self.hold.set()
         self._server.stop(grace=None).wait()
 

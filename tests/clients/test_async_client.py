@@ -292,6 +292,27 @@ async def test_an_answer_to_nothing_ends_the_stream(
         await translated(client.translate_stream(["a"]))
 
 
+async def test_a_client_closed_meanwhile_ends_the_stream(client: AsyncClient) -> None:
+    results = client.translate_stream(map(str, itertools.count()))
+    await anext(results)
+    await client.close()
+    with pytest.raises(grpc.aio.UsageError, match="closed"):
+        await translated(results)
+    assert not own_tasks()
+
+
+async def test_a_server_that_is_replaced_costs_nothing(
+    server: FakeServer, client: AsyncClient
+) -> None:
+    texts = [f"text {number}" for number in range(200)]
+    results = client.translate_stream(texts)
+    first = [(await anext(results)).translation.translated_text for _ in range(20)]
+    await asyncio.to_thread(server.stop)
+    with FakeServer(port=server.port):
+        rest = await translated(results)
+    assert first + rest == [text.upper() for text in texts]
+
+
 async def test_a_single_text_is_refused_with_what_is_right(client: AsyncClient) -> None:
     with pytest.raises(TypeError, match="translate takes a single str"):
         client.translate_stream("hello")

@@ -274,6 +274,36 @@ def test_an_answer_to_nothing_ends_the_stream(server: FakeServer, client: Client
         list(client.translate_stream(["a"]))
 
 
+def test_an_answer_that_cannot_be_read_ends_the_stream(server: FakeServer, client: Client) -> None:
+    def garbled(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+        problem = status(code_pb2.INTERNAL, "a bug", bad_field("content", "why"))
+        problem.details[0].value = b"\xff"
+        for request in requests:
+            yield refusal(request, problem)
+
+    server.streams.append(garbled)
+    with pytest.raises(ServerError, match="cannot be read"):
+        list(client.translate_stream(["a"]))
+
+
+def test_a_client_closed_meanwhile_ends_the_stream(client: Client) -> None:
+    results = client.translate_stream(map(str, itertools.count()))
+    next(results)
+    client.close()
+    with pytest.raises(ValueError, match=r"(?i)channel closed|closed channel"):
+        list(results)
+
+
+def test_a_server_that_is_replaced_costs_nothing(server: FakeServer, client: Client) -> None:
+    texts = [f"text {number}" for number in range(200)]
+    results = client.translate_stream(texts)
+    taken = [next(results) for _ in range(20)]
+    server.stop()
+    with FakeServer(port=server.port):
+        taken += results
+    assert translated(iter(taken)) == [text.upper() for text in texts]
+
+
 def test_wrong_types_are_refused_with_what_is_right(client: Client) -> None:
     with pytest.raises(TypeError, match="translate takes a single str"):
         client.translate_stream("hello")
