@@ -26,7 +26,6 @@ class Config(BaseSettings):
         extra="forbid",
         frozen=True,
         use_attribute_docstrings=True,
-        hide_input_in_errors=False,
     )
 
     config: Path | None = None
