@@ -124,7 +124,8 @@ def _verify(
     sources: Sequence[Sequence[int]],
 ) -> Parity:
     """What quantised graphs lose is measured; float32 graphs may lose nothing."""
-    reference = ReferenceDecoder(checkpoint.path, checkpoint.config["pad_token_id"], model.end_id)
+    pad_id = checkpoint.config["pad_token_id"]
+    reference = ReferenceDecoder(checkpoint.path, pad_id, model.end_id, model.decoder_start_id)
     graphs = GraphDecoder(directory, model)
     parity = verify.measure(reference, graphs, sources, model.max_decoding_length)
     if request.precision == "float32":

@@ -6,7 +6,7 @@ for both languages whose embedding is also the output projection.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -36,7 +36,9 @@ REQUIRED_VALUES: Settings = {
 }
 """Settings of which we support one value; where a checkpoint says nothing it means this value."""
 
-SIZES = (
+SPECIAL_TOKENS = ("eos_token_id", "pad_token_id", "decoder_start_token_id")
+
+WHOLE_NUMBERS = (
     "vocab_size",
     "d_model",
     "encoder_layers",
@@ -46,9 +48,7 @@ SIZES = (
     "encoder_ffn_dim",
     "decoder_ffn_dim",
     "max_position_embeddings",
-    "eos_token_id",
-    "pad_token_id",
-    "decoder_start_token_id",
+    *SPECIAL_TOKENS,
 )
 """Whole numbers that a checkpoint must state."""
 
@@ -68,13 +68,16 @@ def import_marian(checkpoint: Checkpoint, vocabulary: dict[str, int]) -> Importe
         CheckpointError: With every setting that is not supported, or every tensor that is missing
             or of the wrong shape.
     """
-    problems = [*_setting_problems(checkpoint.config), *_vocabulary_problems(vocabulary)]
+    suppressed = _suppressed_ids(checkpoint)
+    problems = [
+        *_setting_problems(checkpoint.config),
+        *_vocabulary_problems(checkpoint.config, vocabulary, suppressed),
+    ]
     if problems:
         what = f"{checkpoint.path} is not a Marian checkpoint that can be exported:"
         raise CheckpointError.listing(what, problems)
     config = _transformer_config(checkpoint.config)
     transformer = Transformer.empty(config)
-    suppressed = _suppressed_ids(checkpoint)
     load_weights(transformer, checkpoint, position_table(config.max_positions, config.model_dim))
     _suppress(transformer, suppressed)
     return ImportedModel(
@@ -105,7 +108,7 @@ def _setting_problems(config: Settings) -> Iterator[str]:
     for name, value in REQUIRED_VALUES.items():
         if config.get(name, value) != value:
             yield f"{name} is {config[name]!r}; only {value!r} is supported"
-    for name in SIZES:
+    for name in WHOLE_NUMBERS:
         if not isinstance(config.get(name), int):
             yield f"{name} is {config.get(name)!r}; a whole number is needed"
     if config.get("activation_function") not in ACTIVATIONS:
@@ -119,9 +122,20 @@ def _setting_problems(config: Settings) -> Iterator[str]:
             yield f"d_model {dim} cannot be divided among {heads} heads ({name})"
 
 
-def _vocabulary_problems(vocabulary: dict[str, int]) -> Iterator[str]:
+def _vocabulary_problems(
+    config: Settings, vocabulary: dict[str, int], suppressed: Sequence[int]
+) -> Iterator[str]:
     if UNKNOWN_PIECE not in vocabulary:
         yield f"vocab.json has no {UNKNOWN_PIECE}"
+    size = config.get("vocab_size")
+    if not isinstance(size, int):
+        return
+    if not all(0 <= token_id < size for token_id in vocabulary.values()):
+        yield f"vocab.json has ids outside the model's vocabulary of {size}"
+    special = {name: config.get(name) for name in SPECIAL_TOKENS}
+    for name, token_id in [*special.items(), *(("bad_words_ids", word) for word in suppressed)]:
+        if isinstance(token_id, int) and not 0 <= token_id < size:
+            yield f"{name} {token_id} lies outside the vocabulary of {size}"
 
 
 def _transformer_config(config: Settings) -> TransformerConfig:

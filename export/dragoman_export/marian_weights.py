@@ -13,7 +13,14 @@ from dragoman_export.errors import CheckpointError
 from dragoman_export.layers import DecoderLayer, EncoderLayer, FeedForward, Linear, TiedLinear
 from dragoman_export.transformer import Transformer
 
-EMBEDDING = "model.shared.weight"
+EMBEDDINGS = (
+    "model.shared.weight",
+    "model.encoder.embed_tokens.weight",
+    "model.decoder.embed_tokens.weight",
+    "lm_head.weight",
+)
+"""One tied tensor; which of its names a file keeps depends on who wrote it."""
+
 POSITIONS = "model.encoder.embed_positions.weight"
 OUTPUT_BIAS = "final_logits_bias"
 
@@ -65,9 +72,10 @@ class _Loader:
 
     def _fill_embedding(self, transformer: Transformer, positions: Tensor) -> None:
         vocabulary, dim = self.config.vocabulary_size, self.config.model_dim
+        name = next((name for name in EMBEDDINGS if name in self.tensors), EMBEDDINGS[0])
         embedding = transformer.encoder.embedding
         embedding.tokens.weight.data.zero_()
-        embedding.tokens.weight.data[:vocabulary] = self._tensor(EMBEDDING, vocabulary, dim)
+        embedding.tokens.weight.data[:vocabulary] = self._tensor(name, vocabulary, dim)
         embedding.positions.weight.data.copy_(positions)
         if POSITIONS in self.tensors:
             self._check_positions(positions)

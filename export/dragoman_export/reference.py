@@ -15,12 +15,13 @@ from dragoman_export.hypothesis import Hypothesis
 
 
 class ReferenceDecoder:
-    """Greedy decoding with `generate` and the checkpoint's own generation settings.
+    """Greedy decoding with `generate`.
 
-    Its forced end token is left out: it is a limit of `generate`, not the model's opinion.
+    Of the checkpoint's generation settings, what it must never say counts; beams, penalties, limits
+    and the forced end token are preferences of a caller, not the model's opinion.
     """
 
-    def __init__(self, checkpoint: Path, pad_id: int, end_id: int) -> None:
+    def __init__(self, checkpoint: Path, pad_id: int, end_id: int, start_id: int) -> None:
         """Loads the checkpoint in float32.
 
         Raises:
@@ -36,7 +37,12 @@ class ReferenceDecoder:
             except (OSError, ValueError, RuntimeError) as error:
                 raise CheckpointError(f"transformers cannot load {checkpoint}: {error}") from error
         self._model.eval()
-        self._model.generation_config.forced_eos_token_id = None
+        self._model.generation_config = transformers.GenerationConfig(
+            bad_words_ids=self._model.generation_config.bad_words_ids,
+            pad_token_id=pad_id,
+            eos_token_id=end_id,
+            decoder_start_token_id=start_id,
+        )
 
     def decode(self, sources: Sequence[Sequence[int]], limit: int) -> list[Hypothesis]:
         """Best token after best token for each of `sources`, at most `limit` each."""

@@ -19,6 +19,9 @@ LOG_PROB_TOLERANCE = 1e-3
 BATCH_TOKENS = 1024
 """Source tokens decoded at once, padding counted."""
 
+BATCH_SENTENCES = 32
+"""Sentences decoded at once, each with caches of full length."""
+
 
 class Decoder(Protocol):
     """Greedy decoding of token ids."""
@@ -37,15 +40,6 @@ class Parity:
     tie_count: int
     token_count: int
     max_log_prob_difference: float
-
-    def __str__(self) -> str:
-        """One line for people."""
-        same = self.sentence_count - self.different_count
-        ties = f" ({self.tie_count} tied)" if self.tie_count else ""
-        return (
-            f"{same}/{self.sentence_count} sentences token for token{ties}, "
-            f"log-probabilities within {self.max_log_prob_difference:.1e}"
-        )
 
 
 def measure(
@@ -102,7 +96,8 @@ def _batches(sources: Sequence[Sequence[int]]) -> list[list[Sequence[int]]]:
     """Sentences of like length together."""
     batches: list[list[Sequence[int]]] = [[]]
     for source in sorted(sources, key=len):
-        if (len(batches[-1]) + 1) * len(source) > BATCH_TOKENS and batches[-1]:
+        count = len(batches[-1]) + 1
+        if count > BATCH_SENTENCES or (count > 1 and count * len(source) > BATCH_TOKENS):
             batches.append([])
         batches[-1].append(source)
     return batches

@@ -4,9 +4,15 @@ import warnings
 from pathlib import Path
 
 import pytest
+import torch
 
 from dragoman_export.export import export
 from tests.export import tiny
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,13 @@
 import contextlib
 import dataclasses
 import hashlib
+import json
+import shutil
 from pathlib import Path
 
 import pytest
+import safetensors.torch
+import torch
 from google.protobuf import json_format
 
 from dragoman.v1 import bundle_pb2
@@ -14,7 +18,7 @@ from dragoman_export import graph_files
 from dragoman_export.errors import UsageError, VerificationError
 from dragoman_export.export import export
 from dragoman_export.manifest import Precision
-from dragoman_export.trace import Graphs
+from dragoman_export.marian import position_table
 from tests.export import tiny
 
 
@@ -83,34 +87,38 @@ def test_exporting_twice_gives_the_same_bytes(
     assert files(tmp_path / "again") == files(bundle)
 
 
-def corrupt(graphs: Graphs, directory: Path) -> None:
-    """Writes the graphs with one stretch of weights turned around."""
-    graph_files.write_graphs(graphs, directory)
-    path = directory / graph_files.WEIGHTS
-    content = bytearray(path.read_bytes())
-    middle = len(content) // 2
-    content[middle : middle + 4096] = bytes(byte ^ 0x80 for byte in content[middle : middle + 4096])
-    path.write_bytes(content)
+@pytest.fixture
+def corrupted(float32_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the exporter write right graphs with one stretch of weights turned around."""
+
+    def write_corrupted(_graphs: object, directory: Path) -> None:
+        for name in (graph_files.ENCODER, graph_files.DECODER, graph_files.WEIGHTS):
+            shutil.copyfile(float32_bundle / name, directory / name)
+        path = directory / graph_files.WEIGHTS
+        content = bytearray(path.read_bytes())
+        span = slice(len(content) // 2, len(content) // 2 + 4096)
+        content[span] = bytes(byte ^ 0x80 for byte in content[span])
+        path.write_bytes(content)
+
+    monkeypatch.setattr(pipeline, "trace", lambda _: None)
+    monkeypatch.setattr(pipeline, "write_graphs", write_corrupted)
 
 
+@pytest.mark.usefixtures("corrupted")
 def test_a_corrupted_graph_is_refused_and_nothing_is_written(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    checkpoint: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(pipeline, "write_graphs", corrupt)
-
     with pytest.raises(VerificationError, match="not written"):
         export(tiny.request(checkpoint, tmp_path / "bundle"), tiny.no_progress)
 
     assert not list(tmp_path.iterdir())
 
 
-def test_a_failed_export_leaves_the_bundle_that_was_there(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("corrupted")
+def test_a_failed_export_leaves_the_bundle_that_was_there(checkpoint: Path, tmp_path: Path) -> None:
     output = tmp_path / "bundle"
     output.mkdir()
     (output / "bundle.json").write_text("the old one")
-    monkeypatch.setattr(pipeline, "write_graphs", corrupt)
     request = dataclasses.replace(tiny.request(checkpoint, output), force=True)
 
     with pytest.raises(VerificationError):
@@ -130,6 +138,29 @@ def test_an_occupied_output_is_refused_before_any_work(checkpoint: Path, tmp_pat
         export(request, no_stage)
     with pytest.raises(UsageError, match="no bundle"):
         export(dataclasses.replace(request, force=True), no_stage)
+
+
+def test_a_checkpoint_as_opus_mt_publishes_them_is_exported(
+    swish_checkpoint: Path, tmp_path: Path
+) -> None:
+    """Pickled tensors under all their names, stored positions, one config file."""
+    opus = tiny.copy_checkpoint(swish_checkpoint, tmp_path / "opus")
+    tensors = safetensors.torch.load_file(opus / "model.safetensors")
+    shared, positions = tensors["model.shared.weight"], position_table(64, 32)
+    for side in ("encoder", "decoder"):
+        tensors[f"model.{side}.embed_tokens.weight"] = shared
+        tensors[f"model.{side}.embed_positions.weight"] = positions
+    torch.save(tensors, opus / "pytorch_model.bin")
+    (opus / "model.safetensors").unlink()
+    generation = json.loads((opus / "generation_config.json").read_text())
+    (opus / "generation_config.json").unlink()
+    tiny.change_config(opus, **{name: generation[name] for name in ("bad_words_ids", "max_length")})
+
+    manifest = export(tiny.request(opus, tmp_path / "bundle"), tiny.no_progress)
+
+    assert manifest.parity.different_count == manifest.parity.tie_count
+    assert manifest.decoding_defaults.max_decoding_length == 22
+    assert len(manifest.special_tokens.suppressed_ids) == 1
 
 
 def test_languages_must_be_known(checkpoint: Path, tmp_path: Path) -> None:

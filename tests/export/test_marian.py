@@ -43,6 +43,30 @@ def test_all_unsupported_settings_are_named_at_once(copy: Path) -> None:
         assert problem in message
 
 
+def test_ids_outside_the_vocabulary_are_named(copy: Path) -> None:
+    (copy / "generation_config.json").write_text(json.dumps({"bad_words_ids": [[9999]]}))
+    tiny.change_config(copy, eos_token_id=-1, vocab_size=100)
+    with pytest.raises(CheckpointError) as caught:
+        imported(copy)
+
+    message = str(caught.value)
+    for problem in ("bad_words_ids 9999", "eos_token_id -1", "vocab.json has ids outside"):
+        assert problem in message
+
+
+def test_the_tied_embedding_may_go_by_any_of_its_names(copy: Path) -> None:
+    shared = imported(copy).transformer.encoder.embedding.tokens.weight
+    change_tensors(
+        copy,
+        {
+            "model.shared.weight": None,
+            "lm_head.weight": read_checkpoint(copy).tensors["model.shared.weight"],
+        },
+    )
+
+    assert torch.equal(imported(copy).transformer.encoder.embedding.tokens.weight, shared)
+
+
 def test_another_family_is_refused(copy: Path) -> None:
     tiny.change_config(copy, model_type="t5")
     with pytest.raises(CheckpointError, match=r"model_type is 't5'; only 'marian'"):

@@ -57,6 +57,14 @@ class Echo:
         return [hypothesis(*source[:limit]) for source in sources]
 
 
+def test_no_batch_is_large() -> None:
+    decoder = Echo()
+
+    measure(decoder, decoder, [[1]] * 70, limit=1)
+
+    assert [len(batch) for batch in decoder.batches[::2]] == [32, 32, 6]
+
+
 def test_long_sentences_are_decoded_in_small_batches() -> None:
     reference, candidate = Echo(), Echo()
     sources = [[1] * length for length in (500, 2, 3, 500, 500)]

@@ -96,7 +96,9 @@ def _make_tokenizer(path: Path) -> dict[str, int]:
     model = sentencepiece.SentencePieceProcessor(model_proto=writer.getvalue())
     pieces = [model.id_to_piece(piece) for piece in range(model.get_piece_size())]
     ordinary = [piece for piece in pieces if piece not in {"<s>", "</s>", "<unk>"}]
-    vocabulary = {piece: index for index, piece in enumerate(["</s>", "<unk>", *ordinary, "<pad>"])}
+    unused = [f"unused{number}" for number in range(200)]  # more than one group of the top-k
+    everything = ["</s>", "<unk>", *ordinary, *unused, "<pad>"]
+    vocabulary = {piece: index for index, piece in enumerate(everything)}
     (path / "vocab.json").write_text(json.dumps(vocabulary))
     return vocabulary
 
