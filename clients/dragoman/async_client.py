@@ -188,7 +188,7 @@ class AsyncClient:
         timeout: float | None = None,
         max_concurrency: int = 64,
     ) -> AsyncGenerator[StreamResult, None]:
-        """Translates texts from an iterable without end, and yields a result for each, in order.
+        """Translates texts from an iterable of any length, endless too; yields a result for each.
 
         A text that fails does not end the stream: its result has an `error`, and raises it where
         its `translation` is asked for. Texts that a full server refuses and texts on a broken

@@ -45,6 +45,9 @@ _WRITE_FAILED = "Internal error from Core"
 """grpc.aio puts this in place of the real status when a stream ends while it is written to
 (github.com/grpc/grpc/issues/36066). A cause that lasts shows when the stream is opened again."""
 
+_TOO_LARGE = "message larger than max"
+"""gRPC says so with RESOURCE_EXHAUSTED, but trying again would not help."""
+
 _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -79,6 +82,10 @@ def error_from_rpc(rpc_error: grpc.RpcError, target: str) -> DragomanError:
     status = _status_of(rpc_error)
     if status.code == code_pb2.INTERNAL and status.message == _WRITE_FAILED:
         return ConnectError(f"the connection to {target} broke while texts were sent")
+    if status.code == code_pb2.RESOURCE_EXHAUSTED and _TOO_LARGE in status.message.lower():
+        return InvalidArgumentError(
+            f"the server takes no message so large: {status.message}", reason="MESSAGE_TOO_LARGE"
+        )
     if not status.details:
         _explain(status, target)
         if status.code == code_pb2.UNAVAILABLE:

@@ -67,6 +67,13 @@ def test_a_stream_that_ends_while_it_is_written_to_is_a_broken_connection() -> N
     assert isinstance(error_from_rpc(masked, "host:1"), ConnectError)
 
 
+def test_a_message_that_is_too_large_is_not_a_full_queue() -> None:
+    details = "SERVER: Received message larger than max (5000000 vs. 4194304)"
+    error = error_from_rpc(plain_error(grpc.StatusCode.RESOURCE_EXHAUSTED, details), "host:1")
+    assert isinstance(error, InvalidArgumentError)
+    assert error.reason == "MESSAGE_TOO_LARGE"
+
+
 def test_violations_are_in_the_message_once() -> None:
     description = "options.beam_size is 9; allowed: 1 to 8"
     wrong = bad_field("options.beam_size", description, "OUT_OF_RANGE")
