@@ -24,6 +24,10 @@ _log = logging.getLogger(__name__)
 
 ENGINE_CHECK_SECONDS = 1.0
 
+# A client whose answer has just left sends its next call at once. It must still find somebody who
+# says UNAVAILABLE: grpc itself ends what it has not yet handed to Python with CANCELLED.
+LINGER_SECONDS = 0.25
+
 
 class RunningEngine(TextQueue, EngineLoad, Protocol):
     """What is needed of an AsyncEngine."""
@@ -31,6 +35,10 @@ class RunningEngine(TextQueue, EngineLoad, Protocol):
     @property
     def healthy(self) -> bool:
         """False once an engine thread has died."""
+
+    @property
+    def engine_count(self) -> int:
+        """Number of engine threads."""
 
     async def start(self) -> None:
         """Starts the engine threads."""
@@ -104,6 +112,7 @@ class Application:
                 "model": self._model.name,
                 "precision": self._model.precision,
                 "provider": self._model.provider,
+                "engines": self._engine.engine_count,
             },
         )
 
@@ -118,6 +127,7 @@ class Application:
         except TimeoutError:
             _log.error("drain_timeout", extra={"cancelled_calls": self._gate.calls})
             return False
+        await asyncio.sleep(LINGER_SECONDS)
         _log.info("drained")
         return True
 

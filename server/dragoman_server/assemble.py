@@ -49,6 +49,9 @@ def build_engine(
     count = config.engines or (cpu_count() if sessions.provider == "cpu" else 1)
     queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=count)
     caches = [KVCache(_cache_shape(bundle, config, limits)) for _ in range(count)]
+    runners = [ModelRunner(sessions, cache) for cache in caches]
+    for runner in runners:
+        runner.warm_up(bundle.manifest.special_tokens.end_id)
     engine_metrics = EngineMetrics(metrics)
 
     def make_engines(deliver: Callable[[Progress], None]) -> list[Engine]:
@@ -61,11 +64,11 @@ def build_engine(
                     max_encode_tokens=config.max_encode_tokens,
                 ),
                 search=_search(bundle, config, limits),
-                runner=ModelRunner(sessions, cache),
+                runner=runner,
                 metrics=engine_metrics,
                 deliver=deliver,
             )
-            for index, cache in enumerate(caches)
+            for index, runner in enumerate(runners)
         ]
 
     engine = AsyncEngine(

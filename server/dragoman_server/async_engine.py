@@ -56,6 +56,11 @@ class AsyncEngine:
         self._closing = False
 
     @property
+    def engine_count(self) -> int:
+        """Number of engines, each with a thread of its own."""
+        return len(self._engines)
+
+    @property
     def requests_waiting(self) -> int:
         """Texts that no engine has taken yet."""
         return len(self._queue)

@@ -121,6 +121,12 @@ class ModelRunner:
         self._cache = cache
         self._steps: dict[tuple[int, int], _Step] = {}
 
+    def warm_up(self, token_id: int) -> None:
+        """Runs both graphs once, so that the first request does not pay for their buffers."""
+        self.encode([[token_id]], first_row=0)
+        row = np.zeros(1, np.int32)
+        self.decode(np.array([token_id]), row, row, candidate_count=1, with_normalizers=True)
+
     def encode(self, source_ids: list[list[int]], first_row: int) -> None:
         """Encodes newcomers and writes their keys and values into the rows from `first_row` on.
 

@@ -59,6 +59,7 @@ class FakeEngine:
         self.room = 10_000
         self.echo = False
         self.healthy = True
+        self.engine_count = 2
         self.closed = False
         self._arrived = asyncio.Event()
 

@@ -1,0 +1,81 @@
+"""A real server in a process of its own, as `dragoman serve` starts it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from prometheus_client.parser import text_string_to_metric_families
+
+COMMAND = Path(sys.executable).with_name("dragoman")
+
+
+class Served:
+    """Started by `with`; stopped with SIGTERM. Settings are the flags' names."""
+
+    def __init__(self, bundle: Path, **settings: object) -> None:
+        flags = {"bundle": bundle, "port": 0, "prometheus_port": 0} | settings
+        self._command = [str(COMMAND), "serve"]
+        for name, value in flags.items():
+            self._command += [f"--{name.replace('_', '-')}", str(value)]
+        self.log: list[str] = []
+        self.address = self.metrics_address = ""
+
+    def __enter__(self) -> Self:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("DRAGOMAN_")}
+        self.process = subprocess.Popen(
+            self._command, stderr=subprocess.PIPE, text=True, env=environment
+        )
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.log.append(line)
+            event = json.loads(line) if line.startswith("{") else {}
+            if event.get("event") == "ready":
+                self.address, self.metrics_address = event["address"], event["metrics_address"]
+                break
+        else:
+            self.process.wait()
+            raise RuntimeError(f"the server did not start: {''.join(self.log)}")
+        self._reader = threading.Thread(target=self.log.extend, args=(self.process.stderr,))
+        self._reader.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self.terminate()
+            self.wait()
+        finally:
+            self.process.kill()
+
+    def terminate(self) -> None:
+        """Asks for the graceful drain."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def wait(self) -> int:
+        """Returns the exit code."""
+        code = self.process.wait(timeout=60)
+        self._reader.join(timeout=60)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+        return code
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Scrapes one sample."""
+        with urllib.request.urlopen(f"http://{self.metrics_address}/metrics", timeout=10) as page:
+            text = page.read().decode()
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                if sample.name == f"dragoman_{name}" and sample.labels == labels:
+                    return sample.value
+        raise KeyError(f"{name} {labels}")

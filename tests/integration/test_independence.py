@@ -1,0 +1,50 @@
+"""A sentence's translation does not depend on its neighbours, its arrival or the load."""
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+from dragoman import AsyncClient, Client, Translation
+from tests.integration.conftest import everyday_sentences
+from tests.integration.served import Served
+
+CALLERS = 64
+
+
+@pytest.fixture(scope="module")
+def alone(bundle: Path) -> list[Translation]:
+    """Each sentence translated with nothing else in the server."""
+    with Served(bundle, engines=1) as served, Client(served.address) as client:
+        return [client.translate(sentence) for sentence in everyday_sentences()]
+
+
+async def translate_crowded(address: str, sentences: list[str], seed: int) -> list[Translation]:
+    """Translates in random order by many callers at once, some with several texts in a call."""
+    chance = random.Random(seed)
+    order = chance.sample(range(len(sentences)), len(sentences))
+    translations: dict[int, Translation] = {}
+
+    async def call(client: AsyncClient) -> None:
+        while order:
+            indices = [order.pop() for _ in range(min(len(order), chance.choice([1, 1, 2, 9])))]
+            answers = await client.translate([sentences[i] for i in indices])
+            translations.update(zip(indices, answers, strict=True))
+
+    async with AsyncClient(address) as client:
+        await asyncio.gather(*(call(client) for _ in range(CALLERS)))
+    return [translations[index] for index in range(len(sentences))]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("max_batch_size", [7, 64])
+async def test_a_crowd_changes_nothing(
+    bundle: Path, alone: list[Translation], max_batch_size: int
+) -> None:
+    with Served(bundle, max_batch_size=max_batch_size) as served:
+        crowded = await translate_crowded(served.address, everyday_sentences(), max_batch_size)
+        rows_per_step = served.metric("batch_rows_sum") / served.metric("batch_rows_count")
+    assert rows_per_step > 3, "there was no crowd"
+    # Scores too, to the last bit: it is the same arithmetic whatever the batch.
+    assert crowded == alone

@@ -1,0 +1,69 @@
+"""Served translations against transformers' own, and int8 against float32."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import sacrebleu
+import torch
+from transformers import MarianMTModel, MarianTokenizer
+
+from dragoman import Client, Translation
+from tests.integration.conftest import CHECKPOINT, corpus
+from tests.integration.served import Served
+
+
+class Generated(NamedTuple):
+    text: str
+    tokens: int
+    """Without the end token."""
+
+
+def generate(sources: list[str]) -> list[Generated]:
+    """Greedy translations by transformers in float32, with the checkpoint's own settings."""
+    tokenizer = MarianTokenizer.from_pretrained(CHECKPOINT)
+    model = MarianMTModel.from_pretrained(CHECKPOINT, dtype=torch.float32).eval()
+    translations: dict[int, Generated] = {}
+    order = sorted(range(len(sources)), key=lambda index: len(sources[index]))
+    for start in range(0, len(order), 32):
+        indices = order[start : start + 32]
+        batch = tokenizer([sources[i] for i in indices], return_tensors="pt", padding=True)
+        with torch.inference_mode():
+            rows = model.generate(**batch, num_beams=1, do_sample=False)
+        texts = tokenizer.batch_decode(rows, skip_special_tokens=True)
+        for index, row, text in zip(indices, rows[:, 1:].tolist(), texts, strict=True):
+            translations[index] = Generated(text, row.index(tokenizer.eos_token_id))
+    return [translations[index] for index in range(len(sources))]
+
+
+def translate(bundle: Path, sources: list[str]) -> list[Translation]:
+    with Served(bundle) as served, Client(served.address) as client:
+        return client.translate(sources)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses")
+@pytest.mark.parametrize("name", ["tatoeba_test", "flores_dev"])
+def test_float32_is_what_transformers_generates(bundles: dict[str, Path], name: str) -> None:
+    sources = corpus(name).sources
+    served = translate(bundles["float32"], sources)
+    expected = generate(sources)
+    found = [Generated(each.translated_text, each.target_token_count) for each in served]
+    different = [
+        i for i, pair in enumerate(zip(found, expected, strict=True)) if len(set(pair)) > 1
+    ]
+    assert different == []
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("name", ["tatoeba_test", "flores_dev"])
+def test_int8_keeps_bleu_within_0_3(bundles: dict[str, Path], name: str) -> None:
+    sources, references = corpus(name)
+    bleu = {
+        precision: sacrebleu.corpus_bleu(
+            [each.translated_text for each in translate(bundle, sources)], [references]
+        ).score
+        for precision, bundle in bundles.items()
+    }
+    print(f"{name}: BLEU {bleu}")
+    assert bleu["int8"] >= bleu["float32"] - 0.3
