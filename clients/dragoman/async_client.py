@@ -34,8 +34,9 @@ from dragoman.window import Window
 if TYPE_CHECKING:
     from dragoman.v1.translation_pb2_grpc import TranslationServiceAsyncStub
 
-REQUESTS_IN_FLIGHT = 4
-"""Of one long list."""
+REQUESTS_IN_FLIGHT = 3
+"""Of one long list: the server is never idle between two, and a queue of the default size, four
+full requests, keeps room for others."""
 
 
 class _Pending(NamedTuple):

@@ -30,8 +30,9 @@ from dragoman.v1 import translation_pb2 as pb
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
 from dragoman.window import Window
 
-REQUESTS_IN_FLIGHT = 4
-"""Of one long list."""
+REQUESTS_IN_FLIGHT = 3
+"""Of one long list: the server is never idle between two, and a queue of the default size, four
+full requests, keeps room for others."""
 
 
 class _Pending(NamedTuple):
