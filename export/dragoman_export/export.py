@@ -60,11 +60,10 @@ def export(request: ExportRequest, stage: Stage) -> bundle_pb2.Manifest:
     """
     bundle.refuse_occupied(request.output, force=request.force)
     with stage("load"):
-        vocabulary = tokenizer.read_vocabulary(request.checkpoint)
         checkpoint = read_checkpoint(request.checkpoint)
-        model = import_marian(checkpoint, vocabulary)
+        model = import_marian(checkpoint)
         languages = _languages(request, model)
-        sources = _encode(request, model, vocabulary)
+        sources = _encode(request, model)
     if request.precision == "int8":
         with stage("quantise"):
             quantise(model.transformer)
@@ -98,11 +97,9 @@ def _languages(request: ExportRequest, model: ImportedModel) -> LanguagePair:
     return LanguagePair(source, target)
 
 
-def _encode(
-    request: ExportRequest, model: ImportedModel, vocabulary: dict[str, int]
-) -> list[list[int]]:
+def _encode(request: ExportRequest, model: ImportedModel) -> list[list[int]]:
     source_model = request.checkpoint / tokenizer.SOURCE_MODEL
-    encoder = SourceTokenizer(source_model, vocabulary, model.unknown_id, model.end_id)
+    encoder = SourceTokenizer(source_model, model.vocabulary, model.unknown_id, model.end_id)
     sources = [encoder.encode(sentence) for sentence in request.sentences]
     longest, most = max(map(len, sources), default=0), model.transformer.config.max_positions
     if not sources or longest > most:

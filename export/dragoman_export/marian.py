@@ -16,6 +16,7 @@ from dragoman_export.config import Activation, TransformerConfig
 from dragoman_export.errors import CheckpointError
 from dragoman_export.marian_weights import load_weights
 from dragoman_export.model import ImportedModel
+from dragoman_export.tokenizer import read_vocabulary
 from dragoman_export.transformer import Transformer
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -25,8 +26,9 @@ ACTIVATIONS: dict[str, Activation] = {
     "gelu": "gelu",
 }
 
+FAMILY = "marian"
+
 REQUIRED_VALUES: Settings = {
-    "model_type": "marian",
     "share_encoder_decoder_embeddings": True,
     "tie_word_embeddings": True,
     "static_position_embeddings": True,
@@ -61,13 +63,19 @@ DEFAULT_MAX_LENGTH = 256
 UNKNOWN_PIECE = "<unk>"
 
 
-def import_marian(checkpoint: Checkpoint, vocabulary: dict[str, int]) -> ImportedModel:
+def import_marian(checkpoint: Checkpoint) -> ImportedModel:
     """Maps a checkpoint onto the canonical Transformer.
 
     Raises:
-        CheckpointError: With every setting that is not supported, or every tensor that is missing
-            or of the wrong shape.
+        CheckpointError: It is of another family; or with every tokenizer file that is missing,
+            every setting that is not supported, every tensor that is missing or misshapen.
     """
+    family = checkpoint.config.get("model_type")
+    if family != FAMILY:
+        raise CheckpointError(
+            f"{checkpoint.path}: model_type is {family!r}; only {FAMILY!r} is supported"
+        )
+    vocabulary = read_vocabulary(checkpoint.path)
     suppressed = _suppressed_ids(checkpoint)
     problems = [
         *_setting_problems(checkpoint.config),
@@ -81,8 +89,9 @@ def import_marian(checkpoint: Checkpoint, vocabulary: dict[str, int]) -> Importe
     load_weights(transformer, checkpoint, position_table(config.max_positions, config.model_dim))
     _suppress(transformer, suppressed)
     return ImportedModel(
-        family="marian",
+        family=FAMILY,
         transformer=transformer,
+        vocabulary=vocabulary,
         decoder_start_id=checkpoint.config["decoder_start_token_id"],
         end_id=checkpoint.config["eos_token_id"],
         unknown_id=vocabulary[UNKNOWN_PIECE],

@@ -14,6 +14,9 @@ class ImportedModel:
 
     transformer: Transformer
 
+    vocabulary: dict[str, int]
+    """Pieces and their ids."""
+
     decoder_start_id: int
     """First token that the decoder is given."""
 

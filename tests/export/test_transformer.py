@@ -11,7 +11,6 @@ from dragoman_export.graph_decoding import packed
 from dragoman_export.layers import LayerCache
 from dragoman_export.marian import import_marian, position_table
 from dragoman_export.model import ImportedModel
-from dragoman_export.tokenizer import read_vocabulary
 
 SOURCES = [[5, 9, 4, 0], [7, 0], [20, 21, 22, 23, 24, 25, 0]]
 TARGETS = torch.tensor([[3, 8, 13, 4], [40, 2, 6, 6], [11, 12, 3, 30]])
@@ -20,7 +19,7 @@ TARGETS = torch.tensor([[3, 8, 13, 4], [40, 2, 6, 6], [11, 12, 3, 30]])
 @pytest.mark.parametrize("which", ["checkpoint", "swish_checkpoint"])
 def test_logits_equal_those_of_transformers(which: str, request: pytest.FixtureRequest) -> None:
     path: Path = request.getfixturevalue(which)
-    model = import_marian(read_checkpoint(path), read_vocabulary(path))
+    model = import_marian(read_checkpoint(path))
 
     found = eager_logits(model, SOURCES, TARGETS)
 
@@ -30,7 +29,7 @@ def test_logits_equal_those_of_transformers(which: str, request: pytest.FixtureR
 
 
 def test_suppressed_and_padding_ids_have_no_probability(checkpoint: Path) -> None:
-    model = import_marian(read_checkpoint(checkpoint), read_vocabulary(checkpoint))
+    model = import_marian(read_checkpoint(checkpoint))
 
     probabilities = eager_logits(model, SOURCES, TARGETS).softmax(dim=2)
 
