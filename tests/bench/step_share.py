@@ -132,9 +132,7 @@ def main() -> None:
         bundle = Bundle.load(path)
         for rows in arguments.rows:
             enough = texts * (1 + 30 * rows // len(texts))
-            runs = [
-                measure(bundle, rows, enough, return_scores=True) for _ in range(arguments.runs)
-            ]
+            runs = [measure(bundle, rows, enough) for _ in range(arguments.runs)]
             step = statistics.median(run.step_seconds for run in runs) * 1e3
             share = statistics.median(run.outside_share for run in runs)
             mean_rows = statistics.median(run.rows for run in runs)
