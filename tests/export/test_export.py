@@ -67,6 +67,8 @@ def test_manifest_describes_the_model(float32_bundle: Path, checkpoint: Path) ->
     assert {"torch", "onnxruntime", "dragoman"} <= set(manifest.provenance.tool_versions)
     assert manifest.parity.sentence_count == len(tiny.SENTENCES)
     assert manifest.parity.different_count == manifest.parity.tie_count
+    limited = len(tiny.SENTENCES) * manifest.decoding_defaults.max_decoding_length
+    assert manifest.parity.token_count < limited  # some came to an end of their own
 
 
 def test_int8_differences_are_written_down(int8_bundle: Path) -> None:
