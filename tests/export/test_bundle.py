@@ -20,12 +20,13 @@ def test_nothing_appears_before_the_end(tmp_path: Path) -> None:
 
 
 def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
-    with (
-        pytest.raises(RuntimeError),
-        staged(tmp_path / "bundle", force=False) as directory,
-    ):
-        (directory / "bundle.json").write_text("new")
-        raise RuntimeError
+    def fail() -> None:
+        with staged(tmp_path / "bundle", force=False) as directory:
+            (directory / "bundle.json").write_text("new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
 
     assert not list(tmp_path.iterdir())
 
