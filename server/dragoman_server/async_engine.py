@@ -14,7 +14,7 @@ from collections.abc import Callable
 from collections.abc import Sequence as ListOf
 
 from dragoman_server.engine import Engine, Progress
-from dragoman_server.errors import UnavailableError
+from dragoman_server.errors import BackendError, DragomanError, UnavailableError
 from dragoman_server.sequence import Completion, Outcome, Sequence, TranslationOptions
 from dragoman_server.waiting_queue import WaitingQueue
 
@@ -54,6 +54,7 @@ class AsyncEngine:
         self._threads: list[threading.Thread] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing = False
+        self._living = len(self._engines)
 
     @property
     def engine_count(self) -> int:
@@ -126,9 +127,7 @@ class AsyncEngine:
         self._queue.close()
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
-        for future in list(self._futures.values()):
-            if not future.done():
-                future.set_exception(UnavailableError("the server stopped before the translation"))
+        self._fail_unfinished(UnavailableError("the server stopped before the translation"))
 
     def _expect(
         self, sequence: Sequence, on_partial: OnPartial | None
@@ -157,7 +156,22 @@ class AsyncEngine:
         except BaseException as error:
             _log.critical("engine_thread_died", exc_info=True)
             engine.abandon(error)
+            assert self._loop is not None
+            self._loop.call_soon_threadsafe(self._bury)
             raise
+
+    def _bury(self) -> None:
+        """An engine is gone: once the last one is, nothing that waits would ever be taken."""
+        self._living -= 1
+        if self._living == 0:
+            self._closing = True
+            self._queue.close()
+            self._fail_unfinished(BackendError("no engine is left; the server's log says why"))
+
+    def _fail_unfinished(self, error: DragomanError) -> None:
+        for future in list(self._futures.values()):
+            if not future.done():
+                future.set_exception(error)
 
     def _deliver(self, progress: Progress) -> None:
         assert self._loop is not None

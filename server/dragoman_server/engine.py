@@ -77,6 +77,7 @@ class Engine:
         self._deliver = deliver
         self._clock = clock
         self._cancelled: deque[Sequence] = deque()
+        self._newcomers: list[Sequence] = []  # taken from the queue, not yet admitted to rows
         self._without_token: list[Sequence] = []
         self._watched: set[Sequence] = set()
 
@@ -99,16 +100,20 @@ class Engine:
             progress = self._run(batch)
         except Exception as error:  # noqa: BLE001 whatever it is, it must not stop the thread
             _log.exception("step_failed")
-            progress = self._fail(batch, error)
+            # What the failed step was for; newcomers' failure leaves the running rows alone.
+            progress = self._fail(self._newcomers or self._release_all(), error)
+            self._newcomers = []
         if progress.finished or progress.partial:
             self._deliver(progress)
         return True
 
     def _run(self, batch: EncodeBatch | DecodeBatch) -> Progress:
-        if isinstance(batch, EncodeBatch):
-            self._encode(batch.sequences)
-            return Progress([], [])
-        return self._decode()
+        if isinstance(batch, DecodeBatch):
+            return self._decode()
+        self._newcomers = batch.sequences
+        self._encode(batch.sequences)
+        self._newcomers = []
+        return Progress([], [])
 
     def _encode(self, sequences: list[Sequence]) -> None:
         started = self._clock()
@@ -177,22 +182,15 @@ class Engine:
 
     def abandon(self, error: BaseException) -> None:
         """Ends every sequence that the engine holds; for a thread that cannot go on."""
-        self._deliver(Progress(self._fail_running(error), []))
+        self._deliver(self._fail([*self._newcomers, *self._release_all()], error))
 
-    def _fail(self, batch: EncodeBatch | DecodeBatch, error: Exception) -> Progress:
-        """Ends the sequences that the failed step was for; the engine goes on with the others."""
-        if isinstance(batch, EncodeBatch):
-            return Progress([(sequence, _failure(error)) for sequence in batch.sequences], [])
-        return Progress(self._fail_running(error), [])
-
-    def _fail_running(self, error: BaseException) -> list[tuple[Sequence, Outcome]]:
-        failed = list(self._search.sequences)
-        self._search.release(range(len(failed)))
+    def _release_all(self) -> list[Sequence]:
+        held = list(self._search.sequences)
+        self._search.release(range(len(held)))
         self._without_token.clear()
-        return [(sequence, _failure(error)) for sequence in failed]
+        return held
 
-
-def _failure(error: BaseException) -> BackendError:
-    failure = BackendError("translating failed; the server's log says why")
-    failure.__cause__ = error
-    return failure
+    def _fail(self, sequences: list[Sequence], error: BaseException) -> Progress:
+        failure = BackendError("translating failed; the server's log says why")
+        failure.__cause__ = error
+        return Progress([(sequence, failure) for sequence in sequences], [])

@@ -46,7 +46,7 @@ class FakeRunner:
         self.targets: list[list[int]] = [[] for _ in range(max_rows)]
         self.rows_per_step: list[int] = []
         self.encoded_per_step: list[int] = []
-        self.fails: Exception | None = None
+        self.fails: BaseException | None = None
         self.may_decode = threading.Event()
         self.may_decode.set()
 

@@ -124,19 +124,40 @@ async def test_a_failing_backend_is_told_to_the_caller(
     assert engine.healthy
 
 
+class ThreadDeath(BaseException):
+    """Not an Exception: no step survives it."""
+
+
+@pytest.fixture
+def last_words(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    words: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", words.append)
+    return words
+
+
 async def test_a_dead_thread_is_unhealthy_and_its_texts_are_told(
-    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+    engine: AsyncEngine, runners: list[FakeRunner], last_words: list[object]
 ) -> None:
-    died: list[object] = []
-    monkeypatch.setattr(threading, "excepthook", died.append)
-    for each in engine._engines:
-        monkeypatch.setattr(each._search, "advance", lambda _: 1 / 0)
-        monkeypatch.setattr(each, "_fail", lambda *_: 1 / 0)
+    for runner in runners:
+        runner.fails = ThreadDeath()
     (future,) = engine.submit([[6]], OPTIONS)
     with pytest.raises(BackendError):
         await future
     await until(lambda: not engine.healthy)
-    assert len(died) == 1
+    assert len(last_words) == 1
+
+
+async def test_texts_that_wait_for_dead_engines_are_told(
+    engine: AsyncEngine, runners: list[FakeRunner], last_words: list[object]
+) -> None:
+    for runner in runners:
+        runner.fails = ThreadDeath()
+    for future in engine.submit([[6]] * 40, OPTIONS):
+        with pytest.raises(BackendError):
+            await future
+    await until(lambda: len(last_words) == 2)
+    with pytest.raises(UnavailableError):
+        engine.submit([[6]], OPTIONS)
 
 
 async def test_closing_ends_every_future(runners: list[FakeRunner]) -> None:
