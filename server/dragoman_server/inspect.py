@@ -4,7 +4,9 @@ Knows the manifest and how to print it. Does not load the graphs.
 """
 
 import argparse
+import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,7 +15,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dragoman.v1.bundle_pb2 import Architecture, Graph, Manifest, ParityReport, Provenance
+from dragoman.v1.bundle_pb2 import (
+    Architecture,
+    Graph,
+    Manifest,
+    ParityReport,
+    Provenance,
+    TensorSpec,
+)
 from dragoman_server.bundle import Bundle
 from dragoman_server.errors import BundleError
 
@@ -112,9 +121,15 @@ def _graphs(manifest: Manifest) -> Table:
 
 def _add_tensors(table: Table, name: str, graph: Graph) -> None:
     for direction, tensors in (("input", graph.inputs), ("output", graph.outputs)):
-        for tensor in tensors:
-            shape = ", ".join(tensor.shape)
-            table.add_row(name, direction, escape(tensor.name), tensor.data_type, f"({shape})")
+        for (tensor, data_type, shape), count in Counter(map(_of_all_layers, tensors)).items():
+            shown = tensor.replace("LAYER", f"{{0..{count - 1}}}")
+            table.add_row(name, direction, escape(shown), data_type, f"({shape})")
+
+
+def _of_all_layers(tensor: TensorSpec) -> tuple[str, str, str]:
+    """Name with LAYER for its layer's number, type and shape: one for the caches of all layers."""
+    name = re.sub(r"_\d+(?=_out$|$)", "_LAYER", tensor.name)
+    return name, tensor.data_type, ", ".join(tensor.shape)
 
 
 def _files(manifest: Manifest) -> Table:
@@ -123,5 +138,5 @@ def _files(manifest: Manifest) -> Table:
     table.add_column("sha256", overflow="fold")
     table.add_column("verified")
     for file in manifest.files:
-        table.add_row(escape(file.path), f"{file.size_bytes:,}", file.sha256, "ok")
+        table.add_row(escape(file.path), f"{file.size_bytes:,}", file.sha256[:16] + "…", "ok")
     return table
