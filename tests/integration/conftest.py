@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import torch
 
 from dragoman_export.export import ExportRequest, export
 from dragoman_export.sentences import SENTENCES
@@ -41,7 +40,6 @@ def everyday_sentences() -> list[str]:
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Bundles of the shipped checkpoint by precision."""
     directory = tmp_path_factory.mktemp("bundles")
-    torch.set_num_threads(1)  # small layers; more threads only wait for each other
 
     def quiet(_: str) -> AbstractContextManager[None]:
         return nullcontext()

@@ -12,6 +12,7 @@ from tests.export import tiny
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
+    """Layers are small here: more threads would only wait for each other."""
     torch.set_num_threads(1)
 
 

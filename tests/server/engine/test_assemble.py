@@ -1,0 +1,51 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from dragoman_server.assemble import build_engine, cpu_count
+from dragoman_server.bundle import Bundle
+from dragoman_server.config import Config
+from dragoman_server.metrics import Metrics
+from dragoman_server.models import model_limits
+from dragoman_server.sequence import TranslationOptions
+
+
+@pytest.mark.parametrize(
+    ("quota", "expected"),
+    [("max 100000", 8), ("200000 100000", 2), ("150000 100000", 1), ("50000 100000", 1)],
+)
+def test_the_containers_quota_limits_the_cpus(
+    tmp_path: Path, quota: str, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    (tmp_path / "cpu.max").write_text(quota)
+    assert cpu_count(tmp_path / "cpu.max") == expected
+
+
+def test_without_a_quota_the_affinity_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3})
+    assert cpu_count(tmp_path / "absent") == 2
+
+
+async def test_a_built_engine_translates(bundle: Path) -> None:
+    loaded = Bundle.load(bundle)
+    config = Config(bundle=bundle, engines=2, max_batch_size=4, max_input_length=20)
+    limits = model_limits(loaded.manifest, config)
+    engine, sessions = build_engine(loaded, config, limits, Metrics())
+    assert sessions.provider == "cpu"
+    assert engine.engine_count == 2
+    sizes = loaded.manifest.architecture
+    positions = 20 + limits.max_decoding_length + 1
+    per_position = 2 * sizes.decoder_layers * sizes.decoder_heads * sizes.head_dim * 4
+    assert engine.kv_cache_bytes == 2 * 4 * positions * per_position
+    await engine.start()
+    try:
+        futures = engine.submit([[3, 4, 0]] * 9, TranslationOptions(10))
+        completions = [await future for future in futures]
+    finally:
+        await engine.close()
+    assert len({tuple(completion.token_ids) for completion in completions}) == 1
+    assert completions[0].score is not None

@@ -1,0 +1,164 @@
+"""A real bundle through the runner: rows are independent to the last bit, moves lose nothing."""
+
+import logging
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from dragoman_server.bundle import Bundle
+from dragoman_server.errors import BundleError, ConfigError
+from dragoman_server.kv_cache import CacheShape, KVCache
+from dragoman_server.model_runner import ModelRunner, Sessions, choose_provider, load_sessions
+from dragoman_server.search import Candidates, Move
+
+ROWS, CAPACITY = 8, 24
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+
+SOURCES = [[3, 4, 5, 0], [6, 0], [7, 8, 9, 10, 11, 12, 0], [0], [5, 5, 5, 0]]
+
+
+class Loaded(NamedTuple):
+    bundle: Bundle
+    sessions: Sessions
+
+    def runner(self) -> ModelRunner:
+        sizes = self.bundle.manifest.architecture
+        shape = CacheShape(
+            sizes.decoder_layers, ROWS, sizes.decoder_heads, CAPACITY, CAPACITY, sizes.head_dim
+        )
+        return ModelRunner(self.sessions, KVCache(shape))
+
+    @property
+    def start_id(self) -> int:
+        return self.bundle.manifest.special_tokens.decoder_start_id
+
+
+@pytest.fixture(scope="module")
+def loaded(bundle: Path) -> Loaded:
+    verified = Bundle.load(bundle)
+    return Loaded(verified, load_sessions(verified, "cpu"))
+
+
+class Rows:
+    """Some rows decoded greedily with a runner, a step at a time."""
+
+    def __init__(self, loaded: Loaded, sources: list[list[int]]) -> None:
+        self._runner = loaded.runner()
+        self._runner.encode(sources, first_row=0)
+        self._source_last = np.array([len(ids) - 1 for ids in sources], np.int32)
+        self._tokens = np.full(len(sources), loaded.start_id, np.int64)
+        self._positions = np.zeros(len(sources), np.int32)
+
+    def step(self, candidate_count: int = 3, *, with_normalizers: bool = True) -> Candidates:
+        candidates = self._runner.decode(
+            self._tokens,
+            self._positions,
+            self._source_last,
+            candidate_count=candidate_count,
+            with_normalizers=with_normalizers,
+        )
+        self._tokens = candidates.ids[:, 0].copy()
+        self._positions += 1
+        return Candidates(
+            candidates.ids.copy(), candidates.logits.copy(), candidates.log_normalizers.copy()
+        )
+
+    def replace(self, target: int, source: int) -> None:
+        """Moves the row at `source` to `target`."""
+        length, source_length = int(self._positions[source]), int(self._source_last[source]) + 1
+        self._runner.move([Move(source, target, length, source_length)])
+        self._tokens[target] = self._tokens[source]
+        self._source_last[target] = self._source_last[source]
+
+
+def same(alone: Candidates, crowd: Candidates, row: int) -> bool:
+    return (
+        np.array_equal(alone.ids[0], crowd.ids[row])
+        and np.array_equal(alone.logits[0], crowd.logits[row])
+        and np.array_equal(alone.log_normalizers[0], crowd.log_normalizers[row])
+    )
+
+
+def test_a_row_is_the_same_alone_and_in_a_crowd(loaded: Loaded) -> None:
+    crowd = Rows(loaded, SOURCES)
+    steps = [crowd.step() for _ in range(5)]
+    for row, source in enumerate(SOURCES):
+        alone = Rows(loaded, [source])
+        assert all(same(alone.step(), together, row) for together in steps)
+
+
+def test_a_moved_row_goes_on_as_before(loaded: Loaded) -> None:
+    still, moved = Rows(loaded, SOURCES), Rows(loaded, SOURCES)
+    for rows in (still, moved):
+        for _ in range(3):
+            rows.step()
+    moved.replace(0, 2)
+    for _ in range(3):
+        expected, found = still.step(), moved.step()
+        assert np.array_equal(found.logits[0], expected.logits[2])
+        assert np.array_equal(found.logits[1:], expected.logits[1:])
+
+
+def test_fewer_candidates_are_the_beginning_of_more(loaded: Loaded) -> None:
+    few, many = Rows(loaded, SOURCES).step(1), Rows(loaded, SOURCES).step(7)
+    assert np.array_equal(few.ids, many.ids[:, :1])
+    assert (np.diff(many.logits, axis=1) <= 0).all()
+
+
+def test_normalizers_make_probabilities_and_are_left_out_when_unwanted(loaded: Loaded) -> None:
+    vocabulary = loaded.bundle.manifest.architecture.vocabulary_size
+    whole = Rows(loaded, SOURCES).step(vocabulary)
+    log_probs = whole.logits - whole.log_normalizers[:, None]
+    np.testing.assert_allclose(np.exp(log_probs).sum(axis=1), 1, rtol=1e-4)
+    assert not Rows(loaded, SOURCES).step(1, with_normalizers=False).log_normalizers.any()
+
+
+def test_a_graph_that_cannot_be_loaded_is_named(loaded: Loaded, tmp_path: Path) -> None:
+    manifest = type(loaded.bundle.manifest)()
+    manifest.CopyFrom(loaded.bundle.manifest)
+    (tmp_path / manifest.encoder.path).write_bytes(b"not a graph")
+    with pytest.raises(BundleError, match=r"encoder\.onnx cannot be loaded"):
+        load_sessions(Bundle(tmp_path, manifest), "cpu")
+
+
+@pytest.mark.parametrize(
+    ("requested", "available", "made_for", "chosen"),
+    [
+        ("cpu", [CUDA, CPU], ["cuda", "cpu"], "cpu"),
+        ("cuda", [CUDA, CPU], ["cuda"], "cuda"),
+        ("auto", [CUDA, CPU], ["cuda", "cpu"], "cuda"),
+        ("auto", [CUDA, CPU], ["cpu"], "cpu"),
+        ("auto", [CPU], ["cuda", "cpu"], "cpu"),
+    ],
+)
+def test_the_provider_is_the_best_that_bundle_and_machine_have(
+    requested: str, available: list[str], made_for: list[str], chosen: str
+) -> None:
+    assert choose_provider(requested, available=available, made_for=made_for) == chosen
+
+
+@pytest.mark.parametrize(
+    ("available", "reason"),
+    [([CPU], "onnxruntime has no CUDA provider"), ([CUDA, CPU], "the bundle is not made for cuda")],
+)
+def test_falling_back_says_why(
+    available: list[str], reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "dragoman_server")
+    choose_provider("auto", available=available, made_for=["cpu"])
+    (record,) = caplog.records
+    assert (record.message, record.__dict__["reason"]) == ("provider_fallback", reason)
+
+
+def test_cuda_where_there_is_none_says_what_to_install() -> None:
+    with pytest.raises(ConfigError, match=r"has CPUExecutionProvider\. Install dragoman\[gpu\]"):
+        choose_provider("cuda", available=[CPU], made_for=["cuda"])
+
+
+def test_cuda_with_a_bundle_made_for_the_cpu_is_warned_about(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert choose_provider("cuda", available=[CUDA, CPU], made_for=["cpu"]) == "cuda"
+    assert caplog.records[0].message == "cuda_without_kernels"
