@@ -104,13 +104,19 @@ def decoding_options(
 def _check_range(name: str, value: int, lowest: int, highest: int) -> None:
     if not lowest <= value <= highest:
         raise _wrong(
-            f"options.{name}", str(value), f"{lowest} to {highest}", reason="OPTION_OUT_OF_RANGE"
+            f"options.{name}",
+            str(value),
+            f"{lowest} to {highest}",
+            reason="OPTION_OUT_OF_RANGE",
+            verb="is",
         )
 
 
-def _wrong(field: str, given: str, allowed: str, *, reason: str) -> InvalidArgumentError:
+def _wrong(
+    field: str, given: str, allowed: str, *, reason: str, verb: str = "has"
+) -> InvalidArgumentError:
     return InvalidArgumentError(
-        f"{field} has {given}; allowed: {allowed}",
+        f"{field} {verb} {given}; allowed: {allowed}",
         field=field,
         reason=reason,
         given=given,
