@@ -8,6 +8,9 @@ ExportError                 anything below; its message is one clear statement f
 
 from collections.abc import Sequence
 
+MOST_PROBLEMS = 20
+"""That one message lists."""
+
 
 class ExportError(Exception):
     """The bundle was not written."""
@@ -23,7 +26,10 @@ class CheckpointError(ExportError):
     @classmethod
     def listing(cls, what: str, problems: Sequence[str]) -> "CheckpointError":
         """All problems at once, so that nobody fixes them one run at a time."""
-        return cls("\n".join([what, *(f"  - {problem}" for problem in problems)]))
+        shown = [f"  - {problem}" for problem in problems[:MOST_PROBLEMS]]
+        if more := len(problems) - len(shown):
+            shown.append(f"  and {more} more")
+        return cls("\n".join([what, *shown]))
 
 
 class VerificationError(ExportError):

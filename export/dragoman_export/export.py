@@ -1,5 +1,6 @@
 """Turns a checkpoint into a bundle: load, quantise, trace, verify, save."""
 
+import itertools
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -12,14 +13,15 @@ from dragoman_export.checkpoint import Checkpoint, read_checkpoint
 from dragoman_export.errors import UsageError
 from dragoman_export.graph_decoding import GraphDecoder
 from dragoman_export.graph_files import write_graphs
-from dragoman_export.manifest import LanguagePair, Precision
+from dragoman_export.languages import LanguagePair, language_pairs
+from dragoman_export.manifest import Precision
 from dragoman_export.marian import import_marian
 from dragoman_export.model import ImportedModel
 from dragoman_export.quantise import quantise
-from dragoman_export.reference import ReferenceDecoder
+from dragoman_export.reference import ReferenceDecoder, ReferenceTokenizer
 from dragoman_export.tokenizer import SourceTokenizer
 from dragoman_export.trace import trace
-from dragoman_export.verify import Parity
+from dragoman_export.verify import Parity, require_same_tokens
 
 Stage = Callable[[str], AbstractContextManager[None]]
 """Told what is done now; the context ends when it is done."""
@@ -43,10 +45,10 @@ class ExportRequest:
     """Of the model; None takes the checkpoint directory's."""
 
     source_language: str | None = None
-    """BCP-47 code; None takes the checkpoint's."""
+    """Language code; None takes the checkpoint's."""
 
     target_language: str | None = None
-    """Likewise."""
+    """Likewise; one of several takes that one alone."""
 
     force: bool = False
     """Replace the bundle that lies at `output`."""
@@ -62,8 +64,8 @@ def export(request: ExportRequest, stage: Stage) -> bundle_pb2.Manifest:
     with stage("load"):
         checkpoint = read_checkpoint(request.checkpoint)
         model = import_marian(checkpoint)
-        languages = _languages(request, model)
-        sources = _encode(request, model)
+        pairs = language_pairs(model, request.source_language, request.target_language)
+        sources = _sources(request, model, pairs)
     if request.precision == "int8":
         with stage("quantise"):
             quantise(model.transformer)
@@ -75,7 +77,7 @@ def export(request: ExportRequest, stage: Stage) -> bundle_pb2.Manifest:
             parity = _verify(request, checkpoint, model, directory, sources)
         description = manifest.describe(
             name=request.name or request.checkpoint.resolve().name,
-            languages=languages,
+            pairs=pairs,
             precision=request.precision,
             checkpoint=checkpoint,
             model=model,
@@ -86,21 +88,24 @@ def export(request: ExportRequest, stage: Stage) -> bundle_pb2.Manifest:
     return description
 
 
-def _languages(request: ExportRequest, model: ImportedModel) -> LanguagePair:
-    source = request.source_language or model.source_language
-    target = request.target_language or model.target_language
-    if source is None or target is None:
-        raise UsageError(
-            "the checkpoint does not name its languages: give --source-language and "
-            "--target-language"
-        )
-    return LanguagePair(source, target)
+def _sources(
+    request: ExportRequest, model: ImportedModel, pairs: Sequence[LanguagePair]
+) -> list[list[int]]:
+    """Token ids of the sentences to verify on, as the server would make them; all pairs in turn.
 
-
-def _encode(request: ExportRequest, model: ImportedModel) -> list[list[int]]:
-    source_model = request.checkpoint / tokenizer.SOURCE_MODEL
-    encoder = SourceTokenizer(source_model, model.vocabulary, model.unknown_id, model.end_id)
-    sources = [encoder.encode(sentence) for sentence in request.sentences]
+    Raises:
+        VerificationError: The checkpoint's own tokenizer makes others.
+    """
+    encoder = SourceTokenizer(
+        request.checkpoint / tokenizer.SOURCE_MODEL,
+        model.vocabulary,
+        model.unknown_id,
+        model.end_id,
+    )
+    encoded = [encoder.encode(sentence) for sentence in request.sentences]
+    require_same_tokens(ReferenceTokenizer(request.checkpoint), request.sentences, encoded)
+    turns = itertools.cycle(pairs)
+    sources = [[*next(turns).source_prefix_ids, *token_ids] for token_ids in encoded]
     longest, most = max(map(len, sources), default=0), model.transformer.config.max_positions
     if not sources or longest > most:
         raise UsageError(f"sentences to verify on: 1 or more, of at most {most} tokens")

@@ -1,14 +1,16 @@
 """What a bundle says of itself."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from dragoman.v1 import bundle_pb2
 from dragoman_export import graph_files, tokenizer
 from dragoman_export.checkpoint import Checkpoint
 from dragoman_export.config import TransformerConfig
 from dragoman_export.contract import GraphContract, GraphTensor, decoder_contract, encoder_contract
+from dragoman_export.languages import LanguagePair
 from dragoman_export.model import ImportedModel
 from dragoman_export.verify import Parity
 
@@ -21,17 +23,10 @@ TOOLS = ("dragoman", "onnx", "onnxruntime", "onnxscript", "torch", "transformers
 Precision = Literal["float32", "int8"]
 
 
-class LanguagePair(NamedTuple):
-    """A direction of translation, in BCP-47 codes."""
-
-    source: str
-    target: str
-
-
 def describe(
     *,
     name: str,
-    languages: LanguagePair,
+    pairs: Sequence[LanguagePair],
     precision: Precision,
     checkpoint: Checkpoint,
     model: ImportedModel,
@@ -45,8 +40,11 @@ def describe(
         architecture=_architecture(model.family, config),
         language_pairs=[
             bundle_pb2.BundleLanguagePair(
-                source_language_code=languages.source, target_language_code=languages.target
+                source_language_code=pair.source,
+                target_language_code=pair.target,
+                source_prefix_ids=pair.source_prefix_ids,
             )
+            for pair in pairs
         ],
         special_tokens=bundle_pb2.SpecialTokens(
             decoder_start_id=model.decoder_start_id,

@@ -1,4 +1,4 @@
-"""The checkpoint's own implementation in transformers: what the graphs are held against."""
+"""The checkpoint's own implementation in transformers: what the bundle is held against."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -63,6 +63,29 @@ class ReferenceDecoder:
                 logits_processor=transformers.LogitsProcessorList([watcher]),
             )
         return watcher.hypotheses
+
+
+class ReferenceTokenizer:
+    """The checkpoint's own tokenizer in transformers."""
+
+    def __init__(self, checkpoint: Path) -> None:
+        """Loads it.
+
+        Raises:
+            CheckpointError: transformers cannot load it.
+        """
+        with _silence():
+            try:
+                self._tokenizer = transformers.AutoTokenizer.from_pretrained(
+                    checkpoint, local_files_only=True
+                )
+            except (OSError, ValueError, RuntimeError) as error:
+                raise CheckpointError(f"transformers cannot load {checkpoint}: {error}") from error
+
+    def encode(self, text: str) -> list[int]:
+        """Source token ids, the end token included."""
+        token_ids: list[int] = self._tokenizer(text)["input_ids"]
+        return token_ids
 
 
 class _Watcher(transformers.LogitsProcessor):  # type: ignore[misc] # transformers is untyped

@@ -31,6 +31,14 @@ class Decoder(Protocol):
         ...
 
 
+class Tokenizer(Protocol):
+    """Source text to token ids."""
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids, the end token included."""
+        ...
+
+
 @dataclass(frozen=True)
 class Parity:
     """How two decoders compare; as `dragoman.v1.ParityReport`."""
@@ -66,6 +74,19 @@ def compare(expected: Sequence[Hypothesis], found: Sequence[Hypothesis]) -> Pari
             different += 1
             ties += reference.margins[agreed] < TIE
     return Parity(len(expected), different, ties, sum(len(h.token_ids) for h in expected), worst)
+
+
+def require_same_tokens(
+    reference: Tokenizer, texts: Sequence[str], encoded: Sequence[Sequence[int]]
+) -> None:
+    """Raises VerificationError where `encoded` is not what the reference makes of the texts."""
+    for text, found in zip(texts, encoded, strict=True):
+        expected = reference.encode(text)
+        if expected != list(found):
+            raise VerificationError(
+                f"{text!r} becomes the tokens {list(found)}, with the checkpoint's own tokenizer "
+                f"{expected}: the bundle would translate something else and is not written"
+            )
 
 
 def require_same(parity: Parity) -> None:

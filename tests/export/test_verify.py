@@ -6,7 +6,7 @@ import pytest
 
 from dragoman_export.errors import VerificationError
 from dragoman_export.hypothesis import Hypothesis
-from dragoman_export.verify import Parity, compare, measure, require_same
+from dragoman_export.verify import Parity, compare, measure, require_same, require_same_tokens
 
 
 def hypothesis(*token_ids: int, log_prob: float = -1.0, margin: float = 1.0) -> Hypothesis:
@@ -73,3 +73,19 @@ def test_long_sentences_are_decoded_in_small_batches() -> None:
 
     assert reference.batches == candidate.batches == [[2, 3], [500, 500], [500]]
     assert (parity.sentence_count, parity.token_count) == (5, 35)
+
+
+class Letters:
+    """A tokenizer that gives each letter its place in the alphabet."""
+
+    def encode(self, text: str) -> list[int]:
+        return [ord(letter) - ord("a") for letter in text]
+
+
+def test_the_same_tokens_pass() -> None:
+    require_same_tokens(Letters(), ["abc", "b"], [[0, 1, 2], [1]])
+
+
+def test_other_tokens_are_refused_with_the_text() -> None:
+    with pytest.raises(VerificationError, match=r"'b' becomes the tokens \[2\], .* \[1\]"):
+        require_same_tokens(Letters(), ["abc", "b"], [[0, 1, 2], [2]])
