@@ -125,7 +125,7 @@ class Application:
             async with asyncio.timeout(self._config.drain_timeout_seconds):
                 await self._gate.wait_empty()
         except TimeoutError:
-            _log.error("drain_timeout", extra={"cancelled_calls": self._gate.calls})
+            _log.error("drain_timeout", extra={"unanswered_calls": self._gate.calls})
             return False
         await asyncio.sleep(LINGER_SECONDS)
         _log.info("drained")

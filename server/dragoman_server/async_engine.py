@@ -153,12 +153,11 @@ class AsyncEngine:
             while not self._closing:
                 if not engine.step() and not self._queue.wait():
                     break
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 the thread ends here, whatever it was
             _log.critical("engine_thread_died", exc_info=True)
             engine.abandon(error)
             assert self._loop is not None
             self._loop.call_soon_threadsafe(self._bury)
-            raise
 
     def _bury(self) -> None:
         """An engine is gone: once the last one is, nothing that waits would ever be taken."""

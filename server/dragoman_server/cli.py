@@ -40,11 +40,11 @@ def main(argv: Sequence[str]) -> int:
 
 async def _serve(config: Config) -> int:
     stop = asyncio.Event()
-    application = _build(config)
     loop = asyncio.get_running_loop()
+    # Before anything is loaded: a signal that comes while loading ends the server right after it.
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
-    return await application.run(stop)
+    return await _build(config).run(stop)
 
 
 def _build(config: Config) -> Application:

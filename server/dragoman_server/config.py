@@ -79,7 +79,7 @@ class Config(BaseSettings):
     default_timeout_seconds: PositiveFloat | None = None
     """Deadline of a call, or of each text of a stream, whose client set none. Default: none."""
     drain_timeout_seconds: Annotated[float, Field(ge=0)] = 30.0
-    """Time to answer the accepted requests after SIGTERM; the rest is then cancelled."""
+    """Time to answer the accepted requests after SIGTERM; the rest is then refused."""
     max_connection_age_seconds: PositiveFloat | None = None
     """Age at which a connection is closed once its calls have ended, so that clients spread over
     new replicas. Default: connections are never closed for their age."""

@@ -6,6 +6,7 @@ DragomanError
 ├── InvalidArgumentError    a field of a request is wrong
 ├── NotFoundError           no such model or language pair
 ├── QueueFullError          no room for the request now
+├── TooManyCallsError       as many calls as allowed are in progress
 ├── UnavailableError        the server is not ready or is draining
 └── BackendError            our own failure while translating
 """

@@ -26,11 +26,11 @@ from dragoman.v1.bundle_pb2 import (
 from dragoman_server.bundle import Bundle
 from dragoman_server.errors import BundleError
 
-BAD_BUNDLE = 1
+BAD_BUNDLE = 2
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints a summary, or the manifest as JSON; returns 1 where the bundle is not good."""
+    """Prints a summary, or the manifest as JSON; returns 2 where the bundle is not good."""
     parser = argparse.ArgumentParser(
         prog="dragoman inspect",
         description="Verifies a model bundle, every file's SHA-256 included, and shows what is "

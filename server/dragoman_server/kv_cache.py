@@ -27,8 +27,8 @@ class CacheShape(NamedTuple):
 class KVCache:
     """Self-attention and cross-attention caches, float32, in host memory.
 
-    A page of it is touched only when a row first reaches it, so an idle server's resident memory is
-    small; `size_bytes` is what it can grow to and never exceeds.
+    Memory becomes resident where a row first reaches it, in pages of up to 2 MiB, so an idle server
+    is small; `size_bytes` is what the caches can grow to and never exceed.
     """
 
     def __init__(self, shape: CacheShape) -> None:

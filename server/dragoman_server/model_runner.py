@@ -99,7 +99,7 @@ def load_sessions(bundle: Bundle, requested_provider: str) -> Sessions:
             raise BundleError(f"{path} cannot be loaded: {error}") from error
         if providers[0] not in session.get_providers():
             raise ConfigError(
-                f"provider cuda does not start: onnxruntime chose {session.get_providers()}"
+                f"provider {provider} does not start: onnxruntime chose {session.get_providers()}"
             )
         sessions.append(session)
     return Sessions(sessions[0], sessions[1], provider)

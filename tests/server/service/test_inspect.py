@@ -34,7 +34,7 @@ def test_a_tampered_bundle_is_told_in_one_line(
 ) -> None:
     write_bundle(tmp_path / "bundle")
     (tmp_path / "bundle" / "decoder.onnx").write_bytes(b"DECODER")
-    assert main([str(tmp_path / "bundle")]) == 1
+    assert main([str(tmp_path / "bundle")]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "decoder.onnx" in captured.err
@@ -42,7 +42,7 @@ def test_a_tampered_bundle_is_told_in_one_line(
 
 
 def test_no_bundle_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(tmp_path)]) == 1
+    assert main([str(tmp_path)]) == 2
     assert "bundle.json" in capsys.readouterr().err
 
 
