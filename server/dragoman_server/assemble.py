@@ -49,9 +49,7 @@ def build_engine(
     count = config.engines or (cpu_count() if sessions.provider == "cpu" else 1)
     queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=count)
     caches = [KVCache(_cache_shape(bundle, config, limits)) for _ in range(count)]
-    runners = [ModelRunner(sessions, cache) for cache in caches]
-    for runner in runners:
-        runner.warm_up(bundle.manifest.special_tokens.end_id)
+    runners = [_warm_runner(bundle, sessions, cache) for cache in caches]
     engine_metrics = EngineMetrics(metrics)
 
     def make_engines(deliver: Callable[[Progress], None]) -> list[Engine]:
@@ -78,6 +76,12 @@ def build_engine(
         kv_cache_bytes=sum(cache.size_bytes for cache in caches),
     )
     return engine, sessions
+
+
+def _warm_runner(bundle: Bundle, sessions: Sessions, cache: KVCache) -> ModelRunner:
+    runner = ModelRunner(sessions, cache)
+    runner.warm_up(bundle.manifest.special_tokens.end_id)
+    return runner
 
 
 def _cache_shape(bundle: Bundle, config: Config, limits: Limits) -> CacheShape:
