@@ -83,8 +83,8 @@ class ReferenceTokenizer:
                 raise CheckpointError(f"transformers cannot load {checkpoint}: {error}") from error
 
     def encode(self, text: str) -> list[int]:
-        """Source token ids, the end token included."""
-        token_ids: list[int] = self._tokenizer(text)["input_ids"]
+        """Source token ids, the end token included; a special token in the text is text."""
+        token_ids: list[int] = self._tokenizer(text, split_special_tokens=True)["input_ids"]
         return token_ids
 
 

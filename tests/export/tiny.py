@@ -31,6 +31,7 @@ SENTENCES = (
     "he said that nobody knows where the long road goes on Monday",
     "quick foxes jump over 12 lazy dogs, the cat sat",
     "ß漢 is not in the vocabulary",
+    "</s> <pad> and <unk> are text",
 )
 
 
