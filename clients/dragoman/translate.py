@@ -49,6 +49,8 @@ def _problem(arguments: argparse.Namespace) -> str:
         return f"--output is the input, {arguments.input}: it would be overwritten unread"
     if arguments.concurrency < 1:
         return f"--concurrency must be at least 1, not {arguments.concurrency}"
+    if (arguments.tls_certificate is None) != (arguments.tls_private_key is None):
+        return "give --tls-certificate and --tls-private-key together"
     if arguments.timeout <= 0:
         return f"--timeout must be more than 0 seconds, not {arguments.timeout:g}"
     return ""
@@ -92,6 +94,13 @@ def _add_server_options(group: argparse._ArgumentGroup) -> None:
     add("--tls", action="store_true", help="use TLS, with the usual certificate authorities")
     add("--tls-ca", type=Path, metavar="FILE", help="use TLS, with the authorities in a PEM file")
     add(
+        "--tls-certificate",
+        type=Path,
+        metavar="FILE",
+        help="show this PEM certificate to the server",
+    )
+    add("--tls-private-key", type=Path, metavar="FILE", help="PEM key of --tls-certificate")
+    add(
         "--concurrency",
         type=int,
         default=256,
@@ -112,9 +121,10 @@ def _same_file(first: Path, second: Path) -> bool:
 
 
 def _credentials(arguments: argparse.Namespace) -> grpc.ChannelCredentials | None:
-    if arguments.tls_ca is not None:
-        return grpc.ssl_channel_credentials(arguments.tls_ca.read_bytes())
-    return grpc.ssl_channel_credentials() if arguments.tls else None
+    files = (arguments.tls_ca, arguments.tls_private_key, arguments.tls_certificate)
+    if not (arguments.tls or any(files)):
+        return None
+    return grpc.ssl_channel_credentials(*(file.read_bytes() if file else None for file in files))
 
 
 def _translate(arguments: argparse.Namespace) -> int:

@@ -62,3 +62,25 @@ def test_the_command_translates_over_tls(
 ) -> None:
     assert translate.main(["--target", tls_server.target, "--tls-ca", str(certificate), "a"]) == 0
     assert capsysbinary.readouterr().out == b"A\n"
+
+
+def test_the_command_shows_a_client_certificate(
+    certificate: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    key = certificate.parent / "key.pem"
+    chain = certificate.read_bytes()
+    mutual = grpc.ssl_server_credentials(
+        [(key.read_bytes(), chain)], root_certificates=chain, require_client_auth=True
+    )
+    with FakeServer(mutual) as server:
+        anonymous = ["--target", server.target, "--tls-ca", str(certificate), "a"]
+        shown = ["--tls-certificate", str(certificate), "--tls-private-key", str(key)]
+        assert translate.main(anonymous) == 2
+        assert translate.main([*shown, *anonymous]) == 0
+    assert capsysbinary.readouterr().out == b"A\n"
+
+
+def test_a_certificate_without_its_key_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        translate.main(["--tls-certificate", "client.pem", "a"])
+    assert "together" in capsys.readouterr().err
