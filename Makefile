@@ -1,6 +1,7 @@
 # make demo   translates a dozen sentences from a fresh clone, end to end
 # make serve  the same server, left running
 # make test   formatting, lint, types, import contracts and every test
+# make bench  throughput beside CTranslate2 and transformers; DATA=DIR takes the test sets there
 # make protos regenerates clients/dragoman/v1 from protos/
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ BUNDLE ?= build/bundles/$(notdir $(CHECKPOINT))-$(PRECISION)
 
 PROTOC := PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I protos
 
-.PHONY: demo serve test protos clean
+.PHONY: demo serve test bench protos clean
 
 demo: $(BUNDLE)/bundle.json
 	$(BIN)/python examples/demo.py --bundle $(BUNDLE)
@@ -27,6 +28,10 @@ test: $(VENV)/installed
 	$(BIN)/lint-imports
 	$(BIN)/pytest --cov --cov-report=term:skip-covered
 
+bench: $(VENV)/bench-installed
+	$(BIN)/python -m tests.bench.offline $(if $(DATA),--data $(DATA)) --json build/bench/offline.json
+	$(BIN)/python -m tests.bench.charts build/bench/offline.json --images docs/images
+
 # --pyi files come from mypy-protobuf: its stubs are the ones that mypy's strict mode accepts.
 protos: $(VENV)/installed
 	$(PROTOC) --python_out=clients --mypy_out=clients dragoman/v1/bundle.proto
@@ -39,6 +44,10 @@ $(BUNDLE)/bundle.json: $(VENV)/installed
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q -c constraints.txt -e '.[server,export,dev]'
+	touch $@
+
+$(VENV)/bench-installed: $(VENV)/installed
+	$(BIN)/pip install -q -c constraints.txt -e '.[server,export,dev,bench]'
 	touch $@
 
 clean:

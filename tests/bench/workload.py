@@ -1,0 +1,92 @@
+"""What is translated: token ids of sentences, with their references where there are some."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from sentencepiece import SentencePieceProcessor
+
+from dragoman_export.sentences import SENTENCES
+from dragoman_server.bundle import Bundle
+from dragoman_server.tokenizer import Tokenizer
+
+TEST_SETS = (("tatoeba_test", 400), ("flores_dev", 200))
+"""First lines of each: everyday sentences, and long ones of news."""
+
+REPETITIONS = 15
+"""Of the built-in sample, which has no references."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Sentences to translate."""
+
+    name: str
+    sources: list[str]
+    references: list[str] | None
+
+    @classmethod
+    def read(cls, directory: Path | None) -> Self:
+        """Reads the test sets in `directory`, or takes the built-in sample."""
+        if directory is None:
+            return cls(f"built-in sample x {REPETITIONS}", list(SENTENCES) * REPETITIONS, None)
+        sides: dict[str, list[str]] = {"en": [], "de": []}
+        for name, count in TEST_SETS:
+            for language in sides:
+                text = (directory / f"{name}.{language}").read_text("utf-8")
+                sides[language] += text.removesuffix("\n").split("\n")[:count]
+        name = " + ".join(f"{name}[:{count}]" for name, count in TEST_SETS)
+        return cls(name, sides["en"], sides["de"])
+
+    def sample(self, count: int) -> Self:
+        """Returns `count` sentences from all over it, or all where it has no more."""
+        picked = spread(len(self.sources), count)
+        return type(self)(
+            f"{len(picked)} sentences of {self.name}",
+            [self.sources[index] for index in picked],
+            self.references and [self.references[index] for index in picked],
+        )
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A corpus as the systems get it."""
+
+    sources: list[list[int]]
+    """Token ids, each ending with the end token."""
+    forced_lengths: list[int] | None
+    """Tokens to decode for each, the end token counted; None lets the model decide."""
+
+    def sample(self, count: int) -> Self:
+        """Returns `count` sentences from all over it, or all where it has no more."""
+        picked = spread(len(self.sources), count)
+        lengths = self.forced_lengths
+        return type(self)(
+            [self.sources[index] for index in picked],
+            lengths and [lengths[index] for index in picked],
+        )
+
+
+def spread(size: int, count: int) -> list[int]:
+    """Returns `count` indices below `size` at equal distances, or all of them."""
+    count = min(size, count)
+    return [index * size // count for index in range(count)]
+
+
+def encode(corpus: Corpus, bundle: Bundle, *, forced_lengths: bool) -> Workload:
+    """Cuts a corpus into a model's tokens.
+
+    Lengths are forced to the references', or to the sources' where there are none.
+    """
+    tokenizer = Tokenizer(bundle)
+    sources = [tokenizer.encode(text) for text in corpus.sources]
+    if not forced_lengths:
+        return Workload(sources, None)
+    return Workload(sources, _lengths(corpus.references, bundle) or list(map(len, sources)))
+
+
+def _lengths(references: Sequence[str] | None, bundle: Bundle) -> list[int]:
+    path = bundle.path / bundle.manifest.tokenizer.target_model_path
+    cutter = SentencePieceProcessor(model_file=str(path))
+    return [len(cutter.encode(text)) + 1 for text in references or ()]
