@@ -96,6 +96,7 @@ class Client:
         beam_size: int | None = None,
         max_decoding_length: int | None = None,
         min_decoding_length: int | None = None,
+        length_penalty: float | None = None,
         return_scores: bool | None = None,
         timeout: float | None = None,
     ) -> Translation: ...
@@ -111,6 +112,7 @@ class Client:
         beam_size: int | None = None,
         max_decoding_length: int | None = None,
         min_decoding_length: int | None = None,
+        length_penalty: float | None = None,
         return_scores: bool | None = None,
         timeout: float | None = None,
     ) -> list[Translation]: ...
@@ -125,6 +127,7 @@ class Client:
         beam_size: int | None = None,
         max_decoding_length: int | None = None,
         min_decoding_length: int | None = None,
+        length_penalty: float | None = None,
         return_scores: bool | None = None,
         timeout: float | None = None,
     ) -> Translation | list[Translation]:
@@ -143,6 +146,8 @@ class Client:
             max_decoding_length: Most target tokens of a translation; one that reaches it has
                 the finish reason LENGTH.
             min_decoding_length: Fewest target tokens of a translation.
+            length_penalty: Exponent of the length by which beam search divides a hypothesis'
+                log-probability; more favours longer translations.
             return_scores: Whether `Translation.score` is computed.
             timeout: Seconds for each request; None takes the client's.
 
@@ -159,6 +164,7 @@ class Client:
             beam_size=beam_size,
             max_decoding_length=max_decoding_length,
             min_decoding_length=min_decoding_length,
+            length_penalty=length_penalty,
             return_scores=return_scores,
         )
         translations = self._translate_list(as_texts(texts), options, self._seconds(timeout))
@@ -174,6 +180,7 @@ class Client:
         beam_size: int | None = None,
         max_decoding_length: int | None = None,
         min_decoding_length: int | None = None,
+        length_penalty: float | None = None,
         return_scores: bool | None = None,
         timeout: float | None = None,
         max_concurrency: int = 64,
@@ -199,6 +206,7 @@ class Client:
             beam_size=beam_size,
             max_decoding_length=max_decoding_length,
             min_decoding_length=min_decoding_length,
+            length_penalty=length_penalty,
             return_scores=return_scores,
         )
         window = Window(options, size=max_concurrency, timeout=self._seconds(timeout))

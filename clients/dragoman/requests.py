@@ -39,6 +39,9 @@ class Options:
     min_decoding_length: int | None = None
     """Fewest target tokens of a translation."""
 
+    length_penalty: float | None = None
+    """Exponent of the length that beam search divides a hypothesis' log-probability by."""
+
     return_scores: bool | None = None
     """Whether `Translation.score` is computed."""
 
@@ -48,6 +51,7 @@ class Options:
             beam_size=self.beam_size,
             max_decoding_length=self.max_decoding_length,
             min_decoding_length=self.min_decoding_length,
+            length_penalty=self.length_penalty,
             return_scores=self.return_scores,
         )
 

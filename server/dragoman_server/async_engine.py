@@ -69,12 +69,12 @@ class AsyncEngine:
     @property
     def requests_running(self) -> int:
         """Texts that hold rows."""
-        return sum(engine.rows for engine in self._engines)
+        return sum(engine.running for engine in self._engines)
 
     @property
     def kv_cache_usage(self) -> float:
         """Share of the rows that are in use, 0 to 1."""
-        return self.requests_running / self._max_rows
+        return sum(engine.rows for engine in self._engines) / self._max_rows
 
     @property
     def healthy(self) -> bool:

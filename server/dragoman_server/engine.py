@@ -5,6 +5,7 @@
 Knows sequences and time; knows nothing of asyncio, gRPC or onnxruntime.
 """
 
+import itertools
 import logging
 import time
 from collections import deque
@@ -14,10 +15,12 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from dragoman_server.candidates import Candidates
 from dragoman_server.engine_metrics import EngineMetrics
 from dragoman_server.errors import BackendError
+from dragoman_server.rows import Move, RowCopies
 from dragoman_server.scheduler import DecodeBatch, EncodeBatch, Scheduler
-from dragoman_server.search import Candidates, Move, Search
+from dragoman_server.search import Search
 from dragoman_server.sequence import Completion, FinishReason, Outcome, Sequence
 
 _log = logging.getLogger(__name__)
@@ -26,7 +29,7 @@ _log = logging.getLogger(__name__)
 class Runner(Protocol):
     """What an engine needs of a ModelRunner."""
 
-    def encode(self, source_ids: list[list[int]], first_row: int) -> None:
+    def encode(self, source_ids: list[list[int]], row_ranges: list[range]) -> None:
         """See ModelRunner.encode."""
 
     def decode(
@@ -39,6 +42,9 @@ class Runner(Protocol):
         with_normalizers: bool,
     ) -> Candidates:
         """See ModelRunner.decode."""
+
+    def copy(self, copies: RowCopies) -> None:
+        """See ModelRunner.copy."""
 
     def move(self, moves: list[Move]) -> None:
         """See ModelRunner.move."""
@@ -86,6 +92,11 @@ class Engine:
         """Rows in use."""
         return self._search.rows
 
+    @property
+    def running(self) -> int:
+        """Sequences that hold rows."""
+        return len(self._search.sequences)
+
     def cancel(self, sequence: Sequence) -> None:
         """Frees the sequence's rows before the next step. Any thread may call it."""
         self._cancelled.append(sequence)
@@ -117,7 +128,9 @@ class Engine:
 
     def _encode(self, sequences: list[Sequence]) -> None:
         started = self._clock()
-        self._runner.encode([s.source_ids for s in sequences], self._search.rows)
+        ends = itertools.accumulate((s.rows for s in sequences), initial=self._search.rows)
+        row_ranges = [range(*pair) for pair in itertools.pairwise(ends)]
+        self._runner.encode([s.source_ids for s in sequences], row_ranges)
         ended = self._clock()
         self._search.admit(sequences)
         self._without_token.extend(sequences)
@@ -139,17 +152,15 @@ class Engine:
             with_normalizers=search.wants_normalizers,
         )
         ended = self._clock()
-        ending = search.advance(candidates).tolist()
+        advance = search.advance(candidates)
+        for copies in advance.copies:
+            self._runner.copy(copies)
         self._stamp_first_tokens(ended)
-        finished: list[tuple[Sequence, Outcome]] = []
-        for row in ending:
-            completion = search.completion(row)
-            finished.append((search.sequences[row], completion))
-            self._metrics.finished(search.sequences[row], len(completion.token_ids), ended)
-        if ending:
-            self._release(ending)
+        for sequence, completion in advance.finished:
+            self._metrics.finished(sequence, len(completion.token_ids), ended)
+        self._release([sequence for sequence, _ in advance.finished])
         self._metrics.decoded(ended - started, rows=rows)
-        return Progress(finished, self._partial() if self._watched else [])
+        return Progress(list(advance.finished), self._partial() if self._watched else [])
 
     def _stamp_first_tokens(self, now: float) -> None:
         for sequence in self._without_token:
@@ -158,25 +169,21 @@ class Engine:
 
     def _partial(self) -> list[tuple[Sequence, list[int]]]:
         self._watched.intersection_update(self._search.sequences)
-        return [
-            (sequence, self._search.tokens(self._search.sequences.index(sequence)))
-            for sequence in self._watched
-        ]
+        return [(sequence, self._search.tokens(sequence)) for sequence in self._watched]
 
     def _drop_cancelled(self) -> None:
-        rows = []
-        gone: list[tuple[Sequence, Outcome]] = []
+        gone: list[Sequence] = []
         while self._cancelled:
             sequence = self._cancelled.popleft()
-            if sequence in self._search.sequences:  # else another engine's, or finished already
-                rows.append(self._search.sequences.index(sequence))
-                gone.append((sequence, Completion([], FinishReason.CANCELLED, None)))
-        if rows:
-            self._release(rows)
-            self._deliver(Progress(gone, []))
+            if sequence in self._search and sequence not in gone:
+                gone.append(sequence)  # else another engine's, or finished already
+        if gone:
+            self._release(gone)
+            cancelled = Completion([], FinishReason.CANCELLED, None)
+            self._deliver(Progress([(sequence, cancelled) for sequence in gone], []))
 
-    def _release(self, rows: list[int]) -> None:
-        moves = self._search.release(rows)
+    def _release(self, sequences: list[Sequence]) -> None:
+        moves = self._search.release(sequences)
         if moves:
             self._runner.move(moves)
 
@@ -185,8 +192,8 @@ class Engine:
         self._deliver(self._fail([*self._newcomers, *self._release_all()], error))
 
     def _release_all(self) -> list[Sequence]:
-        held = list(self._search.sequences)
-        self._search.release(range(len(held)))
+        held = self._search.sequences
+        self._search.release(held)
         self._without_token.clear()
         return held
 

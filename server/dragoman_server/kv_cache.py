@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dragoman_server.search import Move
+from dragoman_server.rows import Move, RowCopies
 
 
 class CacheShape(NamedTuple):
@@ -53,19 +53,25 @@ class KVCache:
         return views
 
     def admit(
-        self, first_row: int, source_lengths: list[int], key_values: NDArray[np.float32]
+        self, row_ranges: list[range], source_lengths: list[int], key_values: NDArray[np.float32]
     ) -> None:
-        """Writes newcomers' sources into the rows from `first_row` on.
+        """Writes newcomers' sources into their rows.
 
         Args:
-            first_row: Row of the first newcomer.
+            row_ranges: Rows of each newcomer, all of which get its source.
             source_lengths: Source tokens of each.
             key_values: (2*layers, heads, tokens, head_dim), sentence after sentence.
         """
         start = 0
-        for row, length in enumerate(source_lengths, start=first_row):
-            self._cross[:, row, :, :length] = key_values[:, :, start : start + length]
+        for rows, length in zip(row_ranges, source_lengths, strict=True):
+            for row in rows:
+                self._cross[:, row, :, :length] = key_values[:, :, start : start + length]
             start += length
+
+    def copy(self, copies: RowCopies) -> None:
+        """Lets rows take over others' targets; the sources of a sequence's rows are the same."""
+        sources, targets, length = copies
+        self._self[:, targets, :, :length] = self._self[:, sources, :, :length]
 
     def move(self, moves: list[Move]) -> None:
         """Copies rows, up to their live length."""

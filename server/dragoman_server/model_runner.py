@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from onnxruntime import OrtValue
 
 from dragoman_server.bundle import Bundle
+from dragoman_server.candidates import Candidates
 from dragoman_server.errors import BundleError, ConfigError
 from dragoman_server.kv_cache import KVCache
-from dragoman_server.search import Candidates, Move
+from dragoman_server.rows import Move, RowCopies
 
 _log = logging.getLogger(__name__)
 
@@ -123,12 +124,12 @@ class ModelRunner:
 
     def warm_up(self, token_id: int) -> None:
         """Runs both graphs once, so that the first request does not pay for their buffers."""
-        self.encode([[token_id]], first_row=0)
+        self.encode([[token_id]], [range(1)])
         row = np.zeros(1, np.int32)
         self.decode(np.array([token_id]), row, row, candidate_count=1, with_normalizers=True)
 
-    def encode(self, source_ids: list[list[int]], first_row: int) -> None:
-        """Encodes newcomers and writes their keys and values into the rows from `first_row` on.
+    def encode(self, source_ids: list[list[int]], row_ranges: list[range]) -> None:
+        """Encodes newcomers and writes their keys and values into all the rows of each.
 
         Sentences are packed one after the other: only attention sees a padded batch.
         """
@@ -146,7 +147,7 @@ class ModelRunner:
             "source_last": (lengths - 1).astype(np.int32),
         }
         key_values = self._sessions.encoder.run(["cross_key_value"], feeds)[0]
-        self._cache.admit(first_row, lengths.tolist(), key_values)
+        self._cache.admit(row_ranges, lengths.tolist(), key_values)
 
     def decode(
         self,
@@ -176,6 +177,10 @@ class ModelRunner:
         step.inputs["with_normalizers"][...] = with_normalizers
         self._sessions.decoder.run_with_iobinding(step.binding)
         return step.candidates
+
+    def copy(self, copies: RowCopies) -> None:
+        """Copies what rows of the cache hold of their targets."""
+        self._cache.copy(copies)
 
     def move(self, moves: list[Move]) -> None:
         """Moves rows of the cache."""

@@ -7,8 +7,7 @@ from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import LanguagePair, Limits, Model
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
-
-MAX_BEAM_SIZE = 1
+from dragoman_server.sequence import MAX_BEAM_SIZE
 
 
 def model_limits(manifest: Manifest, config: Config) -> Limits:
@@ -28,7 +27,7 @@ def model_limits(manifest: Manifest, config: Config) -> Limits:
             config.max_decoding_length,
             positions - 1,  # the start token takes a position
         ),
-        max_beam_size=MAX_BEAM_SIZE,
+        max_beam_size=min(MAX_BEAM_SIZE, config.max_batch_size),  # a beam is never split
         max_stream_texts=config.max_stream_texts,
     )
 

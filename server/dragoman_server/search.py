@@ -1,167 +1,159 @@
-"""Greedy search over all running rows at once.
+"""Chooses the next token of every running row, greedily or with beams, in one batch.
 
-Owns what is known of each row between steps, in arrays. Knows nothing of caches, graphs or time.
-Active rows are always a prefix: when one ends, the last row moves into the hole.
+Knows which sequence holds which rows. Knows nothing of caches, graphs or time.
 """
 
-from collections.abc import Sequence as Rows
+from collections.abc import Sequence as ListOf
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dragoman_server.sequence import Completion, FinishReason, Sequence
+from dragoman_server.beam_search import BeamSearch
+from dragoman_server.candidates import Candidates
+from dragoman_server.greedy_search import GreedySearch
+from dragoman_server.rows import Move, RowCopies, Rows
+from dragoman_server.sequence import MAX_BEAM_SIZE, Completion, Sequence
 
 
-class Candidates(NamedTuple):
-    """What one decoding step proposes, best first."""
+class Advance(NamedTuple):
+    """What one step brought."""
 
-    ids: NDArray[np.int64]  # (rows, candidates)
-    logits: NDArray[np.float32]  # (rows, candidates)
-    log_normalizers: NDArray[np.float32]  # (rows,); log-probability = logit - normalizer
-
-
-class Move(NamedTuple):
-    """The row at `source` goes to `target`, with the live part of its caches."""
-
-    source: int
-    target: int
-    target_length: int
-    """Live positions of the self-attention cache."""
-    source_length: int
-    """Live positions of the cross-attention cache."""
+    finished: list[tuple[Sequence, Completion]]
+    copies: list[RowCopies]
+    """To be applied to the caches before any row is moved or fed."""
 
 
 class Search:
-    """The running rows of one engine.
+    """The running sequences of one engine.
 
     Args:
         max_rows: Rows that there is room for.
         max_length: Largest max_decoding_length of any sequence.
         decoder_start_id: First token that a row is fed.
-        end_id: Token that ends a row.
+        end_id: Token that ends a translation.
     """
 
     def __init__(
         self, *, max_rows: int, max_length: int, decoder_start_id: int, end_id: int
     ) -> None:
-        self._start_id, self._end_id = decoder_start_id, end_id
-        self.sequences: list[Sequence] = []
-        """Owner of each active row."""
-        # A row's position is also the number of tokens it has: the start token stands at 0.
-        self._positions = np.zeros(max_rows, np.int32)
-        self._token_ids = np.zeros(max_rows, np.int64)
-        self._source_last = np.zeros(max_rows, np.int32)
-        self._min_lengths = np.zeros(max_rows, np.int32)
-        self._max_lengths = np.zeros(max_rows, np.int32)
-        self._log_probs = np.zeros(max_rows, np.float64)
-        self._wants_score = np.zeros(max_rows, np.bool_)
-        self._history = np.zeros((max_rows, max_length), np.int64)
+        self._rows = Rows(max_rows=max_rows, max_length=max_length, start_id=decoder_start_id)
+        self._greedy = GreedySearch(self._rows, end_id=end_id)
+        self._beams = BeamSearch(
+            self._rows, max_rows=max_rows, max_beam_size=MAX_BEAM_SIZE, end_id=end_id
+        )
+        self._slots: dict[Sequence, int] = {}
+        self._sequences: list[Sequence | None] = [None] * max_rows  # by slot
+        self._free_slots = list(range(max_rows))
+        self._beam_sizes = np.zeros(max_rows, np.intp)  # by slot; 0 where it is free
 
     @property
     def rows(self) -> int:
         """Number of active rows."""
-        return len(self.sequences)
+        return self._rows.count
+
+    @property
+    def sequences(self) -> list[Sequence]:
+        """The running sequences."""
+        return list(self._slots)
+
+    def __contains__(self, sequence: Sequence) -> bool:
+        return sequence in self._slots
 
     @property
     def token_ids(self) -> NDArray[np.int64]:
         """(rows,) tokens to feed next."""
-        return self._token_ids[: self.rows]
+        return self._rows.token_ids[: self.rows]
 
     @property
     def positions(self) -> NDArray[np.int32]:
         """(rows,) position of that token in the target."""
-        return self._positions[: self.rows]
+        return self._rows.positions[: self.rows]
 
     @property
     def source_last(self) -> NDArray[np.int32]:
         """(rows,) source length minus 1."""
-        return self._source_last[: self.rows]
+        return self._rows.source_last[: self.rows]
 
     @property
     def candidate_count(self) -> int:
-        """Candidates that the next step needs: two where the end token may be forbidden."""
-        rows = self.rows
-        return 2 if np.any(self._positions[:rows] < self._min_lengths[:rows]) else 1
+        """Candidates of each row that the next step needs."""
+        return max(
+            self._greedy.candidate_count(self._greedy_rows()),
+            *(self._beams.candidate_count(self._slots_of(size), size) for size in self._widths()),
+            1,
+        )
 
     @property
     def wants_normalizers(self) -> bool:
-        """Whether any row's score is asked for."""
-        return bool(self._wants_score[: self.rows].any())
+        """Whether log-probabilities are needed: for beams always, else for scores."""
+        return bool(self._widths()) or bool(self._rows.wants_score[: self.rows].any())
 
-    def admit(self, sequences: Rows[Sequence]) -> None:
-        """Appends a row for each sequence."""
-        for row, sequence in enumerate(sequences, start=self.rows):
-            options = sequence.options
-            self._token_ids[row] = self._start_id
-            self._positions[row] = 0
-            self._source_last[row] = len(sequence.source_ids) - 1
-            self._min_lengths[row] = options.min_decoding_length
-            self._max_lengths[row] = options.max_decoding_length
-            self._wants_score[row] = options.return_scores
-            self._log_probs[row] = 0.0
-        self.sequences.extend(sequences)
+    def admit(self, sequences: ListOf[Sequence]) -> None:
+        """Appends the rows of each sequence, one after the other."""
+        for sequence in sequences:
+            slot = self._free_slots.pop()
+            self._slots[sequence] = slot
+            self._sequences[slot] = sequence
+            self._beam_sizes[slot] = sequence.rows
+            rows = self._rows.add(slot, len(sequence.source_ids), sequence.options)
+            if sequence.rows > 1:
+                self._beams.admit(slot, rows, sequence.options)
 
-    def advance(self, candidates: Candidates) -> NDArray[np.intp]:
-        """Takes each row's best allowed candidate; returns the rows that end with it.
+    def advance(self, candidates: Candidates) -> Advance:
+        """Gives every row its next token; the finished sequences keep their rows until released."""
+        finished = [
+            (self._sequence(int(self._rows.slots[row])), self._greedy.completion(row))
+            for row in self._greedy.advance(self._greedy_rows(), candidates).tolist()
+        ]
+        all_copies = []
+        for width in self._widths():
+            ended, copies = self._beams.advance(self._slots_of(width), width, candidates)
+            finished += [(self._sequence(slot), self._beams.completion(slot)) for slot in ended]
+            if copies is not None:
+                all_copies.append(copies)
+        return Advance(finished, all_copies)
 
-        A row with max_decoding_length tokens ends whatever its candidate is: an end token makes
-        the translation complete, any other shows that its end is missing.
-        """
-        rows = self.rows
-        ids, logits = candidates.ids[:, 0], candidates.logits[:, 0]
-        positions = self._positions[:rows]
-        if candidates.ids.shape[1] > 1:
-            early = (ids == self._end_id) & (positions < self._min_lengths[:rows])
-            ids = np.where(early, candidates.ids[:, 1], ids)
-            logits = np.where(early, candidates.logits[:, 1], logits)
-        ends = ids == self._end_id
-        full = positions >= self._max_lengths[:rows]
-        self._log_probs[:rows] += np.where(full & ~ends, 0.0, logits - candidates.log_normalizers)
-        self._token_ids[:rows] = ids
-        goes_on = np.flatnonzero(~(ends | full))
-        self._history[goes_on, positions[goes_on]] = ids[goes_on]
-        positions[goes_on] += 1
-        return np.flatnonzero(ends | full)
+    def tokens(self, sequence: Sequence) -> list[int]:
+        """Returns the target tokens of a running sequence so far, of its best hypothesis."""
+        return self._rows.tokens(self._rows_of(sequence)[0])
 
-    def completion(self, row: int) -> Completion:
-        """Returns the translation of a row that `advance` has ended."""
-        stopped = bool(self._token_ids[row] == self._end_id)
-        tokens = self.tokens(row)
-        counted = len(tokens) + stopped
-        return Completion(
-            tokens,
-            FinishReason.STOP if stopped else FinishReason.LENGTH,
-            float(self._log_probs[row]) / counted if self._wants_score[row] else None,
-        )
-
-    def tokens(self, row: int) -> list[int]:
-        """Returns the target tokens of a row so far."""
-        tokens: list[int] = self._history[row, : self._positions[row]].tolist()
-        return tokens
-
-    def release(self, rows: Rows[int]) -> list[Move]:
-        """Frees `rows`; returns the moves that keep the active rows a prefix, in order."""
+    def release(self, sequences: ListOf[Sequence]) -> list[Move]:
+        """Frees the rows of `sequences`; returns the moves that keep the active rows a prefix."""
+        rows = [row for sequence in sequences for row in self._rows_of(sequence)]
+        for sequence in sequences:
+            slot = self._slots.pop(sequence)
+            if sequence.rows > 1:
+                self._beams.forget(slot)
+            self._sequences[slot] = None
+            self._beam_sizes[slot] = 0
+            self._free_slots.append(slot)
         moves = []
         for row in sorted(rows, reverse=True):
-            last = self.rows - 1
-            if row != last:
-                moves.append(self._move(last, row))
-            self.sequences.pop()
+            if (move := self._rows.remove(row)) is not None:
+                self._beams.moved(row)
+                moves.append(move)
         return moves
 
-    def _move(self, source: int, target: int) -> Move:
-        for array in (
-            self._token_ids,
-            self._positions,
-            self._source_last,
-            self._min_lengths,
-            self._max_lengths,
-            self._log_probs,
-            self._wants_score,
-        ):
-            array[target] = array[source]
-        length = int(self._positions[source])
-        self._history[target, :length] = self._history[source, :length]
-        self.sequences[target] = self.sequences[source]
-        return Move(source, target, length, int(self._source_last[source]) + 1)
+    def _sequence(self, slot: int) -> Sequence:
+        sequence = self._sequences[slot]
+        assert sequence is not None
+        return sequence
+
+    def _rows_of(self, sequence: Sequence) -> list[int]:
+        slot = self._slots[sequence]
+        if sequence.rows > 1:
+            return self._beams.rows_of(slot, sequence.rows)
+        return np.flatnonzero(self._rows.slots[: self.rows] == slot).tolist()
+
+    def _greedy_rows(self) -> NDArray[np.intp]:
+        sizes = self._beam_sizes[self._rows.slots[: self.rows]]
+        return np.flatnonzero(sizes == 1)
+
+    def _slots_of(self, width: int) -> NDArray[np.intp]:
+        return np.flatnonzero(self._beam_sizes == width)
+
+    def _widths(self) -> list[int]:
+        """Beam widths above 1 among the running sequences."""
+        widths: list[int] = np.unique(self._beam_sizes[self._beam_sizes > 1]).tolist()
+        return widths

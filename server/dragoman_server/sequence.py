@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from dragoman_server.errors import DragomanError
 
+MAX_BEAM_SIZE = 16
+"""Most hypotheses that a search keeps, and rows that a sequence holds."""
+
 
 class FinishReason(Enum):
     """Why a sequence ended."""
@@ -30,6 +33,8 @@ class TranslationOptions:
     """Hypotheses kept at each step, which is the number of rows that the sequence holds."""
     return_scores: bool = True
     """Whether the score is computed."""
+    length_penalty: float = 1.0
+    """Exponent of the length that a hypothesis' score is divided by; of beam search only."""
 
 
 class Completion(NamedTuple):
@@ -39,7 +44,8 @@ class Completion(NamedTuple):
     """Target tokens, without the end token."""
     finish_reason: FinishReason
     score: float | None
-    """Mean natural-log probability of the tokens, the end token counted."""
+    """Natural-log probability of the tokens, the end token counted, over their number (with beams:
+    over their number to the power of length_penalty)."""
 
 
 Outcome = Completion | DragomanError

@@ -11,6 +11,9 @@ from dragoman_server.sequence import TranslationOptions
 
 MAX_SHOWN = 40
 
+LENGTH_PENALTY_BOUND = 10
+"""A length to a higher power leaves the range of float32."""
+
 
 def shorten(name: str) -> str:
     """Returns a name that a client sent, quoted and short enough for a status message."""
@@ -93,19 +96,22 @@ def decoding_options(
         longest = options.max_decoding_length
     _check_range("max_decoding_length", longest, 1, limits.max_decoding_length)
     _check_range("min_decoding_length", options.min_decoding_length, 0, longest)
+    length_penalty = options.length_penalty if options.HasField("length_penalty") else 1.0
+    _check_range("length_penalty", length_penalty, -LENGTH_PENALTY_BOUND, LENGTH_PENALTY_BOUND)
     return TranslationOptions(
         max_decoding_length=longest,
         min_decoding_length=options.min_decoding_length,
         beam_size=beam_size,
         return_scores=options.return_scores if options.HasField("return_scores") else True,
+        length_penalty=length_penalty,
     )
 
 
-def _check_range(name: str, value: int, lowest: int, highest: int) -> None:
+def _check_range(name: str, value: float, lowest: int, highest: int) -> None:
     if not lowest <= value <= highest:
         raise _wrong(
             f"options.{name}",
-            str(value),
+            f"{value:g}" if isinstance(value, float) else str(value),
             f"{lowest} to {highest}",
             reason="OPTION_OUT_OF_RANGE",
             verb="is",

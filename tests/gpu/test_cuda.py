@@ -29,7 +29,7 @@ def decode(bundle: Bundle, provider: str) -> list[list[int]]:
         CacheShape(sizes.decoder_layers, len(SOURCES), sizes.decoder_heads, 32, 32, sizes.head_dim)
     )
     runner = ModelRunner(load_sessions(bundle, provider), cache)
-    runner.encode(SOURCES, first_row=0)
+    runner.encode(SOURCES, [range(row, row + 1) for row in range(len(SOURCES))])
     tokens = np.full(len(SOURCES), bundle.manifest.special_tokens.decoder_start_id, np.int64)
     source_last = np.array([len(ids) - 1 for ids in SOURCES], np.int32)
     steps = []

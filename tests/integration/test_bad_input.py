@@ -46,9 +46,9 @@ def send_raw(address: str, message: bytes) -> tuple[grpc.StatusCode, str]:
             r"contents\[0\] has a NUL character",
         ),
         (
-            lambda client: client.translate("Hello.", beam_size=4),
+            lambda client: client.translate("Hello.", beam_size=17),
             InvalidArgumentError,
-            r"options\.beam_size is 4; allowed: 1 to 1",
+            r"options\.beam_size is 17; allowed: 1 to 16",
         ),
         (
             lambda client: client.translate("Hello.", max_decoding_length=5000),

@@ -11,25 +11,38 @@ from tests.integration.conftest import everyday_sentences
 from tests.integration.served import Served
 
 CALLERS = 64
+BEAM_SIZES = (1, 1, 3, 1, 4, 2)
+"""Of each sentence, in turn: beams of all sizes share the batch."""
+
+
+def beam_size(index: int) -> int:
+    return BEAM_SIZES[index % len(BEAM_SIZES)]
 
 
 @pytest.fixture(scope="module")
 def alone(bundle: Path) -> list[Translation]:
     """Each sentence translated with nothing else in the server."""
     with Served(bundle, engines=1) as served, Client(served.address) as client:
-        return [client.translate(sentence) for sentence in everyday_sentences()]
+        return [
+            client.translate(sentence, beam_size=beam_size(index))
+            for index, sentence in enumerate(everyday_sentences())
+        ]
 
 
 async def translate_crowded(address: str, sentences: list[str], seed: int) -> list[Translation]:
     """Translates in random order by many callers at once, some with several texts in a call."""
     chance = random.Random(seed)
     order = chance.sample(range(len(sentences)), len(sentences))
+    waiting = {size: [i for i in order if beam_size(i) == size] for size in set(BEAM_SIZES)}
     translations: dict[int, Translation] = {}
 
     async def call(client: AsyncClient) -> None:
-        while order:
-            indices = [order.pop() for _ in range(min(len(order), chance.choice([1, 1, 2, 9])))]
-            answers = await client.translate([sentences[i] for i in indices])
+        while any(waiting.values()):
+            size = chance.choice([size for size, indices in waiting.items() if indices])
+            count = min(len(waiting[size]), chance.choice([1, 1, 2, 9]))
+            indices = [waiting[size].pop() for _ in range(count)]
+            texts = [sentences[i] for i in indices]
+            answers = await client.translate(texts, beam_size=size)
             translations.update(zip(indices, answers, strict=True))
 
     async with AsyncClient(address) as client:

@@ -25,37 +25,37 @@ _sym_db = _symbol_database.Default()
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64ragoman/v1/translation.proto\x12\x0b\x64ragoman.v1\x1a\x17google/rpc/status.proto\"\xd9\x01\n\x0f\x44\x65\x63odingOptions\x12\x16\n\tbeam_size\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12 \n\x13max_decoding_length\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12 \n\x13min_decoding_length\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x1a\n\rreturn_scores\x18\x04 \x01(\x08H\x03\x88\x01\x01\x42\x0c\n\n_beam_sizeB\x16\n\x14_max_decoding_lengthB\x16\n\x14_min_decoding_lengthB\x10\n\x0e_return_scores\"\xa2\x01\n\x14TranslateTextRequest\x12\x10\n\x08\x63ontents\x18\x01 \x03(\t\x12\x1c\n\x14source_language_code\x18\x02 \x01(\t\x12\x1c\n\x14target_language_code\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12-\n\x07options\x18\x05 \x01(\x0b\x32\x1c.dragoman.v1.DecodingOptions\"G\n\x15TranslateTextResponse\x12.\n\x0ctranslations\x18\x01 \x03(\x0b\x32\x18.dragoman.v1.Translation\"\xcc\x01\n\x1aStreamTranslateTextRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12\x1c\n\x14source_language_code\x18\x03 \x01(\t\x12\x1c\n\x14target_language_code\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12-\n\x07options\x18\x06 \x01(\x0b\x32\x1c.dragoman.v1.DecodingOptions\x12\x17\n\x0fpartial_results\x18\x07 \x01(\x08\"\xa1\x01\n\x1bStreamTranslateTextResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x0btranslation\x18\x02 \x01(\x0b\x32\x18.dragoman.v1.TranslationH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12\x16\n\x0cpartial_text\x18\x04 \x01(\tH\x00\x42\x08\n\x06result\"\xbd\x01\n\x0bTranslation\x12\x17\n\x0ftranslated_text\x18\x01 \x01(\t\x12\x30\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x19.dragoman.v1.FinishReason\x12\x12\n\x05score\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\x12source_token_count\x18\x04 \x01(\x05\x12\x1a\n\x12target_token_count\x18\x05 \x01(\x05\x12\r\n\x05model\x18\x06 \x01(\tB\x08\n\x06_score\"\x13\n\x11ListModelsRequest\"8\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.dragoman.v1.Model\"\xa8\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x02 \x01(\t\x12\x31\n\x0elanguage_pairs\x18\x03 \x03(\x0b\x32\x19.dragoman.v1.LanguagePair\x12\x11\n\tprecision\x18\x04 \x01(\t\x12\x10\n\x08provider\x18\x05 \x01(\t\x12#\n\x06limits\x18\x06 \x01(\x0b\x32\x13.dragoman.v1.Limits\"J\n\x0cLanguagePair\x12\x1c\n\x14source_language_code\x18\x01 \x01(\t\x12\x1c\n\x14target_language_code\x18\x02 \x01(\t\"\x9f\x01\n\x06Limits\x12\x14\n\x0cmax_contents\x18\x01 \x01(\x05\x12\x17\n\x0fmax_code_points\x18\x02 \x01(\x05\x12\x18\n\x10max_input_length\x18\x03 \x01(\x05\x12\x1b\n\x13max_decoding_length\x18\x04 \x01(\x05\x12\x15\n\rmax_beam_size\x18\x05 \x01(\x05\x12\x18\n\x10max_stream_texts\x18\x06 \x01(\x05*_\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x32\xa9\x02\n\x12TranslationService\x12V\n\rTranslateText\x12!.dragoman.v1.TranslateTextRequest\x1a\".dragoman.v1.TranslateTextResponse\x12l\n\x13StreamTranslateText\x12\'.dragoman.v1.StreamTranslateTextRequest\x1a(.dragoman.v1.StreamTranslateTextResponse(\x01\x30\x01\x12M\n\nListModels\x12\x1e.dragoman.v1.ListModelsRequest\x1a\x1f.dragoman.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64ragoman/v1/translation.proto\x12\x0b\x64ragoman.v1\x1a\x17google/rpc/status.proto\"\x89\x02\n\x0f\x44\x65\x63odingOptions\x12\x16\n\tbeam_size\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12 \n\x13max_decoding_length\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12 \n\x13min_decoding_length\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x1a\n\rreturn_scores\x18\x04 \x01(\x08H\x03\x88\x01\x01\x12\x1b\n\x0elength_penalty\x18\x05 \x01(\x01H\x04\x88\x01\x01\x42\x0c\n\n_beam_sizeB\x16\n\x14_max_decoding_lengthB\x16\n\x14_min_decoding_lengthB\x10\n\x0e_return_scoresB\x11\n\x0f_length_penalty\"\xa2\x01\n\x14TranslateTextRequest\x12\x10\n\x08\x63ontents\x18\x01 \x03(\t\x12\x1c\n\x14source_language_code\x18\x02 \x01(\t\x12\x1c\n\x14target_language_code\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12-\n\x07options\x18\x05 \x01(\x0b\x32\x1c.dragoman.v1.DecodingOptions\"G\n\x15TranslateTextResponse\x12.\n\x0ctranslations\x18\x01 \x03(\x0b\x32\x18.dragoman.v1.Translation\"\xcc\x01\n\x1aStreamTranslateTextRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12\x1c\n\x14source_language_code\x18\x03 \x01(\t\x12\x1c\n\x14target_language_code\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12-\n\x07options\x18\x06 \x01(\x0b\x32\x1c.dragoman.v1.DecodingOptions\x12\x17\n\x0fpartial_results\x18\x07 \x01(\x08\"\xa1\x01\n\x1bStreamTranslateTextResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x0btranslation\x18\x02 \x01(\x0b\x32\x18.dragoman.v1.TranslationH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12\x16\n\x0cpartial_text\x18\x04 \x01(\tH\x00\x42\x08\n\x06result\"\xbd\x01\n\x0bTranslation\x12\x17\n\x0ftranslated_text\x18\x01 \x01(\t\x12\x30\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x19.dragoman.v1.FinishReason\x12\x12\n\x05score\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\x12source_token_count\x18\x04 \x01(\x05\x12\x1a\n\x12target_token_count\x18\x05 \x01(\x05\x12\r\n\x05model\x18\x06 \x01(\tB\x08\n\x06_score\"\x13\n\x11ListModelsRequest\"8\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.dragoman.v1.Model\"\xa8\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x02 \x01(\t\x12\x31\n\x0elanguage_pairs\x18\x03 \x03(\x0b\x32\x19.dragoman.v1.LanguagePair\x12\x11\n\tprecision\x18\x04 \x01(\t\x12\x10\n\x08provider\x18\x05 \x01(\t\x12#\n\x06limits\x18\x06 \x01(\x0b\x32\x13.dragoman.v1.Limits\"J\n\x0cLanguagePair\x12\x1c\n\x14source_language_code\x18\x01 \x01(\t\x12\x1c\n\x14target_language_code\x18\x02 \x01(\t\"\x9f\x01\n\x06Limits\x12\x14\n\x0cmax_contents\x18\x01 \x01(\x05\x12\x17\n\x0fmax_code_points\x18\x02 \x01(\x05\x12\x18\n\x10max_input_length\x18\x03 \x01(\x05\x12\x1b\n\x13max_decoding_length\x18\x04 \x01(\x05\x12\x15\n\rmax_beam_size\x18\x05 \x01(\x05\x12\x18\n\x10max_stream_texts\x18\x06 \x01(\x05*_\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x32\xa9\x02\n\x12TranslationService\x12V\n\rTranslateText\x12!.dragoman.v1.TranslateTextRequest\x1a\".dragoman.v1.TranslateTextResponse\x12l\n\x13StreamTranslateText\x12\'.dragoman.v1.StreamTranslateTextRequest\x1a(.dragoman.v1.StreamTranslateTextResponse(\x01\x30\x01\x12M\n\nListModels\x12\x1e.dragoman.v1.ListModelsRequest\x1a\x1f.dragoman.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dragoman.v1.translation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FINISHREASON']._serialized_start=1580
-  _globals['_FINISHREASON']._serialized_end=1675
+  _globals['_FINISHREASON']._serialized_start=1628
+  _globals['_FINISHREASON']._serialized_end=1723
   _globals['_DECODINGOPTIONS']._serialized_start=72
-  _globals['_DECODINGOPTIONS']._serialized_end=289
-  _globals['_TRANSLATETEXTREQUEST']._serialized_start=292
-  _globals['_TRANSLATETEXTREQUEST']._serialized_end=454
-  _globals['_TRANSLATETEXTRESPONSE']._serialized_start=456
-  _globals['_TRANSLATETEXTRESPONSE']._serialized_end=527
-  _globals['_STREAMTRANSLATETEXTREQUEST']._serialized_start=530
-  _globals['_STREAMTRANSLATETEXTREQUEST']._serialized_end=734
-  _globals['_STREAMTRANSLATETEXTRESPONSE']._serialized_start=737
-  _globals['_STREAMTRANSLATETEXTRESPONSE']._serialized_end=898
-  _globals['_TRANSLATION']._serialized_start=901
-  _globals['_TRANSLATION']._serialized_end=1090
-  _globals['_LISTMODELSREQUEST']._serialized_start=1092
-  _globals['_LISTMODELSREQUEST']._serialized_end=1111
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1113
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1169
-  _globals['_MODEL']._serialized_start=1172
-  _globals['_MODEL']._serialized_end=1340
-  _globals['_LANGUAGEPAIR']._serialized_start=1342
-  _globals['_LANGUAGEPAIR']._serialized_end=1416
-  _globals['_LIMITS']._serialized_start=1419
-  _globals['_LIMITS']._serialized_end=1578
-  _globals['_TRANSLATIONSERVICE']._serialized_start=1678
-  _globals['_TRANSLATIONSERVICE']._serialized_end=1975
+  _globals['_DECODINGOPTIONS']._serialized_end=337
+  _globals['_TRANSLATETEXTREQUEST']._serialized_start=340
+  _globals['_TRANSLATETEXTREQUEST']._serialized_end=502
+  _globals['_TRANSLATETEXTRESPONSE']._serialized_start=504
+  _globals['_TRANSLATETEXTRESPONSE']._serialized_end=575
+  _globals['_STREAMTRANSLATETEXTREQUEST']._serialized_start=578
+  _globals['_STREAMTRANSLATETEXTREQUEST']._serialized_end=782
+  _globals['_STREAMTRANSLATETEXTRESPONSE']._serialized_start=785
+  _globals['_STREAMTRANSLATETEXTRESPONSE']._serialized_end=946
+  _globals['_TRANSLATION']._serialized_start=949
+  _globals['_TRANSLATION']._serialized_end=1138
+  _globals['_LISTMODELSREQUEST']._serialized_start=1140
+  _globals['_LISTMODELSREQUEST']._serialized_end=1159
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1161
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1217
+  _globals['_MODEL']._serialized_start=1220
+  _globals['_MODEL']._serialized_end=1388
+  _globals['_LANGUAGEPAIR']._serialized_start=1390
+  _globals['_LANGUAGEPAIR']._serialized_end=1464
+  _globals['_LIMITS']._serialized_start=1467
+  _globals['_LIMITS']._serialized_end=1626
+  _globals['_TRANSLATIONSERVICE']._serialized_start=1726
+  _globals['_TRANSLATIONSERVICE']._serialized_end=2023
 # @@protoc_insertion_point(module_scope)

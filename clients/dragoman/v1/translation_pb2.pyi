@@ -58,6 +58,7 @@ class DecodingOptions(_message.Message):
     MAX_DECODING_LENGTH_FIELD_NUMBER: _builtins.int
     MIN_DECODING_LENGTH_FIELD_NUMBER: _builtins.int
     RETURN_SCORES_FIELD_NUMBER: _builtins.int
+    LENGTH_PENALTY_FIELD_NUMBER: _builtins.int
     beam_size: _builtins.int
     """Number of hypotheses that the search keeps at each step. 1 is greedy
     search. Allowed: 1 to Limits.max_beam_size.
@@ -75,6 +76,11 @@ class DecodingOptions(_message.Message):
     """Whether Translation.score is computed. True where absent; a bulk job that
     does not read scores is a few per cent faster without.
     """
+    length_penalty: _builtins.float
+    """Beam search divides the log-probability of a hypothesis by its length to the
+    power of this: 0 compares sums, 1 means; more favours longer translations.
+    1 where absent. Without effect on greedy search. Allowed: -10 to 10.
+    """
     def __init__(
         self,
         *,
@@ -82,13 +88,16 @@ class DecodingOptions(_message.Message):
         max_decoding_length: _builtins.int | None = ...,
         min_decoding_length: _builtins.int | None = ...,
         return_scores: _builtins.bool | None = ...,
+        length_penalty: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_beam_size", b"_beam_size", "_max_decoding_length", b"_max_decoding_length", "_min_decoding_length", b"_min_decoding_length", "_return_scores", b"_return_scores", "beam_size", b"beam_size", "max_decoding_length", b"max_decoding_length", "min_decoding_length", b"min_decoding_length", "return_scores", b"return_scores"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_beam_size", b"_beam_size", "_length_penalty", b"_length_penalty", "_max_decoding_length", b"_max_decoding_length", "_min_decoding_length", b"_min_decoding_length", "_return_scores", b"_return_scores", "beam_size", b"beam_size", "length_penalty", b"length_penalty", "max_decoding_length", b"max_decoding_length", "min_decoding_length", b"min_decoding_length", "return_scores", b"return_scores"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_beam_size", b"_beam_size", "_max_decoding_length", b"_max_decoding_length", "_min_decoding_length", b"_min_decoding_length", "_return_scores", b"_return_scores", "beam_size", b"beam_size", "max_decoding_length", b"max_decoding_length", "min_decoding_length", b"min_decoding_length", "return_scores", b"return_scores"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_beam_size", b"_beam_size", "_length_penalty", b"_length_penalty", "_max_decoding_length", b"_max_decoding_length", "_min_decoding_length", b"_min_decoding_length", "_return_scores", b"_return_scores", "beam_size", b"beam_size", "length_penalty", b"length_penalty", "max_decoding_length", b"max_decoding_length", "min_decoding_length", b"min_decoding_length", "return_scores", b"return_scores"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__beam_size: _TypeAlias = _typing.Literal["beam_size"]  # noqa: Y015
     _WhichOneofArgType__beam_size: _TypeAlias = _typing.Literal["_beam_size", b"_beam_size"]  # noqa: Y015
+    _WhichOneofReturnType__length_penalty: _TypeAlias = _typing.Literal["length_penalty"]  # noqa: Y015
+    _WhichOneofArgType__length_penalty: _TypeAlias = _typing.Literal["_length_penalty", b"_length_penalty"]  # noqa: Y015
     _WhichOneofReturnType__max_decoding_length: _TypeAlias = _typing.Literal["max_decoding_length"]  # noqa: Y015
     _WhichOneofArgType__max_decoding_length: _TypeAlias = _typing.Literal["_max_decoding_length", b"_max_decoding_length"]  # noqa: Y015
     _WhichOneofReturnType__min_decoding_length: _TypeAlias = _typing.Literal["min_decoding_length"]  # noqa: Y015
@@ -97,6 +106,8 @@ class DecodingOptions(_message.Message):
     _WhichOneofArgType__return_scores: _TypeAlias = _typing.Literal["_return_scores", b"_return_scores"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__beam_size) -> _WhichOneofReturnType__beam_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__length_penalty) -> _WhichOneofReturnType__length_penalty | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_decoding_length) -> _WhichOneofReturnType__max_decoding_length | None: ...
     @_typing.overload
@@ -286,8 +297,9 @@ class Translation(_message.Message):
     finish_reason: Global___FinishReason.ValueType
     """Why the translation ended."""
     score: _builtins.float
-    """Mean natural-log probability of the translation's tokens, the end token
-    counted. Absent for an empty text or where return_scores is false.
+    """Natural-log probability of the translation's tokens, the end token counted,
+    over their number; with beams, over their number to the power of
+    length_penalty. Absent for an empty text or where return_scores is false.
     """
     source_token_count: _builtins.int
     """Number of source tokens, special tokens counted. 0 for an empty text."""

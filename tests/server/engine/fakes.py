@@ -3,31 +3,56 @@
 It keeps both in rows, as a cache does, so a wrong row, move or position changes the translation.
 """
 
+import itertools
 import threading
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dragoman_server.search import Candidates, Move
+from dragoman_server.candidates import Candidates
+from dragoman_server.rows import Move, RowCopies
 from dragoman_server.sequence import FinishReason, Sequence, TranslationOptions
 
 START_ID, END_ID, VOCABULARY = 99, 0, 50
 
-
-def next_token(source: list[int], target: list[int]) -> int:
-    """The model: ends after as many tokens as the first source token says."""
-    if len(target) >= source[0]:
-        return END_ID
-    return 1 + (7 * sum(source) + 13 * sum(target) + 3 * len(target)) % (VOCABULARY - 1)
+Model = Callable[[list[int], list[int]], NDArray[np.float32]]
+"""Logits of the next token, given the source and the target so far."""
 
 
-def translate(source: list[int], options: TranslationOptions) -> tuple[list[int], FinishReason]:
-    """What the engine must answer, worked out alone and without an engine."""
+def countdown(source: list[int], target: list[int]) -> NDArray[np.float32]:
+    """Ends after as many tokens as the first source token says, and never before."""
+    logits = _noise(source, target)
+    logits[END_ID] = 100 if len(target) >= source[0] else -100
+    return logits
+
+
+def rambling(source: list[int], target: list[int]) -> NDArray[np.float32]:
+    """May end at any token, the likelier the longer the target is."""
+    logits = _noise(source, target)
+    logits[END_ID] += len(target) - source[0] / 4
+    return logits
+
+
+def _noise(source: list[int], target: list[int]) -> NDArray[np.float32]:
+    seed = [*source, 1000, *target]
+    return np.random.default_rng(seed).normal(scale=2, size=VOCABULARY).astype(np.float32)
+
+
+def log_normalizer(logits: NDArray[np.float32]) -> np.float32:
+    return np.float32(np.logaddexp.reduce(logits.astype(np.float64)))
+
+
+def translate(
+    source: list[int], options: TranslationOptions, model: Model = countdown
+) -> tuple[list[int], FinishReason]:
+    """What greedy search must answer, worked out alone and without an engine."""
     target: list[int] = []
     while True:
-        token = next_token(source, target)
-        if token == END_ID and len(target) < options.min_decoding_length:
-            token = SECOND_BEST
+        logits = model(source, target).copy()
+        if len(target) < options.min_decoding_length:
+            logits[END_ID] = -np.inf
+        token = int(logits.argmax())
         if token == END_ID:
             return target, FinishReason.STOP
         if len(target) == options.max_decoding_length:
@@ -35,13 +60,44 @@ def translate(source: list[int], options: TranslationOptions) -> tuple[list[int]
         target.append(token)
 
 
-SECOND_BEST = 5
+def translate_with_beam(
+    source: list[int], options: TranslationOptions, model: Model = rambling
+) -> tuple[list[int], FinishReason, float]:
+    """What beam search must answer: its rule over plain lists, one sequence, no rows."""
+    beam, penalty = options.beam_size, options.length_penalty
+    running: list[tuple[np.float32, list[int]]] = [(np.float32(0), [])]
+    finished: list[tuple[float, list[int], bool]] = []
+    for length in itertools.count():
+        is_full = length == options.max_decoding_length
+        options_now: list[tuple[np.float32, int, int, bool]] = []
+        for parent, (score, target) in enumerate(running):
+            logits = model(source, target)
+            if is_full:
+                options_now.append((score, parent, END_ID, int(logits.argmax()) != END_ID))
+                continue
+            log_probs = logits - log_normalizer(logits)
+            if length < options.min_decoding_length:
+                log_probs[END_ID] = -np.inf
+            options_now += [(score + log_probs[t], parent, t, False) for t in range(VOCABULARY)]
+        best = sorted(options_now, key=lambda option: -option[0])[: 2 * beam]
+        for score, parent, token, is_cut in best[:beam]:
+            if token == END_ID:
+                finished.append((score / (length + 1) ** penalty, running[parent][1], is_cut))
+        finished = sorted(finished, key=lambda hypothesis: -hypothesis[0])[:beam]
+        running = [(s, [*running[p][1], t]) for s, p, t, _ in best if t != END_ID][:beam]
+        full_house = len(finished) == beam
+        if is_full or (full_house and running[0][0] / (length + 1) ** penalty <= finished[-1][0]):
+            break
+    best_score, best_target, is_cut = finished[0]
+    reason = FinishReason.LENGTH if is_cut else FinishReason.STOP
+    return best_target, reason, float(best_score)
 
 
 class FakeRunner:
     """A Runner over lists. `fails` is raised at the next call; `may_decode` holds decoding back."""
 
-    def __init__(self, max_rows: int) -> None:
+    def __init__(self, max_rows: int, model: Model = countdown) -> None:
+        self._model = model
         self.sources: list[list[int]] = [[] for _ in range(max_rows)]
         self.targets: list[list[int]] = [[] for _ in range(max_rows)]
         self.rows_per_step: list[int] = []
@@ -55,11 +111,12 @@ class FakeRunner:
             error, self.fails = self.fails, None
             raise error
 
-    def encode(self, source_ids: list[list[int]], first_row: int) -> None:
+    def encode(self, source_ids: list[list[int]], row_ranges: list[range]) -> None:
         self._fail_if_told()
         self.encoded_per_step.append(sum(map(len, source_ids)))
-        for row, ids in enumerate(source_ids, start=first_row):
-            self.sources[row], self.targets[row] = list(ids), []
+        for ids, rows in zip(source_ids, row_ranges, strict=True):
+            for row in rows:
+                self.sources[row], self.targets[row] = list(ids), []
 
     def decode(
         self,
@@ -74,7 +131,9 @@ class FakeRunner:
         self._fail_if_told()
         rows = len(token_ids)
         self.rows_per_step.append(rows)
-        ids = np.full((rows, candidate_count), SECOND_BEST, np.int64)
+        ids = np.zeros((rows, candidate_count), np.int64)
+        logits = np.zeros((rows, candidate_count), np.float32)
+        normalizers = np.zeros(rows, np.float32)
         for row in range(rows):
             assert source_last[row] == len(self.sources[row]) - 1
             assert positions[row] == len(self.targets[row])
@@ -82,11 +141,18 @@ class FakeRunner:
                 self.targets[row][-1:] = [int(token_ids[row])]
             else:
                 assert token_ids[row] == START_ID
-            ids[row, 0] = next_token(self.sources[row], self.targets[row])
+            all_logits = self._model(self.sources[row], self.targets[row])
+            ids[row] = np.argsort(-all_logits, kind="stable")[:candidate_count]
+            logits[row] = all_logits[ids[row]]
+            normalizers[row] = log_normalizer(all_logits) if with_normalizers else 0
             self.targets[row].append(-1)  # the place of the token that is fed next
-        logits = np.tile(np.array([-1.0, -2.0], np.float32)[:candidate_count], (rows, 1))
-        normalizers = np.full(rows, 0.5 if with_normalizers else 0.0, np.float32)
         return Candidates(ids, logits, normalizers)
+
+    def copy(self, copies: RowCopies) -> None:
+        for source, target in zip(copies.sources, copies.targets, strict=True):
+            assert self.sources[source] == self.sources[target]
+            assert len(self.targets[source]) <= copies.length
+            self.targets[target] = list(self.targets[source])
 
     def move(self, moves: list[Move]) -> None:
         for move in moves:
@@ -104,6 +170,7 @@ def sequence(
     return_scores: bool = True,
     wants_partial: bool = False,
     rows: int = 1,
+    length_penalty: float = 1.0,
 ) -> Sequence:
-    options = TranslationOptions(max_length, min_length, rows, return_scores)
+    options = TranslationOptions(max_length, min_length, rows, return_scores, length_penalty)
     return Sequence(source, options, wants_partial=wants_partial)

@@ -10,16 +10,28 @@ from dragoman_server.scheduler import Scheduler
 from dragoman_server.search import Search
 from dragoman_server.sequence import Completion, FinishReason, Outcome, Sequence
 from dragoman_server.waiting_queue import WaitingQueue
-from tests.server.engine.fakes import END_ID, START_ID, FakeRunner, sequence, translate
+from tests.server.engine.fakes import (
+    END_ID,
+    START_ID,
+    FakeRunner,
+    Model,
+    countdown,
+    rambling,
+    sequence,
+    translate,
+    translate_with_beam,
+)
 
 
 class Bench:
     """An engine on a fake model, stepped by hand."""
 
-    def __init__(self, *, max_batch_size: int = 4, max_encode_tokens: int = 20) -> None:
+    def __init__(
+        self, *, max_batch_size: int = 4, max_encode_tokens: int = 20, model: Model = countdown
+    ) -> None:
         self.now = 0.0
         self.queue = WaitingQueue(max_queue_size=1000, engines=1)
-        self.runner = FakeRunner(max_batch_size)
+        self.runner = FakeRunner(max_batch_size, model)
         self.metrics = Metrics()
         self.outcomes: dict[Sequence, Outcome] = {}
         self.partial: list[list[int]] = []
@@ -90,6 +102,62 @@ def test_any_order_and_batch_size_give_the_translations_made_alone(
     for each in sequences:
         assert bench.completion(each)[:2] == translate(each.source_ids, each.options)
     assert bench.engine.rows == 0
+
+
+def beams_of_all_sizes(seed: int, count: int) -> list[Sequence]:
+    chance = random.Random(seed)
+    return [
+        sequence(
+            [chance.randrange(1, 20), *(chance.randrange(50) for _ in range(chance.randrange(9)))],
+            max_length=chance.choice([1, 4, 30]),
+            min_length=chance.choice([0, 0, 1]),
+            rows=chance.choice([1, 1, 2, 3, 4, 7]),
+            length_penalty=chance.choice([0.0, 0.6, 1.0, 2.0]),
+        )
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("max_batch_size", [7, 11, 40])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_beams_of_all_sizes_share_a_batch_and_each_is_as_if_alone(
+    max_batch_size: int, seed: int
+) -> None:
+    bench = Bench(max_batch_size=max_batch_size, model=rambling)
+    chance = random.Random(seed)
+    sequences = beams_of_all_sizes(seed, 30)
+    waiting = list(sequences)
+    while waiting:
+        arriving = chance.randrange(6)
+        bench.queue.put(waiting[:arriving])
+        waiting = waiting[arriving:]
+        for _ in range(chance.randrange(4)):
+            bench.engine.step()
+    bench.run()
+    for each in sequences:
+        completion = bench.completion(each)
+        if each.rows == 1:
+            assert completion[:2] == translate(each.source_ids, each.options, rambling)
+            continue
+        tokens, reason, score = translate_with_beam(each.source_ids, each.options)
+        assert completion[:2] == (tokens, reason)
+        assert completion.score == pytest.approx(score, rel=1e-5)
+    assert bench.engine.rows == 0
+
+
+def test_a_cancelled_beam_frees_all_its_rows() -> None:
+    bench = Bench(max_batch_size=8, model=rambling)
+    doomed, other = sequence([60], rows=4), sequence([60, 1], rows=3)
+    bench.queue.put([doomed, other])
+    for _ in range(4):
+        bench.engine.step()
+    assert (bench.engine.rows, bench.engine.running) == (7, 2)
+    bench.engine.cancel(doomed)
+    bench.engine.step()
+    assert (bench.engine.rows, bench.engine.running) == (3, 1)
+    bench.run()
+    tokens, reason, _ = translate_with_beam([60, 1], other.options)
+    assert bench.completion(other)[:2] == (tokens, reason)
 
 
 def test_a_newcomer_joins_the_running_batch() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 
 from dragoman_server.kv_cache import CacheShape, KVCache
-from dragoman_server.search import Move
+from dragoman_server.rows import Move, RowCopies
 
 SHAPE = CacheShape(layers=2, max_rows=4, heads=3, target_capacity=6, source_capacity=5, head_dim=2)
 
@@ -20,12 +20,24 @@ def test_a_tensor_is_the_prefix_of_the_rows_without_a_copy() -> None:
 def test_newcomers_get_their_own_source() -> None:
     cache = KVCache(SHAPE)
     packed = np.random.default_rng(0).standard_normal((4, 3, 5, 2)).astype(np.float32)
-    cache.admit(1, [3, 2], packed)
+    cache.admit([range(1, 2), range(2, 4)], [3, 2], packed)
     key = cache.tensors(4)["cross_key_1"]
     np.testing.assert_array_equal(key[1, :, :3], packed[2, :, :3])
-    np.testing.assert_array_equal(key[2, :, :2], packed[2, :, 3:])
+    for row in (2, 3):  # both rows of the second
+        np.testing.assert_array_equal(key[row, :, :2], packed[2, :, 3:])
     assert not key[0].any()
-    assert not key[3].any()
+
+
+def test_a_copy_takes_over_the_target_and_nothing_else() -> None:
+    cache = KVCache(SHAPE)
+    tensors = cache.tensors(4)
+    for tensor in tensors.values():
+        tensor[0], tensor[2] = 5, 9
+    cache.copy(RowCopies(np.array([0, 2]), np.array([1, 3]), length=2))
+    for row, value in ((1, 5), (3, 9)):
+        assert (tensors["self_key_1"][row, :, :2] == value).all()
+        assert not tensors["self_key_1"][row, :, 2:].any()
+        assert not tensors["cross_key_1"][row].any()
 
 
 def test_a_move_copies_the_live_part_only() -> None:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from dragoman_server.bundle import Bundle
+from dragoman_server.candidates import Candidates
 from dragoman_server.errors import BundleError, ConfigError
 from dragoman_server.kv_cache import CacheShape, KVCache
 from dragoman_server.model_runner import ModelRunner, Sessions, choose_provider, load_sessions
-from dragoman_server.search import Candidates, Move
+from dragoman_server.rows import Move
 
 ROWS, CAPACITY = 8, 24
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
@@ -46,7 +47,7 @@ class Rows:
 
     def __init__(self, loaded: Loaded, sources: list[list[int]]) -> None:
         self._runner = loaded.runner()
-        self._runner.encode(sources, first_row=0)
+        self._runner.encode(sources, [range(row, row + 1) for row in range(len(sources))])
         self._source_last = np.array([len(ids) - 1 for ids in sources], np.int32)
         self._tokens = np.full(len(sources), loaded.start_id, np.int64)
         self._positions = np.zeros(len(sources), np.int32)

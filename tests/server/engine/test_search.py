@@ -1,123 +1,173 @@
 import numpy as np
 import pytest
 
-from dragoman_server.search import Candidates, Move, Search
-from dragoman_server.sequence import FinishReason
+from dragoman_server.candidates import Candidates
+from dragoman_server.rows import Move
+from dragoman_server.search import Search
+from dragoman_server.sequence import Completion, FinishReason, Sequence
 from tests.server.engine.fakes import END_ID, START_ID, sequence
 
 
-def search(
-    *lengths: int, max_length: int = 100, min_length: int = 0, return_scores: bool = True
-) -> Search:
-    subject = Search(max_rows=8, max_length=100, decoder_start_id=START_ID, end_id=END_ID)
-    subject.admit(
-        [
+class Bench:
+    """A search over greedy sequences with sources of the given lengths."""
+
+    def __init__(
+        self,
+        *lengths: int,
+        max_length: int = 100,
+        min_length: int = 0,
+        return_scores: bool = True,
+        rows: int = 1,
+    ) -> None:
+        self.search = Search(max_rows=8, max_length=100, decoder_start_id=START_ID, end_id=END_ID)
+        self.sequences = [
             sequence(
                 [1] * length,
                 max_length=max_length,
                 min_length=min_length,
                 return_scores=return_scores,
+                rows=rows,
             )
             for length in lengths
         ]
-    )
-    return subject
+        self.search.admit(self.sequences)
 
+    def step(
+        self, *rows: list[int], logit: float = -1.0, normalizer: float = 0.0
+    ) -> list[Sequence]:
+        """Proposes candidates for each row; returns the sequences that end."""
+        return [each for each, _ in self.finish(*rows, logit=logit, normalizer=normalizer)]
 
-def candidates(*rows: list[int], logit: float = -1.0, normalizer: float = 0.0) -> Candidates:
-    ids = np.array(rows, np.int64)
-    logits = logit - np.arange(ids.shape[1], dtype=np.float32) * np.ones(ids.shape, np.float32)
-    return Candidates(ids, logits.astype(np.float32), np.full(len(rows), normalizer, np.float32))
+    def finish(
+        self, *rows: list[int], logit: float = -1.0, normalizer: float = 0.0
+    ) -> list[tuple[Sequence, Completion]]:
+        """The same; returns their completions too."""
+        ids = np.array(rows, np.int64)
+        logits = np.tile(logit - np.arange(ids.shape[1]), (len(rows), 1)).astype(np.float32)
+        normalizers = np.full(len(rows), normalizer, np.float32)
+        return self.search.advance(Candidates(ids, logits, normalizers)).finished
 
 
 def test_a_new_row_is_fed_the_start_token_at_position_0() -> None:
-    subject = search(3, 5)
-    assert subject.token_ids.tolist() == [START_ID, START_ID]
-    assert subject.positions.tolist() == [0, 0]
-    assert subject.source_last.tolist() == [2, 4]
+    search = Bench(3, 5).search
+    assert search.token_ids.tolist() == [START_ID, START_ID]
+    assert search.positions.tolist() == [0, 0]
+    assert search.source_last.tolist() == [2, 4]
 
 
 def test_a_chosen_token_is_fed_next() -> None:
-    subject = search(3, 5)
-    assert subject.advance(candidates([7], [8])).tolist() == []
-    assert subject.token_ids.tolist() == [7, 8]
-    assert subject.positions.tolist() == [1, 1]
-    assert subject.tokens(1) == [8]
+    bench = Bench(3, 5)
+    assert bench.step([7], [8]) == []
+    assert bench.search.token_ids.tolist() == [7, 8]
+    assert bench.search.positions.tolist() == [1, 1]
+    assert bench.search.tokens(bench.sequences[1]) == [8]
 
 
 def test_the_end_token_completes_a_row() -> None:
-    subject = search(3, 5)
-    subject.advance(candidates([7], [8]))
-    assert subject.advance(candidates([END_ID], [9])).tolist() == [0]
-    assert subject.completion(0)[:2] == ([7], FinishReason.STOP)
+    bench = Bench(3, 5)
+    bench.step([7], [8])
+    ((ended, completion),) = bench.finish([END_ID], [9])
+    assert ended is bench.sequences[0]
+    assert completion[:2] == ([7], FinishReason.STOP)
 
 
 def test_a_full_row_is_cut_visibly() -> None:
-    subject = search(3, max_length=1)
-    subject.advance(candidates([7]))
-    assert subject.advance(candidates([8])).tolist() == [0]
-    assert subject.completion(0)[:2] == ([7], FinishReason.LENGTH)
+    bench = Bench(3, max_length=1)
+    bench.step([7])
+    ((_, completion),) = bench.finish([8])
+    assert completion[:2] == ([7], FinishReason.LENGTH)
 
 
 def test_a_translation_of_exactly_the_longest_length_is_complete() -> None:
-    subject = search(3, max_length=1)
-    subject.advance(candidates([7]))
-    assert subject.advance(candidates([END_ID])).tolist() == [0]
-    assert subject.completion(0)[:2] == ([7], FinishReason.STOP)
+    bench = Bench(3, max_length=1)
+    bench.step([7])
+    ((_, completion),) = bench.finish([END_ID])
+    assert completion[:2] == ([7], FinishReason.STOP)
 
 
 def test_the_end_token_is_passed_over_until_the_shortest_length() -> None:
-    subject = search(3, min_length=1)
-    assert subject.candidate_count == 2
-    assert subject.advance(candidates([END_ID, 4])).tolist() == []
-    assert subject.tokens(0) == [4]
-    assert subject.candidate_count == 1
-    assert subject.advance(candidates([END_ID])).tolist() == [0]
+    bench = Bench(3, min_length=1)
+    assert bench.search.candidate_count == 2
+    assert bench.step([END_ID, 4]) == []
+    assert bench.search.tokens(bench.sequences[0]) == [4]
+    assert bench.search.candidate_count == 1
+    assert bench.step([END_ID]) == bench.sequences
 
 
 def test_the_score_is_the_mean_log_probability() -> None:
-    subject = search(3)
-    assert subject.wants_normalizers
-    subject.advance(candidates([7], logit=-1.0, normalizer=0.5))
-    subject.advance(candidates([END_ID], logit=-2.0, normalizer=0.5))
-    assert subject.completion(0).score == pytest.approx((-1.5 - 2.5) / 2)
+    bench = Bench(3)
+    assert bench.search.wants_normalizers
+    bench.step([7], logit=-1.0, normalizer=0.5)
+    ((_, completion),) = bench.finish([END_ID], logit=-2.0, normalizer=0.5)
+    assert completion.score == pytest.approx((-1.5 - 2.5) / 2)
 
 
 def test_the_score_of_a_cut_translation_leaves_the_unused_token_out() -> None:
-    subject = search(3, max_length=1)
-    subject.advance(candidates([7], logit=-1.0))
-    subject.advance(candidates([8], logit=-50.0))
-    assert subject.completion(0).score == pytest.approx(-1.0)
+    bench = Bench(3, max_length=1)
+    bench.step([7], logit=-1.0)
+    ((_, completion),) = bench.finish([8], logit=-50.0)
+    assert completion.score == pytest.approx(-1.0)
 
 
 def test_no_score_where_none_is_asked_for() -> None:
-    subject = search(3, return_scores=False)
-    assert not subject.wants_normalizers
-    subject.advance(candidates([END_ID]))
-    assert subject.completion(0).score is None
+    bench = Bench(3, return_scores=False)
+    assert not bench.search.wants_normalizers
+    ((_, completion),) = bench.finish([END_ID])
+    assert completion.score is None
 
 
 def test_released_rows_are_filled_from_the_end() -> None:
-    subject = search(1, 2, 3, 4)
-    owners = list(subject.sequences)
-    subject.advance(candidates([11], [12], [13], [14]))
-    assert subject.release([0, 2]) == [Move(3, 2, 1, 4), Move(2, 0, 1, 4)]
-    assert subject.sequences == [owners[3], owners[1]]
-    assert subject.token_ids.tolist() == [14, 12]
-    assert subject.tokens(0) == [14]
+    bench = Bench(1, 2, 3, 4)
+    first, second, third, fourth = bench.sequences
+    bench.step([11], [12], [13], [14])
+    assert bench.search.release([first, third]) == [Move(3, 2, 1, 4), Move(2, 0, 1, 4)]
+    assert bench.search.sequences == [second, fourth]
+    assert bench.search.token_ids.tolist() == [14, 12]
+    assert bench.search.tokens(fourth) == [14]
 
 
 def test_releasing_the_last_rows_moves_nothing() -> None:
-    subject = search(1, 2, 3)
-    assert subject.release([1, 2]) == []
-    assert subject.rows == 1
+    bench = Bench(1, 2, 3)
+    assert bench.search.release(bench.sequences[1:]) == []
+    assert bench.search.rows == 1
 
 
 def test_a_reused_row_remembers_nothing() -> None:
-    subject = search(1, min_length=0)
-    subject.advance(candidates([7], logit=-9.0))
-    subject.release([0])
-    subject.admit([sequence([1, 1])])
-    assert subject.tokens(0) == []
-    subject.advance(candidates([END_ID], logit=-1.0))
-    assert subject.completion(0).score == pytest.approx(-1.0)
+    bench = Bench(1)
+    bench.step([7], logit=-9.0)
+    bench.search.release(bench.sequences)
+    newcomer = sequence([1, 1])
+    bench.search.admit([newcomer])
+    assert bench.search.tokens(newcomer) == []
+    ((_, completion),) = bench.finish([END_ID], logit=-1.0)
+    assert completion.score == pytest.approx(-1.0)
+
+
+def test_a_beam_holds_its_rows_and_needs_twice_as_many_candidates() -> None:
+    bench = Bench(3, rows=4)
+    assert bench.search.rows == 4
+    assert bench.search.candidate_count == 8
+    assert bench.search.wants_normalizers
+
+
+def test_all_beams_begin_as_children_of_the_first() -> None:
+    bench = Bench(3, rows=2)
+    ids, logits = np.array([[5, 6, 7, 8]] * 2), np.array([[4.0, 3, 2, 1]] * 2, np.float32)
+    advance = bench.search.advance(Candidates(ids, logits, np.zeros(2, np.float32)))
+    (copies,) = advance.copies
+    assert (copies.sources.tolist(), copies.targets.tolist(), copies.length) == ([0], [1], 1)
+    assert bench.search.token_ids.tolist() == [5, 6]
+
+
+def test_a_first_child_stays_in_its_parents_row() -> None:
+    bench = Bench(3, rows=2)
+    best = np.array([[5, 6, 7, 8]] * 2)
+    bench.search.advance(
+        Candidates(best, np.array([[4.0, 3, 2, 1]] * 2, np.float32), np.zeros(2, np.float32))
+    )
+    # Both hypotheses go on, the second one now better: their order changes, no row is copied.
+    logits = np.array([[0.0, -9, -9, -9], [5, -9, -9, -9]], np.float32)
+    advance = bench.search.advance(Candidates(best, logits, np.zeros(2, np.float32)))
+    assert advance.copies == []
+    assert bench.search.tokens(bench.sequences[0]) == [6, 5]
+    assert bench.search.token_ids.tolist() == [5, 5]

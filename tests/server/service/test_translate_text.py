@@ -27,11 +27,15 @@ OUT_OF_RANGE = "OPTION_OUT_OF_RANGE"
 def asking(
     *contents: str,
     beam_size: int | None = None,
+    length_penalty: float | None = None,
     longest: int | None = None,
     shortest: int | None = None,
 ) -> TranslateTextRequest:
     options = DecodingOptions(
-        beam_size=beam_size, max_decoding_length=longest, min_decoding_length=shortest
+        beam_size=beam_size,
+        length_penalty=length_penalty,
+        max_decoding_length=longest,
+        min_decoding_length=shortest,
     )
     return TranslateTextRequest(contents=contents, options=options)
 
@@ -82,12 +86,12 @@ async def test_absent_options_take_the_models_defaults(server: Running) -> None:
 async def test_options_reach_the_engine(server: Running) -> None:
     server.engine.echo = True
     options = DecodingOptions(
-        beam_size=1, max_decoding_length=7, min_decoding_length=2, return_scores=False
+        beam_size=3, max_decoding_length=7, min_decoding_length=2, return_scores=False
     )
     request = TranslateTextRequest(contents=["a"], options=options)
     response = await server.stub.TranslateText(request)
     assert server.engine.texts[0].options == TranslationOptions(
-        max_decoding_length=7, min_decoding_length=2, beam_size=1, return_scores=False
+        max_decoding_length=7, min_decoding_length=2, beam_size=3, return_scores=False
     )
     assert not response.translations[0].HasField("score")
 
@@ -111,8 +115,9 @@ async def test_the_pairs_prefix_goes_before_the_source() -> None:
         (asking("x" * 60, "ö" * 41), "contents", "TOO_MANY_CODE_POINTS", "at most 100"),
         (asking("a", "b\0c"), "contents[1]", "NUL_CHARACTER", "text without NUL characters"),
         (asking("a", "b " * 16), "contents[1]", "TEXT_TOO_LONG", "at most 16"),
-        (asking("a", beam_size=0), "options.beam_size", OUT_OF_RANGE, "1 to 1"),
-        (asking("a", beam_size=2), "options.beam_size", OUT_OF_RANGE, "1 to 1"),
+        (asking("a", beam_size=0), "options.beam_size", OUT_OF_RANGE, "1 to 16"),
+        (asking("a", beam_size=17), "options.beam_size", OUT_OF_RANGE, "1 to 16"),
+        (asking("a", length_penalty=11), "options.length_penalty", OUT_OF_RANGE, "-10 to 10"),
         (asking("a", longest=0), "options.max_decoding_length", OUT_OF_RANGE, "1 to 15"),
         (asking("a", longest=16), "options.max_decoding_length", OUT_OF_RANGE, "1 to 15"),
         (asking("a", shortest=-1), "options.min_decoding_length", OUT_OF_RANGE, "0 to 12"),
@@ -258,5 +263,5 @@ async def test_the_model_is_listed_with_its_limits(server: Running) -> None:
     assert model.language_pairs[0].target_language_code == "de"
     assert model.limits.max_input_length == 16
     assert model.limits.max_decoding_length == 15
-    assert model.limits.max_beam_size == 1
+    assert model.limits.max_beam_size == 16
     assert model.limits.max_stream_texts == 256

@@ -1,0 +1,116 @@
+"""The active rows of one engine: what each is fed next and what it has said so far.
+
+A sequence holds as many rows as its beam is wide. Active rows are always a prefix: when one is
+freed, the last row moves into the hole. Knows arrays; knows nothing of how tokens are chosen.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dragoman_server.sequence import TranslationOptions
+
+
+class Move(NamedTuple):
+    """The row at `source` goes to `target`, with the live part of its caches."""
+
+    source: int
+    target: int
+    target_length: int
+    """Live positions of the self-attention cache."""
+    source_length: int
+    """Live positions of the cross-attention cache."""
+
+
+class RowCopies(NamedTuple):
+    """Rows that take over what other rows of their sequence have said, caches included."""
+
+    sources: NDArray[np.intp]  # (copies,)
+    targets: NDArray[np.intp]  # (copies,); no row is both
+    length: int
+    """Live positions of the longest self-attention cache among them."""
+
+
+class Rows:
+    """Arrays of `max_rows` rows, of which the first `count` are active.
+
+    Args:
+        max_rows: Rows that there is room for.
+        max_length: Largest max_decoding_length of any sequence.
+        start_id: First token that a row is fed.
+    """
+
+    def __init__(self, *, max_rows: int, max_length: int, start_id: int) -> None:
+        self.count = 0
+        self._start_id = start_id
+        self.token_ids = np.zeros(max_rows, np.int64)
+        """Token to feed next."""
+        self.positions = np.zeros(max_rows, np.int32)
+        """Its position, which is also the number of tokens so far: the start token is at 0."""
+        self.source_last = np.zeros(max_rows, np.int32)
+        """Source length minus 1."""
+        self.slots = np.zeros(max_rows, np.intp)
+        """Which sequence holds the row."""
+        self.beams = np.zeros(max_rows, np.intp)
+        """Which of its sequence's hypotheses the row is."""
+        self.min_lengths = np.zeros(max_rows, np.int32)
+        self.max_lengths = np.zeros(max_rows, np.int32)
+        self.wants_score = np.zeros(max_rows, np.bool_)
+        self.log_probs = np.zeros(max_rows, np.float64)
+        """Sum over the tokens so far; of greedy rows only."""
+        self.history = np.zeros((max_rows, max_length), np.int64)
+        """Tokens so far."""
+
+    def add(self, slot: int, source_length: int, options: TranslationOptions) -> NDArray[np.intp]:
+        """Appends the rows of a sequence; returns them."""
+        rows = np.arange(self.count, self.count + options.beam_size)
+        self.token_ids[rows] = self._start_id
+        self.positions[rows] = 0
+        self.source_last[rows] = source_length - 1
+        self.slots[rows] = slot
+        self.beams[rows] = np.arange(options.beam_size)
+        self.min_lengths[rows] = options.min_decoding_length
+        self.max_lengths[rows] = options.max_decoding_length
+        self.wants_score[rows] = options.return_scores
+        self.log_probs[rows] = 0.0
+        self.count += options.beam_size
+        return rows
+
+    def append(self, rows: NDArray[np.intp], tokens: NDArray[np.int64]) -> None:
+        """Gives each of `rows` one more token, which is fed next."""
+        self.token_ids[rows] = tokens
+        self.history[rows, self.positions[rows]] = tokens
+        self.positions[rows] += 1
+
+    def tokens(self, row: int) -> list[int]:
+        """Returns the tokens of a row so far."""
+        tokens: list[int] = self.history[row, : self.positions[row]].tolist()
+        return tokens
+
+    def copy_history(self, copies: RowCopies) -> None:
+        """Lets rows take over what others have said."""
+        length = copies.length
+        self.history[copies.targets, :length] = self.history[copies.sources, :length]
+
+    def remove(self, row: int) -> Move | None:
+        """Frees a row; returns the move that fills the hole, None where there is none to fill."""
+        self.count -= 1
+        last = self.count
+        if row == last:
+            return None
+        for array in (
+            self.token_ids,
+            self.positions,
+            self.source_last,
+            self.slots,
+            self.beams,
+            self.min_lengths,
+            self.max_lengths,
+            self.wants_score,
+            self.log_probs,
+        ):
+            array[row] = array[last]
+        length = int(self.positions[last])
+        self.history[row, :length] = self.history[last, :length]
+        return Move(last, row, length, int(self.source_last[last]) + 1)
