@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from dragoman.v1 import bundle_pb2
+from dragoman_export.drafts import ScaleChoice
 from dragoman_export.errors import ExportError, UsageError
 from dragoman_export.export import ExportRequest, export
 from dragoman_export.manifest import Precision
@@ -44,6 +45,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--precision", choices=get_args(Precision), default="float32", help="of the weights"
     )
+    parser.add_argument(
+        "--activation-scales",
+        choices=get_args(ScaleChoice),
+        default="auto",
+        help="of int8: constants calibrated on the sentences, one per row at run time, or auto, "
+        "which is calibrated unless that costs quality",
+    )
     parser.add_argument("--name", help="of the model; default: the checkpoint directory's")
     parser.add_argument("--source-language", help="BCP-47 code; default: the checkpoint's")
     parser.add_argument("--target-language", help="BCP-47 code; default: the checkpoint's")
@@ -63,6 +71,7 @@ def _request(arguments: argparse.Namespace) -> ExportRequest:
         name=arguments.name,
         source_language=arguments.source_language,
         target_language=arguments.target_language,
+        activation_scales=arguments.activation_scales,
         force=arguments.force,
     )
 
@@ -93,9 +102,10 @@ def _summary(manifest: bundle_pb2.Manifest, output: Path) -> str:
     parity = manifest.parity
     megabytes = sum(file.size_bytes for file in manifest.files) / 1e6
     same = parity.sentence_count - parity.different_count
+    scales = f" with {manifest.activation_scales} scales" if manifest.activation_scales else ""
     return (
-        f"{output}: {manifest.name}, {manifest.precision}, {megabytes:.1f} MB; "
+        f"{output}: {manifest.name}, {manifest.precision}{scales}, {megabytes:.1f} MB; "
         f"{same} of {parity.sentence_count} sentences as in PyTorch, token for token"
         f" ({parity.tie_count} ties), log-probabilities within "
-        f"{parity.max_log_prob_difference:.1e}"
+        f"{parity.max_log_prob_difference:.1e}, {parity.mean_log_prob_difference:.1e} in the mean"
     )

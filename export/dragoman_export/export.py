@@ -2,14 +2,18 @@
 
 import itertools
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from dragoman.v1 import bundle_pb2
 from dragoman_export import bundle, manifest, tokenizer, verify
+from dragoman_export.calibrate import Calibration, calibrate
 from dragoman_export.checkpoint import Checkpoint, read_checkpoint
+from dragoman_export.drafts import Draft, ScaleChoice, choose
 from dragoman_export.errors import UsageError
 from dragoman_export.graph_decoding import GraphDecoder
 from dragoman_export.graph_files import write_graphs
@@ -17,11 +21,12 @@ from dragoman_export.languages import LanguagePair, language_pairs
 from dragoman_export.manifest import Precision
 from dragoman_export.marian import import_marian
 from dragoman_export.model import ImportedModel
-from dragoman_export.quantise import quantise
+from dragoman_export.quantise import ActivationScales, quantise
 from dragoman_export.reference import ReferenceDecoder, ReferenceTokenizer
 from dragoman_export.tokenizer import SourceTokenizer
 from dragoman_export.trace import trace
-from dragoman_export.verify import Parity, require_same_tokens
+from dragoman_export.transformer import Transformer
+from dragoman_export.verify import Said, require_same_tokens
 
 Stage = Callable[[str], AbstractContextManager[None]]
 """Told what is done now; the context ends when it is done."""
@@ -50,6 +55,9 @@ class ExportRequest:
     target_language: str | None = None
     """Likewise; one of several takes that one alone."""
 
+    activation_scales: ScaleChoice = "auto"
+    """How int8 activations are scaled."""
+
     force: bool = False
     """Replace the bundle that lies at `output`."""
 
@@ -61,27 +69,28 @@ def export(request: ExportRequest, stage: Stage) -> bundle_pb2.Manifest:
         ExportError: Nothing was written; the message says why.
     """
     bundle.refuse_occupied(request.output, force=request.force)
+    if request.precision == "float32" and request.activation_scales != "auto":
+        raise UsageError("--activation-scales goes with --precision int8")
     with stage("load"):
         checkpoint = read_checkpoint(request.checkpoint)
         model = import_marian(checkpoint)
         pairs = language_pairs(model, request.source_language, request.target_language)
         sources = _sources(request, model, pairs)
-    if request.precision == "int8":
-        with stage("quantise"):
-            quantise(model.transformer)
+    with stage(f"translate {len(sources)} sentences in PyTorch"):
+        said = verify.listen(_reference(checkpoint, model), sources, model.max_decoding_length)
     with bundle.staged(request.output, force=request.force) as directory:
-        with stage("trace"):
-            write_graphs(trace(model.transformer), directory)
+        with tempfile.TemporaryDirectory(dir=directory) as attempts:
+            draft = _draft(request, _Workbench(model, said, Path(attempts), stage))
+            draft.move(directory)
         _copy_tokenizer(request.checkpoint, directory / manifest.TOKENIZER_DIRECTORY)
-        with stage(f"verify on {len(sources)} sentences"):
-            parity = _verify(request, checkpoint, model, directory, sources)
         description = manifest.describe(
             name=request.name or request.checkpoint.resolve().name,
             pairs=pairs,
             precision=request.precision,
+            activation_scales=draft.activation_scales,
             checkpoint=checkpoint,
             model=model,
-            parity=parity,
+            parity=draft.parity,
         )
         with stage("save"):
             bundle.write_manifest(description, directory)
@@ -118,18 +127,67 @@ def _copy_tokenizer(checkpoint: Path, directory: Path) -> None:
         shutil.copyfile(checkpoint / name, directory / name)
 
 
-def _verify(
-    request: ExportRequest,
-    checkpoint: Checkpoint,
-    model: ImportedModel,
-    directory: Path,
-    sources: Sequence[Sequence[int]],
-) -> Parity:
-    """What quantised graphs lose is measured; float32 graphs may lose nothing."""
+def _reference(checkpoint: Checkpoint, model: ImportedModel) -> ReferenceDecoder:
     pad_id = checkpoint.config["pad_token_id"]
-    reference = ReferenceDecoder(checkpoint.path, pad_id, model.end_id, model.decoder_start_id)
-    graphs = GraphDecoder(directory, model)
-    parity = verify.measure(reference, graphs, sources, model.max_decoding_length)
+    return ReferenceDecoder(checkpoint.path, pad_id, model.end_id, model.decoder_start_id)
+
+
+def _draft(request: ExportRequest, bench: "_Workbench") -> Draft:
+    """The graphs to save. Float32 ones may lose nothing, int8 ones little.
+
+    Raises:
+        VerificationError: They lose more.
+    """
     if request.precision == "float32":
-        verify.require_same(parity)
-    return parity
+        draft = bench.float32()
+        verify.require_same(draft.parity)
+        return draft
+    if request.activation_scales == "auto":
+        draft = bench.better(bench.int8("calibrated"), bench.int8("per_row"))
+    else:
+        draft = bench.int8(request.activation_scales)
+    verify.require_close(draft.parity)
+    return draft
+
+
+class _Workbench(NamedTuple):
+    """Where graphs are made and measured."""
+
+    model: ImportedModel
+    said: Sequence[Said]
+    directory: Path
+    stage: Stage
+
+    def float32(self) -> Draft:
+        """The graphs of the model as it is."""
+        return self._try_out(self.model.transformer, None)
+
+    def int8(self, scales: ActivationScales) -> Draft:
+        """The graphs of the model with 8-bit linear layers."""
+        with self.stage(f"quantise, {scales} scales"):
+            calibration = self._calibrate() if scales == "calibrated" else None
+            transformer = quantise(self.model.transformer, calibration)
+        return self._try_out(transformer, scales)
+
+    def better(self, calibrated: Draft, per_row: Draft) -> Draft:
+        """What `choose` chooses, said aloud."""
+        chosen = choose(calibrated, per_row)
+        other = per_row if chosen is calibrated else calibrated
+        with self.stage(f"take {chosen} and not {other} by mean log-probability difference"):
+            return chosen
+
+    def _calibrate(self) -> Calibration:
+        """On every other sentence: verification also sees inputs that calibration has not."""
+        half = self.said[::2]
+        targets = [hypothesis.token_ids for _, hypothesis in half]
+        return calibrate(self.model, [source for source, _ in half], targets)
+
+    def _try_out(self, transformer: Transformer, scales: ActivationScales | None) -> Draft:
+        directory = self.directory / (scales or "float32")
+        directory.mkdir()
+        with self.stage("trace"):
+            write_graphs(trace(transformer), directory)
+        with self.stage(f"verify on {len(self.said)} sentences"):
+            graphs = GraphDecoder(directory, self.model)
+            parity = verify.measure(graphs, self.said, self.model.max_decoding_length)
+        return Draft(directory, scales, parity)

@@ -1,4 +1,4 @@
-"""Greedy decoding with the two graphs of a bundle in onnxruntime, many sentences at once.
+"""Greedy and forced decoding with a bundle's two graphs in onnxruntime, many sentences at once.
 
 Uses the graphs as the server does: packed encoder, caches updated in place, one thread. Does not
 know text, and takes no care of speed.
@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from dragoman_export.config import TransformerConfig
 from dragoman_export.graph_files import DECODER, ENCODER
 from dragoman_export.hypothesis import Hypothesis
 from dragoman_export.model import ImportedModel
@@ -23,6 +24,9 @@ RESULTS = ("candidate_ids", "candidate_logits", "log_normalizers")
 CANDIDATES = 2
 """The chosen token and the next best, which tells a tie."""
 
+LIKELY_CANDIDATES = 64
+"""Among which a token is looked for before all are asked for."""
+
 
 class GraphDecoder:
     """The graphs in `directory`, made from `model`."""
@@ -34,42 +38,93 @@ class GraphDecoder:
 
     def decode(self, sources: Sequence[Sequence[int]], limit: int) -> list[Hypothesis]:
         """Best token after best token for each of `sources`, at most `limit` each."""
-        lengths = [len(source) for source in sources]
-        caches = self._caches(self._encode(sources), lengths, limit)
-        steps = _Steps(self._decoder, self._model.decoder_start_id, lengths, caches)
+        steps = self._steps(sources, limit)
+        token_ids = np.full(len(sources), self._model.decoder_start_id)
         hypotheses = [Hypothesis() for _ in sources]
         unfinished = set(range(len(sources)))
-        while unfinished and steps.taken < limit:
-            ids, logits, normalizers = steps.take()
+        for position in range(limit):
+            ids, logits, normalizers = steps.take(position, token_ids, CANDIDATES)
             log_probs, margins = logits[:, 0] - normalizers, logits[:, 0] - logits[:, 1]
             for row in sorted(unfinished):
                 token_id = int(ids[row, 0])
                 hypotheses[row].add(token_id, float(log_probs[row]), float(margins[row]))
                 if token_id == self._model.end_id:
                     unfinished.remove(row)
+            if not unfinished:
+                break
+            token_ids = ids[:, 0]
         return hypotheses
 
-    def _encode(self, sources: Sequence[Sequence[int]]) -> Floats:
-        key_value: Floats
-        (key_value,) = self._encoder.run(["cross_key_value"], packed(sources))
-        return key_value
+    def score(
+        self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]
+    ) -> list[list[float]]:
+        """Log-probability of every token of each target, given the source and those before it."""
+        longest = max(len(target) for target in targets)
+        steps = self._steps(sources, longest)
+        token_ids = np.full(len(sources), self._model.decoder_start_id)
+        scores: list[list[float]] = [[] for _ in sources]
+        for position in range(longest):
+            live = [row for row, target in enumerate(targets) if len(target) > position]
+            wanted = np.zeros_like(token_ids)
+            wanted[live] = [targets[row][position] for row in live]
+            log_probs = self._log_probs(steps, position, token_ids, wanted, live)
+            for row, log_prob in zip(live, log_probs.tolist(), strict=True):
+                scores[row].append(log_prob)
+            token_ids = wanted
+        return scores
 
-    def _caches(self, key_value: Floats, lengths: Sequence[int], limit: int) -> dict[str, Floats]:
-        """Spreads `key_value` (2 * layers, heads, tokens, head_dim) over one row a sentence."""
-        config = self._model.transformer.config
-        heads, head_dim = config.decoder_heads, config.decoder_head_dim
-        target = (len(lengths), heads, limit, head_dim)
-        source = np.zeros((len(key_value), len(lengths), heads, max(lengths), head_dim), np.float32)
-        ends = np.cumsum(lengths)
-        for row, (length, end) in enumerate(zip(lengths, ends, strict=True)):
-            source[:, row, :, :length] = key_value[:, :, end - length : end]
-        caches: dict[str, Floats] = {}
-        for layer in range(config.decoder_layers):
-            caches[f"self_key_{layer}"] = np.zeros(target, np.float32)
-            caches[f"self_value_{layer}"] = np.zeros(target, np.float32)
-            caches[f"cross_key_{layer}"] = source[2 * layer]
-            caches[f"cross_value_{layer}"] = source[2 * layer + 1]
-        return caches
+    def _log_probs(
+        self,
+        steps: "_Steps",
+        position: int,
+        token_ids: NDArray[np.int64],
+        wanted: NDArray[np.int64],
+        live: Sequence[int],
+    ) -> Floats:
+        """Log-probabilities of the tokens `wanted` in the rows `live`.
+
+        They are hardly ever far from the best, and a step can be taken again.
+        """
+        everything = self._model.transformer.config.padded_vocabulary_size
+        for count in (LIKELY_CANDIDATES, everything):
+            ids, logits, normalizers = steps.take(position, token_ids, min(count, everything))
+            found = ids[live] == wanted[live, None]  # (live, candidates), at most one a row
+            if found.any(axis=1).all():
+                break
+        log_probs: Floats = logits[live][found] - normalizers[live]
+        return log_probs
+
+    def _steps(self, sources: Sequence[Sequence[int]], limit: int) -> "_Steps":
+        lengths = [len(source) for source in sources]
+        (key_value,) = self._encoder.run(["cross_key_value"], packed(sources))
+        caches = spread(self._model.transformer.config, key_value, lengths, limit)
+        return _Steps(self._decoder, lengths, caches)
+
+
+def spread(
+    config: TransformerConfig, key_value: Floats, lengths: Sequence[int], limit: int
+) -> dict[str, Floats]:
+    """The decoder's caches, one row a sentence, for targets of at most `limit` tokens.
+
+    Args:
+        config: Of the model.
+        key_value: What the encoder returns, (2 * layers, heads, tokens, head_dim).
+        lengths: Source tokens of each sentence.
+        limit: Places of the self-attention caches.
+    """
+    heads, head_dim = config.decoder_heads, config.decoder_head_dim
+    target = (len(lengths), heads, limit, head_dim)
+    source = np.zeros((len(key_value), len(lengths), heads, max(lengths), head_dim), np.float32)
+    ends = np.cumsum(lengths)
+    for row, (length, end) in enumerate(zip(lengths, ends, strict=True)):
+        source[:, row, :, :length] = key_value[:, :, end - length : end]
+    caches: dict[str, Floats] = {}
+    for layer in range(config.decoder_layers):
+        caches[f"self_key_{layer}"] = np.zeros(target, np.float32)
+        caches[f"self_value_{layer}"] = np.zeros(target, np.float32)
+        caches[f"cross_key_{layer}"] = source[2 * layer]
+        caches[f"cross_value_{layer}"] = source[2 * layer + 1]
+    return caches
 
 
 def packed(sources: Sequence[Sequence[int]]) -> dict[str, NDArray[np.generic]]:
@@ -94,27 +149,30 @@ class _Steps:
     def __init__(
         self,
         session: onnxruntime.InferenceSession,
-        start_id: int,
         source_lengths: Sequence[int],
         caches: dict[str, Floats],
     ) -> None:
         rows = len(source_lengths)
-        self.taken = 0
         self._session = session
         self._binding = session.io_binding()
-        self._token_ids = np.full(rows, start_id, np.int64)
+        self._token_ids = np.zeros(rows, np.int64)
         self._positions = np.zeros(rows, np.int32)
+        self._count = np.zeros(1, np.int64)
         self._bound: list[onnxruntime.OrtValue] = []  # the binding holds addresses, not references
-        for name in RESULTS:
-            self._binding.bind_output(name)
+        self._bind_results()
         self._bind("token_ids", self._token_ids)
         self._bind("positions", self._positions)
         self._bind("source_last", np.array(source_lengths, np.int32) - 1)
-        self._bind("candidate_count", np.array([CANDIDATES], np.int64))
+        self._bind("candidate_count", self._count)
         self._bind("with_normalizers", np.array(1, np.bool_))
         for name, cache in caches.items():
             value = self._bind(name, cache)
             self._binding.bind_ortvalue_output(f"{name}_out", value)
+
+    def _bind_results(self) -> None:
+        """Anew for every step: a binding keeps what it returned, and the shape of it."""
+        for name in RESULTS:
+            self._binding.bind_output(name)
 
     def _bind(self, name: str, array: NDArray[np.generic]) -> onnxruntime.OrtValue:
         value = onnxruntime.OrtValue.ortvalue_from_numpy(array)
@@ -122,14 +180,17 @@ class _Steps:
         self._binding.bind_ortvalue_input(name, value)
         return value
 
-    def take(self) -> tuple[NDArray[np.int64], Floats, Floats]:
-        """One step of every row: ids and logits (rows, CANDIDATES), normalizers (rows,)."""
+    def take(
+        self, position: int, token_ids: NDArray[np.int64], count: int
+    ) -> tuple[NDArray[np.int64], Floats, Floats]:
+        """One step of every row: ids and logits (rows, count), normalizers (rows,)."""
+        self._token_ids[:] = token_ids
+        self._positions[:] = position
+        self._count[:] = count
+        self._bind_results()
         self._session.run_with_iobinding(self._binding)
         results = self._binding.get_outputs()[: len(RESULTS)]
         ids, logits, normalizers = (value.numpy() for value in results)
-        self._token_ids[:] = ids[:, 0]
-        self._positions += 1
-        self.taken += 1
         return ids, logits, normalizers
 
 

@@ -12,6 +12,7 @@ from dragoman_export.config import TransformerConfig
 from dragoman_export.contract import GraphContract, GraphTensor, decoder_contract, encoder_contract
 from dragoman_export.languages import LanguagePair
 from dragoman_export.model import ImportedModel
+from dragoman_export.quantise import ActivationScales
 from dragoman_export.verify import Parity
 
 FORMAT_VERSION = 1
@@ -28,6 +29,7 @@ def describe(
     name: str,
     pairs: Sequence[LanguagePair],
     precision: Precision,
+    activation_scales: ActivationScales | None,
     checkpoint: Checkpoint,
     model: ImportedModel,
     parity: Parity,
@@ -61,6 +63,7 @@ def describe(
         decoder=_graph(graph_files.DECODER, decoder_contract(config)),
         tokenizer=_tokenizer(),
         provenance=_provenance(checkpoint),
+        activation_scales=activation_scales or "",
         parity=bundle_pb2.ParityReport(**asdict(parity)),
     )
 

@@ -197,3 +197,43 @@ def int8_linear(x: Tensor, weight: Tensor, weight_scale: Tensor, bias: Tensor) -
 @int8_linear.register_fake
 def _(x: Tensor, weight: Tensor, weight_scale: Tensor, bias: Tensor) -> Tensor:
     return x.new_empty((x.shape[0], weight.shape[1]))
+
+
+@torch.library.custom_op("dragoman::int8_linear_calibrated", mutates_args=())
+def int8_linear_calibrated(
+    x: Tensor,
+    activation_scale: Tensor,
+    weight: Tensor,
+    weight_scale: Tensor,
+    bias: Tensor,
+    zero_point: int,
+) -> Tensor:
+    """Product in 8-bit integers with one activation scale for every row there will ever be.
+
+    Args:
+        x: (rows, in) float32.
+        activation_scale: () float32, what one step of x is worth; x is rounded half to even.
+        weight: (in, out) int8.
+        weight_scale: (out,) float32, what one step of each column is worth.
+        bias: (out,) float32.
+        zero_point: The uint8 that stands for 0. What lies below -zero_point or above
+            255 - zero_point steps is clipped: with a zero point of 0 that is a ReLU.
+
+    Returns:
+        (rows, out) float32. A row depends on no other row.
+    """
+    steps = torch.round(x / activation_scale).clamp(-zero_point, 255 - zero_point)
+    product = (steps.double() @ weight.double()).float()  # sums of integers: exact
+    return product * (weight_scale * activation_scale) + bias
+
+
+@int8_linear_calibrated.register_fake
+def _(
+    x: Tensor,
+    activation_scale: Tensor,
+    weight: Tensor,
+    weight_scale: Tensor,
+    bias: Tensor,
+    zero_point: int,
+) -> Tensor:
+    return x.new_empty((x.shape[0], weight.shape[1]))

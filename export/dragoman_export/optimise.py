@@ -31,12 +31,16 @@ def _name_shapes(model: onnx_ir.Model, contract: GraphContract) -> None:
 
 
 def _share_zero_points(model: onnx_ir.Model) -> None:
-    """One vector of zero points serves every linear layer: all have the rows of the token ids."""
-    quantisers = [node for node in model.graph if node.op_type == "QuantizeLinear"]
-    if not quantisers:
-        return
-    for quantiser in quantisers:
+    """One vector of zero points serves every linear layer: all have the rows of the token ids.
+
+    Where scales are calibrated a zero point is one number and there is nothing to share.
+    """
+    for quantiser in model.graph:
+        if quantiser.op_type != "QuantizeLinear":
+            continue
         expand = quantiser.inputs[2].producer()
+        if expand is None:
+            continue
         assert expand.op_type == "Expand"
         shape = expand.inputs[1].producer()
         assert shape.op_type == "Shape"

@@ -1,15 +1,28 @@
 """Turns the linear layers of a model into 8-bit ones.
 
-Weights: signed, one scale an output column. Activations: one scale a row, found at run time, so a
-row's result does not depend on its neighbours. Embeddings stay in float32.
+Weights: signed, one scale an output column. Activations: one scale a row, found at run time, or
+one constant for each layer, calibrated beforehand; either way a row's result does not depend on its
+neighbours. Embeddings stay in float32.
 """
+
+import copy
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from dragoman_export import operators
-from dragoman_export.layers import Linear, TiedLinear
+from dragoman_export.calibrate import Calibration
+from dragoman_export.layers import FeedForward, Linear, TiedLinear
 from dragoman_export.transformer import Transformer
+
+ActivationScales = Literal["calibrated", "per_row"]
+
+SIGNED, UNSIGNED = 128, 0
+"""Zero points of activations of either sign, and of those that a ReLU lets through."""
+
+SMALLEST_SCALE = 1e-9
+"""Of an activation that calibration saw nothing but zeros of."""
 
 
 class Int8Linear(nn.Module):
@@ -33,18 +46,68 @@ class Int8Linear(nn.Module):
         return product
 
 
-def quantise(model: Transformer) -> None:
-    """Replaces every linear layer of `model`, the output projection among them."""
-    for root in (model.encoder, model.decoder):
-        _quantise_below(root)
+class CalibratedInt8Linear(Int8Linear):
+    """Likewise, with an activation scale that is the same for every row."""
+
+    activation_scale: Tensor
+
+    def __init__(self, weight: Tensor, bias: Tensor, largest: float, zero_point: int) -> None:
+        """`largest` is the |x| that the last step of the range stands for; beyond it x is clipped.
+
+        With a zero point of `UNSIGNED` negative x count as 0: the layer does a ReLU first.
+        """
+        super().__init__(weight, bias)
+        steps = 255 if zero_point == UNSIGNED else 127
+        scale = torch.tensor(largest / steps).clamp_min(SMALLEST_SCALE)
+        self.register_buffer("activation_scale", scale)
+        self.zero_point = zero_point
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The product, (rows, out)."""
+        product: Tensor = operators.int8_linear_calibrated(
+            x, self.activation_scale, self.weight, self.weight_scale, self.bias, self.zero_point
+        )
+        return product
 
 
-def _quantise_below(module: nn.Module) -> None:
+def quantise(model: Transformer, calibration: Calibration | None) -> Transformer:
+    """A copy with every linear layer replaced, the output projection among them.
+
+    Args:
+        model: In float32; left as it is.
+        calibration: Of `model`; None gives every row a scale of its own.
+    """
+    quantised = copy.deepcopy(model)  # as one, so that the two halves go on sharing an embedding
+    for side, root in (("encoder", quantised.encoder), ("decoder", quantised.decoder)):
+        _quantise_below(root, side, calibration)
+    return quantised
+
+
+def _quantise_below(module: nn.Module, path: str, calibration: Calibration | None) -> None:
+    folded = calibration is not None and _fold_relu(module)
     for name, child in module.named_children():
-        if isinstance(child, Linear):
-            setattr(module, name, Int8Linear(child.weight.data, child.bias.data))
-        elif isinstance(child, TiedLinear):
-            matrix = child.embedding.weight.data.t().contiguous()
-            setattr(module, name, Int8Linear(matrix, child.bias.data))
+        place = f"{path}.{name}"
+        if isinstance(child, Linear | TiedLinear):
+            unsigned = folded and name == "narrow"
+            largest = None if calibration is None else calibration[place]
+            setattr(module, name, _int8(child, largest, UNSIGNED if unsigned else SIGNED))
         else:
-            _quantise_below(child)
+            _quantise_below(child, place, calibration)
+
+
+def _fold_relu(module: nn.Module) -> bool:
+    """Takes out a feed-forward's ReLU: the layer after it clips at 0 by itself."""
+    if not isinstance(module, FeedForward) or not isinstance(module.activation, nn.ReLU):
+        return False
+    module.activation = nn.Identity()
+    return True
+
+
+def _int8(layer: Linear | TiedLinear, largest: float | None, zero_point: int) -> Int8Linear:
+    if isinstance(layer, TiedLinear):
+        weight = layer.embedding.weight.data.t().contiguous()
+    else:
+        weight = layer.weight.data
+    if largest is None:
+        return Int8Linear(weight, layer.bias.data)
+    return CalibratedInt8Linear(weight, layer.bias.data, largest, zero_point)

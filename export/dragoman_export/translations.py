@@ -27,7 +27,7 @@ INT32, UINT8 = 6, 2
 """Element types of onnx.TensorProto."""
 
 ZERO_POINT = 128
-"""What zero is as a quantised activation."""
+"""What zero is as an activation quantised with a scale of its row."""
 
 microsoft = Opset(MICROSOFT, 1)
 
@@ -116,6 +116,21 @@ def _int8_linear(
     return op.Add(op.Mul(product, row_scale), bias)
 
 
+def _int8_linear_calibrated(
+    x: TensorType,
+    activation_scale: TensorType,
+    weight: TensorType,
+    weight_scale: TensorType,
+    bias: TensorType,
+    zero_point: int,
+) -> TensorType:
+    zero = op.Constant(value=helper.make_tensor("zero_point", UINT8, [], [zero_point]))
+    quantised = op.QuantizeLinear(x, activation_scale, zero)
+    return microsoft.MatMulIntegerToFloat(
+        quantised, weight, activation_scale, weight_scale, zero, None, bias
+    )
+
+
 def translations() -> dict[Callable[..., object], Callable[..., object]]:
     """For torch.onnx.export's custom_translation_table."""
     ours = torch.ops.dragoman
@@ -127,4 +142,5 @@ def translations() -> dict[Callable[..., object], Callable[..., object]]:
         ours.best_candidates.default: _best_candidates,
         ours.log_normalizers.default: _log_normalizers,
         ours.int8_linear.default: _int8_linear,
+        ours.int8_linear_calibrated.default: _int8_linear_calibrated,
     }

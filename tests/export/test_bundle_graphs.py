@@ -11,8 +11,10 @@ from google.protobuf import json_format
 from numpy.typing import NDArray
 
 from dragoman.v1 import bundle_pb2
-from dragoman_export.graph_decoding import packed
+from dragoman_export.checkpoint import read_checkpoint
+from dragoman_export.graph_decoding import GraphDecoder, packed
 from dragoman_export.graph_files import DECODER, ENCODER, WEIGHTS
+from dragoman_export.marian import import_marian
 
 SOURCES = [[5, 9, 4, 0], [7, 0], [20, 21, 22, 23, 24, 25, 0], [3, 3, 0]]
 ROWS = 9
@@ -135,3 +137,43 @@ def test_graphs_hold_none_of_the_operators_that_are_slow_or_see_the_batch(bundle
         kinds = {node.op_type for node in model.graph.node}
         assert not kinds & {"SkipLayerNormalization", "DynamicQuantizeMatMul", "MatMulInteger"}
         assert sum(node.op_type in {"Cast", "Expand"} for node in model.graph.node) <= 3
+
+
+def operators(bundle: Path) -> Counter[str]:
+    """Of both graphs."""
+    models = [onnx.load(bundle / name, load_external_data=False) for name in (ENCODER, DECODER)]
+    return Counter(node.op_type for model in models for node in model.graph.node)
+
+
+def test_a_calibrated_linear_layer_is_two_operators(
+    int8_bundle: Path, per_row_bundle: Path
+) -> None:
+    calibrated, per_row = operators(int8_bundle), operators(per_row_bundle)
+
+    layers = calibrated["MatMulIntegerToFloat"]
+    assert layers == per_row["MatMulIntegerToFloat"] == calibrated["QuantizeLinear"]
+    assert (per_row["Relu"], calibrated["Relu"]) == (4, 0)
+    assert per_row["Abs"] == layers
+    assert calibrated["Abs"] == 0
+
+
+def test_scores_of_given_tokens_are_those_of_saying_them(bundle: Path, checkpoint: Path) -> None:
+    model = import_marian(read_checkpoint(checkpoint))
+    decoder = GraphDecoder(bundle, model)
+    hypotheses = decoder.decode(SOURCES, limit=12)
+
+    scores = decoder.score(SOURCES, [hypothesis.token_ids for hypothesis in hypotheses])
+
+    assert scores == [hypothesis.log_probs for hypothesis in hypotheses]
+
+
+def test_the_likeliest_and_the_unlikeliest_tokens_have_a_score(
+    bundle: Path, checkpoint: Path
+) -> None:
+    model = import_marian(read_checkpoint(checkpoint))
+    decoder = GraphDecoder(bundle, model)
+    vocabulary = range(model.transformer.config.vocabulary_size)
+
+    found = [decoder.score([SOURCES[0]], [[token]])[0][0] for token in vocabulary]
+
+    assert np.exp(found).sum() == pytest.approx(1, abs=1e-4)

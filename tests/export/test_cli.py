@@ -14,19 +14,21 @@ def test_a_bundle_is_written_and_summed_up(
     sentences = tmp_path / "sentences.txt"
     sentences.write_text("\n\n".join(tiny.SENTENCES) + "\n")
     output = tmp_path / "bundle"
-    flags = ["--precision", "int8", "--name", "toy", "--sentences", str(sentences)]
+    flags = ["--precision", "int8", "--activation-scales", "per_row"]
+    flags += ["--name", "toy", "--sentences", str(sentences)]
 
     assert main([str(checkpoint), "--output", str(output), *flags]) == 0
 
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition(" ... ")[0] for line in lines[:-1]] == [
         "load",
-        "quantise",
+        f"translate {len(tiny.SENTENCES)} sentences in PyTorch",
+        "quantise, per_row scales",
         "trace",
         f"verify on {len(tiny.SENTENCES)} sentences",
         "save",
     ]
-    assert lines[-1].startswith(f"{output}: toy, int8, ")
+    assert lines[-1].startswith(f"{output}: toy, int8 with per_row scales, ")
     assert (output / "bundle.json").is_file()
 
 
@@ -36,6 +38,7 @@ def test_a_bundle_is_written_and_summed_up(
         (["nowhere", "--output", "bundle"], "nowhere"),
         (["{checkpoint}", "--output", "{checkpoint}"], "not empty"),
         (["{checkpoint}", "--output", "bundle", "--sentences", "none.txt"], "none.txt"),
+        (["{checkpoint}", "--output", "bundle", "--activation-scales", "per_row"], "int8"),
     ],
 )
 def test_what_cannot_be_done_is_one_message_and_exit_code_2(

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
@@ -15,6 +16,8 @@ from google.protobuf import json_format
 from dragoman.v1 import bundle_pb2
 from dragoman_export import export as pipeline
 from dragoman_export import graph_files
+from dragoman_export.calibrate import calibrate
+from dragoman_export.drafts import ScaleChoice
 from dragoman_export.errors import UsageError, VerificationError
 from dragoman_export.export import export
 from dragoman_export.manifest import Precision
@@ -77,14 +80,18 @@ def test_int8_differences_are_written_down(int8_bundle: Path) -> None:
     assert parity.sentence_count == len(tiny.SENTENCES)
     assert parity.token_count > parity.sentence_count
     assert 0 < parity.max_log_prob_difference < 10
+    assert 0 < parity.mean_log_prob_difference < 0.2
 
 
 def test_exporting_twice_gives_the_same_bytes(
     bundle: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
-    precision: Precision = "int8" if bundle.name == "int8" else "float32"
+    manifest = read_manifest(bundle)
+    precision: Precision = "int8" if manifest.precision == "int8" else "float32"
+    scales: ScaleChoice = "per_row" if manifest.activation_scales == "per_row" else "auto"
+    request = tiny.request(checkpoint, tmp_path / "again", precision)
 
-    export(tiny.request(checkpoint, tmp_path / "again", precision), tiny.no_progress)
+    export(dataclasses.replace(request, activation_scales=scales), tiny.no_progress)
 
     assert files(tmp_path / "again") == files(bundle)
 
@@ -163,6 +170,72 @@ def test_a_checkpoint_as_opus_mt_publishes_them_is_exported(
     assert manifest.parity.different_count == manifest.parity.tie_count
     assert manifest.decoding_defaults.max_decoding_length == 22
     assert len(manifest.special_tokens.suppressed_ids) == 1
+
+
+def test_calibrated_scales_are_kept_where_they_cost_little(int8_bundle: Path) -> None:
+    assert read_manifest(int8_bundle).activation_scales == "calibrated"
+
+
+def test_per_row_scales_are_taken_where_asked_for(per_row_bundle: Path) -> None:
+    assert read_manifest(per_row_bundle).activation_scales == "per_row"
+
+
+def test_float32_has_no_activation_scales(float32_bundle: Path) -> None:
+    manifest = read_manifest(float32_bundle)
+    assert manifest.activation_scales == ""
+    assert manifest.parity.mean_log_prob_difference < 1e-4
+
+
+@pytest.fixture
+def bad_calibration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the exporter believe that inputs are a fifth as large as they are."""
+
+    def believe(*arguments: Any) -> dict[str, float]:
+        return {place: largest / 5 for place, largest in calibrate(*arguments).items()}
+
+    monkeypatch.setattr(pipeline, "calibrate", believe)
+
+
+@pytest.mark.usefixtures("bad_calibration")
+def test_per_row_scales_are_the_fallback_and_it_is_said(
+    checkpoint: Path, per_row_bundle: Path, tmp_path: Path
+) -> None:
+    stages = []
+
+    def stage(what: str) -> contextlib.AbstractContextManager[None]:
+        stages.append(what)
+        return contextlib.nullcontext()
+
+    manifest = export(tiny.request(checkpoint, tmp_path / "bundle", "int8"), stage)
+
+    assert manifest.activation_scales == "per_row"
+    assert stages[-2].startswith("take per_row (0.0")
+    assert "and not calibrated (" in stages[-2]
+    assert files(tmp_path / "bundle") == files(per_row_bundle)
+
+
+@pytest.mark.usefixtures("bad_calibration")
+def test_int8_that_costs_too_much_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    request = tiny.request(checkpoint, tmp_path / "bundle", "int8")
+
+    with pytest.raises(VerificationError, match=r"differ by .* in the mean, 0\.2 is the most"):
+        export(dataclasses.replace(request, activation_scales="calibrated"), tiny.no_progress)
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_int8_needs_no_second_sentence(checkpoint: Path, tmp_path: Path) -> None:
+    request = tiny.request(checkpoint, tmp_path / "bundle", "int8")
+
+    manifest = export(dataclasses.replace(request, sentences=["the cat sat"]), tiny.no_progress)
+
+    assert manifest.parity.sentence_count == 1
+
+
+def test_activation_scales_are_an_option_of_int8(checkpoint: Path, tmp_path: Path) -> None:
+    request = tiny.request(checkpoint, tmp_path / "bundle")
+    with pytest.raises(UsageError, match="int8"):
+        export(dataclasses.replace(request, activation_scales="calibrated"), tiny.no_progress)
 
 
 def test_languages_must_be_known(checkpoint: Path, tmp_path: Path) -> None:

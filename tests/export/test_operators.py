@@ -1,6 +1,7 @@
 """Every operator's PyTorch kernel against its ONNX translation in onnxruntime."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import onnxruntime
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dragoman_export import operators, schemas, trace, translations
-from dragoman_export.quantise import Int8Linear
+from dragoman_export.quantise import SIGNED, UNSIGNED, CalibratedInt8Linear, Int8Linear
 
 ROWS, HEADS, HEAD_DIM, CAPACITY = 5, 2, 8, 6
 DIM = HEADS * HEAD_DIM
@@ -156,8 +157,60 @@ def test_int8_linear_equals_its_graph_and_stays_near_float32() -> None:
     assert error.max() < 0.02
 
 
-def test_int8_linear_rows_do_not_see_each_other() -> None:
-    linear = int8_linear()
+def calibrated(zero_point: int) -> CalibratedInt8Linear:
+    return CalibratedInt8Linear(torch.randn(64, 48) * 0.1, torch.randn(48), 3.0, zero_point)
+
+
+@pytest.mark.parametrize("zero_point", [SIGNED, UNSIGNED])
+def test_calibrated_int8_linear_equals_its_graph(zero_point: int) -> None:
+    linear = calibrated(zero_point)
+    x = torch.randn(ROWS, 64)
+    x[1] *= 100  # clipped at both ends
+    x[2] = 0
+    x[3] = (torch.arange(64) + 0.5) * linear.activation_scale  # halves: rounded to even
+    x[4] = -x[3]
+    (found,) = run(in_onnxruntime(linear, (x,)), (x,))
+    torch.testing.assert_close(linear(x), found, atol=2e-6, rtol=1e-6)
+    assert torch.equal(found[2], linear.bias)
+
+
+@pytest.mark.parametrize("zero_point", [SIGNED, UNSIGNED])
+def test_calibrated_int8_linear_is_near_float32_within_its_range(zero_point: int) -> None:
+    weight, bias = torch.randn(64, 48) * 0.1, torch.randn(48)
+    x = torch.randn(ROWS, 64)
+    linear = CalibratedInt8Linear(weight, bias, float(x.abs().max()), zero_point)
+    (found,) = run(in_onnxruntime(linear, (x,)), (x,))
+    expected = (x.relu() if zero_point == UNSIGNED else x) @ weight + bias
+    error = (found - expected).norm(dim=1) / expected.norm(dim=1)
+    assert error.max() < 0.02
+
+
+def test_calibrated_int8_linear_clips_what_is_out_of_range() -> None:
+    linear = calibrated(SIGNED)
+    x = torch.full((ROWS, 64), 3.0)
+    graph = in_onnxruntime(linear, (x,))
+    for factor in (1.01, 1e6):
+        assert torch.equal(run(graph, (x,))[0], run(graph, (x * factor,))[0])
+
+
+def test_a_layer_that_calibration_saw_nothing_of_is_finite() -> None:
+    linear = CalibratedInt8Linear(torch.randn(64, 48), torch.randn(48), 0.0, SIGNED)
+    x = torch.randn(ROWS, 64)
+    (found,) = run(in_onnxruntime(linear, (x,)), (x,))
+    assert found.isfinite().all()
+    torch.testing.assert_close(found, linear.bias.expand(ROWS, -1))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(int8_linear, id="per_row"),
+        pytest.param(partial(calibrated, SIGNED), id="calibrated"),
+        pytest.param(partial(calibrated, UNSIGNED), id="calibrated, with a ReLU"),
+    ],
+)
+def test_int8_linear_rows_do_not_see_each_other(make: Callable[[], Int8Linear]) -> None:
+    linear = make()
     x = torch.randn(ROWS, 64)
     graph = in_onnxruntime(linear, (x,))
     (first,) = run(graph, (x,))

@@ -40,12 +40,17 @@ class Manifest(_message.Message):
     FILES_FIELD_NUMBER: _builtins.int
     PROVENANCE_FIELD_NUMBER: _builtins.int
     PARITY_FIELD_NUMBER: _builtins.int
+    ACTIVATION_SCALES_FIELD_NUMBER: _builtins.int
     format_version: _builtins.int
     """Version of this format. A reader refuses a version that it does not know."""
     name: _builtins.str
     """Name of the model; requests name it so."""
     precision: _builtins.str
     """Precision of the weights: "float32" or "int8"."""
+    activation_scales: _builtins.str
+    """How an int8 model's activations are scaled: "calibrated", by constants
+    measured at export, or "per_row", at run time. Empty for other precisions.
+    """
     @_builtins.property
     def architecture(self) -> Global___Architecture:
         """Architecture family and sizes."""
@@ -109,10 +114,11 @@ class Manifest(_message.Message):
         files: _abc.Iterable[Global___BundleFile] | None = ...,
         provenance: Global___Provenance | None = ...,
         parity: Global___ParityReport | None = ...,
+        activation_scales: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "parity", b"parity", "provenance", b"provenance", "special_tokens", b"special_tokens", "tokenizer", b"tokenizer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "files", b"files", "format_version", b"format_version", "language_pairs", b"language_pairs", "name", b"name", "parity", b"parity", "precision", b"precision", "provenance", b"provenance", "providers", b"providers", "special_tokens", b"special_tokens", "tokenizer", b"tokenizer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activation_scales", b"activation_scales", "architecture", b"architecture", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "files", b"files", "format_version", b"format_version", "language_pairs", b"language_pairs", "name", b"name", "parity", b"parity", "precision", b"precision", "provenance", b"provenance", "providers", b"providers", "special_tokens", b"special_tokens", "tokenizer", b"tokenizer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -461,6 +467,7 @@ class ParityReport(_message.Message):
     TIE_COUNT_FIELD_NUMBER: _builtins.int
     TOKEN_COUNT_FIELD_NUMBER: _builtins.int
     MAX_LOG_PROB_DIFFERENCE_FIELD_NUMBER: _builtins.int
+    MEAN_LOG_PROB_DIFFERENCE_FIELD_NUMBER: _builtins.int
     sentence_count: _builtins.int
     """Sentences compared."""
     different_count: _builtins.int
@@ -473,6 +480,10 @@ class ParityReport(_message.Message):
     """Largest difference of a chosen token's log-probability where the tokens
     before it are the same.
     """
+    mean_log_prob_difference: _builtins.float
+    """Mean absolute difference of the log-probabilities of the checkpoint's own
+    tokens, each given the checkpoint's tokens before it.
+    """
     def __init__(
         self,
         *,
@@ -481,10 +492,11 @@ class ParityReport(_message.Message):
         tie_count: _builtins.int = ...,
         token_count: _builtins.int = ...,
         max_log_prob_difference: _builtins.float = ...,
+        mean_log_prob_difference: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["different_count", b"different_count", "max_log_prob_difference", b"max_log_prob_difference", "sentence_count", b"sentence_count", "tie_count", b"tie_count", "token_count", b"token_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["different_count", b"different_count", "max_log_prob_difference", b"max_log_prob_difference", "mean_log_prob_difference", b"mean_log_prob_difference", "sentence_count", b"sentence_count", "tie_count", b"tie_count", "token_count", b"token_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

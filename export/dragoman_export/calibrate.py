@@ -1,0 +1,96 @@
+"""Measures how large the inputs of a model's linear layers get.
+
+Runs the float32 model eagerly with its targets given. Knows layers by their place in the model;
+does not know what becomes of the figures.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from dragoman_export.contract import CACHES
+from dragoman_export.graph_decoding import packed, spread
+from dragoman_export.layers import LayerCache, Linear, TiedLinear
+from dragoman_export.model import ImportedModel
+from dragoman_export.transformer import Transformer
+
+Calibration = dict[str, float]
+"""Largest |input| of every linear layer by its place: `decoder.layers.0.self_in`."""
+
+BATCH_SENTENCES = 32
+"""Run at once."""
+
+
+def calibrate(
+    model: ImportedModel, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]
+) -> Calibration:
+    """Runs every source through the model while it is told to say its target.
+
+    Args:
+        model: In float32.
+        sources: Token ids, the end token included.
+        targets: What is said of each, the end token included.
+    """
+    largest: Calibration = {}
+    handles = [
+        layer.register_forward_pre_hook(_Watcher(largest, place))
+        for place, layer in _linear_layers(model.transformer)
+    ]
+    try:
+        pairs = sorted(zip(sources, targets, strict=True), key=lambda pair: -len(pair[1]))
+        for start in range(0, len(pairs), BATCH_SENTENCES):
+            batch = pairs[start : start + BATCH_SENTENCES]
+            _run(model, [source for source, _ in batch], [target for _, target in batch])
+    finally:
+        for handle in handles:
+            handle.remove()
+    return largest
+
+
+class _Watcher:
+    """A hook that notes the largest input of one layer."""
+
+    def __init__(self, largest: Calibration, place: str) -> None:
+        self._largest = largest
+        self._place = place
+
+    def __call__(self, _layer: nn.Module, inputs: tuple[Tensor]) -> None:
+        here = float(inputs[0].abs().max())
+        self._largest[self._place] = max(self._largest.get(self._place, 0.0), here)
+
+
+def _linear_layers(transformer: Transformer) -> list[tuple[str, nn.Module]]:
+    return [
+        (f"{side}.{name}", module)
+        for side, root in (("encoder", transformer.encoder), ("decoder", transformer.decoder))
+        for name, module in root.named_modules()
+        if isinstance(module, Linear | TiedLinear)
+    ]
+
+
+@torch.inference_mode()
+def _run(
+    model: ImportedModel, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]
+) -> None:
+    """Longest target first: the rows that still have something to say are a prefix."""
+    transformer = model.transformer
+    inputs = {name: torch.from_numpy(array) for name, array in packed(sources).items()}
+    key_value = transformer.encoder(**inputs).numpy()
+    lengths = [len(source) for source in sources]
+    arrays = spread(transformer.config, key_value, lengths, len(targets[0]))
+    caches = [
+        LayerCache._make(torch.from_numpy(arrays[f"{name}_{layer}"]) for name in CACHES)
+        for layer in range(transformer.config.decoder_layers)
+    ]
+    for position in range(len(targets[0])):
+        rows = sum(len(target) > position for target in targets)
+        said = [target[position - 1] for target in targets[:rows]]
+        *_, caches = transformer.decoder(
+            torch.tensor(said if position else [model.decoder_start_id] * rows),
+            torch.full((rows,), position, dtype=torch.int32),
+            inputs["source_last"][:rows],
+            torch.tensor([1]),
+            torch.tensor(data=False),
+            [LayerCache._make(cache[:rows] for cache in layer) for layer in caches],
+        )

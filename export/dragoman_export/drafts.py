@@ -1,0 +1,48 @@
+"""A model's graphs as they were tried out, and the choice between those of one precision.
+
+Knows the two ways to scale int8 activations. Does not know what a bundle holds beside graphs.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from dragoman_export.graph_files import DECODER, ENCODER, WEIGHTS
+from dragoman_export.quantise import ActivationScales
+from dragoman_export.verify import Parity
+
+ScaleChoice = Literal["auto", "calibrated", "per_row"]
+"""How to scale activations; "auto" measures both ways and chooses."""
+
+LARGEST_RATIO = 2.0
+"""Of the mean difference that calibrated scales cost to that of per-row ones. A constant scale
+reaches to the largest input of all, a row's own only to the row's: its steps are coarser. Twice the
+difference is what one bit of precision is worth; faster graphs are worth no more than that."""
+
+NEGLIGIBLE = 0.01
+"""A mean difference that is no reason for anything: 1 % of a token's probability."""
+
+
+class Draft(NamedTuple):
+    """Graphs and what they were found to be worth."""
+
+    directory: Path
+
+    activation_scales: ActivationScales | None
+    """None in float32."""
+
+    parity: Parity
+
+    def move(self, directory: Path) -> None:
+        """Puts the graphs into `directory`."""
+        for name in (ENCODER, DECODER, WEIGHTS):
+            shutil.move(self.directory / name, directory / name)
+
+    def __str__(self) -> str:
+        return f"{self.activation_scales} ({self.parity.mean_log_prob_difference:.2g})"
+
+
+def choose(calibrated: Draft, per_row: Draft) -> Draft:
+    """The calibrated one, which is faster, unless it costs quality."""
+    most = max(LARGEST_RATIO * per_row.parity.mean_log_prob_difference, NEGLIGIBLE)
+    return calibrated if calibrated.parity.mean_log_prob_difference <= most else per_row
