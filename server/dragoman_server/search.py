@@ -3,6 +3,7 @@
 Knows which sequence holds which rows. Knows nothing of caches, graphs or time.
 """
 
+from collections import Counter
 from collections.abc import Sequence as ListOf
 from typing import NamedTuple
 
@@ -46,6 +47,8 @@ class Search:
         self._sequences: list[Sequence | None] = [None] * max_rows  # by slot
         self._free_slots = list(range(max_rows))
         self._beam_sizes = np.zeros(max_rows, np.intp)  # by slot; 0 where it is free
+        self._counts: Counter[int] = Counter()  # running sequences by beam size
+        self._all_rows = np.arange(max_rows)
 
     @property
     def rows(self) -> int:
@@ -96,6 +99,7 @@ class Search:
             self._slots[sequence] = slot
             self._sequences[slot] = sequence
             self._beam_sizes[slot] = sequence.rows
+            self._counts[sequence.rows] += 1
             rows = self._rows.add(slot, len(sequence.source_ids), sequence.options)
             if sequence.rows > 1:
                 self._beams.admit(slot, rows, sequence.options)
@@ -125,6 +129,7 @@ class Search:
             slot = self._slots.pop(sequence)
             if sequence.rows > 1:
                 self._beams.forget(slot)
+            self._counts[sequence.rows] -= 1
             self._sequences[slot] = None
             self._beam_sizes[slot] = 0
             self._free_slots.append(slot)
@@ -147,13 +152,13 @@ class Search:
         return np.flatnonzero(self._rows.slots[: self.rows] == slot).tolist()
 
     def _greedy_rows(self) -> NDArray[np.intp]:
-        sizes = self._beam_sizes[self._rows.slots[: self.rows]]
-        return np.flatnonzero(sizes == 1)
+        if not self._widths():
+            return self._all_rows[: self.rows]
+        return np.flatnonzero(self._beam_sizes[self._rows.slots[: self.rows]] == 1)
 
     def _slots_of(self, width: int) -> NDArray[np.intp]:
         return np.flatnonzero(self._beam_sizes == width)
 
     def _widths(self) -> list[int]:
         """Beam widths above 1 among the running sequences."""
-        widths: list[int] = np.unique(self._beam_sizes[self._beam_sizes > 1]).tolist()
-        return widths
+        return [size for size, count in self._counts.items() if count and size > 1]
