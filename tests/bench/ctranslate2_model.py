@@ -41,5 +41,5 @@ def convert(checkpoint: Path, output: Path, precision: Precision) -> None:
     spec.config.decoder_start_token = PAD
     spec.validate()
     spec.optimize(quantization=None if precision == "float32" else precision)
-    output.mkdir(parents=True)
+    output.mkdir(parents=True, exist_ok=True)
     spec.save(str(output))

@@ -57,7 +57,7 @@ def load_model(name: ModelName) -> Model:
 
 
 def prepare(model: Model, precision: Precision) -> Files:
-    """Converts the checkpoint for each system, where that has not been done yet.
+    """Converts the checkpoint for each system, always anew: the exporter may have changed.
 
     Raises:
         ExportError: The bundle cannot be written; the message says why.
@@ -67,18 +67,15 @@ def prepare(model: Model, precision: Precision) -> Files:
         BUILD / f"bundles/{model.name}-{precision}",
         BUILD / f"ctranslate2/{model.name}-{precision}",
     )
-    if not (files.bundle / "bundle.json").exists():
-        export(
-            ExportRequest(
-                checkpoint=model.checkpoint,
-                output=files.bundle,
-                precision=precision,
-                sentences=model.sentences,
-                name=model.name,
-            ),
-            lambda what: stage(f"{model.name} {precision}: {what}"),
-        )
-    if not (files.ctranslate2 / "model.bin").exists():
-        with stage(f"{model.name} {precision}: ctranslate2"):
-            convert(model.checkpoint, files.ctranslate2, precision)
+    request = ExportRequest(
+        checkpoint=model.checkpoint,
+        output=files.bundle,
+        precision=precision,
+        sentences=model.sentences,
+        name=model.name,
+        force=True,
+    )
+    export(request, lambda what: stage(f"{model.name}, {precision}: {what}"))
+    with stage(f"{model.name}, {precision}: ctranslate2"):
+        convert(model.checkpoint, files.ctranslate2, precision)
     return files

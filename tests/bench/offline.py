@@ -18,7 +18,7 @@ from typing import get_args
 
 from sacrebleu import BLEU
 
-from dragoman_server.bundle import Bundle
+from dragoman_server.bundle import Bundle, read_manifest
 from dragoman_server.tokenizer import Tokenizer
 from tests.bench.models import Files, Model, ModelName, load_model, prepare
 from tests.bench.progress import stage
@@ -135,11 +135,18 @@ def _contender(
         setting.precision,
         setting.beam_size,
         setting.system,
-        setting.how,
+        _how(setting),
         entrant.runs,
         bleu,
         entrant.tuning or None,
     )
+
+
+def _how(setting: Setting) -> str:
+    if setting.system != "dragoman":
+        return setting.how
+    scales = read_manifest(setting.model).activation_scales
+    return f"{setting.how}, {scales}" if scales else setting.how
 
 
 def _machine() -> str:
