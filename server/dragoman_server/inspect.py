@@ -69,12 +69,17 @@ def _model_rows(manifest: Manifest) -> list[tuple[str, str]]:
         ("family", manifest.architecture.family),
         ("sizes", _sizes(manifest.architecture)),
         ("languages", ", ".join(pairs)),
-        ("precision", manifest.precision),
+        ("precision", _precision(manifest)),
         ("providers", ", ".join(manifest.providers)),
         ("positions", f"{manifest.architecture.max_positions} tokens"),
         ("default length", f"{manifest.decoding_defaults.max_decoding_length} target tokens"),
         ("format version", str(manifest.format_version)),
     ]
+
+
+def _precision(manifest: Manifest) -> str:
+    scales = manifest.activation_scales
+    return f"{manifest.precision}, activation scales {scales}" if scales else manifest.precision
 
 
 def _sizes(sizes: Architecture) -> str:
@@ -99,6 +104,7 @@ def _parity_rows(parity: ParityReport) -> list[tuple[str, str]]:
         ("different", f"{parity.different_count:,}, {parity.tie_count:,} of them ties"),
         ("tokens", f"{parity.token_count:,}"),
         ("largest log-probability difference", f"{parity.max_log_prob_difference:.2e}"),
+        ("mean log-probability difference", f"{parity.mean_log_prob_difference:.2e}"),
     ]
 
 
