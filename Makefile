@@ -29,7 +29,7 @@ test: $(VENV)/installed
 	$(BIN)/pytest --cov --cov-report=term:skip-covered
 
 bench: $(VENV)/bench-installed
-	$(BIN)/python -m tests.bench.offline $(if $(DATA),--data $(DATA)) --json build/bench/offline.json
+	HF_HUB_DISABLE_PROGRESS_BARS=1 $(BIN)/python -m tests.bench.offline $(if $(DATA),--data $(DATA)) --json build/bench/offline.json
 	$(BIN)/python -m tests.bench.charts build/bench/offline.json --images docs/images
 
 # --pyi files come from mypy-protobuf: its stubs are the ones that mypy's strict mode accepts.
