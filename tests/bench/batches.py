@@ -1,4 +1,4 @@
-"""Batches of equal output length, for systems that end a batch with its longest sentence."""
+"""Batches of like output length, for systems that end a batch with its longest sentence."""
 
 from collections.abc import Sequence
 
@@ -10,3 +10,16 @@ def batches(lengths: Sequence[int], size: int) -> list[list[int]]:
     """
     order = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
     return [order[start : start + size] for start in range(0, len(order), size)]
+
+
+def equalise(lengths: Sequence[int], size: int) -> list[int]:
+    """Returns lengths of which `size` neighbours in length are the same: their mean.
+
+    Batches whose size divides `size` then hold one length: no system decodes what nobody asked for.
+    """
+    equal = list(lengths)
+    for batch in batches(lengths, size):
+        mean = round(sum(lengths[index] for index in batch) / len(batch))
+        for index in batch:
+            equal[index] = mean
+    return equal

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.batches import batches
+from tests.bench.batches import batches, equalise
 from tests.bench.report import Contender, Report, markdown_table, rows, text_table
 from tests.bench.worker import Run
 from tests.bench.workload import Corpus, Workload, spread
@@ -52,6 +52,10 @@ def test_a_report_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 def test_batches_hold_like_lengths_and_start_with_the_longest() -> None:
     assert batches([3, 9, 1, 7, 5], 2) == [[1, 3], [4, 0], [2]]
+
+
+def test_neighbours_in_length_become_equally_long() -> None:
+    assert equalise([3, 9, 1, 7, 5], 2) == [4, 8, 1, 8, 4]
 
 
 @pytest.mark.parametrize(("size", "count", "picked"), [(6, 3, [0, 2, 4]), (2, 5, [0, 1])])

@@ -10,9 +10,13 @@ from sentencepiece import SentencePieceProcessor
 from dragoman_export.sentences import SENTENCES
 from dragoman_server.bundle import Bundle
 from dragoman_server.tokenizer import Tokenizer
+from tests.bench.batches import equalise
 
 TEST_SETS = (("tatoeba_test", 400), ("flores_dev", 200))
 """First lines of each: everyday sentences, and long ones of news."""
+
+EQUAL_LENGTHS = 128
+"""Sentences that share a forced length: the largest batch that is tried."""
 
 REPETITIONS = 15
 """Of the built-in sample, which has no references."""
@@ -77,13 +81,15 @@ def spread(size: int, count: int) -> list[int]:
 def encode(corpus: Corpus, bundle: Bundle, *, forced_lengths: bool) -> Workload:
     """Cuts a corpus into a model's tokens.
 
-    Lengths are forced to the references', or to the sources' where there are none.
+    Lengths are forced to the references', or to the sources' where there are none, in groups of
+    equal length: the best case of a system that decodes a batch to its longest sentence.
     """
     tokenizer = Tokenizer(bundle)
     sources = [tokenizer.encode(text) for text in corpus.sources]
     if not forced_lengths:
         return Workload(sources, None)
-    return Workload(sources, _lengths(corpus.references, bundle) or list(map(len, sources)))
+    lengths = _lengths(corpus.references, bundle) or [len(source) for source in sources]
+    return Workload(sources, equalise(lengths, EQUAL_LENGTHS))
 
 
 def _lengths(references: Sequence[str] | None, bundle: Bundle) -> list[int]:
