@@ -57,30 +57,17 @@ class BeamSearch:
         self._rows = rows
         self._end_id = end_id
         # Index 0 of each array is the slot of a sequence.
-        self._rows_of = np.zeros((max_rows, max_beam_size), np.intp)
         self._scores = np.zeros((max_rows, max_beam_size), np.float32)
         self._length_penalties = np.ones(max_rows, np.float64)
         self._finished: dict[int, list[Hypothesis]] = {}
 
-    def admit(self, slot: int, rows: NDArray[np.intp], options: TranslationOptions) -> None:
-        """Begins a sequence in `rows`."""
+    def admit(self, slot: int, options: TranslationOptions) -> None:
+        """Begins a sequence whose rows were added."""
         beam_size = options.beam_size
-        self._rows_of[slot, :beam_size] = rows
         self._scores[slot, :beam_size] = NO_HYPOTHESIS
         self._scores[slot, 0] = 0.0
         self._length_penalties[slot] = options.length_penalty
         self._finished[slot] = []
-
-    def rows_of(self, slot: int, beam_size: int) -> list[int]:
-        """Returns the rows of a sequence, its best running hypothesis first."""
-        rows: list[int] = self._rows_of[slot, :beam_size].tolist()
-        return rows
-
-    def moved(self, row: int) -> None:
-        """Notes that `row` holds what was another row until now."""
-        slot, beam = self._rows.slots[row], self._rows.beams[row]
-        if slot in self._finished:
-            self._rows_of[slot, beam] = row
 
     def forget(self, slot: int) -> None:
         """Drops a sequence that ended."""
@@ -88,7 +75,7 @@ class BeamSearch:
 
     def candidate_count(self, slots: NDArray[np.intp], beam_size: int) -> int:
         """Candidates of each row that a step needs; one more where the end may be forbidden."""
-        rows = self._rows_of[slots, 0]
+        rows = self._rows.of[slots, 0]
         early = self._rows.positions[rows] < self._rows.min_lengths[rows]
         return 2 * beam_size + bool(early.any())
 
@@ -96,7 +83,7 @@ class BeamSearch:
         self, slots: NDArray[np.intp], beam_size: int, candidates: Candidates
     ) -> tuple[list[int], RowCopies | None]:
         """Advances sequences of one beam size; returns the slots that end, and what to copy."""
-        rows = self._rows_of[slots, :beam_size]  # (sequences, beam)
+        rows = self._rows.of[slots, :beam_size]  # (sequences, beam)
         lengths = self._rows.positions[rows[:, 0]]  # (sequences,)
         full = lengths >= self._rows.max_lengths[rows[:, 0]]
         best = self._continue(slots, rows, candidates, full)
@@ -115,7 +102,7 @@ class BeamSearch:
     def completion(self, slot: int) -> Completion:
         """Returns the best translation of a sequence that `advance` has ended."""
         best = self._finished[slot][0]
-        row = self._rows_of[slot, 0]
+        row = self._rows.of[slot, 0]
         return Completion(
             best.token_ids,
             FinishReason.LENGTH if best.is_cut else FinishReason.STOP,
@@ -209,6 +196,5 @@ class BeamSearch:
             copies = RowCopies(sources, targets, length + 1)
             self._rows.copy_history(copies._replace(length=length))
         self._rows.append(children.ravel(), tokens.ravel())
-        self._rows.beams[children] = np.arange(beam_size)
-        self._rows_of[slots, :beam_size] = children
+        self._rows.reorder(slots, children)
         return copies

@@ -95,7 +95,7 @@ class Engine:
     @property
     def running(self) -> int:
         """Sequences that hold rows."""
-        return len(self._search.sequences)
+        return len(self._search)
 
     def cancel(self, sequence: Sequence) -> None:
         """Frees the sequence's rows before the next step. Any thread may call it."""

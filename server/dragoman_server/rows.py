@@ -36,12 +36,15 @@ class Rows:
     """Arrays of `max_rows` rows, of which the first `count` are active.
 
     Args:
-        max_rows: Rows that there is room for.
+        max_rows: Rows that there is room for; so many sequences at most.
+        max_beam_size: Rows that a sequence may hold.
         max_length: Largest max_decoding_length of any sequence.
         start_id: First token that a row is fed.
     """
 
-    def __init__(self, *, max_rows: int, max_length: int, start_id: int) -> None:
+    def __init__(
+        self, *, max_rows: int, max_beam_size: int, max_length: int, start_id: int
+    ) -> None:
         self.count = 0
         self._start_id = start_id
         self.token_ids = np.zeros(max_rows, np.int64)
@@ -54,6 +57,8 @@ class Rows:
         """Which sequence holds the row."""
         self.beams = np.zeros(max_rows, np.intp)
         """Which of its sequence's hypotheses the row is."""
+        self.of = np.zeros((max_rows, max_beam_size), np.intp)
+        """The row of each hypothesis of each sequence: the inverse of slots and beams."""
         self.min_lengths = np.zeros(max_rows, np.int32)
         self.max_lengths = np.zeros(max_rows, np.int32)
         self.wants_score = np.zeros(max_rows, np.bool_)
@@ -62,26 +67,32 @@ class Rows:
         self.history = np.zeros((max_rows, max_length), np.int64)
         """Tokens so far."""
 
-    def add(self, slot: int, source_length: int, options: TranslationOptions) -> NDArray[np.intp]:
-        """Appends the rows of a sequence; returns them."""
+    def add(self, slot: int, source_length: int, options: TranslationOptions) -> None:
+        """Appends the rows of a sequence."""
         rows = np.arange(self.count, self.count + options.beam_size)
         self.token_ids[rows] = self._start_id
         self.positions[rows] = 0
         self.source_last[rows] = source_length - 1
         self.slots[rows] = slot
         self.beams[rows] = np.arange(options.beam_size)
+        self.of[slot, : options.beam_size] = rows
         self.min_lengths[rows] = options.min_decoding_length
         self.max_lengths[rows] = options.max_decoding_length
         self.wants_score[rows] = options.return_scores
         self.log_probs[rows] = 0.0
         self.count += options.beam_size
-        return rows
 
     def append(self, rows: NDArray[np.intp], tokens: NDArray[np.int64]) -> None:
         """Gives each of `rows` one more token, which is fed next."""
         self.token_ids[rows] = tokens
         self.history[rows, self.positions[rows]] = tokens
         self.positions[rows] += 1
+
+    def reorder(self, slots: NDArray[np.intp], rows: NDArray[np.intp]) -> None:
+        """Makes `rows` (sequences, beam) the hypotheses of `slots`, best first."""
+        beam_size = rows.shape[1]
+        self.beams[rows] = np.arange(beam_size)
+        self.of[slots, :beam_size] = rows
 
     def tokens(self, row: int) -> list[int]:
         """Returns the tokens of a row so far."""
@@ -111,6 +122,7 @@ class Rows:
             self.log_probs,
         ):
             array[row] = array[last]
+        self.of[self.slots[row], self.beams[row]] = row
         length = int(self.positions[last])
         self.history[row, :length] = self.history[last, :length]
         return Move(last, row, length, int(self.source_last[last]) + 1)

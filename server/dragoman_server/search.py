@@ -38,7 +38,12 @@ class Search:
     def __init__(
         self, *, max_rows: int, max_length: int, decoder_start_id: int, end_id: int
     ) -> None:
-        self._rows = Rows(max_rows=max_rows, max_length=max_length, start_id=decoder_start_id)
+        self._rows = Rows(
+            max_rows=max_rows,
+            max_beam_size=MAX_BEAM_SIZE,
+            max_length=max_length,
+            start_id=decoder_start_id,
+        )
         self._greedy = GreedySearch(self._rows, end_id=end_id)
         self._beams = BeamSearch(
             self._rows, max_rows=max_rows, max_beam_size=MAX_BEAM_SIZE, end_id=end_id
@@ -59,6 +64,9 @@ class Search:
     def sequences(self) -> list[Sequence]:
         """The running sequences."""
         return list(self._slots)
+
+    def __len__(self) -> int:
+        return len(self._slots)
 
     def __contains__(self, sequence: Sequence) -> bool:
         return sequence in self._slots
@@ -100,9 +108,9 @@ class Search:
             self._sequences[slot] = sequence
             self._beam_sizes[slot] = sequence.rows
             self._counts[sequence.rows] += 1
-            rows = self._rows.add(slot, len(sequence.source_ids), sequence.options)
+            self._rows.add(slot, len(sequence.source_ids), sequence.options)
             if sequence.rows > 1:
-                self._beams.admit(slot, rows, sequence.options)
+                self._beams.admit(slot, sequence.options)
 
     def advance(self, candidates: Candidates) -> Advance:
         """Gives every row its next token; the finished sequences keep their rows until released."""
@@ -133,12 +141,8 @@ class Search:
             self._sequences[slot] = None
             self._beam_sizes[slot] = 0
             self._free_slots.append(slot)
-        moves = []
-        for row in sorted(rows, reverse=True):
-            if (move := self._rows.remove(row)) is not None:
-                self._beams.moved(row)
-                moves.append(move)
-        return moves
+        moves = map(self._rows.remove, sorted(rows, reverse=True))
+        return [move for move in moves if move is not None]
 
     def _sequence(self, slot: int) -> Sequence:
         sequence = self._sequences[slot]
@@ -146,10 +150,9 @@ class Search:
         return sequence
 
     def _rows_of(self, sequence: Sequence) -> list[int]:
-        slot = self._slots[sequence]
-        if sequence.rows > 1:
-            return self._beams.rows_of(slot, sequence.rows)
-        return np.flatnonzero(self._rows.slots[: self.rows] == slot).tolist()
+        """Rows of a sequence, its best running hypothesis first."""
+        rows: list[int] = self._rows.of[self._slots[sequence], : sequence.rows].tolist()
+        return rows
 
     def _greedy_rows(self) -> NDArray[np.intp]:
         if not self._widths():

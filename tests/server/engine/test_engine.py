@@ -57,6 +57,16 @@ class Bench:
             self.outcomes[finished] = outcome
         self.partial.extend(tokens for _, tokens in progress.partial)
 
+    def arrive_at_random(self, sequences: list[Sequence], chance: random.Random) -> None:
+        """Puts some, steps a little, and so on until all have arrived."""
+        waiting = list(sequences)
+        while waiting:
+            arriving = chance.randrange(8)
+            self.queue.put(waiting[:arriving])
+            waiting = waiting[arriving:]
+            for _ in range(chance.randrange(4)):
+                self.engine.step()
+
     def run(self) -> None:
         while self.engine.step():
             pass
@@ -91,13 +101,7 @@ def test_any_order_and_batch_size_give_the_translations_made_alone(
     bench = Bench(max_batch_size=max_batch_size)
     chance = random.Random(seed)
     sequences = random_sequences(seed, 60)
-    waiting = chance.sample(sequences, len(sequences))
-    while waiting:
-        arriving = chance.randrange(8)
-        bench.queue.put(waiting[:arriving])
-        waiting = waiting[arriving:]
-        for _ in range(chance.randrange(4)):
-            bench.engine.step()
+    bench.arrive_at_random(chance.sample(sequences, len(sequences)), chance)
     bench.run()
     for each in sequences:
         assert bench.completion(each)[:2] == translate(each.source_ids, each.options)
@@ -126,13 +130,7 @@ def test_beams_of_all_sizes_share_a_batch_and_each_is_as_if_alone(
     bench = Bench(max_batch_size=max_batch_size, model=rambling)
     chance = random.Random(seed)
     sequences = beams_of_all_sizes(seed, 30)
-    waiting = list(sequences)
-    while waiting:
-        arriving = chance.randrange(6)
-        bench.queue.put(waiting[:arriving])
-        waiting = waiting[arriving:]
-        for _ in range(chance.randrange(4)):
-            bench.engine.step()
+    bench.arrive_at_random(sequences, chance)
     bench.run()
     for each in sequences:
         completion = bench.completion(each)
