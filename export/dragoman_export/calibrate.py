@@ -1,10 +1,11 @@
-"""Measures how large the inputs of a model's linear layers get.
+"""Measures how large the inputs and outputs of a model's linear layers get.
 
 Runs the float32 model eagerly with its targets given. Knows layers by their place in the model;
 does not know what becomes of the figures.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +16,16 @@ from dragoman_export.layers import LayerCache, Linear, TiedLinear
 from dragoman_export.model import ImportedModel
 from dragoman_export.transformer import Transformer
 
-Calibration = dict[str, float]
-"""Largest |input| of every linear layer by its place: `decoder.layers.0.self_in`."""
+
+class Calibration(NamedTuple):
+    """What was found, by a layer's place: `decoder.layers.0.self_in`."""
+
+    inputs: dict[str, float]
+    """Largest |input| of every linear layer."""
+
+    outputs: dict[str, Tensor]
+    """Largest |output| of each channel, (out,), of those that are not the output projection."""
+
 
 BATCH_SENTENCES = 32
 """Run at once."""
@@ -32,9 +41,9 @@ def calibrate(
         sources: Token ids, the end token included.
         targets: What is said of each, the end token included.
     """
-    largest: Calibration = {}
+    found = Calibration({}, {})
     handles = [
-        layer.register_forward_pre_hook(_Watcher(largest, place))
+        layer.register_forward_hook(_Watcher(found, place))
         for place, layer in _linear_layers(model.transformer)
     ]
     try:
@@ -45,19 +54,23 @@ def calibrate(
     finally:
         for handle in handles:
             handle.remove()
-    return largest
+    return found
 
 
 class _Watcher:
-    """A hook that notes the largest input of one layer."""
+    """A hook that notes the largest input and output of one layer."""
 
-    def __init__(self, largest: Calibration, place: str) -> None:
-        self._largest = largest
+    def __init__(self, found: Calibration, place: str) -> None:
+        self._found = found
         self._place = place
 
-    def __call__(self, _layer: nn.Module, inputs: tuple[Tensor]) -> None:
+    def __call__(self, layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
         here = float(inputs[0].abs().max())
-        self._largest[self._place] = max(self._largest.get(self._place, 0.0), here)
+        self._found.inputs[self._place] = max(self._found.inputs.get(self._place, 0.0), here)
+        if isinstance(layer, Linear):
+            channels = output.abs().amax(dim=0)
+            before = self._found.outputs.get(self._place, channels)
+            self._found.outputs[self._place] = torch.maximum(before, channels)
 
 
 def _linear_layers(transformer: Transformer) -> list[tuple[str, nn.Module]]:

@@ -8,6 +8,9 @@ from dragoman_export.operators import GROUP_SIZE
 
 Activation = Literal["relu", "silu", "gelu"]
 
+CacheType = Literal["float", "int8"]
+"""Element type of keys and values as they are kept, an ONNX name."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TransformerConfig:
@@ -42,6 +45,10 @@ class TransformerConfig:
 
     norm_epsilon: float = 1e-5
     """Added to the variance in layer normalisation."""
+
+    cache_type: CacheType = "float"
+    """Of the decoder's caches. Where it is int8 the weights make keys and values whole steps: see
+    `dragoman_export.int8_caches`."""
 
     @property
     def decoder_head_dim(self) -> int:

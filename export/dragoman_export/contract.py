@@ -42,7 +42,7 @@ def encoder_contract(config: TransformerConfig) -> GraphContract:
             GraphTensor("packed_index", "int64", ("tokens",)),
             GraphTensor("source_last", "int32", ("batch",)),
         ),
-        outputs=(GraphTensor("cross_key_value", "float", shape),),
+        outputs=(GraphTensor("cross_key_value", config.cache_type, shape),),
     )
 
 
@@ -73,6 +73,6 @@ def _layer_caches(config: TransformerConfig, layer: int) -> list[GraphTensor]:
     heads, head_dim = config.decoder_heads, config.decoder_head_dim
     capacities = ("target_capacity", "target_capacity", "source_capacity", "source_capacity")
     return [
-        GraphTensor(f"{name}_{layer}", "float", ("rows", heads, capacity, head_dim))
+        GraphTensor(f"{name}_{layer}", config.cache_type, ("rows", heads, capacity, head_dim))
         for name, capacity in zip(CACHES, capacities, strict=True)
     ]

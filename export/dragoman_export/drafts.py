@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from dragoman_export.config import TransformerConfig
 from dragoman_export.graph_files import DECODER, ENCODER, WEIGHTS
 from dragoman_export.quantise import ActivationScales
 from dragoman_export.verify import Parity
@@ -27,6 +28,8 @@ class Draft(NamedTuple):
     """Graphs and what they were found to be worth."""
 
     directory: Path
+
+    config: TransformerConfig
 
     activation_scales: ActivationScales | None
     """None in float32."""

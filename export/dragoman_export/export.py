@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from dragoman_export.drafts import Draft, ScaleChoice, choose
 from dragoman_export.errors import UsageError
 from dragoman_export.graph_decoding import GraphDecoder
 from dragoman_export.graph_files import write_graphs
+from dragoman_export.int8_caches import with_int8_caches
 from dragoman_export.languages import LanguagePair, language_pairs
 from dragoman_export.manifest import Precision
 from dragoman_export.marian import import_marian
@@ -88,6 +89,7 @@ def export(request: ExportRequest, stage: Stage) -> bundle_pb2.Manifest:
             pairs=pairs,
             precision=request.precision,
             activation_scales=draft.activation_scales,
+            config=draft.config,
             checkpoint=checkpoint,
             model=model,
             parity=draft.parity,
@@ -165,8 +167,10 @@ class _Workbench(NamedTuple):
     def int8(self, scales: ActivationScales) -> Draft:
         """The graphs of the model with 8-bit linear layers."""
         with self.stage(f"quantise, {scales} scales"):
-            calibration = self._calibrate() if scales == "calibrated" else None
-            transformer = quantise(self.model.transformer, calibration)
+            if scales == "per_row":
+                transformer = quantise(self.model.transformer, None)
+            else:
+                transformer = self._calibrated()
         return self._try_out(transformer, scales)
 
     def better(self, calibrated: Draft, per_row: Draft) -> Draft:
@@ -176,11 +180,18 @@ class _Workbench(NamedTuple):
         with self.stage(f"take {chosen} and not {other} by mean log-probability difference"):
             return chosen
 
-    def _calibrate(self) -> Calibration:
+    def _calibrated(self) -> Transformer:
+        """First the ranges of keys and values, then what else there is once they are in steps."""
+        original = self.model.transformer
+        scaled = with_int8_caches(original, self._calibrate(original))
+        return quantise(scaled, self._calibrate(scaled))
+
+    def _calibrate(self, transformer: Transformer) -> Calibration:
         """On every other sentence: verification also sees inputs that calibration has not."""
         half = self.said[::2]
         targets = [hypothesis.token_ids for _, hypothesis in half]
-        return calibrate(self.model, [source for source, _ in half], targets)
+        sources = [source for source, _ in half]
+        return calibrate(replace(self.model, transformer=transformer), sources, targets)
 
     def _try_out(self, transformer: Transformer, scales: ActivationScales | None) -> Draft:
         directory = self.directory / (scales or "float32")
@@ -190,4 +201,4 @@ class _Workbench(NamedTuple):
         with self.stage(f"verify on {len(self.said)} sentences"):
             graphs = GraphDecoder(directory, self.model)
             parity = verify.measure(graphs, self.said, self.model.max_decoding_length)
-        return Draft(directory, scales, parity)
+        return Draft(directory, transformer.config, scales, parity)

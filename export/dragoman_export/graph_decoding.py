@@ -18,6 +18,8 @@ from dragoman_export.model import ImportedModel
 
 Floats = NDArray[np.float32]
 
+Cache = NDArray[np.float32] | NDArray[np.int8]
+
 RESULTS = ("candidate_ids", "candidate_logits", "log_normalizers")
 """What a step returns beside its caches."""
 
@@ -102,8 +104,8 @@ class GraphDecoder:
 
 
 def spread(
-    config: TransformerConfig, key_value: Floats, lengths: Sequence[int], limit: int
-) -> dict[str, Floats]:
+    config: TransformerConfig, key_value: Cache, lengths: Sequence[int], limit: int
+) -> dict[str, Cache]:
     """The decoder's caches, one row a sentence, for targets of at most `limit` tokens.
 
     Args:
@@ -114,14 +116,16 @@ def spread(
     """
     heads, head_dim = config.decoder_heads, config.decoder_head_dim
     target = (len(lengths), heads, limit, head_dim)
-    source = np.zeros((len(key_value), len(lengths), heads, max(lengths), head_dim), np.float32)
+    source = np.zeros(
+        (len(key_value), len(lengths), heads, max(lengths), head_dim), key_value.dtype
+    )
     ends = np.cumsum(lengths)
     for row, (length, end) in enumerate(zip(lengths, ends, strict=True)):
         source[:, row, :, :length] = key_value[:, :, end - length : end]
-    caches: dict[str, Floats] = {}
+    caches: dict[str, Cache] = {}
     for layer in range(config.decoder_layers):
-        caches[f"self_key_{layer}"] = np.zeros(target, np.float32)
-        caches[f"self_value_{layer}"] = np.zeros(target, np.float32)
+        caches[f"self_key_{layer}"] = np.zeros(target, key_value.dtype)
+        caches[f"self_value_{layer}"] = np.zeros(target, key_value.dtype)
         caches[f"cross_key_{layer}"] = source[2 * layer]
         caches[f"cross_value_{layer}"] = source[2 * layer + 1]
     return caches
@@ -150,7 +154,7 @@ class _Steps:
         self,
         session: onnxruntime.InferenceSession,
         source_lengths: Sequence[int],
-        caches: dict[str, Floats],
+        caches: dict[str, Cache],
     ) -> None:
         rows = len(source_lengths)
         self._session = session

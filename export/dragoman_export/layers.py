@@ -123,7 +123,10 @@ class EncoderLayer(nn.Module):
 
 
 class LayerCache(NamedTuple):
-    """Keys and values of one decoder layer, each (rows, heads, capacity, head_dim)."""
+    """Keys and values of one decoder layer, each (rows, heads, capacity, head_dim).
+
+    Elements are of the type `TransformerConfig.cache_type`.
+    """
 
     self_key: Tensor
     self_value: Tensor

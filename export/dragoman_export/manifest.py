@@ -30,12 +30,12 @@ def describe(
     pairs: Sequence[LanguagePair],
     precision: Precision,
     activation_scales: ActivationScales | None,
+    config: TransformerConfig,
     checkpoint: Checkpoint,
     model: ImportedModel,
     parity: Parity,
 ) -> bundle_pb2.Manifest:
     """The manifest, but for the list of files."""
-    config = model.transformer.config
     return bundle_pb2.Manifest(
         format_version=FORMAT_VERSION,
         name=name,

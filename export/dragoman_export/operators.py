@@ -4,7 +4,8 @@ Each has a plain PyTorch kernel, so that modules run and are tested eagerly, and
 tracing. What each becomes in ONNX is written in `dragoman_export.translations`.
 
 Attention here neither scales (1/sqrt(head_dim) is part of the query weights) nor looks at anything
-but lengths: row i attends to places 0 to last[i] of its keys.
+but lengths: row i attends to places 0 to last[i] of its keys. Caches are float32, or int8 steps of
+size 1: what is kept is then rounded half to even and clipped.
 """
 
 # Shape rules have their kernel's signature, and operators take their tensors by position.
@@ -19,11 +20,23 @@ GROUP_SIZE = 128
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, last: Tensor) -> Tensor:
     """Softmax attention, (batch, heads, length, head_dim) each -> (batch, length, dim)."""
+    key, value = key.to(query.dtype), value.to(query.dtype)
     scores = query @ key.transpose(2, 3)
     places = torch.arange(key.shape[2], device=key.device)
     hidden = places[None, None, None, :] > last[:, None, None, None]
     weights = scores.masked_fill(hidden, -torch.inf).softmax(dim=3)
     return (weights @ value).transpose(1, 2).flatten(2)
+
+
+@torch.library.custom_op("dragoman::to_steps", mutates_args=())
+def to_steps(x: Tensor) -> Tensor:
+    """The nearest int8 to each float32, half to even."""
+    return x.round().clamp(-128, 127).to(torch.int8)
+
+
+@to_steps.register_fake
+def _(x: Tensor) -> Tensor:
+    return torch.empty_like(x, dtype=torch.int8)
 
 
 @torch.library.custom_op("dragoman::extent", mutates_args=())
@@ -75,7 +88,7 @@ def attend_past(
 
     Args:
         query_key_value: (rows, 3 * dim), query, key and value side by side.
-        past_key: (rows, heads, capacity, head_dim).
+        past_key: (rows, heads, capacity, head_dim), float32 or int8.
         past_value: Likewise.
         positions: (rows,) int32, where the new key and value are written.
         capacity: (1,) int32, places of the cache.
@@ -88,6 +101,8 @@ def attend_past(
     rows = torch.arange(query_key_value.shape[0])
     query, key, value = query_key_value.reshape(len(rows), 3, heads, -1).unbind(1)
     new_key, new_value = past_key.clone(), past_value.clone()
+    if past_key.dtype == torch.int8:
+        key, value = to_steps(key), to_steps(value)
     new_key[rows, :, positions.long()] = key
     new_value[rows, :, positions.long()] = value
     attended = _attend(query[:, :, None], new_key, new_value, positions)
@@ -116,7 +131,7 @@ def attend_source(
 
     Args:
         query: (rows, dim).
-        key: (rows, heads, capacity, head_dim).
+        key: (rows, heads, capacity, head_dim), float32 or int8.
         value: Likewise.
         last: (rows,) int32, last place of each source.
         capacity: (1,) int32, places of the cache.
@@ -157,21 +172,23 @@ def _(logits: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @torch.library.custom_op("dragoman::log_normalizers", mutates_args=())
-def log_normalizers(logits: Tensor, best: Tensor, wanted: Tensor) -> Tensor:
+def log_normalizers(logits: Tensor, best: Tensor, best_ids: Tensor, wanted: Tensor) -> Tensor:
     """Log of the sum of the exponentials of each row, (rows,); zeros unless `wanted`.
 
     Args:
         logits: (rows, vocab).
-        best: (rows, candidates), the largest logit of each row first.
+        best: (rows, candidates), some of each row.
+        best_ids: (rows, candidates) int64, where they stand.
         wanted: () bool.
     """
     if not bool(wanted):
         return logits.new_zeros(logits.shape[0])
-    return best[:, 0] - logits.log_softmax(dim=1).amax(dim=1)
+    first = best_ids[:, :1]
+    return (best[:, :1] - logits.log_softmax(dim=1).gather(1, first)).squeeze(1)
 
 
 @log_normalizers.register_fake
-def _(logits: Tensor, best: Tensor, wanted: Tensor) -> Tensor:
+def _(logits: Tensor, best: Tensor, best_ids: Tensor, wanted: Tensor) -> Tensor:
     return logits.new_empty((logits.shape[0],))
 
 

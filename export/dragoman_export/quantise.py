@@ -89,7 +89,7 @@ def _quantise_below(module: nn.Module, path: str, calibration: Calibration | Non
         place = f"{path}.{name}"
         if isinstance(child, Linear | TiedLinear):
             unsigned = folded and name == "narrow"
-            largest = None if calibration is None else calibration[place]
+            largest = None if calibration is None else calibration.inputs[place]
             setattr(module, name, _int8(child, largest, UNSIGNED if unsigned else SIGNED))
         else:
             _quantise_below(child, place, calibration)

@@ -13,6 +13,7 @@ MICROSOFT = "com.microsoft"
 _SINGLE = OpSchema.FormalParameterOption.Single
 _OPTIONAL = OpSchema.FormalParameterOption.Optional
 _INT, _FLOAT = OpSchema.AttrType.INT, OpSchema.AttrType.FLOAT
+_STRING = OpSchema.AttrType.STRING
 
 
 def _required(name: str, element: str) -> OpSchema.FormalParameter:
@@ -21,6 +22,10 @@ def _required(name: str, element: str) -> OpSchema.FormalParameter:
 
 def _optional(name: str, element: str) -> OpSchema.FormalParameter:
     return OpSchema.FormalParameter(name, f"tensor({element})", param_option=_OPTIONAL)
+
+
+def _cache(name: str) -> OpSchema.FormalParameter:
+    return OpSchema.FormalParameter(name, "T_CACHE", param_option=_OPTIONAL)
 
 
 def _group_query_attention() -> OpSchema:
@@ -32,21 +37,32 @@ def _group_query_attention() -> OpSchema:
             _required("query", "float"),
             _optional("key", "float"),
             _optional("value", "float"),
-            _optional("past_key", "float"),
-            _optional("past_value", "float"),
+            _cache("past_key"),
+            _cache("past_value"),
             _required("seqlens_k", "int32"),
             _required("total_sequence_length", "int32"),
+            _optional("cos_cache", "float"),
+            _optional("sin_cache", "float"),
+            _optional("position_ids", "int64"),
+            _optional("attention_bias", "float"),
+            _optional("head_sink", "float"),
+            _optional("k_scale", "float"),
+            _optional("v_scale", "float"),
         ],
         outputs=[
             _required("output", "float"),
-            _optional("present_key", "float"),
-            _optional("present_value", "float"),
+            _cache("present_key"),
+            _cache("present_value"),
         ],
+        type_constraints=[("T_CACHE", ["tensor(float)", "tensor(int8)"], "Caches.")],
         attributes=[
             OpSchema.Attribute("num_heads", _INT, required=True),
             OpSchema.Attribute("kv_num_heads", _INT, required=True),
             OpSchema.Attribute("causal", _INT, required=False),
             OpSchema.Attribute("scale", _FLOAT, required=False),
+            OpSchema.Attribute("k_quant_type", _STRING, required=False),
+            OpSchema.Attribute("v_quant_type", _STRING, required=False),
+            OpSchema.Attribute("kv_cache_bit_width", _INT, required=False),
         ],
     )
 

@@ -41,6 +41,7 @@ EXAMPLE_SIZES = {
 
 TORCH_TYPES = {
     "float": torch.float32,
+    "int8": torch.int8,
     "int64": torch.int64,
     "int32": torch.int32,
     "bool": torch.bool,

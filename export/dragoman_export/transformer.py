@@ -54,6 +54,8 @@ class Encoder(nn.Module):
         for layer in self.layers:
             x = layer(x, padding)
         key_value: Tensor = self.cross_key_value(x)
+        if config.cache_type == "int8":
+            key_value = operators.to_steps(key_value)
         shape = (-1, 2 * config.decoder_layers, config.decoder_heads, config.decoder_head_dim)
         return key_value.reshape(shape).permute(1, 2, 0, 3)
 
@@ -87,7 +89,9 @@ class DecoderStep(nn.Module):
             new_caches.append(new_cache)
         logits = self.head(x)  # (rows, padded vocab)
         candidate_logits, candidate_ids = operators.best_candidates(logits, candidate_count)
-        normalizers = operators.log_normalizers(logits, candidate_logits, with_normalizers)
+        normalizers = operators.log_normalizers(
+            logits, candidate_logits, candidate_ids, with_normalizers
+        )
         return candidate_ids, candidate_logits, normalizers, new_caches
 
 

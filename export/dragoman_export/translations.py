@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import torch
 from onnx import helper
-from onnxscript import BOOL, FLOAT, script
+from onnxscript import BOOL, FLOAT, INT64, script
 from onnxscript import opset18 as op
 from onnxscript.onnx_types import TensorType
 from onnxscript.values import Opset
@@ -23,7 +23,7 @@ from onnxscript.values import Opset
 from dragoman_export.operators import GROUP_SIZE
 from dragoman_export.schemas import MICROSOFT
 
-INT32, UINT8 = 6, 2
+UINT8, INT8, INT32 = 2, 3, 6
 """Element types of onnx.TensorProto."""
 
 ZERO_POINT = 128
@@ -54,10 +54,10 @@ def _attend_past(
     capacity: TensorType,
     heads: int,
 ) -> tuple[TensorType, TensorType, TensorType]:
-    attended, key, value = microsoft.GroupQueryAttention(
-        op.Unsqueeze(query_key_value, [1]), None, None, past_key, past_value, positions, capacity,
-        num_heads=heads, kv_num_heads=heads, causal=0, scale=1.0,
-    )  # fmt: skip
+    query_key_value = op.Unsqueeze(query_key_value, [1])
+    attended, key, value = _attend(
+        query_key_value, None, None, past_key, past_value, positions, capacity, heads
+    )
     return op.Squeeze(attended, [1]), key, value
 
 
@@ -71,11 +71,38 @@ def _attend_source(
 ) -> tuple[TensorType, TensorType, TensorType]:
     query = op.Unsqueeze(query, [1])
     nothing = op.Slice(query, [0], [0], [1])  # (rows, 0, dim)
-    attended, key, value = microsoft.GroupQueryAttention(
-        query, nothing, nothing, key, value, last, capacity,
-        num_heads=heads, kv_num_heads=heads, causal=0, scale=1.0,
-    )  # fmt: skip
+    attended, key, value = _attend(query, nothing, nothing, key, value, last, capacity, heads)
     return op.Squeeze(attended, [1]), key, value
+
+
+def _attend(
+    query: TensorType,
+    new_key: TensorType | None,
+    new_value: TensorType | None,
+    key: TensorType,
+    value: TensorType,
+    last: TensorType,
+    capacity: TensorType,
+    heads: int,
+) -> tuple[TensorType, TensorType, TensorType]:
+    """Attention to caches, which are float32 or int8 steps of size 1."""
+    if key.dtype != INT8:
+        return microsoft.GroupQueryAttention(  # type: ignore[no-any-return]
+            query, new_key, new_value, key, value, last, capacity,
+            num_heads=heads, kv_num_heads=heads, causal=0, scale=1.0,
+        )  # fmt: skip
+    step = op.Constant(value_floats=[1.0])
+    return microsoft.GroupQueryAttention(  # type: ignore[no-any-return]
+        query, new_key, new_value, key, value, last, capacity,
+        None, None, None, None, None, step, step,
+        num_heads=heads, kv_num_heads=heads, causal=0, scale=1.0,
+        k_quant_type="PER_TENSOR", v_quant_type="PER_TENSOR", kv_cache_bit_width=8,
+    )  # fmt: skip
+
+
+def _to_steps(x: TensorType) -> TensorType:
+    zero = op.Constant(value=helper.make_tensor("zero_point", INT8, [], [0]))
+    return op.QuantizeLinear(x, op.Constant(value_float=1.0), zero)
 
 
 def _best_candidates(logits: TensorType, count: TensorType) -> tuple[TensorType, TensorType]:
@@ -92,11 +119,12 @@ def _best_candidates(logits: TensorType, count: TensorType) -> tuple[TensorType,
 
 
 @script()  # type: ignore[untyped-decorator] # onnxscript is untyped
-def _log_normalizers(logits: FLOAT, best: FLOAT, wanted: BOOL) -> FLOAT:
+def _log_normalizers(logits: FLOAT, best: FLOAT, best_ids: INT64, wanted: BOOL) -> FLOAT:
     if wanted:
         first = op.Slice(best, [0], [1], [1])
-        greatest = op.ReduceMax(op.LogSoftmax(logits, axis=1), [1], keepdims=1)
-        normalizers = op.Squeeze(first - greatest, [1])
+        first_id = op.Slice(best_ids, [0], [1], [1])
+        log_prob = op.GatherElements(op.LogSoftmax(logits, axis=1), first_id, axis=1)
+        normalizers = op.Squeeze(first - log_prob, [1])
     else:
         normalizers = op.ConstantOfShape(op.Shape(logits, start=0, end=1))
     return normalizers
@@ -136,6 +164,7 @@ def translations() -> dict[Callable[..., object], Callable[..., object]]:
     ours = torch.ops.dragoman
     return {
         ours.extent.default: _extent,
+        ours.to_steps.default: _to_steps,
         ours.attend_prompt.default: _attend_prompt,
         ours.attend_past.default: _attend_past,
         ours.attend_source.default: _attend_source,

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Limits
 from dragoman_server.async_engine import AsyncEngine
 from dragoman_server.bundle import Bundle
@@ -48,7 +49,13 @@ def build_engine(
     sessions = load_sessions(bundle, config.provider)
     count = config.engines or (cpu_count() if sessions.provider == "cpu" else 1)
     queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=count)
-    caches = [KVCache(_cache_shape(bundle, config, limits)) for _ in range(count)]
+    shape = cache_shape(
+        bundle.manifest,
+        max_rows=config.max_batch_size,
+        target_capacity=limits.max_decoding_length + 1,  # the start token takes a position
+        source_capacity=limits.max_input_length,
+    )
+    caches = [KVCache(shape) for _ in range(count)]
     runners = [_warm_runner(bundle, sessions, cache) for cache in caches]
     engine_metrics = EngineMetrics(metrics)
 
@@ -84,15 +91,19 @@ def _warm_runner(bundle: Bundle, sessions: Sessions, cache: KVCache) -> ModelRun
     return runner
 
 
-def _cache_shape(bundle: Bundle, config: Config, limits: Limits) -> CacheShape:
-    architecture = bundle.manifest.architecture
+def cache_shape(
+    manifest: Manifest, *, max_rows: int, target_capacity: int, source_capacity: int
+) -> CacheShape:
+    """Returns the cache that a bundle's decoder wants, for so many rows and positions."""
+    sizes, caches = manifest.architecture, manifest.decoder.inputs
     return CacheShape(
-        layers=architecture.decoder_layers,
-        max_rows=config.max_batch_size,
-        heads=architecture.decoder_heads,
-        target_capacity=limits.max_decoding_length + 1,  # the start token takes a position
-        source_capacity=limits.max_input_length,
-        head_dim=architecture.head_dim,
+        layers=sizes.decoder_layers,
+        max_rows=max_rows,
+        heads=sizes.decoder_heads,
+        target_capacity=target_capacity,
+        source_capacity=source_capacity,
+        head_dim=sizes.head_dim,
+        data_type=caches[-1].data_type,  # the last input is a cache, and all caches are alike
     )
 
 

@@ -6,7 +6,8 @@ that end are finished hypotheses, the best others run on; the sequence ends when
 are finished and the best running one, at its present length, is no better than the worst of them.
 
 Parents are applied by copying as little as possible: a parent's first child stays in its row, and
-only further children take over rows whose hypothesis was dropped. Knows rows and candidates; knows
+only further children take over rows whose hypothesis was dropped, from the first token on that
+the two hypotheses do not share. Knows rows and candidates; knows
 nothing of caches, graphs or time.
 """
 
@@ -190,11 +191,7 @@ class BeamSearch:
         children = np.take_along_axis(rows, parents, axis=1)
         sources, targets = children[~is_first], rows[~has_child]
         children[~is_first] = targets
-        copies = None
-        if len(sources):
-            length = int(self._rows.positions[sources].max())
-            copies = RowCopies(sources, targets, length + 1)
-            self._rows.copy_history(copies._replace(length=length))
+        copies = self._rows.take_over(sources, targets) if len(sources) else None
         self._rows.append(children.ravel(), tokens.ravel())
         self._rows.reorder(slots, children)
         return copies

@@ -3,12 +3,17 @@
 Knows rows, positions and layers; knows nothing of sequences or search.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dragoman_server.rows import Move, RowCopies
+
+_NUMPY_TYPES: dict[str, type[np.float32] | type[np.int8]] = {"float": np.float32, "int8": np.int8}
+"""Elements that a cache can have, by their ONNX names."""
+
+Cache = NDArray[np.float32] | NDArray[np.int8]
 
 
 class CacheShape(NamedTuple):
@@ -22,20 +27,26 @@ class CacheShape(NamedTuple):
     source_capacity: int
     """Positions of the cross-attention cache."""
     head_dim: int
+    data_type: str
+    """Of the elements, as the bundle's graphs have it."""
 
 
 class KVCache:
-    """Self-attention and cross-attention caches, float32, in host memory.
+    """Self-attention and cross-attention caches in host memory.
 
     Memory becomes resident where a row first reaches it, in pages of up to 2 MiB, so an idle server
     is small; `size_bytes` is what the caches can grow to and never exceed.
     """
 
     def __init__(self, shape: CacheShape) -> None:
-        layers, rows, heads, target, source, head_dim = shape
+        layers, rows, heads, target, source, head_dim, data_type = shape
+        element = _NUMPY_TYPES[data_type]
         # Keys of layer l at 2l, values at 2l+1: (2*layers, rows, heads, positions, head_dim)
-        self._self = np.zeros((2 * layers, rows, heads, target, head_dim), np.float32)
-        self._cross = np.zeros((2 * layers, rows, heads, source, head_dim), np.float32)
+        self._self: NDArray[Any] = np.zeros((2 * layers, rows, heads, target, head_dim), element)
+        self._cross: NDArray[Any] = np.zeros((2 * layers, rows, heads, source, head_dim), element)
+        # self._self in places of head_dim elements: (2*layers, rows, heads, positions)
+        place = np.dtype((np.void, head_dim * np.dtype(element).itemsize))
+        self._places = self._self.view(place)[..., 0]
         self.layers = layers
 
     @property
@@ -43,7 +54,7 @@ class KVCache:
         """Memory that it can take."""
         return self._self.nbytes + self._cross.nbytes
 
-    def tensors(self, rows: int) -> dict[str, NDArray[np.float32]]:
+    def tensors(self, rows: int) -> dict[str, Cache]:
         """Returns the first `rows` rows under the decoder graph's input names, as views."""
         views = {}
         for layer in range(self.layers):
@@ -52,9 +63,7 @@ class KVCache:
                 views[f"cross_{kind}_{layer}"] = self._cross[2 * layer + offset, :rows]
         return views
 
-    def admit(
-        self, row_ranges: list[range], source_lengths: list[int], key_values: NDArray[np.float32]
-    ) -> None:
+    def admit(self, row_ranges: list[range], source_lengths: list[int], key_values: Cache) -> None:
         """Writes newcomers' sources into their rows.
 
         Args:
@@ -70,8 +79,8 @@ class KVCache:
 
     def copy(self, copies: RowCopies) -> None:
         """Lets rows take over others' targets; the sources of a sequence's rows are the same."""
-        sources, targets, length = copies
-        self._self[:, targets, :, :length] = self._self[:, sources, :, :length]
+        sources, targets, positions = copies
+        self._places[:, targets, :, positions] = self._places[:, sources, :, positions]
 
     def move(self, moves: list[Move]) -> None:
         """Copies rows, up to their live length."""

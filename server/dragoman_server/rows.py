@@ -24,12 +24,15 @@ class Move(NamedTuple):
 
 
 class RowCopies(NamedTuple):
-    """Rows that take over what other rows of their sequence have said, caches included."""
+    """Tokens that rows take over from other rows of their sequence, caches included.
 
-    sources: NDArray[np.intp]  # (copies,)
-    targets: NDArray[np.intp]  # (copies,); no row is both
-    length: int
-    """Live positions of the longest self-attention cache among them."""
+    A token that both rows have said after the same tokens is not among them: the same has been
+    computed for it, to the last bit.
+    """
+
+    sources: NDArray[np.intp]  # (tokens,) row
+    targets: NDArray[np.intp]  # (tokens,) row; no row is both
+    positions: NDArray[np.intp]  # (tokens,) where the token was fed
 
 
 class Rows:
@@ -99,10 +102,21 @@ class Rows:
         tokens: list[int] = self.history[row, : self.positions[row]].tolist()
         return tokens
 
-    def copy_history(self, copies: RowCopies) -> None:
-        """Lets rows take over what others have said."""
-        length = copies.length
-        self.history[copies.targets, :length] = self.history[copies.sources, :length]
+    def take_over(self, sources: NDArray[np.intp], targets: NDArray[np.intp]) -> RowCopies | None:
+        """Lets each of `targets` have said what the row of `sources` has, of the same sequence.
+
+        Returns what the caches have to copy, None where there is nothing.
+        """
+        lengths = self.positions[sources]
+        length = int(lengths.max())
+        differs = self.history[targets, :length] != self.history[sources, :length]
+        is_live = np.arange(length) < lengths[:, None]  # (rows, length)
+        index, position = np.nonzero(np.logical_or.accumulate(differs, axis=1) & is_live)
+        if not len(index):
+            return None
+        copies = RowCopies(sources[index], targets[index], position + 1)  # the start token is at 0
+        self.history[copies.targets, position] = self.history[copies.sources, position]
+        return copies
 
     def remove(self, row: int) -> Move | None:
         """Frees a row; returns the move that fills the hole, None where there is none to fill."""

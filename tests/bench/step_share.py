@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dragoman_export.sentences import SENTENCES
+from dragoman_server.assemble import cache_shape
 from dragoman_server.bundle import Bundle
 from dragoman_server.engine import Engine, Progress
 from dragoman_server.engine_metrics import EngineMetrics
-from dragoman_server.kv_cache import CacheShape, KVCache
+from dragoman_server.kv_cache import KVCache
 from dragoman_server.metrics import Metrics
 from dragoman_server.model_runner import ModelRunner, Sessions, load_sessions
 from dragoman_server.scheduler import Scheduler
@@ -67,17 +68,15 @@ class Measurement(NamedTuple):
 
 def measure(bundle: Bundle, rows: int, texts: list[str]) -> Measurement:
     """Translates `texts` with `rows` rows."""
-    architecture, special = bundle.manifest.architecture, bundle.manifest.special_tokens
+    special = bundle.manifest.special_tokens
     loaded = load_sessions(bundle, "cpu")
     watches = Stopwatch(loaded.encoder), Stopwatch(loaded.decoder)
     cache = KVCache(
-        CacheShape(
-            architecture.decoder_layers,
-            rows,
-            architecture.decoder_heads,
-            MAX_LENGTH + 1,
-            MAX_LENGTH,
-            architecture.head_dim,
+        cache_shape(
+            bundle.manifest,
+            max_rows=rows,
+            target_capacity=MAX_LENGTH + 1,
+            source_capacity=MAX_LENGTH,
         )
     )
     tokenizer = Tokenizer(bundle)

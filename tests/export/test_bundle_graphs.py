@@ -75,7 +75,9 @@ def decoder_inputs(bundle: Path, rows: int) -> dict[str, NDArray[np.generic]]:
     sizes = {"rows": ROWS, "target_capacity": 12, "source_capacity": 8}
     for tensor in list(manifest(bundle).decoder.inputs)[len(inputs) :]:
         shape = [sizes[size] if size in sizes else int(size) for size in tensor.shape]
-        inputs[tensor.name] = random.standard_normal(shape).astype(np.float32)
+        kept = random.standard_normal(shape)
+        is_float = tensor.data_type == "float"
+        inputs[tensor.name] = kept.astype(np.float32) if is_float else (kept * 30).astype(np.int8)
     return {
         name: array[:rows] if array.shape[:1] == (ROWS,) else array
         for name, array in inputs.items()
@@ -151,7 +153,8 @@ def test_a_calibrated_linear_layer_is_two_operators(
     calibrated, per_row = operators(int8_bundle), operators(per_row_bundle)
 
     layers = calibrated["MatMulIntegerToFloat"]
-    assert layers == per_row["MatMulIntegerToFloat"] == calibrated["QuantizeLinear"]
+    assert layers == per_row["MatMulIntegerToFloat"] == per_row["QuantizeLinear"]
+    assert calibrated["QuantizeLinear"] == layers + 1  # the encoder's keys and values
     assert (per_row["Relu"], calibrated["Relu"]) == (4, 0)
     assert per_row["Abs"] == layers
     assert calibrated["Abs"] == 0

@@ -34,19 +34,28 @@ def modules(transformer: tuple[object, ...], kind: type[nn.Module]) -> list[nn.M
 
 def test_every_linear_layer_is_measured(model: ImportedModel, calibration: Calibration) -> None:
     linear = [*modules(model.transformer, Linear), *modules(model.transformer, TiedLinear)]
-    assert len(calibration) == len(linear)
+    assert len(calibration.inputs) == len(linear)
     assert {"encoder.cross_key_value", "decoder.layers.1.self_in", "decoder.head"} <= set(
-        calibration
+        calibration.inputs
     )
-    assert all(largest > 0 for largest in calibration.values())
+    assert all(largest > 0 for largest in calibration.inputs.values())
+    assert set(calibration.outputs) == set(calibration.inputs) - {"decoder.head"}
+    for name, channels in calibration.outputs.items():
+        layer = getattr(model.transformer, name.partition(".")[0]).get_submodule(
+            name.partition(".")[2]
+        )
+        assert channels.shape == layer.bias.shape
 
 
 def test_the_largest_input_is_that_of_the_sentences_run_one_by_one(
     model: ImportedModel, calibration: Calibration
 ) -> None:
     alone = [calibrate(model, [s], [t]) for s, t in zip(SOURCES, TARGETS, strict=True)]
-    for place, largest in calibration.items():
-        assert largest == pytest.approx(max(one[place] for one in alone), rel=1e-5)
+    for place, largest in calibration.inputs.items():
+        assert largest == pytest.approx(max(one.inputs[place] for one in alone), rel=1e-5)
+    for place, channels in calibration.outputs.items():
+        together = torch.stack([one.outputs[place] for one in alone]).amax(dim=0)
+        torch.testing.assert_close(channels, together)
 
 
 def test_the_first_layer_reads_embeddings(model: ImportedModel) -> None:
@@ -55,13 +64,13 @@ def test_the_first_layer_reads_embeddings(model: ImportedModel) -> None:
     start = model.decoder_start_id
     embedding = model.transformer.decoder.embedding
     read = embedding(torch.tensor([start, 40]), torch.tensor([0, 1]))
-    assert found["decoder.layers.0.self_in"] == pytest.approx(float(read.abs().max()))
+    assert found.inputs["decoder.layers.0.self_in"] == pytest.approx(float(read.abs().max()))
 
 
 def test_calibration_leaves_no_hook_behind(model: ImportedModel, calibration: Calibration) -> None:
-    before = dict(calibration)
+    before = dict(calibration.inputs)
     calibrate(model, [[30, 31, 0]], [[32, 0]])
-    assert calibration == before
+    assert calibration.inputs == before
 
 
 def test_the_model_stays_as_it_is(model: ImportedModel, calibration: Calibration) -> None:

@@ -16,7 +16,7 @@ from google.protobuf import json_format
 from dragoman.v1 import bundle_pb2
 from dragoman_export import export as pipeline
 from dragoman_export import graph_files
-from dragoman_export.calibrate import calibrate
+from dragoman_export.calibrate import Calibration, calibrate
 from dragoman_export.drafts import ScaleChoice
 from dragoman_export.errors import UsageError, VerificationError
 from dragoman_export.export import export
@@ -190,8 +190,9 @@ def test_float32_has_no_activation_scales(float32_bundle: Path) -> None:
 def bad_calibration(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets the exporter believe that inputs are a fifth as large as they are."""
 
-    def believe(*arguments: Any) -> dict[str, float]:
-        return {place: largest / 5 for place, largest in calibrate(*arguments).items()}
+    def believe(*arguments: Any) -> Calibration:
+        inputs, outputs = calibrate(*arguments)
+        return Calibration({place: largest / 5 for place, largest in inputs.items()}, outputs)
 
     monkeypatch.setattr(pipeline, "calibrate", believe)
 

@@ -82,26 +82,45 @@ def test_attend_prompt() -> None:
     assert torch.equal(outputs[0], outputs[1])
 
 
-def test_attend_past() -> None:
-    past = torch.randn(2, ROWS, HEADS, CAPACITY, HEAD_DIM)
+def steps(*shape: int) -> Tensor:
+    return torch.randint(-128, 128, shape, dtype=torch.int8)
+
+
+CACHES = [pytest.param(torch.randn, id="float"), pytest.param(steps, id="int8")]
+
+
+def test_to_steps() -> None:
+    x = torch.tensor([0.5, 1.5, -0.5, -2.4, 127.4, 300.0, -129.0])
+    (found,) = run(in_onnxruntime(Calling(operators.to_steps), (x,)), (x,))
+    assert found.tolist() == [0, 2, 0, -2, 127, 127, -128]
+    assert found.dtype == torch.int8
+    assert torch.equal(found, operators.to_steps(x))
+
+
+@pytest.mark.parametrize("make", CACHES)
+def test_attend_past(make: Callable[..., Tensor]) -> None:
+    past = make(2, ROWS, HEADS, CAPACITY, HEAD_DIM)
     positions = torch.tensor([0, 5, 2, 1, 4], dtype=torch.int32)
     capacity = torch.tensor([CAPACITY], dtype=torch.int32)
-    inputs = (torch.randn(ROWS, 3 * DIM), past[0], past[1], positions, capacity)
+    query_key_value = torch.randn(ROWS, 3 * DIM) * torch.tensor([0.1] * DIM + [9.0] * 2 * DIM)
+    inputs = (query_key_value, past[0], past[1], positions, capacity)
     eager = operators.attend_past(*inputs, HEADS)
     graph = in_onnxruntime(Calling(lambda *x: operators.attend_past(*x, HEADS)), inputs)
     attended, key, value = run(graph, inputs)
     torch.testing.assert_close(attended, eager[0], atol=1e-5, rtol=1e-5)
+    assert key.dtype == past.dtype
     for row, position in enumerate(positions.tolist()):
         live = slice(0, position + 1)
         assert torch.equal(key[row, :, live], eager[1][row, :, live])
         assert torch.equal(value[row, :, live], eager[2][row, :, live])
 
 
-def test_attend_source() -> None:
-    cache = torch.randn(2, ROWS, HEADS, CAPACITY, HEAD_DIM)
+@pytest.mark.parametrize("make", CACHES)
+def test_attend_source(make: Callable[..., Tensor]) -> None:
+    cache = make(2, ROWS, HEADS, CAPACITY, HEAD_DIM)
     last = torch.tensor([5, 0, 3, 1, 4], dtype=torch.int32)
     capacity = torch.tensor([CAPACITY], dtype=torch.int32)
-    inputs = (torch.randn(ROWS, DIM), cache[0], cache[1], last, capacity)
+    inputs = (torch.randn(ROWS, DIM) * 0.1, cache[0], cache[1], last, capacity)
     eager = operators.attend_source(*inputs, HEADS)
     graph = in_onnxruntime(Calling(lambda *x: operators.attend_source(*x, HEADS)), inputs)
     attended = run(graph, inputs)[0]
@@ -129,15 +148,15 @@ def test_best_candidates_equal_a_full_sort(vocabulary: int) -> None:
 def test_log_normalizers_are_computed_where_wanted_and_zero_elsewhere() -> None:
     logits = torch.randn(ROWS, 256) * 5
     logits[:, 250:] = -1e9
-    best = logits.amax(dim=1, keepdim=True)
+    best = logits.topk(3, dim=1)
     wanted, unwanted = torch.tensor(data=True), torch.tensor(data=False)
-    graph = in_onnxruntime(Calling(operators.log_normalizers), (logits, best, wanted))
-    (computed,) = run(graph, (logits, best, wanted))
-    (zeros,) = run(graph, (logits, best, unwanted))
+    graph = in_onnxruntime(Calling(operators.log_normalizers), (logits, *best, wanted))
+    (computed,) = run(graph, (logits, *best, wanted))
+    (zeros,) = run(graph, (logits, *best, unwanted))
     torch.testing.assert_close(computed, logits.logsumexp(dim=1))
-    torch.testing.assert_close(computed, operators.log_normalizers(logits, best, wanted))
+    torch.testing.assert_close(computed, operators.log_normalizers(logits, *best, wanted))
     assert zeros.eq(0).all()
-    assert operators.log_normalizers(logits, best, unwanted).eq(0).all()
+    assert operators.log_normalizers(logits, *best, unwanted).eq(0).all()
 
 
 def int8_linear() -> Int8Linear:

@@ -6,8 +6,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from dragoman_server.assemble import cache_shape
 from dragoman_server.bundle import Bundle
-from dragoman_server.kv_cache import CacheShape, KVCache
+from dragoman_server.kv_cache import KVCache
 from dragoman_server.model_runner import ModelRunner, load_sessions
 
 pytestmark = [
@@ -24,11 +25,10 @@ STEPS = 10
 
 def decode(bundle: Bundle, provider: str) -> list[list[int]]:
     """Greedy tokens of SOURCES, STEPS of each."""
-    sizes = bundle.manifest.architecture
-    cache = KVCache(
-        CacheShape(sizes.decoder_layers, len(SOURCES), sizes.decoder_heads, 32, 32, sizes.head_dim)
+    shape = cache_shape(
+        bundle.manifest, max_rows=len(SOURCES), target_capacity=32, source_capacity=32
     )
-    runner = ModelRunner(load_sessions(bundle, provider), cache)
+    runner = ModelRunner(load_sessions(bundle, provider), KVCache(shape))
     runner.encode(SOURCES, [range(row, row + 1) for row in range(len(SOURCES))])
     tokens = np.full(len(SOURCES), bundle.manifest.special_tokens.decoder_start_id, np.int64)
     source_last = np.array([len(ids) - 1 for ids in SOURCES], np.int32)

@@ -149,10 +149,10 @@ class FakeRunner:
         return Candidates(ids, logits, normalizers)
 
     def copy(self, copies: RowCopies) -> None:
-        for source, target in zip(copies.sources, copies.targets, strict=True):
+        for source, target, position in zip(*copies, strict=True):
             assert self.sources[source] == self.sources[target]
-            assert len(self.targets[source]) <= copies.length
-            self.targets[target] = list(self.targets[source])
+            assert len(self.targets[source]) == len(self.targets[target])
+            self.targets[target][position - 1] = self.targets[source][position - 1]
 
     def move(self, moves: list[Move]) -> None:
         for move in moves:

@@ -39,7 +39,8 @@ async def test_a_built_engine_translates(bundle: Path) -> None:
     assert engine.engine_count == 2
     sizes = loaded.manifest.architecture
     positions = 20 + limits.max_decoding_length + 1
-    per_position = 2 * sizes.decoder_layers * sizes.decoder_heads * sizes.head_dim * 4
+    element = 4 if loaded.manifest.precision == "float32" else 1
+    per_position = 2 * sizes.decoder_layers * sizes.decoder_heads * sizes.head_dim * element
     assert engine.kv_cache_bytes == 2 * 4 * positions * per_position
     await engine.start()
     try:

@@ -3,7 +3,15 @@ import numpy as np
 from dragoman_server.kv_cache import CacheShape, KVCache
 from dragoman_server.rows import Move, RowCopies
 
-SHAPE = CacheShape(layers=2, max_rows=4, heads=3, target_capacity=6, source_capacity=5, head_dim=2)
+SHAPE = CacheShape(
+    layers=2,
+    max_rows=4,
+    heads=3,
+    target_capacity=6,
+    source_capacity=5,
+    head_dim=2,
+    data_type="float",
+)
 
 
 def test_a_tensor_is_the_prefix_of_the_rows_without_a_copy() -> None:
@@ -33,11 +41,18 @@ def test_a_copy_takes_over_the_target_and_nothing_else() -> None:
     tensors = cache.tensors(4)
     for tensor in tensors.values():
         tensor[0], tensor[2] = 5, 9
-    cache.copy(RowCopies(np.array([0, 2]), np.array([1, 3]), length=2))
-    for row, value in ((1, 5), (3, 9)):
-        assert (tensors["self_key_1"][row, :, :2] == value).all()
-        assert not tensors["self_key_1"][row, :, 2:].any()
-        assert not tensors["cross_key_1"][row].any()
+    copies = RowCopies(np.array([0, 2, 2]), np.array([1, 3, 3]), positions=np.array([1, 4, 2]))
+    cache.copy(copies)
+    for name in ("self_key_1", "self_value_0"):
+        taken = {
+            (row, int(place))
+            for row in (1, 3)
+            for place in tensors[name][row].any((0, 2)).nonzero()[0]
+        }
+        assert taken == {(1, 1), (3, 2), (3, 4)}
+        assert (tensors[name][1, :, 1] == 5).all()
+        assert (tensors[name][3, :, 4] == 9).all()
+    assert not tensors["cross_key_1"][1].any()
 
 
 def test_a_move_copies_the_live_part_only() -> None:

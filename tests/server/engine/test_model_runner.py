@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from dragoman_server.assemble import cache_shape
 from dragoman_server.bundle import Bundle
 from dragoman_server.candidates import Candidates
 from dragoman_server.errors import BundleError, ConfigError
-from dragoman_server.kv_cache import CacheShape, KVCache
+from dragoman_server.kv_cache import KVCache
 from dragoman_server.model_runner import ModelRunner, Sessions, choose_provider, load_sessions
 from dragoman_server.rows import Move
 
@@ -25,9 +26,11 @@ class Loaded(NamedTuple):
     sessions: Sessions
 
     def runner(self) -> ModelRunner:
-        sizes = self.bundle.manifest.architecture
-        shape = CacheShape(
-            sizes.decoder_layers, ROWS, sizes.decoder_heads, CAPACITY, CAPACITY, sizes.head_dim
+        shape = cache_shape(
+            self.bundle.manifest,
+            max_rows=ROWS,
+            target_capacity=CAPACITY,
+            source_capacity=CAPACITY,
         )
         return ModelRunner(self.sessions, KVCache(shape))
 

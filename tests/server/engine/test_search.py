@@ -154,9 +154,22 @@ def test_all_beams_begin_as_children_of_the_first() -> None:
     bench = Bench(3, rows=2)
     ids, logits = np.array([[5, 6, 7, 8]] * 2), np.array([[4.0, 3, 2, 1]] * 2, np.float32)
     advance = bench.search.advance(Candidates(ids, logits, np.zeros(2, np.float32)))
-    (copies,) = advance.copies
-    assert (copies.sources.tolist(), copies.targets.tolist(), copies.length) == ([0], [1], 1)
+    assert advance.copies == []  # both have only been fed the start token
     assert bench.search.token_ids.tolist() == [5, 6]
+
+
+def test_a_further_child_copies_what_its_row_has_not_said() -> None:
+    bench = Bench(3, rows=2)
+    best = np.array([[5, 6, 7, 8]] * 2)
+    zeros = np.zeros(2, np.float32)
+    second_only = np.array([[-9.0, -9, -9, -9], [5, 4, -9, -9]], np.float32)
+    bench.search.advance(Candidates(best, np.array([[4.0, 3, 2, 1]] * 2, np.float32), zeros))
+    (copies,) = bench.search.advance(Candidates(best, second_only, zeros)).copies
+    assert [array.tolist() for array in copies] == [[1], [0], [1]]
+    # Now both begin with 6; they part after it.
+    (copies,) = bench.search.advance(Candidates(best, second_only, zeros)).copies
+    assert copies.positions.tolist() == [2]
+    assert bench.search.tokens(bench.sequences[0])[:1] == [6]
 
 
 def test_a_first_child_stays_in_its_parents_row() -> None:
