@@ -26,6 +26,11 @@ class DecodeBatch:
 Batch = EncodeBatch | DecodeBatch
 
 
+WORTHWHILE_SHARE = 1 / 8
+"""Of the rows: while more texts wait than there is room for, so many are admitted together. An
+encoder run for one or two costs nearly as much as for several."""
+
+
 class Scheduler:
     """Admits at every step, but never twice in a row while sentences are running.
 
@@ -49,6 +54,7 @@ class Scheduler:
                 self._engine,
                 running_rows=running_rows,
                 free_rows=self._max_batch_size - running_rows,
+                worthwhile_rows=int(self._max_batch_size * WORTHWHILE_SHARE),
                 max_tokens=self._max_encode_tokens,
             )
             if newcomers:

@@ -48,7 +48,13 @@ class WaitingQueue:
             self._changed.notify_all()
 
     def take(
-        self, engine: int, *, running_rows: int, free_rows: int, max_tokens: int
+        self,
+        engine: int,
+        *,
+        running_rows: int,
+        free_rows: int,
+        max_tokens: int,
+        worthwhile_rows: int = 0,
     ) -> list[Sequence]:
         """Takes what `engine` should encode next: its fair share, in order of arrival.
 
@@ -60,9 +66,13 @@ class WaitingQueue:
             running_rows: Rows that it holds now.
             free_rows: Rows that it could take.
             max_tokens: Most source tokens to encode at once.
+            worthwhile_rows: Where more is waiting than fits, an engine that is running takes
+                nothing until so many rows are free.
         """
         with self._changed:
             self._running_rows[engine] = running_rows
+            if running_rows and free_rows < min(worthwhile_rows, self._waiting_rows):
+                return []
             share = self._fair_rows() - running_rows
             taken: list[Sequence] = []
             while self._waiting and share > 0:

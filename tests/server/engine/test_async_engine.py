@@ -68,6 +68,21 @@ async def test_every_text_gets_its_own_translation(engine: AsyncEngine) -> None:
     assert [completion[:2] for completion in completions] == expected
 
 
+async def test_the_longest_text_of_a_call_starts_first() -> None:
+    runner = FakeRunner(ROWS)
+    runner.may_decode.clear()
+    engine = build([runner])
+    await engine.start()
+    sources = [[1], [3, 3, 3], [2, 2]]
+    futures = engine.submit(sources, OPTIONS)
+    await until(lambda: bool(runner.sources[0]))
+    assert [len(source) for source in runner.sources[:3]] == [3, 2, 1]
+    runner.may_decode.set()
+    completions = await asyncio.gather(*futures)
+    assert [c.token_ids for c in completions] == [translate(s, OPTIONS)[0] for s in sources]
+    await engine.close()
+
+
 async def test_a_cancelled_future_frees_its_rows(
     engine: AsyncEngine, runners: list[FakeRunner]
 ) -> None:

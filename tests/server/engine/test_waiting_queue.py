@@ -1,4 +1,5 @@
 import threading
+from functools import partial
 
 import pytest
 
@@ -50,6 +51,22 @@ def test_a_sequence_is_never_split_over_too_few_rows() -> None:
     queue.put([sequence([1], rows=4), sequence([1], rows=1)])
     assert take(queue, running=5, free=3) == []
     assert len(take(queue, running=4, free=4)) == 1
+
+
+def test_an_engine_at_work_waits_until_enough_rows_are_free() -> None:
+    queue = WaitingQueue(max_queue_size=9, engines=1)
+    queue.put([sequence([1]) for _ in range(6)])
+    take = partial(queue.take, 0, max_tokens=99, worthwhile_rows=4)
+    assert take(running_rows=5, free_rows=3) == []
+    assert len(take(running_rows=4, free_rows=4)) == 4
+    assert len(take(running_rows=6, free_rows=2)) == 2  # no more are waiting
+    assert take(running_rows=8, free_rows=0) == []
+
+
+def test_an_idle_engine_takes_what_fits() -> None:
+    queue = WaitingQueue(max_queue_size=9, engines=1)
+    queue.put([sequence([1]) for _ in range(6)])
+    assert len(queue.take(0, running_rows=0, free_rows=2, max_tokens=99, worthwhile_rows=4)) == 2
 
 
 def test_a_burst_is_shared_between_idle_engines() -> None:
