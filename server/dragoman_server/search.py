@@ -16,7 +16,6 @@ from dragoman_server.greedy_search import GreedySearch
 from dragoman_server.rows import Move, RowCopies, Rows
 from dragoman_server.sequence import MAX_BEAM_SIZE, Completion, Sequence
 
-
 MANY_TOKENS = 1 << 31
 """No vocabulary is as large."""
 

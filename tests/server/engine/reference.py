@@ -1,4 +1,4 @@
-"""What a search must answer, worked out over plain lists: one text, no rows, the whole vocabulary."""
+"""What a search must answer, over plain lists: one text, no rows, the whole vocabulary."""
 
 import itertools
 import math
@@ -69,9 +69,8 @@ def lowered(scores: list[float], target: list[int], options: TranslationOptions)
     for token, score in enumerate(scores):
         new = score
         if token in said:
-            new = np.float32(score) * np.float32(options.repetition_penalty)
-            if score > 0:
-                new = np.float32(score) / np.float32(options.repetition_penalty)
+            penalty = np.float32(options.repetition_penalty)
+            new = float(np.float32(score) / penalty if score > 0 else np.float32(score) * penalty)
         now = [*said, token]
         if size and tuple(now[-size:]) in ngrams and len(now) > size:
             new = NEVER
@@ -151,7 +150,8 @@ def _is_over(
         return True
     if options.early_stopping is EarlyStopping.NEVER and options.length_penalty > 0:
         counted = options.max_decoding_length + 1 - len(options.target_prefix)
-    return best / counted**options.length_penalty <= (finished[-1].score or 0)
+    penalty: float = counted**options.length_penalty
+    return best / penalty <= (finished[-1].score or 0)
 
 
 def _best(finished: list[Hypothesis], options: TranslationOptions) -> Completion:

@@ -69,6 +69,12 @@ async def test_every_text_gets_its_own_translation(engine: AsyncEngine) -> None:
     assert [completion[:2] for completion in completions] == expected
 
 
+async def test_each_text_may_have_options_of_its_own(engine: AsyncEngine) -> None:
+    options = [TranslationOptions(longest) for longest in (3, 100, 5)]
+    completions = await asyncio.gather(*engine.submit([[9], [9], [9]], options))
+    assert [len(completion.token_ids) for completion in completions] == [3, 9, 5]
+
+
 async def test_a_cancelled_future_frees_its_rows(
     engine: AsyncEngine, runners: list[FakeRunner]
 ) -> None:

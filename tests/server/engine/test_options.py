@@ -113,9 +113,7 @@ def test_a_text_that_may_say_nothing_ends_and_says_that_its_end_is_missing(beam_
     everything = tuple((token,) for token in range(VOCABULARY) if token not in {END_ID, 7})
     bench = alone(
         [60],
-        TranslationOptions(
-            20, 3, beam_size, suppress_sequences=everything, no_repeat_ngram_size=1
-        ),
+        TranslationOptions(20, 3, beam_size, suppress_sequences=everything, no_repeat_ngram_size=1),
     )
     ((_, completion),) = bench.outcomes.items()
     assert isinstance(completion, tuple)
