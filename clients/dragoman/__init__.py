@@ -23,7 +23,15 @@ from dragoman.errors import (
     ServerError,
     UnavailableError,
 )
-from dragoman.results import FinishReason, LanguagePair, Limits, Model, StreamResult, Translation
+from dragoman.results import (
+    FinishReason,
+    Hypothesis,
+    LanguagePair,
+    Limits,
+    Model,
+    StreamResult,
+    Translation,
+)
 
 __version__ = version("dragoman")
 
@@ -37,6 +45,7 @@ __all__ = [
     "DragomanError",
     "FieldViolation",
     "FinishReason",
+    "Hypothesis",
     "InvalidArgumentError",
     "LanguagePair",
     "Limits",

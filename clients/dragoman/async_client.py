@@ -14,19 +14,18 @@ import grpc
 
 from dragoman.async_stream import AsyncTextStream
 from dragoman.channel import open_async_channel
+from dragoman.options import EarlyStopping, Options
 from dragoman.requests import (
     DEFAULT_CUT,
     Cut,
-    Options,
     Part,
-    as_texts,
     cut_for,
     cut_texts,
-    reject_single_text,
     unary_request,
 )
 from dragoman.results import Model, StreamResult, Translation, read_models, read_translations
 from dragoman.status import error_from_rpc, in_whole_list
+from dragoman.texts import as_texts, reject_single_text
 from dragoman.v1 import translation_pb2 as pb
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
 from dragoman.window import Window
@@ -108,7 +107,19 @@ class AsyncClient:
         max_decoding_length: int | None = None,
         min_decoding_length: int | None = None,
         length_penalty: float | None = None,
+        max_length_factor: float | None = None,
+        num_hypotheses: int | None = None,
+        early_stopping: EarlyStopping | None = None,
+        repetition_penalty: float | None = None,
+        no_repeat_ngram_size: int | None = None,
+        suppress_sequences: Sequence[str] = (),
+        target_prefix: str = "",
+        sampling_topk: int | None = None,
+        sampling_topp: float | None = None,
+        sampling_temperature: float | None = None,
+        seed: int | None = None,
         return_scores: bool | None = None,
+        return_token_scores: bool = False,
         timeout: float | None = None,
     ) -> Translation: ...
 
@@ -124,7 +135,19 @@ class AsyncClient:
         max_decoding_length: int | None = None,
         min_decoding_length: int | None = None,
         length_penalty: float | None = None,
+        max_length_factor: float | None = None,
+        num_hypotheses: int | None = None,
+        early_stopping: EarlyStopping | None = None,
+        repetition_penalty: float | None = None,
+        no_repeat_ngram_size: int | None = None,
+        suppress_sequences: Sequence[str] = (),
+        target_prefix: str = "",
+        sampling_topk: int | None = None,
+        sampling_topp: float | None = None,
+        sampling_temperature: float | None = None,
+        seed: int | None = None,
         return_scores: bool | None = None,
+        return_token_scores: bool = False,
         timeout: float | None = None,
     ) -> list[Translation]: ...
 
@@ -139,7 +162,19 @@ class AsyncClient:
         max_decoding_length: int | None = None,
         min_decoding_length: int | None = None,
         length_penalty: float | None = None,
+        max_length_factor: float | None = None,
+        num_hypotheses: int | None = None,
+        early_stopping: EarlyStopping | None = None,
+        repetition_penalty: float | None = None,
+        no_repeat_ngram_size: int | None = None,
+        suppress_sequences: Sequence[str] = (),
+        target_prefix: str = "",
+        sampling_topk: int | None = None,
+        sampling_topp: float | None = None,
+        sampling_temperature: float | None = None,
+        seed: int | None = None,
         return_scores: bool | None = None,
+        return_token_scores: bool = False,
         timeout: float | None = None,
     ) -> Translation | list[Translation]:
         """Translates a text, or a list of any length; all of it or, with an error, nothing.
@@ -159,7 +194,24 @@ class AsyncClient:
             min_decoding_length: Fewest target tokens of a translation.
             length_penalty: Exponent of the length by which beam search divides a hypothesis'
                 log-probability; more favours longer translations.
+            max_length_factor: Most target tokens for each source token, where that is less than
+                max_decoding_length.
+            num_hypotheses: Translations of each text in `Translation.hypotheses`, at most
+                beam_size.
+            early_stopping: When beam search ends, once beam_size hypotheses are finished: False
+                when the best running one is no better at its present length, True at once,
+                "never" when none can get better at any length.
+            repetition_penalty: At least 1; more makes what was said already less likely.
+            no_repeat_ngram_size: No so many tokens in a row are said twice; 0 allows all.
+            suppress_sequences: Texts that the translations must not have, from the beginning of
+                a word on; the same text cut into other tokens may appear.
+            target_prefix: What each translation begins with.
+            sampling_topk: Tokens of the best that each token is drawn from; 1 takes the best.
+            sampling_topp: Of those, the best that together have this probability.
+            sampling_temperature: More than 1 draws unlikely tokens more often.
+            seed: The same seed gives the same translations. None draws others each time.
             return_scores: Whether `Translation.score` is computed.
+            return_token_scores: Whether `Translation.token_scores` is computed.
             timeout: Seconds for each request; None takes the client's.
 
         Returns:
@@ -176,7 +228,19 @@ class AsyncClient:
             max_decoding_length=max_decoding_length,
             min_decoding_length=min_decoding_length,
             length_penalty=length_penalty,
+            max_length_factor=max_length_factor,
+            num_hypotheses=num_hypotheses,
+            early_stopping=early_stopping,
+            repetition_penalty=repetition_penalty,
+            no_repeat_ngram_size=no_repeat_ngram_size,
+            suppress_sequences=suppress_sequences,
+            target_prefix=target_prefix,
+            sampling_topk=sampling_topk,
+            sampling_topp=sampling_topp,
+            sampling_temperature=sampling_temperature,
+            seed=seed,
             return_scores=return_scores,
+            return_token_scores=return_token_scores,
         )
         translations = await self._translate_list(as_texts(texts), options, self._seconds(timeout))
         return translations[0] if isinstance(texts, str) else translations
@@ -192,7 +256,19 @@ class AsyncClient:
         max_decoding_length: int | None = None,
         min_decoding_length: int | None = None,
         length_penalty: float | None = None,
+        max_length_factor: float | None = None,
+        num_hypotheses: int | None = None,
+        early_stopping: EarlyStopping | None = None,
+        repetition_penalty: float | None = None,
+        no_repeat_ngram_size: int | None = None,
+        suppress_sequences: Sequence[str] = (),
+        target_prefix: str = "",
+        sampling_topk: int | None = None,
+        sampling_topp: float | None = None,
+        sampling_temperature: float | None = None,
+        seed: int | None = None,
         return_scores: bool | None = None,
+        return_token_scores: bool = False,
         timeout: float | None = None,
         max_concurrency: int = 64,
     ) -> AsyncGenerator[StreamResult, None]:
@@ -218,7 +294,19 @@ class AsyncClient:
             max_decoding_length=max_decoding_length,
             min_decoding_length=min_decoding_length,
             length_penalty=length_penalty,
+            max_length_factor=max_length_factor,
+            num_hypotheses=num_hypotheses,
+            early_stopping=early_stopping,
+            repetition_penalty=repetition_penalty,
+            no_repeat_ngram_size=no_repeat_ngram_size,
+            suppress_sequences=suppress_sequences,
+            target_prefix=target_prefix,
+            sampling_topk=sampling_topk,
+            sampling_topp=sampling_topp,
+            sampling_temperature=sampling_temperature,
+            seed=seed,
             return_scores=return_scores,
+            return_token_scores=return_token_scores,
         )
         window = Window(options, size=max_concurrency, timeout=self._seconds(timeout))
         return AsyncTextStream(
@@ -247,7 +335,7 @@ class AsyncClient:
         pending: deque[_Pending] = deque()
         try:
             for part in cut_texts(texts, await self._cut(texts, options.model, seconds)):
-                call = self._stub.TranslateText(unary_request(part.texts, options), timeout=seconds)
+                call = self._stub.TranslateText(unary_request(part, options), timeout=seconds)
                 pending.append(_Pending(part, call))
                 if len(pending) == REQUESTS_IN_FLIGHT:
                     translations += await self._finish(pending)

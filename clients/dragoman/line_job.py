@@ -1,4 +1,4 @@
-"""Lines on their way through a stream: one line in, one line out.
+"""Lines on their way through a stream: one line in, one line out, or the same number for each.
 
 Knows what is written for a line that fails, and which failures are not about the line. Does not
 know the command line or the files.
@@ -22,8 +22,16 @@ from dragoman.results import FinishReason, StreamResult
 class LineJob:
     """Lines on their way from the input to the output, and what became of them."""
 
-    def __init__(self, lines: Iterable[Line], output: BinaryIO, progress: LineProgress) -> None:
+    def __init__(
+        self,
+        lines: Iterable[Line],
+        output: BinaryIO,
+        progress: LineProgress,
+        *,
+        num_hypotheses: int = 1,
+    ) -> None:
         self._lines = lines
+        self._num_hypotheses = num_hypotheses
         self._output = output
         self._progress = progress
         self._problems: dict[int, str] = {}  # lines that cannot be sent, by index
@@ -39,7 +47,7 @@ class LineJob:
             yield line.text
 
     def write(self, results: Generator[StreamResult, None, None]) -> None:
-        """Writes a line for each of the results of `texts`.
+        """Writes a line for each of the results of `texts`, or one for each hypothesis.
 
         Raises:
             DragomanError: The job cannot go on; what is written is whole lines.
@@ -47,7 +55,7 @@ class LineJob:
         try:
             with closing(results):
                 for result in results:
-                    self._output.write(encode_line(self._outcome(result)))
+                    self._output.writelines(map(encode_line, self._outcome(result)))
                     self._output.flush()
                     self._done += 1
                     self._progress.update(self._done)
@@ -67,18 +75,21 @@ class LineJob:
             self._say(f"{self._failed:,} of {self._done:,} lines failed")
         return self._failed
 
-    def _outcome(self, result: StreamResult) -> str:
-        """Returns what is written for a line."""
+    def _outcome(self, result: StreamResult) -> list[str]:
+        """Returns what is written for a line: always the same number of lines."""
         problem = self._problems.pop(result.index, "")
         if result.error is not None and _spoils_every_line(result.error):
             raise result.error
         if problem or result.error is not None:
             self._failed += 1
             self._say(f"line {result.index + 1:,}: {problem or result.error}")
-            return ""
+            return [""] * self._num_hypotheses
         if result.translation.finish_reason is FinishReason.LENGTH:
             self._cut.append(result.index + 1)
-        return result.translation.translated_text
+        if self._num_hypotheses == 1:
+            return [result.translation.translated_text]
+        texts = [hypothesis.translated_text for hypothesis in result.translation.hypotheses]
+        return texts + [""] * (self._num_hypotheses - len(texts))
 
     def _say(self, message: str) -> None:
         self._progress.say(f"dragoman translate: {message}")

@@ -21,6 +21,26 @@ class FinishReason(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One of several translations of a text."""
+
+    translated_text: str
+    """The text in the target language."""
+
+    finish_reason: FinishReason
+    """Whether it is complete."""
+
+    score: float | None
+    """As in Translation; None without scores."""
+
+    target_token_count: int
+    """Target tokens, the end token not counted."""
+
+    token_scores: tuple[float, ...] = ()
+    """As in Translation."""
+
+
+@dataclass(frozen=True, slots=True)
 class Translation:
     """A translated text."""
 
@@ -41,6 +61,13 @@ class Translation:
 
     model: str
     """Name of the model that translated."""
+
+    token_scores: tuple[float, ...] = ()
+    """Natural-log probability that the model gives each target token, the end token too where the
+    translation is complete; 0 for what was forced. Empty unless asked for."""
+
+    hypotheses: tuple[Hypothesis, ...] = ()
+    """This translation and the next best ones, best first. Empty unless several were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +166,15 @@ def read_translation(message: pb.Translation) -> Translation:
     Raises:
         ServerError: The finish reason is one that this version of the client does not know.
     """
-    if message.finish_reason not in _FINISH_REASONS:
-        raise ServerError(
-            f"finish_reason {message.finish_reason} is unknown to this client: it is older than "
-            "the server; pip install --upgrade dragoman"
-        )
     return Translation(
         translated_text=message.translated_text,
-        finish_reason=_FINISH_REASONS[message.finish_reason],
+        finish_reason=_finish_reason(message),
         score=message.score if message.HasField("score") else None,
         source_token_count=message.source_token_count,
         target_token_count=message.target_token_count,
         model=message.model,
+        token_scores=tuple(message.token_scores),
+        hypotheses=tuple(map(_read_hypothesis, message.hypotheses)),
     )
 
 
@@ -168,6 +192,25 @@ def read_translations(message: pb.TranslateTextResponse, expected: int) -> list[
 def read_models(message: pb.ListModelsResponse) -> list[Model]:
     """Converts the list of models, sorted by name."""
     return sorted((_read_model(model) for model in message.models), key=lambda model: model.name)
+
+
+def _read_hypothesis(message: pb.Hypothesis) -> Hypothesis:
+    return Hypothesis(
+        translated_text=message.translated_text,
+        finish_reason=_finish_reason(message),
+        score=message.score if message.HasField("score") else None,
+        target_token_count=message.target_token_count,
+        token_scores=tuple(message.token_scores),
+    )
+
+
+def _finish_reason(message: pb.Translation | pb.Hypothesis) -> FinishReason:
+    if message.finish_reason not in _FINISH_REASONS:
+        raise ServerError(
+            f"finish_reason {message.finish_reason} is unknown to this client: it is older than "
+            "the server; pip install --upgrade dragoman"
+        )
+    return _FINISH_REASONS[message.finish_reason]
 
 
 def _read_model(message: pb.Model) -> Model:

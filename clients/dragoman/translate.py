@@ -1,7 +1,8 @@
 """`dragoman translate`: text, or a file line by line, through a running server.
 
-One line in is one line out, in order, whatever happens to it: a line that fails is reported and
-leaves an empty line. The output is written as it comes, so what is finished outlives a crash.
+One line in is one line out (or as many as --num-hypotheses), in order, whatever happens to it: a
+line that fails is reported and leaves empty lines. The output is written as it comes, so what is
+finished outlives a crash.
 Knows the command line and opens the files; line_job.py keeps one line for one line.
 """
 
@@ -18,12 +19,15 @@ from dragoman.client import Client
 from dragoman.errors import DragomanError
 from dragoman.line_job import LineJob
 from dragoman.lines import Line, count_lines, read_lines
+from dragoman.options import EarlyStopping
 from dragoman.progress import LineProgress
 from dragoman.results import StreamResult
 
 OK = 0
 LINES_FAILED = 1
 NOT_DONE = 2
+
+_EARLY_STOPPING: dict[str, EarlyStopping] = {"false": False, "true": True, "never": "never"}
 
 
 def main(argv: list[str]) -> int:
@@ -47,8 +51,10 @@ def _problem(arguments: argparse.Namespace) -> str:
         return "give either TEXT or --input"
     if arguments.input and arguments.output and _same_file(arguments.input, arguments.output):
         return f"--output is the input, {arguments.input}: it would be overwritten unread"
-    if arguments.concurrency < 1:
-        return f"--concurrency must be at least 1, not {arguments.concurrency}"
+    for name in ("concurrency", "num_hypotheses"):
+        if getattr(arguments, name) < 1:
+            flag = name.replace("_", "-")
+            return f"--{flag} must be at least 1, not {getattr(arguments, name)}"
     if (arguments.tls_certificate is None) != (arguments.tls_private_key is None):
         return "give --tls-certificate and --tls-private-key together"
     if arguments.timeout <= 0:
@@ -61,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="dragoman translate",
         description="Translate on a running server: the TEXTs, else the lines of a file or of "
         "standard input. One line in is one line out, in order; a line that fails is reported "
-        "and leaves an empty line.",
+        "and leaves an empty line. What is not said is the model's default.",
         epilog="Exit status: 0 all lines are translated; 1 some failed; 2 the job could not be "
         "done, or not to its end.",
     )
@@ -70,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     add("-i", "--input", type=Path, metavar="FILE", help="read the lines of FILE")
     add("-o", "--output", type=Path, metavar="FILE", help="write to FILE, as it comes")
     _add_translation_options(parser.add_argument_group("translation"))
+    _add_search_options(parser.add_argument_group("search"))
     _add_server_options(parser.add_argument_group("server"))
     return parser
 
@@ -79,13 +86,41 @@ def _add_translation_options(group: argparse._ArgumentGroup) -> None:
     add("-s", "--source-language", default="", metavar="CODE", help="of the text, such as en")
     add("-t", "--target-language", default="", metavar="CODE", help="to translate into: de")
     add("-m", "--model", default="", metavar="NAME", help="needed where the server has several")
-    add("--beam-size", type=int, metavar="N", help="1 is greedy search; default: the model's")
+    add("--max-decoding-length", type=int, metavar="N", help="most target tokens of a line")
+    add("--min-decoding-length", type=int, metavar="N", help="fewest target tokens of a line")
+    add("--max-length-factor", type=float, metavar="X", help="most of them for each source token")
+    add("--target-prefix", default="", metavar="TEXT", help="what each translation begins with")
     add(
-        "--max-decoding-length",
-        type=int,
-        metavar="N",
-        help="most target tokens of a line; default: the model's",
+        "--suppress-sequence",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="what no translation may have; may be given several times",
     )
+    add("--repetition-penalty", type=float, metavar="X", help="above 1: say less twice")
+    add("--no-repeat-ngram-size", type=int, metavar="N", help="say no N tokens in a row twice")
+
+
+def _add_search_options(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--beam-size", type=int, metavar="N", help="1 is greedy search")
+    add("--length-penalty", type=float, metavar="X", help="more favours longer translations")
+    add(
+        "--early-stopping",
+        choices=_EARLY_STOPPING,
+        help="end when no better one is likely, when N are found, or when none is possible",
+    )
+    add(
+        "--num-hypotheses",
+        type=int,
+        default=1,
+        metavar="N",
+        help="write the N best translations of each line, one a line, best first; default: 1",
+    )
+    add("--sampling-topk", type=int, metavar="N", help="draw each token from the N best")
+    add("--sampling-topp", type=float, metavar="P", help="draw from those of probability P only")
+    add("--sampling-temperature", type=float, metavar="X", help="above 1: draw unlikely ones more")
+    add("--seed", type=int, metavar="N", help="draw the same each time")
 
 
 def _add_server_options(group: argparse._ArgumentGroup) -> None:
@@ -137,7 +172,7 @@ def _translate(arguments: argparse.Namespace) -> int:
         output = _open_output(arguments, stack)
         bar_wanted = sys.stderr.isatty() and not output.isatty() and not arguments.text
         progress = stack.enter_context(LineProgress(total=total, wanted=bar_wanted))
-        job = LineJob(lines, output, progress)
+        job = LineJob(lines, output, progress, num_hypotheses=arguments.num_hypotheses)
         job.write(_results(client, job.texts(), arguments))
         return LINES_FAILED if job.report() else OK
 
@@ -174,6 +209,19 @@ def _results(
         model=arguments.model,
         beam_size=arguments.beam_size,
         max_decoding_length=arguments.max_decoding_length,
+        min_decoding_length=arguments.min_decoding_length,
+        length_penalty=arguments.length_penalty,
+        max_length_factor=arguments.max_length_factor,
+        num_hypotheses=arguments.num_hypotheses if arguments.num_hypotheses > 1 else None,
+        early_stopping=_EARLY_STOPPING.get(arguments.early_stopping),
+        repetition_penalty=arguments.repetition_penalty,
+        no_repeat_ngram_size=arguments.no_repeat_ngram_size,
+        suppress_sequences=arguments.suppress_sequence,
+        target_prefix=arguments.target_prefix,
+        sampling_topk=arguments.sampling_topk,
+        sampling_topp=arguments.sampling_topp,
+        sampling_temperature=arguments.sampling_temperature,
+        seed=arguments.seed,
         return_scores=False,
         max_concurrency=arguments.concurrency,
     )

@@ -21,10 +21,12 @@ from dragoman.errors import (
     ServerError,
     UnavailableError,
 )
-from dragoman.requests import Options, check_text, stream_request
+from dragoman.options import Options
+from dragoman.requests import stream_request
 from dragoman.results import StreamResult, Translation, read_translation
 from dragoman.retry import ATTEMPTS, FIRST_ATTEMPTS, delay_seconds, may_pass
 from dragoman.status import error_from_status
+from dragoman.texts import check_text
 from dragoman.v1 import translation_pb2 as pb
 
 
@@ -49,9 +51,14 @@ class Window:
             options: How the texts are translated.
             size: Most texts that are read and not yet handed out.
             timeout: Seconds without any text answered after which the stream is given up.
+
+        Raises:
+            TypeError, ValueError: An option or the size is none that can be.
+            InvalidArgumentError: A text among the options cannot be sent.
         """
         if size < 1:
             raise ValueError(f"max_concurrency must be at least 1, not {size}")
+        options.message(0)  # what is wrong with them is known before anything is read
         self._options = options
         self._size = size
         self._timeout = timeout

@@ -114,4 +114,5 @@ def _search(bundle: Bundle, config: Config, limits: Limits) -> Search:
         max_length=limits.max_decoding_length,
         decoder_start_id=special.decoder_start_id,
         end_id=special.end_id,
+        vocabulary_size=bundle.manifest.architecture.vocabulary_size,
     )

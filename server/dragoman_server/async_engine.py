@@ -94,7 +94,7 @@ class AsyncEngine:
     def submit(
         self,
         source_ids: ListOf[list[int]],
-        options: TranslationOptions,
+        options: TranslationOptions | ListOf[TranslationOptions],
         on_partial: OnPartial | None = None,
     ) -> list[asyncio.Future[Completion]]:
         """Queues texts, all or none; must be called on the event loop.
@@ -104,7 +104,7 @@ class AsyncEngine:
 
         Args:
             source_ids: Source tokens of each text.
-            options: How to decode them.
+            options: How to decode them, or each of them.
             on_partial: Called on the event loop with the target tokens so far, after each step.
 
         Raises:
@@ -114,9 +114,11 @@ class AsyncEngine:
         if self._loop is None or self._closing:
             raise UnavailableError("the engine does not run")
         now = time.monotonic()
+        if isinstance(options, TranslationOptions):
+            options = [options] * len(source_ids)
         sequences = [
-            Sequence(ids, options, wants_partial=on_partial is not None, arrived_at=now)
-            for ids in source_ids
+            Sequence(ids, each, wants_partial=on_partial is not None, arrived_at=now)
+            for ids, each in zip(source_ids, options, strict=True)
         ]
         # A call ends with its longest text, which therefore starts first; like lengths together
         # also leave less padding to the encoder and fewer rows idle at the end.

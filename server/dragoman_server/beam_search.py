@@ -1,9 +1,10 @@
 """Beam search over all sequences of one beam width at once.
 
-The rule is that of transformers' `generate(num_beams=…, early_stopping=False)`, version 5: at each
-step the 2 x beam best continuations of a sequence are looked at; those among the first beam ones
-that end are finished hypotheses, the best others run on; the sequence ends when beam hypotheses
-are finished and the best running one, at its present length, is no better than the worst of them.
+The rule is that of transformers' `generate(num_beams=…)`, version 5: at each step the 2 x beam best
+continuations of a sequence are looked at; those among the first beam ones that end are finished
+hypotheses, the best others run on. Once beam hypotheses are finished the sequence ends as its
+early_stopping says; by default when the best running one, at its present length, is no better than
+the worst of them.
 
 Parents are applied by copying as little as possible: a parent's first child stays in its row, and
 only further children take over rows whose hypothesis was dropped, from the first token on that
@@ -17,22 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dragoman_server.candidates import Candidates
+from dragoman_server.constraints import Constraints
+from dragoman_server.finished import FinishedHypotheses
 from dragoman_server.rows import RowCopies, Rows
-from dragoman_server.sequence import Completion, FinishReason, TranslationOptions
+from dragoman_server.sequence import Completion, EarlyStopping, TranslationOptions
 
 # The running score of a hypothesis that does not exist: all beams but the first at the start.
 NO_HYPOTHESIS = np.float32(-1e9)
-
-
-class Hypothesis(NamedTuple):
-    """A finished translation."""
-
-    score: float
-    """Sum of log-probabilities over length to the power of the length penalty."""
-    token_ids: list[int]
-    """Without the end token."""
-    is_cut: bool
-    """Whether the model had not come to an end."""
+# No sum of real log-probabilities is as low, and no descendant of NO_HYPOTHESIS is as high.
+LOWEST_SCORE = NO_HYPOTHESIS / 2
 
 
 class _Continuations(NamedTuple):
@@ -43,6 +37,12 @@ class _Continuations(NamedTuple):
     """Index of the beam that each continues."""
     tokens: NDArray[np.int64]
     ends: NDArray[np.bool_]
+    token_scores: NDArray[np.float32] | None
+    """What the model says of the token alone, whatever the options; None where nobody asks."""
+    forced: NDArray[np.bool_]  # (sequences,)
+    """Whether the end token was forced, at no cost, on all the beams."""
+    is_cut: NDArray[np.bool_]  # (sequences, beam)
+    """Whether that was not what the beam would have said."""
 
 
 class BeamSearch:
@@ -60,7 +60,10 @@ class BeamSearch:
         # Index 0 of each array is the slot of a sequence.
         self._scores = np.zeros((max_rows, max_beam_size), np.float32)
         self._length_penalties = np.ones(max_rows, np.float64)
-        self._finished: dict[int, list[Hypothesis]] = {}
+        self._hopes = np.zeros(max_rows, np.bool_)
+        self._finished: dict[int, FinishedHypotheses] = {}
+        self.constraints: dict[int, Constraints] = {}
+        """By slot: of the sequences that have any."""
 
     def admit(self, slot: int, options: TranslationOptions) -> None:
         """Begins a sequence whose rows were added."""
@@ -68,17 +71,39 @@ class BeamSearch:
         self._scores[slot, :beam_size] = NO_HYPOTHESIS
         self._scores[slot, 0] = 0.0
         self._length_penalties[slot] = options.length_penalty
-        self._finished[slot] = []
+        # A longer hypothesis may still have a better score than at its present length.
+        never_early = options.early_stopping is EarlyStopping.NEVER
+        self._hopes[slot] = never_early and options.length_penalty > 0
+        self._finished[slot] = FinishedHypotheses(options)
+        constraints = Constraints.of(options)
+        if constraints is not None:
+            self.constraints[slot] = constraints
 
     def forget(self, slot: int) -> None:
         """Drops a sequence that ended."""
         del self._finished[slot]
+        self.constraints.pop(slot, None)
 
     def candidate_count(self, slots: NDArray[np.intp], beam_size: int) -> int:
-        """Candidates of each row that a step needs; one more where the end may be forbidden."""
+        """Candidates of each row that a step needs.
+
+        One more than the continuations looked at where the end may be forbidden, and as many more
+        as constraints may lower (see there).
+        """
         rows = self._rows.of[slots, 0]
         early = self._rows.positions[rows] < self._rows.min_lengths[rows]
-        return 2 * beam_size + bool(early.any())
+        lowered = 0
+        if self.constraints:
+            said = self._rows.positions[rows] + 1
+            lowered = max(
+                (
+                    self.constraints[slot].reach(count)
+                    for slot, count in zip(slots.tolist(), said.tolist(), strict=True)
+                    if slot in self.constraints
+                ),
+                default=0,
+            )
+        return 2 * beam_size + bool(early.any()) + lowered
 
     def advance(
         self, slots: NDArray[np.intp], beam_size: int, candidates: Candidates
@@ -88,27 +113,24 @@ class BeamSearch:
         lengths = self._rows.positions[rows[:, 0]]  # (sequences,)
         full = lengths >= self._rows.max_lengths[rows[:, 0]]
         best = self._continue(slots, rows, candidates, full)
-        self._finish(slots, rows, best, full, candidates)
+        self._finish(slots, rows, best)
         # (sequences, beam): the best continuations that do not end; a stable sort keeps their order
         kept = np.argsort(best.ends, axis=1, kind="stable")[:, :beam_size]
         scores = np.take_along_axis(best.scores, kept, axis=1)
         parents = np.take_along_axis(best.parents, kept, axis=1)
         tokens = np.take_along_axis(best.tokens, kept, axis=1)
-        over = full | self._is_over(slots, beam_size, scores[:, 0], lengths)
+        over = best.forced | self._is_over(slots, scores[:, 0], lengths)
         alive = ~over
         self._scores[slots, :beam_size] = scores
         copies = self._descend(slots[alive], rows[alive], parents[alive], tokens[alive])
+        if best.token_scores is not None:
+            token_scores = np.take_along_axis(best.token_scores, kept, axis=1)
+            self._rows.score_last(self._rows.of[slots[alive], :beam_size], token_scores[alive])
         return slots[over].tolist(), copies
 
     def completion(self, slot: int) -> Completion:
-        """Returns the best translation of a sequence that `advance` has ended."""
-        best = self._finished[slot][0]
-        row = self._rows.of[slot, 0]
-        return Completion(
-            best.token_ids,
-            FinishReason.LENGTH if best.is_cut else FinishReason.STOP,
-            best.score if self._rows.wants_score[row] else None,
-        )
+        """Returns the best translations of a sequence that `advance` has ended."""
+        return self._finished[slot].completion()
 
     def _continue(
         self,
@@ -119,60 +141,94 @@ class BeamSearch:
     ) -> _Continuations:
         """Returns the 2 * beam best continuations of each sequence."""
         beam_size = rows.shape[1]
-        ids = candidates.ids[rows]  # (sequences, beam, candidates)
-        log_probs = candidates.logits[rows] - candidates.log_normalizers[rows][:, :, None]
+        width = candidates.ids.shape[1]
+        if width > 2 * beam_size + 1:  # neighbours may have asked for more
+            width = min(width, self.candidate_count(slots, beam_size))
+        ids = candidates.ids[rows, :width]  # (sequences, beam, candidates)
+        log_probs = candidates.logits[rows, :width] - candidates.log_normalizers[rows][:, :, None]
+        lowered = self._lowered(slots, rows, ids, log_probs)
         early = self._rows.positions[rows] < self._rows.min_lengths[rows]  # (sequences, beam)
-        log_probs[(ids == self._end_id) & early[:, :, None]] = -np.inf
-        if full.any():  # the end token is forced, at no cost
-            log_probs[full] = -np.inf
-            log_probs[full, :, 0] = 0.0
-            ids[full, :, 0] = self._end_id
-        width = ids.shape[2]
-        scores = (self._scores[slots, :beam_size, None] + log_probs).reshape(len(slots), -1)
+        lowered[(ids == self._end_id) & early[:, :, None]] = -np.inf
+        forced = full
+        if self.constraints:  # where every token is forbidden, there is nothing left but to end
+            forced = full | (lowered == -np.inf).all(axis=(1, 2))
+        is_cut = np.zeros(rows.shape, np.bool_)
+        if forced.any():
+            wished = lowered.argmax(axis=2)[:, :, None]
+            is_cut = np.take_along_axis(ids, wished, axis=2)[:, :, 0] != self._end_id
+            lowered[forced] = -np.inf
+            lowered[forced, :, 0] = log_probs[forced, :, 0] = 0.0
+            ids[forced, :, 0] = self._end_id
+        scores = (self._scores[slots, :beam_size, None] + lowered).reshape(len(slots), -1)
         order = np.argsort(-scores, axis=1, kind="stable")[:, : 2 * beam_size]
         scores = np.take_along_axis(scores, order, axis=1)
         tokens = np.take_along_axis(ids.reshape(len(slots), -1), order, axis=1)
-        ends = (tokens == self._end_id) & np.isfinite(scores)
-        return _Continuations(scores, order // width, tokens, ends)
+        ends = (tokens == self._end_id) & (scores > LOWEST_SCORE)
+        token_scores = None
+        if self._rows.scored_slots:
+            token_scores = np.take_along_axis(log_probs.reshape(len(slots), -1), order, axis=1)
+        return _Continuations(scores, order // width, tokens, ends, token_scores, forced, is_cut)
+
+    def _lowered(
+        self,
+        slots: NDArray[np.intp],
+        rows: NDArray[np.intp],
+        ids: NDArray[np.int64],
+        log_probs: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """Returns the log-probabilities as the sequences' constraints make them.
+
+        Args:
+            slots: (sequences,).
+            rows: (sequences, beam).
+            ids: (sequences, beam, candidates).
+            log_probs: Likewise; kept as they are only where the tokens' scores are wanted.
+        """
+        lowered = log_probs.copy() if self._rows.scored_slots else log_probs
+        if not self.constraints:
+            return lowered
+        for index, slot in enumerate(slots.tolist()):
+            constraints = self.constraints.get(slot)
+            if constraints is None:
+                continue
+            for beam, row in enumerate(rows[index].tolist()):
+                constraints.lower(lowered[index, beam], ids[index, beam], self._rows.said(row))
+        return lowered
 
     def _finish(
         self,
         slots: NDArray[np.intp],
         rows: NDArray[np.intp],
         best: _Continuations,
-        full: NDArray[np.bool_],
-        candidates: Candidates,
     ) -> None:
         """Keeps the hypotheses that end now among the first beam continuations."""
         beam_size = rows.shape[1]
         for index, rank in np.argwhere(best.ends[:, :beam_size]).tolist():
-            slot, row = int(slots[index]), int(rows[index, best.parents[index, rank]])
-            tokens = self._rows.tokens(row)
-            penalty = float(len(tokens) + 1) ** float(self._length_penalties[slot])
-            is_cut = bool(full[index] and candidates.ids[row, 0] != self._end_id)
-            score = float(best.scores[index, rank] / np.float32(penalty))
-            finished = self._finished[slot]
-            finished.append(Hypothesis(score, tokens, is_cut))
-            finished.sort(key=lambda hypothesis: -hypothesis.score)
-            del finished[beam_size:]
+            slot, parent = int(slots[index]), int(best.parents[index, rank])
+            row = int(rows[index, parent])
+            is_cut = bool(best.forced[index] and best.is_cut[index, parent])
+            token_scores = None
+            if best.token_scores is not None and slot in self._rows.scored_slots:
+                token_scores = self._rows.token_scores_of(row)
+                if not is_cut:
+                    token_scores.append(float(best.token_scores[index, rank]))
+            self._finished[slot].add(
+                best.scores[index, rank], self._rows.tokens(row), token_scores, is_cut=is_cut
+            )
 
     def _is_over(
         self,
         slots: NDArray[np.intp],
-        beam_size: int,
         best_running: NDArray[np.float32],
         lengths: NDArray[np.int32],
     ) -> NDArray[np.bool_]:
         """Whether no running hypothesis can enter the finished ones any more, (sequences,)."""
-        # Minus infinity until beam hypotheses are finished.
-        worst = np.array(
-            [
-                finished[-1].score if len(finished) == beam_size else -np.inf
-                for finished in map(self._finished.__getitem__, slots.tolist())
-            ]
-        )
-        penalties = (lengths + 1) ** self._length_penalties[slots]
-        return best_running / penalties.astype(np.float32) <= worst
+        bars = np.array([self._finished[slot].bar for slot in slots.tolist()])
+        longest = self._rows.max_lengths[self._rows.of[slots, 0]]
+        lengths = np.where(self._hopes[slots], longest, lengths)
+        counted = lengths + 1 - self._rows.prefix_lengths[slots]
+        penalties = counted ** self._length_penalties[slots]
+        return best_running / penalties.astype(np.float32) <= bars
 
     def _descend(
         self,

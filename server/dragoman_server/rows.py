@@ -68,7 +68,17 @@ class Rows:
         self.log_probs = np.zeros(max_rows, np.float64)
         """Sum over the tokens so far; of greedy rows only."""
         self.history = np.zeros((max_rows, max_length), np.int64)
-        """Tokens so far."""
+        """Tokens so far, and those of a prefix that are still to be fed."""
+        self.prefix_lengths = np.zeros(max_rows, np.int32)
+        """Tokens that each sequence's target is told to begin with; by slot, as what follows."""
+        self.in_prefix = np.zeros(max_rows, np.bool_)
+        """Whether some of them are still to be fed."""
+        self.prefixes = 0
+        """Number of sequences of which this is true."""
+        self.token_scores = np.zeros((max_rows, max_length + 1), np.float32)
+        """Log-probability of each token so far, and of the end token; of some sequences only."""
+        self.scored_slots: set[int] = set()
+        """Sequences that want them."""
 
     def add(self, slot: int, source_length: int, options: TranslationOptions) -> None:
         """Appends the rows of a sequence."""
@@ -84,6 +94,33 @@ class Rows:
         self.wants_score[rows] = options.return_scores
         self.log_probs[rows] = 0.0
         self.count += options.beam_size
+        prefix = options.target_prefix
+        self.prefix_lengths[slot] = len(prefix)
+        if prefix:
+            self.history[rows, : len(prefix)] = prefix
+            self.token_scores[rows, : len(prefix)] = 0.0
+            self.in_prefix[slot] = True
+            self.prefixes += 1
+        if options.return_token_scores:
+            self.scored_slots.add(slot)
+
+    def free(self, slot: int) -> None:
+        """Drops a sequence, whose rows are to be removed."""
+        self.prefixes -= int(self.in_prefix[slot])
+        self.in_prefix[slot] = False
+        self.scored_slots.discard(slot)
+
+    def rows_in_prefix(self) -> NDArray[np.intp]:
+        """Returns the rows whose next token is told."""
+        return np.flatnonzero(self.in_prefix[self.slots[: self.count]])
+
+    def append_prefix(self, rows: NDArray[np.intp]) -> None:
+        """Gives each of `rows`, all in their prefix, its next token of it."""
+        self.append(rows, self.history[rows, self.positions[rows]])
+        slots = self.slots[rows]
+        ended = np.unique(slots[self.positions[rows] == self.prefix_lengths[slots]])
+        self.in_prefix[ended] = False
+        self.prefixes -= len(ended)
 
     def append(self, rows: NDArray[np.intp], tokens: NDArray[np.int64]) -> None:
         """Gives each of `rows` one more token, which is fed next."""
@@ -102,6 +139,19 @@ class Rows:
         tokens: list[int] = self.history[row, : self.positions[row]].tolist()
         return tokens
 
+    def token_scores_of(self, row: int) -> list[float]:
+        """Returns the log-probabilities of the tokens of a row so far, where they are wanted."""
+        scores: list[float] = self.token_scores[row, : self.positions[row]].tolist()
+        return scores
+
+    def score_last(self, rows: NDArray[np.intp], scores: NDArray[np.float32]) -> None:
+        """Notes the log-probability of the last token of each of `rows`."""
+        self.token_scores[rows, self.positions[rows] - 1] = scores
+
+    def said(self, row: int) -> NDArray[np.int64]:
+        """Returns the start token and the tokens of a row so far."""
+        return np.concatenate(([self._start_id], self.history[row, : self.positions[row]]))
+
     def take_over(self, sources: NDArray[np.intp], targets: NDArray[np.intp]) -> RowCopies | None:
         """Lets each of `targets` have said what the row of `sources` has, of the same sequence.
 
@@ -116,6 +166,9 @@ class Rows:
             return None
         copies = RowCopies(sources[index], targets[index], position + 1)  # the start token is at 0
         self.history[copies.targets, position] = self.history[copies.sources, position]
+        if self.scored_slots:
+            scores = self.token_scores
+            scores[copies.targets, position] = scores[copies.sources, position]
         return copies
 
     def remove(self, row: int) -> Move | None:
@@ -138,5 +191,8 @@ class Rows:
             array[row] = array[last]
         self.of[self.slots[row], self.beams[row]] = row
         length = int(self.positions[last])
-        self.history[row, :length] = self.history[last, :length]
+        known = max(length, int(self.prefix_lengths[self.slots[row]]))
+        self.history[row, :known] = self.history[last, :known]
+        if self.scored_slots:
+            self.token_scores[row, :known] = self.token_scores[last, :known]
         return Move(last, row, length, int(self.source_last[last]) + 1)

@@ -1,4 +1,4 @@
-"""Chooses the next token of every running row, greedily or with beams, in one batch.
+"""Chooses the next token of every running row, greedily, drawn or with beams, in one batch.
 
 Knows which sequence holds which rows. Knows nothing of caches, graphs or time.
 """
@@ -15,6 +15,9 @@ from dragoman_server.candidates import Candidates
 from dragoman_server.greedy_search import GreedySearch
 from dragoman_server.rows import Move, RowCopies, Rows
 from dragoman_server.sequence import MAX_BEAM_SIZE, Completion, Sequence
+
+MANY_TOKENS = 1 << 31
+"""No vocabulary is as large."""
 
 
 class Advance(NamedTuple):
@@ -33,11 +36,19 @@ class Search:
         max_length: Largest max_decoding_length of any sequence.
         decoder_start_id: First token that a row is fed.
         end_id: Token that ends a translation.
+        vocabulary_size: Most candidates that a row can have.
     """
 
     def __init__(
-        self, *, max_rows: int, max_length: int, decoder_start_id: int, end_id: int
+        self,
+        *,
+        max_rows: int,
+        max_length: int,
+        decoder_start_id: int,
+        end_id: int,
+        vocabulary_size: int = MANY_TOKENS,
     ) -> None:
+        self._vocabulary_size = vocabulary_size
         self._rows = Rows(
             max_rows=max_rows,
             max_beam_size=MAX_BEAM_SIZE,
@@ -88,17 +99,28 @@ class Search:
 
     @property
     def candidate_count(self) -> int:
-        """Candidates of each row that the next step needs."""
-        return max(
+        """Candidates of each row that the next step needs.
+
+        Where options make it grow with the translation it is a power of two: runners keep
+        buffers for each number that they met.
+        """
+        needed = max(
             self._greedy.candidate_count(self._greedy_rows()),
             *(self._beams.candidate_count(self._slots_of(size), size) for size in self._widths()),
             1,
         )
+        if not (self._greedy.choices or self._beams.constraints):
+            return needed
+        return min(1 << (needed - 1).bit_length(), self._vocabulary_size)
 
     @property
     def wants_normalizers(self) -> bool:
         """Whether log-probabilities are needed: for beams always, else for scores."""
-        return bool(self._widths()) or bool(self._rows.wants_score[: self.rows].any())
+        return (
+            bool(self._widths())
+            or bool(self._rows.scored_slots)
+            or bool(self._rows.wants_score[: self.rows].any())
+        )
 
     def admit(self, sequences: ListOf[Sequence]) -> None:
         """Appends the rows of each sequence, one after the other."""
@@ -109,21 +131,27 @@ class Search:
             self._beam_sizes[slot] = sequence.rows
             self._counts[sequence.rows] += 1
             self._rows.add(slot, len(sequence.source_ids), sequence.options)
-            if sequence.rows > 1:
-                self._beams.admit(slot, sequence.options)
+            search = self._beams if sequence.rows > 1 else self._greedy
+            search.admit(slot, sequence.options)
 
     def advance(self, candidates: Candidates) -> Advance:
         """Gives every row its next token; the finished sequences keep their rows until released."""
+        in_prefix = self._rows.rows_in_prefix() if self._rows.prefixes else None
         finished = [
             (self._sequence(int(self._rows.slots[row])), self._greedy.completion(row))
             for row in self._greedy.advance(self._greedy_rows(), candidates).tolist()
         ]
         all_copies = []
         for width in self._widths():
-            ended, copies = self._beams.advance(self._slots_of(width), width, candidates)
+            slots = self._slots_of(width)
+            if not len(slots):
+                continue
+            ended, copies = self._beams.advance(slots, width, candidates)
             finished += [(self._sequence(slot), self._beams.completion(slot)) for slot in ended]
             if copies is not None:
                 all_copies.append(copies)
+        if in_prefix is not None:
+            self._rows.append_prefix(in_prefix)
         return Advance(finished, all_copies)
 
     def tokens(self, sequence: Sequence) -> list[int]:
@@ -135,8 +163,9 @@ class Search:
         rows = [row for sequence in sequences for row in self._rows_of(sequence)]
         for sequence in sequences:
             slot = self._slots.pop(sequence)
-            if sequence.rows > 1:
-                self._beams.forget(slot)
+            search = self._beams if sequence.rows > 1 else self._greedy
+            search.forget(slot)
+            self._rows.free(slot)
             self._counts[sequence.rows] -= 1
             self._sequences[slot] = None
             self._beam_sizes[slot] = 0
@@ -155,12 +184,21 @@ class Search:
         return rows
 
     def _greedy_rows(self) -> NDArray[np.intp]:
-        if not self._widths():
+        """Rows of the sequences with one row that choose their next token, ascending."""
+        if not self._widths() and not self._rows.prefixes:
             return self._all_rows[: self.rows]
-        return np.flatnonzero(self._beam_sizes[self._rows.slots[: self.rows]] == 1)
+        slots = self._rows.slots[: self.rows]
+        chooses = self._beam_sizes[slots] == 1
+        if self._rows.prefixes:
+            chooses &= ~self._rows.in_prefix[slots]
+        return np.flatnonzero(chooses)
 
     def _slots_of(self, width: int) -> NDArray[np.intp]:
-        return np.flatnonzero(self._beam_sizes == width)
+        """Sequences with so many rows that choose their next tokens, ascending."""
+        chooses = self._beam_sizes == width
+        if self._rows.prefixes:
+            chooses &= ~self._rows.in_prefix
+        return np.flatnonzero(chooses)
 
     def _widths(self) -> list[int]:
         """Beam widths above 1 among the running sequences."""

@@ -21,6 +21,21 @@ class FinishReason(Enum):
     """The client went away or its deadline passed."""
 
 
+class EarlyStopping(Enum):
+    """When beam search ends, once beam_size hypotheses are finished.
+
+    The rules and their names are those of transformers' `generate(early_stopping=...)`, version 5.
+    """
+
+    FALSE = "FALSE"
+    """When the best running hypothesis, as long as it is now, is no better than the worst finished
+    one: a guess, because with length_penalty above 0 it may still get better."""
+    TRUE = "TRUE"
+    """At once."""
+    NEVER = "NEVER"
+    """When no running hypothesis can get better than the worst finished one, at any length."""
+
+
 @dataclass(frozen=True, slots=True)
 class TranslationOptions:
     """How one text is decoded; options differ freely between the texts of a batch."""
@@ -35,6 +50,41 @@ class TranslationOptions:
     """Whether the score is computed."""
     length_penalty: float = 1.0
     """Exponent of the length that a hypothesis' score is divided by; of beam search only."""
+    early_stopping: EarlyStopping = EarlyStopping.FALSE
+    """When the search ends; of beam search only."""
+    num_hypotheses: int = 1
+    """Finished hypotheses that are wanted, at most beam_size."""
+    repetition_penalty: float = 1.0
+    """What the scores of tokens said before are divided by where positive, else multiplied by; at
+    least 1, which changes nothing."""
+    no_repeat_ngram_size: int = 0
+    """No so many tokens in a row are said twice; 0 allows all."""
+    suppress_sequences: tuple[tuple[int, ...], ...] = ()
+    """Tokens that are never said one after the other."""
+    target_prefix: tuple[int, ...] = ()
+    """What the translation begins with; at most max_decoding_length tokens."""
+    sampling_topk: int = 1
+    """Tokens that the next one is drawn from; 1 takes the best. Of greedy search only."""
+    sampling_topp: float = 1.0
+    """Least probability, of those, that the tokens drawn from have together; above 0."""
+    sampling_temperature: float = 1.0
+    """What logits are divided by before a token is drawn; above 0."""
+    seed: int | None = None
+    """Where drawing begins, 0 to 2**64 - 1; None for somewhere else each time."""
+    return_token_scores: bool = False
+    """Whether the probability of each token is kept."""
+
+
+class Hypothesis(NamedTuple):
+    """A finished translation."""
+
+    token_ids: list[int]
+    """Target tokens, without the end token."""
+    finish_reason: FinishReason
+    score: float | None = None
+    """As in Completion."""
+    token_scores: list[float] | None = None
+    """As in Completion."""
 
 
 class Completion(NamedTuple):
@@ -45,7 +95,12 @@ class Completion(NamedTuple):
     finish_reason: FinishReason
     score: float | None
     """Natural-log probability of the tokens, the end token counted, over their number (with beams:
-    over their number to the power of length_penalty)."""
+    over their number to the power of length_penalty). The tokens of target_prefix do not count."""
+    token_scores: list[float] | None = None
+    """Natural-log probability that the model gives each token, the end token too where it is
+    there; 0 for what was forced."""
+    hypotheses: tuple[Hypothesis, ...] = ()
+    """Where several were asked for: this one and the next best, best first."""
 
 
 Outcome = Completion | DragomanError

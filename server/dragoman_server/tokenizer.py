@@ -27,10 +27,8 @@ class Tokenizer:
         self._end_id, self._unknown_id = special.end_id, special.unknown_id
         self._special_ids = {special.end_id, special.decoder_start_id, *special.suppressed_ids}
         # One table lookup a piece: sentencepiece's own ids are those of another vocabulary.
-        self._ids = [
-            self._safe_id(vocabulary.get(self._source.id_to_piece(piece), self._unknown_id))
-            for piece in range(self._source.get_piece_size())
-        ]
+        self._ids = self._ids_of(self._source, vocabulary)
+        self._target_ids = self._ids_of(self._target, vocabulary)
         self._pieces = {index: piece for piece, index in vocabulary.items()}
 
     def encode(self, text: str) -> list[int]:
@@ -38,11 +36,22 @@ class Tokenizer:
         ids = self._ids
         return [*(ids[piece] for piece in self._source.encode(text)), self._end_id]
 
+    def encode_target(self, text: str) -> list[int]:
+        """Returns the target token ids of `text`, without an end token."""
+        return [self._target_ids[piece] for piece in self._target.encode(text)]
+
     def decode(self, token_ids: Sequence[int]) -> str:
         """Returns the text of target `token_ids`; special tokens give no text."""
         pieces = [self._pieces[i] for i in token_ids if i not in self._special_ids]
         text: str = self._target.decode_pieces(pieces)
         return text.replace("\u2581", " ").strip()  # U+2581: sentencepiece's visible space
+
+    def _ids_of(self, pieces: SentencePieceProcessor, vocabulary: dict[str, int]) -> list[int]:
+        """Returns the vocabulary's id of each piece."""
+        return [
+            self._safe_id(vocabulary.get(pieces.id_to_piece(piece), self._unknown_id))
+            for piece in range(pieces.get_piece_size())
+        ]
 
     def _safe_id(self, token_id: int) -> int:
         return self._unknown_id if token_id in self._special_ids else token_id

@@ -12,12 +12,14 @@ from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import (
     FINISH_REASON_LENGTH,
     FINISH_REASON_STOP,
+    Hypothesis,
     Model,
     StreamTranslateTextRequest,
     TranslateTextRequest,
     Translation,
 )
 from dragoman_server.languages import find_pair
+from dragoman_server.options import OptionsReader, RequestOptions
 from dragoman_server.sequence import Completion, FinishReason, TranslationOptions
 from dragoman_server.validation import (
     check_characters,
@@ -25,7 +27,6 @@ from dragoman_server.validation import (
     check_contents,
     check_model,
     check_source_length,
-    decoding_options,
 )
 
 OnPartial = Callable[[list[int]], None]
@@ -42,6 +43,9 @@ class TextCodec(Protocol):
     def encode(self, text: str) -> list[int]:
         """Returns the source tokens of a text, the end token included."""
 
+    def encode_target(self, text: str) -> list[int]:
+        """Returns the target tokens of a text, without an end token."""
+
     def decode(self, token_ids: Sequence[int]) -> str:
         """Returns the text of target tokens."""
 
@@ -52,7 +56,7 @@ class TextQueue(Protocol):
     def submit(
         self,
         source_ids: Sequence[list[int]],
-        options: TranslationOptions,
+        options: TranslationOptions | Sequence[TranslationOptions],
         on_partial: OnPartial | None = None,
     ) -> list[asyncio.Future[Completion]]:
         """Takes all of the texts or none; raises QueueFullError."""
@@ -62,7 +66,7 @@ class _Order(NamedTuple):
     """What a request asks for, apart from its texts."""
 
     source_prefix: list[int]
-    options: TranslationOptions
+    options: RequestOptions
 
 
 class Translator:
@@ -74,10 +78,7 @@ class Translator:
         self.model = model
         self._pairs = manifest.language_pairs
         self._nothing = [manifest.special_tokens.end_id]
-        self._default_max_decoding_length = min(
-            manifest.decoding_defaults.max_decoding_length or model.limits.max_decoding_length,
-            model.limits.max_decoding_length,
-        )
+        self._options = OptionsReader(manifest, model.limits, tokenizer)
         self._tokenizer = tokenizer
         self._engine = engine
 
@@ -118,12 +119,7 @@ class Translator:
     def _understand(self, request: TranslateTextRequest | StreamTranslateTextRequest) -> _Order:
         check_model(request.model, self.model.name)
         pair = find_pair(self._pairs, request.source_language_code, request.target_language_code)
-        options = decoding_options(
-            request.options,
-            self.model.limits,
-            default_max_decoding_length=self._default_max_decoding_length,
-        )
-        return _Order(list(pair.source_prefix_ids), options)
+        return _Order(list(pair.source_prefix_ids), self._options.read(request.options))
 
     def _encode(self, text: str, order: _Order, field: str) -> list[int]:
         """Returns the source tokens of a text; none where there is nothing to translate."""
@@ -138,13 +134,18 @@ class Translator:
     async def _translate(
         self,
         sources: list[list[int]],
-        options: TranslationOptions,
+        options: RequestOptions,
         on_partial: OnPartial | None,
     ) -> list[Translation]:
         submitted = [source for source in sources if source]
         if not submitted:
             return [self._empty() for _ in sources]
-        futures = self._engine.submit(submitted, options, on_partial)
+        each = [
+            options.of_text(index, source_length=len(source))
+            for index, source in enumerate(sources)
+            if source
+        ]
+        futures = self._engine.submit(submitted, each, on_partial)
         try:
             completions = iter(await asyncio.gather(*futures))
         finally:
@@ -163,6 +164,17 @@ class Translator:
             source_token_count=len(source),
             target_token_count=len(completion.token_ids),
             model=self.model.name,
+            token_scores=completion.token_scores,
+            hypotheses=[
+                Hypothesis(
+                    translated_text=self._tokenizer.decode(hypothesis.token_ids),
+                    finish_reason=_FINISH_REASONS[hypothesis.finish_reason],
+                    score=hypothesis.score,
+                    target_token_count=len(hypothesis.token_ids),
+                    token_scores=hypothesis.token_scores,
+                )
+                for hypothesis in completion.hypotheses
+            ],
         )
 
     def _empty(self) -> Translation:

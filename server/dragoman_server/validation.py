@@ -1,18 +1,14 @@
-"""Says what is wrong with a request's texts and options: the field, what it has, what is allowed.
+"""Says what is wrong with a request's fields: the field, what it has, what is allowed.
 
 Does not know tokens beyond their number, nor how anything is translated.
 """
 
 from collections.abc import Sequence
 
-from dragoman.v1.translation_pb2 import DecodingOptions, Limits
+from dragoman.v1.translation_pb2 import Limits
 from dragoman_server.errors import InvalidArgumentError, NotFoundError
-from dragoman_server.sequence import TranslationOptions
 
 MAX_SHOWN = 40
-
-LENGTH_PENALTY_BOUND = 10
-"""A length to a higher power leaves the range of float32."""
 
 
 def shorten(name: str) -> str:
@@ -81,41 +77,27 @@ def check_source_length(count: int, field: str, limits: Limits) -> None:
         )
 
 
-def decoding_options(
-    options: DecodingOptions, limits: Limits, *, default_max_decoding_length: int
-) -> TranslationOptions:
-    """Returns the options, with the model's defaults where they are absent.
-
-    Raises:
-        InvalidArgumentError: One is out of range.
-    """
-    beam_size = options.beam_size if options.HasField("beam_size") else 1
-    _check_range("beam_size", beam_size, 1, limits.max_beam_size)
-    longest = default_max_decoding_length
-    if options.HasField("max_decoding_length"):
-        longest = options.max_decoding_length
-    _check_range("max_decoding_length", longest, 1, limits.max_decoding_length)
-    _check_range("min_decoding_length", options.min_decoding_length, 0, longest)
-    length_penalty = options.length_penalty if options.HasField("length_penalty") else 1.0
-    _check_range("length_penalty", length_penalty, -LENGTH_PENALTY_BOUND, LENGTH_PENALTY_BOUND)
-    return TranslationOptions(
-        max_decoding_length=longest,
-        min_decoding_length=options.min_decoding_length,
-        beam_size=beam_size,
-        return_scores=options.return_scores if options.HasField("return_scores") else True,
-        length_penalty=length_penalty,
-    )
-
-
-def _check_range(name: str, value: float, lowest: int, highest: int) -> None:
+def check_range(name: str, value: float, lowest: float, highest: float) -> None:
+    """Raises InvalidArgumentError where an option is out of its range, bounds included."""
     if not lowest <= value <= highest:
-        raise _wrong(
-            f"options.{name}",
-            f"{value:g}" if isinstance(value, float) else str(value),
-            f"{lowest} to {highest}",
-            reason="OPTION_OUT_OF_RANGE",
-            verb="is",
-        )
+        raise wrong_option(name, _shown(value), f"{lowest:g} to {highest:g}")
+
+
+def check_range_above(name: str, value: float, bound: float, highest: float) -> None:
+    """Raises InvalidArgumentError where an option is out of its range, the lower bound excluded."""
+    if not bound < value <= highest:
+        raise wrong_option(name, _shown(value), f"above {bound:g} to {highest:g}")
+
+
+def wrong_option(
+    name: str, given: str, allowed: str, *, reason: str = "OPTION_OUT_OF_RANGE"
+) -> InvalidArgumentError:
+    """Returns the error about the value of an option."""
+    return _wrong(f"options.{name}", given, allowed, reason=reason, verb="is")
+
+
+def _shown(value: float) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _wrong(

@@ -29,7 +29,8 @@ Responses = Iterator[pb.StreamTranslateTextResponse]
 StreamScript = Callable[[Requests, grpc.ServicerContext], Responses]
 
 
-def translation(text: str) -> pb.Translation:
+def translation(text: str, hypotheses: int = 0) -> pb.Translation:
+    scores = [-0.5, -0.25] if hypotheses else []
     return pb.Translation(
         translated_text=text.upper(),
         finish_reason=pb.FINISH_REASON_STOP,
@@ -37,6 +38,17 @@ def translation(text: str) -> pb.Translation:
         source_token_count=len(text),
         target_token_count=len(text),
         model="fake",
+        token_scores=scores,
+        hypotheses=[
+            pb.Hypothesis(
+                translated_text=f"{text.upper()} {number}",
+                finish_reason=pb.FINISH_REASON_STOP,
+                score=-number,
+                target_token_count=len(text),
+                token_scores=scores,
+            )
+            for number in range(hypotheses)
+        ],
     )
 
 
@@ -108,6 +120,9 @@ class FakeServer(TranslationServiceServicer):
         """Unary calls wait for it."""
 
         self.hold.set()
+        self.hypotheses = 0
+        """Of each translation that a unary call answers."""
+
         self.limits = pb.Limits(
             max_contents=1024,
             max_code_points=30_000,
@@ -151,7 +166,9 @@ class FakeServer(TranslationServiceServicer):
         self.hold.wait()
         if self.failures:
             abort(cast("grpc.ServicerContext", context), self.failures.popleft())
-        return pb.TranslateTextResponse(translations=map(translation, request.contents))
+        return pb.TranslateTextResponse(
+            translations=[translation(text, self.hypotheses) for text in request.contents]
+        )
 
     def StreamTranslateText(self, request_iterator: object, context: object) -> Responses:
         self.streams_opened += 1

@@ -1,3 +1,5 @@
+import dataclasses
+import inspect
 import subprocess
 import sys
 
@@ -5,16 +7,20 @@ import pytest
 from google.rpc import code_pb2  # type: ignore[import-untyped]
 
 from dragoman import (
+    AsyncClient,
     Client,
     ConnectError,
     DeadlineExceededError,
     FinishReason,
+    Hypothesis,
     InvalidArgumentError,
     LanguagePair,
     QueueFullError,
     ServerError,
     Translation,
 )
+from dragoman.options import Options
+from dragoman.v1 import translation_pb2 as pb
 from tests.clients.fake_server import FakeServer, bad_field, draining, queue_full, status
 
 
@@ -53,6 +59,81 @@ def test_options_go_to_the_server_and_absent_ones_stay_absent(
     assert second.options.HasField("min_decoding_length")
     assert second.options.max_decoding_length == 9
     assert second.options.return_scores is False
+
+
+def test_every_option_reaches_the_wire(server: FakeServer, client: Client) -> None:
+    client.translate(
+        "a",
+        length_penalty=0.5,
+        max_length_factor=2.5,
+        num_hypotheses=3,
+        early_stopping="never",
+        repetition_penalty=1.5,
+        no_repeat_ngram_size=2,
+        suppress_sequences=("bad", "worse"),
+        target_prefix="It",
+        sampling_topk=9,
+        sampling_topp=0.75,
+        sampling_temperature=1.25,
+        seed=7,
+        return_token_scores=True,
+    )
+    assert server.requests[0].options == pb.DecodingOptions(
+        length_penalty=0.5,
+        max_length_factor=2.5,
+        num_hypotheses=3,
+        early_stopping=pb.EARLY_STOPPING_NEVER,
+        repetition_penalty=1.5,
+        no_repeat_ngram_size=2,
+        suppress_sequences=["bad", "worse"],
+        target_prefix="It",
+        sampling_topk=9,
+        sampling_topp=0.75,
+        sampling_temperature=1.25,
+        seed=7,
+        return_token_scores=True,
+    )
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_early_stopping_is_that_of_transformers(
+    server: FakeServer, client: Client, *, early_stopping: bool
+) -> None:
+    client.translate("a", early_stopping=early_stopping)
+    expected = pb.EARLY_STOPPING_TRUE if early_stopping else pb.EARLY_STOPPING_FALSE
+    assert server.requests[0].options.early_stopping == expected
+
+
+@pytest.mark.parametrize("make", [Client, AsyncClient])
+def test_each_method_takes_every_option(make: type[Client] | type[AsyncClient]) -> None:
+    options = {field.name for field in dataclasses.fields(Options)}
+    for method in (make.translate, make.translate_stream):
+        taken = set(inspect.signature(method).parameters)
+        assert taken - {"self", "texts", "timeout", "max_concurrency"} == options
+
+
+def test_a_long_list_draws_as_one_however_it_is_cut(server: FakeServer, client: Client) -> None:
+    server.limits.max_contents = 2
+    client.translate(["a"] * 5, seed=2**63 - 3, sampling_topk=2)
+    seeds = {request.options.seed for request in server.requests}
+    assert seeds == {2**63 - 3, 2**63 - 1, -(2**63) + 1}
+
+
+def test_an_option_that_cannot_be_sent_is_refused_at_once(client: Client) -> None:
+    with pytest.raises(ValueError, match="must be False, True or \"never\", not 'soon'"):
+        client.translate("a", early_stopping="soon")  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match="suppress_sequences takes a sequence of str"):
+        client.translate_stream(["a"], suppress_sequences="bad")
+    with pytest.raises(InvalidArgumentError, match=r"target_prefix has the lone surrogate"):
+        client.translate_stream(["a"], target_prefix="\ud800")
+
+
+def test_hypotheses_and_token_scores_are_read(server: FakeServer, client: Client) -> None:
+    server.hypotheses = 2
+    first = client.translate("ab").hypotheses[0]
+    assert first == Hypothesis("AB 0", FinishReason.STOP, 0.0, 2, (-0.5, -0.25))
+    assert client.translate("ab").token_scores == (-0.5, -0.25)
+    assert len(client.translate("ab").hypotheses) == 2
 
 
 def test_long_lists_are_cut_by_number_of_texts(server: FakeServer, client: Client) -> None:

@@ -20,6 +20,7 @@ from tests.clients.fake_server import (
     bad_field,
     refusal,
     status,
+    translation,
 )
 
 Capture = pytest.CaptureFixture[bytes]
@@ -152,6 +153,61 @@ def test_options_go_to_the_server(command: Command) -> None:
     assert seen[0].options.return_scores is False
 
 
+def test_every_option_of_decoding_goes_to_the_server(command: Command) -> None:
+    seen: list[pb.DecodingOptions] = []
+
+    def keep(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+        for request in requests:
+            seen.append(request.options)
+            yield answer(request)
+
+    command.server.streams.append(keep)
+    flags = (
+        "--beam-size=4 --length-penalty=0.5 --early-stopping=true --num-hypotheses=2 "
+        "--max-decoding-length=9 --min-decoding-length=1 --max-length-factor=1.5 "
+        "--target-prefix=It --suppress-sequence=bad --suppress-sequence=worse "
+        "--repetition-penalty=1.25 --no-repeat-ngram-size=3 "
+        "--sampling-topk=5 --sampling-topp=0.5 --sampling-temperature=2 --seed=-4"
+    )
+    assert command(*flags.split(), "a", "b") == 0
+    expected = pb.DecodingOptions(
+        beam_size=4,
+        length_penalty=0.5,
+        early_stopping=pb.EARLY_STOPPING_TRUE,
+        num_hypotheses=2,
+        max_decoding_length=9,
+        min_decoding_length=1,
+        max_length_factor=1.5,
+        target_prefix="It",
+        suppress_sequences=["bad", "worse"],
+        repetition_penalty=1.25,
+        no_repeat_ngram_size=3,
+        sampling_topk=5,
+        sampling_topp=0.5,
+        sampling_temperature=2,
+        seed=-4,
+        return_scores=False,
+    )
+    assert seen[0] == expected
+    assert [options.seed for options in seen] == [-4, -3]
+
+
+def test_several_hypotheses_are_as_many_lines_for_each_line(command: Command) -> None:
+    def answer_with_two(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+        refused = status(code_pb2.INVALID_ARGUMENT, "bad", bad_field("content", "bad"))
+        for request in requests:
+            if request.content == "bad":
+                yield refusal(request, refused)
+                continue
+            response = answer(request)
+            response.translation.CopyFrom(translation(request.content, 2))
+            yield response
+
+    command.server.streams.append(answer_with_two)
+    assert command("--beam-size=3", "--num-hypotheses=3", "a", "bad", "b") == 1
+    assert command.out == b"A 0\nA 1\n\n\n\n\nB 0\nB 1\n\n"
+
+
 def test_a_job_that_cannot_go_on_keeps_what_is_finished(
     command: Command, source: Path, tmp_path: Path
 ) -> None:
@@ -193,6 +249,8 @@ def test_a_missing_input_is_reported(command: Command, tmp_path: Path) -> None:
         (["text", "--input", "FILE"], b"give either TEXT or --input"),
         (["--input", "FILE", "--output", "FILE"], b"it would be overwritten unread"),
         (["--concurrency", "0", "text"], b"--concurrency must be at least 1, not 0"),
+        (["--num-hypotheses", "0", "text"], b"--num-hypotheses must be at least 1, not 0"),
+        (["--early-stopping", "soon", "text"], b"invalid choice: 'soon'"),
         (["--timeout", "0", "text"], b"--timeout must be more than 0 seconds, not 0"),
         (["--beam-size", "many", "text"], b"argument --beam-size: invalid int value: 'many'"),
     ],

@@ -1,7 +1,7 @@
 import pytest
 
 from dragoman.errors import ConnectError, DeadlineExceededError, ServerError
-from dragoman.requests import Options
+from dragoman.options import Options
 from dragoman.retry import ATTEMPTS, MAX_BACKOFF_SECONDS, delay_seconds
 from dragoman.window import Window
 from tests.clients.fake_server import answer, draining, queue_full, refusal

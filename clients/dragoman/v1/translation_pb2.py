@@ -25,37 +25,41 @@ _sym_db = _symbol_database.Default()
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64ragoman/v1/translation.proto\x12\x0b\x64ragoman.v1\x1a\x17google/rpc/status.proto\"\x89\x02\n\x0f\x44\x65\x63odingOptions\x12\x16\n\tbeam_size\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12 \n\x13max_decoding_length\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12 \n\x13min_decoding_length\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x1a\n\rreturn_scores\x18\x04 \x01(\x08H\x03\x88\x01\x01\x12\x1b\n\x0elength_penalty\x18\x05 \x01(\x01H\x04\x88\x01\x01\x42\x0c\n\n_beam_sizeB\x16\n\x14_max_decoding_lengthB\x16\n\x14_min_decoding_lengthB\x10\n\x0e_return_scoresB\x11\n\x0f_length_penalty\"\xa2\x01\n\x14TranslateTextRequest\x12\x10\n\x08\x63ontents\x18\x01 \x03(\t\x12\x1c\n\x14source_language_code\x18\x02 \x01(\t\x12\x1c\n\x14target_language_code\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12-\n\x07options\x18\x05 \x01(\x0b\x32\x1c.dragoman.v1.DecodingOptions\"G\n\x15TranslateTextResponse\x12.\n\x0ctranslations\x18\x01 \x03(\x0b\x32\x18.dragoman.v1.Translation\"\xcc\x01\n\x1aStreamTranslateTextRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12\x1c\n\x14source_language_code\x18\x03 \x01(\t\x12\x1c\n\x14target_language_code\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12-\n\x07options\x18\x06 \x01(\x0b\x32\x1c.dragoman.v1.DecodingOptions\x12\x17\n\x0fpartial_results\x18\x07 \x01(\x08\"\xa1\x01\n\x1bStreamTranslateTextResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x0btranslation\x18\x02 \x01(\x0b\x32\x18.dragoman.v1.TranslationH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12\x16\n\x0cpartial_text\x18\x04 \x01(\tH\x00\x42\x08\n\x06result\"\xbd\x01\n\x0bTranslation\x12\x17\n\x0ftranslated_text\x18\x01 \x01(\t\x12\x30\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x19.dragoman.v1.FinishReason\x12\x12\n\x05score\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\x12source_token_count\x18\x04 \x01(\x05\x12\x1a\n\x12target_token_count\x18\x05 \x01(\x05\x12\r\n\x05model\x18\x06 \x01(\tB\x08\n\x06_score\"\x13\n\x11ListModelsRequest\"8\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.dragoman.v1.Model\"\xa8\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x02 \x01(\t\x12\x31\n\x0elanguage_pairs\x18\x03 \x03(\x0b\x32\x19.dragoman.v1.LanguagePair\x12\x11\n\tprecision\x18\x04 \x01(\t\x12\x10\n\x08provider\x18\x05 \x01(\t\x12#\n\x06limits\x18\x06 \x01(\x0b\x32\x13.dragoman.v1.Limits\"J\n\x0cLanguagePair\x12\x1c\n\x14source_language_code\x18\x01 \x01(\t\x12\x1c\n\x14target_language_code\x18\x02 \x01(\t\"\x9f\x01\n\x06Limits\x12\x14\n\x0cmax_contents\x18\x01 \x01(\x05\x12\x17\n\x0fmax_code_points\x18\x02 \x01(\x05\x12\x18\n\x10max_input_length\x18\x03 \x01(\x05\x12\x1b\n\x13max_decoding_length\x18\x04 \x01(\x05\x12\x15\n\rmax_beam_size\x18\x05 \x01(\x05\x12\x18\n\x10max_stream_texts\x18\x06 \x01(\x05*_\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x32\xa9\x02\n\x12TranslationService\x12V\n\rTranslateText\x12!.dragoman.v1.TranslateTextRequest\x1a\".dragoman.v1.TranslateTextResponse\x12l\n\x13StreamTranslateText\x12\'.dragoman.v1.StreamTranslateTextRequest\x1a(.dragoman.v1.StreamTranslateTextResponse(\x01\x30\x01\x12M\n\nListModels\x12\x1e.dragoman.v1.ListModelsRequest\x1a\x1f.dragoman.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64ragoman/v1/translation.proto\x12\x0b\x64ragoman.v1\x1a\x17google/rpc/status.proto\"\xb3\x06\n\x0f\x44\x65\x63odingOptions\x12\x16\n\tbeam_size\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12 \n\x13max_decoding_length\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12 \n\x13min_decoding_length\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x1a\n\rreturn_scores\x18\x04 \x01(\x08H\x03\x88\x01\x01\x12\x1b\n\x0elength_penalty\x18\x05 \x01(\x01H\x04\x88\x01\x01\x12\x1b\n\x0enum_hypotheses\x18\x06 \x01(\x05H\x05\x88\x01\x01\x12\x37\n\x0e\x65\x61rly_stopping\x18\x07 \x01(\x0e\x32\x1a.dragoman.v1.EarlyStoppingH\x06\x88\x01\x01\x12\x1f\n\x12repetition_penalty\x18\x08 \x01(\x01H\x07\x88\x01\x01\x12!\n\x14no_repeat_ngram_size\x18\t \x01(\x05H\x08\x88\x01\x01\x12\x1a\n\x12suppress_sequences\x18\n \x03(\t\x12\x15\n\rtarget_prefix\x18\x0b \x01(\t\x12\x1e\n\x11max_length_factor\x18\x0c \x01(\x01H\t\x88\x01\x01\x12\x1a\n\rsampling_topk\x18\r \x01(\x05H\n\x88\x01\x01\x12\x1a\n\rsampling_topp\x18\x0e \x01(\x01H\x0b\x88\x01\x01\x12!\n\x14sampling_temperature\x18\x0f \x01(\x01H\x0c\x88\x01\x01\x12\x11\n\x04seed\x18\x10 \x01(\x03H\r\x88\x01\x01\x12\x1b\n\x13return_token_scores\x18\x11 \x01(\x08\x42\x0c\n\n_beam_sizeB\x16\n\x14_max_decoding_lengthB\x16\n\x14_min_decoding_lengthB\x10\n\x0e_return_scoresB\x11\n\x0f_length_penaltyB\x11\n\x0f_num_hypothesesB\x11\n\x0f_early_stoppingB\x15\n\x13_repetition_penaltyB\x17\n\x15_no_repeat_ngram_sizeB\x14\n\x12_max_length_factorB\x10\n\x0e_sampling_topkB\x10\n\x0e_sampling_toppB\x17\n\x15_sampling_temperatureB\x07\n\x05_seed\"\xa2\x01\n\x14TranslateTextRequest\x12\x10\n\x08\x63ontents\x18\x01 \x03(\t\x12\x1c\n\x14source_language_code\x18\x02 \x01(\t\x12\x1c\n\x14target_language_code\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12-\n\x07options\x18\x05 \x01(\x0b\x32\x1c.dragoman.v1.DecodingOptions\"G\n\x15TranslateTextResponse\x12.\n\x0ctranslations\x18\x01 \x03(\x0b\x32\x18.dragoman.v1.Translation\"\xcc\x01\n\x1aStreamTranslateTextRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12\x1c\n\x14source_language_code\x18\x03 \x01(\t\x12\x1c\n\x14target_language_code\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12-\n\x07options\x18\x06 \x01(\x0b\x32\x1c.dragoman.v1.DecodingOptions\x12\x17\n\x0fpartial_results\x18\x07 \x01(\x08\"\xa1\x01\n\x1bStreamTranslateTextResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x0btranslation\x18\x02 \x01(\x0b\x32\x18.dragoman.v1.TranslationH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12\x16\n\x0cpartial_text\x18\x04 \x01(\tH\x00\x42\x08\n\x06result\"\x80\x02\n\x0bTranslation\x12\x17\n\x0ftranslated_text\x18\x01 \x01(\t\x12\x30\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x19.dragoman.v1.FinishReason\x12\x12\n\x05score\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\x12source_token_count\x18\x04 \x01(\x05\x12\x1a\n\x12target_token_count\x18\x05 \x01(\x05\x12\r\n\x05model\x18\x06 \x01(\t\x12\x14\n\x0ctoken_scores\x18\x07 \x03(\x02\x12+\n\nhypotheses\x18\x08 \x03(\x0b\x32\x17.dragoman.v1.HypothesisB\x08\n\x06_score\"\xa7\x01\n\nHypothesis\x12\x17\n\x0ftranslated_text\x18\x01 \x01(\t\x12\x30\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x19.dragoman.v1.FinishReason\x12\x12\n\x05score\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\x12target_token_count\x18\x04 \x01(\x05\x12\x14\n\x0ctoken_scores\x18\x05 \x03(\x02\x42\x08\n\x06_score\"\x13\n\x11ListModelsRequest\"8\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.dragoman.v1.Model\"\xa8\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x02 \x01(\t\x12\x31\n\x0elanguage_pairs\x18\x03 \x03(\x0b\x32\x19.dragoman.v1.LanguagePair\x12\x11\n\tprecision\x18\x04 \x01(\t\x12\x10\n\x08provider\x18\x05 \x01(\t\x12#\n\x06limits\x18\x06 \x01(\x0b\x32\x13.dragoman.v1.Limits\"J\n\x0cLanguagePair\x12\x1c\n\x14source_language_code\x18\x01 \x01(\t\x12\x1c\n\x14target_language_code\x18\x02 \x01(\t\"\x9f\x01\n\x06Limits\x12\x14\n\x0cmax_contents\x18\x01 \x01(\x05\x12\x17\n\x0fmax_code_points\x18\x02 \x01(\x05\x12\x18\n\x10max_input_length\x18\x03 \x01(\x05\x12\x1b\n\x13max_decoding_length\x18\x04 \x01(\x05\x12\x15\n\rmax_beam_size\x18\x05 \x01(\x05\x12\x18\n\x10max_stream_texts\x18\x06 \x01(\x05*|\n\rEarlyStopping\x12\x1e\n\x1a\x45\x41RLY_STOPPING_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45\x41RLY_STOPPING_FALSE\x10\x01\x12\x17\n\x13\x45\x41RLY_STOPPING_TRUE\x10\x02\x12\x18\n\x14\x45\x41RLY_STOPPING_NEVER\x10\x03*_\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x32\xa9\x02\n\x12TranslationService\x12V\n\rTranslateText\x12!.dragoman.v1.TranslateTextRequest\x1a\".dragoman.v1.TranslateTextResponse\x12l\n\x13StreamTranslateText\x12\'.dragoman.v1.StreamTranslateTextRequest\x1a(.dragoman.v1.StreamTranslateTextResponse(\x01\x30\x01\x12M\n\nListModels\x12\x1e.dragoman.v1.ListModelsRequest\x1a\x1f.dragoman.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dragoman.v1.translation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FINISHREASON']._serialized_start=1628
-  _globals['_FINISHREASON']._serialized_end=1723
+  _globals['_EARLYSTOPPING']._serialized_start=2419
+  _globals['_EARLYSTOPPING']._serialized_end=2543
+  _globals['_FINISHREASON']._serialized_start=2545
+  _globals['_FINISHREASON']._serialized_end=2640
   _globals['_DECODINGOPTIONS']._serialized_start=72
-  _globals['_DECODINGOPTIONS']._serialized_end=337
-  _globals['_TRANSLATETEXTREQUEST']._serialized_start=340
-  _globals['_TRANSLATETEXTREQUEST']._serialized_end=502
-  _globals['_TRANSLATETEXTRESPONSE']._serialized_start=504
-  _globals['_TRANSLATETEXTRESPONSE']._serialized_end=575
-  _globals['_STREAMTRANSLATETEXTREQUEST']._serialized_start=578
-  _globals['_STREAMTRANSLATETEXTREQUEST']._serialized_end=782
-  _globals['_STREAMTRANSLATETEXTRESPONSE']._serialized_start=785
-  _globals['_STREAMTRANSLATETEXTRESPONSE']._serialized_end=946
-  _globals['_TRANSLATION']._serialized_start=949
-  _globals['_TRANSLATION']._serialized_end=1138
-  _globals['_LISTMODELSREQUEST']._serialized_start=1140
-  _globals['_LISTMODELSREQUEST']._serialized_end=1159
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1161
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1217
-  _globals['_MODEL']._serialized_start=1220
-  _globals['_MODEL']._serialized_end=1388
-  _globals['_LANGUAGEPAIR']._serialized_start=1390
-  _globals['_LANGUAGEPAIR']._serialized_end=1464
-  _globals['_LIMITS']._serialized_start=1467
-  _globals['_LIMITS']._serialized_end=1626
-  _globals['_TRANSLATIONSERVICE']._serialized_start=1726
-  _globals['_TRANSLATIONSERVICE']._serialized_end=2023
+  _globals['_DECODINGOPTIONS']._serialized_end=891
+  _globals['_TRANSLATETEXTREQUEST']._serialized_start=894
+  _globals['_TRANSLATETEXTREQUEST']._serialized_end=1056
+  _globals['_TRANSLATETEXTRESPONSE']._serialized_start=1058
+  _globals['_TRANSLATETEXTRESPONSE']._serialized_end=1129
+  _globals['_STREAMTRANSLATETEXTREQUEST']._serialized_start=1132
+  _globals['_STREAMTRANSLATETEXTREQUEST']._serialized_end=1336
+  _globals['_STREAMTRANSLATETEXTRESPONSE']._serialized_start=1339
+  _globals['_STREAMTRANSLATETEXTRESPONSE']._serialized_end=1500
+  _globals['_TRANSLATION']._serialized_start=1503
+  _globals['_TRANSLATION']._serialized_end=1759
+  _globals['_HYPOTHESIS']._serialized_start=1762
+  _globals['_HYPOTHESIS']._serialized_end=1929
+  _globals['_LISTMODELSREQUEST']._serialized_start=1931
+  _globals['_LISTMODELSREQUEST']._serialized_end=1950
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1952
+  _globals['_LISTMODELSRESPONSE']._serialized_end=2008
+  _globals['_MODEL']._serialized_start=2011
+  _globals['_MODEL']._serialized_end=2179
+  _globals['_LANGUAGEPAIR']._serialized_start=2181
+  _globals['_LANGUAGEPAIR']._serialized_end=2255
+  _globals['_LIMITS']._serialized_start=2258
+  _globals['_LIMITS']._serialized_end=2417
+  _globals['_TRANSLATIONSERVICE']._serialized_start=2643
+  _globals['_TRANSLATIONSERVICE']._serialized_end=2940
 # @@protoc_insertion_point(module_scope)

@@ -20,6 +20,44 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _EarlyStopping:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _EarlyStoppingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EarlyStopping.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    EARLY_STOPPING_UNSPECIFIED: _EarlyStopping.ValueType  # 0
+    """The default: EARLY_STOPPING_FALSE."""
+    EARLY_STOPPING_FALSE: _EarlyStopping.ValueType  # 1
+    """When the best hypothesis that still runs has, at its present length, no
+    better score than the worst finished one.
+    """
+    EARLY_STOPPING_TRUE: _EarlyStopping.ValueType  # 2
+    """At once."""
+    EARLY_STOPPING_NEVER: _EarlyStopping.ValueType  # 3
+    """When no running hypothesis can get a better score than the worst finished
+    one, even at the greatest length where length_penalty is above 0.
+    """
+
+class EarlyStopping(_EarlyStopping, metaclass=_EarlyStoppingEnumTypeWrapper):
+    """When beam search ends, once beam_size hypotheses are finished. These are
+    the rules of transformers' generate(early_stopping=...), version 5.
+    """
+
+EARLY_STOPPING_UNSPECIFIED: EarlyStopping.ValueType  # 0
+"""The default: EARLY_STOPPING_FALSE."""
+EARLY_STOPPING_FALSE: EarlyStopping.ValueType  # 1
+"""When the best hypothesis that still runs has, at its present length, no
+better score than the worst finished one.
+"""
+EARLY_STOPPING_TRUE: EarlyStopping.ValueType  # 2
+"""At once."""
+EARLY_STOPPING_NEVER: EarlyStopping.ValueType  # 3
+"""When no running hypothesis can get a better score than the worst finished
+one, even at the greatest length where length_penalty is above 0.
+"""
+Global___EarlyStopping: _TypeAlias = EarlyStopping  # noqa: Y015
+
 class _FinishReason:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -33,7 +71,9 @@ class _FinishReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FinishRe
     complete.
     """
     FINISH_REASON_LENGTH: _FinishReason.ValueType  # 2
-    """The translation reached max_decoding_length: its end is missing."""
+    """The translation reached max_decoding_length or the limit of
+    max_length_factor, or its options forbade every token: its end is missing.
+    """
 
 class FinishReason(_FinishReason, metaclass=_FinishReasonEnumTypeWrapper):
     """Why a translation ended."""
@@ -45,7 +85,9 @@ FINISH_REASON_STOP: FinishReason.ValueType  # 1
 complete.
 """
 FINISH_REASON_LENGTH: FinishReason.ValueType  # 2
-"""The translation reached max_decoding_length: its end is missing."""
+"""The translation reached max_decoding_length or the limit of
+max_length_factor, or its options forbade every token: its end is missing.
+"""
 Global___FinishReason: _TypeAlias = FinishReason  # noqa: Y015
 
 @_typing.final
@@ -59,18 +101,30 @@ class DecodingOptions(_message.Message):
     MIN_DECODING_LENGTH_FIELD_NUMBER: _builtins.int
     RETURN_SCORES_FIELD_NUMBER: _builtins.int
     LENGTH_PENALTY_FIELD_NUMBER: _builtins.int
+    NUM_HYPOTHESES_FIELD_NUMBER: _builtins.int
+    EARLY_STOPPING_FIELD_NUMBER: _builtins.int
+    REPETITION_PENALTY_FIELD_NUMBER: _builtins.int
+    NO_REPEAT_NGRAM_SIZE_FIELD_NUMBER: _builtins.int
+    SUPPRESS_SEQUENCES_FIELD_NUMBER: _builtins.int
+    TARGET_PREFIX_FIELD_NUMBER: _builtins.int
+    MAX_LENGTH_FACTOR_FIELD_NUMBER: _builtins.int
+    SAMPLING_TOPK_FIELD_NUMBER: _builtins.int
+    SAMPLING_TOPP_FIELD_NUMBER: _builtins.int
+    SAMPLING_TEMPERATURE_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    RETURN_TOKEN_SCORES_FIELD_NUMBER: _builtins.int
     beam_size: _builtins.int
     """Number of hypotheses that the search keeps at each step. 1 is greedy
     search. Allowed: 1 to Limits.max_beam_size.
     """
     max_decoding_length: _builtins.int
-    """Most target tokens that a translation may have, the end token not counted.
-    A translation that reaches it ends with FINISH_REASON_LENGTH. Allowed: 1 to
-    Limits.max_decoding_length.
+    """Most target tokens that a translation may have, those of target_prefix
+    counted and the end token not. A translation that reaches it ends with
+    FINISH_REASON_LENGTH. Allowed: 1 to Limits.max_decoding_length.
     """
     min_decoding_length: _builtins.int
-    """Fewest target tokens before the end token is allowed. Allowed: 0 to
-    max_decoding_length.
+    """Fewest target tokens before the end token is allowed, counted likewise.
+    Allowed: 0 to max_decoding_length.
     """
     return_scores: _builtins.bool
     """Whether Translation.score is computed. True where absent; a bulk job that
@@ -81,6 +135,66 @@ class DecodingOptions(_message.Message):
     power of this: 0 compares sums, 1 means; more favours longer translations.
     1 where absent. Without effect on greedy search. Allowed: -10 to 10.
     """
+    num_hypotheses: _builtins.int
+    """Number of hypotheses that Translation.hypotheses holds where it is above 1.
+    1 where absent. Allowed: 1 to beam_size.
+    """
+    early_stopping: Global___EarlyStopping.ValueType
+    """When beam search ends. EARLY_STOPPING_FALSE where absent. Without effect on
+    greedy search.
+    """
+    repetition_penalty: _builtins.float
+    """Scores of tokens that the target has already are divided by this where they
+    are positive and else multiplied by it, as transformers' repetition_penalty
+    does: the logits in greedy search, the log-probabilities with beams. The
+    target begins with the decoder's start token. 1, which changes nothing,
+    where absent. Allowed: 1 to 10.
+    """
+    no_repeat_ngram_size: _builtins.int
+    """No so many tokens in a row appear twice in the target. 0, which allows all,
+    where absent. Allowed: 0 to Limits.max_decoding_length.
+    """
+    target_prefix: _builtins.str
+    """What each translation begins with, cut into tokens as a target text of its
+    own; it is part of the translation, and what follows it may continue its
+    last word. Scores do not count it. Allowed: at most max_decoding_length
+    tokens, and characters that the model can say.
+    """
+    max_length_factor: _builtins.float
+    """The limit of a text's target is this times its number of source tokens,
+    special tokens counted, rounded up, where that is less than
+    max_decoding_length; never less than min_decoding_length or target_prefix.
+    No such limit where absent. Allowed: above 0 to 100.
+    """
+    sampling_topk: _builtins.int
+    """Each token is drawn at random from so many of the best, in proportion to
+    their probabilities. 1, which always takes the best, where absent. Allowed:
+    1 to 1024; 1 where beam_size is above 1.
+    """
+    sampling_topp: _builtins.float
+    """Of those, each token is drawn from as few of the best as together have at
+    least this probability. 1, which keeps all, where absent. Allowed: above 0
+    to 1; 1 where sampling_topk is 1.
+    """
+    sampling_temperature: _builtins.float
+    """Logits are divided by this before: above 1 draws unlikely tokens more often.
+    1 where absent. Allowed: 0.01 to 100; 1 where sampling_topk is 1.
+    """
+    seed: _builtins.int
+    """Where drawing begins: the same seed gives the same translation, whatever
+    else the server translates. The text at index i of a request draws as a
+    first text with seed + i does. A seed of the server's choice where absent.
+    """
+    return_token_scores: _builtins.bool
+    """Whether Translation.token_scores is computed. False where absent."""
+    @_builtins.property
+    def suppress_sequences(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Texts that must not appear. Each is cut into tokens as a target text of its
+        own, so it begins a word, and it is these tokens that never follow each
+        other: the same text cut otherwise may appear. Allowed: at most 256, each of
+        one token or more, and of characters that the model can say.
+        """
+
     def __init__(
         self,
         *,
@@ -89,31 +203,79 @@ class DecodingOptions(_message.Message):
         min_decoding_length: _builtins.int | None = ...,
         return_scores: _builtins.bool | None = ...,
         length_penalty: _builtins.float | None = ...,
+        num_hypotheses: _builtins.int | None = ...,
+        early_stopping: Global___EarlyStopping.ValueType | None = ...,
+        repetition_penalty: _builtins.float | None = ...,
+        no_repeat_ngram_size: _builtins.int | None = ...,
+        suppress_sequences: _abc.Iterable[_builtins.str] | None = ...,
+        target_prefix: _builtins.str = ...,
+        max_length_factor: _builtins.float | None = ...,
+        sampling_topk: _builtins.int | None = ...,
+        sampling_topp: _builtins.float | None = ...,
+        sampling_temperature: _builtins.float | None = ...,
+        seed: _builtins.int | None = ...,
+        return_token_scores: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_beam_size", b"_beam_size", "_length_penalty", b"_length_penalty", "_max_decoding_length", b"_max_decoding_length", "_min_decoding_length", b"_min_decoding_length", "_return_scores", b"_return_scores", "beam_size", b"beam_size", "length_penalty", b"length_penalty", "max_decoding_length", b"max_decoding_length", "min_decoding_length", b"min_decoding_length", "return_scores", b"return_scores"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_beam_size", b"_beam_size", "_early_stopping", b"_early_stopping", "_length_penalty", b"_length_penalty", "_max_decoding_length", b"_max_decoding_length", "_max_length_factor", b"_max_length_factor", "_min_decoding_length", b"_min_decoding_length", "_no_repeat_ngram_size", b"_no_repeat_ngram_size", "_num_hypotheses", b"_num_hypotheses", "_repetition_penalty", b"_repetition_penalty", "_return_scores", b"_return_scores", "_sampling_temperature", b"_sampling_temperature", "_sampling_topk", b"_sampling_topk", "_sampling_topp", b"_sampling_topp", "_seed", b"_seed", "beam_size", b"beam_size", "early_stopping", b"early_stopping", "length_penalty", b"length_penalty", "max_decoding_length", b"max_decoding_length", "max_length_factor", b"max_length_factor", "min_decoding_length", b"min_decoding_length", "no_repeat_ngram_size", b"no_repeat_ngram_size", "num_hypotheses", b"num_hypotheses", "repetition_penalty", b"repetition_penalty", "return_scores", b"return_scores", "sampling_temperature", b"sampling_temperature", "sampling_topk", b"sampling_topk", "sampling_topp", b"sampling_topp", "seed", b"seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_beam_size", b"_beam_size", "_length_penalty", b"_length_penalty", "_max_decoding_length", b"_max_decoding_length", "_min_decoding_length", b"_min_decoding_length", "_return_scores", b"_return_scores", "beam_size", b"beam_size", "length_penalty", b"length_penalty", "max_decoding_length", b"max_decoding_length", "min_decoding_length", b"min_decoding_length", "return_scores", b"return_scores"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_beam_size", b"_beam_size", "_early_stopping", b"_early_stopping", "_length_penalty", b"_length_penalty", "_max_decoding_length", b"_max_decoding_length", "_max_length_factor", b"_max_length_factor", "_min_decoding_length", b"_min_decoding_length", "_no_repeat_ngram_size", b"_no_repeat_ngram_size", "_num_hypotheses", b"_num_hypotheses", "_repetition_penalty", b"_repetition_penalty", "_return_scores", b"_return_scores", "_sampling_temperature", b"_sampling_temperature", "_sampling_topk", b"_sampling_topk", "_sampling_topp", b"_sampling_topp", "_seed", b"_seed", "beam_size", b"beam_size", "early_stopping", b"early_stopping", "length_penalty", b"length_penalty", "max_decoding_length", b"max_decoding_length", "max_length_factor", b"max_length_factor", "min_decoding_length", b"min_decoding_length", "no_repeat_ngram_size", b"no_repeat_ngram_size", "num_hypotheses", b"num_hypotheses", "repetition_penalty", b"repetition_penalty", "return_scores", b"return_scores", "return_token_scores", b"return_token_scores", "sampling_temperature", b"sampling_temperature", "sampling_topk", b"sampling_topk", "sampling_topp", b"sampling_topp", "seed", b"seed", "suppress_sequences", b"suppress_sequences", "target_prefix", b"target_prefix"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__beam_size: _TypeAlias = _typing.Literal["beam_size"]  # noqa: Y015
     _WhichOneofArgType__beam_size: _TypeAlias = _typing.Literal["_beam_size", b"_beam_size"]  # noqa: Y015
+    _WhichOneofReturnType__early_stopping: _TypeAlias = _typing.Literal["early_stopping"]  # noqa: Y015
+    _WhichOneofArgType__early_stopping: _TypeAlias = _typing.Literal["_early_stopping", b"_early_stopping"]  # noqa: Y015
     _WhichOneofReturnType__length_penalty: _TypeAlias = _typing.Literal["length_penalty"]  # noqa: Y015
     _WhichOneofArgType__length_penalty: _TypeAlias = _typing.Literal["_length_penalty", b"_length_penalty"]  # noqa: Y015
     _WhichOneofReturnType__max_decoding_length: _TypeAlias = _typing.Literal["max_decoding_length"]  # noqa: Y015
     _WhichOneofArgType__max_decoding_length: _TypeAlias = _typing.Literal["_max_decoding_length", b"_max_decoding_length"]  # noqa: Y015
+    _WhichOneofReturnType__max_length_factor: _TypeAlias = _typing.Literal["max_length_factor"]  # noqa: Y015
+    _WhichOneofArgType__max_length_factor: _TypeAlias = _typing.Literal["_max_length_factor", b"_max_length_factor"]  # noqa: Y015
     _WhichOneofReturnType__min_decoding_length: _TypeAlias = _typing.Literal["min_decoding_length"]  # noqa: Y015
     _WhichOneofArgType__min_decoding_length: _TypeAlias = _typing.Literal["_min_decoding_length", b"_min_decoding_length"]  # noqa: Y015
+    _WhichOneofReturnType__no_repeat_ngram_size: _TypeAlias = _typing.Literal["no_repeat_ngram_size"]  # noqa: Y015
+    _WhichOneofArgType__no_repeat_ngram_size: _TypeAlias = _typing.Literal["_no_repeat_ngram_size", b"_no_repeat_ngram_size"]  # noqa: Y015
+    _WhichOneofReturnType__num_hypotheses: _TypeAlias = _typing.Literal["num_hypotheses"]  # noqa: Y015
+    _WhichOneofArgType__num_hypotheses: _TypeAlias = _typing.Literal["_num_hypotheses", b"_num_hypotheses"]  # noqa: Y015
+    _WhichOneofReturnType__repetition_penalty: _TypeAlias = _typing.Literal["repetition_penalty"]  # noqa: Y015
+    _WhichOneofArgType__repetition_penalty: _TypeAlias = _typing.Literal["_repetition_penalty", b"_repetition_penalty"]  # noqa: Y015
     _WhichOneofReturnType__return_scores: _TypeAlias = _typing.Literal["return_scores"]  # noqa: Y015
     _WhichOneofArgType__return_scores: _TypeAlias = _typing.Literal["_return_scores", b"_return_scores"]  # noqa: Y015
+    _WhichOneofReturnType__sampling_temperature: _TypeAlias = _typing.Literal["sampling_temperature"]  # noqa: Y015
+    _WhichOneofArgType__sampling_temperature: _TypeAlias = _typing.Literal["_sampling_temperature", b"_sampling_temperature"]  # noqa: Y015
+    _WhichOneofReturnType__sampling_topk: _TypeAlias = _typing.Literal["sampling_topk"]  # noqa: Y015
+    _WhichOneofArgType__sampling_topk: _TypeAlias = _typing.Literal["_sampling_topk", b"_sampling_topk"]  # noqa: Y015
+    _WhichOneofReturnType__sampling_topp: _TypeAlias = _typing.Literal["sampling_topp"]  # noqa: Y015
+    _WhichOneofArgType__sampling_topp: _TypeAlias = _typing.Literal["_sampling_topp", b"_sampling_topp"]  # noqa: Y015
+    _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
+    _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__beam_size) -> _WhichOneofReturnType__beam_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__early_stopping) -> _WhichOneofReturnType__early_stopping | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__length_penalty) -> _WhichOneofReturnType__length_penalty | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_decoding_length) -> _WhichOneofReturnType__max_decoding_length | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_length_factor) -> _WhichOneofReturnType__max_length_factor | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_decoding_length) -> _WhichOneofReturnType__min_decoding_length | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__no_repeat_ngram_size) -> _WhichOneofReturnType__no_repeat_ngram_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__num_hypotheses) -> _WhichOneofReturnType__num_hypotheses | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__repetition_penalty) -> _WhichOneofReturnType__repetition_penalty | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__return_scores) -> _WhichOneofReturnType__return_scores | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sampling_temperature) -> _WhichOneofReturnType__sampling_temperature | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sampling_topk) -> _WhichOneofReturnType__sampling_topk | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sampling_topp) -> _WhichOneofReturnType__sampling_topp | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
 
 Global___DecodingOptions: _TypeAlias = DecodingOptions  # noqa: Y015
 
@@ -292,6 +454,8 @@ class Translation(_message.Message):
     SOURCE_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
     TARGET_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
+    TOKEN_SCORES_FIELD_NUMBER: _builtins.int
+    HYPOTHESES_FIELD_NUMBER: _builtins.int
     translated_text: _builtins.str
     """The text in the target language."""
     finish_reason: Global___FinishReason.ValueType
@@ -299,7 +463,9 @@ class Translation(_message.Message):
     score: _builtins.float
     """Natural-log probability of the translation's tokens, the end token counted,
     over their number; with beams, over their number to the power of
-    length_penalty. Absent for an empty text or where return_scores is false.
+    length_penalty, and with the penalties that the search ranked them by. The
+    tokens of target_prefix do not count. Absent for an empty text or where
+    return_scores is false.
     """
     source_token_count: _builtins.int
     """Number of source tokens, special tokens counted. 0 for an empty text."""
@@ -307,6 +473,21 @@ class Translation(_message.Message):
     """Number of target tokens, the end token not counted."""
     model: _builtins.str
     """Name of the model that translated."""
+    @_builtins.property
+    def token_scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Natural-log probability that the model gives each target token, penalties
+        and temperature aside; 0 for the tokens of target_prefix. The end token's is
+        the last one where finish_reason is FINISH_REASON_STOP; with beams it is 0
+        at max_decoding_length, where the end is forced. Empty unless
+        return_token_scores is true.
+        """
+
+    @_builtins.property
+    def hypotheses(self) -> _containers.RepeatedCompositeFieldContainer[Global___Hypothesis]:
+        """This translation and the next best ones, best first, where num_hypotheses is
+        above 1: fewer where the search finished fewer. Empty for an empty text.
+        """
+
     def __init__(
         self,
         *,
@@ -316,16 +497,60 @@ class Translation(_message.Message):
         source_token_count: _builtins.int = ...,
         target_token_count: _builtins.int = ...,
         model: _builtins.str = ...,
+        token_scores: _abc.Iterable[_builtins.float] | None = ...,
+        hypotheses: _abc.Iterable[Global___Hypothesis] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "finish_reason", b"finish_reason", "model", b"model", "score", b"score", "source_token_count", b"source_token_count", "target_token_count", b"target_token_count", "translated_text", b"translated_text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "finish_reason", b"finish_reason", "hypotheses", b"hypotheses", "model", b"model", "score", b"score", "source_token_count", b"source_token_count", "target_token_count", b"target_token_count", "token_scores", b"token_scores", "translated_text", b"translated_text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
     _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
 
 Global___Translation: _TypeAlias = Translation  # noqa: Y015
+
+@_typing.final
+class Hypothesis(_message.Message):
+    """One of several translations of a text."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANSLATED_TEXT_FIELD_NUMBER: _builtins.int
+    FINISH_REASON_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    TARGET_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    TOKEN_SCORES_FIELD_NUMBER: _builtins.int
+    translated_text: _builtins.str
+    """As in Translation."""
+    finish_reason: Global___FinishReason.ValueType
+    """As in Translation."""
+    score: _builtins.float
+    """As in Translation."""
+    target_token_count: _builtins.int
+    """As in Translation."""
+    @_builtins.property
+    def token_scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """As in Translation."""
+
+    def __init__(
+        self,
+        *,
+        translated_text: _builtins.str = ...,
+        finish_reason: Global___FinishReason.ValueType = ...,
+        score: _builtins.float | None = ...,
+        target_token_count: _builtins.int = ...,
+        token_scores: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "score", b"score"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "finish_reason", b"finish_reason", "score", b"score", "target_token_count", b"target_token_count", "token_scores", b"token_scores", "translated_text", b"translated_text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
+    _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
+
+Global___Hypothesis: _TypeAlias = Hypothesis  # noqa: Y015
 
 @_typing.final
 class ListModelsRequest(_message.Message):

@@ -3,7 +3,6 @@
 It keeps both in rows, as a cache does, so a wrong row, move or position changes the translation.
 """
 
-import itertools
 import threading
 from collections.abc import Callable
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from dragoman_server.candidates import Candidates
 from dragoman_server.rows import Move, RowCopies
-from dragoman_server.sequence import FinishReason, Sequence, TranslationOptions
+from dragoman_server.sequence import Sequence, TranslationOptions
 
 START_ID, END_ID, VOCABULARY = 99, 0, 50
 
@@ -41,56 +40,6 @@ def _noise(source: list[int], target: list[int]) -> NDArray[np.float32]:
 
 def log_normalizer(logits: NDArray[np.float32]) -> np.float32:
     return np.float32(np.logaddexp.reduce(logits.astype(np.float64)))
-
-
-def translate(
-    source: list[int], options: TranslationOptions, model: Model = countdown
-) -> tuple[list[int], FinishReason]:
-    """What greedy search must answer, worked out alone and without an engine."""
-    target: list[int] = []
-    while True:
-        logits = model(source, target).copy()
-        if len(target) < options.min_decoding_length:
-            logits[END_ID] = -np.inf
-        token = int(logits.argmax())
-        if token == END_ID:
-            return target, FinishReason.STOP
-        if len(target) == options.max_decoding_length:
-            return target, FinishReason.LENGTH
-        target.append(token)
-
-
-def translate_with_beam(
-    source: list[int], options: TranslationOptions, model: Model = rambling
-) -> tuple[list[int], FinishReason, float]:
-    """What beam search must answer: its rule over plain lists, one sequence, no rows."""
-    beam, penalty = options.beam_size, options.length_penalty
-    running: list[tuple[np.float32, list[int]]] = [(np.float32(0), [])]
-    finished: list[tuple[float, list[int], bool]] = []
-    for length in itertools.count():
-        is_full = length == options.max_decoding_length
-        options_now: list[tuple[np.float32, int, int, bool]] = []
-        for parent, (score, target) in enumerate(running):
-            logits = model(source, target)
-            if is_full:
-                options_now.append((score, parent, END_ID, int(logits.argmax()) != END_ID))
-                continue
-            log_probs = logits - log_normalizer(logits)
-            if length < options.min_decoding_length:
-                log_probs[END_ID] = -np.inf
-            options_now += [(score + log_probs[t], parent, t, False) for t in range(VOCABULARY)]
-        best = sorted(options_now, key=lambda option: -option[0])[: 2 * beam]
-        for score, parent, token, is_cut in best[:beam]:
-            if token == END_ID:
-                finished.append((score / (length + 1) ** penalty, running[parent][1], is_cut))
-        finished = sorted(finished, key=lambda hypothesis: -hypothesis[0])[:beam]
-        running = [(s, [*running[p][1], t]) for s, p, t, _ in best if t != END_ID][:beam]
-        full_house = len(finished) == beam
-        if is_full or (full_house and running[0][0] / (length + 1) ** penalty <= finished[-1][0]):
-            break
-    best_score, best_target, is_cut = finished[0]
-    reason = FinishReason.LENGTH if is_cut else FinishReason.STOP
-    return best_target, reason, float(best_score)
 
 
 class FakeRunner:

@@ -12,7 +12,8 @@ from dragoman_server.scheduler import Scheduler
 from dragoman_server.search import Search
 from dragoman_server.sequence import TranslationOptions
 from dragoman_server.waiting_queue import WaitingQueue
-from tests.server.engine.fakes import END_ID, START_ID, FakeRunner, translate
+from tests.server.engine.fakes import END_ID, START_ID, FakeRunner
+from tests.server.engine.reference import translate
 
 OPTIONS = TranslationOptions(100)
 ROWS = 4
@@ -64,7 +65,7 @@ async def until(condition: Callable[[], bool]) -> None:
 async def test_every_text_gets_its_own_translation(engine: AsyncEngine) -> None:
     sources = [[1 + i % 9, i] for i in range(40)]
     completions = await asyncio.gather(*engine.submit(sources, OPTIONS))
-    expected = [translate(source, OPTIONS) for source in sources]
+    expected = [translate(source, OPTIONS)[:2] for source in sources]
     assert [completion[:2] for completion in completions] == expected
 
 
@@ -81,6 +82,12 @@ async def test_the_longest_text_of_a_call_starts_first() -> None:
     completions = await asyncio.gather(*futures)
     assert [c.token_ids for c in completions] == [translate(s, OPTIONS)[0] for s in sources]
     await engine.close()
+
+
+async def test_each_text_may_have_options_of_its_own(engine: AsyncEngine) -> None:
+    options = [TranslationOptions(longest) for longest in (3, 100, 5)]
+    completions = await asyncio.gather(*engine.submit([[9], [9], [9]], options))
+    assert [len(completion.token_ids) for completion in completions] == [3, 9, 5]
 
 
 async def test_a_cancelled_future_frees_its_rows(

@@ -2,82 +2,11 @@ import random
 
 import pytest
 
-from dragoman_server.engine import Engine, Progress
-from dragoman_server.engine_metrics import EngineMetrics
 from dragoman_server.errors import BackendError
-from dragoman_server.metrics import Metrics
-from dragoman_server.scheduler import Scheduler
-from dragoman_server.search import Search
-from dragoman_server.sequence import Completion, FinishReason, Outcome, Sequence
-from dragoman_server.waiting_queue import WaitingQueue
-from tests.server.engine.fakes import (
-    END_ID,
-    START_ID,
-    FakeRunner,
-    Model,
-    countdown,
-    rambling,
-    sequence,
-    translate,
-    translate_with_beam,
-)
-
-
-class Bench:
-    """An engine on a fake model, stepped by hand."""
-
-    def __init__(
-        self, *, max_batch_size: int = 4, max_encode_tokens: int = 20, model: Model = countdown
-    ) -> None:
-        self.now = 0.0
-        self.queue = WaitingQueue(max_queue_size=1000, engines=1)
-        self.runner = FakeRunner(max_batch_size, model)
-        self.metrics = Metrics()
-        self.outcomes: dict[Sequence, Outcome] = {}
-        self.partial: list[list[int]] = []
-        self.engine = Engine(
-            scheduler=Scheduler(
-                self.queue,
-                engine=0,
-                max_batch_size=max_batch_size,
-                max_encode_tokens=max_encode_tokens,
-            ),
-            search=Search(
-                max_rows=max_batch_size, max_length=100, decoder_start_id=START_ID, end_id=END_ID
-            ),
-            runner=self.runner,
-            metrics=EngineMetrics(self.metrics),
-            deliver=self._deliver,
-            clock=lambda: self.now,
-        )
-
-    def _deliver(self, progress: Progress) -> None:
-        for finished, outcome in progress.finished:
-            assert finished not in self.outcomes, "a sequence ended twice"
-            self.outcomes[finished] = outcome
-        self.partial.extend(tokens for _, tokens in progress.partial)
-
-    def arrive_at_random(self, sequences: list[Sequence], chance: random.Random) -> None:
-        """Puts some, steps a little, and so on until all have arrived."""
-        waiting = list(sequences)
-        while waiting:
-            arriving = chance.randrange(8)
-            self.queue.put(waiting[:arriving])
-            waiting = waiting[arriving:]
-            for _ in range(chance.randrange(4)):
-                self.engine.step()
-
-    def run(self) -> None:
-        while self.engine.step():
-            pass
-
-    def completion(self, of: Sequence) -> Completion:
-        outcome = self.outcomes[of]
-        assert isinstance(outcome, Completion)
-        return outcome
-
-    def sample(self, name: str, **labels: str) -> float | None:
-        return self.metrics.registry.get_sample_value(f"dragoman_{name}", labels)
+from dragoman_server.sequence import FinishReason, Sequence
+from tests.server.engine.fakes import rambling, sequence
+from tests.server.engine.reference import translate, translate_with_beam
+from tests.server.engine.stepped import Bench
 
 
 def random_sequences(seed: int, count: int) -> list[Sequence]:
@@ -104,7 +33,7 @@ def test_any_order_and_batch_size_give_the_translations_made_alone(
     bench.arrive_at_random(chance.sample(sequences, len(sequences)), chance)
     bench.run()
     for each in sequences:
-        assert bench.completion(each)[:2] == translate(each.source_ids, each.options)
+        assert bench.completion(each)[:2] == translate(each.source_ids, each.options)[:2]
     assert bench.engine.rows == 0
 
 
@@ -135,11 +64,11 @@ def test_beams_of_all_sizes_share_a_batch_and_each_is_as_if_alone(
     for each in sequences:
         completion = bench.completion(each)
         if each.rows == 1:
-            assert completion[:2] == translate(each.source_ids, each.options, rambling)
+            assert completion[:2] == translate(each.source_ids, each.options, rambling)[:2]
             continue
-        tokens, reason, score = translate_with_beam(each.source_ids, each.options)
-        assert completion[:2] == (tokens, reason)
-        assert completion.score == pytest.approx(score, rel=1e-5)
+        expected = translate_with_beam(each.source_ids, each.options)
+        assert completion[:2] == expected[:2]
+        assert completion.score == pytest.approx(expected.score, rel=1e-5)
     assert bench.engine.rows == 0
 
 
@@ -154,8 +83,7 @@ def test_a_cancelled_beam_frees_all_its_rows() -> None:
     bench.engine.step()
     assert (bench.engine.rows, bench.engine.running) == (3, 1)
     bench.run()
-    tokens, reason, _ = translate_with_beam([60, 1], other.options)
-    assert bench.completion(other)[:2] == (tokens, reason)
+    assert bench.completion(other)[:2] == translate_with_beam([60, 1], other.options)[:2]
 
 
 def test_a_newcomer_joins_the_running_batch() -> None:
@@ -170,7 +98,7 @@ def test_a_newcomer_joins_the_running_batch() -> None:
     assert first not in bench.outcomes
     assert bench.runner.rows_per_step[-1] == 2
     bench.run()
-    assert bench.completion(first)[:2] == translate([20], first.options)
+    assert bench.completion(first)[:2] == translate([20], first.options)[:2]
 
 
 def test_an_idle_engine_says_so() -> None:
@@ -188,7 +116,7 @@ def test_a_cancelled_sequence_frees_its_rows_before_the_next_step() -> None:
     assert bench.runner.rows_per_step[-1] == 1
     assert bench.completion(doomed).finish_reason is FinishReason.CANCELLED
     bench.run()
-    assert bench.completion(other)[:2] == translate([20, 3], other.options)
+    assert bench.completion(other)[:2] == translate([20, 3], other.options)[:2]
 
 
 def test_cancelling_a_finished_or_foreign_sequence_changes_nothing() -> None:
@@ -200,7 +128,7 @@ def test_cancelling_a_finished_or_foreign_sequence_changes_nothing() -> None:
     bench.engine.cancel(finished)
     bench.engine.cancel(sequence([5]))
     bench.run()
-    assert bench.completion(running)[:2] == translate([20], running.options)
+    assert bench.completion(running)[:2] == translate([20], running.options)[:2]
 
 
 def test_a_failed_step_fails_its_sequences_and_no_other() -> None:
@@ -212,7 +140,7 @@ def test_a_failed_step_fails_its_sequences_and_no_other() -> None:
     bench.run()
     for each in broken:
         assert isinstance(bench.outcomes[each], BackendError)
-    assert bench.completion(spared)[:2] == translate([7], spared.options)
+    assert bench.completion(spared)[:2] == translate([7], spared.options)[:2]
 
 
 def test_a_failed_encoding_leaves_the_running_rows_alone() -> None:
@@ -225,7 +153,7 @@ def test_a_failed_encoding_leaves_the_running_rows_alone() -> None:
     bench.runner.fails = RuntimeError("bad source")
     bench.run()
     assert isinstance(bench.outcomes[broken], BackendError)
-    assert bench.completion(running)[:2] == translate([9], running.options)
+    assert bench.completion(running)[:2] == translate([9], running.options)[:2]
 
 
 def test_abandoned_sequences_are_told() -> None:

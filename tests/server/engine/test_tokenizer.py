@@ -56,3 +56,12 @@ def test_another_kind_of_tokenizer_is_refused(bundle: Bundle) -> None:
     manifest.tokenizer.kind = "bpe"
     with pytest.raises(BundleError, match="tokenizer kind 'bpe', allowed is 'sentencepiece'"):
         Tokenizer(Bundle(bundle.path, manifest))
+
+
+def test_target_ids_are_those_of_the_checkpoints_own_tokenizer(
+    bundle: Bundle, checkpoint: Path
+) -> None:
+    theirs, ours = MarianTokenizer.from_pretrained(checkpoint), Tokenizer(bundle)
+    for text in (*tiny.TEXTS, *tiny.SENTENCES, "", " "):
+        expected = theirs(text_target=text, split_special_tokens=True)["input_ids"]
+        assert [*ours.encode_target(text), bundle.manifest.special_tokens.end_id] == expected, text

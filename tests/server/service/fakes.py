@@ -19,6 +19,9 @@ class FakeTokenizer:
     def encode(self, text: str) -> list[int]:
         return [*(self._id(word) for word in text.split() if word != "~"), END_ID]
 
+    def encode_target(self, text: str) -> list[int]:
+        return self.encode(text)[:-1]
+
     def decode(self, token_ids: Sequence[int]) -> str:
         return " ".join(self._words[token_id] for token_id in token_ids)
 
@@ -75,13 +78,18 @@ class FakeEngine:
     def submit(
         self,
         source_ids: Sequence[list[int]],
-        options: TranslationOptions,
+        options: TranslationOptions | Sequence[TranslationOptions],
         on_partial: Callable[[list[int]], None] | None = None,
     ) -> list[asyncio.Future[Completion]]:
         if len(source_ids) > self.room:
             raise QueueFullError("the queue is full", retry_after_seconds=0.25)
         loop = asyncio.get_running_loop()
-        texts = [FakeText(ids, options, on_partial, loop.create_future()) for ids in source_ids]
+        if isinstance(options, TranslationOptions):
+            options = [options] * len(source_ids)
+        texts = [
+            FakeText(ids, each, on_partial, loop.create_future())
+            for ids, each in zip(source_ids, options, strict=True)
+        ]
         for text in texts:
             text.future.add_done_callback(lambda _: self._arrived.set())
         self.texts += texts

@@ -9,35 +9,21 @@ from grpc import aio
 from dragoman.v1.translation_pb2 import (
     FINISH_REASON_LENGTH,
     FINISH_REASON_STOP,
-    DecodingOptions,
     ListModelsRequest,
     TranslateTextRequest,
     TranslateTextResponse,
     Translation,
 )
 from dragoman_server.errors import BackendError
-from dragoman_server.sequence import FinishReason, TranslationOptions
+from dragoman_server.sequence import FinishReason
 from tests.server.service.fakes import END_ID
 from tests.server.service.harness import Failure, Running, failure_of, manifest, running
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
-OUT_OF_RANGE = "OPTION_OUT_OF_RANGE"
 
 
-def asking(
-    *contents: str,
-    beam_size: int | None = None,
-    length_penalty: float | None = None,
-    longest: int | None = None,
-    shortest: int | None = None,
-) -> TranslateTextRequest:
-    options = DecodingOptions(
-        beam_size=beam_size,
-        length_penalty=length_penalty,
-        max_decoding_length=longest,
-        min_decoding_length=shortest,
-    )
-    return TranslateTextRequest(contents=contents, options=options)
+def asking(*contents: str) -> TranslateTextRequest:
+    return TranslateTextRequest(contents=contents)
 
 
 async def test_translations_come_back_one_to_one_and_in_order(server: Running) -> None:
@@ -77,25 +63,6 @@ async def test_texts_without_anything_to_translate_do_not_reach_the_engine(serve
     assert list(response.translations) == [empty]
 
 
-async def test_absent_options_take_the_models_defaults(server: Running) -> None:
-    server.engine.echo = True
-    await server.stub.TranslateText(TranslateTextRequest(contents=["a"]))
-    assert server.engine.texts[0].options == TranslationOptions(max_decoding_length=12)
-
-
-async def test_options_reach_the_engine(server: Running) -> None:
-    server.engine.echo = True
-    options = DecodingOptions(
-        beam_size=3, max_decoding_length=7, min_decoding_length=2, return_scores=False
-    )
-    request = TranslateTextRequest(contents=["a"], options=options)
-    response = await server.stub.TranslateText(request)
-    assert server.engine.texts[0].options == TranslationOptions(
-        max_decoding_length=7, min_decoding_length=2, beam_size=3, return_scores=False
-    )
-    assert not response.translations[0].HasField("score")
-
-
 async def test_the_pairs_prefix_goes_before_the_source() -> None:
     contents = manifest()
     contents.language_pairs[0].source_prefix_ids.append(77)
@@ -115,13 +82,6 @@ async def test_the_pairs_prefix_goes_before_the_source() -> None:
         (asking("x" * 60, "ö" * 41), "contents", "TOO_MANY_CODE_POINTS", "at most 100"),
         (asking("a", "b\0c"), "contents[1]", "NUL_CHARACTER", "text without NUL characters"),
         (asking("a", "b " * 16), "contents[1]", "TEXT_TOO_LONG", "at most 16"),
-        (asking("a", beam_size=0), "options.beam_size", OUT_OF_RANGE, "1 to 16"),
-        (asking("a", beam_size=17), "options.beam_size", OUT_OF_RANGE, "1 to 16"),
-        (asking("a", length_penalty=11), "options.length_penalty", OUT_OF_RANGE, "-10 to 10"),
-        (asking("a", longest=0), "options.max_decoding_length", OUT_OF_RANGE, "1 to 15"),
-        (asking("a", longest=16), "options.max_decoding_length", OUT_OF_RANGE, "1 to 15"),
-        (asking("a", shortest=-1), "options.min_decoding_length", OUT_OF_RANGE, "0 to 12"),
-        (asking("a", shortest=6, longest=5), "options.min_decoding_length", OUT_OF_RANGE, "0 to 5"),
     ],
 )
 async def test_a_wrong_field_is_named_with_what_it_has_and_what_is_allowed(
