@@ -62,6 +62,7 @@ class BeamSearch:
         self._length_penalties = np.ones(max_rows, np.float64)
         self._hopes = np.zeros(max_rows, np.bool_)
         self._finished: dict[int, FinishedHypotheses] = {}
+        self._bars = np.zeros(max_rows, np.float64)  # what a running hypothesis must beat
         self.constraints: dict[int, Constraints] = {}
         """By slot: of the sequences that have any."""
 
@@ -75,6 +76,7 @@ class BeamSearch:
         never_early = options.early_stopping is EarlyStopping.NEVER
         self._hopes[slot] = never_early and options.length_penalty > 0
         self._finished[slot] = FinishedHypotheses(options)
+        self._bars[slot] = -np.inf
         constraints = Constraints.of(options)
         if constraints is not None:
             self.constraints[slot] = constraints
@@ -215,6 +217,7 @@ class BeamSearch:
             self._finished[slot].add(
                 best.scores[index, rank], self._rows.tokens(row), token_scores, is_cut=is_cut
             )
+            self._bars[slot] = self._finished[slot].bar
 
     def _is_over(
         self,
@@ -223,12 +226,11 @@ class BeamSearch:
         lengths: NDArray[np.int32],
     ) -> NDArray[np.bool_]:
         """Whether no running hypothesis can enter the finished ones any more, (sequences,)."""
-        bars = np.array([self._finished[slot].bar for slot in slots.tolist()])
         longest = self._rows.max_lengths[self._rows.of[slots, 0]]
         lengths = np.where(self._hopes[slots], longest, lengths)
         counted = lengths + 1 - self._rows.prefix_lengths[slots]
         penalties = counted ** self._length_penalties[slots]
-        return best_running / penalties.astype(np.float32) <= bars
+        return best_running / penalties.astype(np.float32) <= self._bars[slots]
 
     def _descend(
         self,

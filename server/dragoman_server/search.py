@@ -137,10 +137,13 @@ class Search:
     def advance(self, candidates: Candidates) -> Advance:
         """Gives every row its next token; the finished sequences keep their rows until released."""
         in_prefix = self._rows.rows_in_prefix() if self._rows.prefixes else None
-        finished = [
-            (self._sequence(int(self._rows.slots[row])), self._greedy.completion(row))
-            for row in self._greedy.advance(self._greedy_rows(), candidates).tolist()
-        ]
+        greedy_rows = self._greedy_rows()
+        finished = []
+        if len(greedy_rows):
+            finished = [
+                (self._sequence(int(self._rows.slots[row])), self._greedy.completion(row))
+                for row in self._greedy.advance(greedy_rows, candidates).tolist()
+            ]
         all_copies = []
         for width in self._widths():
             slots = self._slots_of(width)
@@ -185,6 +188,8 @@ class Search:
 
     def _greedy_rows(self) -> NDArray[np.intp]:
         """Rows of the sequences with one row that choose their next token, ascending."""
+        if not self._counts[1]:
+            return self._all_rows[:0]
         if not self._widths() and not self._rows.prefixes:
             return self._all_rows[: self.rows]
         slots = self._rows.slots[: self.rows]
