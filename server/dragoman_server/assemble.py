@@ -1,5 +1,6 @@
 """Builds the engine of a bundle: sessions, caches, one engine per thread around one queue."""
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,17 @@ from dragoman_server.config import Config
 from dragoman_server.engine import Engine, Progress
 from dragoman_server.engine_metrics import EngineMetrics
 from dragoman_server.kv_cache import CacheShape, KVCache
+from dragoman_server.layout import Layout, choose, layouts
 from dragoman_server.metrics import Metrics
 from dragoman_server.model_runner import ModelRunner, Sessions, load_sessions
 from dragoman_server.scheduler import Scheduler
 from dragoman_server.search import Search
+from dragoman_server.trial import POSITIONS, ROWS, Trial
 from dragoman_server.waiting_queue import WaitingQueue
+
+_log = logging.getLogger(__name__)
+
+TRIAL_SECONDS = 0.1
 
 
 def cpu_count(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
@@ -46,8 +53,7 @@ def build_engine(
         BundleError: a graph cannot be loaded.
         ConfigError: the provider is not there.
     """
-    sessions = load_sessions(bundle, config.provider)
-    count = config.engines or (cpu_count() if sessions.provider == "cpu" else 1)
+    count, sessions = _load(bundle, config)
     queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=count)
     shape = cache_shape(
         bundle.manifest,
@@ -83,6 +89,51 @@ def build_engine(
         kv_cache_bytes=sum(cache.size_bytes for cache in caches),
     )
     return engine, sessions
+
+
+def _load(bundle: Bundle, config: Config) -> tuple[int, Sessions]:
+    """Returns the number of engines, and the sessions that they share."""
+    threads = config.threads_per_engine
+    sessions = load_sessions(bundle, config.provider, threads=threads or 1)
+    if config.engines or sessions.provider != "cpu":
+        return config.engines or 1, sessions
+    cores = cpu_count()
+    if threads:
+        return max(1, cores // threads), sessions
+    return _find_fastest(bundle, cores, sessions)
+
+
+def _find_fastest(bundle: Bundle, cores: int, one_thread: Sessions) -> tuple[int, Sessions]:
+    """Tries engines of one and of more threads; see `_load`."""
+    loaded = {1: one_thread}
+    trials: dict[Layout, Trial] = {}
+
+    def speed(layout: Layout) -> float:
+        if layout not in trials:
+            if layout.threads not in loaded:
+                loaded[layout.threads] = load_sessions(bundle, "cpu", threads=layout.threads)
+            trials[layout] = _trial(bundle, loaded[layout.threads], layout.engines)
+        return trials[layout].rows_per_second(TRIAL_SECONDS)
+
+    found = choose(layouts(cores), speed)
+    chosen = next(iter(found))
+    _log.info(
+        "layout_chosen",
+        extra={
+            "engines": chosen.engines,
+            "threads_per_engine": chosen.threads,
+            "rows_per_second": {str(layout): round(rows) for layout, rows in found.items()},
+        },
+    )
+    return chosen.engines, loaded[chosen.threads]
+
+
+def _trial(bundle: Bundle, sessions: Sessions, engines: int) -> Trial:
+    shape = cache_shape(
+        bundle.manifest, max_rows=ROWS, target_capacity=POSITIONS, source_capacity=POSITIONS
+    )
+    runners = [ModelRunner(sessions, KVCache(shape)) for _ in range(engines)]
+    return Trial(runners, bundle.manifest.special_tokens.end_id)
 
 
 def _warm_runner(bundle: Bundle, sessions: Sessions, cache: KVCache) -> ModelRunner:

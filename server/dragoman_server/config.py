@@ -48,7 +48,11 @@ class Config(BaseSettings):
     """Execution provider that runs the model; auto takes cuda where the bundle and the machine
     have it."""
     engines: PositiveInt | None = None
-    """Engine threads, each with rows of its own. Default: one per core on cpu, one on cuda."""
+    """Engines, each with rows of its own. Default: the cores divided by threads_per_engine on cpu,
+    one on cuda."""
+    threads_per_engine: PositiveInt | None = None
+    """CPU threads of one decoding step. Default: what is found to be fastest at start-up, or 1
+    where engines is set."""
     max_batch_size: PositiveInt = 64
     """Rows per engine, which is the most texts that it decodes at once. Cache memory grows with
     it."""

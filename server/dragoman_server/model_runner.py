@@ -67,11 +67,14 @@ def choose_provider(requested: str, *, available: Sequence[str], made_for: Seque
     return "cpu"
 
 
-def load_sessions(bundle: Bundle, requested_provider: str) -> Sessions:
-    """Loads both graphs, one thread a run.
+def load_sessions(bundle: Bundle, requested_provider: str, *, threads: int = 1) -> Sessions:
+    """Loads both graphs.
 
-    One thread: on a CPU, hand-over between an operator's threads costs more than the operators of a
-    decoding step (docs/performance.md); engines run side by side instead.
+    Args:
+        bundle: What to run.
+        requested_provider: See `choose_provider`.
+        threads: CPU threads of one run. Engines side by side make more of a core: hand-over between
+            an operator's threads costs more than a small operator (docs/performance.md).
 
     Raises:
         ConfigError: the provider is not there or does not start.
@@ -83,7 +86,7 @@ def load_sessions(bundle: Bundle, requested_provider: str) -> Sessions:
         made_for=bundle.manifest.providers,
     )
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     # The fused SkipLayerNormalization is 6 times slower than its parts on the CPU provider.

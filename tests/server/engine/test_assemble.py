@@ -1,9 +1,12 @@
+import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dragoman_server.assemble import build_engine, cpu_count
+from dragoman_server.async_engine import AsyncEngine
 from dragoman_server.bundle import Bundle
 from dragoman_server.config import Config
 from dragoman_server.metrics import Metrics
@@ -50,3 +53,45 @@ async def test_a_built_engine_translates(bundle: Path) -> None:
         await engine.close()
     assert len({tuple(completion.token_ids) for completion in completions}) == 1
     assert completions[0].score is not None
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"engines": 3}, 3),
+        ({"threads_per_engine": 2}, 4),
+        ({"threads_per_engine": 16}, 1),
+        ({"engines": 3, "threads_per_engine": 2}, 3),
+    ],
+)
+def test_what_is_set_is_not_measured(
+    bundle: Path,
+    settings: dict[str, int],
+    expected: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    caplog.set_level(logging.INFO, "dragoman_server")
+    assert built(bundle, **settings, max_batch_size=2).engine_count == expected
+    assert "layout_chosen" not in caplog.messages
+
+
+def test_the_layout_is_measured_and_logged(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    caplog.set_level(logging.INFO, "dragoman_server")
+    engine = built(bundle, max_batch_size=2)
+    (record,) = [record for record in caplog.records if record.message == "layout_chosen"]
+    told = record.__dict__
+    assert set(told["rows_per_second"]) == {"2x1", "1x2"}
+    assert all(rows > 0 for rows in told["rows_per_second"].values())
+    assert engine.engine_count == told["engines"]
+    assert told["engines"] * told["threads_per_engine"] == 2
+
+
+def built(bundle: Path, **settings: Any) -> AsyncEngine:
+    loaded = Bundle.load(bundle)
+    config = Config(bundle=bundle, **settings)
+    return build_engine(loaded, config, model_limits(loaded.manifest, config), Metrics())[0]
