@@ -151,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     sweeps = get_args(SweepName)
     add("--sweep", choices=sweeps, nargs="+", default=list(sweeps))
     add("--runs", type=int, default=3, help="of each system; medians are told")
-    add("--repetitions", type=int, default=3, help="of each point within a run")
+    add("--repetitions", type=int, default=2, help="of each point within a run")
     add("--reuse", action="store_true", help="the shipped model as converted before")
     add("--json", type=Path, help="all the figures")
     return parser
