@@ -1,7 +1,8 @@
 # make demo   translates a dozen sentences from a fresh clone, end to end
 # make serve  the same server, left running
 # make test   formatting, lint, types, import contracts and every test
-# make bench  throughput beside CTranslate2 and transformers; DATA=DIR takes the test sets there
+# make bench  speed beside CTranslate2, transformers and Optimum, written into docs/performance.md;
+#             DATA=DIR takes the test sets there
 # make protos regenerates clients/dragoman/v1 from protos/
 
 PYTHON ?= python3
@@ -10,6 +11,8 @@ BIN := $(VENV)/bin
 CHECKPOINT ?= export/checkpoints/marian-en-de
 PRECISION ?= float32
 BUNDLE ?= build/bundles/$(notdir $(CHECKPOINT))-$(PRECISION)
+
+BENCH := HF_HUB_DISABLE_PROGRESS_BARS=1 $(BIN)/python -m tests.bench
 
 PROTOC := PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I protos
 
@@ -28,9 +31,13 @@ test: $(VENV)/installed
 	$(BIN)/lint-imports
 	$(BIN)/pytest --cov --cov-report=term:skip-covered
 
+# Takes about an hour and a half; quick parts first.
 bench: $(VENV)/bench-installed
-	HF_HUB_DISABLE_PROGRESS_BARS=1 $(BIN)/python -m tests.bench.offline $(if $(DATA),--data $(DATA)) --json build/bench/offline.json
-	$(BIN)/python -m tests.bench.charts build/bench/offline.json --images docs/images
+	$(BENCH).peaks --json build/bench/peaks.json
+	$(BENCH).offline $(DATA:%=--data %) --json build/bench/offline.json
+	$(BENCH).latency $(DATA:%=--data %) --reuse --json build/bench/latency.json
+	$(BENCH).growth --reuse --json build/bench/growth.json
+	$(BENCH).document $(addprefix build/bench/,offline.json latency.json growth.json peaks.json)
 
 # --pyi files come from mypy-protobuf: its stubs are the ones that mypy's strict mode accepts.
 protos: $(VENV)/installed

@@ -26,32 +26,46 @@ class CTranslate2:
         vocabulary = (setting.model / "shared_vocabulary.json").read_text("utf-8")
         self._tokens: list[str] = json.loads(vocabulary)
         self._ids = {token: index for index, token in enumerate(self._tokens)}
+        self.steps = 0  # as its batches make them: each goes on until its longest target ends
 
     def translate(
         self, sources: list[list[int]], forced_lengths: list[int] | None
     ) -> list[list[int]]:
         """See System. A batch of forced lengths is decoded to its longest, all of it returned."""
         pieces = [[self._tokens[index] for index in source] for source in sources]
+        size = self._setting.batch_size
         if forced_lengths is None:
-            results = self._translator.translate_batch(
-                pieces,
-                max_batch_size=self._setting.batch_size,
-                beam_size=self._setting.beam_size,
-                max_decoding_length=self._setting.max_length,
-                return_scores=False,
-            )
-            return [self._target_ids(result) for result in results]
-        targets: list[list[int]] = [[] for _ in sources]
+            targets = self._free(pieces)
+            together = batches([len(source) for source in sources], size)
+        else:
+            together = batches(forced_lengths, size)
+            targets = self._forced(pieces, together, forced_lengths)
+        self.steps += sum(max(len(targets[index]) for index in batch) + 1 for batch in together)
+        return targets
+
+    def _free(self, pieces: list[list[str]]) -> list[list[int]]:
+        results = self._translator.translate_batch(
+            pieces,
+            max_batch_size=self._setting.batch_size,
+            beam_size=self._setting.beam_size,
+            max_decoding_length=self._setting.max_length,
+            return_scores=False,
+        )
+        return [self._target_ids(result) for result in results]
+
+    def _forced(
+        self, pieces: list[list[str]], together: list[list[int]], forced_lengths: list[int]
+    ) -> list[list[int]]:
+        targets: list[list[int]] = [[] for _ in pieces]
         running = [
-            (batch, self._forced(pieces, batch, forced_lengths[batch[0]]))
-            for batch in batches(forced_lengths, self._setting.batch_size)
+            (batch, self._start(pieces, batch, forced_lengths[batch[0]])) for batch in together
         ]
         for batch, futures in running:
             for index, future in zip(batch, futures, strict=True):
                 targets[index] = self._target_ids(future.result())[:-1]
         return targets
 
-    def _forced(
+    def _start(
         self, pieces: list[list[str]], batch: list[int], length: int
     ) -> list[ctranslate2.AsyncTranslationResult]:
         futures: list[ctranslate2.AsyncTranslationResult] = self._translator.translate_batch(

@@ -24,32 +24,40 @@ class Dragoman:
         )
         self._setting = setting
         self._loop = asyncio.new_event_loop()
+        self._metrics = Metrics()
         self._engine, _ = build_engine(
-            bundle, config, model_limits(bundle.manifest, config), Metrics()
+            bundle, config, model_limits(bundle.manifest, config), self._metrics
         )
         self._loop.run_until_complete(self._engine.start())
+
+    @property
+    def steps(self) -> int:
+        """See System."""
+        return int(self._metrics.registry.get_sample_value("dragoman_batch_rows_count") or 0)
 
     def translate(
         self, sources: list[list[int]], forced_lengths: list[int] | None
     ) -> list[list[int]]:
         """See System. The last of n forced tokens ends the sentence, whatever it is."""
-        options = (
-            [self._options(0, self._setting.max_length)] * len(sources)
-            if forced_lengths is None
-            else [self._options(length - 1, length - 1) for length in forced_lengths]
-        )
-        completions = self._loop.run_until_complete(self._run(sources, options))
+        completions = self._loop.run_until_complete(self._run(sources, forced_lengths))
         return [completion.token_ids for completion in completions]
 
-    def _options(self, shortest: int, longest: int) -> TranslationOptions:
-        return TranslationOptions(
+    async def _run(
+        self, sources: list[list[int]], forced_lengths: list[int] | None
+    ) -> list[Completion]:
+        """One call where all options are equal, as a client with a batch makes it."""
+        if forced_lengths is None:
+            return await asyncio.gather(*self._submit(sources, 0, self._setting.max_length))
+        futures = [
+            self._submit([source], length - 1, length - 1)[0]
+            for source, length in zip(sources, forced_lengths, strict=True)
+        ]
+        return await asyncio.gather(*futures)
+
+    def _submit(
+        self, sources: list[list[int]], shortest: int, longest: int
+    ) -> list[asyncio.Future[Completion]]:
+        options = TranslationOptions(
             longest, shortest, beam_size=self._setting.beam_size, return_scores=False
         )
-
-    async def _run(
-        self, sources: list[list[int]], options: list[TranslationOptions]
-    ) -> list[Completion]:
-        futures = []
-        for source, option in zip(sources, options, strict=True):
-            futures += self._engine.submit([source], option)
-        return await asyncio.gather(*futures)
+        return self._engine.submit(sources, options)

@@ -1,4 +1,4 @@
-"""Offline throughput beside CTranslate2 and transformers: same weights, sentences and minutes.
+"""Offline throughput beside CTranslate2, transformers and Optimum, on the same weights.
 
     python -m tests.bench.offline --model shipped --precision float32 int8 --data DIR
 
@@ -7,12 +7,7 @@ runs at its best one; Dragoman runs at its defaults. The systems take turns: A B
 """
 
 import argparse
-import os
-import platform
-import statistics
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from importlib.metadata import version
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -20,107 +15,52 @@ from sacrebleu import BLEU
 
 from dragoman_server.bundle import Bundle, read_manifest
 from dragoman_server.tokenizer import Tokenizer
-from tests.bench.models import Files, Model, ModelName, load_model, prepare
+from tests.bench.arithmetic import Sizes, multiply_adds
+from tests.bench.corpus import Corpus, encode
+from tests.bench.entrants import Entrant, entrants
+from tests.bench.models import Files, Model, ModelName, load_model, prepare, prepare_optimum
+from tests.bench.optimum_environment import versions
+from tests.bench.origin import Origin, load_average
 from tests.bench.progress import stage
-from tests.bench.report import Contender, Report, text_table
-from tests.bench.systems import CORES, Precision, Setting
-from tests.bench.worker import Run, measure
-from tests.bench.workload import Corpus, Workload, encode
-
-LONGEST = 254
-"""Target tokens: the shipped checkpoint's own limit."""
-
-PEER_THREADS = ((CORES, 1), (1, CORES))
-"""Of CTranslate2: workers, threads of each."""
-PEER_BATCHES = (16, 32, 64, 128)
-
-GENERATE_BATCH = 32
-GENERATE_SENTENCES = {"shipped": 600, "base": 100}
-"""What transformers translates: from all over the corpus, fewer where it takes minutes."""
+from tests.bench.report import Contender, Report, text_rows
+from tests.bench.systems import Precision, Setting, SystemName
+from tests.bench.tables import text_table
 
 LIBRARIES = ("onnxruntime", "ctranslate2", "torch", "transformers")
 
 
-@dataclass
-class Entrant:
-    """A system in the course of the benchmark."""
-
-    setting: Setting
-    workload: Workload
-    alternatives: list[Setting] = field(default_factory=list)
-    tuning: dict[str, float] = field(default_factory=dict)
-    runs: list[Run] = field(default_factory=list)
-    targets: list[list[int]] = field(default_factory=list)
-
-    def tune(self) -> None:
-        """Tries the alternatives and keeps the fastest."""
-        for setting in self.alternatives:
-            self.tuning[setting.how] = measure(setting, self.workload)[0].tokens_per_second
-        if self.tuning:
-            self.setting = max(self.alternatives, key=lambda setting: self.tuning[setting.how])
-
-    def run(self) -> None:
-        """Measures once."""
-        run, self.targets = measure(self.setting, self.workload)
-        self.runs.append(run)
-
-
-def entrants(
-    files: dict[Precision, Files], workload: Workload, model: Model, beams: Sequence[int]
-) -> Iterator[Entrant]:
-    """Yields who takes part with one model."""
-    for precision, paths in files.items():
-        for beam in beams:
-            ours = Setting("dragoman", precision, paths.bundle, beam, LONGEST)
-            peer = replace(ours, system="ctranslate2", model=paths.ctranslate2)
-            yield Entrant(ours, workload)
-            yield Entrant(
-                peer,
-                workload,
-                [
-                    replace(peer, workers=workers, threads=threads, batch_size=size)
-                    for workers, threads in PEER_THREADS
-                    for size in PEER_BATCHES
-                ],
-            )
-            if precision == "float32":
-                generate = replace(
-                    ours,
-                    system="transformers",
-                    model=paths.checkpoint,
-                    workers=1,
-                    threads=CORES,
-                    batch_size=GENERATE_BATCH,
-                )
-                yield Entrant(generate, workload.sample(GENERATE_SENTENCES[model.name]))
-
-
 def compare(
-    model: Model, precisions: Sequence[Precision], beams: Sequence[int], corpus: Corpus, runs: int
+    model: Model, corpus: Corpus, arguments: argparse.Namespace
 ) -> tuple[list[Contender], list[float]]:
     """Runs everybody on one model; returns them with the load averages."""
-    files = {precision: prepare(model, precision) for precision in precisions}
+    corpus = corpus.sample(model.compared)
+    files = _prepare(model, arguments.precision, arguments.system)
     bundle = Bundle.load(next(iter(files.values())).bundle)
     workload = encode(corpus, bundle, forced_lengths=model.forced_lengths)
-    taking_part = list(entrants(files, workload, model, beams))
-    loads = []
+    generated = workload.sample(model.generated)
+    taking_part = list(entrants(files, workload, generated, arguments.beam, arguments.system))
     for entrant in taking_part:
         if entrant.alternatives:
-            with stage(f"{model.name}: {_title(entrant.setting)}: its best setting"):
+            with stage(f"{model.name}: {entrant.setting.title}: its best setting"):
                 entrant.tune()
-    for number in range(runs):
-        loads.append(os.getloadavg()[0])
+    loads = []
+    for number in range(arguments.runs):
+        loads.append(load_average())
         for entrant in taking_part[:: -1 if number % 2 else 1]:
-            with stage(f"{model.name}: {_title(entrant.setting)}: run {number + 1}"):
+            with stage(f"{model.name}: {entrant.setting.title}: run {number + 1}"):
                 entrant.run()
-    loads.append(os.getloadavg()[0])
     tokenizer = Tokenizer(bundle)
     references = None if model.forced_lengths else corpus.references
     return [_contender(e, model, tokenizer, references) for e in taking_part], loads
 
 
-def _title(setting: Setting) -> str:
-    return f"{setting.system}, {setting.precision}, beam {setting.beam_size}"
+def _prepare(
+    model: Model, precisions: Sequence[Precision], systems: Sequence[SystemName]
+) -> dict[Precision, Files]:
+    files = {precision: prepare(model, precision) for precision in precisions}
+    if "optimum" in systems and "float32" in files:
+        prepare_optimum(files["float32"])
+    return files
 
 
 def _contender(
@@ -130,6 +70,9 @@ def _contender(
     if references is not None and len(references) == len(entrant.targets):
         texts = [tokenizer.decode(target) for target in entrant.targets]
         bleu = BLEU().corpus_score(texts, [references]).score
+    sizes = Sizes.read(model.checkpoint)
+    sentences = zip(entrant.workload.sources, entrant.targets, strict=True)
+    lengths = [(len(source), len(target) + 1) for source, target in sentences]
     return Contender(
         model.name,
         setting.precision,
@@ -137,6 +80,9 @@ def _contender(
         setting.system,
         _how(setting),
         entrant.runs,
+        len(lengths),
+        multiply_adds(sizes, lengths, setting.beam_size),
+        sizes.target_token,
         bleu,
         entrant.tuning or None,
     )
@@ -149,23 +95,14 @@ def _how(setting: Setting) -> str:
     return f"{setting.how}, {scales}" if scales else setting.how
 
 
-def _machine() -> str:
-    names = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    return f"{len(names)} cores, {names[0]}; Python {platform.python_version()}, {libraries}"
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
-    names, precisions = get_args(ModelName), get_args(Precision)
-    add("--model", choices=names, nargs="+", default=list(names))
-    add("--precision", choices=precisions, nargs="+", default=["float32", "int8"])
-    add("--beam", type=int, nargs="+", default=[1], help="beam sizes")
+    models, precisions, systems = get_args(ModelName), get_args(Precision), get_args(SystemName)
+    add("--model", choices=models, nargs="+", default=list(models))
+    add("--precision", choices=precisions, nargs="+", default=list(precisions))
+    add("--system", choices=systems, nargs="+", default=list(systems))
+    add("--beam", type=int, nargs="+", default=[1, 4], help="beam sizes")
     add("--runs", type=int, default=3, help="of each system; medians are told")
     add("--data", type=Path, help="test sets tatoeba_test and flores_dev; default: a sample")
     add("--sentences", type=int, help="so many of them, from all over; default: all")
@@ -176,21 +113,22 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Prints a table, and writes JSON where asked to."""
     arguments = _parser().parse_args()
-    corpus = Corpus.read(arguments.data)
+    corpus = Corpus.read(arguments.data) if arguments.data else Corpus.built_in()
     if arguments.sentences:
         corpus = corpus.sample(arguments.sentences)
     contenders: list[Contender] = []
     loads: list[float] = []
     for name in arguments.model:
-        model = load_model(name)
-        found, load = compare(model, arguments.precision, arguments.beam, corpus, arguments.runs)
+        found, load = compare(load_model(name), corpus, arguments)
         contenders += found
         loads += load
-    report = Report(_machine(), corpus.name, loads, contenders)
-    print(f"{report.machine}\n{report.corpus}, medians of {arguments.runs} runs", end="; ")
-    print(f"load average {statistics.mean(loads):.1f}\n\n{text_table(contenders)}")
+    others = [versions()] if "optimum" in arguments.system else []
+    origin = Origin.here("tests.bench.offline", LIBRARIES, loads, others)
+    report = Report(origin, corpus.name, contenders)
+    print(f"{origin.machine}; {origin.libraries}")
+    print(f"{corpus.name}, medians of {arguments.runs} runs; load averages {origin.load_averages}")
+    print(f"\n{text_table(*text_rows(contenders))}")
     if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
         report.save(arguments.json)
 
 

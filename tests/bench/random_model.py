@@ -1,56 +1,74 @@
-"""Writes a Marian checkpoint of transformer-base's size (Vaswani et al. 2017) with random weights.
+"""Writes Marian checkpoints with random weights, such as transformer-base's (Vaswani et al. 2017).
 
-Its tokenizer is the shipped model's; the vocabulary is filled up to the size that it shall have.
+Their tokenizer is the shipped model's; the vocabulary is filled up to the size that it shall have.
 """
 
 import json
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from transformers import MarianConfig, MarianMTModel
 
 from tests.bench.vocabulary import PAD, read_tokens
 
-VOCABULARY = 32_000
 POSITIONS = 512
 MAX_LENGTH = 64
 """Of a translation whose length nobody forces, so of those that export verifies on."""
 
+HEAD_DIM = 64
 
-def write_random_model(path: Path, tokenizer: Path) -> None:
+
+class RandomSizes(NamedTuple):
+    """What a random model is free in. The feed-forward network is four times as wide as it."""
+
+    model_dim: int
+    layers: int
+    """Of the encoder, and as many of the decoder."""
+    vocabulary: int
+
+
+BASE = RandomSizes(model_dim=512, layers=6, vocabulary=32_000)
+
+
+def write_random_model(path: Path, tokenizer: Path, sizes: RandomSizes) -> None:
     """Writes the checkpoint, always with the same weights.
 
     Args:
         path: Directory to write.
         tokenizer: Directory of a checkpoint whose tokenizer is taken.
+        sizes: Its vocabulary is at least the tokenizer's.
     """
-    pad = VOCABULARY - 1
+    pad = sizes.vocabulary - 1
     torch.manual_seed(0)
-    model = MarianMTModel(
-        MarianConfig(
-            vocab_size=VOCABULARY,
-            d_model=512,
-            encoder_layers=6,
-            decoder_layers=6,
-            encoder_attention_heads=8,
-            decoder_attention_heads=8,
-            encoder_ffn_dim=2048,
-            decoder_ffn_dim=2048,
-            activation_function="swish",
-            max_position_embeddings=POSITIONS,
-            scale_embedding=True,
-            pad_token_id=pad,
-            eos_token_id=0,
-            decoder_start_token_id=pad,
-            forced_eos_token_id=0,
-            share_encoder_decoder_embeddings=True,
-        )
-    )
+    model = MarianMTModel(_config(sizes, pad))
     model.generation_config.bad_words_ids = [[pad]]
     model.generation_config.max_length = MAX_LENGTH
     model.save_pretrained(path)
     _write_tokenizer(path, tokenizer, pad)
+
+
+def _config(sizes: RandomSizes, pad: int) -> MarianConfig:
+    heads = sizes.model_dim // HEAD_DIM
+    return MarianConfig(
+        vocab_size=sizes.vocabulary,
+        d_model=sizes.model_dim,
+        encoder_layers=sizes.layers,
+        decoder_layers=sizes.layers,
+        encoder_attention_heads=heads,
+        decoder_attention_heads=heads,
+        encoder_ffn_dim=4 * sizes.model_dim,
+        decoder_ffn_dim=4 * sizes.model_dim,
+        activation_function="swish",
+        max_position_embeddings=POSITIONS,
+        scale_embedding=True,
+        pad_token_id=pad,
+        eos_token_id=0,
+        decoder_start_token_id=pad,
+        forced_eos_token_id=0,
+        share_encoder_decoder_embeddings=True,
+    )
 
 
 def _write_tokenizer(path: Path, shipped: Path, pad: int) -> None:

@@ -1,16 +1,16 @@
-"""Measurements and what is told of them: medians, ratios, tables. Knows nothing of how they came.
+"""Offline measurements and what is told of them: medians, ratios. Knows nothing of how they came.
 
 A ratio is the median of the ratios within each round: the two runs of a round are minutes apart at
 most, so what else the machine does weighs on both.
 """
 
-import json
 import statistics
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from tests.bench.origin import Origin, write_report
 from tests.bench.worker import Run
 
 PEER = "ctranslate2"
@@ -27,6 +27,12 @@ class Contender:
     how: str
     """Workers x threads, batch size."""
     runs: list[Run]
+    sentences: int
+    """Of the workload."""
+    multiply_adds: int
+    """That the workload needs, translated once."""
+    step_weights: int
+    """Weights that a decoding step reads."""
     bleu: float | None = None
     tuning: dict[str, float] | None = None
     """Tokens per second of every setting that was tried to find the best."""
@@ -40,25 +46,22 @@ class Contender:
 class Report:
     """Everything that a benchmark found."""
 
-    machine: str
+    origin: Origin
     corpus: str
-    load_averages: list[float]
-    """Of the last minute, before each round and after the last."""
     contenders: list[Contender]
 
     def save(self, path: Path) -> None:
         """Writes JSON."""
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n", "utf-8")
+        write_report(path, "offline", self)
 
     @classmethod
-    def read(cls, path: Path) -> "Report":
+    def parse(cls, fields: dict[str, Any]) -> "Report":
         """Reads what `save` wrote."""
-        fields = json.loads(path.read_text("utf-8"))
         contenders = [
             Contender(**entry | {"runs": [Run(**run) for run in entry["runs"]]})
-            for entry in fields.pop("contenders")
+            for entry in fields["contenders"]
         ]
-        return cls(**fields, contenders=contenders)
+        return cls(**fields | {"contenders": contenders})
 
 
 class Row(NamedTuple):
@@ -106,6 +109,7 @@ HEADINGS = (
     "beam",
     "system",
     "setting",
+    "sentences",
     "tokens/s",
     "sentences/s",
     f"to {PEER}",
@@ -113,6 +117,11 @@ HEADINGS = (
     "cores",
     "peak MB",
 )
+
+
+def text_rows(contenders: Sequence[Contender]) -> tuple[Sequence[str], list[Sequence[str]]]:
+    """Returns headings and the cells of each contender."""
+    return HEADINGS, [_cells(row) for row in rows(contenders)]
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -123,6 +132,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         str(contender.beam_size),
         contender.system,
         contender.how,
+        str(contender.sentences),
         f"{row.tokens_per_second:,.0f}",
         f"{row.sentences_per_second:,.1f}",
         "" if row.ratio is None else f"{row.ratio:.2f}",
@@ -130,23 +140,3 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{row.cores:.2f}",
         f"{row.peak_megabytes:,.0f}",
     )
-
-
-def text_table(contenders: Sequence[Contender]) -> str:
-    """Returns a table for the terminal."""
-    lines = [HEADINGS, *map(_cells, rows(contenders))]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
-
-
-def markdown_table(contenders: Sequence[Contender]) -> str:
-    """Returns a table for the documentation."""
-    lines = [HEADINGS, ["---"] * len(HEADINGS), *map(_cells, rows(contenders))]
-    return "\n".join(_markdown(line) for line in lines)
-
-
-def _markdown(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"

@@ -6,9 +6,9 @@ that neither memory nor threads of one are seen in another's figures.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
-SystemName = Literal["dragoman", "ctranslate2", "transformers"]
+SystemName = Literal["dragoman", "ctranslate2", "transformers", "optimum"]
 Precision = Literal["float32", "int8"]
 
 CORES = 2
@@ -17,6 +17,10 @@ CORES = 2
 
 class System(Protocol):
     """A loaded model."""
+
+    @property
+    def steps(self) -> int:
+        """Decoding steps so far, of all workers together: how often the weights were read."""
 
     def translate(
         self, sources: list[list[int]], forced_lengths: list[int] | None
@@ -48,10 +52,20 @@ class Setting:
     batch_size: int = 64
     """Sentences of a batch; rows of an engine."""
 
+    @classmethod
+    def parse(cls, fields: dict[str, Any]) -> Self:
+        """Reads what came through JSON."""
+        return cls(**fields | {"model": Path(fields["model"])})
+
     @property
     def how(self) -> str:
         """What is tuned of it, in a few characters."""
         return f"{self.workers}x{self.threads}, {self.batch_size}"
+
+    @property
+    def title(self) -> str:
+        """What is not."""
+        return f"{self.system}, {self.precision}, beam {self.beam_size}"
 
 
 def load(setting: Setting) -> System:
@@ -66,6 +80,10 @@ def load(setting: Setting) -> System:
 
             return CTranslate2(setting)
         case "transformers":
-            from tests.bench.transformers_system import Transformers  # noqa: PLC0415
+            from tests.bench.transformers_system import load_transformers  # noqa: PLC0415
 
-            return Transformers(setting)
+            return load_transformers(setting)
+        case "optimum":
+            from tests.bench.optimum_system import load_optimum  # noqa: PLC0415
+
+            return load_optimum(setting)

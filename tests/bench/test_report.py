@@ -3,17 +3,23 @@ from pathlib import Path
 import pytest
 
 from tests.bench.batches import batches, equalise
-from tests.bench.report import Contender, Report, markdown_table, rows, text_table
+from tests.bench.corpus import Corpus
+from tests.bench.origin import Origin, command, read_report
+from tests.bench.report import Contender, Report, rows, text_rows
+from tests.bench.tables import markdown_table, text_table
 from tests.bench.worker import Run
-from tests.bench.workload import Corpus, Workload, spread
+from tests.bench.workload import Workload, spread
+
+ORIGIN = Origin("2 cores", "numpy 2", "python -m tests.bench.offline", [0.5])
 
 
 def run(tokens: int, seconds: float = 1.0) -> Run:
-    return Run(seconds, 2 * seconds, tokens, sentences=tokens // 10, peak_bytes=3_000_000)
+    return Run(seconds, 2 * seconds, tokens, tokens // 10, 1, tokens // 20, peak_bytes=3_000_000)
 
 
 def contender(system: str, tokens: list[int], precision: str = "int8") -> Contender:
-    return Contender("shipped", precision, 1, system, "2x1, 64", [run(count) for count in tokens])
+    runs = [run(count) for count in tokens]
+    return Contender("shipped", precision, 1, system, "2x1, 64", runs, 600, 10**9, 10**6)
 
 
 def test_figures_are_medians_and_ratios_are_taken_within_each_round() -> None:
@@ -36,18 +42,33 @@ def test_a_peer_of_another_precision_is_no_measure() -> None:
 
 def test_tables_have_a_line_for_each_contender() -> None:
     found = [contender("dragoman", [12_345]), contender("ctranslate2", [10_000])]
-    assert text_table(found).splitlines()[1].split()[:6] == [
+    assert text_table(*text_rows(found)).splitlines()[1].split()[:6] == [
         *("shipped", "int8", "1", "dragoman", "2x1,", "64")
     ]
-    assert markdown_table(found).splitlines()[2] == (
-        "| shipped | int8 | 1 | dragoman | 2x1, 64 | 12,345 | 1,234.0 | 1.23 |  | 2.00 | 3 |"
+    assert markdown_table(*text_rows(found)).splitlines()[2] == (
+        "| shipped | int8 | 1 | dragoman | 2x1, 64 | 600 | 12,345 | 1,234.0 | 1.23 |  | 2.00 | 3 |"
     )
 
 
 def test_a_report_is_read_as_it_was_written(tmp_path: Path) -> None:
-    report = Report("2 cores", "sample", [0.5], [contender("dragoman", [100, 200])])
+    report = Report(ORIGIN, "sample", [contender("dragoman", [100, 200])])
     report.save(tmp_path / "report.json")
-    assert Report.read(tmp_path / "report.json") == report
+    kind, fields = read_report(tmp_path / "report.json")
+    assert kind == "offline"
+    assert Report.parse(fields) == report
+
+
+def test_another_file_is_no_report(tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_text("{}")
+    with pytest.raises(ValueError, match="no kind"):
+        read_report(tmp_path / "other.json")
+
+
+def test_a_command_is_told_without_the_place_of_its_data() -> None:
+    arguments = ["--data", "/home/somebody/sets", "--json", "a b.json"]
+    assert command("tests.bench.offline", arguments) == (
+        "python -m tests.bench.offline --data DATA --json 'a b.json'"
+    )
 
 
 def test_batches_hold_like_lengths_and_start_with_the_longest() -> None:

@@ -1,61 +1,12 @@
-"""What is translated: token ids of sentences, with their references where there are some."""
+"""What a system gets to translate. Needs no library: it is read in every system's environment."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
-
-from sentencepiece import SentencePieceProcessor
-
-from dragoman_export.sentences import SENTENCES
-from dragoman_server.bundle import Bundle
-from dragoman_server.tokenizer import Tokenizer
-from tests.bench.batches import equalise
-
-TEST_SETS = (("tatoeba_test", 400), ("flores_dev", 200))
-"""First lines of each: everyday sentences, and long ones of news."""
-
-EQUAL_LENGTHS = 128
-"""Sentences that share a forced length: the largest batch that is tried."""
-
-REPETITIONS = 15
-"""Of the built-in sample, which has no references."""
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """Sentences to translate."""
-
-    name: str
-    sources: list[str]
-    references: list[str] | None
-
-    @classmethod
-    def read(cls, directory: Path | None) -> Self:
-        """Reads the test sets in `directory`, or takes the built-in sample."""
-        if directory is None:
-            return cls(f"built-in sample x {REPETITIONS}", list(SENTENCES) * REPETITIONS, None)
-        sides: dict[str, list[str]] = {"en": [], "de": []}
-        for name, count in TEST_SETS:
-            for language in sides:
-                text = (directory / f"{name}.{language}").read_text("utf-8")
-                sides[language] += text.removesuffix("\n").split("\n")[:count]
-        name = " + ".join(f"{name}[:{count}]" for name, count in TEST_SETS)
-        return cls(name, sides["en"], sides["de"])
-
-    def sample(self, count: int) -> Self:
-        """Returns `count` sentences from all over it, or all where it has no more."""
-        picked = spread(len(self.sources), count)
-        return type(self)(
-            f"{len(picked)} sentences of {self.name}",
-            [self.sources[index] for index in picked],
-            self.references and [self.references[index] for index in picked],
-        )
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A corpus as the systems get it."""
+    """Sentences as token ids."""
 
     sources: list[list[int]]
     """Token ids, each ending with the end token."""
@@ -76,23 +27,3 @@ def spread(size: int, count: int) -> list[int]:
     """Returns `count` indices below `size` at equal distances, or all of them."""
     count = min(size, count)
     return [index * size // count for index in range(count)]
-
-
-def encode(corpus: Corpus, bundle: Bundle, *, forced_lengths: bool) -> Workload:
-    """Cuts a corpus into a model's tokens.
-
-    Lengths are forced to the references', or to the sources' where there are none, in groups of
-    equal length: the best case of a system that decodes a batch to its longest sentence.
-    """
-    tokenizer = Tokenizer(bundle)
-    sources = [tokenizer.encode(text) for text in corpus.sources]
-    if not forced_lengths:
-        return Workload(sources, None)
-    lengths = _lengths(corpus.references, bundle) or [len(source) for source in sources]
-    return Workload(sources, equalise(lengths, EQUAL_LENGTHS))
-
-
-def _lengths(references: Sequence[str] | None, bundle: Bundle) -> list[int]:
-    path = bundle.path / bundle.manifest.tokenizer.target_model_path
-    cutter = SentencePieceProcessor(model_file=str(path))
-    return [len(cutter.encode(text)) + 1 for text in references or ()]

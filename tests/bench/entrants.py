@@ -1,0 +1,84 @@
+"""Who takes part in the offline benchmark with one model, at which settings."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from tests.bench.models import Files
+from tests.bench.systems import CORES, Precision, Setting, SystemName
+from tests.bench.worker import Run, measure
+from tests.bench.workload import Workload
+
+LONGEST = 254
+"""Target tokens: the shipped checkpoint's own limit."""
+
+PEER_THREADS = ((CORES, 1), (1, CORES))
+"""Of CTranslate2: workers, threads of each."""
+PEER_BATCHES = (8, 16, 32, 64, 128)
+
+GENERATE_BATCH = 32
+
+
+@dataclass
+class Entrant:
+    """A system in the course of the benchmark."""
+
+    setting: Setting
+    workload: Workload
+    alternatives: list[Setting] = field(default_factory=list)
+    tuning: dict[str, float] = field(default_factory=dict)
+    runs: list[Run] = field(default_factory=list)
+    targets: list[list[int]] = field(default_factory=list)
+
+    def tune(self) -> None:
+        """Tries the alternatives and keeps the fastest."""
+        for setting in self.alternatives:
+            self.tuning[setting.how] = measure(setting, self.workload)[0].tokens_per_second
+        if self.tuning:
+            self.setting = max(self.alternatives, key=lambda setting: self.tuning[setting.how])
+
+    def run(self) -> None:
+        """Measures once."""
+        run, self.targets = measure(self.setting, self.workload)
+        self.runs.append(run)
+
+
+def entrants(
+    files: dict[Precision, Files],
+    workload: Workload,
+    generated: Workload,
+    beams: Sequence[int],
+    systems: Sequence[SystemName],
+) -> Iterator[Entrant]:
+    """Yields everybody.
+
+    Args:
+        files: The model's, by precision.
+        workload: What is translated.
+        generated: What `generate` translates of it.
+        beams: Beam sizes.
+        systems: Who may take part.
+    """
+    for precision, paths in files.items():
+        for beam in beams:
+            ours = Setting("dragoman", precision, paths.bundle, beam, LONGEST)
+            peer = replace(ours, system="ctranslate2", model=paths.ctranslate2)
+            if "dragoman" in systems:
+                yield Entrant(ours, workload)
+            if "ctranslate2" in systems:
+                yield Entrant(peer, workload, _alternatives(peer))
+            if precision == "float32":
+                generate = replace(ours, workers=1, threads=CORES, batch_size=GENERATE_BATCH)
+                if "transformers" in systems:
+                    torch = replace(generate, system="transformers", model=paths.checkpoint)
+                    yield Entrant(torch, generated)
+                if "optimum" in systems:
+                    optimum = replace(generate, system="optimum", model=paths.optimum)
+                    yield Entrant(optimum, generated)
+
+
+def _alternatives(peer: Setting) -> list[Setting]:
+    return [
+        replace(peer, workers=workers, threads=threads, batch_size=size)
+        for workers, threads in PEER_THREADS
+        for size in PEER_BATCHES
+    ]

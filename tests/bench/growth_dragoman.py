@@ -1,0 +1,75 @@
+"""Dragoman's decoding steps: of one engine as it serves, and of the decoder's graph alone."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from dragoman_server.assemble import build_engine
+from dragoman_server.async_engine import AsyncEngine
+from dragoman_server.bundle import Bundle
+from dragoman_server.config import Config
+from dragoman_server.metrics import Metrics
+from dragoman_server.models import model_limits
+from dragoman_server.sequence import TranslationOptions
+from tests.bench.growth_worker import FIRST, LAST, Decode, Job, Point, random_sources
+
+
+def _engine(job: Job) -> AsyncEngine:
+    """Builds one engine with room for every point, which encodes all newcomers at once."""
+    bundle = Bundle.load(job.model)
+    config = Config(
+        bundle=job.model,
+        provider="cpu",
+        engines=1,
+        max_batch_size=max(point.sentences * point.beam_size for point in job.points),
+        max_encode_tokens=max(point.sentences * point.source for point in job.points),
+        max_input_length=max(point.source for point in job.points),
+        max_decoding_length=LAST,
+    )
+    engine, _ = build_engine(bundle, config, model_limits(bundle.manifest, config), Metrics())
+    return engine
+
+
+def load_engine(job: Job) -> Decode:
+    """Returns how long the engine takes; search and hand-over are counted."""
+    engine, loop = _engine(job), asyncio.new_event_loop()
+    loop.run_until_complete(engine.start())
+
+    async def translate(point: Point, options: TranslationOptions) -> None:
+        await asyncio.gather(*engine.submit(random_sources(point), options))
+
+    def decode(point: Point, tokens: int) -> float:
+        forced = tokens - 1  # and the one that ends it
+        options = TranslationOptions(forced, forced, beam_size=point.beam_size, return_scores=False)
+        started = time.perf_counter()
+        loop.run_until_complete(translate(point, options))
+        return time.perf_counter() - started
+
+    return decode
+
+
+def load_graph(job: Job) -> Callable[[Point], float]:
+    """Returns how long the runner takes for a step."""
+    runner = _engine(job)._engines[0]._runner
+
+    def measure(point: Point) -> float:
+        rows, beam = point.sentences * point.beam_size, point.beam_size
+        row_ranges = [range(start, start + beam) for start in range(0, rows, beam)]
+        runner.encode(random_sources(point), row_ranges)
+        token_ids = np.arange(1, rows + 1)
+        source_last = np.full(rows, point.source - 1, np.int32)
+        for position in range(LAST):
+            if position == FIRST:
+                started = time.perf_counter()
+            runner.decode(
+                token_ids,
+                np.full(rows, position, np.int32),
+                source_last,
+                candidate_count=1 if beam == 1 else 2 * beam,
+                with_normalizers=beam > 1,
+            )
+        return (time.perf_counter() - started) / (LAST - FIRST)
+
+    return measure
