@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from dragoman_server.candidates import Candidates
 from dragoman_server.choice import Choice
-from dragoman_server.rows import Rows
+from dragoman_server.rows import RowIndex, Rows
 from dragoman_server.sequence import Completion, FinishReason, TranslationOptions
 
 NO_TOKEN = -1
+NO_ROWS = np.zeros(0, np.intp)
 
 
 class GreedySearch:
@@ -33,16 +34,17 @@ class GreedySearch:
         """Drops a sequence that ended."""
         self.choices.pop(slot, None)
 
-    def candidate_count(self, rows: NDArray[np.intp]) -> int:
+    def candidate_count(self, rows: RowIndex) -> int:
         """Candidates that a step needs: two where the end token may be forbidden."""
-        early = self._rows.positions[rows] < self._rows.min_lengths[rows]
-        count = 2 if early.any() else 1
+        table, count = self._rows, 1
+        if table.minimums and (table.positions[rows] < table.min_lengths[rows]).any():
+            count = 2
         for slot, choice in self.choices.items():
-            said = 1 + int(self._rows.positions[self._rows.of[slot, 0]])
+            said = 1 + int(table.positions[table.of[slot, 0]])
             count = max(count, choice.candidate_count(said))
         return count
 
-    def advance(self, rows: NDArray[np.intp], candidates: Candidates) -> NDArray[np.intp]:
+    def advance(self, rows: RowIndex, candidates: Candidates) -> NDArray[np.intp]:
         """Takes a candidate for each of `rows`, ascending; returns the rows that end with it.
 
         A row with max_decoding_length tokens ends whatever its candidate is: an end token makes
@@ -52,23 +54,29 @@ class GreedySearch:
         table = self._rows
         ids, logits = candidates.ids[rows, 0], candidates.logits[rows, 0]
         positions = table.positions[rows]
-        if candidates.ids.shape[1] > 1:
+        if table.minimums and candidates.ids.shape[1] > 1:
             early = (ids == self._end_id) & (positions < table.min_lengths[rows])
             ids = np.where(early, candidates.ids[rows, 1], ids)
             logits = np.where(early, candidates.logits[rows, 1], logits)
         full = positions >= table.max_lengths[rows]
         if self.choices:
-            self._choose(rows, candidates, ids, logits)
+            ids, logits = ids.copy(), logits.copy()
+            self._choose(table.indices[rows], candidates, ids, logits)
             full |= ids == NO_TOKEN
         ends = ids == self._end_id
-        log_probs = logits - candidates.log_normalizers[rows]
-        table.log_probs[rows] += np.where(full & ~ends, 0.0, log_probs)
-        if table.scored_slots:
-            table.token_scores[rows, positions] = log_probs
-        goes_on = ~(ends | full)
-        table.append(rows[goes_on], ids[goes_on])
-        ended: NDArray[np.intp] = rows[~goes_on]
-        table.token_ids[ended] = ids[~goes_on]
+        if table.wanted_scores or table.scored_slots:
+            log_probs = logits - candidates.log_normalizers[rows]
+            table.log_probs[rows] += np.where(full & ~ends, 0.0, log_probs)
+            if table.scored_slots:
+                table.token_scores[table.indices[rows], positions] = log_probs
+        stops = ends | full
+        if not stops.any():
+            table.append(rows, ids)
+            return NO_ROWS
+        indices = table.indices[rows]
+        table.append(indices[~stops], ids[~stops])
+        ended: NDArray[np.intp] = indices[stops]
+        table.token_ids[ended] = ids[stops]
         return ended
 
     def completion(self, row: int) -> Completion:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dragoman_server.beam_search import BeamSearch
 from dragoman_server.candidates import Candidates
 from dragoman_server.greedy_search import GreedySearch
-from dragoman_server.rows import Move, RowCopies, Rows
+from dragoman_server.rows import Move, RowCopies, RowIndex, Rows
 from dragoman_server.sequence import MAX_BEAM_SIZE, Completion, Sequence
 
 MANY_TOKENS = 1 << 31
@@ -64,7 +64,7 @@ class Search:
         self._free_slots = list(range(max_rows))
         self._beam_sizes = np.zeros(max_rows, np.intp)  # by slot; 0 where it is free
         self._counts: Counter[int] = Counter()  # running sequences by beam size
-        self._all_rows = np.arange(max_rows)
+        self._widths: list[int] = []  # beam sizes above 1 among them
 
     @property
     def rows(self) -> int:
@@ -106,7 +106,7 @@ class Search:
         """
         needed = max(
             self._greedy.candidate_count(self._greedy_rows()),
-            *(self._beams.candidate_count(self._slots_of(size), size) for size in self._widths()),
+            *(self._beams.candidate_count(self._slots_of(size), size) for size in self._widths),
             1,
         )
         if not (self._greedy.choices or self._beams.constraints):
@@ -116,11 +116,7 @@ class Search:
     @property
     def wants_normalizers(self) -> bool:
         """Whether log-probabilities are needed: for beams always, else for scores."""
-        return (
-            bool(self._widths())
-            or bool(self._rows.scored_slots)
-            or bool(self._rows.wants_score[: self.rows].any())
-        )
+        return bool(self._widths or self._rows.scored_slots or self._rows.wanted_scores)
 
     def admit(self, sequences: ListOf[Sequence]) -> None:
         """Appends the rows of each sequence, one after the other."""
@@ -129,7 +125,7 @@ class Search:
             self._slots[sequence] = slot
             self._sequences[slot] = sequence
             self._beam_sizes[slot] = sequence.rows
-            self._counts[sequence.rows] += 1
+            self._count(sequence.rows, 1)
             self._rows.add(slot, len(sequence.source_ids), sequence.options)
             search = self._beams if sequence.rows > 1 else self._greedy
             search.admit(slot, sequence.options)
@@ -139,13 +135,13 @@ class Search:
         in_prefix = self._rows.rows_in_prefix() if self._rows.prefixes else None
         greedy_rows = self._greedy_rows()
         finished = []
-        if len(greedy_rows):
+        if self._counts[1]:
             finished = [
                 (self._sequence(int(self._rows.slots[row])), self._greedy.completion(row))
                 for row in self._greedy.advance(greedy_rows, candidates).tolist()
             ]
         all_copies = []
-        for width in self._widths():
+        for width in self._widths:
             slots = self._slots_of(width)
             if not len(slots):
                 continue
@@ -169,7 +165,7 @@ class Search:
             search = self._beams if sequence.rows > 1 else self._greedy
             search.forget(slot)
             self._rows.free(slot)
-            self._counts[sequence.rows] -= 1
+            self._count(sequence.rows, -1)
             self._sequences[slot] = None
             self._beam_sizes[slot] = 0
             self._free_slots.append(slot)
@@ -186,12 +182,16 @@ class Search:
         rows: list[int] = self._rows.of[self._slots[sequence], : sequence.rows].tolist()
         return rows
 
-    def _greedy_rows(self) -> NDArray[np.intp]:
+    def _count(self, beam_size: int, change: int) -> None:
+        self._counts[beam_size] += change
+        self._widths = [size for size, count in self._counts.items() if count and size > 1]
+
+    def _greedy_rows(self) -> RowIndex:
         """Rows of the sequences with one row that choose their next token, ascending."""
         if not self._counts[1]:
-            return self._all_rows[:0]
-        if not self._widths() and not self._rows.prefixes:
-            return self._all_rows[: self.rows]
+            return slice(0)
+        if not self._widths and not self._rows.prefixes:
+            return slice(self.rows)
         slots = self._rows.slots[: self.rows]
         chooses = self._beam_sizes[slots] == 1
         if self._rows.prefixes:
@@ -204,7 +204,3 @@ class Search:
         if self._rows.prefixes:
             chooses &= ~self._rows.in_prefix
         return np.flatnonzero(chooses)
-
-    def _widths(self) -> list[int]:
-        """Beam widths above 1 among the running sequences."""
-        return [size for size, count in self._counts.items() if count and size > 1]

@@ -69,6 +69,9 @@ class WaitingQueue:
             worthwhile_rows: Where more is waiting than fits, an engine that is running takes
                 nothing until so many rows are free.
         """
+        if not self._waiting:  # without the lock: what comes this instant is seen at the next step
+            self._running_rows[engine] = running_rows
+            return []
         with self._changed:
             self._running_rows[engine] = running_rows
             if running_rows and free_rows < min(worthwhile_rows, self._waiting_rows):
