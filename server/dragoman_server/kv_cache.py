@@ -31,36 +31,110 @@ class CacheShape(NamedTuple):
     """Of the elements, as the bundle's graphs have it."""
 
 
+SMALLEST_CAPACITY = 32
+"""Positions that a row has room for at first; doubled as often as need be."""
+
+
+class _Buffer:
+    """One kind of cache, laid out for as many positions a row as are needed just now.
+
+    Rows lie close together, however long a row may become: what is read stays in few pages, and
+    pages that only long texts reach are not touched before one comes. `tensor` is the cache,
+    (2*layers, rows, heads, capacity, head_dim), keys of layer l at 2l and values at 2l+1.
+    """
+
+    def __init__(self, shape: CacheShape, most: int) -> None:
+        self._element = np.dtype(_NUMPY_TYPES[shape.data_type])
+        self._most = most
+        self._sizes = (2 * shape.layers, shape.max_rows, shape.heads, shape.head_dim)
+        layers, rows, heads, head_dim = self._sizes
+        self.memory: NDArray[Any] = np.zeros(
+            (layers, rows * heads * most * head_dim), self._element
+        )
+        self.capacity = min(SMALLEST_CAPACITY, most)
+        self.tensor = self._laid_out(self.capacity)
+
+    def reserve(self, positions: int, rows: int) -> bool:
+        """Makes room for `positions` in each row; the first `rows` rows keep what they hold.
+
+        Returns whether the cache is laid out anew.
+        """
+        return positions > self.capacity and self.trim(positions, rows)
+
+    def trim(self, positions: int, rows: int) -> bool:
+        """Likewise, and gives up room beyond that."""
+        capacity = self._capacity_for(positions)
+        if capacity == self.capacity:
+            return False
+        self._lay_out(capacity, rows)
+        return True
+
+    def _capacity_for(self, positions: int) -> int:
+        capacity = SMALLEST_CAPACITY
+        while capacity < positions:
+            capacity *= 2
+        return min(capacity, self._most)
+
+    def _laid_out(self, capacity: int) -> NDArray[Any]:
+        layers, rows, heads, head_dim = self._sizes
+        used = self.memory[:, : rows * heads * capacity * head_dim]
+        return used.reshape(layers, rows, heads, capacity, head_dim)
+
+    def _lay_out(self, capacity: int, rows: int) -> None:
+        """Old and new layout share the memory: no row may be written before it was read."""
+        old, new = self.tensor, self._laid_out(capacity)
+        kept = min(self.capacity, capacity)
+        grows = capacity > self.capacity
+        for row in reversed(range(rows)) if grows else range(rows):
+            new[:, row, :, :kept] = old[:, row, :, :kept].copy()
+        self.capacity, self.tensor = capacity, new
+
+
 class KVCache:
     """Self-attention and cross-attention caches in host memory.
 
-    Memory becomes resident where a row first reaches it, in pages of up to 2 MiB, so an idle server
-    is small; `size_bytes` is what the caches can grow to and never exceed.
+    Allocated once, for all rows at their longest: `size_bytes`, which they never exceed. Memory
+    becomes resident where it is first touched, in pages of up to 2 MiB, and rows are laid out for
+    the longest text of just now: only long texts touch all of it.
     """
 
     def __init__(self, shape: CacheShape) -> None:
-        layers, rows, heads, target, source, head_dim, data_type = shape
-        element = _NUMPY_TYPES[data_type]
-        # Keys of layer l at 2l, values at 2l+1: (2*layers, rows, heads, positions, head_dim)
-        self._self: NDArray[Any] = np.zeros((2 * layers, rows, heads, target, head_dim), element)
-        self._cross: NDArray[Any] = np.zeros((2 * layers, rows, heads, source, head_dim), element)
-        # self._self in places of head_dim elements: (2*layers, rows, heads, positions)
-        place = np.dtype((np.void, head_dim * np.dtype(element).itemsize))
-        self._places = self._self.view(place)[..., 0]
-        self.layers = layers
+        self._self = _Buffer(shape, shape.target_capacity)
+        self._cross = _Buffer(shape, shape.source_capacity)
+        place_bytes = shape.head_dim * np.dtype(_NUMPY_TYPES[shape.data_type]).itemsize
+        self._place = np.dtype((np.void, place_bytes))
+        self.layers = shape.layers
 
     @property
     def size_bytes(self) -> int:
         """Memory that it can take."""
-        return self._self.nbytes + self._cross.nbytes
+        return self._self.memory.nbytes + self._cross.memory.nbytes
+
+    @property
+    def target_capacity(self) -> int:
+        """Positions that a target has room for just now."""
+        return self._self.capacity
+
+    def reserve(self, *, target: int, source: int, rows: int) -> bool:
+        """Makes room for targets and sources of so many positions, at most the shape's.
+
+        The first `rows` rows keep what they hold. Returns whether `tensors` are others now.
+        """
+        moved = self._self.reserve(target, rows)
+        return self._cross.reserve(source, rows) or moved
+
+    def trim(self, *, target: int, source: int, rows: int) -> bool:
+        """Likewise, and gives up room beyond that."""
+        moved = self._self.trim(target, rows)
+        return self._cross.trim(source, rows) or moved
 
     def tensors(self, rows: int) -> dict[str, Cache]:
         """Returns the first `rows` rows under the decoder graph's input names, as views."""
         views = {}
         for layer in range(self.layers):
             for offset, kind in enumerate(("key", "value")):
-                views[f"self_{kind}_{layer}"] = self._self[2 * layer + offset, :rows]
-                views[f"cross_{kind}_{layer}"] = self._cross[2 * layer + offset, :rows]
+                views[f"self_{kind}_{layer}"] = self._self.tensor[2 * layer + offset, :rows]
+                views[f"cross_{kind}_{layer}"] = self._cross.tensor[2 * layer + offset, :rows]
         return views
 
     def admit(self, row_ranges: list[range], source_lengths: list[int], key_values: Cache) -> None:
@@ -74,16 +148,19 @@ class KVCache:
         start = 0
         for rows, length in zip(row_ranges, source_lengths, strict=True):
             for row in rows:
-                self._cross[:, row, :, :length] = key_values[:, :, start : start + length]
+                self._cross.tensor[:, row, :, :length] = key_values[:, :, start : start + length]
             start += length
 
     def copy(self, copies: RowCopies) -> None:
         """Lets rows take over others' targets; the sources of a sequence's rows are the same."""
         sources, targets, positions = copies
-        self._places[:, targets, :, positions] = self._places[:, sources, :, positions]
+        # In places of head_dim elements: (2*layers, rows, heads, positions)
+        places = self._self.tensor.view(self._place)[..., 0]
+        places[:, targets, :, positions] = places[:, sources, :, positions]
 
     def move(self, moves: list[Move]) -> None:
         """Copies rows, up to their live length."""
+        own, cross = self._self.tensor, self._cross.tensor
         for source, target, target_length, source_length in moves:
-            self._self[:, target, :, :target_length] = self._self[:, source, :, :target_length]
-            self._cross[:, target, :, :source_length] = self._cross[:, source, :, :source_length]
+            own[:, target, :, :target_length] = own[:, source, :, :target_length]
+            cross[:, target, :, :source_length] = cross[:, source, :, :source_length]

@@ -109,6 +109,10 @@ def load_sessions(bundle: Bundle, requested_provider: str, *, threads: int = 1) 
     return Sessions(sessions[0], sessions[1], provider)
 
 
+PATIENCE = 1024
+"""Steps after which the cache gives up room that only long texts needed."""
+
+
 class _Step(NamedTuple):
     """The decoder's inputs and outputs for one number of rows and candidates, bound once."""
 
@@ -124,6 +128,8 @@ class ModelRunner:
         self._sessions = sessions
         self._cache = cache
         self._steps: dict[tuple[int, int], _Step] = {}
+        self._reach = 0  # no row's target has more positions
+        self._patience = PATIENCE
 
     def warm_up(self, token_id: int) -> None:
         """Runs both graphs once, so that the first request does not pay for their buffers."""
@@ -138,6 +144,7 @@ class ModelRunner:
         """
         lengths = np.array([len(ids) for ids in source_ids], np.int64)
         batch, longest = len(lengths), int(lengths.max())
+        self._admit(longest, row_ranges[0].start)
         inside = np.arange(longest) < lengths[:, None]  # (batch, source)
         packed_index = np.flatnonzero(inside)  # (tokens,)
         padded_index = np.zeros((batch, longest), np.int64)
@@ -173,6 +180,10 @@ class ModelRunner:
         Returns:
             Views that the next step overwrites.
         """
+        self._reach += 1
+        self._patience -= 1
+        if self._reach > self._cache.target_capacity or not self._patience:
+            self._fit(positions, source_last)
         step = self._step(len(token_ids), candidate_count)
         step.inputs["token_ids"][:] = token_ids
         step.inputs["positions"][:] = positions
@@ -188,6 +199,23 @@ class ModelRunner:
     def move(self, moves: list[Move]) -> None:
         """Moves rows of the cache."""
         self._cache.move(moves)
+
+    def _admit(self, longest: int, running_rows: int) -> None:
+        """Makes room for sources of up to `longest` tokens; an idle cache becomes small again."""
+        room = self._cache.reserve if running_rows else self._cache.trim
+        if room(target=1, source=longest, rows=running_rows):
+            self._steps.clear()
+        if not running_rows:
+            self._reach = 0
+
+    def _fit(self, positions: NDArray[np.int32], source_last: NDArray[np.int32]) -> None:
+        """Makes room for what the rows are about to hold; gives some up every PATIENCE steps."""
+        self._reach = int(positions.max()) + 1
+        room = self._cache.reserve if self._patience else self._cache.trim
+        self._patience = self._patience or PATIENCE
+        source = int(source_last.max()) + 1
+        if room(target=self._reach, source=source, rows=len(positions)):
+            self._steps.clear()
 
     def _step(self, rows: int, candidate_count: int) -> _Step:
         key = (rows, candidate_count)

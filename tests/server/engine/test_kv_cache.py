@@ -1,6 +1,7 @@
 import numpy as np
+import pytest
 
-from dragoman_server.kv_cache import CacheShape, KVCache
+from dragoman_server.kv_cache import SMALLEST_CAPACITY, CacheShape, KVCache
 from dragoman_server.rows import Move, RowCopies
 
 SHAPE = CacheShape(
@@ -69,3 +70,58 @@ def test_a_move_copies_the_live_part_only() -> None:
 
 def test_size_is_what_the_buffers_hold() -> None:
     assert KVCache(SHAPE).size_bytes == 4 * 4 * 3 * (6 + 5) * 2 * 4
+
+
+LONG = SHAPE._replace(target_capacity=200, source_capacity=100)
+
+
+def filled(rows: int) -> KVCache:
+    """A cache whose first rows hold numbers of their own at every position there is."""
+    cache = KVCache(LONG)
+    for index, tensor in enumerate(cache.tensors(rows).values()):
+        tensor[:] = np.random.default_rng(index).standard_normal(tensor.shape)
+    return cache
+
+
+def test_rows_lie_close_until_a_long_text_comes() -> None:
+    cache = KVCache(LONG)
+    assert cache.tensors(1)["self_key_0"].shape[2] == SMALLEST_CAPACITY
+    size = cache.size_bytes
+    assert not cache.reserve(target=SMALLEST_CAPACITY, source=1, rows=4)
+    assert cache.reserve(target=SMALLEST_CAPACITY + 1, source=1, rows=4)
+    assert cache.target_capacity == 2 * SMALLEST_CAPACITY
+    assert cache.tensors(1)["cross_key_0"].shape[2] == SMALLEST_CAPACITY
+    assert cache.reserve(target=129, source=99, rows=4)
+    assert cache.target_capacity == LONG.target_capacity
+    assert cache.tensors(1)["cross_key_0"].shape[2] == LONG.source_capacity
+    assert cache.size_bytes == size
+
+
+@pytest.mark.parametrize("rows", [1, 3, 4])
+def test_rows_keep_what_they_hold_when_there_is_more_room_and_less_again(rows: int) -> None:
+    cache = filled(rows)
+    before = {name: tensor.copy() for name, tensor in cache.tensors(rows).items()}
+    assert cache.reserve(target=150, source=60, rows=rows)
+    for name, tensor in cache.tensors(rows).items():
+        np.testing.assert_array_equal(tensor[:, :, :SMALLEST_CAPACITY], before[name])
+    assert cache.trim(target=5, source=7, rows=rows)
+    for name, tensor in cache.tensors(rows).items():
+        np.testing.assert_array_equal(tensor, before[name])
+
+
+def test_room_that_is_needed_is_not_given_up() -> None:
+    cache = filled(2)
+    cache.reserve(target=100, source=1, rows=2)
+    assert not cache.trim(target=65, source=1, rows=2)
+    assert not cache.reserve(target=1, source=1, rows=2)
+    assert cache.target_capacity == 128
+
+
+def test_every_layout_is_a_view_of_the_same_memory() -> None:
+    cache = KVCache(LONG)
+    for length in (1, 40, 200):
+        cache.reserve(target=length, source=min(length, 100), rows=0)
+        cache.tensors(4)["self_value_1"][3, 2, length - 1] = length
+        assert (cache.tensors(4)["self_value_1"][3, 2, length - 1] == length).all()
+        cache.move([Move(source=3, target=0, target_length=length, source_length=1)])
+        assert (cache.tensors(4)["self_value_1"][0, 2, length - 1] == length).all()

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from dragoman_server import kv_cache, model_runner
 from dragoman_server.assemble import cache_shape
 from dragoman_server.bundle import Bundle
 from dragoman_server.candidates import Candidates
@@ -15,7 +16,7 @@ from dragoman_server.kv_cache import KVCache
 from dragoman_server.model_runner import ModelRunner, Sessions, choose_provider, load_sessions
 from dragoman_server.rows import Move
 
-ROWS, CAPACITY = 8, 24
+ROWS, CAPACITY = 8, 60
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 SOURCES = [[3, 4, 5, 0], [6, 0], [7, 8, 9, 10, 11, 12, 0], [0], [5, 5, 5, 0]]
@@ -50,10 +51,21 @@ class Rows:
 
     def __init__(self, loaded: Loaded, sources: list[list[int]]) -> None:
         self._runner = loaded.runner()
-        self._runner.encode(sources, [range(row, row + 1) for row in range(len(sources))])
-        self._source_last = np.array([len(ids) - 1 for ids in sources], np.int32)
-        self._tokens = np.full(len(sources), loaded.start_id, np.int64)
-        self._positions = np.zeros(len(sources), np.int32)
+        self._start_id = loaded.start_id
+        self._source_last = np.zeros(0, np.int32)
+        self._tokens = np.zeros(0, np.int64)
+        self._positions = np.zeros(0, np.int32)
+        self.admit(sources)
+
+    def admit(self, sources: list[list[int]]) -> None:
+        """Encodes newcomers behind the rows that there are."""
+        start = len(self._tokens)
+        rows = range(start, start + len(sources))
+        self._runner.encode(sources, [range(row, row + 1) for row in rows])
+        last = np.array([len(ids) - 1 for ids in sources], np.int32)
+        self._source_last = np.append(self._source_last, last)
+        self._tokens = np.append(self._tokens, [self._start_id] * len(sources))
+        self._positions = np.append(self._positions, np.zeros(len(sources), np.int32))
 
     def step(self, candidate_count: int = 3, *, with_normalizers: bool = True) -> Candidates:
         candidates = self._runner.decode(
@@ -91,6 +103,32 @@ def test_a_row_is_the_same_alone_and_in_a_crowd(loaded: Loaded) -> None:
     for row, source in enumerate(SOURCES):
         alone = Rows(loaded, [source])
         assert all(same(alone.step(), together, row) for together in steps)
+
+
+def test_a_row_is_the_same_whatever_room_there_is(
+    loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows outgrow the cache's first layout, and newcomers' long sources do."""
+    few = Rows(loaded, SOURCES)
+    expected = [few.step() for _ in range(40)]
+    monkeypatch.setattr(kv_cache, "SMALLEST_CAPACITY", 2)
+    monkeypatch.setattr(model_runner, "PATIENCE", 7)
+    tight = Rows(loaded, SOURCES)
+    for step in expected:
+        found = tight.step()
+        assert all(np.array_equal(a, b) for a, b in zip(found, step, strict=True))
+
+
+def test_newcomers_with_long_sources_leave_running_rows_alone(loaded: Loaded) -> None:
+    alone, joined = Rows(loaded, SOURCES), Rows(loaded, SOURCES)
+    for rows in (alone, joined):
+        rows.step()
+    joined.admit([[5] * 45, [0]])
+    long = Rows(loaded, [[5] * 45, [0]])
+    for _ in range(3):
+        expected, newcomers, found = alone.step(), long.step(), joined.step()
+        assert np.array_equal(found.logits[: len(SOURCES)], expected.logits)
+        assert np.array_equal(found.logits[len(SOURCES) :], newcomers.logits)
 
 
 def test_a_moved_row_goes_on_as_before(loaded: Loaded) -> None:
