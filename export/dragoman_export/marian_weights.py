@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dragoman_export.checkpoint import Checkpoint
 from dragoman_export.config import TransformerConfig

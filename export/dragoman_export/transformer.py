@@ -26,7 +26,6 @@ from dragoman_export.layers import (
     TokenEmbedding,
 )
 
-
 TORCH_TYPES: dict[ElementType, torch.dtype] = {
     "float": torch.float32,
     "float16": torch.float16,
@@ -88,7 +87,10 @@ class DecoderStep(nn.Module):
         caches: list[LayerCache],
     ) -> tuple[Tensor, Tensor, Tensor, list[LayerCache]]:
         """Candidate ids and logits (rows, candidates), log-normalizers (rows,), caches."""
-        logits, new_caches = self.logits(token_ids, positions, source_last, caches)
+        target_capacity = operators.extent(caches[0].self_key, 2)
+        source_capacity = operators.extent(caches[0].cross_key, 2)
+        step = Step(positions, source_last, target_capacity, source_capacity)
+        logits, new_caches = self.logits(token_ids, step, caches)
         candidate_logits, candidate_ids = operators.best_candidates(logits, candidate_count)
         normalizers = operators.log_normalizers(
             logits, candidate_logits, candidate_ids, with_normalizers
@@ -96,13 +98,10 @@ class DecoderStep(nn.Module):
         return candidate_ids, candidate_logits, normalizers, new_caches
 
     def logits(
-        self, token_ids: Tensor, positions: Tensor, source_last: Tensor, caches: list[LayerCache]
+        self, token_ids: Tensor, step: Step, caches: list[LayerCache]
     ) -> tuple[Tensor, list[LayerCache]]:
         """Float32 logits of every token, (rows, padded vocab), and the caches."""
-        target_capacity = operators.extent(caches[0].self_key, 2)
-        source_capacity = operators.extent(caches[0].cross_key, 2)
-        step = Step(positions, source_last, target_capacity, source_capacity)
-        x = self.embedding(token_ids, positions).to(TORCH_TYPES[self.config.element_type])
+        x = self.embedding(token_ids, step.positions).to(TORCH_TYPES[self.config.element_type])
         new_caches = []
         for layer, cache in zip(self.layers, caches, strict=True):
             x, new_cache = layer(x, cache, step)
