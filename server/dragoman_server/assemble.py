@@ -1,22 +1,28 @@
 """Builds the engine of a bundle: sessions, caches, one engine per thread around one queue."""
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
 
-from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Limits
 from dragoman_server.async_engine import AsyncEngine
 from dragoman_server.bundle import Bundle
 from dragoman_server.config import Config
 from dragoman_server.engine import Engine, Progress
 from dragoman_server.engine_metrics import EngineMetrics
-from dragoman_server.kv_cache import CacheShape, KVCache
 from dragoman_server.metrics import Metrics
-from dragoman_server.model_runner import ModelRunner, Sessions, load_sessions
+from dragoman_server.model_runner import available_providers, choose_provider
+from dragoman_server.models import batch_rows
+from dragoman_server.runners import load_runners
 from dragoman_server.scheduler import Scheduler
 from dragoman_server.search import Search
+from dragoman_server.sizing import cache_shape
 from dragoman_server.waiting_queue import WaitingQueue
+
+__all__ = ["build_engine", "cache_shape", "cpu_count"]
+
+_log = logging.getLogger(__name__)
 
 
 def cpu_count(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
@@ -33,7 +39,7 @@ def cpu_count(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
 
 def build_engine(
     bundle: Bundle, config: Config, limits: Limits, metrics: Metrics
-) -> tuple[AsyncEngine, Sessions]:
+) -> tuple[AsyncEngine, str]:
     """Loads the graphs and builds the engines; starts nothing.
 
     Args:
@@ -42,21 +48,31 @@ def build_engine(
         limits: Longest source and target, which size the caches.
         metrics: Where the engines count.
 
+    Returns:
+        The engines, and the provider that they run on.
+
     Raises:
         BundleError: a graph cannot be loaded.
-        ConfigError: the provider is not there.
+        ConfigError: the provider is not there or has no room.
     """
-    sessions = load_sessions(bundle, config.provider)
-    count = config.engines or (cpu_count() if sessions.provider == "cpu" else 1)
+    manifest = bundle.manifest
+    provider = choose_provider(
+        config.provider, available=available_providers(), made_for=manifest.providers
+    )
+    count = config.engines or (cpu_count() if provider == "cpu" else 1)
+    rows = batch_rows(manifest, config, limits)
     queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=count)
     shape = cache_shape(
-        bundle.manifest,
-        max_rows=config.max_batch_size,
+        manifest,
+        max_rows=rows,
         target_capacity=limits.max_decoding_length + 1,  # the start token takes a position
         source_capacity=limits.max_input_length,
     )
-    caches = [KVCache(shape) for _ in range(count)]
-    runners = [_warm_runner(bundle, sessions, cache) for cache in caches]
+    runners, prepare, cache_bytes = load_runners(bundle, provider, shape, count)
+    _log.info(
+        "caches_allocated",
+        extra={"engines": count, "rows": rows, "row_bytes": shape.row_bytes, "bytes": cache_bytes},
+    )
     engine_metrics = EngineMetrics(metrics)
 
     def make_engines(deliver: Callable[[Progress], None]) -> list[Engine]:
@@ -65,10 +81,10 @@ def build_engine(
                 scheduler=Scheduler(
                     queue,
                     engine=index,
-                    max_batch_size=config.max_batch_size,
+                    max_batch_size=rows,
                     max_encode_tokens=config.max_encode_tokens,
                 ),
-                search=_search(bundle, config, limits),
+                search=_search(bundle, rows, limits),
                 runner=runner,
                 metrics=engine_metrics,
                 deliver=deliver,
@@ -79,38 +95,17 @@ def build_engine(
     engine = AsyncEngine(
         queue,
         make_engines,
-        max_rows=count * config.max_batch_size,
-        kv_cache_bytes=sum(cache.size_bytes for cache in caches),
+        max_rows=count * rows,
+        kv_cache_bytes=cache_bytes,
+        prepare=prepare,
     )
-    return engine, sessions
+    return engine, provider
 
 
-def _warm_runner(bundle: Bundle, sessions: Sessions, cache: KVCache) -> ModelRunner:
-    runner = ModelRunner(sessions, cache)
-    runner.warm_up(bundle.manifest.special_tokens.end_id)
-    return runner
-
-
-def cache_shape(
-    manifest: Manifest, *, max_rows: int, target_capacity: int, source_capacity: int
-) -> CacheShape:
-    """Returns the cache that a bundle's decoder wants, for so many rows and positions."""
-    sizes, caches = manifest.architecture, manifest.decoder.inputs
-    return CacheShape(
-        layers=sizes.decoder_layers,
-        max_rows=max_rows,
-        heads=sizes.decoder_heads,
-        target_capacity=target_capacity,
-        source_capacity=source_capacity,
-        head_dim=sizes.head_dim,
-        data_type=caches[-1].data_type,  # the last input is a cache, and all caches are alike
-    )
-
-
-def _search(bundle: Bundle, config: Config, limits: Limits) -> Search:
+def _search(bundle: Bundle, rows: int, limits: Limits) -> Search:
     special = bundle.manifest.special_tokens
     return Search(
-        max_rows=config.max_batch_size,
+        max_rows=rows,
         max_length=limits.max_decoding_length,
         decoder_start_id=special.decoder_start_id,
         end_id=special.end_id,
