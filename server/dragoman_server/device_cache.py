@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 from dragoman_server.device import WORD_BYTES, Binding, Device, Graph, View
 from dragoman_server.errors import ConfigError
 from dragoman_server.kv_cache import ELEMENT_BYTES, CacheShape
-from dragoman_server.places import Places, PlaceTable, joined, prefixes, settle
+from dragoman_server.places import (
+    Places,
+    PlaceTable,
+    paired_groups,
+    paired_offsets,
+    prefixes,
+    settle,
+)
 from dragoman_server.rows import Move, RowCopies
 
 MOST_WORDS = 2**31 - 1
@@ -77,8 +84,8 @@ class DeviceCache:
         index, positions = prefixes(lengths)
         target = self._cross_places
         source = PlaceTable(target.tensors, 1, target.heads, key_values.shape[2])
-        groups, _ = joined(source.groups, target.groups)
-        _, offsets = joined(starts[index] + positions, target.offsets(rows[index], positions))
+        groups = paired_groups(source.groups, target.groups)
+        offsets = paired_offsets(starts[index] + positions, target.offsets(rows[index], positions))
         packed = View(key_values.address, (source.size, self._words), "int64")
         self._bind(packed, self._cross_view, groups, offsets).run()
 
@@ -111,7 +118,7 @@ class DeviceCache:
         target: tuple[NDArray[np.intp], NDArray[np.intp]],
     ) -> None:
         """Copies between rows' positions of one cache; all is read before anything is written."""
-        _, offsets = joined(table.offsets(*source), table.offsets(*target))
+        offsets = paired_offsets(table.offsets(*source), table.offsets(*target))
         if offsets.size:
             binding.set_input("offsets", offsets)
             binding.run()
@@ -125,7 +132,7 @@ class DeviceCache:
         return View(self._cross.address, (self._cross_places.size, self._words), "int64")
 
     def _within(self, view: View, table: PlaceTable) -> Binding:
-        groups, _ = joined(table.groups, table.groups)
+        groups = paired_groups(table.groups, table.groups)
         nothing = np.zeros((2, 1, 0), np.int64)
         return self._bind(view, view, groups, nothing)
 

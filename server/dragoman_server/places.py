@@ -42,10 +42,14 @@ class PlaceTable(NamedTuple):
         return offsets
 
 
-def joined(source: Places, target: Places) -> tuple[Places, Places]:
-    """Groups (2, groups, 1) or offsets (2, 1, copies), as the copy graph takes them."""
-    both = np.stack([source, target])
-    return both[:, :, None], both[:, None, :]
+def paired_groups(source: Places, target: Places) -> Places:
+    """First places as the copy graph takes them, (2, groups, 1)."""
+    return np.stack([source, target])[:, :, None]
+
+
+def paired_offsets(source: Places, target: Places) -> Places:
+    """Distances from them as the copy graph takes them, (2, 1, copies)."""
+    return np.stack([source, target])[:, None, :]
 
 
 def prefixes(lengths: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -46,7 +46,7 @@ def floats(view: View) -> NDArray[np.float32]:
     """The memory of a view, which on the CPU is the process's own."""
     size = int(np.prod(view.shape))
     memory = (ctypes.c_float * size).from_address(view.address)
-    return np.frombuffer(memory, np.float32).reshape(view.shape)
+    return np.ctypeslib.as_array(memory).reshape(view.shape)
 
 
 def fill(cache: DeviceCache, host: KVCache) -> None:

@@ -49,3 +49,25 @@ def test_a_devices_translations_are_the_cpus(
     scores = [completion.score for completion in expected]
     assert [completion.score for completion in found] == pytest.approx(scores, abs=1e-4)
     assert len({tuple(completion.token_ids) for completion in found}) > 10
+
+
+def test_float16_graphs_say_nearly_the_same(float32_bundle: Path, float16_bundle: Path) -> None:
+    """onnxruntime's CPU provider computes them in float32 and rounds; a GPU need not agree."""
+    translations = []
+    for path in (float32_bundle, float16_bundle):
+        bundle = Bundle.load(path)
+        shape = cache_shape(
+            bundle.manifest,
+            max_rows=MAX_ROWS,
+            target_capacity=MAX_LENGTH + 1,
+            source_capacity=MAX_SOURCE,
+        )
+        runners = (
+            load_runners(bundle, "cpu", shape, 1)
+            if path == float32_bundle
+            else device_runners(bundle, OrtDevice("cpu"), shape, 1)
+        )
+        translations.append([c.token_ids for c in translate(bundle, runners, BEAMS)])
+    expected, found = translations
+    same = sum(a == b for a, b in zip(expected, found, strict=True))
+    assert same >= 0.8 * len(SOURCES)
