@@ -8,6 +8,7 @@ import torch
 
 from dragoman_export.export import export
 from tests.export import tiny
+from tests.export.stand_in import write_stand_in
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -41,6 +42,28 @@ def float32_bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -
 def int8_bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("bundles") / "int8"
     export(tiny.request(checkpoint, output, "int8"), tiny.no_progress)
+    return output
+
+
+@pytest.fixture(scope="session")
+def stand_in_bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The graphs of a CUDA bundle in float32."""
+    output = tmp_path_factory.mktemp("bundles") / "stand-in"
+    write_stand_in(checkpoint, output)
+    return output
+
+
+@pytest.fixture(scope="session")
+def float16_bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("bundles") / "float16"
+    export(tiny.request(checkpoint, output, "float16"), tiny.no_progress)
+    return output
+
+
+@pytest.fixture(scope="session")
+def bfloat16_bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("bundles") / "bfloat16"
+    export(tiny.request(checkpoint, output, "bfloat16"), tiny.no_progress)
     return output
 
 

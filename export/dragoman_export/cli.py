@@ -43,7 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("checkpoint", type=Path, help="directory of the checkpoint")
     parser.add_argument("--output", type=Path, required=True, help="directory of the bundle")
     parser.add_argument(
-        "--precision", choices=get_args(Precision), default="float32", help="of the weights"
+        "--precision",
+        choices=get_args(Precision),
+        default="float32",
+        help="of the weights; float16 and bfloat16 are made for GPUs, the others for CPUs",
     )
     parser.add_argument(
         "--activation-scales",

@@ -8,8 +8,11 @@ from dragoman_export.operators import GROUP_SIZE
 
 Activation = Literal["relu", "silu", "gelu"]
 
-CacheType = Literal["float", "int8"]
-"""Element type of keys and values as they are kept, an ONNX name."""
+ElementType = Literal["float", "float16", "bfloat16"]
+"""Element type that layers compute with, an ONNX name."""
+
+CacheType = Literal["float", "float16", "bfloat16", "int8"]
+"""Element type of keys and values as they are kept, likewise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,10 @@ class TransformerConfig:
 
     norm_epsilon: float = 1e-5
     """Added to the variance in layer normalisation."""
+
+    element_type: ElementType = "float"
+    """Of the layers. Embeddings and the output projection are float32 whatever it is: 8 or 11 bits
+    of precision would make ties of the best logits."""
 
     cache_type: CacheType = "float"
     """Of the decoder's caches. Where it is int8 the weights make keys and values whole steps: see

@@ -6,6 +6,7 @@ One table for names, element types and shapes; tracing, the manifest and the tes
 from typing import NamedTuple
 
 from dragoman_export.config import TransformerConfig
+from dragoman_export.device_step import CANDIDATES
 from dragoman_export.layers import LayerCache
 
 CACHES = LayerCache._fields
@@ -48,9 +49,7 @@ def encoder_contract(config: TransformerConfig) -> GraphContract:
 
 def decoder_contract(config: TransformerConfig) -> GraphContract:
     """The decoder's; see `transformer.DecoderStep.forward`. A cache's output ends in `_out`."""
-    caches = [
-        cache for layer in range(config.decoder_layers) for cache in _layer_caches(config, layer)
-    ]
+    caches = _caches(config)
     return GraphContract(
         inputs=(
             GraphTensor("token_ids", "int64", ("rows",)),
@@ -64,9 +63,39 @@ def decoder_contract(config: TransformerConfig) -> GraphContract:
             GraphTensor("candidate_ids", "int64", ("rows", "candidates")),
             GraphTensor("candidate_logits", "float", ("rows", "candidates")),
             GraphTensor("log_normalizers", "float", ("rows",)),
-            *(cache._replace(name=f"{cache.name}_out") for cache in caches),
+            *_updated(caches),
         ),
     )
+
+
+def device_decoder_contract(config: TransformerConfig) -> GraphContract:
+    """Of the decoder whose kernels are recorded; see `device_step.DeviceStep.forward`."""
+    caches = _caches(config)
+    return GraphContract(
+        inputs=(
+            GraphTensor("token_ids", "int32", ("rows",)),
+            GraphTensor("positions", "int32", ("rows",)),
+            GraphTensor("source_last", "int32", ("rows",)),
+            GraphTensor("target_places", "int32", (1,)),
+            GraphTensor("source_places", "int32", (1,)),
+            *caches,
+        ),
+        outputs=(
+            GraphTensor("candidate_ids", "int64", ("rows", CANDIDATES)),
+            GraphTensor("candidate_log_probs", "float", ("rows", CANDIDATES)),
+            *_updated(caches),
+        ),
+    )
+
+
+def _caches(config: TransformerConfig) -> list[GraphTensor]:
+    return [
+        cache for layer in range(config.decoder_layers) for cache in _layer_caches(config, layer)
+    ]
+
+
+def _updated(caches: list[GraphTensor]) -> list[GraphTensor]:
+    return [cache._replace(name=f"{cache.name}_out") for cache in caches]
 
 
 def _layer_caches(config: TransformerConfig, layer: int) -> list[GraphTensor]:

@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from dragoman_export.config import TransformerConfig
-from dragoman_export.graph_files import DECODER, ENCODER, WEIGHTS
 from dragoman_export.quantise import ActivationScales
+from dragoman_export.target import CPU, Target
 from dragoman_export.verify import Parity
+
+MeasuredWith = Literal["onnxruntime", "pytorch"]
+"""What ran what parity was measured on: the graphs themselves, or the modules that they were traced
+from."""
 
 ScaleChoice = Literal["auto", "calibrated", "per_row"]
 """How to scale activations; "auto" measures both ways and chooses."""
@@ -32,14 +36,18 @@ class Draft(NamedTuple):
     config: TransformerConfig
 
     activation_scales: ActivationScales | None
-    """None in float32."""
+    """None where it is not int8."""
 
     parity: Parity
 
+    measured_with: MeasuredWith = "onnxruntime"
+
+    target: Target = CPU
+
     def move(self, directory: Path) -> None:
         """Puts the graphs into `directory`."""
-        for name in (ENCODER, DECODER, WEIGHTS):
-            shutil.move(self.directory / name, directory / name)
+        for file in sorted(self.directory.iterdir()):
+            shutil.move(file, directory / file.name)
 
     def __str__(self) -> str:
         return f"{self.activation_scales} ({self.parity.mean_log_prob_difference:.2g})"

@@ -13,10 +13,14 @@ from dragoman.v1 import bundle_pb2
 from dragoman_export import bundle, manifest, tokenizer, verify
 from dragoman_export.calibrate import Calibration, calibrate
 from dragoman_export.checkpoint import Checkpoint, read_checkpoint
-from dragoman_export.drafts import Draft, ScaleChoice, choose
+from dragoman_export.copy_graph import write_copy_graph
+from dragoman_export.device_decoding import DeviceGraphDecoder
+from dragoman_export.drafts import Draft, MeasuredWith, ScaleChoice, choose
+from dragoman_export.eager_decoding import EagerDecoder
 from dragoman_export.errors import UsageError
 from dragoman_export.graph_decoding import GraphDecoder
 from dragoman_export.graph_files import write_graphs
+from dragoman_export.half import HalfPrecision, with_half_precision
 from dragoman_export.int8_caches import with_int8_caches
 from dragoman_export.languages import LanguagePair, language_pairs
 from dragoman_export.manifest import Precision
@@ -24,6 +28,7 @@ from dragoman_export.marian import import_marian
 from dragoman_export.model import ImportedModel
 from dragoman_export.quantise import ActivationScales, quantise
 from dragoman_export.reference import ReferenceDecoder, ReferenceTokenizer
+from dragoman_export.target import CPU, CUDA, Target
 from dragoman_export.tokenizer import SourceTokenizer
 from dragoman_export.trace import trace
 from dragoman_export.transformer import Transformer
@@ -70,7 +75,7 @@ def export(request: ExportRequest, stage: Stage) -> bundle_pb2.Manifest:
         ExportError: Nothing was written; the message says why.
     """
     bundle.refuse_occupied(request.output, force=request.force)
-    if request.precision == "float32" and request.activation_scales != "auto":
+    if request.precision != "int8" and request.activation_scales != "auto":
         raise UsageError("--activation-scales goes with --precision int8")
     with stage("load"):
         checkpoint = read_checkpoint(request.checkpoint)
@@ -88,11 +93,9 @@ def export(request: ExportRequest, stage: Stage) -> bundle_pb2.Manifest:
             name=request.name or request.checkpoint.resolve().name,
             pairs=pairs,
             precision=request.precision,
-            activation_scales=draft.activation_scales,
-            config=draft.config,
+            draft=draft,
             checkpoint=checkpoint,
             model=model,
-            parity=draft.parity,
         )
         with stage("save"):
             bundle.write_manifest(description, directory)
@@ -135,7 +138,7 @@ def _reference(checkpoint: Checkpoint, model: ImportedModel) -> ReferenceDecoder
 
 
 def _draft(request: ExportRequest, bench: "_Workbench") -> Draft:
-    """The graphs to save. Float32 ones may lose nothing, int8 ones little.
+    """The graphs to save. Float32 ones may lose nothing, others little.
 
     Raises:
         VerificationError: They lose more.
@@ -144,11 +147,13 @@ def _draft(request: ExportRequest, bench: "_Workbench") -> Draft:
         draft = bench.float32()
         verify.require_same(draft.parity)
         return draft
-    if request.activation_scales == "auto":
+    if request.precision != "int8":
+        draft = bench.half(request.precision)
+    elif request.activation_scales == "auto":
         draft = bench.better(bench.int8("calibrated"), bench.int8("per_row"))
     else:
         draft = bench.int8(request.activation_scales)
-    verify.require_close(draft.parity)
+    verify.require_close(draft.parity, request.precision)
     return draft
 
 
@@ -173,6 +178,27 @@ class _Workbench(NamedTuple):
                 transformer = self._calibrated()
         return self._try_out(transformer, scales)
 
+    def half(self, precision: HalfPrecision) -> Draft:
+        """The graphs of the model with 16-bit layers, which only a GPU runs as they are.
+
+        Raises:
+            VerificationError: The same graphs in float32 do not say what the checkpoint says.
+        """
+        stand_in = self._write("float32", self.model.transformer, CUDA)
+        verify.require_same(self._measure(DeviceGraphDecoder(stand_in, self.model)))
+        half = replace(
+            self.model, transformer=with_half_precision(self.model.transformer, precision)
+        )
+        directory = self._write(precision, half.transformer, CUDA)
+        write_copy_graph(directory)
+        if precision == "float16":
+            parity = self._measure(DeviceGraphDecoder(directory, half))
+            measured_with: MeasuredWith = "onnxruntime"
+        else:
+            parity = self._measure(EagerDecoder(half))
+            measured_with = "pytorch"
+        return Draft(directory, half.transformer.config, None, parity, measured_with, CUDA)
+
     def better(self, calibrated: Draft, per_row: Draft) -> Draft:
         """What `choose` chooses, said aloud."""
         chosen = choose(calibrated, per_row)
@@ -194,11 +220,22 @@ class _Workbench(NamedTuple):
         return calibrate(replace(self.model, transformer=transformer), sources, targets)
 
     def _try_out(self, transformer: Transformer, scales: ActivationScales | None) -> Draft:
-        directory = self.directory / (scales or "float32")
-        directory.mkdir()
-        with self.stage("trace"):
-            write_graphs(trace(transformer), directory)
-        with self.stage(f"verify on {len(self.said)} sentences"):
-            graphs = GraphDecoder(directory, self.model)
-            parity = verify.measure(graphs, self.said, self.model.max_decoding_length)
+        directory = self._write(scales or "float32", transformer, CPU)
+        parity = self._measure(GraphDecoder(directory, self.model))
         return Draft(directory, transformer.config, scales, parity)
+
+    def _write(self, name: str, transformer: Transformer, target: Target) -> Path:
+        directory = self.directory / name
+        directory.mkdir()
+        with self.stage(f"trace{_aside(name, target)}"):
+            write_graphs(trace(transformer, target), directory)
+        return directory
+
+    def _measure(self, decoder: verify.Scorer) -> verify.Parity:
+        with self.stage(f"verify on {len(self.said)} sentences"):
+            return verify.measure(decoder, self.said, self.model.max_decoding_length)
+
+
+def _aside(name: str, target: Target) -> str:
+    """Which of several graphs is meant, where there are several."""
+    return f" for {target.provider} in {name}" if target is CUDA else ""

@@ -6,6 +6,7 @@ know text, and takes no care of speed.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -13,12 +14,10 @@ from numpy.typing import NDArray
 
 from dragoman_export.config import TransformerConfig
 from dragoman_export.graph_files import DECODER, ENCODER
-from dragoman_export.hypothesis import Hypothesis
 from dragoman_export.model import ImportedModel
+from dragoman_export.stepwise import Best, Floats, StepwiseDecoder
 
-Floats = NDArray[np.float32]
-
-Cache = NDArray[np.float32] | NDArray[np.int8]
+Cache = NDArray[np.float32] | NDArray[np.float16] | NDArray[np.int8]
 
 RESULTS = ("candidate_ids", "candidate_logits", "log_normalizers")
 """What a step returns beside its caches."""
@@ -30,77 +29,20 @@ LIKELY_CANDIDATES = 64
 """Among which a token is looked for before all are asked for."""
 
 
-class GraphDecoder:
-    """The graphs in `directory`, made from `model`."""
+class GraphDecoder(StepwiseDecoder):
+    """The graphs in `directory`, made for the CPU from `model`."""
 
     def __init__(self, directory: Path, model: ImportedModel) -> None:
-        self._model = model
-        self._encoder = _session(directory / ENCODER)
-        self._decoder = _session(directory / DECODER)
-
-    def decode(self, sources: Sequence[Sequence[int]], limit: int) -> list[Hypothesis]:
-        """Best token after best token for each of `sources`, at most `limit` each."""
-        steps = self._steps(sources, limit)
-        token_ids = np.full(len(sources), self._model.decoder_start_id)
-        hypotheses = [Hypothesis() for _ in sources]
-        unfinished = set(range(len(sources)))
-        for position in range(limit):
-            ids, logits, normalizers = steps.take(position, token_ids, CANDIDATES)
-            log_probs, margins = logits[:, 0] - normalizers, logits[:, 0] - logits[:, 1]
-            for row in sorted(unfinished):
-                token_id = int(ids[row, 0])
-                hypotheses[row].add(token_id, float(log_probs[row]), float(margins[row]))
-                if token_id == self._model.end_id:
-                    unfinished.remove(row)
-            if not unfinished:
-                break
-            token_ids = ids[:, 0]
-        return hypotheses
-
-    def score(
-        self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]
-    ) -> list[list[float]]:
-        """Log-probability of every token of each target, given the source and those before it."""
-        longest = max(len(target) for target in targets)
-        steps = self._steps(sources, longest)
-        token_ids = np.full(len(sources), self._model.decoder_start_id)
-        scores: list[list[float]] = [[] for _ in sources]
-        for position in range(longest):
-            live = [row for row, target in enumerate(targets) if len(target) > position]
-            wanted = np.zeros_like(token_ids)
-            wanted[live] = [targets[row][position] for row in live]
-            log_probs = self._log_probs(steps, position, token_ids, wanted, live)
-            for row, log_prob in zip(live, log_probs.tolist(), strict=True):
-                scores[row].append(log_prob)
-            token_ids = wanted
-        return scores
-
-    def _log_probs(
-        self,
-        steps: "_Steps",
-        position: int,
-        token_ids: NDArray[np.int64],
-        wanted: NDArray[np.int64],
-        live: Sequence[int],
-    ) -> Floats:
-        """Log-probabilities of the tokens `wanted` in the rows `live`.
-
-        They are hardly ever far from the best, and a step can be taken again.
-        """
-        everything = self._model.transformer.config.padded_vocabulary_size
-        for count in (LIKELY_CANDIDATES, everything):
-            ids, logits, normalizers = steps.take(position, token_ids, min(count, everything))
-            found = ids[live] == wanted[live, None]  # (live, candidates), at most one a row
-            if found.any(axis=1).all():
-                break
-        log_probs: Floats = logits[live][found] - normalizers[live]
-        return log_probs
+        super().__init__(model)
+        self._encoder = cpu_session(directory / ENCODER)
+        self._decoder = cpu_session(directory / DECODER)
 
     def _steps(self, sources: Sequence[Sequence[int]], limit: int) -> "_Steps":
         lengths = [len(source) for source in sources]
         (key_value,) = self._encoder.run(["cross_key_value"], packed(sources))
-        caches = spread(self._model.transformer.config, key_value, lengths, limit)
-        return _Steps(self._decoder, lengths, caches)
+        config = self._model.transformer.config
+        caches = spread(config, key_value, lengths, limit)
+        return _Steps(self._decoder, lengths, caches, config.padded_vocabulary_size)
 
 
 def spread(
@@ -155,27 +97,76 @@ class _Steps:
         session: onnxruntime.InferenceSession,
         source_lengths: Sequence[int],
         caches: dict[str, Cache],
+        vocabulary: int,
     ) -> None:
         rows = len(source_lengths)
-        self._session = session
-        self._binding = session.io_binding()
+        self._vocabulary = vocabulary
         self._token_ids = np.zeros(rows, np.int64)
         self._positions = np.zeros(rows, np.int32)
         self._count = np.zeros(1, np.int64)
+        inputs: dict[str, NDArray[np.generic]] = {
+            "token_ids": self._token_ids,
+            "positions": self._positions,
+            "source_last": np.array(source_lengths, np.int32) - 1,
+            "candidate_count": self._count,
+            "with_normalizers": np.array(1, np.bool_),
+        }
+        self._step = BoundStep(session, inputs, caches, RESULTS)
+
+    def best(self, position: int, token_ids: NDArray[np.int64]) -> Best:
+        """See stepwise.Steps."""
+        ids, logits, normalizers = self._take(position, token_ids, CANDIDATES)
+        return Best(ids[:, 0], logits[:, 0] - normalizers, logits[:, 0] - logits[:, 1])
+
+    def log_probs(
+        self,
+        position: int,
+        token_ids: NDArray[np.int64],
+        wanted: NDArray[np.int64],
+        live: Sequence[int],
+    ) -> Floats:
+        """See stepwise.Steps. The wanted tokens are hardly ever far from the best."""
+        for count in (LIKELY_CANDIDATES, self._vocabulary):
+            ids, logits, normalizers = self._take(position, token_ids, min(count, self._vocabulary))
+            found = ids[live] == wanted[live, None]  # (live, candidates), at most one a row
+            if found.any(axis=1).all():
+                break
+        log_probs: Floats = logits[live][found] - normalizers[live]
+        return log_probs
+
+    def _take(self, position: int, token_ids: NDArray[np.int64], count: int) -> list[Any]:
+        """One step of every row: ids and logits (rows, count), normalizers (rows,)."""
+        self._token_ids[:] = token_ids
+        self._positions[:] = position
+        self._count[:] = count
+        return self._step.run()
+
+
+class BoundStep:
+    """A decoder with its inputs and caches bound; changing the arrays changes the next run."""
+
+    def __init__(
+        self,
+        session: onnxruntime.InferenceSession,
+        inputs: dict[str, NDArray[np.generic]],
+        caches: dict[str, Cache],
+        results: Sequence[str],
+    ) -> None:
+        """`results` are the outputs that are wanted beside the caches."""
+        self._session = session
+        self._results = results
+        self._binding = session.io_binding()
         self._bound: list[onnxruntime.OrtValue] = []  # the binding holds addresses, not references
         self._bind_results()
-        self._bind("token_ids", self._token_ids)
-        self._bind("positions", self._positions)
-        self._bind("source_last", np.array(source_lengths, np.int32) - 1)
-        self._bind("candidate_count", self._count)
-        self._bind("with_normalizers", np.array(1, np.bool_))
+        for name, array in inputs.items():
+            self._bind(name, array)
         for name, cache in caches.items():
             value = self._bind(name, cache)
             self._binding.bind_ortvalue_output(f"{name}_out", value)
 
     def _bind_results(self) -> None:
         """Anew for every step: a binding keeps what it returned, and the shape of it."""
-        for name in RESULTS:
+        for name in self._results:
             self._binding.bind_output(name)
 
     def _bind(self, name: str, array: NDArray[np.generic]) -> onnxruntime.OrtValue:
@@ -184,23 +175,18 @@ class _Steps:
         self._binding.bind_ortvalue_input(name, value)
         return value
 
-    def take(
-        self, position: int, token_ids: NDArray[np.int64], count: int
-    ) -> tuple[NDArray[np.int64], Floats, Floats]:
-        """One step of every row: ids and logits (rows, count), normalizers (rows,)."""
-        self._token_ids[:] = token_ids
-        self._positions[:] = position
-        self._count[:] = count
+    def run(self) -> list[Any]:
+        """Takes a step; returns the results as arrays."""
         self._bind_results()
         self._session.run_with_iobinding(self._binding)
-        results = self._binding.get_outputs()[: len(RESULTS)]
-        ids, logits, normalizers = (value.numpy() for value in results)
-        return ids, logits, normalizers
+        return [value.numpy() for value in self._binding.get_outputs()[: len(self._results)]]
 
 
-def _session(path: Path) -> onnxruntime.InferenceSession:
+def cpu_session(path: Path) -> onnxruntime.InferenceSession:
+    """Loads a graph as the server does on a CPU."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
+    options.log_severity_level = 3
     return onnxruntime.InferenceSession(
         path,
         options,

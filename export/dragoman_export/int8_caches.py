@@ -37,7 +37,7 @@ def with_int8_caches(model: Transformer, calibration: Calibration) -> Transforme
     """
     scaled = copy.deepcopy(model)  # as one, so that the two halves go on sharing an embedding
     config = replace(scaled.config, cache_type="int8")
-    scaled.encoder.config = config
+    scaled.encoder.config = scaled.decoder.config = config
     _scale_self_attention(scaled.decoder, calibration)
     _scale_cross_attention(scaled, calibration)
     return scaled._replace(config=config)

@@ -65,6 +65,21 @@ class TokenEmbedding(nn.Module):
         return embedded
 
 
+class AddNorm(nn.Module):
+    """x, y (rows, model_dim) -> layer normalisation of x + y."""
+
+    def __init__(self, dim: int, epsilon: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(dim))
+        self.bias = nn.Parameter(torch.empty(dim))
+        self.epsilon = epsilon
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """As the class says."""
+        normed: Tensor = operators.add_and_norm(x, y, self.weight, self.bias, self.epsilon)
+        return normed
+
+
 class FeedForward(nn.Module):
     """x (rows, model_dim) -> the same, through one hidden layer."""
 
@@ -105,9 +120,9 @@ class EncoderLayer(nn.Module):
         self.heads = config.encoder_heads
         self.attention_in = Linear(dim, 3 * dim)
         self.attention_out = Linear(dim, dim)
-        self.attention_norm = nn.LayerNorm(dim, eps=epsilon)
+        self.attention_norm = AddNorm(dim, epsilon)
         self.feed_forward = FeedForward(dim, config.encoder_hidden_dim, config.activation)
-        self.feed_forward_norm = nn.LayerNorm(dim, eps=epsilon)
+        self.feed_forward_norm = AddNorm(dim, epsilon)
 
     def forward(self, x: Tensor, padding: Padding) -> Tensor:
         """One layer further."""
@@ -117,8 +132,8 @@ class EncoderLayer(nn.Module):
             query_key_value, padding.source_last, padding.source, self.heads
         )
         packed = functional.embedding(padding.packed_index, attended.flatten(0, 1))
-        x = self.attention_norm(x + self.attention_out(packed))
-        normed: Tensor = self.feed_forward_norm(x + self.feed_forward(x))
+        x = self.attention_norm(x, self.attention_out(packed))
+        normed: Tensor = self.feed_forward_norm(x, self.feed_forward(x))
         return normed
 
 
@@ -159,12 +174,12 @@ class DecoderLayer(nn.Module):
         self.heads = config.decoder_heads
         self.self_in = Linear(dim, 3 * dim)
         self.self_out = Linear(dim, dim)
-        self.self_norm = nn.LayerNorm(dim, eps=epsilon)
+        self.self_norm = AddNorm(dim, epsilon)
         self.cross_in = Linear(dim, dim)
         self.cross_out = Linear(dim, dim)
-        self.cross_norm = nn.LayerNorm(dim, eps=epsilon)
+        self.cross_norm = AddNorm(dim, epsilon)
         self.feed_forward = FeedForward(dim, config.decoder_hidden_dim, config.activation)
-        self.feed_forward_norm = nn.LayerNorm(dim, eps=epsilon)
+        self.feed_forward_norm = AddNorm(dim, epsilon)
 
     def forward(self, x: Tensor, cache: LayerCache, step: Step) -> tuple[Tensor, LayerCache]:
         """One layer further, (rows, model_dim), and the cache with this token in it."""
@@ -172,11 +187,11 @@ class DecoderLayer(nn.Module):
             self.self_in(x), cache.self_key, cache.self_value,
             step.positions, step.target_capacity, self.heads,
         )  # fmt: skip
-        x = self.self_norm(x + self.self_out(attended))
+        x = self.self_norm(x, self.self_out(attended))
         attended, cross_key, cross_value = operators.attend_source(
             self.cross_in(x), cache.cross_key, cache.cross_value,
             step.source_last, step.source_capacity, self.heads,
         )  # fmt: skip
-        x = self.cross_norm(x + self.cross_out(attended))
-        x = self.feed_forward_norm(x + self.feed_forward(x))
+        x = self.cross_norm(x, self.cross_out(attended))
+        x = self.feed_forward_norm(x, self.feed_forward(x))
         return x, LayerCache(self_key, self_value, cross_key, cross_value)

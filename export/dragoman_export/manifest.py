@@ -6,14 +6,14 @@ from importlib import metadata
 from typing import Literal
 
 from dragoman.v1 import bundle_pb2
-from dragoman_export import graph_files, tokenizer
+from dragoman_export import copy_graph, graph_files, tokenizer
 from dragoman_export.checkpoint import Checkpoint
 from dragoman_export.config import TransformerConfig
-from dragoman_export.contract import GraphContract, GraphTensor, decoder_contract, encoder_contract
+from dragoman_export.contract import GraphContract, GraphTensor, encoder_contract
+from dragoman_export.device_step import CANDIDATES
+from dragoman_export.drafts import Draft
 from dragoman_export.languages import LanguagePair
 from dragoman_export.model import ImportedModel
-from dragoman_export.quantise import ActivationScales
-from dragoman_export.verify import Parity
 
 FORMAT_VERSION = 1
 
@@ -21,7 +21,7 @@ TOKENIZER_DIRECTORY = "tokenizer"
 
 TOOLS = ("dragoman", "onnx", "onnxruntime", "onnxscript", "torch", "transformers")
 
-Precision = Literal["float32", "int8"]
+Precision = Literal["float32", "float16", "bfloat16", "int8"]
 
 
 def describe(
@@ -29,14 +29,13 @@ def describe(
     name: str,
     pairs: Sequence[LanguagePair],
     precision: Precision,
-    activation_scales: ActivationScales | None,
-    config: TransformerConfig,
+    draft: Draft,
     checkpoint: Checkpoint,
     model: ImportedModel,
-    parity: Parity,
 ) -> bundle_pb2.Manifest:
     """The manifest, but for the list of files."""
-    return bundle_pb2.Manifest(
+    config, target = draft.config, draft.target
+    manifest = bundle_pb2.Manifest(
         format_version=FORMAT_VERSION,
         name=name,
         architecture=_architecture(model.family, config),
@@ -58,14 +57,18 @@ def describe(
             max_decoding_length=model.max_decoding_length
         ),
         precision=precision,
-        providers=["cpu"],
+        providers=[target.provider],
         encoder=_graph(graph_files.ENCODER, encoder_contract(config)),
-        decoder=_graph(graph_files.DECODER, decoder_contract(config)),
+        decoder=_graph(graph_files.DECODER, target.decoder_contract(config)),
         tokenizer=_tokenizer(),
         provenance=_provenance(checkpoint),
-        activation_scales=activation_scales or "",
-        parity=bundle_pb2.ParityReport(**asdict(parity)),
+        activation_scales=draft.activation_scales or "",
+        parity=bundle_pb2.ParityReport(**asdict(draft.parity), measured_with=draft.measured_with),
     )
+    if target.provider == "cuda":
+        manifest.copy.CopyFrom(_graph(copy_graph.COPY, copy_graph.CONTRACT))
+        manifest.candidate_count = CANDIDATES
+    return manifest
 
 
 def _architecture(family: str, config: TransformerConfig) -> bundle_pb2.Architecture:

@@ -5,12 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dragoman_export.checkpoint import Checkpoint
 from dragoman_export.config import TransformerConfig
 from dragoman_export.errors import CheckpointError
-from dragoman_export.layers import DecoderLayer, EncoderLayer, FeedForward, Linear, TiedLinear
+from dragoman_export.layers import (
+    AddNorm,
+    DecoderLayer,
+    EncoderLayer,
+    FeedForward,
+    Linear,
+    TiedLinear,
+)
 from dragoman_export.transformer import Transformer
 
 EMBEDDINGS = (
@@ -125,6 +132,6 @@ class _Loader:
         linear.weight.data.copy_(torch.cat(weights).t())
         linear.bias.data.copy_(torch.cat([self._tensor(f"{n}.bias", outputs) for n in names]))
 
-    def _fill_norm(self, norm: nn.LayerNorm, name: str) -> None:
+    def _fill_norm(self, norm: AddNorm, name: str) -> None:
         norm.weight.data.copy_(self._tensor(f"{name}.weight", self.config.model_dim))
         norm.bias.data.copy_(self._tensor(f"{name}.bias", self.config.model_dim))

@@ -4,8 +4,8 @@ Each has a plain PyTorch kernel, so that modules run and are tested eagerly, and
 tracing. What each becomes in ONNX is written in `dragoman_export.translations`.
 
 Attention here neither scales (1/sqrt(head_dim) is part of the query weights) nor looks at anything
-but lengths: row i attends to places 0 to last[i] of its keys. Caches are float32, or int8 steps of
-size 1: what is kept is then rounded half to even and clipped.
+but lengths: row i attends to places 0 to last[i] of its keys. Caches are of the layers' type, or
+int8 steps of size 1: what is kept is then rounded half to even and clipped.
 """
 
 # Shape rules have their kernel's signature, and operators take their tensors by position.
@@ -13,6 +13,7 @@ size 1: what is kept is then rounded half to even and clipped.
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 GROUP_SIZE = 128
 """Logits a group of the top-k; the vocabulary is padded to whole groups."""
@@ -37,6 +38,17 @@ def to_steps(x: Tensor) -> Tensor:
 @to_steps.register_fake
 def _(x: Tensor) -> Tensor:
     return torch.empty_like(x, dtype=torch.int8)
+
+
+@torch.library.custom_op("dragoman::add_and_norm", mutates_args=())
+def add_and_norm(x: Tensor, y: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> Tensor:
+    """Layer normalisation of x + y, both (rows, dim), scaled by `weight`, shifted by `bias`."""
+    return functional.layer_norm(x + y, weight.shape, weight, bias, epsilon)
+
+
+@add_and_norm.register_fake
+def _(x: Tensor, y: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> Tensor:
+    return torch.empty_like(x)
 
 
 @torch.library.custom_op("dragoman::extent", mutates_args=())
@@ -88,7 +100,7 @@ def attend_past(
 
     Args:
         query_key_value: (rows, 3 * dim), query, key and value side by side.
-        past_key: (rows, heads, capacity, head_dim), float32 or int8.
+        past_key: (rows, heads, capacity, head_dim), of the query's type or int8.
         past_value: Likewise.
         positions: (rows,) int32, where the new key and value are written.
         capacity: (1,) int32, places of the cache.
@@ -131,7 +143,7 @@ def attend_source(
 
     Args:
         query: (rows, dim).
-        key: (rows, heads, capacity, head_dim), float32 or int8.
+        key: (rows, heads, capacity, head_dim), of the query's type or int8.
         value: Likewise.
         last: (rows,) int32, last place of each source.
         capacity: (1,) int32, places of the cache.

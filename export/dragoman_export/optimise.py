@@ -10,9 +10,14 @@ PRODUCER = "dragoman"
 
 def optimise(model: onnx_ir.Model, contract: GraphContract) -> None:
     """Cleans `model` in place; the contract's shapes become those of its outputs."""
-    _name_shapes(model, contract)
     _share_zero_points(model)
-    _drop_unused_outputs(model)
+    drop_unused_outputs(model, wanted=frozenset())
+    tidy(model, contract)
+
+
+def tidy(model: onnx_ir.Model, contract: GraphContract) -> None:
+    """Leaves nothing unused, nothing twice and nothing of this machine."""
+    _name_shapes(model, contract)
     passes = onnx_ir.passes.Sequential(
         common.CommonSubexpressionEliminationPass(),
         common.RemoveUnusedNodesPass(),
@@ -47,10 +52,12 @@ def _share_zero_points(model: onnx_ir.Model) -> None:
         shape.replace_input_with(0, model.graph.inputs[0])
 
 
-def _drop_unused_outputs(model: onnx_ir.Model) -> None:
-    """An output without a name is not computed."""
+def drop_unused_outputs(model: onnx_ir.Model, wanted: frozenset[str]) -> None:
+    """An output without a name is not computed; operators of the types `wanted` keep theirs."""
     returned = set(model.graph.outputs)
     for node in model.graph:
+        if node.op_type in wanted:
+            continue
         for value in node.outputs[1:]:
             if not value.uses() and value not in returned:
                 value.name = ""

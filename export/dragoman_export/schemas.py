@@ -15,6 +15,8 @@ _OPTIONAL = OpSchema.FormalParameterOption.Optional
 _INT, _FLOAT = OpSchema.AttrType.INT, OpSchema.AttrType.FLOAT
 _STRING = OpSchema.AttrType.STRING
 
+FLOATS = ["tensor(float)", "tensor(float16)", "tensor(bfloat16)"]
+
 
 def _required(name: str, element: str) -> OpSchema.FormalParameter:
     return OpSchema.FormalParameter(name, f"tensor({element})", param_option=_SINGLE)
@@ -22,6 +24,13 @@ def _required(name: str, element: str) -> OpSchema.FormalParameter:
 
 def _optional(name: str, element: str) -> OpSchema.FormalParameter:
     return OpSchema.FormalParameter(name, f"tensor({element})", param_option=_OPTIONAL)
+
+
+def _same_type(
+    name: str, option: OpSchema.FormalParameterOption = _SINGLE
+) -> OpSchema.FormalParameter:
+    """One of those that are all of one of the FLOATS."""
+    return OpSchema.FormalParameter(name, "T", param_option=option)
 
 
 def _cache(name: str) -> OpSchema.FormalParameter:
@@ -34,27 +43,30 @@ def _group_query_attention() -> OpSchema:
         MICROSOFT,
         1,
         inputs=[
-            _required("query", "float"),
-            _optional("key", "float"),
-            _optional("value", "float"),
+            _same_type("query"),
+            _same_type("key", _OPTIONAL),
+            _same_type("value", _OPTIONAL),
             _cache("past_key"),
             _cache("past_value"),
             _required("seqlens_k", "int32"),
             _required("total_sequence_length", "int32"),
-            _optional("cos_cache", "float"),
-            _optional("sin_cache", "float"),
+            _same_type("cos_cache", _OPTIONAL),
+            _same_type("sin_cache", _OPTIONAL),
             _optional("position_ids", "int64"),
-            _optional("attention_bias", "float"),
-            _optional("head_sink", "float"),
+            _same_type("attention_bias", _OPTIONAL),
+            _same_type("head_sink", _OPTIONAL),
             _optional("k_scale", "float"),
             _optional("v_scale", "float"),
         ],
         outputs=[
-            _required("output", "float"),
+            _same_type("output"),
             _cache("present_key"),
             _cache("present_value"),
         ],
-        type_constraints=[("T_CACHE", ["tensor(float)", "tensor(int8)"], "Caches.")],
+        type_constraints=[
+            ("T", FLOATS, "What is computed with."),
+            ("T_CACHE", [*FLOATS, "tensor(int8)"], "Caches."),
+        ],
         attributes=[
             OpSchema.Attribute("num_heads", _INT, required=True),
             OpSchema.Attribute("kv_num_heads", _INT, required=True),
@@ -64,6 +76,24 @@ def _group_query_attention() -> OpSchema:
             OpSchema.Attribute("v_quant_type", _STRING, required=False),
             OpSchema.Attribute("kv_cache_bit_width", _INT, required=False),
         ],
+    )
+
+
+def _skip_layer_normalization() -> OpSchema:
+    return OpSchema(
+        "SkipLayerNormalization",
+        MICROSOFT,
+        1,
+        inputs=[
+            _same_type("input"),
+            _same_type("skip"),
+            _same_type("gamma"),
+            _same_type("beta", _OPTIONAL),
+            _same_type("bias", _OPTIONAL),
+        ],
+        outputs=[_same_type("output")],
+        type_constraints=[("T", FLOATS, "What is computed with.")],
+        attributes=[OpSchema.Attribute("epsilon", _FLOAT, required=False)],
     )
 
 
@@ -87,6 +117,7 @@ def _mat_mul_integer_to_float() -> OpSchema:
 
 def register() -> None:
     """Makes the operators known to onnxscript; a second call changes nothing."""
-    for schema in (_group_query_attention(), _mat_mul_integer_to_float()):
+    schemas = (_group_query_attention(), _skip_layer_normalization(), _mat_mul_integer_to_float())
+    for schema in schemas:
         if not onnx.defs.has(schema.name, schema.domain):
             onnx.defs.register_schema(schema)

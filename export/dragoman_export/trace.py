@@ -14,17 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from dragoman_export import optimise, schemas
-from dragoman_export.contract import (
-    CACHES,
-    GraphContract,
-    GraphTensor,
-    decoder_contract,
-    encoder_contract,
-)
+from dragoman_export import schemas
+from dragoman_export.contract import CACHES, GraphContract, GraphTensor, encoder_contract
 from dragoman_export.layers import LayerCache
+from dragoman_export.target import Target
 from dragoman_export.transformer import Transformer
-from dragoman_export.translations import translations
 
 OPSET = 18
 """What onnxscript's own translations are written for: nothing has to be converted."""
@@ -41,6 +35,8 @@ EXAMPLE_SIZES = {
 
 TORCH_TYPES = {
     "float": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
     "int8": torch.int8,
     "int64": torch.int64,
     "int32": torch.int32,
@@ -55,25 +51,25 @@ class Graphs(NamedTuple):
     decoder: onnx_ir.Model
 
 
-def trace(transformer: Transformer) -> Graphs:
+def trace(transformer: Transformer, target: Target) -> Graphs:
     """Both graphs, optimised and free of anything that depends on the machine or the time."""
     schemas.register()
-    encoder, decoder = (
-        encoder_contract(transformer.config),
-        decoder_contract(transformer.config),
-    )
+    encoder = encoder_contract(transformer.config)
+    decoder = target.decoder_contract(transformer.config)
     plain = len(decoder.inputs) - len(CACHES) * transformer.config.decoder_layers
     flat = [_example(tensor) for tensor in decoder.inputs]
     dynamic = [_dynamic_shape(tensor) for tensor in decoder.inputs]
     return Graphs(
         _trace(
+            target,
             transformer.encoder,
             encoder,
             tuple(_example(tensor) for tensor in encoder.inputs),
             tuple(_dynamic_shape(tensor) for tensor in encoder.inputs),
         ),
         _trace(
-            transformer.decoder,
+            target,
+            target.decoder(transformer.decoder),
             decoder,
             (*flat[:plain], _by_layer(flat[plain:])),
             (*dynamic[:plain], _by_layer(dynamic[plain:])),
@@ -100,6 +96,7 @@ def _by_layer(caches: Sequence[object]) -> list[LayerCache]:
 
 
 def _trace(
+    target: Target,
     module: nn.Module,
     contract: GraphContract,
     examples: tuple[object, ...],
@@ -115,10 +112,10 @@ def _trace(
             input_names=[tensor.name for tensor in contract.inputs],
             output_names=[tensor.name for tensor in contract.outputs],
             dynamic_shapes=dynamic_shapes,
-            custom_translation_table=translations(),
+            custom_translation_table=target.translations(),
         )
     assert program is not None
-    optimise.optimise(program.model, contract)
+    target.optimise(program.model, contract)
     return program.model
 
 

@@ -10,10 +10,11 @@ the attention and search kernels.
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from dragoman_export import operators
-from dragoman_export.config import TransformerConfig
+from dragoman_export.config import ElementType, TransformerConfig
 from dragoman_export.layers import (
     DecoderLayer,
     EncoderLayer,
@@ -24,6 +25,12 @@ from dragoman_export.layers import (
     TiedLinear,
     TokenEmbedding,
 )
+
+TORCH_TYPES: dict[ElementType, torch.dtype] = {
+    "float": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+}
 
 
 class Encoder(nn.Module):
@@ -50,7 +57,7 @@ class Encoder(nn.Module):
         config = self.config
         source = operators.extent(padded_index, 1)
         padding = Padding(padded_index, packed_index, source_last, source)
-        x = self.embedding(token_ids, positions)
+        x = self.embedding(token_ids, positions).to(TORCH_TYPES[config.element_type])
         for layer in self.layers:
             x = layer(x, padding)
         key_value: Tensor = self.cross_key_value(x)
@@ -65,6 +72,7 @@ class DecoderStep(nn.Module):
 
     def __init__(self, config: TransformerConfig, embedding: TokenEmbedding) -> None:
         super().__init__()
+        self.config = config
         self.embedding = embedding
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
         self.head: nn.Module = TiedLinear(embedding.tokens)
@@ -82,17 +90,23 @@ class DecoderStep(nn.Module):
         target_capacity = operators.extent(caches[0].self_key, 2)
         source_capacity = operators.extent(caches[0].cross_key, 2)
         step = Step(positions, source_last, target_capacity, source_capacity)
-        x = self.embedding(token_ids, positions)
-        new_caches = []
-        for layer, cache in zip(self.layers, caches, strict=True):
-            x, new_cache = layer(x, cache, step)
-            new_caches.append(new_cache)
-        logits = self.head(x)  # (rows, padded vocab)
+        logits, new_caches = self.logits(token_ids, step, caches)
         candidate_logits, candidate_ids = operators.best_candidates(logits, candidate_count)
         normalizers = operators.log_normalizers(
             logits, candidate_logits, candidate_ids, with_normalizers
         )
         return candidate_ids, candidate_logits, normalizers, new_caches
+
+    def logits(
+        self, token_ids: Tensor, step: Step, caches: list[LayerCache]
+    ) -> tuple[Tensor, list[LayerCache]]:
+        """Float32 logits of every token, (rows, padded vocab), and the caches."""
+        x = self.embedding(token_ids, step.positions).to(TORCH_TYPES[self.config.element_type])
+        new_caches = []
+        for layer, cache in zip(self.layers, caches, strict=True):
+            x, new_cache = layer(x, cache, step)
+            new_caches.append(new_cache)
+        return self.head(x.float()), new_caches
 
 
 class Transformer(NamedTuple):

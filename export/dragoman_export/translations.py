@@ -100,6 +100,13 @@ def _attend(
     )  # fmt: skip
 
 
+def _add_and_norm(
+    x: TensorType, y: TensorType, weight: TensorType, bias: TensorType, epsilon: float
+) -> TensorType:
+    normed, _, _ = op.LayerNormalization(op.Add(x, y), weight, bias, axis=-1, epsilon=epsilon)
+    return normed
+
+
 def _to_steps(x: TensorType) -> TensorType:
     zero = op.Constant(value=helper.make_tensor("zero_point", INT8, [], [0]))
     return op.QuantizeLinear(x, op.Constant(value_float=1.0), zero)
@@ -159,12 +166,17 @@ def _int8_linear_calibrated(
     )
 
 
-def translations() -> dict[Callable[..., object], Callable[..., object]]:
-    """For torch.onnx.export's custom_translation_table."""
+Translations = dict[Callable[..., object], Callable[..., object]]
+"""ONNX by operator, for torch.onnx.export's custom_translation_table."""
+
+
+def translations() -> Translations:
+    """Of every operator that a CPU graph may hold."""
     ours = torch.ops.dragoman
     return {
         ours.extent.default: _extent,
         ours.to_steps.default: _to_steps,
+        ours.add_and_norm.default: _add_and_norm,
         ours.attend_prompt.default: _attend_prompt,
         ours.attend_past.default: _attend_past,
         ours.attend_source.default: _attend_source,

@@ -17,9 +17,9 @@ LOG_PROB_TOLERANCE = 1e-3
 """Largest difference of a float32 token's log-probability."""
 
 MEAN_LOG_PROB_TOLERANCE = 0.2
-"""Largest mean difference of a quantised token's log-probability. Sound int8 graphs of the shipped
-checkpoint are at 0.02 to 0.03; with activations cut to 5 bits they are at 0.22 and have lost 0.8
-BLEU."""
+"""Largest mean difference of a token's log-probability in less precision than float32. Sound int8
+graphs of the shipped checkpoint are at 0.02 to 0.03; with activations cut to 5 bits they are at
+0.22 and have lost 0.8 BLEU."""
 
 BATCH_TOKENS = 1024
 """Source tokens decoded at once, padding counted."""
@@ -156,13 +156,13 @@ def require_same(parity: Parity) -> None:
         )
 
 
-def require_close(parity: Parity) -> None:
-    """Raises VerificationError if quantised graphs have become another model."""
+def require_close(parity: Parity, precision: str) -> None:
+    """Raises VerificationError if graphs of less precision have become another model."""
     if not parity.mean_log_prob_difference <= MEAN_LOG_PROB_TOLERANCE:
         raise VerificationError(
             "log-probabilities of the checkpoint's own tokens differ by "
             f"{parity.mean_log_prob_difference:.2g} in the mean, {MEAN_LOG_PROB_TOLERANCE} is the "
-            "most: int8 costs this model too much and the bundle is not written"
+            f"most: {precision} costs this model too much and the bundle is not written"
         )
 
 

@@ -5,25 +5,22 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Limits
 from dragoman_server.async_engine import AsyncEngine
 from dragoman_server.bundle import Bundle
 from dragoman_server.config import Config
 from dragoman_server.engine import Engine, Progress
 from dragoman_server.engine_metrics import EngineMetrics
-from dragoman_server.kv_cache import CacheShape, KVCache
-from dragoman_server.layout import Layout, choose, layouts
 from dragoman_server.metrics import Metrics
-from dragoman_server.model_runner import ModelRunner, Sessions, load_sessions
+from dragoman_server.model_runner import available_providers, choose_provider
+from dragoman_server.models import batch_rows
+from dragoman_server.runners import load_runners
 from dragoman_server.scheduler import Scheduler
 from dragoman_server.search import Search
-from dragoman_server.trial import POSITIONS, ROWS, Trial
+from dragoman_server.sizing import cache_shape
 from dragoman_server.waiting_queue import WaitingQueue
 
 _log = logging.getLogger(__name__)
-
-TRIAL_SECONDS = 0.1
 
 
 def cpu_count(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
@@ -40,7 +37,7 @@ def cpu_count(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
 
 def build_engine(
     bundle: Bundle, config: Config, limits: Limits, metrics: Metrics
-) -> tuple[AsyncEngine, Sessions]:
+) -> tuple[AsyncEngine, str]:
     """Loads the graphs and builds the engines; starts nothing.
 
     Args:
@@ -49,20 +46,38 @@ def build_engine(
         limits: Longest source and target, which size the caches.
         metrics: Where the engines count.
 
+    Returns:
+        The engines, and the provider that they run on.
+
     Raises:
         BundleError: a graph cannot be loaded.
-        ConfigError: the provider is not there.
+        ConfigError: the provider is not there or has no room.
     """
-    count, sessions = _load(bundle, config)
-    queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=count)
+    manifest = bundle.manifest
+    provider = choose_provider(
+        config.provider, available=available_providers(), made_for=manifest.providers
+    )
+    rows = batch_rows(manifest, config, limits)
     shape = cache_shape(
-        bundle.manifest,
-        max_rows=config.max_batch_size,
+        manifest,
+        max_rows=rows,
         target_capacity=limits.max_decoding_length + 1,  # the start token takes a position
         source_capacity=limits.max_input_length,
     )
-    caches = [KVCache(shape) for _ in range(count)]
-    runners = [_warm_runner(bundle, sessions, cache) for cache in caches]
+    runners, prepare, cache_bytes = load_runners(
+        bundle,
+        provider,
+        shape,
+        cores=cpu_count(),
+        engines=config.engines,
+        threads=config.threads_per_engine,
+    )
+    count = len(runners)
+    queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=count)
+    _log.info(
+        "caches_allocated",
+        extra={"engines": count, "rows": rows, "row_bytes": shape.row_bytes, "bytes": cache_bytes},
+    )
     engine_metrics = EngineMetrics(metrics)
 
     def make_engines(deliver: Callable[[Progress], None]) -> list[Engine]:
@@ -71,10 +86,10 @@ def build_engine(
                 scheduler=Scheduler(
                     queue,
                     engine=index,
-                    max_batch_size=config.max_batch_size,
+                    max_batch_size=rows,
                     max_encode_tokens=config.max_encode_tokens,
                 ),
-                search=_search(bundle, config, limits),
+                search=_search(bundle, rows, limits),
                 runner=runner,
                 metrics=engine_metrics,
                 deliver=deliver,
@@ -85,83 +100,17 @@ def build_engine(
     engine = AsyncEngine(
         queue,
         make_engines,
-        max_rows=count * config.max_batch_size,
-        kv_cache_bytes=sum(cache.size_bytes for cache in caches),
+        max_rows=count * rows,
+        kv_cache_bytes=cache_bytes,
+        prepare=prepare,
     )
-    return engine, sessions
+    return engine, provider
 
 
-def _load(bundle: Bundle, config: Config) -> tuple[int, Sessions]:
-    """Returns the number of engines, and the sessions that they share."""
-    threads = config.threads_per_engine
-    sessions = load_sessions(bundle, config.provider, threads=threads or 1)
-    if config.engines or sessions.provider != "cpu":
-        return config.engines or 1, sessions
-    cores = cpu_count()
-    if threads:
-        return max(1, cores // threads), sessions
-    return _find_fastest(bundle, cores, sessions)
-
-
-def _find_fastest(bundle: Bundle, cores: int, one_thread: Sessions) -> tuple[int, Sessions]:
-    """Tries engines of one and of more threads; see `_load`."""
-    loaded = {1: one_thread}
-    trials: dict[Layout, Trial] = {}
-
-    def speed(layout: Layout) -> float:
-        if layout not in trials:
-            if layout.threads not in loaded:
-                loaded[layout.threads] = load_sessions(bundle, "cpu", threads=layout.threads)
-            trials[layout] = _trial(bundle, loaded[layout.threads], layout.engines)
-        return trials[layout].rows_per_second(TRIAL_SECONDS)
-
-    found = choose(layouts(cores), speed)
-    chosen = next(iter(found))
-    _log.info(
-        "layout_chosen",
-        extra={
-            "engines": chosen.engines,
-            "threads_per_engine": chosen.threads,
-            "rows_per_second": {str(layout): round(rows) for layout, rows in found.items()},
-        },
-    )
-    return chosen.engines, loaded[chosen.threads]
-
-
-def _trial(bundle: Bundle, sessions: Sessions, engines: int) -> Trial:
-    shape = cache_shape(
-        bundle.manifest, max_rows=ROWS, target_capacity=POSITIONS, source_capacity=POSITIONS
-    )
-    runners = [ModelRunner(sessions, KVCache(shape)) for _ in range(engines)]
-    return Trial(runners, bundle.manifest.special_tokens.end_id)
-
-
-def _warm_runner(bundle: Bundle, sessions: Sessions, cache: KVCache) -> ModelRunner:
-    runner = ModelRunner(sessions, cache)
-    runner.warm_up(bundle.manifest.special_tokens.end_id)
-    return runner
-
-
-def cache_shape(
-    manifest: Manifest, *, max_rows: int, target_capacity: int, source_capacity: int
-) -> CacheShape:
-    """Returns the cache that a bundle's decoder wants, for so many rows and positions."""
-    sizes, caches = manifest.architecture, manifest.decoder.inputs
-    return CacheShape(
-        layers=sizes.decoder_layers,
-        max_rows=max_rows,
-        heads=sizes.decoder_heads,
-        target_capacity=target_capacity,
-        source_capacity=source_capacity,
-        head_dim=sizes.head_dim,
-        data_type=caches[-1].data_type,  # the last input is a cache, and all caches are alike
-    )
-
-
-def _search(bundle: Bundle, config: Config, limits: Limits) -> Search:
+def _search(bundle: Bundle, rows: int, limits: Limits) -> Search:
     special = bundle.manifest.special_tokens
     return Search(
-        max_rows=config.max_batch_size,
+        max_rows=rows,
         max_length=limits.max_decoding_length,
         decoder_start_id=special.decoder_start_id,
         end_id=special.end_id,

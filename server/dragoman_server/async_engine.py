@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from collections.abc import Sequence as ListOf
+from concurrent.futures import Future
 
 from dragoman_server.engine import Engine, Progress
 from dragoman_server.errors import BackendError, DragomanError, UnavailableError
@@ -35,6 +36,7 @@ class AsyncEngine:
         make_engines: Builds the engines around the function that they report to.
         kv_cache_bytes: Memory of all the engines' caches.
         max_rows: Rows of all the engines together.
+        prepare: What each engine's thread does first, one engine after the other.
     """
 
     def __init__(
@@ -44,11 +46,13 @@ class AsyncEngine:
         *,
         max_rows: int,
         kv_cache_bytes: int = 0,
+        prepare: ListOf[Callable[[], None]] = (),
     ) -> None:
         self._queue = queue
         self._engines = make_engines(self._deliver)
         self._max_rows = max_rows
         self.kv_cache_bytes = kv_cache_bytes
+        self._prepare = prepare or [_nothing] * len(self._engines)
         self._futures: dict[Sequence, asyncio.Future[Completion]] = {}
         self._on_partial: dict[Sequence, OnPartial] = {}
         self._threads: list[threading.Thread] = []
@@ -82,14 +86,22 @@ class AsyncEngine:
         return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
 
     async def start(self) -> None:
-        """Starts one thread per engine."""
+        """Starts one thread per engine; returns once all are prepared.
+
+        Raises:
+            DragomanError: One could not be prepared.
+        """
         self._loop = asyncio.get_running_loop()
         sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
-        for index, engine in enumerate(self._engines):
-            thread = threading.Thread(target=self._run, args=(engine,), name=f"engine-{index}")
+        pairs = zip(self._engines, self._prepare, strict=True)
+        for index, (engine, prepare) in enumerate(pairs):
+            ready: Future[None] = Future()
+            arguments = (engine, prepare, ready)
+            thread = threading.Thread(target=self._live, args=arguments, name=f"engine-{index}")
             thread.daemon = True
             self._threads.append(thread)
             thread.start()
+            await asyncio.wrap_future(ready)
 
     def submit(
         self,
@@ -151,8 +163,17 @@ class AsyncEngine:
             for engine in self._engines:
                 engine.cancel(sequence)
 
-    def _run(self, engine: Engine) -> None:
+    def _live(self, engine: Engine, prepare: Callable[[], None], ready: Future[None]) -> None:
         """An engine thread's life."""
+        try:
+            prepare()
+        except BaseException as error:  # noqa: BLE001 somebody waits for it
+            ready.set_exception(error)
+        else:
+            ready.set_result(None)
+            self._run(engine)
+
+    def _run(self, engine: Engine) -> None:
         try:
             while not self._closing:
                 if not engine.step() and not self._queue.wait():
@@ -187,6 +208,10 @@ class AsyncEngine:
                 report(tokens)
         for sequence, outcome in progress.finished:
             _settle_future(self._futures.get(sequence), outcome)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _settle_future(future: asyncio.Future[Completion] | None, outcome: Outcome) -> None:

@@ -73,6 +73,7 @@ def _needed_paths(manifest: Manifest) -> list[str]:
         tokenizer.source_model_path,
         tokenizer.target_model_path,
         tokenizer.vocabulary_path,
+        *([manifest.copy.path] if "cuda" in manifest.providers else []),
     ]
 
 

@@ -55,12 +55,12 @@ def _build(config: Config) -> Application:
     from dragoman_server.tokenizer import Tokenizer  # noqa: PLC0415
 
     metrics = Metrics()
-    engine, sessions = build_engine(bundle, config, limits, metrics)
+    engine, provider = build_engine(bundle, config, limits, metrics)
     metrics.kv_cache_bytes.set(engine.kv_cache_bytes)
     return Application(
         config,
         manifest=bundle.manifest,
-        model=describe_model(bundle.manifest, limits, sessions.provider),
+        model=describe_model(bundle.manifest, limits, provider),
         tokenizer=Tokenizer(bundle),
         engine=engine,
         metrics=metrics,

@@ -6,7 +6,7 @@ Does not know where a value comes from: settings.py reads flags, environment and
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import ByteSize, Field, PositiveFloat, PositiveInt, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -53,9 +53,13 @@ class Config(BaseSettings):
     threads_per_engine: PositiveInt | None = None
     """CPU threads of one decoding step. Default: what is found to be fastest at start-up, or 1
     where engines is set."""
-    max_batch_size: PositiveInt = 64
+    max_batch_size: PositiveInt | None = None
     """Rows per engine, which is the most texts that it decodes at once. Cache memory grows with
-    it."""
+    it. Default: 64, or what kv_cache_memory holds."""
+    kv_cache_memory: Annotated[ByteSize, Field(gt=0)] | None = None
+    """Most bytes that an engine's caches may take, with or without a unit: 4GiB. Where
+    max_batch_size is not given they hold as many rows as have room, at most 512. Default: no
+    limit."""
     max_encode_tokens: PositiveInt = 1024
     """Most source tokens encoded in one step, so that arrivals never stall running texts for
     long."""

@@ -105,6 +105,7 @@ def _parity_rows(parity: ParityReport) -> list[tuple[str, str]]:
         ("tokens", f"{parity.token_count:,}"),
         ("largest log-probability difference", f"{parity.max_log_prob_difference:.2e}"),
         ("mean log-probability difference", f"{parity.mean_log_prob_difference:.2e}"),
+        ("measured with", parity.measured_with or "onnxruntime"),
     ]
 
 
@@ -119,7 +120,11 @@ def _graphs(manifest: Manifest) -> Table:
     table = Table(title="graphs", title_justify="left")
     for heading in ("graph", "direction", "name", "type", "shape"):
         table.add_column(heading, overflow="fold")
-    for name, graph in (("encoder", manifest.encoder), ("decoder", manifest.decoder)):
+    for name, graph in (
+        ("encoder", manifest.encoder),
+        ("decoder", manifest.decoder),
+        ("copy", manifest.copy),
+    ):
         _add_tensors(table, name, graph)
         table.add_section()
     return table

@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from dragoman_server.rows import Move, RowCopies
 
+ELEMENT_BYTES = {"float": 4, "float16": 2, "bfloat16": 2, "int8": 1}
+"""Of the elements of any cache, by their ONNX names."""
+
 _NUMPY_TYPES: dict[str, type[np.float32] | type[np.int8]] = {"float": np.float32, "int8": np.int8}
-"""Elements that a cache can have, by their ONNX names."""
+"""Elements that a cache in host memory can have, likewise."""
 
 Cache = NDArray[np.float32] | NDArray[np.int8]
 
@@ -29,6 +32,13 @@ class CacheShape(NamedTuple):
     head_dim: int
     data_type: str
     """Of the elements, as the bundle's graphs have it."""
+
+    @property
+    def row_bytes(self) -> int:
+        """Memory of a row."""
+        positions = self.target_capacity + self.source_capacity
+        elements = 2 * self.layers * self.heads * self.head_dim * positions
+        return elements * ELEMENT_BYTES[self.data_type]
 
 
 SMALLEST_CAPACITY = 32

@@ -16,6 +16,7 @@ from dragoman_server.bundle import Bundle
 from dragoman_server.candidates import Candidates
 from dragoman_server.errors import BundleError, ConfigError
 from dragoman_server.kv_cache import KVCache
+from dragoman_server.packing import pack
 from dragoman_server.rows import Move, RowCopies
 
 _log = logging.getLogger(__name__)
@@ -32,6 +33,12 @@ class Sessions(NamedTuple):
     """cpu or cuda."""
 
 
+def available_providers() -> list[str]:
+    """Execution providers of this onnxruntime."""
+    providers: list[str] = onnxruntime.get_available_providers()
+    return providers
+
+
 def choose_provider(requested: str, *, available: Sequence[str], made_for: Sequence[str]) -> str:
     """Returns "cpu" or "cuda".
 
@@ -42,7 +49,8 @@ def choose_provider(requested: str, *, available: Sequence[str], made_for: Seque
         made_for: Providers that the bundle's graphs are made for.
 
     Raises:
-        ConfigError: CUDA is asked for and not there.
+        ConfigError: CUDA is asked for and not there, or the bundle runs on CUDA alone and it is
+            not.
     """
     has_cuda = _CUDA in available
     if requested == "cuda" and not has_cuda:
@@ -50,6 +58,13 @@ def choose_provider(requested: str, *, available: Sequence[str], made_for: Seque
             f"provider cuda is not there: this onnxruntime {onnxruntime.__version__} has "
             f"{', '.join(available)}. Install dragoman[gpu] in place of dragoman[server], "
             "or use provider cpu or auto"
+        )
+    if "cpu" not in made_for and (requested == "cpu" or not has_cuda):
+        reason = "provider cpu is asked for" if has_cuda else "onnxruntime has no CUDA provider"
+        raise ConfigError(
+            f"the bundle is made for {', '.join(made_for)}, and {reason}. Install dragoman[gpu] in "
+            "place of dragoman[server] on a machine with a GPU, or export with --precision float32 "
+            "or int8"
         )
     if requested == "cuda" and "cuda" not in made_for:
         _log.warning(
@@ -67,24 +82,19 @@ def choose_provider(requested: str, *, available: Sequence[str], made_for: Seque
     return "cpu"
 
 
-def load_sessions(bundle: Bundle, requested_provider: str, *, threads: int = 1) -> Sessions:
+def load_sessions(bundle: Bundle, provider: str, *, threads: int = 1) -> Sessions:
     """Loads both graphs.
 
     Args:
-        bundle: What to run.
-        requested_provider: See `choose_provider`.
+        bundle: What to load.
+        provider: cpu or cuda, as choose_provider returns it.
         threads: CPU threads of one run. Engines side by side make more of a core: hand-over between
             an operator's threads costs more than a small operator (docs/performance.md).
 
     Raises:
-        ConfigError: the provider is not there or does not start.
+        ConfigError: the provider does not start.
         BundleError: a graph cannot be loaded.
     """
-    provider = choose_provider(
-        requested_provider,
-        available=onnxruntime.get_available_providers(),
-        made_for=bundle.manifest.providers,
-    )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -142,22 +152,10 @@ class ModelRunner:
 
         Sentences are packed one after the other: only attention sees a padded batch.
         """
-        lengths = np.array([len(ids) for ids in source_ids], np.int64)
-        batch, longest = len(lengths), int(lengths.max())
-        self._admit(longest, row_ranges[0].start)
-        inside = np.arange(longest) < lengths[:, None]  # (batch, source)
-        packed_index = np.flatnonzero(inside)  # (tokens,)
-        padded_index = np.zeros((batch, longest), np.int64)
-        padded_index[inside] = np.arange(len(packed_index))
-        feeds = {
-            "token_ids": np.concatenate([np.array(ids, np.int64) for ids in source_ids]),
-            "positions": packed_index % longest,
-            "padded_index": padded_index,
-            "packed_index": packed_index,
-            "source_last": (lengths - 1).astype(np.int32),
-        }
-        key_values = self._sessions.encoder.run(["cross_key_value"], feeds)[0]
-        self._cache.admit(row_ranges, lengths.tolist(), key_values)
+        sources = pack(source_ids)
+        self._admit(max(sources.lengths), row_ranges[0].start)
+        key_values = self._sessions.encoder.run(["cross_key_value"], sources._asdict())[0]
+        self._cache.admit(row_ranges, sources.lengths, key_values)
 
     def decode(
         self,

@@ -8,6 +8,7 @@ from dragoman.v1.translation_pb2 import LanguagePair, Limits, Model
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
 from dragoman_server.sequence import MAX_BEAM_SIZE
+from dragoman_server.sizing import engine_rows
 
 
 def model_limits(manifest: Manifest, config: Config) -> Limits:
@@ -17,7 +18,7 @@ def model_limits(manifest: Manifest, config: Config) -> Limits:
         ConfigError: A setting asks for more than the model has.
     """
     positions = manifest.architecture.max_positions
-    return Limits(
+    limits = Limits(
         # More texts than the queue holds could never be taken, however often they are sent.
         max_contents=min(config.max_contents, config.max_queue_size),
         max_code_points=config.max_code_points,
@@ -27,8 +28,26 @@ def model_limits(manifest: Manifest, config: Config) -> Limits:
             config.max_decoding_length,
             positions - 1,  # the start token takes a position
         ),
-        max_beam_size=min(MAX_BEAM_SIZE, config.max_batch_size),  # a beam is never split
         max_stream_texts=config.max_stream_texts,
+    )
+    # A beam is never split, and needs enough candidates.
+    rows = batch_rows(manifest, config, limits)
+    limits.max_beam_size = min(MAX_BEAM_SIZE, rows, _widest_beam(manifest))
+    return limits
+
+
+def batch_rows(manifest: Manifest, config: Config, limits: Limits) -> int:
+    """Returns the rows of an engine.
+
+    Raises:
+        ConfigError: The memory for caches has no room for what is asked.
+    """
+    return engine_rows(
+        manifest,
+        max_batch_size=config.max_batch_size,
+        kv_cache_memory=config.kv_cache_memory,
+        max_input_length=limits.max_input_length,
+        max_decoding_length=limits.max_decoding_length,
     )
 
 
@@ -48,6 +67,12 @@ def describe_model(manifest: Manifest, limits: Limits, provider: str) -> Model:
         provider=provider,
         limits=limits,
     )
+
+
+def _widest_beam(manifest: Manifest) -> int:
+    """That the candidates of a step suffice for: twice its width and one."""
+    candidates = manifest.candidate_count
+    return (candidates - 1) // 2 if candidates else MAX_BEAM_SIZE
 
 
 def _within(setting: str, asked: int | None, highest: int) -> int:

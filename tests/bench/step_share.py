@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dragoman_export.sentences import SENTENCES
-from dragoman_server.assemble import cache_shape
 from dragoman_server.bundle import Bundle
 from dragoman_server.engine import Engine, Progress
 from dragoman_server.engine_metrics import EngineMetrics
@@ -25,6 +24,7 @@ from dragoman_server.model_runner import ModelRunner, Sessions, load_sessions
 from dragoman_server.scheduler import Scheduler
 from dragoman_server.search import Search
 from dragoman_server.sequence import Sequence, TranslationOptions
+from dragoman_server.sizing import cache_shape
 from dragoman_server.tokenizer import Tokenizer
 from dragoman_server.waiting_queue import WaitingQueue
 

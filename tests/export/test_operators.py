@@ -9,8 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dragoman_export import operators, schemas, trace, translations
+from dragoman_export import operators, schemas, trace
+from dragoman_export.device_step import best_tokens
 from dragoman_export.quantise import SIGNED, UNSIGNED, CalibratedInt8Linear, Int8Linear
+from dragoman_export.target import CPU, CUDA, Target
 
 ROWS, HEADS, HEAD_DIM, CAPACITY = 5, 2, 8, 6
 DIM = HEADS * HEAD_DIM
@@ -27,7 +29,9 @@ class Calling(nn.Module):
         return self.function(*inputs)
 
 
-def in_onnxruntime(module: nn.Module, inputs: tuple[Tensor, ...]) -> onnxruntime.InferenceSession:
+def in_onnxruntime(
+    module: nn.Module, inputs: tuple[Tensor, ...], target: Target = CPU
+) -> onnxruntime.InferenceSession:
     schemas.register()
     with trace._silence():
         program = torch.onnx.export(
@@ -36,7 +40,7 @@ def in_onnxruntime(module: nn.Module, inputs: tuple[Tensor, ...]) -> onnxruntime
             dynamo=True,
             verbose=False,
             opset_version=trace.OPSET,
-            custom_translation_table=translations.translations(),
+            custom_translation_table=target.translations(),
         )
     assert program is not None
     options = onnxruntime.SessionOptions()
@@ -97,15 +101,33 @@ def test_to_steps() -> None:
     assert torch.equal(found, operators.to_steps(x))
 
 
-@pytest.mark.parametrize("make", CACHES)
-def test_attend_past(make: Callable[..., Tensor]) -> None:
+TARGETS = [pytest.param(CPU, id="cpu"), pytest.param(CUDA, id="cuda")]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_add_and_norm(target: Target) -> None:
+    inputs = (torch.randn(ROWS, DIM), torch.randn(ROWS, DIM), torch.randn(DIM), torch.randn(DIM))
+    graph = in_onnxruntime(Calling(lambda *x: operators.add_and_norm(*x, 1e-5)), inputs, target)
+    (found,) = run(graph, inputs)
+    torch.testing.assert_close(found, operators.add_and_norm(*inputs, 1e-5))
+
+
+@pytest.mark.parametrize(
+    ("make", "target"),
+    [
+        pytest.param(torch.randn, CPU, id="float, cpu"),
+        pytest.param(steps, CPU, id="int8, cpu"),
+        pytest.param(torch.randn, CUDA, id="float, cuda"),
+    ],
+)
+def test_attend_past(make: Callable[..., Tensor], target: Target) -> None:
     past = make(2, ROWS, HEADS, CAPACITY, HEAD_DIM)
     positions = torch.tensor([0, 5, 2, 1, 4], dtype=torch.int32)
     capacity = torch.tensor([CAPACITY], dtype=torch.int32)
     query_key_value = torch.randn(ROWS, 3 * DIM) * torch.tensor([0.1] * DIM + [9.0] * 2 * DIM)
     inputs = (query_key_value, past[0], past[1], positions, capacity)
     eager = operators.attend_past(*inputs, HEADS)
-    graph = in_onnxruntime(Calling(lambda *x: operators.attend_past(*x, HEADS)), inputs)
+    graph = in_onnxruntime(Calling(lambda *x: operators.attend_past(*x, HEADS)), inputs, target)
     attended, key, value = run(graph, inputs)
     torch.testing.assert_close(attended, eager[0], atol=1e-5, rtol=1e-5)
     assert key.dtype == past.dtype
@@ -143,6 +165,21 @@ def test_best_candidates_equal_a_full_sort(vocabulary: int) -> None:
         assert torch.equal(ids[1, :1], expected.indices[1, :1])
         eager_values, _ = operators.best_candidates(logits, torch.tensor([count]))
         assert torch.equal(eager_values, values)
+
+
+@pytest.mark.parametrize("vocabulary", [128, 8 * 128])
+def test_best_tokens_equal_a_full_sort(vocabulary: int) -> None:
+    logits = torch.randn(ROWS, vocabulary) * 3
+    logits[:, -100:] = -1e9  # the padded vocabulary
+    count = 28
+    graph = in_onnxruntime(Calling(lambda x: best_tokens(x, count)), (logits,), CUDA)
+    log_probs, ids = run(graph, (logits,))
+    expected = logits.log_softmax(dim=1).sort(dim=1, descending=True, stable=True)
+    torch.testing.assert_close(log_probs, expected.values[:, :count])
+    assert torch.equal(ids, expected.indices[:, :count])
+    eager_log_probs, eager_ids = best_tokens(logits, count)
+    torch.testing.assert_close(eager_log_probs, log_probs)
+    assert torch.equal(eager_ids, ids)
 
 
 def test_log_normalizers_are_computed_where_wanted_and_zero_elsewhere() -> None:

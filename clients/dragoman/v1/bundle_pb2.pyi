@@ -41,15 +41,21 @@ class Manifest(_message.Message):
     PROVENANCE_FIELD_NUMBER: _builtins.int
     PARITY_FIELD_NUMBER: _builtins.int
     ACTIVATION_SCALES_FIELD_NUMBER: _builtins.int
+    COPY_FIELD_NUMBER: _builtins.int
+    CANDIDATE_COUNT_FIELD_NUMBER: _builtins.int
     format_version: _builtins.int
     """Version of this format. A reader refuses a version that it does not know."""
     name: _builtins.str
     """Name of the model; requests name it so."""
     precision: _builtins.str
-    """Precision of the weights: "float32" or "int8"."""
+    """Precision of the weights: "float32", "float16", "bfloat16" or "int8"."""
     activation_scales: _builtins.str
     """How an int8 model's activations are scaled: "calibrated", by constants
     measured at export, or "per_row", at run time. Empty for other precisions.
+    """
+    candidate_count: _builtins.int
+    """Candidates that a decoding step returns for each row, whatever is asked;
+    0 where the step is told how many. A beam needs twice its width and one.
     """
     @_builtins.property
     def architecture(self) -> Global___Architecture:
@@ -69,8 +75,8 @@ class Manifest(_message.Message):
 
     @_builtins.property
     def providers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Execution providers that the graphs' operators are made for, best first:
-        "cpu".
+        """Execution providers that the graphs are made for, best first: "cpu", or
+        "cuda", whose decoder is recorded once and replayed.
         """
 
     @_builtins.property
@@ -97,6 +103,12 @@ class Manifest(_message.Message):
     def parity(self) -> Global___ParityReport:
         """What verification measured."""
 
+    @_builtins.property
+    def copy(self) -> Global___Graph:
+        """Copies parts of the decoder's caches from place to place; a bundle for
+        "cuda" has it, as the host cannot address the caches there.
+        """
+
     def __init__(
         self,
         *,
@@ -115,10 +127,12 @@ class Manifest(_message.Message):
         provenance: Global___Provenance | None = ...,
         parity: Global___ParityReport | None = ...,
         activation_scales: _builtins.str = ...,
+        copy: Global___Graph | None = ...,
+        candidate_count: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "parity", b"parity", "provenance", b"provenance", "special_tokens", b"special_tokens", "tokenizer", b"tokenizer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "copy", b"copy", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "parity", b"parity", "provenance", b"provenance", "special_tokens", b"special_tokens", "tokenizer", b"tokenizer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activation_scales", b"activation_scales", "architecture", b"architecture", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "files", b"files", "format_version", b"format_version", "language_pairs", b"language_pairs", "name", b"name", "parity", b"parity", "precision", b"precision", "provenance", b"provenance", "providers", b"providers", "special_tokens", b"special_tokens", "tokenizer", b"tokenizer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activation_scales", b"activation_scales", "architecture", b"architecture", "candidate_count", b"candidate_count", "copy", b"copy", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "files", b"files", "format_version", b"format_version", "language_pairs", b"language_pairs", "name", b"name", "parity", b"parity", "precision", b"precision", "provenance", b"provenance", "providers", b"providers", "special_tokens", b"special_tokens", "tokenizer", b"tokenizer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -468,6 +482,7 @@ class ParityReport(_message.Message):
     TOKEN_COUNT_FIELD_NUMBER: _builtins.int
     MAX_LOG_PROB_DIFFERENCE_FIELD_NUMBER: _builtins.int
     MEAN_LOG_PROB_DIFFERENCE_FIELD_NUMBER: _builtins.int
+    MEASURED_WITH_FIELD_NUMBER: _builtins.int
     sentence_count: _builtins.int
     """Sentences compared."""
     different_count: _builtins.int
@@ -484,6 +499,12 @@ class ParityReport(_message.Message):
     """Mean absolute difference of the log-probabilities of the checkpoint's own
     tokens, each given the checkpoint's tokens before it.
     """
+    measured_with: _builtins.str
+    """What was run: "onnxruntime", the bundle's own graphs on a CPU, or
+    "pytorch", the modules that they were traced from, where no CPU runs the
+    graphs. Of a bundle for "cuda" the same graphs with float32 elements were
+    also run, and gave the checkpoint's tokens; nothing was run on a GPU.
+    """
     def __init__(
         self,
         *,
@@ -493,10 +514,11 @@ class ParityReport(_message.Message):
         token_count: _builtins.int = ...,
         max_log_prob_difference: _builtins.float = ...,
         mean_log_prob_difference: _builtins.float = ...,
+        measured_with: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["different_count", b"different_count", "max_log_prob_difference", b"max_log_prob_difference", "mean_log_prob_difference", b"mean_log_prob_difference", "sentence_count", b"sentence_count", "tie_count", b"tie_count", "token_count", b"token_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["different_count", b"different_count", "max_log_prob_difference", b"max_log_prob_difference", "mean_log_prob_difference", b"mean_log_prob_difference", "measured_with", b"measured_with", "sentence_count", b"sentence_count", "tie_count", b"tie_count", "token_count", b"token_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -37,8 +37,8 @@ async def test_a_built_engine_translates(bundle: Path) -> None:
     loaded = Bundle.load(bundle)
     config = Config(bundle=bundle, engines=2, max_batch_size=4, max_input_length=20)
     limits = model_limits(loaded.manifest, config)
-    engine, sessions = build_engine(loaded, config, limits, Metrics())
-    assert sessions.provider == "cpu"
+    engine, provider = build_engine(loaded, config, limits, Metrics())
+    assert provider == "cpu"
     assert engine.engine_count == 2
     sizes = loaded.manifest.architecture
     positions = 20 + limits.max_decoding_length + 1

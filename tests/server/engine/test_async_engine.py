@@ -1,5 +1,6 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
@@ -19,7 +20,12 @@ OPTIONS = TranslationOptions(100)
 ROWS = 4
 
 
-def build(runners: list[FakeRunner], *, max_queue_size: int = 100) -> AsyncEngine:
+def build(
+    runners: list[FakeRunner],
+    *,
+    max_queue_size: int = 100,
+    prepare: Sequence[Callable[[], None]] = (),
+) -> AsyncEngine:
     queue = WaitingQueue(max_queue_size=max_queue_size, engines=len(runners))
     metrics = EngineMetrics(Metrics())
 
@@ -37,7 +43,7 @@ def build(runners: list[FakeRunner], *, max_queue_size: int = 100) -> AsyncEngin
             for index, runner in enumerate(runners)
         ]
 
-    return AsyncEngine(queue, make_engines, max_rows=ROWS * len(runners))
+    return AsyncEngine(queue, make_engines, max_rows=ROWS * len(runners), prepare=prepare)
 
 
 @pytest.fixture
@@ -60,6 +66,31 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0)
+
+
+async def test_engines_are_prepared_one_by_one_on_their_own_threads(
+    runners: list[FakeRunner],
+) -> None:
+    names: list[str] = []
+
+    def prepare() -> None:
+        names.append(threading.current_thread().name)
+
+    engine = build(runners, prepare=[prepare, prepare])
+    await engine.start()
+    assert names == ["engine-0", "engine-1"]
+    await engine.close()
+
+
+async def test_an_engine_that_cannot_be_prepared_does_not_start(runners: list[FakeRunner]) -> None:
+    def fail() -> None:
+        raise BackendError("no device")
+
+    engine = build(runners, prepare=[lambda: None, fail])
+    with pytest.raises(BackendError, match="no device"):
+        await engine.start()
+    assert not engine.healthy
+    await engine.close()
 
 
 async def test_every_text_gets_its_own_translation(engine: AsyncEngine) -> None:

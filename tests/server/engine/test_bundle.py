@@ -79,6 +79,12 @@ def test_a_file_outside_the_bundle_is_refused(copy: Path, path: str) -> None:
         Bundle.load(copy)
 
 
+def test_a_bundle_for_cuda_without_its_copy_graph_is_refused(copy: Path) -> None:
+    edit_manifest(copy, lambda manifest: manifest.update(providers=["cuda"]))
+    with pytest.raises(BundleError, match="is used but not in `files`"):
+        Bundle.load(copy)
+
+
 def test_a_graph_without_a_hash_is_refused(copy: Path) -> None:
     edit_manifest(copy, lambda manifest: manifest["encoder"].update(path="other.onnx"))
     with pytest.raises(BundleError, match=r"'other\.onnx' is used but not in `files`"):

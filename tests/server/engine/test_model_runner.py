@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from dragoman_server import kv_cache, model_runner
-from dragoman_server.assemble import cache_shape
 from dragoman_server.bundle import Bundle
 from dragoman_server.candidates import Candidates
 from dragoman_server.errors import BundleError, ConfigError
 from dragoman_server.kv_cache import KVCache
 from dragoman_server.model_runner import ModelRunner, Sessions, choose_provider, load_sessions
 from dragoman_server.rows import Move
+from dragoman_server.sizing import cache_shape
 
 ROWS, CAPACITY = 8, 60
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
@@ -199,6 +199,20 @@ def test_falling_back_says_why(
 def test_cuda_where_there_is_none_says_what_to_install() -> None:
     with pytest.raises(ConfigError, match=r"has CPUExecutionProvider\. Install dragoman\[gpu\]"):
         choose_provider("cuda", available=[CPU], made_for=["cuda"])
+
+
+@pytest.mark.parametrize(
+    ("requested", "available", "reason"),
+    [
+        ("auto", [CPU], "onnxruntime has no CUDA provider"),
+        ("cpu", [CUDA, CPU], "provider cpu is asked for"),
+    ],
+)
+def test_a_bundle_made_for_cuda_alone_needs_it(
+    requested: str, available: list[str], reason: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"made for cuda, and {reason}\. Install dragoman\[gpu"):
+        choose_provider(requested, available=available, made_for=["cuda"])
 
 
 def test_cuda_with_a_bundle_made_for_the_cpu_is_warned_about(

@@ -1,0 +1,42 @@
+"""Sentences as the encoder takes them: one after the other, with places in a padded batch.
+
+Only attention sees the padded batch. Knows arrays; knows nothing of rows or graphs.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class PackedSources(NamedTuple):
+    """The encoder's inputs; see the manifest for their meaning."""
+
+    token_ids: NDArray[np.int64]  # (tokens,)
+    positions: NDArray[np.int64]  # (tokens,)
+    padded_index: NDArray[np.int64]  # (batch, source)
+    packed_index: NDArray[np.int64]  # (tokens,)
+    source_last: NDArray[np.int32]  # (batch,)
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each sentence."""
+        lengths: list[int] = (self.source_last + 1).tolist()
+        return lengths
+
+
+def pack(source_ids: list[list[int]]) -> PackedSources:
+    """Lays out sentences of one token or more."""
+    lengths = np.array([len(ids) for ids in source_ids], np.int64)
+    batch, longest = len(lengths), int(lengths.max())
+    inside = np.arange(longest) < lengths[:, None]  # (batch, source)
+    packed_index = np.flatnonzero(inside)  # (tokens,)
+    padded_index = np.zeros((batch, longest), np.int64)
+    padded_index[inside] = np.arange(len(packed_index))
+    return PackedSources(
+        token_ids=np.concatenate([np.array(ids, np.int64) for ids in source_ids]),
+        positions=packed_index % longest,
+        padded_index=padded_index,
+        packed_index=packed_index,
+        source_last=(lengths - 1).astype(np.int32),
+    )

@@ -1,0 +1,72 @@
+"""Loads a bundle's graphs for the CPU with as many threads, for as many engines, as are fastest.
+
+Knows settings of it as numbers; knows nothing of queues or of the engines' rows.
+"""
+
+import logging
+
+from dragoman_server.bundle import Bundle
+from dragoman_server.kv_cache import KVCache
+from dragoman_server.layout import Layout, choose, layouts
+from dragoman_server.model_runner import ModelRunner, Sessions, load_sessions
+from dragoman_server.sizing import cache_shape
+from dragoman_server.trial import POSITIONS, ROWS, Trial
+
+_log = logging.getLogger(__name__)
+
+TRIAL_SECONDS = 0.1
+
+
+def load_tuned(
+    bundle: Bundle, *, cores: int, engines: int | None, threads: int | None
+) -> tuple[int, Sessions]:
+    """Returns the number of engines, and the sessions that they share.
+
+    Args:
+        bundle: What to load.
+        cores: Of the machine.
+        engines: What is asked for, if anything.
+        threads: Of an engine, likewise. Where neither is given both are found by trying.
+
+    Raises:
+        BundleError: A graph cannot be loaded.
+        ConfigError: The provider does not start.
+    """
+    sessions = load_sessions(bundle, "cpu", threads=threads or 1)
+    if engines:
+        return engines, sessions
+    if threads:
+        return max(1, cores // threads), sessions
+    return _find_fastest(bundle, cores, sessions)
+
+
+def _find_fastest(bundle: Bundle, cores: int, one_thread: Sessions) -> tuple[int, Sessions]:
+    loaded = {1: one_thread}
+    trials: dict[Layout, Trial] = {}
+
+    def speed(layout: Layout) -> float:
+        if layout not in trials:
+            if layout.threads not in loaded:
+                loaded[layout.threads] = load_sessions(bundle, "cpu", threads=layout.threads)
+            trials[layout] = _trial(bundle, loaded[layout.threads], layout.engines)
+        return trials[layout].rows_per_second(TRIAL_SECONDS)
+
+    found = choose(layouts(cores), speed)
+    chosen = next(iter(found))
+    _log.info(
+        "layout_chosen",
+        extra={
+            "engines": chosen.engines,
+            "threads_per_engine": chosen.threads,
+            "rows_per_second": {str(layout): round(rows) for layout, rows in found.items()},
+        },
+    )
+    return chosen.engines, loaded[chosen.threads]
+
+
+def _trial(bundle: Bundle, sessions: Sessions, engines: int) -> Trial:
+    shape = cache_shape(
+        bundle.manifest, max_rows=ROWS, target_capacity=POSITIONS, source_capacity=POSITIONS
+    )
+    runners = [ModelRunner(sessions, KVCache(shape)) for _ in range(engines)]
+    return Trial(runners, bundle.manifest.special_tokens.end_id)

@@ -1,0 +1,51 @@
+"""What is made where there is no GPU and carried to where there is one: bundles and a workload.
+
+    python -m tests.gpu.prepare --output build/gpu
+
+makes it; DRAGOMAN_GPU_CARRIED says where it lies, else build/gpu.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from tests.gpu.bare import ROOT
+
+DIRECTORY = Path(os.environ.get("DRAGOMAN_GPU_CARRIED", ROOT / "build/gpu"))
+
+DEVICE: Literal["cuda", "cpu"] = "cpu" if os.environ.get("DRAGOMAN_GPU_DEVICE") == "cpu" else "cuda"
+"""cpu tries the tests and the benchmark themselves, with float32 graphs in the bundles' places."""
+
+PRECISIONS: tuple[Literal["float16", "bfloat16"], ...] = ("float16", "bfloat16")
+
+WORKLOAD = "workload.json"
+
+BEAM_SIZES = (1, 4)
+
+MAX_LENGTH = 100
+"""Most target tokens."""
+
+
+class Workload(NamedTuple):
+    """Sentences as token ids, and what float32 on a CPU makes of them."""
+
+    sources: list[list[int]]
+
+    expected: dict[int, list[list[int]]]
+    """Target tokens by beam size."""
+
+    def write(self, directory: Path) -> None:
+        """Writes workload.json."""
+        (directory / WORKLOAD).write_text(json.dumps(self._asdict()))
+
+    @classmethod
+    def read(cls, directory: Path) -> "Workload":
+        """Reads it.
+
+        Raises:
+            FileNotFoundError: Nothing was carried along.
+        """
+        content = json.loads((directory / WORKLOAD).read_text())
+        expected = {int(size): targets for size, targets in content["expected"].items()}
+        return cls(content["sources"], expected)

@@ -1,0 +1,102 @@
+"""Makes what the GPU tests carry along; needs the export extra and no GPU.
+
+    python -m tests.gpu.prepare --output build/gpu --data DIRECTORY
+
+Two bundles of the shipped checkpoint, and what its float32 bundle makes of some sentences on a CPU:
+of tatoeba_test where --data has it, else of the built-in sample.
+"""
+
+import argparse
+import shutil
+import tempfile
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+from dragoman_export.export import ExportRequest, export
+from dragoman_export.manifest import Precision
+from dragoman_export.sentences import SENTENCES
+from dragoman_server.bundle import Bundle
+from dragoman_server.runners import load_runners
+from dragoman_server.sequence import TranslationOptions
+from dragoman_server.sizing import cache_shape
+from dragoman_server.tokenizer import Tokenizer
+from tests.export.stand_in import write_stand_in
+from tests.gpu.bare import ROOT
+from tests.gpu.carried import BEAM_SIZES, MAX_LENGTH, PRECISIONS, Workload
+from tests.server.engine.stepping import translate_all
+
+CHECKPOINT = ROOT / "export/checkpoints/marian-en-de"
+
+SENTENCE_COUNT = 400
+
+MAX_ROWS = 64
+
+
+def main() -> None:
+    """Writes everything anew."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--output", type=Path, default=ROOT / "build/gpu")
+    parser.add_argument("--data", type=Path, help="directory with tatoeba_test.en")
+    parser.add_argument(
+        "--stand-in", action="store_true", help="float32 graphs, to try the tests on a CPU"
+    )
+    parser.add_argument(
+        "--ctranslate2", action="store_true", help="also convert the checkpoint for CTranslate2"
+    )
+    arguments = parser.parse_args()
+    shutil.rmtree(arguments.output, ignore_errors=True)
+    arguments.output.mkdir(parents=True)
+    for precision in PRECISIONS:
+        if arguments.stand_in:
+            write_stand_in(CHECKPOINT, arguments.output / precision)
+        else:
+            _export(precision, arguments.output / precision)
+    if arguments.ctranslate2:
+        from tests.bench.ctranslate2_model import convert  # noqa: PLC0415 - the bench extra
+
+        # Stored in float32, cast when it is loaded.
+        convert(CHECKPOINT, arguments.output / "ctranslate2", "float32")
+    _workload(_sentences(arguments.data)).write(arguments.output)
+
+
+def _sentences(data: Path | None) -> list[str]:
+    if data is None:
+        return list(SENTENCES)
+    return (data / "tatoeba_test.en").read_text("utf-8").split("\n")[:SENTENCE_COUNT]
+
+
+def _export(precision: Precision, output: Path) -> None:
+    def quiet(_: str) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    request = ExportRequest(
+        checkpoint=CHECKPOINT, output=output, precision=precision, sentences=SENTENCES
+    )
+    export(request, quiet)
+
+
+def _workload(sentences: list[str]) -> Workload:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "float32"
+        _export("float32", path)
+        bundle = Bundle.load(path)
+        tokenizer = Tokenizer(bundle)
+        sources = [tokenizer.encode(sentence) for sentence in sentences]
+        shape = cache_shape(
+            bundle.manifest,
+            max_rows=MAX_ROWS,
+            target_capacity=MAX_LENGTH + 1,
+            source_capacity=max(map(len, sources)),
+        )
+        runner = load_runners(bundle, "cpu", shape, cores=1, engines=1).runners[0]
+        expected = {}
+        for beam_size in BEAM_SIZES:
+            options = TranslationOptions(MAX_LENGTH, beam_size=beam_size)
+            requests = [(source, options) for source in sources]
+            completions = translate_all(runner, bundle.manifest, requests, max_rows=MAX_ROWS)
+            expected[beam_size] = [completion.token_ids for completion in completions]
+    return Workload(sources, expected)
+
+
+if __name__ == "__main__":
+    main()
