@@ -64,8 +64,9 @@ def engine_rows(
     allowed = kv_cache_memory // row_bytes
     wanted = max_batch_size or 1
     if wanted > allowed:
+        what = f"max_batch_size {max_batch_size}" if max_batch_size else "a single row"
         raise ConfigError(
-            f"max_batch_size {wanted} needs {wanted * row_bytes:,} bytes of cache, "
+            f"{what} needs {wanted * row_bytes:,} bytes of cache, "
             f"{row_bytes:,} a row with max_input_length {max_input_length} and "
             f"max_decoding_length {max_decoding_length}; kv_cache_memory is "
             f"{kv_cache_memory:,}, which holds {allowed} rows"

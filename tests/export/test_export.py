@@ -109,7 +109,7 @@ def corrupted(float32_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         content[span] = bytes(byte ^ 0x80 for byte in content[span])
         path.write_bytes(content)
 
-    monkeypatch.setattr(pipeline, "trace", lambda _: None)
+    monkeypatch.setattr(pipeline, "trace", lambda *_: None)
     monkeypatch.setattr(pipeline, "write_graphs", write_corrupted)
 
 

@@ -50,7 +50,11 @@ def test_rows_are_what_is_asked_for_or_what_the_memory_holds(
     ("max_batch_size", "kv_cache_memory", "message"),
     [
         (6, 6 * ROW - 1, f"max_batch_size 6 needs {6 * ROW:,} bytes .* which holds 5 rows"),
-        (None, ROW - 1, f"needs {ROW:,} bytes .* kv_cache_memory is {ROW - 1:,}, .* 0 rows"),
+        (
+            None,
+            ROW - 1,
+            f"a single row needs {ROW:,} bytes .* kv_cache_memory is {ROW - 1:,}, .* 0 rows",
+        ),
     ],
 )
 def test_what_does_not_fit_is_an_error_that_names_given_and_allowed(
