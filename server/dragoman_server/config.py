@@ -55,7 +55,8 @@ class Config(BaseSettings):
     where engines is set."""
     max_batch_size: PositiveInt | None = None
     """Rows per engine, which is the most texts that it decodes at once. Cache memory grows with
-    it. Default: 64, or what kv_cache_memory holds."""
+    it. Default: what kv_cache_memory holds; without that 128, fewer where they would take more than
+    2 GiB, but no fewer than 16."""
     kv_cache_memory: Annotated[ByteSize, Field(gt=0)] | None = None
     """Most bytes that an engine's caches may take, with or without a unit: 4GiB. Where
     max_batch_size is not given they hold as many rows as have room, at most 512. Default: no

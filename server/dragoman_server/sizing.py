@@ -7,8 +7,14 @@ from dragoman.v1.bundle_pb2 import Manifest
 from dragoman_server.errors import ConfigError
 from dragoman_server.kv_cache import CacheShape
 
-DEFAULT_ROWS = 64
-"""Where no setting says anything."""
+DEFAULT_ROWS = 128
+"""Where no setting says anything; decoding more at once gains little."""
+
+DEFAULT_BYTES = 2 << 30
+"""Where no setting says anything, large models get fewer rows than that for their caches' sake."""
+
+FEWEST_DEFAULT_ROWS = 16
+"""But so many in any case, for the widest beam."""
 
 MOST_ROWS = 512
 """That a memory budget alone makes; more must be asked for."""
@@ -53,14 +59,15 @@ def engine_rows(
     Raises:
         ConfigError: The limit has no room for the rows, or for one.
     """
-    if kv_cache_memory is None:
-        return max_batch_size or DEFAULT_ROWS
     row_bytes = cache_shape(
         manifest,
         max_rows=1,
         target_capacity=max_decoding_length + 1,  # the start token takes a position
         source_capacity=max_input_length,
     ).row_bytes
+    if kv_cache_memory is None:
+        default = min(DEFAULT_ROWS, max(DEFAULT_BYTES // row_bytes, FEWEST_DEFAULT_ROWS))
+        return max_batch_size or default
     allowed = kv_cache_memory // row_bytes
     wanted = max_batch_size or 1
     if wanted > allowed:

@@ -15,6 +15,9 @@ PEER_THREADS = ((CORES, 1), (1, CORES))
 """Of CTranslate2: workers, threads of each."""
 PEER_BATCHES = (8, 16, 32, 64, 128)
 
+ROWS = 128
+"""Of a Dragoman engine: its default."""
+
 FINALISTS = 3
 FINAL_ROUNDS = 2
 """How many of the alternatives are tried again, and how often."""
@@ -78,7 +81,7 @@ def entrants(
     """
     for precision, paths in files.items():
         for beam in beams:
-            ours = Setting("dragoman", precision, paths.bundle, beam, LONGEST)
+            ours = Setting("dragoman", precision, paths.bundle, beam, LONGEST, batch_size=ROWS)
             peer = replace(ours, system="ctranslate2", model=paths.ctranslate2)
             if "dragoman" in systems:
                 yield Entrant(ours, workload)

@@ -18,12 +18,14 @@ def manifest(data_type: str = "float16", candidates: int = 33) -> Manifest:
     return Manifest(architecture=SIZES, decoder=Graph(inputs=[cache]), candidate_count=candidates)
 
 
-def rows(max_batch_size: int | None, kv_cache_memory: int | None) -> int:
+def rows(
+    max_batch_size: int | None, kv_cache_memory: int | None, *, max_input_length: int = 20
+) -> int:
     return engine_rows(
         manifest(),
         max_batch_size=max_batch_size,
         kv_cache_memory=kv_cache_memory,
-        max_input_length=20,
+        max_input_length=max_input_length,
         max_decoding_length=10,
     )
 
@@ -31,7 +33,7 @@ def rows(max_batch_size: int | None, kv_cache_memory: int | None) -> int:
 @pytest.mark.parametrize(
     ("max_batch_size", "kv_cache_memory", "expected"),
     [
-        (None, None, 64),
+        (None, None, 128),
         (7, None, 7),
         (None, 5 * ROW, 5),
         (None, 6 * ROW - 1, 5),
@@ -44,6 +46,13 @@ def test_rows_are_what_is_asked_for_or_what_the_memory_holds(
     max_batch_size: int | None, kv_cache_memory: int | None, expected: int
 ) -> None:
     assert rows(max_batch_size, kv_cache_memory) == expected
+
+
+def test_large_caches_have_fewer_rows_by_default() -> None:
+    positions = 31 * (2 << 30) // (ROW * 40)  # so that 2 GiB hold 40 rows
+    assert rows(None, None, max_input_length=positions - 11) == 40
+    assert rows(None, None, max_input_length=positions * 40) == 16
+    assert rows(100, None, max_input_length=positions * 40) == 100
 
 
 @pytest.mark.parametrize(
