@@ -20,8 +20,10 @@ from dragoman.v1.bundle_pb2 import (
     Architecture,
     BundleLanguagePair,
     DecodingDefaults,
+    Graph,
     Manifest,
     SpecialTokens,
+    TensorSpec,
 )
 from dragoman.v1.translation_pb2 import StreamTranslateTextResponse
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
@@ -41,7 +43,14 @@ POSITIONS = 16
 def manifest(*pairs: tuple[str, str]) -> Manifest:
     return Manifest(
         name="tiny",
-        architecture=Architecture(family="marian", max_positions=POSITIONS),
+        architecture=Architecture(
+            family="marian",
+            decoder_layers=1,
+            decoder_heads=1,
+            head_dim=1,
+            max_positions=POSITIONS,
+        ),
+        decoder=Graph(inputs=[TensorSpec(name="cross_value_0", data_type="float")]),
         language_pairs=[
             BundleLanguagePair(source_language_code=source, target_language_code=target)
             for source, target in pairs or [("en", "de")]
