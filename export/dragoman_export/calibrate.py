@@ -10,8 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from dragoman_export.contract import CACHES
-from dragoman_export.graph_decoding import packed, spread
+from dragoman_export.eager_decoding import encode
 from dragoman_export.layers import LayerCache, Linear, TiedLinear
 from dragoman_export.model import ImportedModel
 from dragoman_export.transformer import Transformer
@@ -88,21 +87,14 @@ def _run(
 ) -> None:
     """Longest target first: the rows that still have something to say are a prefix."""
     transformer = model.transformer
-    inputs = {name: torch.from_numpy(array) for name, array in packed(sources).items()}
-    key_value = transformer.encoder(**inputs).numpy()
-    lengths = [len(source) for source in sources]
-    arrays = spread(transformer.config, key_value, lengths, len(targets[0]))
-    caches = [
-        LayerCache._make(torch.from_numpy(arrays[f"{name}_{layer}"]) for name in CACHES)
-        for layer in range(transformer.config.decoder_layers)
-    ]
+    source_last, caches = encode(transformer, sources, len(targets[0]))
     for position in range(len(targets[0])):
         rows = sum(len(target) > position for target in targets)
         said = [target[position - 1] for target in targets[:rows]]
         *_, caches = transformer.decoder(
             torch.tensor(said if position else [model.decoder_start_id] * rows),
             torch.full((rows,), position, dtype=torch.int32),
-            inputs["source_last"][:rows],
+            source_last[:rows],
             torch.tensor([1]),
             torch.tensor(data=False),
             [LayerCache._make(cache[:rows] for cache in layer) for layer in caches],

@@ -5,35 +5,24 @@ float32 between rounding to float16. There are none for bfloat16.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from dragoman_export.graph_decoding import BoundStep, Cache, cpu_session, packed, spread
-from dragoman_export.graph_files import DECODER, ENCODER
-from dragoman_export.model import ImportedModel
-from dragoman_export.stepwise import Best, Floats, StepwiseDecoder
+from dragoman_export.graph_decoding import BoundStep, Cache, GraphDecoder
+from dragoman_export.stepwise import Best, Floats, Steps
 
 RESULTS = ("candidate_ids", "candidate_log_probs")
 """What a step returns beside its caches."""
 
 
-class DeviceGraphDecoder(StepwiseDecoder):
-    """The graphs in `directory`, made for a GPU from `model`."""
+class DeviceGraphDecoder(GraphDecoder):
+    """The graphs in `directory`, made for a GPU from `model`: another decoding step."""
 
-    def __init__(self, directory: Path, model: ImportedModel) -> None:
-        super().__init__(model)
-        self._encoder = cpu_session(directory / ENCODER)
-        self._decoder = cpu_session(directory / DECODER)
-
-    def _steps(self, sources: Sequence[Sequence[int]], limit: int) -> "_Steps":
-        lengths = [len(source) for source in sources]
-        (key_value,) = self._encoder.run(["cross_key_value"], packed(sources))
+    def _steps(self, sources: Sequence[Sequence[int]], limit: int) -> Steps:
         # At least 2: one query of one place in all would be taken for a prompt.
-        caches = spread(self._model.transformer.config, key_value, lengths, max(limit, 2))
-        return _Steps(self._decoder, lengths, caches)
+        return _Steps(self._decoder, *self._encode(sources, max(limit, 2)))
 
 
 class _Steps:

@@ -15,28 +15,33 @@ from dragoman_export.contract import CACHES
 from dragoman_export.graph_decoding import packed, spread
 from dragoman_export.layers import LayerCache, Step
 from dragoman_export.stepwise import Best, Floats, StepwiseDecoder
-from dragoman_export.transformer import TORCH_TYPES, DecoderStep
+from dragoman_export.transformer import TORCH_TYPES, DecoderStep, Transformer
 
 
 class EagerDecoder(StepwiseDecoder):
     """The modules of `model`, run as they are."""
 
-    @torch.inference_mode()
     def _steps(self, sources: Sequence[Sequence[int]], limit: int) -> "_Steps":
         transformer = self._model.transformer
-        config = transformer.config
-        inputs = {name: torch.from_numpy(array) for name, array in packed(sources).items()}
-        # Through float32, which holds both 16-bit types: numpy has no bfloat16.
-        key_value = transformer.encoder(**inputs).float().numpy()
-        arrays = spread(config, key_value, [len(source) for source in sources], limit)
-        kept = TORCH_TYPES[config.element_type]
-        caches = [
-            LayerCache._make(
-                torch.from_numpy(arrays[f"{name}_{layer}"]).to(kept) for name in CACHES
-            )
-            for layer in range(config.decoder_layers)
-        ]
-        return _Steps(transformer.decoder, inputs["source_last"], caches)
+        return _Steps(transformer.decoder, *encode(transformer, sources, limit))
+
+
+@torch.inference_mode()
+def encode(
+    transformer: Transformer, sources: Sequence[Sequence[int]], limit: int
+) -> tuple[Tensor, list[LayerCache]]:
+    """`source_last` and the caches of the decoder, as `graph_decoding.spread` makes them."""
+    config = transformer.config
+    inputs = {name: torch.from_numpy(array) for name, array in packed(sources).items()}
+    # Through float32, which holds all the types of a cache: numpy has no bfloat16.
+    key_value = transformer.encoder(**inputs).float().numpy()
+    arrays = spread(config, key_value, [len(source) for source in sources], limit)
+    kept = TORCH_TYPES[config.cache_type]
+    caches = [
+        LayerCache._make(torch.from_numpy(arrays[f"{name}_{layer}"]).to(kept) for name in CACHES)
+        for layer in range(config.decoder_layers)
+    ]
+    return inputs["source_last"], caches
 
 
 class _Steps:

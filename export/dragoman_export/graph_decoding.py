@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dragoman_export.config import TransformerConfig
 from dragoman_export.graph_files import DECODER, ENCODER
 from dragoman_export.model import ImportedModel
-from dragoman_export.stepwise import Best, Floats, StepwiseDecoder
+from dragoman_export.stepwise import Best, Floats, Steps, StepwiseDecoder
 
 Cache = NDArray[np.float32] | NDArray[np.float16] | NDArray[np.int8]
 
@@ -37,12 +37,18 @@ class GraphDecoder(StepwiseDecoder):
         self._encoder = cpu_session(directory / ENCODER)
         self._decoder = cpu_session(directory / DECODER)
 
-    def _steps(self, sources: Sequence[Sequence[int]], limit: int) -> "_Steps":
+    def _steps(self, sources: Sequence[Sequence[int]], limit: int) -> Steps:
+        lengths, caches = self._encode(sources, limit)
+        vocabulary = self._model.transformer.config.padded_vocabulary_size
+        return _Steps(self._decoder, lengths, caches, vocabulary)
+
+    def _encode(
+        self, sources: Sequence[Sequence[int]], limit: int
+    ) -> tuple[list[int], dict[str, Cache]]:
+        """The sources' lengths, and the caches; see `spread`."""
         lengths = [len(source) for source in sources]
         (key_value,) = self._encoder.run(["cross_key_value"], packed(sources))
-        config = self._model.transformer.config
-        caches = spread(config, key_value, lengths, limit)
-        return _Steps(self._decoder, lengths, caches, config.padded_vocabulary_size)
+        return lengths, spread(self._model.transformer.config, key_value, lengths, limit)
 
 
 def spread(

@@ -4,7 +4,6 @@ Embeddings and the output projection stay float32: they decide which token is be
 of 16-bit numbers near a logit of 16 is 1/64 in float16 and 1/8 in bfloat16.
 """
 
-import copy
 from dataclasses import replace
 from typing import Literal
 
@@ -20,9 +19,7 @@ def with_half_precision(model: Transformer, precision: HalfPrecision) -> Transfo
         model: In float32; left as it is.
         precision: Element type of the copy.
     """
-    half = copy.deepcopy(model)  # as one, so that the two halves go on sharing an embedding
-    config = replace(half.config, element_type=precision, cache_type=precision)
-    half.encoder.config = half.decoder.config = config
+    half = model.copied(replace(model.config, element_type=precision, cache_type=precision))
     for module in (half.encoder.layers, half.encoder.cross_key_value, half.decoder.layers):
         module.to(TORCH_TYPES[precision])
-    return half._replace(config=config)
+    return half

@@ -8,7 +8,6 @@ every channel that costs nothing at run time.
 Knows which weights make and read keys and values. Does not know how they are kept.
 """
 
-import copy
 from dataclasses import replace
 
 import torch
@@ -35,12 +34,10 @@ def with_int8_caches(model: Transformer, calibration: Calibration) -> Transforme
         model: In float32; left as it is.
         calibration: Of `model`.
     """
-    scaled = copy.deepcopy(model)  # as one, so that the two halves go on sharing an embedding
-    config = replace(scaled.config, cache_type="int8")
-    scaled.encoder.config = scaled.decoder.config = config
+    scaled = model.copied(replace(model.config, cache_type="int8"))
     _scale_self_attention(scaled.decoder, calibration)
     _scale_cross_attention(scaled, calibration)
-    return scaled._replace(config=config)
+    return scaled
 
 
 def _scale_self_attention(decoder: DecoderStep, calibration: Calibration) -> None:

@@ -5,7 +5,6 @@ one constant for each layer, calibrated beforehand; either way a row's result do
 neighbours. Embeddings stay in float32.
 """
 
-import copy
 from typing import Literal
 
 import torch
@@ -77,7 +76,7 @@ def quantise(model: Transformer, calibration: Calibration | None) -> Transformer
         model: In float32; left as it is.
         calibration: Of `model`; None gives every row a scale of its own.
     """
-    quantised = copy.deepcopy(model)  # as one, so that the two halves go on sharing an embedding
+    quantised = model.copied(model.config)
     for side, root in (("encoder", quantised.encoder), ("decoder", quantised.decoder)):
         _quantise_below(root, side, calibration)
     return quantised

@@ -18,7 +18,7 @@ from dragoman_export import schemas
 from dragoman_export.contract import CACHES, GraphContract, GraphTensor, encoder_contract
 from dragoman_export.layers import LayerCache
 from dragoman_export.target import Target
-from dragoman_export.transformer import Transformer
+from dragoman_export.transformer import TORCH_TYPES, Transformer
 
 OPSET = 18
 """What onnxscript's own translations are written for: nothing has to be converted."""
@@ -33,11 +33,7 @@ EXAMPLE_SIZES = {
 }
 """All different and above 1, so that tracing takes no two dimensions for one."""
 
-TORCH_TYPES = {
-    "float": torch.float32,
-    "float16": torch.float16,
-    "bfloat16": torch.bfloat16,
-    "int8": torch.int8,
+INPUT_TYPES = TORCH_TYPES | {
     "int64": torch.int64,
     "int32": torch.int32,
     "bool": torch.bool,
@@ -79,7 +75,7 @@ def trace(transformer: Transformer, target: Target) -> Graphs:
 
 def _example(tensor: GraphTensor) -> Tensor:
     shape = [EXAMPLE_SIZES[size] if isinstance(size, str) else size for size in tensor.shape]
-    return torch.ones(shape, dtype=TORCH_TYPES[tensor.data_type])
+    return torch.ones(shape, dtype=INPUT_TYPES[tensor.data_type])
 
 
 def _dynamic_shape(tensor: GraphTensor) -> dict[int, Dim]:

@@ -8,13 +8,14 @@ Knows the mathematics. Does not know checkpoints, ONNX or files; `dragoman_expor
 the attention and search kernels.
 """
 
+import copy
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from dragoman_export import operators
-from dragoman_export.config import ElementType, TransformerConfig
+from dragoman_export.config import TransformerConfig
 from dragoman_export.layers import (
     DecoderLayer,
     EncoderLayer,
@@ -26,11 +27,13 @@ from dragoman_export.layers import (
     TokenEmbedding,
 )
 
-TORCH_TYPES: dict[ElementType, torch.dtype] = {
+TORCH_TYPES: dict[str, torch.dtype] = {
     "float": torch.float32,
     "float16": torch.float16,
     "bfloat16": torch.bfloat16,
+    "int8": torch.int8,
 }
+"""Element types of layers and caches, by their ONNX names."""
 
 
 class Encoder(nn.Module):
@@ -121,3 +124,9 @@ class Transformer(NamedTuple):
         """A model whose weights are still to be filled in."""
         embedding = TokenEmbedding(config)
         return cls(config, Encoder(config, embedding), DecoderStep(config, embedding))
+
+    def copied(self, config: TransformerConfig) -> "Transformer":
+        """A copy whose halves go by `config`, and go on sharing an embedding."""
+        encoder, decoder = copy.deepcopy((self.encoder, self.decoder))  # as one
+        encoder.config = decoder.config = config
+        return Transformer(config, encoder, decoder)

@@ -54,15 +54,19 @@ class _Buffer:
     """
 
     def __init__(self, shape: CacheShape, most: int) -> None:
-        self._element = np.dtype(_NUMPY_TYPES[shape.data_type])
         self._most = most
         self._sizes = (2 * shape.layers, shape.max_rows, shape.heads, shape.head_dim)
         layers, rows, heads, head_dim = self._sizes
         self.memory: NDArray[Any] = np.zeros(
-            (layers, rows * heads * most * head_dim), self._element
+            (layers, rows * heads * most * head_dim), _NUMPY_TYPES[shape.data_type]
         )
-        self.capacity = min(SMALLEST_CAPACITY, most)
-        self.tensor = self._laid_out(self.capacity)
+        self.tensor = self._laid_out(self._capacity_for(1))
+
+    @property
+    def capacity(self) -> int:
+        """Positions that a row has room for just now."""
+        capacity: int = self.tensor.shape[3]
+        return capacity
 
     def reserve(self, positions: int, rows: int) -> bool:
         """Makes room for `positions` in each row; the first `rows` rows keep what they hold.
@@ -97,7 +101,7 @@ class _Buffer:
         grows = capacity > self.capacity
         for row in reversed(range(rows)) if grows else range(rows):
             new[:, row, :, :kept] = old[:, row, :, :kept].copy()
-        self.capacity, self.tensor = capacity, new
+        self.tensor = new
 
 
 class KVCache:
@@ -111,8 +115,7 @@ class KVCache:
     def __init__(self, shape: CacheShape) -> None:
         self._self = _Buffer(shape, shape.target_capacity)
         self._cross = _Buffer(shape, shape.source_capacity)
-        place_bytes = shape.head_dim * np.dtype(_NUMPY_TYPES[shape.data_type]).itemsize
-        self._place = np.dtype((np.void, place_bytes))
+        self._place = np.dtype((np.void, shape.head_dim * ELEMENT_BYTES[shape.data_type]))
         self.layers = shape.layers
 
     @property

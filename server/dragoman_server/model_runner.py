@@ -29,8 +29,6 @@ class Sessions(NamedTuple):
 
     encoder: Any
     decoder: Any
-    provider: str
-    """cpu or cuda."""
 
 
 def available_providers() -> list[str]:
@@ -116,7 +114,7 @@ def load_sessions(bundle: Bundle, provider: str, *, threads: int = 1) -> Session
                 f"provider {provider} does not start: onnxruntime chose {session.get_providers()}"
             )
         sessions.append(session)
-    return Sessions(sessions[0], sessions[1], provider)
+    return Sessions(sessions[0], sessions[1])
 
 
 PATIENCE = 1024

@@ -6,15 +6,14 @@ Pure arithmetic on the manifest. Knows nothing of providers or of how memory is 
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman_server.errors import ConfigError
 from dragoman_server.kv_cache import CacheShape
+from dragoman_server.sequence import MAX_BEAM_SIZE
 
 DEFAULT_ROWS = 128
 """Where no setting says anything; decoding more at once gains little."""
 
 DEFAULT_BYTES = 2 << 30
-"""Where no setting says anything, large models get fewer rows than that for their caches' sake."""
-
-FEWEST_DEFAULT_ROWS = 16
-"""But so many in any case, for the widest beam."""
+"""Where no setting says anything, large models get fewer rows than that for their caches' sake, but
+enough for the widest beam."""
 
 MOST_ROWS = 512
 """That a memory budget alone makes; more must be asked for."""
@@ -66,7 +65,7 @@ def engine_rows(
         source_capacity=max_input_length,
     ).row_bytes
     if kv_cache_memory is None:
-        default = min(DEFAULT_ROWS, max(DEFAULT_BYTES // row_bytes, FEWEST_DEFAULT_ROWS))
+        default = min(DEFAULT_ROWS, max(DEFAULT_BYTES // row_bytes, MAX_BEAM_SIZE))
         return max_batch_size or default
     allowed = kv_cache_memory // row_bytes
     wanted = max_batch_size or 1

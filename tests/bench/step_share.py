@@ -93,7 +93,7 @@ def measure(bundle: Bundle, rows: int, texts: list[str]) -> Measurement:
             decoder_start_id=special.decoder_start_id,
             end_id=special.end_id,
         ),
-        runner=ModelRunner(Sessions(*watches, provider="cpu"), cache),
+        runner=ModelRunner(Sessions(*watches), cache),
         metrics=EngineMetrics(metrics),
         deliver=delivered.append,
     )
