@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from dragoman_export.eager_decoding import encode
-from dragoman_export.layers import LayerCache, Linear, TiedLinear
+from dragoman_export.layers import LayerCache, Linear, Step, TiedLinear
 from dragoman_export.model import ImportedModel
 from dragoman_export.transformer import Transformer
 
@@ -88,14 +88,13 @@ def _run(
     """Longest target first: the rows that still have something to say are a prefix."""
     transformer = model.transformer
     source_last, caches = encode(transformer, sources, len(targets[0]))
+    capacities = caches[0].capacities()
     for position in range(len(targets[0])):
         rows = sum(len(target) > position for target in targets)
         said = [target[position - 1] for target in targets[:rows]]
-        *_, caches = transformer.decoder(
+        positions = torch.full((rows,), position, dtype=torch.int32)
+        _, caches = transformer.decoder.logits(
             torch.tensor(said if position else [model.decoder_start_id] * rows),
-            torch.full((rows,), position, dtype=torch.int32),
-            source_last[:rows],
-            torch.tensor([1]),
-            torch.tensor(data=False),
+            Step(positions, source_last[:rows], *capacities),
             [LayerCache._make(cache[:rows] for cache in layer) for layer in caches],
         )

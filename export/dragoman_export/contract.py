@@ -8,6 +8,7 @@ from typing import NamedTuple
 from dragoman_export.config import TransformerConfig
 from dragoman_export.device_step import CANDIDATES
 from dragoman_export.layers import LayerCache
+from dragoman_export.operators import SHARED_ROWS
 
 CACHES = LayerCache._fields
 """Names of a layer's caches, in the graph's order; the layer's number follows: `self_key_0`."""
@@ -49,14 +50,18 @@ def encoder_contract(config: TransformerConfig) -> GraphContract:
 
 def decoder_contract(config: TransformerConfig) -> GraphContract:
     """The decoder's; see `transformer.DecoderStep.forward`. A cache's output ends in `_out`."""
-    caches = _caches(config)
+    caches = _caches(config, sources="sources")
+    heads = config.decoder_heads
     return GraphContract(
         inputs=(
             GraphTensor("token_ids", "int64", ("rows",)),
             GraphTensor("positions", "int32", ("rows",)),
-            GraphTensor("source_last", "int32", ("rows",)),
+            GraphTensor("source_last", "int32", ("sources",)),
             GraphTensor("candidate_count", "int64", (1,)),
             GraphTensor("with_normalizers", "bool", ()),
+            GraphTensor("is_shared", "bool", ()),
+            GraphTensor("query_index", "int64", ("groups", heads * SHARED_ROWS)),
+            GraphTensor("attended_index", "int64", ("grouped_rows", heads)),
             *caches,
         ),
         outputs=(
@@ -70,7 +75,7 @@ def decoder_contract(config: TransformerConfig) -> GraphContract:
 
 def device_decoder_contract(config: TransformerConfig) -> GraphContract:
     """Of the decoder whose kernels are recorded; see `device_step.DeviceStep.forward`."""
-    caches = _caches(config)
+    caches = _caches(config, sources="rows")
     return GraphContract(
         inputs=(
             GraphTensor("token_ids", "int32", ("rows",)),
@@ -88,9 +93,12 @@ def device_decoder_contract(config: TransformerConfig) -> GraphContract:
     )
 
 
-def _caches(config: TransformerConfig) -> list[GraphTensor]:
+def _caches(config: TransformerConfig, sources: str) -> list[GraphTensor]:
+    """Of all layers; `sources` is what the cross-attention caches have one of."""
     return [
-        cache for layer in range(config.decoder_layers) for cache in _layer_caches(config, layer)
+        cache
+        for layer in range(config.decoder_layers)
+        for cache in _layer_caches(config, layer, sources)
     ]
 
 
@@ -98,10 +106,10 @@ def _updated(caches: list[GraphTensor]) -> list[GraphTensor]:
     return [cache._replace(name=f"{cache.name}_out") for cache in caches]
 
 
-def _layer_caches(config: TransformerConfig, layer: int) -> list[GraphTensor]:
+def _layer_caches(config: TransformerConfig, layer: int, sources: str) -> list[GraphTensor]:
     heads, head_dim = config.decoder_heads, config.decoder_head_dim
-    capacities = ("target_capacity", "target_capacity", "source_capacity", "source_capacity")
+    own, cross = ("rows", "target_capacity"), (sources, "source_capacity")
     return [
-        GraphTensor(f"{name}_{layer}", config.cache_type, ("rows", heads, capacity, head_dim))
-        for name, capacity in zip(CACHES, capacities, strict=True)
+        GraphTensor(f"{name}_{layer}", config.cache_type, (count, heads, capacity, head_dim))
+        for name, (count, capacity) in zip(CACHES, (own, own, cross, cross), strict=True)
     ]

@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dragoman_export import operators
 from dragoman_export.contract import CACHES
 from dragoman_export.graph_decoding import packed, spread
 from dragoman_export.layers import LayerCache, Step
@@ -51,9 +50,7 @@ class _Steps:
         self._decoder = decoder
         self._source_last = source_last
         self._caches = caches
-        self._capacities = [
-            operators.extent(cache, 2) for cache in (caches[0].self_key, caches[0].cross_key)
-        ]
+        self._capacities = caches[0].capacities()
 
     def best(self, position: int, token_ids: NDArray[np.int64]) -> Best:
         """See stepwise.Steps."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dragoman_export.config import TransformerConfig
 from dragoman_export.graph_files import DECODER, ENCODER
 from dragoman_export.model import ImportedModel
+from dragoman_export.operators import SHARED_ROWS
 from dragoman_export.stepwise import Best, Floats, Steps, StepwiseDecoder
 
 Cache = NDArray[np.float32] | NDArray[np.float16] | NDArray[np.int8]
@@ -79,6 +80,15 @@ def spread(
     return caches
 
 
+def nothing_shared(heads: int) -> dict[str, NDArray[np.generic]]:
+    """The decoder's inputs that say that each row has a source of its own."""
+    return {
+        "is_shared": np.array(0, np.bool_),
+        "query_index": np.zeros((0, heads * SHARED_ROWS), np.int64),
+        "attended_index": np.zeros((0, heads), np.int64),
+    }
+
+
 def packed(sources: Sequence[Sequence[int]]) -> dict[str, NDArray[np.generic]]:
     """The encoder's inputs for sentences that lie one after the other."""
     lengths = np.array([len(source) for source in sources])
@@ -116,6 +126,7 @@ class _Steps:
             "source_last": np.array(source_lengths, np.int32) - 1,
             "candidate_count": self._count,
             "with_normalizers": np.array(1, np.bool_),
+            **nothing_shared(caches["cross_key_0"].shape[1]),
         }
         self._step = BoundStep(session, inputs, caches, RESULTS)
 

@@ -138,7 +138,7 @@ class EncoderLayer(nn.Module):
 
 
 class LayerCache(NamedTuple):
-    """Keys and values of one decoder layer, each (rows, heads, capacity, head_dim).
+    """Keys and values of one decoder layer, each (rows or sources, heads, capacity, head_dim).
 
     Elements are of the type `TransformerConfig.cache_type`.
     """
@@ -148,6 +148,23 @@ class LayerCache(NamedTuple):
     cross_key: Tensor
     cross_value: Tensor
 
+    def capacities(self) -> tuple[Tensor, Tensor]:
+        """Positions that it holds of targets and of sources, (1,) int32 each."""
+        return operators.extent(self.self_key, 2), operators.extent(self.cross_key, 2)
+
+
+class SharedSources(NamedTuple):
+    """Which rows read the keys and values of one source; see operators.attend_shared_source."""
+
+    is_shared: Tensor
+    """() bool: whether any two do."""
+
+    query_index: Tensor
+    """(sources, heads * SHARED_ROWS) int64."""
+
+    attended_index: Tensor
+    """(rows, heads) int64."""
+
 
 class Step(NamedTuple):
     """What every decoder layer of one step reads beside its input and its cache."""
@@ -156,13 +173,16 @@ class Step(NamedTuple):
     """(rows,) int32: the position that this step writes."""
 
     source_last: Tensor
-    """(rows,) int32: source length minus 1."""
+    """(sources,) int32: length of each source minus 1."""
 
     target_capacity: Tensor
     """(1,) int32: positions that a self-attention cache holds."""
 
     source_capacity: Tensor
     """(1,) int32: positions that a cross-attention cache holds."""
+
+    sharing: SharedSources | None = None
+    """None: each row has a source of its own, the one of its number."""
 
 
 class DecoderLayer(nn.Module):
@@ -188,10 +208,13 @@ class DecoderLayer(nn.Module):
             step.positions, step.target_capacity, self.heads,
         )  # fmt: skip
         x = self.self_norm(x, self.self_out(attended))
-        attended, cross_key, cross_value = operators.attend_source(
-            self.cross_in(x), cache.cross_key, cache.cross_value,
-            step.source_last, step.source_capacity, self.heads,
-        )  # fmt: skip
+        query = self.cross_in(x)
+        source = (cache.cross_key, cache.cross_value, step.source_last, step.source_capacity)
+        attended, cross_key, cross_value = (
+            operators.attend_source(query, *source, self.heads)
+            if step.sharing is None
+            else operators.attend_shared_source(query, *source, *step.sharing, self.heads)
+        )
         x = self.cross_norm(x, self.cross_out(attended))
         x = self.feed_forward_norm(x, self.feed_forward(x))
         return x, LayerCache(self_key, self_value, cross_key, cross_value)

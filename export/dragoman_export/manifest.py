@@ -15,7 +15,7 @@ from dragoman_export.drafts import Draft
 from dragoman_export.languages import LanguagePair
 from dragoman_export.model import ImportedModel
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 TOKENIZER_DIRECTORY = "tokenizer"
 

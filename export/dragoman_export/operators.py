@@ -11,12 +11,23 @@ int8 steps of size 1: what is kept is then rounded half to even and clipped.
 # Shape rules have their kernel's signature, and operators take their tensors by position.
 # ruff: noqa: ARG001, PLR0917
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 GROUP_SIZE = 128
 """Logits a group of the top-k; the vocabulary is padded to whole groups."""
+
+SHARED_ROWS = 4
+"""Most rows that attend to one copy of a source together: a beam of 4 needs one copy, one of 5 two.
+
+More would make smaller beams compute queries that nobody asks.
+"""
+
+
+Attended = tuple[Tensor, Tensor, Tensor]
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, last: Tensor) -> Tensor:
@@ -164,6 +175,63 @@ def _(
     value: Tensor,
     last: Tensor,
     capacity: Tensor,
+    heads: int,
+) -> tuple[Tensor, Tensor, Tensor]:
+    return torch.empty_like(query), torch.empty_like(key), torch.empty_like(value)
+
+
+@torch.library.custom_op("dragoman::attend_shared_source", mutates_args=())
+def attend_shared_source(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    last: Tensor,
+    capacity: Tensor,
+    is_shared: Tensor,
+    query_index: Tensor,
+    attended_index: Tensor,
+    heads: int,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One token a row attends to its source, of which up to SHARED_ROWS rows share a copy.
+
+    Args:
+        query: (rows, dim).
+        key: (sources, heads, capacity, head_dim), of the query's type or int8.
+        value: Likewise.
+        last: (sources,) int32, last place of each source.
+        capacity: (1,) int32, places of the cache.
+        is_shared: () bool; where it is false row i attends to source i, and neither index is read.
+        query_index: (sources, heads * SHARED_ROWS) int64, for each head of each source the queries
+            asked of it: row * heads + head. Any valid one where fewer rows ask.
+        attended_index: (rows, heads) int64, where each head of each row asks, in the flattened
+            query_index.
+        heads: Attention heads.
+
+    Returns:
+        As attend_source.
+    """
+    attend: Callable[..., Attended] = attend_source
+    if not bool(is_shared):
+        return attend(query, key, value, last, capacity, heads)
+    assert int(capacity) == key.shape[2]
+    (rows, dim), sources = query.shape, key.shape[0]
+    queries = query.reshape(rows * heads, -1)[query_index]  # (sources, heads * shared, head_dim)
+    grouped = queries.reshape(sources, heads, SHARED_ROWS, -1)
+    attended = _attend(grouped, key, value, last).reshape(sources, SHARED_ROWS, heads, -1)
+    answers = attended.transpose(1, 2).flatten(0, 2)  # as query_index is, flattened
+    return answers[attended_index].reshape(rows, dim), key.clone(), value.clone()
+
+
+@attend_shared_source.register_fake
+def _(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    last: Tensor,
+    capacity: Tensor,
+    is_shared: Tensor,
+    query_index: Tensor,
+    attended_index: Tensor,
     heads: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
     return torch.empty_like(query), torch.empty_like(key), torch.empty_like(value)

@@ -28,6 +28,9 @@ EXAMPLE_SIZES = {
     "batch": 2,
     "source": 3,
     "rows": 4,
+    "sources": 8,
+    "groups": 9,
+    "grouped_rows": 10,
     "target_capacity": 6,
     "source_capacity": 7,
 }

@@ -22,6 +22,7 @@ from dragoman_export.layers import (
     LayerCache,
     Linear,
     Padding,
+    SharedSources,
     Step,
     TiedLinear,
     TokenEmbedding,
@@ -84,15 +85,20 @@ class DecoderStep(nn.Module):
         self,
         token_ids: Tensor,  # (rows,) int64
         positions: Tensor,  # (rows,) int32
-        source_last: Tensor,  # (rows,) int32
+        source_last: Tensor,  # (sources,) int32
         candidate_count: Tensor,  # (1,) int64
         with_normalizers: Tensor,  # () bool
+        is_shared: Tensor,  # () bool
+        query_index: Tensor,  # (sources, heads * SHARED_ROWS) int64
+        attended_index: Tensor,  # (rows, heads) int64
         caches: list[LayerCache],
     ) -> tuple[Tensor, Tensor, Tensor, list[LayerCache]]:
-        """Candidate ids and logits (rows, candidates), log-normalizers (rows,), caches."""
-        target_capacity = operators.extent(caches[0].self_key, 2)
-        source_capacity = operators.extent(caches[0].cross_key, 2)
-        step = Step(positions, source_last, target_capacity, source_capacity)
+        """Candidate ids and logits (rows, candidates), log-normalizers (rows,), caches.
+
+        Unless `is_shared`, row i has source i, and the two indices may be empty.
+        """
+        sharing = SharedSources(is_shared, query_index, attended_index)
+        step = Step(positions, source_last, *caches[0].capacities(), sharing)
         logits, new_caches = self.logits(token_ids, step, caches)
         candidate_logits, candidate_ids = operators.best_candidates(logits, candidate_count)
         normalizers = operators.log_normalizers(

@@ -11,29 +11,34 @@ Knows operators and their order. Does not know the model.
 # Operators take their tensors by position.
 # ruff: noqa: PLR0917
 
+import functools
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from onnx import helper
-from onnxscript import BOOL, FLOAT, INT64, script
+from onnxscript import BOOL, FLOAT, INT32, INT64, OnnxFunction, onnx_types, script
 from onnxscript import opset18 as op
 from onnxscript.onnx_types import TensorType
 from onnxscript.values import Opset
 
-from dragoman_export.operators import GROUP_SIZE
+from dragoman_export.operators import GROUP_SIZE, SHARED_ROWS
 from dragoman_export.schemas import MICROSOFT
 
-UINT8, INT8, INT32 = 2, 3, 6
+UINT8, INT8 = 2, 3
 """Element types of onnx.TensorProto."""
 
 ZERO_POINT = 128
 """What zero is as an activation quantised with a scale of its row."""
 
+Cached = TypeVar("Cached", FLOAT, onnx_types.INT8)
+"""Elements of a cache."""
+
 microsoft = Opset(MICROSOFT, 1)
 
 
 def _extent(x: TensorType, dimension: int) -> TensorType:
-    return op.Cast(op.Shape(x, start=dimension, end=dimension + 1), to=INT32)
+    return op.Cast(op.Shape(x, start=dimension, end=dimension + 1), to=INT32.dtype)
 
 
 def _attend_prompt(
@@ -73,6 +78,73 @@ def _attend_source(
     nothing = op.Slice(query, [0], [0], [1])  # (rows, 0, dim)
     attended, key, value = _attend(query, nothing, nothing, key, value, last, capacity, heads)
     return op.Squeeze(attended, [1]), key, value
+
+
+def _attend_shared_source(
+    query: TensorType,
+    key: TensorType,
+    value: TensorType,
+    last: TensorType,
+    capacity: TensorType,
+    is_shared: TensorType,
+    query_index: TensorType,
+    attended_index: TensorType,
+    heads: int,
+) -> tuple[TensorType, TensorType, TensorType]:
+    is_int8 = key.dtype == INT8
+    return _shared_source(heads, key.shape[3], is_int8=is_int8)(  # type: ignore[no-any-return]
+        query, key, value, last, capacity, is_shared, query_index, attended_index,
+        op.Constant(value_floats=[1.0]) if is_int8 else None,
+    )  # fmt: skip
+
+
+@functools.cache
+def _shared_source(heads: int, head_dim: int, *, is_int8: bool) -> OnnxFunction:
+    """The rows that share a source are query heads of one group of it."""
+    queries = heads * SHARED_ROWS
+    one_head, one_row = [-1, head_dim], [-1, heads * head_dim]
+    one_group, no_row = [-1, 1, queries * head_dim], [0, heads * head_dim]
+    quantised, bits = ("PER_TENSOR", 8) if is_int8 else ("NONE", 0)
+
+    @script()  # type: ignore[untyped-decorator]
+    def attend_shared_source(
+        query: FLOAT,
+        key: Cached,
+        value: Cached,
+        last: INT32,
+        capacity: INT32,
+        is_shared: BOOL,
+        query_index: INT64,
+        attended_index: INT64,
+        step: FLOAT | None,
+    ) -> tuple[FLOAT, Cached, Cached]:
+        if is_shared:
+            all_heads = op.Reshape(query, op.Constant(value_ints=one_head))
+            asked = op.Gather(all_heads, query_index)  # (sources, queries, head_dim)
+            asked = op.Reshape(asked, op.Constant(value_ints=one_group))
+            nothing = op.Slice(asked, [0, 0], op.Constant(value_ints=no_row), [1, 2])
+            answers, new_key, new_value = microsoft.GroupQueryAttention(
+                asked, nothing, nothing, key, value, last, capacity,
+                None, None, None, None, None, step, step,
+                num_heads=queries, kv_num_heads=heads, causal=0, scale=1.0,
+                k_quant_type=quantised, v_quant_type=quantised, kv_cache_bit_width=bits,
+            )  # fmt: skip
+            answers = op.Reshape(answers, op.Constant(value_ints=one_head))
+            answers = op.Gather(answers, attended_index)  # (rows, heads, head_dim)
+            attended = op.Reshape(answers, op.Constant(value_ints=one_row))
+        else:
+            asked = op.Unsqueeze(query, [1])
+            nothing = op.Slice(asked, [0], [0], [1])
+            answers, new_key, new_value = microsoft.GroupQueryAttention(
+                asked, nothing, nothing, key, value, last, capacity,
+                None, None, None, None, None, step, step,
+                num_heads=heads, kv_num_heads=heads, causal=0, scale=1.0,
+                k_quant_type=quantised, v_quant_type=quantised, kv_cache_bit_width=bits,
+            )  # fmt: skip
+            attended = op.Squeeze(answers, [1])
+        return attended, new_key, new_value
+
+    return attend_shared_source
 
 
 def _attend(
@@ -180,6 +252,7 @@ def translations() -> Translations:
         ours.attend_prompt.default: _attend_prompt,
         ours.attend_past.default: _attend_past,
         ours.attend_source.default: _attend_source,
+        ours.attend_shared_source.default: _attend_shared_source,
         ours.best_candidates.default: _best_candidates,
         ours.log_normalizers.default: _log_normalizers,
         ours.int8_linear.default: _int8_linear,

@@ -13,7 +13,7 @@ from google.protobuf import json_format
 from dragoman.v1.bundle_pb2 import BundleFile, Manifest
 from dragoman_server.errors import BundleError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST_NAME = "bundle.json"
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dragoman_server.rows import Move, RowCopies
+from dragoman_server.sources import SourceCopies
 
 ELEMENT_BYTES = {"float": 4, "float16": 2, "bfloat16": 2, "int8": 1}
 """Of the elements of any cache, by their ONNX names."""
@@ -32,6 +33,8 @@ class CacheShape(NamedTuple):
     head_dim: int
     data_type: str
     """Of the elements, as the bundle's graphs have it."""
+    shared_rows: int = 1
+    """Most rows that read one source's keys and values."""
 
     @property
     def row_bytes(self) -> int:
@@ -105,7 +108,7 @@ class _Buffer:
 
 
 class KVCache:
-    """Self-attention and cross-attention caches in host memory.
+    """Self-attention and cross-attention caches in host memory: of rows and of their sources.
 
     Allocated once, for all rows at their longest: `size_bytes`, which they never exceed. Memory
     becomes resident where it is first touched, in pages of up to 2 MiB, and rows are laid out for
@@ -116,7 +119,7 @@ class KVCache:
         self._self = _Buffer(shape, shape.target_capacity)
         self._cross = _Buffer(shape, shape.source_capacity)
         self._place = np.dtype((np.void, shape.head_dim * ELEMENT_BYTES[shape.data_type]))
-        self.layers = shape.layers
+        self.shape = shape
 
     @property
     def size_bytes(self) -> int:
@@ -128,52 +131,57 @@ class KVCache:
         """Positions that a target has room for just now."""
         return self._self.capacity
 
-    def reserve(self, *, target: int, source: int, rows: int) -> bool:
+    def reserve(self, *, target: int, source: int, rows: int, sources: int) -> bool:
         """Makes room for targets and sources of so many positions, at most the shape's.
 
-        The first `rows` rows keep what they hold. Returns whether `tensors` are others now.
+        The first `rows` rows and `sources` sources keep what they hold. Returns whether `tensors`
+        are others now.
         """
         moved = self._self.reserve(target, rows)
-        return self._cross.reserve(source, rows) or moved
+        return self._cross.reserve(source, sources) or moved
 
-    def trim(self, *, target: int, source: int, rows: int) -> bool:
+    def trim(self, *, target: int, source: int, rows: int, sources: int) -> bool:
         """Likewise, and gives up room beyond that."""
         moved = self._self.trim(target, rows)
-        return self._cross.trim(source, rows) or moved
+        return self._cross.trim(source, sources) or moved
 
-    def tensors(self, rows: int) -> dict[str, Cache]:
-        """Returns the first `rows` rows under the decoder graph's input names, as views."""
+    def tensors(self, rows: int, sources: int) -> dict[str, Cache]:
+        """Returns the first ones of both under the decoder graph's input names, as views."""
         views = {}
-        for layer in range(self.layers):
+        for layer in range(self.shape.layers):
             for offset, kind in enumerate(("key", "value")):
                 views[f"self_{kind}_{layer}"] = self._self.tensor[2 * layer + offset, :rows]
-                views[f"cross_{kind}_{layer}"] = self._cross.tensor[2 * layer + offset, :rows]
+                views[f"cross_{kind}_{layer}"] = self._cross.tensor[2 * layer + offset, :sources]
         return views
 
-    def admit(self, row_ranges: list[range], source_lengths: list[int], key_values: Cache) -> None:
-        """Writes newcomers' sources into their rows.
+    def admit(self, places: list[range], source_lengths: list[int], key_values: Cache) -> None:
+        """Writes newcomers' sources.
 
         Args:
-            row_ranges: Rows of each newcomer, all of which get its source.
+            places: Which sources each newcomer becomes.
             source_lengths: Source tokens of each.
             key_values: (2*layers, heads, tokens, head_dim), sentence after sentence.
         """
         start = 0
-        for rows, length in zip(row_ranges, source_lengths, strict=True):
-            for row in rows:
-                self._cross.tensor[:, row, :, :length] = key_values[:, :, start : start + length]
+        for sources, length in zip(places, source_lengths, strict=True):
+            for source in sources:
+                self._cross.tensor[:, source, :, :length] = key_values[:, :, start : start + length]
             start += length
 
+    def copy_sources(self, copies: SourceCopies) -> None:
+        """Lets sources take others' places."""
+        cross, (sources, targets, length) = self._cross.tensor, copies
+        cross[:, targets, :, :length] = cross[:, sources, :, :length]
+
     def copy(self, copies: RowCopies) -> None:
-        """Lets rows take over others' targets; the sources of a sequence's rows are the same."""
+        """Lets rows take over others' targets."""
         sources, targets, positions = copies
         # In places of head_dim elements: (2*layers, rows, heads, positions)
         places = self._self.tensor.view(self._place)[..., 0]
         places[:, targets, :, positions] = places[:, sources, :, positions]
 
     def move(self, moves: list[Move]) -> None:
-        """Copies rows, up to their live length."""
-        own, cross = self._self.tensor, self._cross.tensor
-        for source, target, target_length, source_length in moves:
+        """Copies rows' targets, up to their live length."""
+        own = self._self.tensor
+        for source, target, target_length, _ in moves:
             own[:, target, :, :target_length] = own[:, source, :, :target_length]
-            cross[:, target, :, :source_length] = cross[:, source, :, :source_length]

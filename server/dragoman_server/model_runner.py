@@ -18,6 +18,7 @@ from dragoman_server.errors import BundleError, ConfigError
 from dragoman_server.kv_cache import KVCache
 from dragoman_server.packing import pack
 from dragoman_server.rows import Move, RowCopies
+from dragoman_server.sources import Sources
 
 _log = logging.getLogger(__name__)
 
@@ -120,9 +121,12 @@ def load_sessions(bundle: Bundle, provider: str, *, threads: int = 1) -> Session
 PATIENCE = 1024
 """Steps after which the cache gives up room that only long texts needed."""
 
+MOST_STEPS = 512
+"""Numbers of rows, sources and candidates for which buffers are kept."""
+
 
 class _Step(NamedTuple):
-    """The decoder's inputs and outputs for one number of rows and candidates, bound once."""
+    """The decoder's inputs and outputs for some rows, sources and candidates, bound once."""
 
     binding: Any
     inputs: dict[str, NDArray[Any]]
@@ -135,7 +139,12 @@ class ModelRunner:
     def __init__(self, sessions: Sessions, cache: KVCache) -> None:
         self._sessions = sessions
         self._cache = cache
-        self._steps: dict[tuple[int, int], _Step] = {}
+        self._sources = Sources(
+            max_rows=cache.shape.max_rows,
+            shared_rows=cache.shape.shared_rows,
+            heads=cache.shape.heads,
+        )
+        self._steps: dict[tuple[int, int, int], _Step] = {}
         self._reach = 0  # no row's target has more positions
         self._patience = PATIENCE
 
@@ -146,14 +155,16 @@ class ModelRunner:
         self.decode(np.array([token_id]), row, row, candidate_count=1, with_normalizers=True)
 
     def encode(self, source_ids: list[list[int]], row_ranges: list[range]) -> None:
-        """Encodes newcomers and writes their keys and values into all the rows of each.
+        """Encodes newcomers and keeps the keys and values of each for its rows, which all follow.
 
         Sentences are packed one after the other: only attention sees a padded batch.
         """
-        sources = pack(source_ids)
-        self._admit(max(sources.lengths), row_ranges[0].start)
-        key_values = self._sessions.encoder.run(["cross_key_value"], sources._asdict())[0]
-        self._cache.admit(row_ranges, sources.lengths, key_values)
+        packed = pack(source_ids)
+        self._settle(row_ranges[0].start)
+        self._admit(max(packed.lengths), row_ranges[0].start)
+        key_values = self._sessions.encoder.run(["cross_key_value"], packed._asdict())[0]
+        places = list(map(self._sources.add, row_ranges, packed.lengths))
+        self._cache.admit(places, packed.lengths, key_values)
 
     def decode(
         self,
@@ -176,6 +187,8 @@ class ModelRunner:
         Returns:
             Views that the next step overwrites.
         """
+        sources = self._sources
+        self._settle(len(token_ids))
         self._reach += 1
         self._patience -= 1
         if self._reach > self._cache.target_capacity or not self._patience:
@@ -183,7 +196,9 @@ class ModelRunner:
         step = self._step(len(token_ids), candidate_count)
         step.inputs["token_ids"][:] = token_ids
         step.inputs["positions"][:] = positions
-        step.inputs["source_last"][:] = source_last
+        step.inputs["source_last"][:] = (
+            source_last[sources.first_rows] if sources.is_shared else source_last
+        )
         step.inputs["with_normalizers"][...] = with_normalizers
         self._sessions.decoder.run_with_iobinding(step.binding)
         return step.candidates
@@ -195,11 +210,18 @@ class ModelRunner:
     def move(self, moves: list[Move]) -> None:
         """Moves rows of the cache."""
         self._cache.move(moves)
+        self._sources.move(moves)
+
+    def _settle(self, rows: int) -> None:
+        """Makes the sources of the first `rows` rows a prefix."""
+        copies = self._sources.settle(rows)
+        if copies is not None:
+            self._cache.copy_sources(copies)
 
     def _admit(self, longest: int, running_rows: int) -> None:
         """Makes room for sources of up to `longest` tokens; an idle cache becomes small again."""
         room = self._cache.reserve if running_rows else self._cache.trim
-        if room(target=1, source=longest, rows=running_rows):
+        if room(target=1, source=longest, rows=running_rows, sources=self._sources.count):
             self._steps.clear()
         if not running_rows:
             self._reach = 0
@@ -210,22 +232,30 @@ class ModelRunner:
         room = self._cache.reserve if self._patience else self._cache.trim
         self._patience = self._patience or PATIENCE
         source = int(source_last.max()) + 1
-        if room(target=self._reach, source=source, rows=len(positions)):
+        kept = {"rows": len(positions), "sources": self._sources.count}
+        if room(target=self._reach, source=source, **kept):
             self._steps.clear()
 
     def _step(self, rows: int, candidate_count: int) -> _Step:
-        key = (rows, candidate_count)
+        key = (rows, self._sources.count, candidate_count)
         if key not in self._steps:
+            if len(self._steps) == MOST_STEPS:
+                self._steps.clear()
             self._steps[key] = self._bind(rows, candidate_count)
         return self._steps[key]
 
     def _bind(self, rows: int, candidate_count: int) -> _Step:
+        sources = self._sources
+        groups, grouped_rows = (sources.count, rows) if sources.is_shared else (0, 0)
         inputs: dict[str, NDArray[Any]] = {
             "token_ids": np.zeros(rows, np.int64),
             "positions": np.zeros(rows, np.int32),
-            "source_last": np.zeros(rows, np.int32),
+            "source_last": np.zeros(sources.count, np.int32),
             "candidate_count": np.array([candidate_count], np.int64),
             "with_normalizers": np.zeros((), np.bool_),
+            "is_shared": np.array(sources.is_shared),
+            "query_index": sources.query_index[:groups],
+            "attended_index": sources.attended_index[:grouped_rows],
         }
         candidates = Candidates(
             ids=np.zeros((rows, candidate_count), np.int64),
@@ -237,7 +267,7 @@ class ModelRunner:
             "candidate_logits": candidates.logits,
             "log_normalizers": candidates.log_normalizers,
         }
-        caches = self._cache.tensors(rows)
+        caches = self._cache.tensors(rows, sources.count)
         present = {f"{name}_out": cache for name, cache in caches.items()}
         binding = self._sessions.decoder.io_binding()
         for name, array in (inputs | caches).items():

@@ -26,7 +26,9 @@ def cache_shape(
     manifest: Manifest, *, max_rows: int, target_capacity: int, source_capacity: int
 ) -> CacheShape:
     """Returns the cache that a bundle's decoder wants, for so many rows and positions."""
-    sizes, caches = manifest.architecture, manifest.decoder.inputs
+    sizes, inputs = manifest.architecture, manifest.decoder.inputs
+    # (sources, heads * shared rows); graphs in which no rows share anything have no such input
+    query_index = next((tensor for tensor in inputs if tensor.name == "query_index"), None)
     return CacheShape(
         layers=sizes.decoder_layers,
         max_rows=max_rows,
@@ -34,7 +36,8 @@ def cache_shape(
         target_capacity=max(target_capacity, FEWEST_POSITIONS),
         source_capacity=max(source_capacity, FEWEST_POSITIONS),
         head_dim=sizes.head_dim,
-        data_type=caches[-1].data_type,  # the last input is a cache, and all caches are alike
+        data_type=inputs[-1].data_type,  # the last input is a cache, and all caches are alike
+        shared_rows=int(query_index.shape[1]) // sizes.decoder_heads if query_index else 1,
     )
 
 

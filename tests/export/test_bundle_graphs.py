@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dragoman.v1 import bundle_pb2
 from dragoman_export.checkpoint import read_checkpoint
-from dragoman_export.graph_decoding import GraphDecoder, packed
+from dragoman_export.graph_decoding import GraphDecoder, nothing_shared, packed
 from dragoman_export.graph_files import DECODER, ENCODER, WEIGHTS
 from dragoman_export.marian import import_marian
 
@@ -71,8 +71,9 @@ def decoder_inputs(bundle: Path, rows: int) -> dict[str, NDArray[np.generic]]:
         "source_last": random.integers(0, 8, ROWS).astype(np.int32),
         "candidate_count": np.array([3]),
         "with_normalizers": np.array(1, np.bool_),
+        **nothing_shared(manifest(bundle).architecture.decoder_heads),
     }
-    sizes = {"rows": ROWS, "target_capacity": 12, "source_capacity": 8}
+    sizes = {"rows": ROWS, "sources": ROWS, "target_capacity": 12, "source_capacity": 8}
     for tensor in list(manifest(bundle).decoder.inputs)[len(inputs) :]:
         shape = [sizes[size] if size in sizes else int(size) for size in tensor.shape]
         kept = random.standard_normal(shape)

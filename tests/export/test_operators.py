@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from dragoman_export import operators, schemas, trace
 from dragoman_export.device_step import best_tokens
+from dragoman_export.operators import SHARED_ROWS
 from dragoman_export.quantise import SIGNED, UNSIGNED, CalibratedInt8Linear, Int8Linear
 from dragoman_export.target import CPU, CUDA, Target
 
@@ -147,6 +148,36 @@ def test_attend_source(make: Callable[..., Tensor]) -> None:
     graph = in_onnxruntime(Calling(lambda *x: operators.attend_source(*x, HEADS)), inputs)
     attended = run(graph, inputs)[0]
     torch.testing.assert_close(attended, eager[0], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+@pytest.mark.parametrize("make", CACHES)
+def test_attend_shared_source(make: Callable[..., Tensor], is_shared: bool) -> None:
+    """As each row with a copy of its own, to the last bit; rows 1, 3 and 4 have one source."""
+    source_of, places = torch.tensor([0, 2, 1, 2, 2]), torch.tensor([0, 0, 0, 1, 2])
+    asking = torch.zeros(3, SHARED_ROWS, dtype=torch.int64)
+    asking[source_of, places] = torch.arange(ROWS)
+    heads = torch.arange(HEADS)
+    query_index = (asking[:, None] * HEADS + heads[:, None]).flatten(1)
+    attended_index = (source_of[:, None] * HEADS + heads) * SHARED_ROWS + places[:, None]
+    cache = make(2, 3, HEADS, CAPACITY, HEAD_DIM)
+    last = torch.tensor([5, 0, 3], dtype=torch.int32)
+    copied, copied_last = cache[:, source_of].contiguous(), last[source_of]
+    if not is_shared:
+        cache, last = copied, copied_last
+    capacity = torch.tensor([CAPACITY], dtype=torch.int32)
+    query = torch.randn(ROWS, DIM) * 0.1
+    inputs = (
+        query, cache[0], cache[1], last, capacity,
+        torch.tensor(is_shared), query_index, attended_index,
+    )  # fmt: skip
+    eager = operators.attend_shared_source(*inputs, HEADS)[0]
+    graph = in_onnxruntime(Calling(lambda *x: operators.attend_shared_source(*x, HEADS)), inputs)
+    found = run(graph, inputs)[0]
+    torch.testing.assert_close(found, eager, atol=1e-5, rtol=1e-5)
+    alone = (query, copied[0], copied[1], copied_last, capacity)
+    graph = in_onnxruntime(Calling(lambda *x: operators.attend_source(*x, HEADS)), alone)
+    assert torch.equal(found, run(graph, alone)[0])
 
 
 @pytest.mark.parametrize("vocabulary", [128, 8 * 128])

@@ -8,7 +8,7 @@ import transformers
 
 from dragoman_export.checkpoint import read_checkpoint
 from dragoman_export.graph_decoding import packed
-from dragoman_export.layers import LayerCache
+from dragoman_export.layers import LayerCache, Step
 from dragoman_export.marian import import_marian, position_table
 from dragoman_export.model import ImportedModel
 
@@ -63,7 +63,6 @@ def reference_logits(
 def eager_logits(
     model: ImportedModel, sources: list[list[int]], targets: torch.Tensor
 ) -> torch.Tensor:  # (rows, target, padded vocab)
-    config = model.transformer.config
     inputs = {name: torch.from_numpy(array) for name, array in packed(sources).items()}
     key_value = model.transformer.encoder(**inputs)
     caches = empty_caches(
@@ -76,18 +75,13 @@ def eager_logits(
             cache.cross_key[row, :, : len(source)] = key_value[2 * layer, :, span]
             cache.cross_value[row, :, : len(source)] = key_value[2 * layer + 1, :, span]
         start += len(source)
-    everything = torch.tensor([config.padded_vocabulary_size])
+    capacities = caches[0].capacities()
     steps = []
     for position in range(targets.shape[1]):
-        ids, logits, _, caches = model.transformer.decoder(
-            targets[:, position],
-            torch.full((len(sources),), position, dtype=torch.int32),
-            inputs["source_last"],
-            everything,
-            torch.tensor(data=False),
-            caches,
-        )
-        steps.append(torch.empty_like(logits).scatter(1, ids, logits))
+        positions = torch.full((len(sources),), position, dtype=torch.int32)
+        step = Step(positions, inputs["source_last"], *capacities)
+        logits, caches = model.transformer.decoder.logits(targets[:, position], step, caches)
+        steps.append(logits)
     return torch.stack(steps, dim=1)
 
 

@@ -67,8 +67,8 @@ def test_an_unknown_key_is_an_error(copy: Path) -> None:
 
 
 def test_another_format_version_is_refused(copy: Path) -> None:
-    edit_manifest(copy, lambda manifest: manifest.update(format_version=2))
-    with pytest.raises(BundleError, match="format version 2, this server reads 1"):
+    edit_manifest(copy, lambda manifest: manifest.update(format_version=1))
+    with pytest.raises(BundleError, match="format version 1, this server reads 2"):
         Bundle.load(copy)
 
 

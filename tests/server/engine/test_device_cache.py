@@ -14,6 +14,7 @@ from dragoman_server.device_cache import DeviceCache
 from dragoman_server.errors import ConfigError
 from dragoman_server.kv_cache import CacheShape, KVCache
 from dragoman_server.rows import Move, RowCopies
+from dragoman_server.sources import SourceCopies
 
 SHAPE = CacheShape(
     layers=2,
@@ -53,20 +54,20 @@ def fill(cache: DeviceCache, host: KVCache) -> None:
     """Gives both the same random contents."""
     random = np.random.default_rng(0)
     views = cache.views(SHAPE.max_rows)
-    for name, tensor in host.tensors(SHAPE.max_rows).items():
+    for name, tensor in host.tensors(SHAPE.max_rows, SHAPE.max_rows).items():
         tensor[...] = random.standard_normal(tensor.shape)
         floats(views[name])[...] = tensor
 
 
 def assert_same(cache: DeviceCache, host: KVCache) -> None:
     views = cache.views(SHAPE.max_rows)
-    for name, tensor in host.tensors(SHAPE.max_rows).items():
+    for name, tensor in host.tensors(SHAPE.max_rows, SHAPE.max_rows).items():
         np.testing.assert_array_equal(floats(views[name]), tensor, err_msg=name)
 
 
 def test_it_begins_with_zeros_and_has_the_same_names(cache: DeviceCache, host: KVCache) -> None:
     assert_same(cache, host)
-    assert cache.views(2).keys() == host.tensors(2).keys()
+    assert cache.views(2).keys() == host.tensors(2, 2).keys()
     assert cache.size_bytes == host.size_bytes == SHAPE.max_rows * SHAPE.row_bytes
 
 
@@ -107,10 +108,12 @@ def test_moves_at_once_are_moves_one_after_the_other(
 ) -> None:
     fill(cache, host)
     host.move(moves)
+    for source, target, _, length in moves:  # of the host's rows each has a source of its own
+        host.copy_sources(SourceCopies(np.array([source]), np.array([target]), length))
     cache.move(moves)
     left = SHAPE.max_rows - len(moves)
     views = cache.views(left)
-    for name, tensor in host.tensors(left).items():
+    for name, tensor in host.tensors(left, left).items():
         np.testing.assert_array_equal(floats(views[name]), tensor, err_msg=name)
 
 

@@ -19,7 +19,7 @@ CONTENTS = {
 
 def write_bundle(path: Path) -> Manifest:
     content = manifest()
-    content.format_version = 1
+    content.format_version = 2
     content.providers.append("cpu")
     tensor = TensorSpec(name="token_ids", data_type="int64", shape=["tokens"])
     content.encoder.CopyFrom(Graph(path="encoder.onnx", inputs=[tensor], outputs=[tensor]))
