@@ -6,9 +6,10 @@ hypotheses, the best others run on. Once beam hypotheses are finished the sequen
 early_stopping says; by default when the best running one, at its present length, is no better than
 the worst of them.
 
-Parents are applied by copying as little as possible: a parent's first child stays in its row, and
-only further children take over rows whose hypothesis was dropped, from the first token on that
-the two hypotheses do not share. Knows rows and candidates; knows nothing of caches, graphs or
+A sequence has one row until there are several hypotheses, which its first free choice makes. From
+then on parents are applied by copying as little as possible: a parent's first child stays in its
+row, and only further children take over rows whose hypothesis was dropped, from the first token on
+that the two hypotheses do not share. Knows rows and candidates; knows nothing of caches, graphs or
 time.
 """
 
@@ -20,13 +21,19 @@ from numpy.typing import NDArray
 from dragoman_server.candidates import Candidates
 from dragoman_server.constraints import Constraints
 from dragoman_server.finished import FinishedHypotheses
-from dragoman_server.rows import RowCopies, Rows
+from dragoman_server.rows import Move, RowCopies, Rows
 from dragoman_server.sequence import Completion, EarlyStopping, TranslationOptions
 
-# The running score of a hypothesis that does not exist: all beams but the first at the start.
-NO_HYPOTHESIS = np.float32(-1e9)
-# No sum of real log-probabilities is as low, and no descendant of NO_HYPOTHESIS is as high.
-LOWEST_SCORE = NO_HYPOTHESIS / 2
+
+class Descent(NamedTuple):
+    """What a step does to sequences of one beam size."""
+
+    ended: list[int]
+    """Slots of those that end."""
+    forks: list[Move]
+    """What the caches copy for rows that are new; before anything else."""
+    copies: RowCopies | None
+    """What they copy between the rows that there were."""
 
 
 class _Continuations(NamedTuple):
@@ -70,8 +77,6 @@ class BeamSearch:
 
     def admit(self, slot: int, options: TranslationOptions) -> None:
         """Begins a sequence whose rows were added."""
-        beam_size = options.beam_size
-        self._scores[slot, :beam_size] = NO_HYPOTHESIS
         self._scores[slot, 0] = 0.0
         self._length_penalties[slot] = options.length_penalty
         # A longer hypothesis may still have a better score than at its present length.
@@ -111,11 +116,9 @@ class BeamSearch:
             )
         return 2 * beam_size + is_early + lowered
 
-    def advance(
-        self, slots: NDArray[np.intp], beam_size: int, candidates: Candidates
-    ) -> tuple[list[int], RowCopies | None]:
-        """Advances sequences of one beam size; returns the slots that end, and what to copy."""
-        rows = self._rows.of[slots, :beam_size]  # (sequences, beam)
+    def advance(self, slots: NDArray[np.intp], beam_size: int, candidates: Candidates) -> Descent:
+        """Advances sequences of one beam size that hold equally many rows, one or all."""
+        rows = self._rows.of[slots, : self._rows.held[slots[0]]]  # (sequences, hypotheses)
         lengths = self._rows.positions[rows[:, 0]]  # (sequences,)
         full = lengths >= self._rows.max_lengths[rows[:, 0]]
         best = self._continue(slots, rows, candidates, full)
@@ -134,11 +137,15 @@ class BeamSearch:
             ended, alive = slots[over].tolist(), ~over
             slots, rows, kept = slots[alive], rows[alive], kept[alive]
             parents, tokens = parents[alive], tokens[alive]
-        copies = self._descend(slots, rows, parents, tokens)
+        if len(slots) and rows.shape[1] < beam_size:
+            forks, copies = self._rows.fork(slots, beam_size), None
+            self._rows.append(self._rows.of[slots, :beam_size].ravel(), tokens.ravel())
+        else:
+            forks, copies = [], self._descend(slots, rows, parents, tokens)
         if best.token_scores is not None:
             token_scores = best.token_scores.take(kept)
             self._rows.score_last(self._rows.of[slots, :beam_size], token_scores)
-        return ended, copies
+        return Descent(ended, forks, copies)
 
     def completion(self, slot: int) -> Completion:
         """Returns the best translations of a sequence that `advance` has ended."""
@@ -152,19 +159,20 @@ class BeamSearch:
         full: NDArray[np.bool_],
     ) -> _Continuations:
         """Returns the 2 * beam best continuations of each sequence."""
-        beam_size = rows.shape[1]
+        beam_size = int(self._rows.beam_sizes[slots[0]])
         width = candidates.ids.shape[1]
         if width > 2 * beam_size + 1:  # neighbours may have asked for more
             width = min(width, self.candidate_count(slots, beam_size))
-        ids = candidates.ids[rows, :width]  # (sequences, beam, candidates)
+        ids = candidates.ids[rows, :width]  # (sequences, hypotheses, candidates)
         log_probs = candidates.logits[rows, :width] - candidates.log_normalizers[rows][:, :, None]
         lowered = self._lowered(slots, rows, ids, log_probs)
         if self._rows.minimums:
-            early = self._rows.positions[rows] < self._rows.min_lengths[rows]  # (sequences, beam)
+            early = self._rows.positions[rows] < self._rows.min_lengths[rows]  # as `rows`
             lowered[(ids == self._end_id) & early[:, :, None]] = -np.inf
+        so_far = self._scores[slots, : rows.shape[1], None]
         forced = full
         if self.constraints:  # where every token is forbidden, there is nothing left but to end
-            forced = full | (lowered == -np.inf).all(axis=(1, 2))
+            forced = full | (so_far + lowered == -np.inf).all(axis=(1, 2))
         is_cut = np.zeros(rows.shape, np.bool_)
         if forced.any():
             wished = lowered.argmax(axis=2)[:, :, None]
@@ -172,11 +180,11 @@ class BeamSearch:
             lowered[forced] = -np.inf
             lowered[forced, :, 0] = log_probs[forced, :, 0] = 0.0
             ids[forced, :, 0] = self._end_id
-        scores = (self._scores[slots, :beam_size, None] + lowered).reshape(len(slots), -1)
+        scores = (so_far + lowered).reshape(len(slots), -1)
         order = np.argsort(-scores, axis=1, kind="stable")[:, : 2 * beam_size]
         places = self._flat(order, scores.shape)
         scores, tokens = scores.take(places), ids.take(places)
-        ends = (tokens == self._end_id) & (scores > LOWEST_SCORE)
+        ends = (tokens == self._end_id) & (scores > -np.inf)
         token_scores = log_probs.take(places) if self._rows.scored_slots else None
         return _Continuations(scores, order // width, tokens, ends, token_scores, forced, is_cut)
 
@@ -199,8 +207,8 @@ class BeamSearch:
 
         Args:
             slots: (sequences,).
-            rows: (sequences, beam).
-            ids: (sequences, beam, candidates).
+            rows: (sequences, hypotheses).
+            ids: (sequences, hypotheses, candidates).
             log_probs: Likewise; kept as they are only where the tokens' scores are wanted.
         """
         lowered = log_probs.copy() if self._rows.scored_slots else log_probs
@@ -221,7 +229,7 @@ class BeamSearch:
         best: _Continuations,
     ) -> None:
         """Keeps the hypotheses that end now among the first beam continuations."""
-        beam_size = rows.shape[1]
+        beam_size = best.ends.shape[1] // 2
         for index, rank in np.argwhere(best.ends[:, :beam_size]).tolist():
             slot, parent = int(slots[index]), int(best.parents[index, rank])
             row = int(rows[index, parent])

@@ -68,24 +68,23 @@ class DeviceCache:
                 )
         return views
 
-    def admit(self, row_ranges: list[range], source_lengths: list[int], key_values: View) -> None:
+    def admit(self, first_row: int, source_lengths: list[int], key_values: View) -> None:
         """Writes newcomers' sources into their rows.
 
         Args:
-            row_ranges: Rows of each newcomer, all of which get its source.
+            first_row: Row of the first of them; the others follow.
             source_lengths: Source tokens of each.
             key_values: (2*layers, heads, tokens, head_dim), sentence after sentence.
         """
-        rows = np.array([row for rows in row_ranges for row in rows])
-        per_row = [len(row_range) for row_range in row_ranges]
-        all_lengths = np.array(source_lengths)
-        lengths = np.repeat(all_lengths, per_row)
-        starts = np.repeat(np.cumsum(all_lengths) - all_lengths, per_row)
+        lengths = np.array(source_lengths)
         index, positions = prefixes(lengths)
+        starts = np.cumsum(lengths) - lengths
         target = self._cross_places
         source = PlaceTable(target.tensors, 1, target.heads, key_values.shape[2])
         groups = paired_groups(source.groups, target.groups)
-        offsets = paired_offsets(starts[index] + positions, target.offsets(rows[index], positions))
+        offsets = paired_offsets(
+            starts[index] + positions, target.offsets(first_row + index, positions)
+        )
         packed = View(key_values.address, (source.size, self._words), "int64")
         self._bind(packed, self._cross_view, groups, offsets).run()
 

@@ -88,7 +88,7 @@ class DeviceRunner:
         Must be called on the thread that runs the engine: recordings belong to their thread. The
         largest step comes first, so that the smaller ones find their scratch memory allocated.
         """
-        self.encode([[token_id]], [range(1)])
+        self.encode([[token_id]], 0)
         self.move([Move(0, 0, 1, 1)])
         for rows in reversed(self._buckets):
             zeros = np.zeros(rows, np.int32)
@@ -96,12 +96,12 @@ class DeviceRunner:
                 np.full(rows, token_id), zeros, zeros, candidate_count=1, with_normalizers=True
             )
 
-    def encode(self, source_ids: list[list[int]], row_ranges: list[range]) -> None:
-        """Encodes newcomers and writes their keys and values into all the rows of each."""
+    def encode(self, source_ids: list[list[int]], first_row: int) -> None:
+        """Encodes newcomers and writes their keys and values into a row of each."""
         sources = pack(source_ids)
         encoder = self._graphs.encoder.bind(sources._asdict(), {"cross_key_value": None})
         encoder.run()
-        self._cache.admit(row_ranges, sources.lengths, encoder.output())
+        self._cache.admit(first_row, sources.lengths, encoder.output())
 
     def decode(
         self,
@@ -136,6 +136,10 @@ class DeviceRunner:
         step.inputs.write(step.staged.reshape(-1).view(np.int64))
         step.binding.run(index + 1)  # 0 is onnxruntime's own
         return self._unpack(step, rows, candidate_count)
+
+    def fork(self, forks: list[Move]) -> None:
+        """Gives rows that are new what others hold, their sources included."""
+        self._cache.move(forks)
 
     def copy(self, copies: RowCopies) -> None:
         """Copies what rows of the cache hold of their targets."""

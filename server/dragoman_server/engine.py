@@ -5,7 +5,6 @@
 Knows sequences and time; knows nothing of asyncio, gRPC or onnxruntime.
 """
 
-import itertools
 import logging
 import time
 from collections import deque
@@ -29,7 +28,7 @@ _log = logging.getLogger(__name__)
 class Runner(Protocol):
     """What an engine needs of a ModelRunner."""
 
-    def encode(self, source_ids: list[list[int]], row_ranges: list[range]) -> None:
+    def encode(self, source_ids: list[list[int]], first_row: int) -> None:
         """See ModelRunner.encode."""
 
     def decode(
@@ -42,6 +41,9 @@ class Runner(Protocol):
         with_normalizers: bool,
     ) -> Candidates:
         """See ModelRunner.decode."""
+
+    def fork(self, forks: list[Move]) -> None:
+        """See ModelRunner.fork."""
 
     def copy(self, copies: RowCopies) -> None:
         """See ModelRunner.copy."""
@@ -89,8 +91,8 @@ class Engine:
 
     @property
     def rows(self) -> int:
-        """Rows in use."""
-        return self._search.rows
+        """Rows in use or about to be."""
+        return self._search.reserved_rows
 
     @property
     def running(self) -> int:
@@ -104,7 +106,7 @@ class Engine:
     def step(self) -> bool:
         """Encodes newcomers or decodes one token for every row; False where nothing is to do."""
         self._drop_cancelled()
-        batch = self._scheduler.schedule(self._search.rows)
+        batch = self._scheduler.schedule(self._search.reserved_rows)
         if batch is None:
             return False
         try:
@@ -128,9 +130,7 @@ class Engine:
 
     def _encode(self, sequences: list[Sequence]) -> None:
         started = self._clock()
-        ends = itertools.accumulate((s.rows for s in sequences), initial=self._search.rows)
-        row_ranges = [range(*pair) for pair in itertools.pairwise(ends)]
-        self._runner.encode([s.source_ids for s in sequences], row_ranges)
+        self._runner.encode([s.source_ids for s in sequences], self._search.rows)
         ended = self._clock()
         self._search.admit(sequences)
         self._without_token.extend(sequences)
@@ -153,6 +153,8 @@ class Engine:
         )
         ended = self._clock()
         advance = search.advance(candidates)
+        if advance.forks:
+            self._runner.fork(advance.forks)
         for copies in advance.copies:
             self._runner.copy(copies)
         self._stamp_first_tokens(ended)

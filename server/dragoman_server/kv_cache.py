@@ -154,18 +154,17 @@ class KVCache:
                 views[f"cross_{kind}_{layer}"] = self._cross.tensor[2 * layer + offset, :sources]
         return views
 
-    def admit(self, places: list[range], source_lengths: list[int], key_values: Cache) -> None:
+    def admit(self, first: int, source_lengths: list[int], key_values: Cache) -> None:
         """Writes newcomers' sources.
 
         Args:
-            places: Which sources each newcomer becomes.
+            first: The source that the first of them becomes; the others follow.
             source_lengths: Source tokens of each.
             key_values: (2*layers, heads, tokens, head_dim), sentence after sentence.
         """
         start = 0
-        for sources, length in zip(places, source_lengths, strict=True):
-            for source in sources:
-                self._cross.tensor[:, source, :, :length] = key_values[:, :, start : start + length]
+        for source, length in enumerate(source_lengths, first):
+            self._cross.tensor[:, source, :, :length] = key_values[:, :, start : start + length]
             start += length
 
     def copy_sources(self, copies: SourceCopies) -> None:
@@ -181,7 +180,7 @@ class KVCache:
         places[:, targets, :, positions] = places[:, sources, :, positions]
 
     def move(self, moves: list[Move]) -> None:
-        """Copies rows' targets, up to their live length."""
+        """Copies rows' targets, one after the other, up to their live length."""
         own = self._self.tensor
         for source, target, target_length, _ in moves:
             own[:, target, :, :target_length] = own[:, source, :, :target_length]

@@ -150,21 +150,20 @@ class ModelRunner:
 
     def warm_up(self, token_id: int) -> None:
         """Runs both graphs once, so that the first request does not pay for their buffers."""
-        self.encode([[token_id]], [range(1)])
+        self.encode([[token_id]], 0)
         row = np.zeros(1, np.int32)
         self.decode(np.array([token_id]), row, row, candidate_count=1, with_normalizers=True)
 
-    def encode(self, source_ids: list[list[int]], row_ranges: list[range]) -> None:
-        """Encodes newcomers and keeps the keys and values of each for its rows, which all follow.
+    def encode(self, source_ids: list[list[int]], first_row: int) -> None:
+        """Encodes newcomers and keeps the keys and values of each for a row of its own.
 
         Sentences are packed one after the other: only attention sees a padded batch.
         """
         packed = pack(source_ids)
-        self._settle(row_ranges[0].start)
-        self._admit(max(packed.lengths), row_ranges[0].start)
+        self._settle(first_row)
+        self._admit(max(packed.lengths), first_row)
         key_values = self._sessions.encoder.run(["cross_key_value"], packed._asdict())[0]
-        places = list(map(self._sources.add, row_ranges, packed.lengths))
-        self._cache.admit(places, packed.lengths, key_values)
+        self._cache.admit(self._sources.add(packed.lengths), packed.lengths, key_values)
 
     def decode(
         self,
@@ -202,6 +201,13 @@ class ModelRunner:
         step.inputs["with_normalizers"][...] = with_normalizers
         self._sessions.decoder.run_with_iobinding(step.binding)
         return step.candidates
+
+    def fork(self, forks: list[Move]) -> None:
+        """Gives rows that follow the present ones what others hold, with the same sources."""
+        self._cache.move(forks)
+        copies = self._sources.fork(forks)
+        if copies is not None:
+            self._cache.copy_sources(copies)
 
     def copy(self, copies: RowCopies) -> None:
         """Copies what rows of the cache hold of their targets."""

@@ -1,10 +1,12 @@
 """The active rows of one engine: what each is fed next and what it has said so far.
 
-A sequence holds as many rows as its beam is wide. Active rows are always a prefix: when one is
+A sequence holds as many rows as its beam is wide, but one as long as it has only one hypothesis.
+Active rows are always a prefix: when one is
 freed, the last row moves into the hole. Knows arrays; knows nothing of how tokens are chosen.
 """
 
-from typing import NamedTuple
+import itertools
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +70,12 @@ class Rows:
         """Which of its sequence's hypotheses the row is."""
         self.of = np.zeros((max_rows, max_beam_size), np.intp)
         """The row of each hypothesis of each sequence: the inverse of slots and beams."""
+        self.held = np.zeros(max_rows, np.intp)
+        """How many rows each sequence holds; by slot."""
+        self.beam_sizes = np.zeros(max_rows, np.intp)
+        """How many it will hold; likewise, 0 where no sequence is."""
+        self.reserved = 0
+        """Sum of them."""
         self.min_lengths = np.zeros(max_rows, np.int32)
         self.max_lengths = np.zeros(max_rows, np.int32)
         self.minimums = 0
@@ -77,6 +85,17 @@ class Rows:
         """Number of sequences that want one."""
         self.log_probs = np.zeros(max_rows, np.float64)
         """Sum over the tokens so far; of greedy rows only."""
+        self._by_row: tuple[NDArray[Any], ...] = (
+            self.token_ids,
+            self.positions,
+            self.source_last,
+            self.slots,
+            self.beams,
+            self.min_lengths,
+            self.max_lengths,
+            self.wants_score,
+            self.log_probs,
+        )
         self.history = np.zeros((max_rows, max_length), np.int64)
         """Tokens so far, and those of a prefix that are still to be fed."""
         self.prefix_lengths = np.zeros(max_rows, np.int32)
@@ -91,26 +110,29 @@ class Rows:
         """Sequences that want them."""
 
     def add(self, slot: int, source_length: int, options: TranslationOptions) -> None:
-        """Appends the rows of a sequence."""
-        rows = np.arange(self.count, self.count + options.beam_size)
-        self.token_ids[rows] = self._start_id
-        self.positions[rows] = 0
-        self.source_last[rows] = source_length - 1
-        self.slots[rows] = slot
-        self.beams[rows] = np.arange(options.beam_size)
-        self.of[slot, : options.beam_size] = rows
-        self.min_lengths[rows] = options.min_decoding_length
-        self.max_lengths[rows] = options.max_decoding_length
-        self.wants_score[rows] = options.return_scores
-        self.log_probs[rows] = 0.0
-        self.count += options.beam_size
+        """Appends the first row of a sequence."""
+        row = self.count
+        self.token_ids[row] = self._start_id
+        self.positions[row] = 0
+        self.source_last[row] = source_length - 1
+        self.slots[row] = slot
+        self.beams[row] = 0
+        self.of[slot, 0] = row
+        self.min_lengths[row] = options.min_decoding_length
+        self.max_lengths[row] = options.max_decoding_length
+        self.wants_score[row] = options.return_scores
+        self.log_probs[row] = 0.0
+        self.count += 1
+        self.held[slot] = 1
+        self.beam_sizes[slot] = options.beam_size
+        self.reserved += options.beam_size
         self.minimums += options.min_decoding_length > 0
         self.wanted_scores += options.return_scores
         prefix = options.target_prefix
         self.prefix_lengths[slot] = len(prefix)
         if prefix:
-            self.history[rows, : len(prefix)] = prefix
-            self.token_scores[rows, : len(prefix)] = 0.0
+            self.history[row, : len(prefix)] = prefix
+            self.token_scores[row, : len(prefix)] = 0.0
             self.in_prefix[slot] = True
             self.prefixes += 1
         if options.return_token_scores:
@@ -119,6 +141,9 @@ class Rows:
     def free(self, slot: int) -> None:
         """Drops a sequence, whose rows are to be removed."""
         row = self.of[slot, 0]
+        self.held[slot] = 0
+        self.reserved -= int(self.beam_sizes[slot])
+        self.beam_sizes[slot] = 0
         self.minimums -= int(self.min_lengths[row] > 0)
         self.wanted_scores -= int(self.wants_score[row])
         self.prefixes -= int(self.in_prefix[slot])
@@ -167,6 +192,28 @@ class Rows:
         """Returns the start token and the tokens of a row so far."""
         return np.concatenate(([self._start_id], self.history[row, : self.positions[row]]))
 
+    def fork(self, slots: NDArray[np.intp], beam_size: int) -> list[Move]:
+        """Appends the other rows of sequences with one, which have said and been fed the same.
+
+        Returns what the caches have to copy.
+        """
+        others = beam_size - 1
+        sources = np.repeat(self.of[slots, 0], others)
+        targets = np.arange(self.count, self.count + len(sources))
+        for array in self._by_row:
+            array[targets] = array[sources]
+        self.beams[targets] = np.tile(np.arange(1, beam_size), len(slots))
+        self.of[slots, 1:beam_size] = targets.reshape(-1, others)
+        self.held[slots] = beam_size
+        self.count += len(targets)
+        lengths = self.positions[sources]
+        known = int(lengths.max())
+        self.history[targets, :known] = self.history[sources, :known]
+        if self.scored_slots:
+            self.token_scores[targets, :known] = self.token_scores[sources, :known]
+        columns = (sources, targets, lengths + 1, self.source_last[sources] + 1)
+        return list(itertools.starmap(Move, np.stack(columns, axis=1).tolist()))
+
     def take_over(self, sources: NDArray[np.intp], targets: NDArray[np.intp]) -> RowCopies | None:
         """Lets each of `targets` have said what the row of `sources` has, of the same sequence.
 
@@ -192,17 +239,7 @@ class Rows:
         last = self.count
         if row == last:
             return None
-        for array in (
-            self.token_ids,
-            self.positions,
-            self.source_last,
-            self.slots,
-            self.beams,
-            self.min_lengths,
-            self.max_lengths,
-            self.wants_score,
-            self.log_probs,
-        ):
+        for array in self._by_row:
             array[row] = array[last]
         self.of[self.slots[row], self.beams[row]] = row
         length = int(self.positions[last])

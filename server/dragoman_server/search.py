@@ -24,8 +24,10 @@ class Advance(NamedTuple):
     """What one step brought."""
 
     finished: list[tuple[Sequence, Completion]]
+    forks: list[Move]
+    """Rows that are new and what they copy; to be applied to the caches first."""
     copies: list[RowCopies]
-    """To be applied to the caches before any row is moved or fed."""
+    """To be applied to the caches then, before any row is moved or fed."""
 
 
 class Search:
@@ -62,7 +64,6 @@ class Search:
         self._slots: dict[Sequence, int] = {}
         self._sequences: list[Sequence | None] = [None] * max_rows  # by slot
         self._free_slots = list(range(max_rows))
-        self._beam_sizes = np.zeros(max_rows, np.intp)  # by slot; 0 where it is free
         self._counts: Counter[int] = Counter()  # running sequences by beam size
         self._widths: list[int] = []  # beam sizes above 1 among them
 
@@ -70,6 +71,11 @@ class Search:
     def rows(self) -> int:
         """Number of active rows."""
         return self._rows.count
+
+    @property
+    def reserved_rows(self) -> int:
+        """Number of rows, those included that young beams have yet to fill."""
+        return self._rows.reserved
 
     @property
     def sequences(self) -> list[Sequence]:
@@ -119,12 +125,11 @@ class Search:
         return bool(self._widths or self._rows.scored_slots or self._rows.wanted_scores)
 
     def admit(self, sequences: ListOf[Sequence]) -> None:
-        """Appends the rows of each sequence, one after the other."""
+        """Appends a row for each sequence, one after the other."""
         for sequence in sequences:
             slot = self._free_slots.pop()
             self._slots[sequence] = slot
             self._sequences[slot] = sequence
-            self._beam_sizes[slot] = sequence.rows
             self._count(sequence.rows, 1)
             self._rows.add(slot, len(sequence.source_ids), sequence.options)
             search = self._beams if sequence.rows > 1 else self._greedy
@@ -140,18 +145,22 @@ class Search:
                 (self._sequence(int(self._rows.slots[row])), self._greedy.completion(row))
                 for row in self._greedy.advance(greedy_rows, candidates).tolist()
             ]
+        all_forks: list[Move] = []
         all_copies = []
         for width in self._widths:
             slots = self._slots_of(width)
-            if not len(slots):
-                continue
-            ended, copies = self._beams.advance(slots, width, candidates)
-            finished += [(self._sequence(slot), self._beams.completion(slot)) for slot in ended]
-            if copies is not None:
-                all_copies.append(copies)
+            is_young = self._rows.held[slots] < width
+            for alike in (slots[is_young], slots[~is_young]):
+                if not len(alike):
+                    continue
+                ended, forks, copies = self._beams.advance(alike, width, candidates)
+                finished += [(self._sequence(slot), self._beams.completion(slot)) for slot in ended]
+                all_forks += forks
+                if copies is not None:
+                    all_copies.append(copies)
         if in_prefix is not None:
             self._rows.append_prefix(in_prefix)
-        return Advance(finished, all_copies)
+        return Advance(finished, all_forks, all_copies)
 
     def tokens(self, sequence: Sequence) -> list[int]:
         """Returns the target tokens of a running sequence so far, of its best hypothesis."""
@@ -167,7 +176,6 @@ class Search:
             self._rows.free(slot)
             self._count(sequence.rows, -1)
             self._sequences[slot] = None
-            self._beam_sizes[slot] = 0
             self._free_slots.append(slot)
         moves = map(self._rows.remove, sorted(rows, reverse=True))
         return [move for move in moves if move is not None]
@@ -179,7 +187,8 @@ class Search:
 
     def _rows_of(self, sequence: Sequence) -> list[int]:
         """Rows of a sequence, its best running hypothesis first."""
-        rows: list[int] = self._rows.of[self._slots[sequence], : sequence.rows].tolist()
+        slot = self._slots[sequence]
+        rows: list[int] = self._rows.of[slot, : self._rows.held[slot]].tolist()
         return rows
 
     def _count(self, beam_size: int, change: int) -> None:
@@ -193,14 +202,14 @@ class Search:
         if not self._widths and not self._rows.prefixes:
             return slice(self.rows)
         slots = self._rows.slots[: self.rows]
-        chooses = self._beam_sizes[slots] == 1
+        chooses = self._rows.beam_sizes[slots] == 1
         if self._rows.prefixes:
             chooses &= ~self._rows.in_prefix[slots]
         return np.flatnonzero(chooses)
 
     def _slots_of(self, width: int) -> NDArray[np.intp]:
-        """Sequences with so many rows that choose their next tokens, ascending."""
-        chooses = self._beam_sizes == width
+        """Sequences with beams of this size that choose their next tokens, ascending."""
+        chooses = self._rows.beam_sizes == width
         if self._rows.prefixes:
             chooses &= ~self._rows.in_prefix
         return np.flatnonzero(chooses)

@@ -61,19 +61,45 @@ class Sources:
         """(sources,) a row that reads each."""
         return self._rows_of[: self.count, 0]
 
-    def add(self, rows: range, length: int) -> range:
-        """Returns the new sources, all of so many tokens, that new rows read, which all follow."""
-        first = self.count
-        for row in rows:
-            source, place = divmod(row - rows.start, self._shared_rows)
-            source += first
+    def add(self, lengths: list[int]) -> int:
+        """Appends rows with sources of their own, of such lengths; returns the first source."""
+        first, count = self.count, len(lengths)
+        rows = np.arange(self.rows, self.rows + count)
+        added = slice(first, first + count)
+        self._source_of[rows] = rows + (first - self.rows)
+        self._place_of[rows] = 0
+        self._rows_of[added, 0] = rows
+        self._readers[added] = 1
+        self._lengths[added] = lengths
+        self._grow(sources=count, rows=count)
+        return first
+
+    def fork(self, forks: list[Move]) -> SourceCopies | None:
+        """Appends rows that read what others read, one after the other.
+
+        Returns the further copies of a source that this takes, None where there are enough.
+        """
+        copied = []
+        latest: dict[int, int] = {}  # by row: which copy of its source was read last
+        for parent, row, *_ in forks:
+            source = latest.setdefault(parent, int(self._source_of[parent]))
+            if self._readers[source] == self._shared_rows:
+                copied.append(self._source_of[parent])
+                latest[parent] = self.count
+                self._lengths[self.count] = self._lengths[source]
+                self._readers[self.count] = 0
+                source = self.count
+                self._grow(sources=1, rows=0)
+            place = self._readers[source]
             self._source_of[row], self._place_of[row] = source, place
             self._rows_of[source, place] = row
-            self._readers[source] = place + 1
-            self._lengths[source] = length
-        self.count, self.rows = source + 1, rows.stop
-        self._is_settled = False
-        return range(first, self.count)
+            self._readers[source] += 1
+        self._grow(sources=0, rows=len(forks))
+        if not copied:
+            return None
+        targets = np.arange(self.count - len(copied), self.count)
+        sources = np.array(copied)
+        return SourceCopies(sources, targets, int(self._lengths[sources].max()))
 
     def move(self, moves: list[Move]) -> None:
         """Lets rows read at other places; who read there reads no more."""
@@ -104,6 +130,11 @@ class Sources:
         if self.is_shared:
             self._index()
         return copies
+
+    def _grow(self, *, sources: int, rows: int) -> None:
+        self.count += sources
+        self.rows += rows
+        self._is_settled = False
 
     def _copy(self, sources: NDArray[np.intp], targets: NDArray[np.intp]) -> SourceCopies:
         for array in (self._rows_of, self._readers, self._lengths):

@@ -12,6 +12,7 @@ from dragoman_server.bundle import Bundle
 from dragoman_server.config import Config
 from dragoman_server.metrics import Metrics
 from dragoman_server.models import model_limits
+from dragoman_server.rows import Move
 from dragoman_server.sequence import TranslationOptions
 from tests.bench.growth_worker import FIRST, LAST, Decode, Job, Point, random_sources
 
@@ -56,8 +57,10 @@ def load_graph(job: Job) -> Callable[[Point], float]:
 
     def measure(point: Point) -> float:
         rows, beam = point.sentences * point.beam_size, point.beam_size
-        row_ranges = [range(start, start + beam) for start in range(0, rows, beam)]
-        runner.encode(random_sources(point), row_ranges)
+        runner.encode(random_sources(point), 0)
+        sentences = np.repeat(np.arange(point.sentences), beam - 1).tolist()
+        rows_to_come = range(point.sentences, rows)
+        runner.fork([Move(*pair, 0, 0) for pair in zip(sentences, rows_to_come, strict=True)])
         token_ids = np.arange(1, rows + 1)
         source_last = np.full(rows, point.source - 1, np.int32)
         for position in range(LAST):

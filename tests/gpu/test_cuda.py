@@ -121,7 +121,7 @@ class Rows:
     def __init__(self, loaded: Loaded, sources: list[list[int]], runner: DeviceRunner) -> None:
         self._runner = runner
         for row, source in enumerate(sources):
-            runner.encode([source], [range(row, row + 1)])
+            runner.encode([source], row)
         self._source_last = np.array([len(ids) - 1 for ids in sources], np.int32)
         self._tokens = np.full(
             len(sources), loaded.manifest.special_tokens.decoder_start_id, np.int64
@@ -222,7 +222,7 @@ def contents(device: OrtDevice) -> list[NDArray[np.int64]]:
     newcomers = device.allocate(packed.size)
     newcomers.write(packed)
     view = View(newcomers.address, (4, 4, 12, 64), "float16")
-    cache.admit([range(1), range(2, 4)], [5, 7], view)
+    cache.admit(2, [5, 7], view)
     cache.copy(RowCopies(np.array([0, 0, 2]), np.array([1, 1, 3]), np.array([1, 4, 8])))
     cache.move([Move(5, 3, 9, 10), Move(4, 0, 2, 3), Move(3, 1, 9, 10)])
     return [buffer.read().copy() for buffer in (cache._self, cache._cross)]

@@ -60,12 +60,11 @@ class FakeRunner:
             error, self.fails = self.fails, None
             raise error
 
-    def encode(self, source_ids: list[list[int]], row_ranges: list[range]) -> None:
+    def encode(self, source_ids: list[list[int]], first_row: int) -> None:
         self._fail_if_told()
         self.encoded_per_step.append(sum(map(len, source_ids)))
-        for ids, rows in zip(source_ids, row_ranges, strict=True):
-            for row in rows:
-                self.sources[row], self.targets[row] = list(ids), []
+        for row, ids in enumerate(source_ids, first_row):
+            self.sources[row], self.targets[row] = list(ids), []
 
     def decode(
         self,
@@ -96,6 +95,12 @@ class FakeRunner:
             normalizers[row] = log_normalizer(all_logits) if with_normalizers else 0
             self.targets[row].append(-1)  # the place of the token that is fed next
         return Candidates(ids, logits, normalizers)
+
+    def fork(self, forks: list[Move]) -> None:
+        assert [each.target for each in forks] == [
+            self.rows_per_step[-1] + index for index in range(len(forks))
+        ]
+        self.move(forks)
 
     def copy(self, copies: RowCopies) -> None:
         for source, target, position in zip(*copies, strict=True):

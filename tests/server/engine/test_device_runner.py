@@ -214,7 +214,7 @@ def test_steps_beyond_the_rows_in_use_leave_them_alone(stand_in_bundle: Path) ->
         loaded.prepare[0]()
         (runner,) = loaded.runners
         assert isinstance(runner, DeviceRunner)
-        runner.encode(sources, [range(row, row + 1) for row in range(5)])
+        runner.encode(sources, 0)
         tokens = np.full(5, bundle.manifest.special_tokens.decoder_start_id)
         source_last = np.array([len(ids) - 1 for ids in sources], np.int32)
         log_probs = []

@@ -16,7 +16,7 @@ from dragoman_server.model_runner import ModelRunner, Sessions, choose_provider,
 from dragoman_server.rows import Move
 from dragoman_server.sizing import cache_shape
 
-ROWS, CAPACITY = 8, 60
+ROWS, CAPACITY = 18, 60
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 SOURCES = [[3, 4, 5, 0], [6, 0], [7, 8, 9, 10, 11, 12, 0], [0], [5, 5, 5, 0]]
@@ -59,9 +59,7 @@ class Rows:
 
     def admit(self, sources: list[list[int]]) -> None:
         """Encodes newcomers behind the rows that there are."""
-        start = len(self._tokens)
-        rows = range(start, start + len(sources))
-        self._runner.encode(sources, [range(row, row + 1) for row in rows])
+        self._runner.encode(sources, len(self._tokens))
         last = np.array([len(ids) - 1 for ids in sources], np.int32)
         self._source_last = np.append(self._source_last, last)
         self._tokens = np.append(self._tokens, [self._start_id] * len(sources))
@@ -79,6 +77,19 @@ class Rows:
         self._positions += 1
         return Candidates(
             candidates.ids.copy(), candidates.logits.copy(), candidates.log_normalizers.copy()
+        )
+
+    def fork(self, source: int, count: int) -> None:
+        """Appends rows that go on from where `source` is."""
+        length, source_length = int(self._positions[source]), int(self._source_last[source]) + 1
+        first = len(self._tokens)
+        self._runner.fork(
+            [Move(source, first + index, length, source_length) for index in range(count)]
+        )
+        self._tokens = np.append(self._tokens, [self._tokens[source]] * count)
+        self._positions = np.append(self._positions, [length] * count).astype(np.int32)
+        self._source_last = np.append(self._source_last, [source_length - 1] * count).astype(
+            np.int32
         )
 
     def replace(self, target: int, source: int) -> None:
@@ -143,6 +154,22 @@ def test_a_moved_row_goes_on_as_before(loaded: Loaded) -> None:
         expected, found = still.step(), moved.step()
         assert np.array_equal(found.logits[0], expected.logits[2])
         assert np.array_equal(found.logits[1:], expected.logits[1:])
+
+
+@pytest.mark.parametrize("beam_size", [2, 4, 16])
+def test_rows_of_one_beam_go_on_as_the_row_that_they_come_from(
+    loaded: Loaded, beam_size: int
+) -> None:
+    """Whichever copy of the source they read; the neighbours go on as before."""
+    still, forked = Rows(loaded, SOURCES[:3]), Rows(loaded, SOURCES[:3])
+    for rows in (still, forked):
+        for _ in range(3):
+            rows.step()
+    forked.fork(2, beam_size - 1)
+    for _ in range(3):
+        expected, found = still.step(), forked.step()
+        assert np.array_equal(found.logits[:3], expected.logits)
+        assert (found.logits[3:] == expected.logits[2]).all()
 
 
 def test_fewer_candidates_are_the_beginning_of_more(loaded: Loaded) -> None:

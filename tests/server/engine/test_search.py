@@ -4,7 +4,12 @@ import pytest
 from dragoman_server.candidates import Candidates
 from dragoman_server.rows import Move
 from dragoman_server.search import Search
-from dragoman_server.sequence import Completion, FinishReason, Sequence
+from dragoman_server.sequence import (
+    Completion,
+    FinishReason,
+    Sequence,
+    TranslationOptions,
+)
 from tests.server.engine.fakes import END_ID, START_ID, sequence
 
 
@@ -143,19 +148,46 @@ def test_a_reused_row_remembers_nothing() -> None:
     assert completion.score == pytest.approx(-1.0)
 
 
-def test_a_beam_holds_its_rows_and_needs_twice_as_many_candidates() -> None:
+def test_a_beam_reserves_its_rows_and_needs_twice_as_many_candidates() -> None:
     bench = Bench(3, rows=4)
-    assert bench.search.rows == 4
+    assert (bench.search.rows, bench.search.reserved_rows) == (1, 4)
     assert bench.search.candidate_count == 8
     assert bench.search.wants_normalizers
+    bench.search.release(bench.sequences)
+    assert (bench.search.rows, bench.search.reserved_rows) == (0, 0)
 
 
-def test_all_beams_begin_as_children_of_the_first() -> None:
-    bench = Bench(3, rows=2)
+def test_a_beam_gets_its_rows_from_its_first_continuations() -> None:
+    bench = Bench(3, 2, rows=2)
     ids, logits = np.array([[5, 6, 7, 8]] * 2), np.array([[4.0, 3, 2, 1]] * 2, np.float32)
     advance = bench.search.advance(Candidates(ids, logits, np.zeros(2, np.float32)))
-    assert advance.copies == []  # both have only been fed the start token
-    assert bench.search.token_ids.tolist() == [5, 6]
+    assert advance.forks == [Move(1, 2, 1, 2), Move(0, 3, 1, 3)]
+    assert advance.copies == []
+    assert bench.search.token_ids.tolist() == [5, 5, 6, 6]
+    assert (bench.search.rows, bench.search.reserved_rows) == (4, 4)
+
+
+def test_a_beam_that_ends_with_its_first_token_never_gets_them() -> None:
+    bench = Bench(3, 3, max_length=0, rows=2)
+    ids, zeros = np.array([[5, 6, 7, 8]] * 2), np.zeros((2, 4), np.float32)
+    advance = bench.search.advance(Candidates(ids, zeros, zeros[:, 0]))
+    assert {each for each, _ in advance.finished} == set(bench.sequences)
+    assert advance.forks == []
+    assert bench.search.release(bench.sequences[:1]) == [Move(1, 0, 0, 3)]
+    assert (bench.search.rows, bench.search.reserved_rows) == (1, 2)
+
+
+def test_a_prefix_is_fed_to_one_row_of_a_beam() -> None:
+    search = Search(max_rows=8, max_length=100, decoder_start_id=START_ID, end_id=END_ID)
+    options = TranslationOptions(100, beam_size=3, target_prefix=(8, 9))
+    search.admit([Sequence([1], options)])
+    ids, logits = np.array([[5, 6, 7, 4, 3, 2]]), np.array([[6, 5, 4, 3, 2, 1]], np.float32)
+    candidates = Candidates(ids, logits, np.zeros(1, np.float32))
+    for token in (8, 9):
+        assert search.advance(candidates).forks == []
+        assert search.token_ids.tolist() == [token]
+    assert search.advance(candidates).forks == [Move(0, 1, 3, 1), Move(0, 2, 3, 1)]
+    assert search.token_ids.tolist() == [5, 6, 7]
 
 
 def test_a_further_child_copies_what_its_row_has_not_said() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dragoman_server.rows import Move
-from dragoman_server.sources import Sources
+from dragoman_server.sources import SourceCopies, Sources
 
 MAX_ROWS, SHARED_ROWS, HEADS = 40, 4, 3
 
@@ -20,11 +20,12 @@ class Crowd:
 
     def admit(self, beam_size: int) -> None:
         self.settle()
-        rows = range(len(self.expected), len(self.expected) + beam_size)
-        places = self.sources.add(rows, length=1)
+        row = len(self.expected)
         self._admitted += 1
-        self.cache[places] = self._admitted
+        self.cache[self.sources.add([1])] = self._admitted
         self.expected += [self._admitted] * beam_size
+        if beam_size > 1:
+            self.copy(self.sources.fork([Move(row, row + i, 1, 1) for i in range(1, beam_size)]))
 
     def release(self, *sequences: int) -> None:
         """Removes rows as the search does: the last row fills the hole."""
@@ -41,7 +42,9 @@ class Crowd:
             self.sources.move(moves)
 
     def settle(self) -> None:
-        copies = self.sources.settle(len(self.expected))
+        self.copy(self.sources.settle(len(self.expected)))
+
+    def copy(self, copies: SourceCopies | None) -> None:
         if copies is not None:
             self.cache[copies.targets] = self.cache[copies.sources]
 
