@@ -81,21 +81,25 @@ def choose_provider(requested: str, *, available: Sequence[str], made_for: Seque
     return "cpu"
 
 
-def load_sessions(bundle: Bundle, provider: str, *, threads: int = 1) -> Sessions:
+def load_sessions(bundle: Bundle, provider: str, *, engines: int = 1, threads: int = 1) -> Sessions:
     """Loads both graphs.
 
     Args:
         bundle: What to load.
         provider: cpu or cuda, as choose_provider returns it.
-        threads: CPU threads of one run. Engines side by side make more of a core: hand-over between
-            an operator's threads costs more than a small operator (docs/performance.md).
+        engines: How many share them.
+        threads: CPU threads of each. Engines side by side make more of a core: hand-over between an
+            operator's threads costs more than a small operator (docs/performance.md).
 
     Raises:
         ConfigError: the provider does not start.
         BundleError: a graph cannot be loaded.
     """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    # Each engine brings its own thread; the others are shared.
+    options.intra_op_num_threads = engines * (threads - 1) + 1
+    # Each graph has threads, which would go on spinning while the other graph's are at work.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     # The fused SkipLayerNormalization is 6 times slower than its parts on the CPU provider.

@@ -32,23 +32,25 @@ def load_tuned(
         BundleError: A graph cannot be loaded.
         ConfigError: The provider does not start.
     """
-    sessions = load_sessions(bundle, "cpu", threads=threads or 1)
-    if engines:
-        return engines, sessions
-    if threads:
-        return max(1, cores // threads), sessions
-    return _find_fastest(bundle, cores, sessions)
+    if not (engines or threads):
+        return _find_fastest(bundle, cores)
+    threads = threads or 1
+    layout = Layout(engines or max(1, cores // threads), threads)
+    return layout.engines, _load(bundle, layout)
 
 
-def _find_fastest(bundle: Bundle, cores: int, one_thread: Sessions) -> tuple[int, Sessions]:
-    loaded = {1: one_thread}
+def _load(bundle: Bundle, layout: Layout) -> Sessions:
+    return load_sessions(bundle, "cpu", engines=layout.engines, threads=layout.threads)
+
+
+def _find_fastest(bundle: Bundle, cores: int) -> tuple[int, Sessions]:
+    loaded: dict[Layout, Sessions] = {}
     trials: dict[Layout, Trial] = {}
 
     def speed(layout: Layout) -> float:
         if layout not in trials:
-            if layout.threads not in loaded:
-                loaded[layout.threads] = load_sessions(bundle, "cpu", threads=layout.threads)
-            trials[layout] = _trial(bundle, loaded[layout.threads], layout.engines)
+            loaded[layout] = _load(bundle, layout)
+            trials[layout] = _trial(bundle, loaded[layout], layout.engines)
         return trials[layout].rows_per_second(TRIAL_SECONDS)
 
     found = choose(layouts(cores), speed)
@@ -61,7 +63,7 @@ def _find_fastest(bundle: Bundle, cores: int, one_thread: Sessions) -> tuple[int
             "rows_per_second": {str(layout): round(rows) for layout, rows in found.items()},
         },
     )
-    return chosen.engines, loaded[chosen.threads]
+    return chosen.engines, loaded.get(chosen) or _load(bundle, chosen)  # an only one is not tried
 
 
 def _trial(bundle: Bundle, sessions: Sessions, engines: int) -> Trial:

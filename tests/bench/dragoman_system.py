@@ -20,6 +20,7 @@ class Dragoman:
             bundle=setting.model,
             provider="cpu",
             engines=setting.workers,
+            threads_per_engine=setting.threads,
             max_batch_size=setting.batch_size,
         )
         self._setting = setting

@@ -2,8 +2,8 @@
 
     python -m tests.bench.latency --data DIR --json build/bench/latency.json
 
-Dragoman runs one engine at its defaults; CTranslate2 one worker of one thread and of all. Every run
-is a fresh process, and the systems take turns: A B C, C B A, ...
+Each system runs one worker, of one thread and of all the threads that there are. Every run is a
+fresh process, and the systems take turns: A B C, C B A, ...
 """
 
 import argparse
@@ -62,9 +62,9 @@ def entrants(
         for beam in beams:
             ours = Setting("dragoman", precision, files.bundle, beam, LONGEST, workers=1)
             peer = replace(ours, system="ctranslate2", model=files.ctranslate2)
-            yield Entrant(model.name, ours, workload)
-            yield Entrant(model.name, peer, workload)
-            yield Entrant(model.name, replace(peer, threads=CORES), workload)
+            for setting in (ours, peer):
+                for threads in (1, CORES):
+                    yield Entrant(model.name, replace(setting, threads=threads), workload)
 
 
 def _parser() -> argparse.ArgumentParser:

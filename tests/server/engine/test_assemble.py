@@ -77,6 +77,11 @@ def test_what_is_set_is_not_measured(
     assert "layout_chosen" not in caplog.messages
 
 
+def test_a_single_core_has_one_engine(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    assert built(bundle, max_batch_size=2).engine_count == 1
+
+
 def test_the_layout_is_measured_and_logged(
     bundle: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
