@@ -48,7 +48,7 @@ class _Continuations(NamedTuple):
     """What the model says of the token alone, whatever the options; None where nobody asks."""
     forced: NDArray[np.bool_]  # (sequences,)
     """Whether the end token was forced, at no cost, on all the beams."""
-    is_cut: NDArray[np.bool_]  # (sequences, beam)
+    is_cut: NDArray[np.bool_] | None  # (sequences, hypotheses); None where none is forced
     """Whether that was not what the beam would have said."""
 
 
@@ -72,6 +72,7 @@ class BeamSearch:
         self._hopes = np.zeros(max_rows, np.bool_)
         self._finished: dict[int, FinishedHypotheses] = {}
         self._bars = np.zeros(max_rows, np.float64)  # what a running hypothesis must beat
+        self._barred: set[int] = set()  # slots with such a bar
         self.constraints: dict[int, Constraints] = {}
         """By slot: of the sequences that have any."""
 
@@ -91,6 +92,7 @@ class BeamSearch:
     def forget(self, slot: int) -> None:
         """Drops a sequence that ended."""
         del self._finished[slot]
+        self._barred.discard(slot)
         self.constraints.pop(slot, None)
 
     def candidate_count(self, slots: NDArray[np.intp], beam_size: int) -> int:
@@ -173,10 +175,11 @@ class BeamSearch:
         forced = full
         if self.constraints:  # where every token is forbidden, there is nothing left but to end
             forced = full | (so_far + lowered == -np.inf).all(axis=(1, 2))
-        is_cut = np.zeros(rows.shape, np.bool_)
+        is_cut = None
         if forced.any():
             wished = lowered.argmax(axis=2)[:, :, None]
-            is_cut = np.take_along_axis(ids, wished, axis=2)[:, :, 0] != self._end_id
+            would_go_on = np.take_along_axis(ids, wished, axis=2)[:, :, 0] != self._end_id
+            is_cut = would_go_on & forced[:, None]
             lowered[forced] = -np.inf
             lowered[forced, :, 0] = log_probs[forced, :, 0] = 0.0
             ids[forced, :, 0] = self._end_id
@@ -233,7 +236,7 @@ class BeamSearch:
         for index, rank in np.argwhere(best.ends[:, :beam_size]).tolist():
             slot, parent = int(slots[index]), int(best.parents[index, rank])
             row = int(rows[index, parent])
-            is_cut = bool(best.forced[index] and best.is_cut[index, parent])
+            is_cut = best.is_cut is not None and bool(best.is_cut[index, parent])
             token_scores = None
             if best.token_scores is not None and slot in self._rows.scored_slots:
                 token_scores = self._rows.token_scores_of(row)
@@ -242,7 +245,10 @@ class BeamSearch:
             self._finished[slot].add(
                 best.scores[index, rank], self._rows.tokens(row), token_scores, is_cut=is_cut
             )
-            self._bars[slot] = self._finished[slot].bar
+            bar = self._finished[slot].bar
+            if bar > -np.inf:
+                self._bars[slot] = bar
+                self._barred.add(slot)
 
     def _is_over(
         self,
@@ -251,14 +257,13 @@ class BeamSearch:
         lengths: NDArray[np.int32],
     ) -> NDArray[np.bool_]:
         """Whether no running hypothesis can enter the finished ones any more, (sequences,)."""
-        bars = self._bars[slots]
-        if not (bars > -np.inf).any():
+        if not self._barred:
             return np.zeros(len(slots), np.bool_)
         longest = self._rows.max_lengths[self._rows.of[slots, 0]]
         lengths = np.where(self._hopes[slots], longest, lengths)
         counted = lengths + 1 - self._rows.prefix_lengths[slots]
         penalties = counted ** self._length_penalties[slots]
-        return best_running / penalties.astype(np.float32) <= bars
+        return best_running / penalties.astype(np.float32) <= self._bars[slots]
 
     def _descend(
         self,
@@ -272,13 +277,14 @@ class BeamSearch:
         if not sequences:
             return None
         same = parents[:, :, None] == parents[:, None, :]  # (sequences, child, other child)
-        is_earlier = self._is_earlier[:beam_size, :beam_size]
-        is_first = ~(same & is_earlier).any(axis=2)  # (sequences, child)
-        has_child = (parents[:, None, :] == np.arange(beam_size)[:, None]).any(axis=2)
-        children = rows.take(self._flat(parents, rows.shape))
-        sources, targets = children[~is_first], rows[~has_child]
-        children[~is_first] = targets
-        copies = self._rows.take_over(sources, targets) if len(sources) else None
+        is_further = (same & self._is_earlier[:beam_size, :beam_size]).any(axis=2)
+        children = rows.take(self._flat(parents, rows.shape))  # (sequences, child)
+        copies = None
+        if is_further.any():
+            has_child = (parents[:, None, :] == np.arange(beam_size)[:, None]).any(axis=2)
+            sources, targets = children[is_further], rows[~has_child]
+            children[is_further] = targets
+            copies = self._rows.take_over(sources, targets)
         self._rows.append(children.ravel(), tokens.ravel())
         self._rows.reorder(slots, children)
         return copies

@@ -66,6 +66,7 @@ class Search:
         self._free_slots = list(range(max_rows))
         self._counts: Counter[int] = Counter()  # running sequences by beam size
         self._widths: list[int] = []  # beam sizes above 1 among them
+        self._slots_by_width: dict[int, NDArray[np.intp]] = {}  # of those that were asked for
 
     @property
     def rows(self) -> int:
@@ -110,12 +111,15 @@ class Search:
         Where options make it grow with the translation it is a power of two: runners keep
         buffers for each number that they met.
         """
+        may_vary = bool(self._greedy.choices or self._beams.constraints)
+        if not (may_vary or self._rows.minimums):
+            return max((2 * width for width in self._widths), default=1)
         needed = max(
             self._greedy.candidate_count(self._greedy_rows()),
             *(self._beams.candidate_count(self._slots_of(size), size) for size in self._widths),
             1,
         )
-        if not (self._greedy.choices or self._beams.constraints):
+        if not may_vary:
             return needed
         return min(1 << (needed - 1).bit_length(), self._vocabulary_size)
 
@@ -148,11 +152,7 @@ class Search:
         all_forks: list[Move] = []
         all_copies = []
         for width in self._widths:
-            slots = self._slots_of(width)
-            is_young = self._rows.held[slots] < width
-            for alike in (slots[is_young], slots[~is_young]):
-                if not len(alike):
-                    continue
+            for alike in self._alike(self._slots_of(width), width):
                 ended, forks, copies = self._beams.advance(alike, width, candidates)
                 finished += [(self._sequence(slot), self._beams.completion(slot)) for slot in ended]
                 all_forks += forks
@@ -192,6 +192,7 @@ class Search:
         return rows
 
     def _count(self, beam_size: int, change: int) -> None:
+        self._slots_by_width.pop(beam_size, None)
         self._counts[beam_size] += change
         self._widths = [size for size, count in self._counts.items() if count and size > 1]
 
@@ -209,7 +210,16 @@ class Search:
 
     def _slots_of(self, width: int) -> NDArray[np.intp]:
         """Sequences with beams of this size that choose their next tokens, ascending."""
-        chooses = self._rows.beam_sizes == width
-        if self._rows.prefixes:
-            chooses &= ~self._rows.in_prefix
-        return np.flatnonzero(chooses)
+        slots = self._slots_by_width.get(width)
+        if slots is None:
+            slots = self._slots_by_width[width] = np.flatnonzero(self._rows.beam_sizes == width)
+        return slots[~self._rows.in_prefix[slots]] if self._rows.prefixes else slots
+
+    def _alike(self, slots: NDArray[np.intp], width: int) -> list[NDArray[np.intp]]:
+        """Splits sequences with beams of one size into those with one row and those with all."""
+        if self._rows.reserved > self._rows.count:
+            is_young = self._rows.held[slots] < width
+            parts = [slots[is_young], slots[~is_young]]
+        else:
+            parts = [slots]
+        return [part for part in parts if len(part)]
