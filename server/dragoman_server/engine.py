@@ -160,7 +160,8 @@ class Engine:
         self._stamp_first_tokens(ended)
         for sequence, completion in advance.finished:
             self._metrics.finished(sequence, len(completion.token_ids), ended)
-        self._release([sequence for sequence, _ in advance.finished])
+        if advance.finished:
+            self._release([sequence for sequence, _ in advance.finished])
         self._metrics.decoded(ended - started, rows=rows)
         return Progress(list(advance.finished), self._partial() if self._watched else [])
 
