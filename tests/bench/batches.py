@@ -12,6 +12,17 @@ def batches(lengths: Sequence[int], size: int) -> list[list[int]]:
     return [order[start : start + size] for start in range(0, len(order), size)]
 
 
+def token_batches(lengths: Sequence[int], tokens: int) -> list[list[int]]:
+    """As batches, as many at once as have room in so many tokens, padding counted; one at least."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
+    found = []
+    while order:
+        size = max(1, tokens // lengths[order[0]])
+        found.append(order[:size])
+        order = order[size:]
+    return found
+
+
 def equalise(lengths: Sequence[int], size: int) -> list[int]:
     """Returns lengths of which `size` neighbours in length are the same: their mean.
 

@@ -3,7 +3,7 @@
 import json
 import sys
 
-from tests.bench.batches import batches
+from tests.bench.batches import batches, token_batches
 from tests.bench.systems import Setting
 
 sys.modules["torch"] = None  # type: ignore[assignment]  # it would be imported and counted as memory
@@ -36,17 +36,25 @@ class CTranslate2:
         size = self._setting.batch_size
         if forced_lengths is None:
             targets = self._free(pieces)
-            together = batches([len(source) for source in sources], size)
+            together = self._batches([len(source) for source in sources])
         else:
             together = batches(forced_lengths, size)
             targets = self._forced(pieces, together, forced_lengths)
         self.steps += sum(max(len(targets[index]) for index in batch) + 1 for batch in together)
         return targets
 
+    def _batches(self, lengths: list[int]) -> list[list[int]]:
+        """Those that the library makes of sources of such lengths."""
+        tokens = self._setting.batch_tokens
+        if tokens:
+            return token_batches(lengths, tokens)
+        return batches(lengths, self._setting.batch_size)
+
     def _free(self, pieces: list[list[str]]) -> list[list[int]]:
         results = self._translator.translate_batch(
             pieces,
-            max_batch_size=self._setting.batch_size,
+            max_batch_size=self._setting.batch_tokens or self._setting.batch_size,
+            batch_type="tokens" if self._setting.batch_tokens else "examples",
             beam_size=self._setting.beam_size,
             max_decoding_length=self._setting.max_length,
             return_scores=False,

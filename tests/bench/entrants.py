@@ -14,6 +14,8 @@ LONGEST = 254
 PEER_THREADS = ((CORES, 1), (1, CORES))
 """Of CTranslate2: workers, threads of each."""
 PEER_BATCHES = (8, 16, 32, 64, 128)
+PEER_TOKENS = (512, 1024, 2048)
+"""Of its batches, where they are counted in tokens: not where lengths are forced."""
 
 ROWS = 128
 """Of a Dragoman engine: its default."""
@@ -86,7 +88,7 @@ def entrants(
             if "dragoman" in systems:
                 yield Entrant(ours, workload)
             if "ctranslate2" in systems:
-                yield Entrant(peer, workload, _alternatives(peer))
+                yield Entrant(peer, workload, _alternatives(peer, workload))
             if precision == "float32":
                 generate = replace(ours, workers=1, threads=CORES, batch_size=GENERATE_BATCH)
                 if "transformers" in systems:
@@ -97,9 +99,12 @@ def entrants(
                     yield Entrant(optimum, generated)
 
 
-def _alternatives(peer: Setting) -> list[Setting]:
-    return [
+def _alternatives(peer: Setting, workload: Workload) -> list[Setting]:
+    settings = [
         replace(peer, workers=workers, threads=threads, batch_size=size)
         for workers, threads in PEER_THREADS
         for size in PEER_BATCHES
     ]
+    if workload.forced_lengths is None:
+        settings += [replace(peer, batch_tokens=tokens) for tokens in PEER_TOKENS]
+    return settings

@@ -51,6 +51,8 @@ class Setting:
     """Threads of each."""
     batch_size: int = 64
     """Sentences of a batch; rows of an engine."""
+    batch_tokens: int | None = None
+    """Source tokens of a batch, padding counted, where it is not sentences that are counted."""
 
     @classmethod
     def parse(cls, fields: dict[str, Any]) -> Self:
@@ -60,7 +62,8 @@ class Setting:
     @property
     def how(self) -> str:
         """What is tuned of it, in a few characters."""
-        return f"{self.workers}x{self.threads}, {self.batch_size}"
+        batch = f"{self.batch_tokens} tokens" if self.batch_tokens else str(self.batch_size)
+        return f"{self.workers}x{self.threads}, {batch}"
 
     @property
     def title(self) -> str:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.batches import batches, equalise
+from tests.bench.batches import batches, equalise, token_batches
 from tests.bench.corpus import Corpus
 from tests.bench.origin import Origin, command, read_report
 from tests.bench.report import Contender, Report, rows, text_rows
@@ -73,6 +73,11 @@ def test_a_command_is_told_without_the_place_of_its_data() -> None:
 
 def test_batches_hold_like_lengths_and_start_with_the_longest() -> None:
     assert batches([3, 9, 1, 7, 5], 2) == [[1, 3], [4, 0], [2]]
+
+
+def test_batches_by_tokens_count_padding_and_hold_one_sentence_at_least() -> None:
+    assert token_batches([3, 9, 1, 7, 5], 8) == [[1], [3], [4], [0, 2]]
+    assert token_batches([4, 4, 4], 8) == [[0, 1], [2]]
 
 
 def test_neighbours_in_length_become_equally_long() -> None:
