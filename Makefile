@@ -35,9 +35,10 @@ test: $(VENV)/installed
 bench: $(VENV)/bench-installed
 	$(BENCH).peaks --json build/bench/peaks.json
 	$(BENCH).offline $(DATA:%=--data %) --json build/bench/offline.json
+	$(BENCH).served $(DATA:%=--data %) --reuse --json build/bench/served.json
 	$(BENCH).latency $(DATA:%=--data %) --reuse --json build/bench/latency.json
 	$(BENCH).growth --reuse --json build/bench/growth.json
-	$(BENCH).document $(addprefix build/bench/,offline.json latency.json growth.json peaks.json)
+	$(BENCH).document $(addprefix build/bench/,offline.json served.json latency.json growth.json peaks.json)
 
 # --pyi files come from mypy-protobuf: its stubs are the ones that mypy's strict mode accepts.
 protos: $(VENV)/installed

@@ -13,6 +13,7 @@ from tests.bench.latency_report import LatencyReport, latency_table
 from tests.bench.origin import Origin, read_report
 from tests.bench.peaks_report import PeaksReport, peaks_table, shares_table
 from tests.bench.report import Contender, Report, text_rows
+from tests.bench.served_report import ServedReport, served_table
 from tests.bench.tables import markdown_table
 
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
@@ -30,6 +31,7 @@ class Results:
     """Reports by kind, in the order of their files."""
 
     offline: list[Report] = field(default_factory=list)
+    served: list[ServedReport] = field(default_factory=list)
     latency: list[LatencyReport] = field(default_factory=list)
     growth: list[GrowthReport] = field(default_factory=list)
     peaks: list[PeaksReport] = field(default_factory=list)
@@ -47,6 +49,8 @@ class Results:
             match kind:
                 case "offline":
                     results.offline.append(Report.parse(fields))
+                case "served":
+                    results.served.append(ServedReport.parse(fields))
                 case "latency":
                     results.latency.append(LatencyReport.parse(fields))
                 case "growth":
@@ -79,6 +83,7 @@ def render(results: Results, images: str) -> str:
     parts = [
         *(_offline(report, images) for report in results.offline),
         *(_limit(report, results.peaks) for report in results.offline if results.peaks),
+        *map(_served, results.served),
         *(_latency(report, images) for report in results.latency),
         *(_growth(report, images) for report in results.growth),
     ]
@@ -168,6 +173,22 @@ def _limit(report: Report, peaks: Sequence[PeaksReport]) -> str:
             markdown_table(*peaks_table(found.peaks)),
             how,
             markdown_table(*shares_table(report.contenders, found.all_cores)),
+        ]
+    )
+
+
+def _served(report: ServedReport) -> str:
+    how = (
+        f"Sentences: {report.corpus}. `dragoman serve` at its defaults and a client on the same "
+        "cores, calls of 50 texts, all at once; CTranslate2 from token ids to token ids, without "
+        f"tokenizer and protocol. Medians of {len(report.services[0].served)} runs in turns."
+    )
+    return "\n\n".join(
+        [
+            "### Text to text, through gRPC",
+            _origin(report.origin),
+            how,
+            markdown_table(*served_table(report.services)),
         ]
     )
 

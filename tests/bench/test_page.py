@@ -10,6 +10,7 @@ from tests.bench.origin import Origin
 from tests.bench.page import BEGIN, END, Results, render, replace
 from tests.bench.peaks_report import Peak, PeaksReport, peaks_table, shares
 from tests.bench.report import Contender, Report
+from tests.bench.served_report import ServedReport, Service
 from tests.bench.worker import Run
 
 ORIGIN = Origin("2 cores", "numpy 2", "python -m tests.bench.x", [0.5, 1.5])
@@ -35,8 +36,10 @@ CURVE = Curve("rows", "dragoman", "int8", [1, 2], [[0.001, 0.002], [0.003, 0.004
 @pytest.fixture
 def paths(tmp_path: Path) -> list[Path]:
     stream = Stream("shipped", "int8", 1, "dragoman", 1, [LatencyRun(1.0, 2.0, 1.1, 9, 90)])
-    reports: dict[str, Report | LatencyReport | GrowthReport | PeaksReport] = {
+    service = Service("shipped", "int8", [30.0, 20.0], [20.0, 20.0], "2x1, 16", 14.7)
+    reports: dict[str, Report | ServedReport | LatencyReport | GrowthReport | PeaksReport] = {
         "offline": Report(ORIGIN, "sample", [CONTENDER]),
+        "served": ServedReport(ORIGIN, "sample", [service]),
         "latency": LatencyReport(ORIGIN, "sample", [stream]),
         "growth": GrowthReport(ORIGIN, [CURVE]),
         "peaks": PeaksReport(ORIGIN, PEAKS),
@@ -68,11 +71,18 @@ def test_the_performance_page_has_its_markers() -> None:
 
 def test_all_reports_are_told_with_their_commands_and_pictures(paths: list[Path]) -> None:
     text = render(Results.read(paths), "images")
-    titles = ["Offline", "Share of the physical limit", "Single stream", "How a decoding step"]
+    titles = [
+        "Offline",
+        "Share of the physical limit",
+        "Text to text",
+        "Single stream",
+        "How a decoding step",
+    ]
     assert [text.index(f"### {title}") for title in titles] == sorted(
         text.index(f"### {title}") for title in titles
     )
-    assert text.count("`python -m tests.bench.x`") == 4
+    assert text.count("`python -m tests.bench.x`") == 5
+    assert "| shipped | int8 | 25 | 14.70 | 20 | 2x1, 16 | 1.25 |" in text
     for name in ("offline-shipped", "latency-shipped", "growth-rows"):
         assert f"](images/{name}.svg)" in text
     assert "| model | precision | beam | 2x1, 16 | 1x2, 16 |" in text

@@ -265,7 +265,9 @@ def test_wrong_usage_is_explained(
 
 
 def start(server: FakeServer, *arguments: str) -> "subprocess.Popen[bytes]":
-    code = "import sys; from dragoman.cli import main; sys.exit(main())"
+    # Where the tests run in the background of a shell, interrupts are ignored, and children inherit it.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heed}; import sys; from dragoman.cli import main; sys.exit(main())"
     return subprocess.Popen(
         [sys.executable, "-c", code, "translate", "--target", server.target, *arguments],
         stdin=subprocess.PIPE,
