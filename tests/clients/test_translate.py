@@ -265,7 +265,7 @@ def test_wrong_usage_is_explained(
 
 
 def start(server: FakeServer, *arguments: str) -> "subprocess.Popen[bytes]":
-    # Where the tests run in the background of a shell, interrupts are ignored, and children inherit it.
+    # In the background of a shell interrupts are ignored, and children inherit that.
     heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     code = f"{heed}; import sys; from dragoman.cli import main; sys.exit(main())"
     return subprocess.Popen(
