@@ -139,14 +139,18 @@ class BeamSearch:
             ended, alive = slots[over].tolist(), ~over
             slots, rows, kept = slots[alive], rows[alive], kept[alive]
             parents, tokens = parents[alive], tokens[alive]
-        if len(slots) and rows.shape[1] < beam_size:
-            forks, copies = self._rows.fork(slots, beam_size), None
-            self._rows.append(self._rows.of[slots, :beam_size].ravel(), tokens.ravel())
+        if not len(slots):
+            return Descent(ended, [], None)
+        forks, copies = [], None
+        if rows.shape[1] < beam_size:
+            forks = self._rows.fork(slots, beam_size)
+            rows = self._rows.of[slots, :beam_size]  # all continue the same
         else:
-            forks, copies = [], self._descend(slots, rows, parents, tokens)
+            rows, copies = self._descend(rows, parents)
+        self._rows.append(rows.ravel(), tokens.ravel())
+        self._rows.reorder(slots, rows)
         if best.token_scores is not None:
-            token_scores = best.token_scores.take(kept)
-            self._rows.score_last(self._rows.of[slots, :beam_size], token_scores)
+            self._rows.score_last(rows, best.token_scores.take(kept))
         return Descent(ended, forks, copies)
 
     def completion(self, slot: int) -> Completion:
@@ -266,25 +270,23 @@ class BeamSearch:
         return best_running / penalties.astype(np.float32) <= self._bars[slots]
 
     def _descend(
-        self,
-        slots: NDArray[np.intp],
-        rows: NDArray[np.intp],
-        parents: NDArray[np.intp],
-        tokens: NDArray[np.int64],
-    ) -> RowCopies | None:
-        """Gives each new hypothesis a row, its parent's where it is the parent's first child."""
-        sequences, beam_size = rows.shape
-        if not sequences:
-            return None
+        self, rows: NDArray[np.intp], parents: NDArray[np.intp]
+    ) -> tuple[NDArray[np.intp], RowCopies | None]:
+        """Returns the row of each new hypothesis, its parent's where it is the first child.
+
+        And what the others copy.
+
+        Args:
+            rows: (sequences, beam), of the old hypotheses.
+            parents: (sequences, beam), which of them each new one continues.
+        """
+        beam_size = rows.shape[1]
         same = parents[:, :, None] == parents[:, None, :]  # (sequences, child, other child)
         is_further = (same & self._is_earlier[:beam_size, :beam_size]).any(axis=2)
         children = rows.take(self._flat(parents, rows.shape))  # (sequences, child)
-        copies = None
-        if is_further.any():
-            has_child = (parents[:, None, :] == np.arange(beam_size)[:, None]).any(axis=2)
-            sources, targets = children[is_further], rows[~has_child]
-            children[is_further] = targets
-            copies = self._rows.take_over(sources, targets)
-        self._rows.append(children.ravel(), tokens.ravel())
-        self._rows.reorder(slots, children)
-        return copies
+        if not is_further.any():
+            return children, None
+        has_child = (parents[:, None, :] == np.arange(beam_size)[:, None]).any(axis=2)
+        sources, targets = children[is_further], rows[~has_child]
+        children[is_further] = targets
+        return children, self._rows.take_over(sources, targets)

@@ -1,8 +1,8 @@
 """The active rows of one engine: what each is fed next and what it has said so far.
 
 A sequence holds as many rows as its beam is wide, but one as long as it has only one hypothesis.
-Active rows are always a prefix: when one is
-freed, the last row moves into the hole. Knows arrays; knows nothing of how tokens are chosen.
+Active rows are always a prefix: when one is freed, the last row moves into the hole. Knows arrays;
+knows nothing of how tokens are chosen.
 """
 
 import itertools
