@@ -13,7 +13,7 @@ Knows operators and their order. Does not know the model.
 
 import functools
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Optional, Union
 
 import torch
 from onnx import helper
@@ -31,8 +31,9 @@ UINT8, INT8 = 2, 3
 ZERO_POINT = 128
 """What zero is as an activation quantised with a scale of its row."""
 
-Cached = TypeVar("Cached", FLOAT, onnx_types.INT8)
-"""Elements of a cache."""
+# onnxscript understands no newer way to write these.
+Cached = Union[FLOAT, onnx_types.INT8]  # noqa: UP007
+Scale = Optional[FLOAT]  # noqa: UP045
 
 microsoft = Opset(MICROSOFT, 1)
 
@@ -116,7 +117,7 @@ def _shared_source(heads: int, head_dim: int, *, is_int8: bool) -> OnnxFunction:
         is_shared: BOOL,
         query_index: INT64,
         attended_index: INT64,
-        step: FLOAT | None,
+        step: Scale,
     ) -> tuple[FLOAT, Cached, Cached]:
         if is_shared:
             all_heads = op.Reshape(query, op.Constant(value_ints=one_head))

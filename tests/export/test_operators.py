@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dragoman_export import operators, schemas, trace
+from dragoman_export import operators, schemas, trace, translations
 from dragoman_export.device_step import best_tokens
 from dragoman_export.operators import SHARED_ROWS
 from dragoman_export.quantise import SIGNED, UNSIGNED, CalibratedInt8Linear, Int8Linear
@@ -178,6 +178,13 @@ def test_attend_shared_source(make: Callable[..., Tensor], is_shared: bool) -> N
     alone = (query, copied[0], copied[1], copied_last, capacity)
     graph = in_onnxruntime(Calling(lambda *x: operators.attend_source(*x, HEADS)), alone)
     assert torch.equal(found, run(graph, alone)[0])
+
+
+@pytest.mark.parametrize("is_int8", [True, False])
+def test_onnxscript_has_nothing_to_say(is_int8: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """What it does not understand of a script it logs for the user to see, and goes on."""
+    translations._shared_source.__wrapped__(HEADS, HEAD_DIM, is_int8=is_int8)
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize("vocabulary", [128, 8 * 128])
