@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from dragoman_export.export import export
+from dragoman_export.manifest import Precision
 from tests.export import tiny
 from tests.export.stand_in import write_stand_in
 
@@ -31,18 +32,20 @@ def swish_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return tiny.make_checkpoint(tmp_path_factory.mktemp("checkpoints") / "swish", "swish")
 
 
+def exported(checkpoint: Path, factory: pytest.TempPathFactory, precision: Precision) -> Path:
+    output = factory.mktemp("bundles") / precision
+    export(tiny.request(checkpoint, output, precision), tiny.no_progress)
+    return output
+
+
 @pytest.fixture(scope="session")
 def float32_bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    output = tmp_path_factory.mktemp("bundles") / "float32"
-    export(tiny.request(checkpoint, output), tiny.no_progress)
-    return output
+    return exported(checkpoint, tmp_path_factory, "float32")
 
 
 @pytest.fixture(scope="session")
 def int8_bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    output = tmp_path_factory.mktemp("bundles") / "int8"
-    export(tiny.request(checkpoint, output, "int8"), tiny.no_progress)
-    return output
+    return exported(checkpoint, tmp_path_factory, "int8")
 
 
 @pytest.fixture(scope="session")
@@ -55,16 +58,12 @@ def stand_in_bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="session")
 def float16_bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    output = tmp_path_factory.mktemp("bundles") / "float16"
-    export(tiny.request(checkpoint, output, "float16"), tiny.no_progress)
-    return output
+    return exported(checkpoint, tmp_path_factory, "float16")
 
 
 @pytest.fixture(scope="session")
 def bfloat16_bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    output = tmp_path_factory.mktemp("bundles") / "bfloat16"
-    export(tiny.request(checkpoint, output, "bfloat16"), tiny.no_progress)
-    return output
+    return exported(checkpoint, tmp_path_factory, "bfloat16")
 
 
 @pytest.fixture(scope="session", params=["float32", "int8"])

@@ -103,9 +103,8 @@ def main() -> None:
         loads.append(load_average())
     streams = [entrant.stream() for entrant in taking_part]
     origin = Origin.here("tests.bench.latency", LIBRARIES, loads)
-    print(f"{origin.machine}; {origin.libraries}")
-    print(f"{corpus.name}, medians of {arguments.runs} runs; load averages {origin.load_averages}")
-    print(f"\n{text_table(*latency_table(streams))}")
+    print(origin.heading(corpus.name, arguments.runs))
+    print(text_table(*latency_table(streams)))
     if arguments.json:
         LatencyReport(origin, corpus.name, streams).save(arguments.json)
 

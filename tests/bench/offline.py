@@ -125,9 +125,8 @@ def main() -> None:
     others = [versions()] if "optimum" in arguments.system else []
     origin = Origin.here("tests.bench.offline", LIBRARIES, loads, others)
     report = Report(origin, corpus.name, contenders)
-    print(f"{origin.machine}; {origin.libraries}")
-    print(f"{corpus.name}, medians of {arguments.runs} runs; load averages {origin.load_averages}")
-    print(f"\n{text_table(*text_rows(contenders))}")
+    print(origin.heading(corpus.name, arguments.runs))
+    print(text_table(*text_rows(contenders)))
     if arguments.json:
         report.save(arguments.json)
 

@@ -29,6 +29,11 @@ class Origin:
     load_averages: list[float]
     """Of the last minute, from time to time. The benchmark's own share is in them."""
 
+    def heading(self, corpus: str, runs: int) -> str:
+        """What stands above a table in the terminal."""
+        measured = f"{corpus}, medians of {runs} runs; load averages {self.load_averages}"
+        return f"{self.machine}; {self.libraries}\n{measured}\n"
+
     @classmethod
     def here(
         cls,

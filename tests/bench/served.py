@@ -103,9 +103,8 @@ def main() -> None:
         services.append(compare(precision, corpus, runs=arguments.runs, reuse=arguments.reuse))
         loads.append(load_average())
     origin = Origin.here("tests.bench.served", LIBRARIES, loads)
-    print(f"{origin.machine}; {origin.libraries}")
-    print(f"{corpus.name}, medians of {arguments.runs} runs; load averages {origin.load_averages}")
-    print(f"\n{text_table(*served_table(services))}")
+    print(origin.heading(corpus.name, arguments.runs))
+    print(text_table(*served_table(services)))
     if arguments.json:
         ServedReport(origin, corpus.name, services).save(arguments.json)
 
