@@ -82,6 +82,18 @@ def test_the_model_stays_as_it_is(model: ImportedModel, calibration: Calibration
     assert quantised.encoder.embedding is quantised.decoder.embedding
 
 
+def test_the_embedding_is_scaled_beforehand_to_the_same_bits(
+    model: ImportedModel, calibration: Calibration
+) -> None:
+    before = model.transformer.encoder.embedding
+    after = quantise(model.transformer, calibration).encoder.embedding
+    places = torch.arange(5), torch.arange(5)
+
+    assert before.scale != 1.0
+    assert after.scale == 1.0
+    assert torch.equal(after(*places), before(*places))
+
+
 def test_a_relu_is_part_of_the_layer_after_it(
     model: ImportedModel, calibration: Calibration
 ) -> None:
