@@ -5,6 +5,7 @@ line on stderr and exit code 2.
 """
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -44,7 +45,11 @@ async def _serve(config: Config) -> int:
     # Before anything is loaded: a signal that comes while loading ends the server right after it.
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
-    return await _build(config).run(stop)
+    application = _build(config)
+    # What is loaded stays. Python's collector would go through all of it again and again, while
+    # every engine waits for the interpreter.
+    gc.freeze()
+    return await application.run(stop)
 
 
 def _build(config: Config) -> Application:
