@@ -130,7 +130,7 @@ def _offline(report: Report, images: str) -> str:
     )
     return "\n\n".join(
         [
-            "### Offline throughput",
+            f"### Offline throughput: {', '.join(models)}",
             _origin(report.origin),
             how,
             *(_image(offline_picture(m), images, f"Throughput of {m}") for m in models),
@@ -202,7 +202,7 @@ def _latency(report: LatencyReport, images: str) -> str:
     )
     return "\n\n".join(
         [
-            "### Single stream",
+            f"### Single stream: {', '.join(models)}",
             _origin(report.origin),
             how,
             *(_image(latency_picture(m), images, f"Latency of {m}") for m in models),

@@ -72,10 +72,10 @@ def test_the_performance_page_has_its_markers() -> None:
 def test_all_reports_are_told_with_their_commands_and_pictures(paths: list[Path]) -> None:
     text = render(Results.read(paths), "images")
     titles = [
-        "Offline",
+        "Offline throughput: shipped\n",
         "Share of the physical limit",
         "Text to text",
-        "Single stream",
+        "Single stream: shipped\n",
         "How a decoding step",
     ]
     assert [text.index(f"### {title}") for title in titles] == sorted(
