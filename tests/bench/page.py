@@ -160,6 +160,7 @@ def _tried(contender: Contender, how: str) -> str:
 
 def _limit(report: Report, peaks: Sequence[PeaksReport]) -> str:
     found = peaks[-1]
+    models = dict.fromkeys(contender.model for contender in report.contenders)
     how = (
         "Of the same offline runs, against all cores' peak: the multiply-adds that the "
         "translations need (linear layers and attention of every token once, no padding), and "
@@ -168,7 +169,7 @@ def _limit(report: Report, peaks: Sequence[PeaksReport]) -> str:
     )
     return "\n\n".join(
         [
-            "### Share of the physical limit",
+            f"### Share of the physical limit: {', '.join(models)}",
             _origin(found.origin),
             markdown_table(*peaks_table(found.peaks)),
             how,

@@ -73,7 +73,7 @@ def test_all_reports_are_told_with_their_commands_and_pictures(paths: list[Path]
     text = render(Results.read(paths), "images")
     titles = [
         "Offline throughput: shipped\n",
-        "Share of the physical limit",
+        "Share of the physical limit: shipped\n",
         "Text to text",
         "Single stream: shipped\n",
         "How a decoding step",
