@@ -9,6 +9,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from dragoman_export import operators
 from dragoman_export.calibrate import Calibration
@@ -34,7 +35,7 @@ class Int8Linear(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         """Quantises `weight` (in, out); `bias` (out,) is kept as it is."""
         super().__init__()
-        scale = (weight.abs().amax(dim=0) / 127).clamp_min(1e-12)
+        scale = (_largest_pairs(weight) / 127).clamp_min(1e-12)
         self.register_buffer("weight", torch.round(weight / scale).to(torch.int8))
         self.register_buffer("weight_scale", scale)
         self.register_buffer("bias", bias)
@@ -43,6 +44,19 @@ class Int8Linear(nn.Module):
         """The product, (rows, out)."""
         product: Tensor = operators.int8_linear(x, self.weight, self.weight_scale, self.bias)
         return product
+
+
+def _largest_pairs(weight: Tensor) -> Tensor:
+    """Returns what the range of each column of `weight` (in, out) must hold, (out,).
+
+    CPUs with AVX2 or AVX-512 but without VNNI add the products of two neighbouring inputs in 16
+    bits and clip. Where no two neighbouring weights of one sign add up to more than one may have,
+    128 once rounded, 255 times their sum fits: every CPU computes the same (oneDNN, "Nuances of
+    int8 computations").
+    """
+    pairs = functional.pad(weight, (0, 0, 0, len(weight) % 2)).view(-1, 2, weight.shape[1])
+    positive, negative = pairs.clamp_min(0).sum(dim=1), -pairs.clamp_max(0).sum(dim=1)
+    return torch.maximum(positive, negative).amax(dim=0)
 
 
 class CalibratedInt8Linear(Int8Linear):

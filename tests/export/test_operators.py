@@ -113,6 +113,11 @@ def test_add_and_norm(target: Target) -> None:
     torch.testing.assert_close(found, operators.add_and_norm(*inputs, 1e-5))
 
 
+def rounding(values: Tensor) -> float:
+    """What a weighted sum of `values` may differ by, summed in another order."""
+    return 2e-6 * float(values.abs().max())
+
+
 @pytest.mark.parametrize(
     ("make", "target"),
     [
@@ -130,7 +135,7 @@ def test_attend_past(make: Callable[..., Tensor], target: Target) -> None:
     eager = operators.attend_past(*inputs, HEADS)
     graph = in_onnxruntime(Calling(lambda *x: operators.attend_past(*x, HEADS)), inputs, target)
     attended, key, value = run(graph, inputs)
-    torch.testing.assert_close(attended, eager[0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(attended, eager[0], atol=rounding(past[1]), rtol=1e-5)
     assert key.dtype == past.dtype
     for row, position in enumerate(positions.tolist()):
         live = slice(0, position + 1)
@@ -147,7 +152,7 @@ def test_attend_source(make: Callable[..., Tensor]) -> None:
     eager = operators.attend_source(*inputs, HEADS)
     graph = in_onnxruntime(Calling(lambda *x: operators.attend_source(*x, HEADS)), inputs)
     attended = run(graph, inputs)[0]
-    torch.testing.assert_close(attended, eager[0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(attended, eager[0], atol=rounding(cache[1]), rtol=1e-5)
 
 
 @pytest.mark.parametrize("is_shared", [True, False])
@@ -174,7 +179,7 @@ def test_attend_shared_source(make: Callable[..., Tensor], is_shared: bool) -> N
     eager = operators.attend_shared_source(*inputs, HEADS)[0]
     graph = in_onnxruntime(Calling(lambda *x: operators.attend_shared_source(*x, HEADS)), inputs)
     found = run(graph, inputs)[0]
-    torch.testing.assert_close(found, eager, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found, eager, atol=rounding(cache[1]), rtol=1e-5)
     alone = (query, copied[0], copied[1], copied_last, capacity)
     graph = in_onnxruntime(Calling(lambda *x: operators.attend_source(*x, HEADS)), alone)
     assert torch.equal(found, run(graph, alone)[0])
@@ -315,7 +320,21 @@ def test_int8_linear_rows_do_not_see_each_other(make: Callable[[], Int8Linear]) 
     assert torch.equal(eager[0], linear(x[:1])[0])
 
 
-def test_int8_weights_use_the_whole_range_of_each_column() -> None:
+def test_int8_weights_use_the_range_that_16_bits_leave_to_each_column() -> None:
     linear = int8_linear()
     assert linear.weight.dtype == torch.int8
-    assert torch.equal(linear.weight.abs().amax(dim=0), torch.full((48,), 127, dtype=torch.int8))
+    pairs = linear.weight.int().view(32, 2, 48)
+    sums = torch.maximum(pairs.clamp_min(0).sum(dim=1), -pairs.clamp_max(0).sum(dim=1))
+    assert sums.amax() <= 128  # x 255 is within 16 bits
+    assert sums.amax(dim=0).min() >= 126
+
+
+@pytest.mark.parametrize("inputs", [64, 63])
+@pytest.mark.parametrize("zero_point", [SIGNED, UNSIGNED])
+def test_int8_products_are_exact_on_every_cpu(zero_point: int, inputs: int) -> None:
+    weight = torch.randn(inputs, 48) * 0.1
+    weight[:, :16] = weight[:, :16].sign()  # all as large as can be
+    linear = CalibratedInt8Linear(weight, torch.zeros(48), 1.0, zero_point)
+    x = torch.where(linear.weight.T > 0, 1.0, -1.0)  # each row drives one column to its most
+    (found,) = run(in_onnxruntime(linear, (x,)), (x,))
+    torch.testing.assert_close(linear(x), found, atol=0, rtol=1e-6)
