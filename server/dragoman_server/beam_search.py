@@ -126,16 +126,16 @@ class BeamSearch:
         best = self._continue(slots, rows, candidates, full)
         # (sequences, beam): the best continuations that do not end; a stable sort keeps their order
         kept = np.arange(beam_size)[None]
-        if best.ends.any():
+        if np.count_nonzero(best.ends):  # several times faster than any()
             self._finish(slots, rows, best)
-            kept = np.argsort(best.ends, axis=1, kind="stable")[:, :beam_size]
+            kept = best.ends.argsort(axis=1, kind="stable")[:, :beam_size]
         kept = self._flat(kept, best.ends.shape)
         scores, parents = best.scores.take(kept), best.parents.take(kept)
         tokens = best.tokens.take(kept)
         over = best.forced | self._is_over(slots, scores[:, 0], lengths)
         self._scores[slots, :beam_size] = scores
         ended = []
-        if over.any():
+        if np.count_nonzero(over):
             ended, alive = slots[over].tolist(), ~over
             slots, rows, kept = slots[alive], rows[alive], kept[alive]
             parents, tokens = parents[alive], tokens[alive]
@@ -180,7 +180,7 @@ class BeamSearch:
         if self.constraints:  # where every token is forbidden, there is nothing left but to end
             forced = full | (so_far + lowered == -np.inf).all(axis=(1, 2))
         is_cut = None
-        if forced.any():
+        if np.count_nonzero(forced):
             wished = lowered.argmax(axis=2)[:, :, None]
             would_go_on = np.take_along_axis(ids, wished, axis=2)[:, :, 0] != self._end_id
             is_cut = would_go_on & forced[:, None]
@@ -188,7 +188,7 @@ class BeamSearch:
             lowered[forced, :, 0] = log_probs[forced, :, 0] = 0.0
             ids[forced, :, 0] = self._end_id
         scores = (so_far + lowered).reshape(len(slots), -1)
-        order = np.argsort(-scores, axis=1, kind="stable")[:, : 2 * beam_size]
+        order = (-scores).argsort(axis=1, kind="stable")[:, : 2 * beam_size]
         places = self._flat(order, scores.shape)
         scores, tokens = scores.take(places), ids.take(places)
         ends = (tokens == self._end_id) & (scores > -np.inf)
@@ -237,7 +237,8 @@ class BeamSearch:
     ) -> None:
         """Keeps the hypotheses that end now among the first beam continuations."""
         beam_size = best.ends.shape[1] // 2
-        for index, rank in np.argwhere(best.ends[:, :beam_size]).tolist():
+        indices, ranks = best.ends[:, :beam_size].nonzero()
+        for index, rank in zip(indices.tolist(), ranks.tolist(), strict=True):
             slot, parent = int(slots[index]), int(best.parents[index, rank])
             row = int(rows[index, parent])
             is_cut = best.is_cut is not None and bool(best.is_cut[index, parent])
@@ -284,7 +285,7 @@ class BeamSearch:
         same = parents[:, :, None] == parents[:, None, :]  # (sequences, child, other child)
         is_further = (same & self._is_earlier[:beam_size, :beam_size]).any(axis=2)
         children = rows.take(self._flat(parents, rows.shape))  # (sequences, child)
-        if not is_further.any():
+        if not np.count_nonzero(is_further):
             return children, None
         has_child = (parents[:, None, :] == np.arange(beam_size)[:, None]).any(axis=2)
         sources, targets = children[is_further], rows[~has_child]

@@ -12,7 +12,6 @@ from dragoman_server.rows import RowIndex, Rows
 from dragoman_server.sequence import Completion, FinishReason, TranslationOptions
 
 NO_TOKEN = -1
-NO_ROWS = np.zeros(0, np.intp)
 
 
 class GreedySearch:
@@ -69,14 +68,10 @@ class GreedySearch:
             table.log_probs[rows] += np.where(full & ~ends, 0.0, log_probs)
             if table.scored_slots:
                 table.token_scores[table.indices[rows], positions] = log_probs
-        stops = ends | full
-        if not stops.any():
-            table.append(rows, ids)
-            return NO_ROWS
-        indices = table.indices[rows]
-        table.append(indices[~stops], ids[~stops])
-        ended: NDArray[np.intp] = indices[stops]
-        table.token_ids[ended] = ids[stops]
+        table.append(rows, ids)
+        ended: NDArray[np.intp] = table.indices[rows][ends | full]
+        if len(ended):
+            table.positions[ended] -= 1  # its last token says whether the row stopped
         return ended
 
     def completion(self, row: int) -> Completion:

@@ -15,10 +15,11 @@ from prometheus_client import (
     Counter,
     Gauge,
     GCCollector,
-    Histogram,
     ProcessCollector,
     start_http_server,
 )
+
+from dragoman_server.histogram import Histogram
 
 FailureReason = Literal["REJECTED", "CANCELLED", "DEADLINE", "BACKEND", "OTHER"]
 
@@ -164,12 +165,11 @@ class Metrics:
         *labels: str,
     ) -> Histogram:
         return Histogram(
-            name,
+            f"dragoman_{name}",
             documentation,
-            labels,
-            namespace="dragoman",
-            registry=self.registry,
             buckets=buckets,
+            labels=labels,
+            registry=self.registry,
         )
 
 

@@ -96,8 +96,8 @@ class Rows:
             self.wants_score,
             self.log_probs,
         )
-        self.history = np.zeros((max_rows, max_length), np.int64)
-        """Tokens so far, and those of a prefix that are still to be fed."""
+        self.history = np.zeros((max_rows, max_length + 1), np.int64)
+        """Tokens so far, and those of a prefix that are still to be fed; room for an end token."""
         self.prefix_lengths = np.zeros(max_rows, np.int32)
         """Tokens that each sequence's target is told to begin with; by slot, as what follows."""
         self.in_prefix = np.zeros(max_rows, np.bool_)
@@ -144,10 +144,13 @@ class Rows:
         self.held[slot] = 0
         self.reserved -= int(self.beam_sizes[slot])
         self.beam_sizes[slot] = 0
-        self.minimums -= int(self.min_lengths[row] > 0)
-        self.wanted_scores -= int(self.wants_score[row])
-        self.prefixes -= int(self.in_prefix[slot])
-        self.in_prefix[slot] = False
+        if self.minimums:
+            self.minimums -= int(self.min_lengths[row] > 0)
+        if self.wanted_scores:
+            self.wanted_scores -= int(self.wants_score[row])
+        if self.prefixes:
+            self.prefixes -= int(self.in_prefix[slot])
+            self.in_prefix[slot] = False
         self.scored_slots.discard(slot)
 
     def rows_in_prefix(self) -> NDArray[np.intp]:

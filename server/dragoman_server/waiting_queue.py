@@ -69,13 +69,13 @@ class WaitingQueue:
             worthwhile_rows: Where more is waiting than fits, an engine that is running takes
                 nothing until so many rows are free.
         """
-        if not self._waiting:  # without the lock: what comes this instant is seen at the next step
+        # Without the lock: what comes this instant is seen at the next step.
+        waiting_rows = self._waiting_rows
+        if not waiting_rows or (running_rows and free_rows < min(worthwhile_rows, waiting_rows)):
             self._running_rows[engine] = running_rows
             return []
         with self._changed:
             self._running_rows[engine] = running_rows
-            if running_rows and free_rows < min(worthwhile_rows, self._waiting_rows):
-                return []
             share = self._fair_rows() - running_rows
             taken: list[Sequence] = []
             while self._waiting and share > 0:
