@@ -22,11 +22,11 @@ from tests.bench.page import (
 def draw(results: Results, images: Path) -> None:
     """Writes every picture that the page shows."""
     for offline in results.offline:
-        for model in dict.fromkeys(contender.model for contender in offline.contenders):
+        for model in offline.models:
             contenders = [c for c in offline.contenders if c.model == model]
             draw_offline(contenders, images / offline_picture(model))
     for latency in results.latency:
-        for model in dict.fromkeys(stream.model for stream in latency.streams):
+        for model in latency.models:
             streams = [stream for stream in latency.streams if stream.model == model]
             draw_latency(streams, images / latency_picture(model))
     for growth in results.growth:

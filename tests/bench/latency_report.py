@@ -41,6 +41,11 @@ class LatencyReport:
     corpus: str
     streams: list[Stream]
 
+    @property
+    def models(self) -> list[str]:
+        """Names of the models, in their order."""
+        return list(dict.fromkeys(stream.model for stream in self.streams))
+
     def save(self, path: Path) -> None:
         """Writes JSON."""
         write_report(path, "latency", self)

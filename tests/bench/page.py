@@ -118,7 +118,6 @@ def _image(name: str, images: str, title: str) -> str:
 
 
 def _offline(report: Report, images: str) -> str:
-    models = dict.fromkeys(contender.model for contender in report.contenders)
     rounds = len(report.contenders[0].runs)
     how = (
         f"Sentences: {report.corpus}. Token ids to token ids; every run is a fresh process, "
@@ -130,10 +129,10 @@ def _offline(report: Report, images: str) -> str:
     )
     return "\n\n".join(
         [
-            f"### Offline throughput: {', '.join(models)}",
+            f"### Offline throughput: {', '.join(report.models)}",
             _origin(report.origin),
             how,
-            *(_image(offline_picture(m), images, f"Throughput of {m}") for m in models),
+            *(_image(offline_picture(m), images, f"Throughput of {m}") for m in report.models),
             markdown_table(*text_rows(report.contenders)),
             *_tuning(report.contenders),
         ]
@@ -160,7 +159,6 @@ def _tried(contender: Contender, how: str) -> str:
 
 def _limit(report: Report, peaks: Sequence[PeaksReport]) -> str:
     found = peaks[-1]
-    models = dict.fromkeys(contender.model for contender in report.contenders)
     how = (
         "Of the same offline runs, against all cores' peak: the multiply-adds that the "
         "translations need (linear layers and attention of every token once, no padding), and "
@@ -169,7 +167,7 @@ def _limit(report: Report, peaks: Sequence[PeaksReport]) -> str:
     )
     return "\n\n".join(
         [
-            f"### Share of the physical limit: {', '.join(models)}",
+            f"### Share of the physical limit: {', '.join(report.models)}",
             _origin(found.origin),
             markdown_table(*peaks_table(found.peaks)),
             how,
@@ -195,7 +193,6 @@ def _served(report: ServedReport) -> str:
 
 
 def _latency(report: LatencyReport, images: str) -> str:
-    models = dict.fromkeys(stream.model for stream in report.streams)
     rounds = len(report.streams[0].runs)
     how = (
         f"Sentences: {report.corpus}, one at a time, token ids to token ids; medians of "
@@ -203,10 +200,10 @@ def _latency(report: LatencyReport, images: str) -> str:
     )
     return "\n\n".join(
         [
-            f"### Single stream: {', '.join(models)}",
+            f"### Single stream: {', '.join(report.models)}",
             _origin(report.origin),
             how,
-            *(_image(latency_picture(m), images, f"Latency of {m}") for m in models),
+            *(_image(latency_picture(m), images, f"Latency of {m}") for m in report.models),
             markdown_table(*latency_table(report.streams)),
         ]
     )

@@ -50,6 +50,11 @@ class Report:
     corpus: str
     contenders: list[Contender]
 
+    @property
+    def models(self) -> list[str]:
+        """Names of the models, in their order."""
+        return list(dict.fromkeys(contender.model for contender in self.contenders))
+
     def save(self, path: Path) -> None:
         """Writes JSON."""
         write_report(path, "offline", self)
