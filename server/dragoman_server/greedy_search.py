@@ -70,8 +70,7 @@ class GreedySearch:
                 table.token_scores[table.indices[rows], positions] = log_probs
         table.append(rows, ids)
         ended: NDArray[np.intp] = table.indices[rows][ends | full]
-        if len(ended):
-            table.positions[ended] -= 1  # its last token says whether the row stopped
+        table.positions[ended] -= 1  # their last token says whether they stopped
         return ended
 
     def completion(self, row: int) -> Completion:

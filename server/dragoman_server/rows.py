@@ -144,13 +144,10 @@ class Rows:
         self.held[slot] = 0
         self.reserved -= int(self.beam_sizes[slot])
         self.beam_sizes[slot] = 0
-        if self.minimums:
-            self.minimums -= int(self.min_lengths[row] > 0)
-        if self.wanted_scores:
-            self.wanted_scores -= int(self.wants_score[row])
-        if self.prefixes:
-            self.prefixes -= int(self.in_prefix[slot])
-            self.in_prefix[slot] = False
+        self.minimums -= int(self.min_lengths[row] > 0)
+        self.wanted_scores -= int(self.wants_score[row])
+        self.prefixes -= int(self.in_prefix[slot])
+        self.in_prefix[slot] = False
         self.scored_slots.discard(slot)
 
     def rows_in_prefix(self) -> NDArray[np.intp]:
