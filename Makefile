@@ -51,11 +51,11 @@ $(BUNDLE)/bundle.json: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q -c constraints.txt -e '.[server,export,dev]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[server,export,load,dev]'
 	touch $@
 
 $(VENV)/bench-installed: $(VENV)/installed
-	$(BIN)/pip install -q -c constraints.txt -e '.[server,export,dev,bench]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[server,export,load,dev,bench]'
 	touch $@
 
 clean:

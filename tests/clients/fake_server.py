@@ -120,6 +120,12 @@ class FakeServer(TranslationServiceServicer):
         """Unary calls wait for it."""
 
         self.hold.set()
+        self.mistakes: dict[str, str] = {}
+        """Texts that unary calls take for others."""
+
+        self.refused: set[str] = set()
+        """Texts that unary calls find no room for."""
+
         self.hypotheses = 0
         """Of each translation that a unary call answers."""
 
@@ -166,8 +172,13 @@ class FakeServer(TranslationServiceServicer):
         self.hold.wait()
         if self.failures:
             abort(cast("grpc.ServicerContext", context), self.failures.popleft())
+        if self.refused.intersection(request.contents):
+            abort(cast("grpc.ServicerContext", context), queue_full())
         return pb.TranslateTextResponse(
-            translations=[translation(text, self.hypotheses) for text in request.contents]
+            translations=[
+                translation(self.mistakes.get(text, text), self.hypotheses)
+                for text in request.contents
+            ]
         )
 
     def StreamTranslateText(self, request_iterator: object, context: object) -> Responses:

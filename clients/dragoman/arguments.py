@@ -1,0 +1,117 @@
+"""Flags that several commands share: how to translate, and where the server is.
+
+Knows argparse and the names of the flags. Does not know what the commands do.
+"""
+
+import argparse
+from pathlib import Path
+
+import grpc
+
+from dragoman.options import EarlyStopping, Options
+
+_EARLY_STOPPING: dict[str, EarlyStopping] = {"false": False, "true": True, "never": "never"}
+
+
+def add_translation_options(group: argparse._ArgumentGroup) -> None:
+    """Adds languages, model, lengths and what may be said."""
+    add = group.add_argument
+    add("-s", "--source-language", default="", metavar="CODE", help="of the text, such as en")
+    add("-t", "--target-language", default="", metavar="CODE", help="to translate into: de")
+    add("-m", "--model", default="", metavar="NAME", help="needed where the server has several")
+    add("--max-decoding-length", type=int, metavar="N", help="most target tokens of a line")
+    add("--min-decoding-length", type=int, metavar="N", help="fewest target tokens of a line")
+    add("--max-length-factor", type=float, metavar="X", help="most of them for each source token")
+    add("--target-prefix", default="", metavar="TEXT", help="what each translation begins with")
+    add(
+        "--suppress-sequence",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="what no translation may have; may be given several times",
+    )
+    add("--repetition-penalty", type=float, metavar="X", help="above 1: say less twice")
+    add("--no-repeat-ngram-size", type=int, metavar="N", help="say no N tokens in a row twice")
+
+
+def add_search_options(group: argparse._ArgumentGroup) -> None:
+    """Adds beams and sampling."""
+    add = group.add_argument
+    add("--beam-size", type=int, metavar="N", help="1 is greedy search")
+    add("--length-penalty", type=float, metavar="X", help="more favours longer translations")
+    add(
+        "--early-stopping",
+        choices=_EARLY_STOPPING,
+        help="end when no better one is likely, when N are found, or when none is possible",
+    )
+    add("--sampling-topk", type=int, metavar="N", help="draw each token from the N best")
+    add("--sampling-topp", type=float, metavar="P", help="draw from those of probability P only")
+    add("--sampling-temperature", type=float, metavar="X", help="above 1: draw unlikely ones more")
+
+
+def add_connection_options(group: argparse._ArgumentGroup) -> None:
+    """Adds where the server is and how it is believed."""
+    add = group.add_argument
+    add("--target", default="127.0.0.1:50051", metavar="HOST:PORT", help="default: %(default)s")
+    add("--tls", action="store_true", help="use TLS, with the usual certificate authorities")
+    add("--tls-ca", type=Path, metavar="FILE", help="use TLS, with the authorities in a PEM file")
+    add(
+        "--tls-certificate",
+        type=Path,
+        metavar="FILE",
+        help="show this PEM certificate to the server",
+    )
+    add("--tls-private-key", type=Path, metavar="FILE", help="PEM key of --tls-certificate")
+
+
+def connection_problem(arguments: argparse.Namespace) -> str:
+    """Returns what is wrong with the connection's flags; empty where nothing is."""
+    if (arguments.tls_certificate is None) != (arguments.tls_private_key is None):
+        return "give --tls-certificate and --tls-private-key together"
+    if not arguments.timeout > 0:
+        return f"--timeout must be more than 0 seconds, not {arguments.timeout:g}"
+    return ""
+
+
+def certificates(
+    arguments: argparse.Namespace,
+) -> tuple[bytes | None, bytes | None, bytes | None] | None:
+    """Returns authorities, private key and certificate chain for TLS; None for plain text.
+
+    Raises:
+        OSError: A file cannot be read.
+    """
+    files = (arguments.tls_ca, arguments.tls_private_key, arguments.tls_certificate)
+    if not (arguments.tls or any(files)):
+        return None
+    authorities, key, chain = (file.read_bytes() if file else None for file in files)
+    return authorities, key, chain
+
+
+def credentials(arguments: argparse.Namespace) -> grpc.ChannelCredentials | None:
+    """Returns what TLS needs, None for plain text; raises as `certificates` does."""
+    pem = certificates(arguments)
+    return None if pem is None else grpc.ssl_channel_credentials(*pem)
+
+
+def translation_options(arguments: argparse.Namespace) -> Options:
+    """Returns the options that the flags say; scores are not asked for."""
+    return Options(
+        source_language_code=arguments.source_language,
+        target_language_code=arguments.target_language,
+        model=arguments.model,
+        beam_size=arguments.beam_size,
+        max_decoding_length=arguments.max_decoding_length,
+        min_decoding_length=arguments.min_decoding_length,
+        length_penalty=arguments.length_penalty,
+        max_length_factor=arguments.max_length_factor,
+        early_stopping=_EARLY_STOPPING.get(arguments.early_stopping),
+        repetition_penalty=arguments.repetition_penalty,
+        no_repeat_ngram_size=arguments.no_repeat_ngram_size,
+        suppress_sequences=arguments.suppress_sequence,
+        target_prefix=arguments.target_prefix,
+        sampling_topk=arguments.sampling_topk,
+        sampling_topp=arguments.sampling_topp,
+        sampling_temperature=arguments.sampling_temperature,
+        return_scores=False,
+    )

@@ -1,0 +1,1 @@
+"""`dragoman load`: tests an endpoint with MLPerf LoadGen. Needs the extra `load`."""

@@ -1,0 +1,85 @@
+"""What came back: how each request ended, and whether it is what was expected.
+
+Knows the response message. Does not know calls or LoadGen.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dragoman.load.sentences import Sentences
+from dragoman.v1 import translation_pb2 as pb
+
+OK = "OK"
+REFUSED = "RESOURCE_EXHAUSTED"
+WRONG = "WRONG"
+"""Answered with OK, but with another text than expected, or with more or fewer."""
+
+MOST_TOLD = 20
+"""Wrong answers that are kept; the others are counted."""
+
+
+class Answer(NamedTuple):
+    """How a sample ended."""
+
+    response_id: int
+    """LoadGen's."""
+    status: str
+    """Name of the gRPC status, or WRONG."""
+    seconds: float
+    """From sending its request to here."""
+    target_tokens: int
+    """Of the translation, the end token not counted; 0 without one."""
+
+
+class Reader:
+    """Reads responses, and keeps the first translation of each sentence and the first wrong ones.
+
+    Args:
+        sentences: What was sent.
+    """
+
+    def __init__(self, sentences: Sentences) -> None:
+        self._sentences = sentences
+        self.translations: dict[int, str] = {}
+        self.wrong: list[str] = []
+
+    def read(
+        self,
+        response: pb.TranslateTextResponse,
+        response_ids: Sequence[int],
+        indices: Sequence[int],
+        seconds: float,
+    ) -> list[Answer]:
+        """Returns the answers to the sentences at `indices`, in their order."""
+        found = response.translations
+        if len(found) != len(indices):
+            self._note(f"{len(found)} translations came for {len(indices)} texts")
+            return failed(response_ids, WRONG, seconds)
+        return [
+            Answer(response_id, self._judge(index, each), seconds, each.target_token_count)
+            for response_id, index, each in zip(response_ids, indices, found, strict=True)
+        ]
+
+    def _judge(self, index: int, translation: pb.Translation) -> str:
+        text, sentences = translation.translated_text, self._sentences
+        self.translations.setdefault(index, text)
+        if sentences.expected is not None and text != sentences.expected[index]:
+            return self._wrong(index, f"expected {sentences.expected[index]!r}, came {text!r}")
+        if sentences.target_lengths is not None:
+            wanted, tokens = sentences.target_lengths[index], translation.target_token_count
+            if tokens != wanted:
+                return self._wrong(index, f"expected {wanted} target tokens, came {tokens}")
+        return OK
+
+    def _wrong(self, index: int, what: str) -> str:
+        self._note(f"line {index + 1}, {self._sentences.texts[index]!r}: {what}")
+        return WRONG
+
+    def _note(self, problem: str) -> None:
+        if len(self.wrong) < MOST_TOLD:
+            self.wrong.append(problem)
+
+
+def failed(response_ids: Sequence[int], status: str, seconds: float) -> list[Answer]:
+    """Returns the answers of a request that ended without a response."""
+    return [Answer(response_id, status, seconds, 0) for response_id in response_ids]

@@ -1,0 +1,255 @@
+"""`dragoman load`: a load test of a running server, by MLPerf's rules.
+
+Knows the order of things: connect, warm up, test or search, tell.
+"""
+
+import argparse
+import dataclasses
+import functools
+import json
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from dragoman.arguments import certificates, credentials, translation_options
+from dragoman.client import Client
+from dragoman.errors import DragomanError
+from dragoman.load.clients import ClientProcesses
+from dragoman.load.describe import describe_client, describe_model, shown_options
+from dragoman.load.endpoint import Connection, Endpoint
+from dragoman.load.flags import (
+    OFFLINE_CONCURRENCY,
+    OFFLINE_TEXTS,
+    metrics_url,
+    parser,
+    problem,
+)
+from dragoman.load.html_report import render_report
+from dragoman.load.loadgen import LoadTest
+from dragoman.load.progress import Progress, run_line
+from dragoman.load.quality import measure_quality
+from dragoman.load.result import Report, Run
+from dragoman.load.scrape import Scraper
+from dragoman.load.search import find_peak
+from dragoman.load.sentences import Sentences, SentencesError, read_sentences
+from dragoman.load.session import Session
+
+VALID = 0
+INVALID = 1
+NOT_DONE = 2
+INTERRUPTED = 130
+
+WARM_UP_CONCURRENCY = 32
+
+FIRST_SHARE = 0.5
+"""Of the rate that warming up reached: where the search for the peak begins."""
+
+STEP_DOWN = 0.95
+"""What is tried next where a full test does not confirm the rate that the search found."""
+
+CONFIRMATIONS = 5
+
+HOPELESS_SECONDS = 2.0
+"""Of arrivals without an answer, at which a step of the search is given up."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Tests, tells, and returns the exit status."""
+    flags = parser()
+    arguments = flags.parse_args(argv)
+    if wrong := problem(arguments):
+        flags.error(wrong)
+    progress = Progress(sys.stderr, lively=sys.stderr.isatty())
+    try:
+        report = _Command(arguments, argv, progress).run()
+    except (DragomanError, SentencesError, OSError, RuntimeError) as error:
+        progress.say(f"dragoman load: {error}")
+        return NOT_DONE
+    except KeyboardInterrupt:
+        progress.say("interrupted")
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)  # LoadGen's thread cannot be told to end
+    _tell(report, arguments, progress)
+    return VALID if report.result.valid else INVALID
+
+
+class _Command:
+    """What one call of the command does."""
+
+    def __init__(
+        self, arguments: argparse.Namespace, argv: Sequence[str], progress: Progress
+    ) -> None:
+        self._arguments = arguments
+        self._argv = argv
+        self._progress = progress
+        self._runs: list[Run] = []
+
+    def run(self) -> Report:
+        """Connects, warms up and tests."""
+        arguments = self._arguments
+        started = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
+        sentences = read_sentences(
+            arguments.input,
+            references=arguments.references,
+            expected=arguments.expected,
+            target_lengths=arguments.target_lengths,
+        )
+        model = self._model()
+        session = self._session(sentences)
+        session.start()
+        try:
+            rate = session.warm_up(arguments.warm_up, self._concurrency() or WARM_UP_CONCURRENCY)
+            self._progress.say(f"warmed up at {rate:.4g} sentences/s")
+            peak = self._tests(session, sentences, rate)
+        finally:
+            session.close()
+        return self._report(started, model, sentences, session, peak)
+
+    def _model(self) -> str:
+        """Asks the server: a wrong target must be told at once."""
+        arguments = self._arguments
+        with Client(arguments.target, credentials=credentials(arguments), timeout=10) as client:
+            return describe_model(client.models(), arguments.model)
+
+    def _session(self, sentences: Sentences) -> Session:
+        arguments = self._arguments
+        make = functools.partial(
+            Endpoint if arguments.clients == 1 else _client_processes(arguments.clients),
+            self._connection(),
+            sentences,
+            translation_options(arguments),
+        )
+        return Session(
+            make,
+            sentences=len(sentences.texts),
+            metrics_url=self._metrics(),
+            watch=self._progress.watch,
+            logs=arguments.logs,
+        )
+
+    def _connection(self) -> Connection:
+        arguments = self._arguments
+        is_offline = arguments.scenario == "offline"
+        texts = 1 if arguments.target_lengths or not is_offline else OFFLINE_TEXTS
+        return Connection(
+            arguments.target,
+            certificates(arguments),
+            channels=arguments.connections,
+            timeout=arguments.timeout,
+            texts_per_request=arguments.texts_per_request or texts,
+            concurrency=self._concurrency() if is_offline else None,
+        )
+
+    def _concurrency(self) -> int | None:
+        """Of the requests, where it is bounded."""
+        arguments = self._arguments
+        if arguments.concurrency is not None or arguments.scenario != "offline":
+            return arguments.concurrency  # type: ignore[no-any-return]
+        # Requests of one text: as many texts in progress.
+        return OFFLINE_CONCURRENCY * (OFFLINE_TEXTS if arguments.target_lengths else 1)
+
+    def _metrics(self) -> str | None:
+        url = metrics_url(self._arguments)
+        if url is None or Scraper(url).read() is not None:
+            return url
+        self._progress.say(f"no metrics at {url} (--metrics-url): queue and stages are not told")
+        return None
+
+    def _tests(self, session: Session, sentences: Sentences, rate: float) -> int | None:
+        """Makes the tests; returns the peak's place among the runs where one is looked for."""
+        arguments = self._arguments
+        test = LoadTest(
+            arguments.scenario,
+            arguments.duration,
+            len(sentences.texts),
+            rate=arguments.target_qps or rate,
+            bound_seconds=arguments.latency_bound_ms / 1e3,
+            percentile=arguments.percentile,
+            seed=arguments.seed,
+        )
+        if not arguments.find_peak:
+            self._test(session, test)
+            return None
+        return self._find_peak(session, test, arguments.target_qps or rate * FIRST_SHARE)
+
+    def _find_peak(self, session: Session, test: LoadTest, start: float) -> int | None:
+        trial = self._arguments.trial_duration
+
+        def keeps(rate: float) -> bool:
+            most = max(round(rate * HOPELESS_SECONDS), 16)
+            step = dataclasses.replace(test, rate=rate, seconds=trial, most_outstanding=most)
+            return self._test(session, step).valid
+
+        found = find_peak(keeps, start, precision=self._arguments.precision / 100)
+        for _ in range(CONFIRMATIONS if found else 0):
+            assert found is not None
+            self._progress.say(f"confirming {found:.4g}/s for {test.seconds:g} s")
+            if self._test(session, dataclasses.replace(test, rate=found)).valid:
+                return len(self._runs) - 1
+            found *= STEP_DOWN
+        return None
+
+    def _test(self, session: Session, test: LoadTest) -> Run:
+        run = session.run(test)
+        self._runs.append(run)
+        self._progress.say(run_line(run, f"{test.percentile:g}"))
+        return run
+
+    def _report(
+        self,
+        started: str,
+        model: str,
+        sentences: Sentences,
+        session: Session,
+        peak: int | None,
+    ) -> Report:
+        arguments = self._arguments
+        references = sentences.references
+        translations = session.reader.translations
+        return Report(
+            version=version("dragoman"),
+            started_at=started,
+            command=shlex.join(["dragoman", "load", *self._argv]),
+            client=describe_client(),
+            target=arguments.target,
+            model=model,
+            corpus=sentences.name,
+            latency_bound_ms=arguments.latency_bound_ms,
+            latency_percentile=arguments.percentile,
+            options=shown_options(arguments),
+            runs=self._runs,
+            peak=peak,
+            quality=measure_quality(translations, references) if references else None,
+            wrong=session.reader.wrong,
+        )
+
+
+def _client_processes(count: int) -> "functools.partial[ClientProcesses]":
+    return functools.partial(ClientProcesses, count=count)
+
+
+def _tell(report: Report, arguments: argparse.Namespace, progress: Progress) -> None:
+    print(report.result.loadgen_summary)
+    for problem_found in report.wrong:
+        print(f"wrong answer: {problem_found}")
+    if report.quality is not None:
+        quality = report.quality
+        print(f"BLEU {quality.bleu:.2f} ({quality.bleu_signature})")
+        print(f"chrF {quality.chrf:.2f} ({quality.chrf_signature})")
+    if arguments.find_peak and report.peak is None:
+        print("No rate was found that keeps the bound.")
+    print(run_line(report.result, f"{report.latency_percentile:g}"))
+    if arguments.json:
+        _write(arguments.json, json.dumps(dataclasses.asdict(report), indent=1) + "\n", progress)
+    if arguments.html:
+        _write(arguments.html, render_report(report), progress)
+
+
+def _write(path: Path, text: str, progress: Progress) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    progress.say(f"wrote {path}")

@@ -1,0 +1,49 @@
+"""What a report tells of its circumstances: versions, machine, model, options.
+
+Knows where such things are found. Does not know tests.
+"""
+
+import argparse
+import os
+import platform
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+
+from dragoman.results import Model
+
+LIBRARIES = ("mlcommons-loadgen", "grpcio", "protobuf")
+
+_FILES = {"json", "html", "logs", "tls_ca", "tls_certificate", "tls_private_key"}
+"""Flags that say nothing about the test."""
+
+
+def describe_client() -> str:
+    """Returns the machine and the libraries that the load comes from."""
+    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    cores = len(os.sched_getaffinity(0))
+    return f"{cores} cores, {_processor()}; Python {platform.python_version()}, {libraries}"
+
+
+def describe_model(models: Iterable[Model], name: str) -> str:
+    """Returns what the server says of the model that is asked for."""
+    found = [model for model in models if name in ("", model.name)]
+    return "; ".join(f"{model.name}, {model.precision}, {model.provider}" for model in found)
+
+
+def shown_options(arguments: argparse.Namespace) -> dict[str, str]:
+    """Returns the flags that were given a value, by name; of files the name alone."""
+    return {
+        f"--{name.replace('_', '-')}": value.name if isinstance(value, Path) else str(value)
+        for name, value in vars(arguments).items()
+        if name not in _FILES and value not in (None, "", [], False)
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -1,0 +1,98 @@
+import pytest
+
+from dragoman.load.answers import OK, REFUSED, WRONG, Answer
+from dragoman.load.loadgen import LoadTest, Sample, Verdict
+from dragoman.load.measure import measure
+from dragoman.load.scrape import Reading
+
+TEST = LoadTest("server", 10.0, 4, rate=2.0, bound_seconds=0.25)
+
+
+def verdict(*samples: Sample, valid: bool = True) -> Verdict:
+    return Verdict(valid, [] if valid else ["LoadGen: too slow"], "summary", list(samples))
+
+
+def test_latencies_are_those_of_what_was_translated() -> None:
+    samples = [Sample(0, 0.0, 0.1), Sample(1, 0.5, 0.4), Sample(2, 1.5, 0.001)]
+    answers = [Answer(1, OK, 0.09, 5), Answer(2, OK, 0.39, 7), Answer(3, REFUSED, 0.002, 0)]
+    run = measure(TEST, verdict(*samples), answers, [])
+    assert run.requests == 3
+    assert run.outcomes == {OK: 2, REFUSED: 1}
+    assert run.seconds == pytest.approx(1.501)
+    assert run.completed_rate == pytest.approx(2 / 1.501)
+    assert run.goodput == pytest.approx(1 / 1.501)
+    assert run.target_tokens_per_second == pytest.approx(12 / 1.501)
+    assert run.latency_ms["50"] == pytest.approx(400)
+    assert run.curve_ms[0] == pytest.approx(100)
+    assert len(run.curve_ms) == 201
+    assert run.refusal_ms["50"] == pytest.approx(2)
+    assert not run.valid
+    assert run.reasons == ["1 of 3 requests ended with RESOURCE_EXHAUSTED"]
+
+
+def test_a_wrong_answer_makes_a_run_invalid_that_loadgen_likes() -> None:
+    answers = [Answer(1, OK, 0.1, 1), Answer(2, WRONG, 0.1, 1)]
+    run = measure(TEST, verdict(Sample(0, 0.0, 0.1), Sample(1, 1.0, 0.1)), answers, [])
+    assert not run.valid
+    assert run.reasons == ["1 of 2 answers were wrong"]
+
+
+def test_loadgens_reasons_are_kept() -> None:
+    run = measure(TEST, verdict(Sample(0, 0.0, 9.0), valid=False), [Answer(1, OK, 9.0, 1)], [])
+    assert not run.valid
+    assert run.reasons == ["LoadGen: too slow"]
+
+
+def test_a_run_without_any_translation_has_no_latencies() -> None:
+    run = measure(TEST, verdict(Sample(0, 0.0, 0.1)), [Answer(1, "UNAVAILABLE", 0.1, 0)], [])
+    assert run.latency_ms == {}
+    assert run.curve_ms == []
+    assert run.completed_rate == 0
+
+
+def test_seconds_are_told_apart_with_what_the_metrics_say_of_them() -> None:
+    samples = [Sample(0, 0.2, 0.1), Sample(1, 1.2, 0.2), Sample(2, 1.9, 0.2)]
+    answers = [Answer(number, OK, 0.1, 1) for number in range(3)]
+    readings = [
+        _reading(50.0, rows=0.0, steps=0, waiting=0),
+        _reading(51.0, rows=40.0, steps=10, waiting=3),
+        _reading(52.0, rows=100.0, steps=20, waiting=5),
+        _reading(53.0, rows=100.0, steps=20, waiting=0),
+    ]
+    run = measure(TEST, verdict(*samples), answers, readings)
+    assert [moment.answered for moment in run.timeline] == [1, 1, 1]
+    assert [moment.waiting for moment in run.timeline] == [3, 5, 0]
+    assert [moment.rows_per_step for moment in run.timeline] == [4.0, 6.0, None]
+    assert run.timeline[1].p50_ms == pytest.approx(200)
+
+
+def test_stages_are_means_and_the_rest_is_what_the_client_saw_beyond_them() -> None:
+    before = Reading(0.0, _stage_values(count=10, queue=1.0, encode=1.0, decode=1.0))
+    after = Reading(9.0, _stage_values(count=12, queue=1.02, encode=1.04, decode=1.2))
+    samples = [Sample(0, 0.0, 0.2), Sample(1, 1.0, 0.3)]
+    answers = [Answer(1, OK, 0.2, 1), Answer(2, OK, 0.3, 1)]
+    stages = measure(TEST, verdict(*samples), answers, [before, after]).stages
+    assert stages is not None
+    assert stages.queue_ms == pytest.approx(10)
+    assert stages.encode_ms == pytest.approx(20)
+    assert stages.decode_ms == pytest.approx(100)
+    assert stages.rest_ms == pytest.approx(120)
+
+
+def test_without_metrics_there_are_no_stages() -> None:
+    run = measure(TEST, verdict(Sample(0, 0.0, 0.1)), [Answer(1, OK, 0.1, 1)], [])
+    assert run.stages is None
+    assert run.timeline[0].waiting is None
+
+
+def _reading(at: float, *, rows: float, steps: int, waiting: float) -> Reading:
+    values = {"batch_rows_sum": rows, "batch_rows_count": float(steps)}
+    return Reading(at, values | {"requests_waiting": waiting, "requests_running": 1.0})
+
+
+def _stage_values(*, count: float, **sums: float) -> dict[str, float]:
+    values = {"requests_total": count}
+    for stage, total in sums.items():
+        values[f"request_{stage}_seconds_sum"] = total
+        values[f"request_{stage}_seconds_count"] = count
+    return values
