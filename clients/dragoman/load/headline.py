@@ -82,9 +82,9 @@ def _rate(report: Report) -> Card:
     run = report.result
     completed = readable(run.completed_rate)
     if report.peak is not None:
-        return Card("Peak rate", readable(run.offered_rate), "texts / s", f"{completed} completed")
+        return Card("Peak rate", readable(run.offered_rate), "texts/s", f"{completed} completed")
     offered = "" if run.offered_rate is None else f"{readable(run.offered_rate)} offered"
-    return Card("Completed", completed, "texts / s", offered)
+    return Card("Completed", completed, "texts/s", offered)
 
 
 def _latency(report: Report, percentile: float) -> Card:
@@ -103,7 +103,7 @@ def _latency(report: Report, percentile: float) -> Card:
 def _goodput(run: Run) -> Card:
     within = f"{share(run.goodput, run.completed_rate)} of what was translated"
     note = within if run.completed_rate else ""
-    return Card("Goodput", readable(run.goodput), "texts / s", note)
+    return Card("Goodput", readable(run.goodput), "texts/s", note)
 
 
 def _requests(run: Run) -> Card:
@@ -113,7 +113,7 @@ def _requests(run: Run) -> Card:
 def _tokens(run: Run) -> Card:
     figure, texts = run.target_tokens_per_second, run.completed_rate
     note = f"{readable(figure / texts)} a text" if texts else ""
-    return Card("Tokens", readable(figure), "/ s", note)
+    return Card("Tokens", readable(figure), "/s", note)
 
 
 def _refused(run: Run) -> Card:

@@ -117,14 +117,14 @@ def _runs(report: Report) -> Table:
     runs = report.runs
     columns = {
         "run": [str(number) for number in range(1, len(runs) + 1)],
-        "offered / s": aligned([run.offered_rate for run in runs]),
-        "completed / s": aligned([run.completed_rate for run in runs]),
-        "goodput / s": aligned([run.goodput for run in runs]),
+        "offered/s": aligned([run.offered_rate for run in runs]),
+        "completed/s": aligned([run.completed_rate for run in runs]),
+        "goodput/s": aligned([run.goodput for run in runs]),
         **{
             f"p{percentile:g}, ms": aligned([at_percentile(run, percentile) for run in runs])
             for percentile in headline_percentiles(report)
         },
-        "tokens / s": aligned([run.target_tokens_per_second for run in runs]),
+        "tokens/s": aligned([run.target_tokens_per_second for run in runs]),
         "requests": [f"{run.requests:,}" for run in runs],
         "refused": [f"{run.outcomes.get(REFUSED, 0):,}" for run in runs],
         "failed": [f"{failures(run):,}" for run in runs],
@@ -132,7 +132,7 @@ def _runs(report: Report) -> Table:
         "verdict": [_verdict(report, index) for index in range(len(runs))],
     }
     if report.result.scenario != "server":
-        del columns["offered / s"], columns["goodput / s"]
+        del columns["offered/s"], columns["goodput/s"]
     return Table(list(columns), list(zip(*columns.values(), strict=True)))
 
 

@@ -69,7 +69,7 @@ def _right_edge(run: Run, reached: float, bound: float | None) -> float:
     edge = max(1.1 * slow if slow < 1.6 * reached else 1.6 * reached, 1.1 * reached)
     if bound is not None and bound < 2.5 * reached:
         edge = max(edge, 1.08 * bound)
-    return max(edge, 1e-6)
+    return edge
 
 
 def _mark_bound(panel: Panel, bound: float) -> None:
@@ -155,7 +155,7 @@ def _mark_peak(panel: Panel, rate: float) -> None:
     is_right = rate > (lowest + highest) / 2
     side = {"xytext": (-5 if is_right else 5, -2), "verticalalignment": "top"}
     top = (rate, panel.get_ylim()[1])
-    words = f"peak {readable(rate)} / s"
+    words = f"peak {readable(rate)}/s"
     note(panel, words, top, horizontalalignment="right" if is_right else "left", **side)
 
 
