@@ -13,7 +13,7 @@ from dragoman.v1.translation_pb2 import Model
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
 from dragoman_server.gate import Gate
-from dragoman_server.interceptors import CallInterceptor
+from dragoman_server.guard import CallGuard
 from dragoman_server.metrics import EngineLoad, Metrics, MetricsServer
 from dragoman_server.outcomes import Outcomes
 from dragoman_server.server import GrpcServer
@@ -79,7 +79,7 @@ class Application:
             outcomes,
             default_timeout_seconds=config.default_timeout_seconds,
         )
-        self._server = GrpcServer(config, service, CallInterceptor(self._gate, outcomes))
+        self._server = GrpcServer(config, service, CallGuard(self._gate, outcomes))
         self._metrics_server = MetricsServer(
             metrics, host=config.prometheus_host, port=config.prometheus_port
         )

@@ -1,4 +1,4 @@
-"""What can go wrong, as exceptions; interceptors.py turns them into gRPC status codes.
+"""What can go wrong, as exceptions; guard.py turns them into gRPC status codes.
 
 DragomanError
 ├── ConfigError             a setting is wrong; the server does not start

@@ -11,10 +11,9 @@ from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from dragoman.v1.translation_pb2_grpc import add_TranslationServiceServicer_to_server
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
-from dragoman_server.interceptors import SERVICE_NAME, CallInterceptor
+from dragoman_server.guard import SERVICE_NAME, CallGuard
 from dragoman_server.service import TranslationService
 from dragoman_server.tls import load_credentials
 
@@ -27,12 +26,10 @@ _HEALTH_NAMES = ("", SERVICE_NAME)
 class GrpcServer:
     """Listens for calls. Built and started on the event loop that it runs on."""
 
-    def __init__(
-        self, config: Config, service: TranslationService, interceptor: CallInterceptor
-    ) -> None:
+    def __init__(self, config: Config, service: TranslationService, guard: CallGuard) -> None:
         self._config = config
         self._service = service
-        self._interceptor = interceptor
+        self._guard = guard
         self._health = health.aio.HealthServicer()
         self._server: aio.Server | None = None
 
@@ -43,8 +40,8 @@ class GrpcServer:
             ConfigError: The port is taken, or a TLS file is unreadable or wrong.
         """
         credentials = load_credentials(self._config)
-        server = aio.server(interceptors=[self._interceptor], options=_options(self._config))
-        add_TranslationServiceServicer_to_server(self._service, server)
+        server = aio.server(options=_options(self._config))
+        self._guard.add(self._service, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)

@@ -1,7 +1,7 @@
 """The TranslationService of translation.proto, on top of `Translator`.
 
 Knows what each call is made of. Does not know how an exception reaches the client: that is
-interceptors.py's.
+guard.py's.
 """
 
 import asyncio
@@ -47,8 +47,12 @@ class TranslationService(TranslationServiceServicer):
         context: aio.ServicerContext[TranslateTextRequest, TranslateTextResponse],
     ) -> TranslateTextResponse:
         """Translates the texts of one request."""
-        async with asyncio.timeout(self._timeout_seconds(context)):
+        seconds = self._timeout_seconds(context)
+        if seconds is None:
             translations = await self._translator.translate_texts(request)
+        else:
+            async with asyncio.timeout(seconds):
+                translations = await self._translator.translate_texts(request)
         return TranslateTextResponse(translations=translations)
 
     def StreamTranslateText(  # noqa: N802

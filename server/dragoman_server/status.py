@@ -1,6 +1,6 @@
 """The one table from exceptions to status codes, and the google.rpc.Status that a client reads.
 
-Knows errors and the wire's error model. Does not know grpc: interceptors.py sends the status of a
+Knows errors and the wire's error model. Does not know grpc: guard.py sends the status of a
 call, stream.py that of a text.
 """
 

@@ -31,6 +31,12 @@ from dragoman_server.validation import (
 
 OnPartial = Callable[[list[int]], None]
 
+MOST_ORDERS = 256
+"""Different options that are remembered."""
+
+MOST_ORDER_BYTES = 1024
+"""Of options that are remembered; they may hold long texts."""
+
 _FINISH_REASONS = {
     FinishReason.STOP: FINISH_REASON_STOP,
     FinishReason.LENGTH: FINISH_REASON_LENGTH,
@@ -79,6 +85,7 @@ class Translator:
         self._pairs = manifest.language_pairs
         self._nothing = [manifest.special_tokens.end_id]
         self._options = OptionsReader(manifest, model.limits, tokenizer)
+        self._orders: dict[tuple[str, str, str, bytes], _Order] = {}
         self._tokenizer = tokenizer
         self._engine = engine
 
@@ -117,6 +124,18 @@ class Translator:
         return self._tokenizer.decode(token_ids)
 
     def _understand(self, request: TranslateTextRequest | StreamTranslateTextRequest) -> _Order:
+        # Most requests ask for what others asked for before.
+        source, target = request.source_language_code, request.target_language_code
+        key = (request.model, source, target, request.options.SerializeToString())
+        if (order := self._orders.get(key)) is None:
+            order = self._read_order(request)
+            if len(key[-1]) <= MOST_ORDER_BYTES:
+                if len(self._orders) >= MOST_ORDERS:
+                    self._orders.clear()
+                self._orders[key] = order
+        return order
+
+    def _read_order(self, request: TranslateTextRequest | StreamTranslateTextRequest) -> _Order:
         check_model(request.model, self.model.name)
         pair = find_pair(self._pairs, request.source_language_code, request.target_language_code)
         return _Order(list(pair.source_prefix_ids), self._options.read(request.options))
@@ -147,7 +166,9 @@ class Translator:
         ]
         futures = self._engine.submit(submitted, each, on_partial)
         try:
-            completions = iter(await asyncio.gather(*futures))
+            completions = iter(
+                [await futures[0]] if len(futures) == 1 else await asyncio.gather(*futures)
+            )
         finally:
             for future in futures:
                 future.cancel()

@@ -27,7 +27,7 @@ from dragoman.v1.translation_pb2_grpc import add_TranslationServiceServicer_to_s
 from dragoman_server.async_engine import SWITCH_INTERVAL_SECONDS
 from dragoman_server.bundle import Bundle
 from dragoman_server.config import Config
-from dragoman_server.interceptors import SERVICE_NAME
+from dragoman_server.guard import SERVICE_NAME
 from dragoman_server.models import describe_model, model_limits
 from dragoman_server.tokenizer import Tokenizer
 from tests.bench.peer_batcher import Batcher

@@ -1,13 +1,13 @@
 """Stands around every call of the TranslationService: lets it in, parses it, ends it well.
 
 Turns exceptions into the statuses of status.py's table and counts how each call ended. Does not
-know what the calls do; health checks and reflection pass by it untouched.
+know what the calls do.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias, cast
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -15,6 +15,10 @@ from grpc import aio
 from grpc_status import rpc_status
 
 from dragoman.v1.translation_pb2 import DESCRIPTOR
+from dragoman.v1.translation_pb2_grpc import (
+    TranslationServiceServicer,
+    add_TranslationServiceServicer_to_server,
+)
 from dragoman_server.deadline import Deadline
 from dragoman_server.errors import InvalidArgumentError
 from dragoman_server.gate import Gate
@@ -22,32 +26,29 @@ from dragoman_server.outcomes import Outcomes
 
 SERVICE_NAME = DESCRIPTOR.services_by_name["TranslationService"].full_name
 
-RpcHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 Context: TypeAlias = aio.ServicerContext[Any, Any]
-# An RpcHandler again, but grpc's types know only its synchronous form.
+# An RpcMethodHandler, but grpc's types know only its synchronous form.
 AsyncHandler: TypeAlias = Any
 
 
-class CallInterceptor(aio.ServerInterceptor):
-    """Wraps the handlers of the TranslationService.
+class CallGuard:
+    """Wraps the handlers of the TranslationService, once, when they are added to a server.
 
-    The wrapped handlers are given the message's bytes, so that what protobuf cannot parse, such as
-    a string that is not UTF-8, is told to the client like any other wrong request.
+    An interceptor of grpc's would do the same for each call anew. The wrapped handlers are given
+    the message's bytes, so that what protobuf cannot parse, such as a string that is not UTF-8, is
+    told to the client like any other wrong request.
     """
 
     def __init__(self, gate: Gate, outcomes: Outcomes) -> None:
         self._gate = gate
         self._outcomes = outcomes
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[RpcHandler]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> RpcHandler:
+    def add(self, service: TranslationServiceServicer, server: aio.Server) -> None:
+        """Adds the service's calls, guarded, to a server."""
+        add_TranslationServiceServicer_to_server(service, cast("aio.Server", _Door(self, server)))
+
+    def guarded(self, handler: AsyncHandler) -> AsyncHandler:
         """Returns the handler to use instead of the service's own."""
-        handler = await continuation(handler_call_details)
-        if handler is None or not handler_call_details.method.startswith(f"/{SERVICE_NAME}/"):
-            return handler
         if handler.response_streaming:
             return grpc.stream_stream_rpc_method_handler(
                 self._stream_stream(handler), None, handler.response_serializer
@@ -95,6 +96,26 @@ class CallInterceptor(aio.ServerInterceptor):
     async def _abort(self, context: Context, error: Exception) -> NoReturn:
         status = rpc_status.to_status(self._outcomes.failed(error))
         await context.abort(status.code, status.details, status.trailing_metadata)
+
+
+class _Door:
+    """What the generated code takes for a server: hands it the guarded handlers."""
+
+    def __init__(self, guard: CallGuard, server: aio.Server) -> None:
+        self._guard = guard
+        self._server = server
+
+    def add_generic_rpc_handlers(self, handlers: Iterable[object]) -> None:
+        """The same handlers come by name."""
+
+    def add_registered_method_handlers(
+        self, service_name: str, handlers: Mapping[str, AsyncHandler]
+    ) -> None:
+        """Guards each of them."""
+        guarded = {name: self._guard.guarded(handler) for name, handler in handlers.items()}
+        generic = grpc.method_handlers_generic_handler(service_name, guarded)
+        self._server.add_generic_rpc_handlers((generic,))
+        self._server.add_registered_method_handlers(service_name, guarded)
 
 
 def _parsed(handler: AsyncHandler, message: bytes) -> Message:

@@ -1,0 +1,105 @@
+"""A Dragoman server whose engine answers at once: what is left is the front end.
+
+    python -m tests.bench.front_end_server --bundle DIR
+
+Everything but the model is real: gRPC, tokenizer, validation, the queue, the hand-over from the
+event loop to an engine's thread and back, metrics. Each text is answered with its own tokens.
+Prints `listening on PORT` once it is ready; SIGTERM ends it.
+"""
+
+import argparse
+import asyncio
+import gc
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from dragoman_server.application import Application
+from dragoman_server.async_engine import AsyncEngine
+from dragoman_server.bundle import Bundle
+from dragoman_server.config import Config
+from dragoman_server.engine import Progress
+from dragoman_server.engine_metrics import EngineMetrics
+from dragoman_server.metrics import Metrics
+from dragoman_server.models import describe_model, model_limits
+from dragoman_server.sequence import Completion, FinishReason, Sequence
+from dragoman_server.tokenizer import Tokenizer
+from dragoman_server.waiting_queue import WaitingQueue
+
+ROWS = 1024
+TOKENS = 1 << 20
+
+
+class EchoEngine:
+    """In place of an Engine: says what it hears."""
+
+    running = rows = 0
+
+    def __init__(
+        self, queue: WaitingQueue, metrics: EngineMetrics, deliver: Callable[[Progress], None]
+    ) -> None:
+        self._queue = queue
+        self._metrics = metrics
+        self._deliver = deliver
+
+    def step(self) -> bool:
+        """Answers all that wait; False where nothing does."""
+        taken = self._queue.take(0, running_rows=0, free_rows=ROWS, max_tokens=TOKENS)
+        if not taken:
+            return False
+        for sequence in taken:
+            now = sequence.started_at = sequence.encoded_at = sequence.first_token_at = (
+                sequence.arrived_at
+            )
+            self._metrics.finished(sequence, len(sequence.source_ids), now)
+        self._deliver(Progress([(sequence, _echo(sequence)) for sequence in taken], []))
+        return True
+
+    def cancel(self, sequence: Sequence) -> None:
+        """There is nothing to stop."""
+
+    def abandon(self, error: BaseException) -> None:
+        """There is nothing to lose."""
+
+
+def _echo(sequence: Sequence) -> Completion:
+    return Completion(sequence.source_ids[:-1], FinishReason.STOP, -0.5)
+
+
+async def _serve(bundle: Bundle) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    config = Config(bundle=bundle.path, port=0, prometheus_port=0)
+    metrics = Metrics()
+    queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=1)
+    engine_metrics = EngineMetrics(metrics)
+    application = Application(
+        config,
+        manifest=bundle.manifest,
+        model=describe_model(bundle.manifest, model_limits(bundle.manifest, config), "cpu"),
+        tokenizer=Tokenizer(bundle),
+        engine=AsyncEngine(
+            queue,
+            lambda deliver: [EchoEngine(queue, engine_metrics, deliver)],  # type: ignore[list-item]
+            max_rows=ROWS,
+        ),
+        metrics=metrics,
+    )
+    gc.freeze()
+    await application.start()
+    print(f"listening on {application.port}", flush=True)
+    await stop.wait()
+    await application.drain()
+    await application.close()
+
+
+def main() -> None:
+    """Serves until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--bundle", type=Path, required=True, help="its tokenizer and limits")
+    asyncio.run(_serve(Bundle.load(parser.parse_args().bundle)))
+
+
+if __name__ == "__main__":
+    main()

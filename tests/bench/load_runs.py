@@ -1,0 +1,62 @@
+"""Calls `dragoman load` and reads its JSON: one tool for both servers.
+
+Knows the tool's flags. Does not know what is compared.
+"""
+
+import json
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.integration.served import COMMAND
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is sent."""
+
+    source: Path
+    target_lengths: Path | None = None
+    """Where the model's weights are random."""
+    duration: float = 30.0
+    trial_duration: float = 12.0
+
+    def peak(
+        self, address: str, metrics: str, start: float | None, html: Path | None = None
+    ) -> dict[str, Any]:
+        """Looks for the peak; returns the report."""
+        start_flags = [] if start is None else ["--target-qps", f"{start:g}"]
+        return self._run(address, metrics, ["--find-peak", *start_flags], html)
+
+    def at(
+        self, address: str, metrics: str, rate: float, *extra: str, html: Path | None = None
+    ) -> dict[str, Any]:
+        """Offers a rate; returns the report."""
+        return self._run(address, metrics, ["--target-qps", f"{rate:g}", *extra], html)
+
+    def offline(self, address: str, metrics: str) -> dict[str, Any]:
+        """Sends everything at once; returns the report."""
+        return self._run(address, metrics, ["--scenario", "offline"])
+
+    def _run(
+        self, address: str, metrics: str, flags: list[str], html: Path | None = None
+    ) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as directory:
+            output = Path(directory) / "report.json"
+            fixed = ["--target", address, "--metrics-url", metrics, "--input", str(self.source)]
+            times = ["--duration", f"{self.duration:g}"]
+            times += ["--trial-duration", f"{self.trial_duration:g}", "--json", str(output)]
+            lengths = ["--target-lengths", str(self.target_lengths)] if self.target_lengths else []
+            page = ["--html", str(html)] if html else []
+            command = [str(COMMAND), "load", *fixed, *times, *lengths, *page, *flags]
+            subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+            found: dict[str, Any] = json.loads(output.read_text("utf-8"))
+            return found
+
+
+def peak_rate(report: dict[str, Any]) -> float:
+    """Returns the rate of the peak; 0 where none was found."""
+    place = report["peak"]
+    return 0.0 if place is None else float(report["runs"][place]["offered_rate"])
