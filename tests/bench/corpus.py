@@ -73,11 +73,13 @@ def encode(
     sources = [tokenizer.encode(text) for text in corpus.sources]
     if not forced_lengths:
         return Workload(sources, None)
-    lengths = _lengths(corpus.references, bundle) or [len(source) for source in sources]
+    lengths = reference_lengths(corpus, bundle.path) or [len(source) for source in sources]
     return Workload(sources, equalise(lengths, equal))
 
 
-def _lengths(references: Sequence[str] | None, bundle: Bundle) -> list[int]:
-    path = bundle.path / bundle.manifest.tokenizer.target_model_path
+def reference_lengths(corpus: Corpus, bundle: Path) -> list[int]:
+    """Returns how many target tokens each reference has in a model's bundle, one more for its end;
+    none where there are no references."""
+    path = bundle / Bundle.load(bundle).manifest.tokenizer.target_model_path
     cutter = SentencePieceProcessor(model_file=str(path))
-    return [len(cutter.encode(text)) + 1 for text in references or ()]
+    return [len(cutter.encode(text)) + 1 for text in corpus.references or ()]

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from tests.bench.systems import CORES
 
-Kind = Literal["offline", "served", "latency", "growth", "peaks"]
+Kind = Literal["offline", "served", "latency", "growth", "peaks", "load"]
 
 
 @dataclass(frozen=True)

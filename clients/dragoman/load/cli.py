@@ -34,7 +34,7 @@ from dragoman.load.progress import Progress, run_line
 from dragoman.load.quality import measure_quality
 from dragoman.load.result import Report, Run
 from dragoman.load.scrape import Scraper
-from dragoman.load.search import find_peak
+from dragoman.load.search import LOWEST_RATE, TRIES, find_peak
 from dragoman.load.sentences import Sentences, SentencesError, read_sentences
 from dragoman.load.session import Session
 
@@ -50,8 +50,6 @@ FIRST_SHARE = 0.5
 
 STEP_DOWN = 0.95
 """What is tried next where a full test does not confirm the rate that the search found."""
-
-CONFIRMATIONS = 5
 
 HOPELESS_SECONDS = 2.0
 """Of arrivals without an answer, at which a step of the search is given up."""
@@ -185,11 +183,11 @@ class _Command:
             return self._test(session, step).valid
 
         found = find_peak(keeps, start, precision=self._arguments.precision / 100)
-        for _ in range(CONFIRMATIONS if found else 0):
-            assert found is not None
+        while found is not None and found > LOWEST_RATE:
             self._progress.say(f"confirming {found:.4g}/s for {test.seconds:g} s")
-            if self._test(session, dataclasses.replace(test, rate=found)).valid:
-                return len(self._runs) - 1
+            for _ in range(TRIES):
+                if self._test(session, dataclasses.replace(test, rate=found)).valid:
+                    return len(self._runs) - 1
             found *= STEP_DOWN
         return None
 

@@ -1,0 +1,187 @@
+"""Peak rates by MLPerf's rule, beside CTranslate2 behind the same proto, batched by request.
+
+    python -m tests.bench.load_peaks --data DIR --json build/bench/load.json
+
+`dragoman load --find-peak` drives both servers, on the same cores: Poisson arrivals of single
+sentences, 97 % answered within 250 ms of the moment at which they were due. Dragoman runs at its
+defaults; the peer at the setting of the batcher that has the lowest p97 at a rate that it keeps.
+They take turns: A B, B A, ...
+"""
+
+import argparse
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import get_args
+
+from tests.bench.corpus import Corpus, reference_lengths
+from tests.bench.load_report import Contest, LoadReport, load_table
+from tests.bench.load_runs import Load, peak_rate
+from tests.bench.models import Files, ModelName, find_files, load_model, prepare
+from tests.bench.origin import Origin, load_average
+from tests.bench.peer_served import PeerSetting, ServedPeer
+from tests.bench.progress import stage
+from tests.bench.systems import CORES, Precision
+from tests.bench.tables import text_table
+from tests.integration.served import Served
+
+LIBRARIES = ("onnxruntime", "ctranslate2", "grpcio", "mlcommons-loadgen")
+
+TEST_SETS = (("tatoeba_test", 1000),)
+"""Everyday sentences of all lengths."""
+
+SETTINGS = [
+    PeerSetting(max_batch_size, max_delay_ms, workers, threads)
+    for workers, threads in ((CORES, 1), (1, CORES))
+    for max_batch_size, max_delay_ms in (
+        (4, 0),
+        (8, 0),
+        (16, 0),
+        (32, 0),
+        (8, 5),
+        (32, 5),
+        (32, 15),
+    )
+]
+
+TUNING_SHARE = 0.8
+"""Of the peer's first peak: the rate at which its settings are compared."""
+FINALISTS = 3
+NEVER = "none"
+
+
+class Contenders:
+    """Both servers of a model, each started anew for each use."""
+
+    def __init__(self, files: Files, precision: Precision, load: Load) -> None:
+        self._files = files
+        self._precision = precision
+        self._load = load
+        self._starts: dict[str, float | None] = {"ours": None, "peer": None}
+        self.setting = PeerSetting()
+        self.tuning: dict[str, float] = {}
+        self.tuned_at = 0.0
+
+    def ours(self, html: Path | None) -> tuple[float, float]:
+        """Returns the peak and the offline rate."""
+        with Served(self._files.bundle) as server:
+            metrics = f"http://{server.metrics_address}/metrics"
+            report = self._load.peak(server.address, metrics, self._starts["ours"], html)
+            offline = self._load.offline(server.address, metrics)
+        return self._peak("ours", report), offline["runs"][-1]["completed_rate"]
+
+    def peer(self) -> float:
+        """Returns the peak."""
+        with ServedPeer(self._files, self._precision, self.setting) as server:
+            return self._peak("peer", self._load.peak(server.address, NEVER, self._starts["peer"]))
+
+    def tune(self) -> None:
+        """Looks for the peer's best setting: each once, the best ones again; the lower p97 counts."""
+        self.tuned_at = self.peer() * TUNING_SHARE
+        self._try(SETTINGS)
+        self._try(sorted(SETTINGS, key=self._p97)[:FINALISTS])
+        self.setting = min(SETTINGS, key=self._p97)
+
+    def _try(self, settings: Iterable[PeerSetting]) -> None:
+        for setting in settings:
+            with ServedPeer(self._files, self._precision, setting) as server:
+                report = self._load.at(server.address, NEVER, self.tuned_at)
+            p97 = report["runs"][-1]["latency_ms"]["97"]
+            self.tuning[setting.how] = min(p97, self._p97(setting))
+
+    def _p97(self, setting: PeerSetting) -> float:
+        return self.tuning.get(setting.how, float("inf"))
+
+    def _peak(self, who: str, report: dict[str, object]) -> float:
+        """Notes where the next search begins: a little below."""
+        rate = peak_rate(report)
+        if rate:
+            self._starts[who] = rate * 0.8
+        return rate
+
+
+def compare(
+    name: ModelName,
+    precision: Precision,
+    load: Load,
+    *,
+    runs: int,
+    reuse: bool,
+    images: Path | None,
+) -> Contest:
+    """Tunes the peer, and measures both in turns."""
+    files = (find_files if reuse else prepare)(load_model(name), precision)
+    contenders = Contenders(files, precision, load)
+    with stage(f"{name}, {precision}: the peer's best setting"):
+        contenders.tune()
+    ours: list[float] = []
+    peer: list[float] = []
+    offline: list[float] = []
+    for number in range(runs):
+        for is_ours in (True, False) if number % 2 else (False, True):
+            with stage(f"{name}: {'dragoman' if is_ours else 'peer'}, run {number + 1}"):
+                if is_ours:
+                    html = images / f"load-{name}.html" if images else None
+                    peak, whole = contenders.ours(html)
+                    ours.append(peak)
+                    offline.append(whole)
+                else:
+                    peer.append(contenders.peer())
+    setting, tuning = contenders.setting.how, contenders.tuning
+    return Contest(name, precision, ours, peer, offline, setting, tuning, contenders.tuned_at)
+
+
+def main() -> None:
+    """Prints a table, and writes JSON where asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    add = parser.add_argument
+    add("--model", choices=get_args(ModelName), nargs="+", default=list(get_args(ModelName)))
+    add("--precision", choices=get_args(Precision), default="int8")
+    add("--runs", type=int, default=5, help="of each; medians are told")
+    add("--data", type=Path, required=True, help="test set tatoeba_test")
+    add("--duration", type=float, default=30.0, help="seconds of a confirmation")
+    add("--trial-duration", type=float, default=12.0, help="seconds of a step of a search")
+    add("--reuse", action="store_true", help="the models that an earlier benchmark converted")
+    add("--reports", type=Path, help="directory for the HTML reports of our peaks")
+    add("--json", type=Path, help="all the figures")
+    arguments = parser.parse_args()
+    corpus = Corpus.read(arguments.data, TEST_SETS)
+    contests, loads = [], [load_average()]
+    with tempfile.TemporaryDirectory() as directory:
+        for name in arguments.model:
+            load = _write_load(corpus, name, arguments, Path(directory))
+            contests.append(
+                compare(
+                    name,
+                    arguments.precision,
+                    load,
+                    runs=arguments.runs,
+                    reuse=arguments.reuse,
+                    images=arguments.reports,
+                )
+            )
+            loads.append(load_average())
+    origin = Origin.here("tests.bench.load_peaks", LIBRARIES, loads)
+    print(origin.heading(corpus.name, arguments.runs))
+    print(text_table(*load_table(contests)))
+    if arguments.json:
+        LoadReport(origin, corpus.name, contests).save(arguments.json)
+
+
+def _write_load(
+    corpus: Corpus, name: ModelName, arguments: argparse.Namespace, directory: Path
+) -> Load:
+    """Writes the sentences and, for random weights, the lengths of their references."""
+    source = directory / "sources.txt"
+    source.write_text("".join(f"{text}\n" for text in corpus.sources), "utf-8")
+    lengths = None
+    if load_model(name).forced_lengths:
+        lengths = directory / "lengths.txt"
+        files = find_files(load_model(name), arguments.precision)
+        found = reference_lengths(corpus, files.bundle)
+        lengths.write_text("".join(f"{length}\n" for length in found), "utf-8")
+    return Load(source, lengths, arguments.duration, arguments.trial_duration)
+
+
+if __name__ == "__main__":
+    main()
