@@ -21,8 +21,8 @@ SERVICE_CONFIG: dict[str, object] = {
                 {"service": SERVICE, "method": "TranslateText"},
                 {"service": SERVICE, "method": "ListModels"},
             ],
-            # Delays are random between 0 and the backoff; a server that sends
-            # grpc-retry-pushback-ms sets them itself.
+            # Delays are random between 0 and the backoff. With RESOURCE_EXHAUSTED the server sets
+            # them itself in grpc-retry-pushback-ms, or says there that the deadline is too near.
             "retryPolicy": {
                 "maxAttempts": 4,
                 "initialBackoff": "0.1s",

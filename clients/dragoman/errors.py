@@ -4,7 +4,7 @@
     ├── InvalidArgumentError    a field has a value that is not allowed; do not send it again
     ├── NotFoundError           no such model or language pair
     ├── AuthenticationError     the server wants other credentials
-    ├── QueueFullError          no room for the texts now; try again after `retry_after`
+    ├── QueueFullError          no room for the texts, or too little time; see `retry_after`
     ├── UnavailableError        the server is starting or draining; try again
     │   └── ConnectError        no server could be reached
     ├── DeadlineExceededError   no answer within the timeout
@@ -84,7 +84,7 @@ class AuthenticationError(DragomanError):
 
 
 class QueueFullError(DragomanError):
-    """The server has no room for the texts now.
+    """The server has no room for the texts now, or could not translate them within the deadline.
 
     Attributes:
         retry_after: Seconds after which the server thinks it sensible to try again; None where

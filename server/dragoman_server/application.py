@@ -79,7 +79,8 @@ class Application:
             outcomes,
             default_timeout_seconds=config.default_timeout_seconds,
         )
-        self._server = GrpcServer(config, service, CallGuard(self._gate, outcomes))
+        guard = CallGuard(self._gate, outcomes, {"TranslateText": service.check_room})
+        self._server = GrpcServer(config, service, guard)
         self._metrics_server = MetricsServer(
             metrics, host=config.prometheus_host, port=config.prometheus_port
         )

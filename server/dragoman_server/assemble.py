@@ -103,6 +103,7 @@ def build_engine(
         max_rows=count * rows,
         kv_cache_bytes=cache_bytes,
         prepare=prepare,
+        count_expired=engine_metrics.expired,
     )
     return engine, provider
 

@@ -7,6 +7,7 @@ text or languages.
 import asyncio
 import functools
 import logging
+import math
 import sys
 import threading
 import time
@@ -14,9 +15,17 @@ from collections.abc import Callable
 from collections.abc import Sequence as ListOf
 from concurrent.futures import Future
 
+from dragoman_server.deadline import NO_LIMIT, TimeLimit, has_passed
 from dragoman_server.engine import Engine, Progress
 from dragoman_server.errors import BackendError, DragomanError, UnavailableError
-from dragoman_server.sequence import Completion, Outcome, Sequence, TranslationOptions
+from dragoman_server.forecast import Forecast, Promise
+from dragoman_server.sequence import (
+    Completion,
+    FinishReason,
+    Outcome,
+    Sequence,
+    TranslationOptions,
+)
 from dragoman_server.waiting_queue import WaitingQueue
 
 _log = logging.getLogger(__name__)
@@ -24,6 +33,8 @@ _log = logging.getLogger(__name__)
 # A thread that comes back from a step waits at most so long for the interpreter lock. Python's own
 # 5 ms are as long as several steps.
 SWITCH_INTERVAL_SECONDS = 0.0005
+
+_TRANSLATED = (FinishReason.STOP, FinishReason.LENGTH)
 
 OnPartial = Callable[[list[int]], None]
 
@@ -37,6 +48,9 @@ class AsyncEngine:
         kv_cache_bytes: Memory of all the engines' caches.
         max_rows: Rows of all the engines together.
         prepare: What each engine's thread does first, one engine after the other.
+        count_expired: Called for each text that leaves the queue because its deadline passed, but
+            for those that the engines find there.
+        clock: Seconds, monotonic; the engines'.
     """
 
     def __init__(
@@ -47,11 +61,17 @@ class AsyncEngine:
         max_rows: int,
         kv_cache_bytes: int = 0,
         prepare: ListOf[Callable[[], None]] = (),
+        count_expired: Callable[[], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
         self._engines = make_engines(self._deliver)
         self._max_rows = max_rows
         self.kv_cache_bytes = kv_cache_bytes
+        self._count_expired = count_expired or _nothing
+        self._clock = clock
+        costs = [engine.step_costs for engine in self._engines]
+        self._forecast = Forecast(costs, places=max_rows)
         self._prepare = prepare or [_nothing] * len(self._engines)
         self._futures: dict[Sequence, asyncio.Future[Completion]] = {}
         self._on_partial: dict[Sequence, OnPartial] = {}
@@ -74,6 +94,11 @@ class AsyncEngine:
     def requests_running(self) -> int:
         """Texts that hold rows."""
         return sum(engine.running for engine in self._engines)
+
+    @property
+    def predicted_seconds(self) -> float:
+        """Seconds that a text of mean length would take now; 0 where nothing is predicted."""
+        return self._forecast.usual_seconds(self._queue.load)
 
     @property
     def kv_cache_usage(self) -> float:
@@ -103,39 +128,64 @@ class AsyncEngine:
             thread.start()
             await asyncio.wrap_future(ready)
 
+    def check_room(self, limit: TimeLimit) -> None:
+        """Refuses what would be refused whatever it says, before anybody has read it.
+
+        Raises:
+            QueueFullError: there is room for no text.
+            WouldExpireError: not even a text of one token would end when it is due.
+        """
+        self._queue.check_room(1)
+        if limit.due < math.inf:
+            load = self._queue.load
+            predicted = self._forecast.seconds_of(1, load)
+            self._forecast.check(predicted, limit.due - self._clock(), load)
+
     def submit(
         self,
         source_ids: ListOf[list[int]],
         options: TranslationOptions | ListOf[TranslationOptions],
         on_partial: OnPartial | None = None,
+        limit: TimeLimit = NO_LIMIT,
     ) -> list[asyncio.Future[Completion]]:
         """Queues texts, all or none; must be called on the event loop.
 
         Cancelling a future frees its rows at the next step. A future that fails raises
-        BackendError, or UnavailableError where the engine was closed first.
+        BackendError, DeadlineError where its deadline passed in the queue, or UnavailableError
+        where the engine was closed first.
 
         Args:
             source_ids: Source tokens of each text.
             options: How to decode them, or each of them.
             on_partial: Called on the event loop with the target tokens so far, after each step.
+            limit: When their translations are due, in seconds of the clock.
 
         Raises:
             QueueFullError: there is no room for all of them.
+            WouldExpireError: they would probably end later than they are due.
             UnavailableError: the engine does not run.
         """
         if self._loop is None or self._closing:
             raise UnavailableError("the engine does not run")
-        now = time.monotonic()
+        now = self._clock()
         if isinstance(options, TranslationOptions):
             options = [options] * len(source_ids)
         sequences = [
-            Sequence(ids, each, wants_partial=on_partial is not None, arrived_at=now)
+            Sequence(
+                ids,
+                each,
+                wants_partial=on_partial is not None,
+                deadline=limit.deadline,
+                expected_steps=self._forecast.steps(len(ids), each),
+                arrived_at=now,
+            )
             for ids, each in zip(source_ids, options, strict=True)
         ]
+        promise = self._promise(sequences, limit.due, now)
         # A call ends with its longest text, which therefore starts first; like lengths together
         # also leave less padding to the encoder and fewer rows idle at the end.
         self._queue.put(sorted(sequences, key=lambda sequence: -len(sequence.source_ids)))
-        return [self._expect(sequence, on_partial) for sequence in sequences]
+        return [self._expect(sequence, promise, on_partial) for sequence in sequences]
 
     async def close(self) -> None:
         """Stops the threads after their running step; what is unfinished gets UnavailableError."""
@@ -145,23 +195,41 @@ class AsyncEngine:
             await asyncio.to_thread(thread.join)
         self._fail_unfinished(UnavailableError("the server stopped before the translation"))
 
+    def _promise(self, sequences: ListOf[Sequence], due: float, now: float) -> Promise:
+        """Returns what a request is predicted; raises WouldExpireError where that is too late."""
+        load = self._queue.load
+        predicted = self._forecast.seconds(sequences, load)
+        self._forecast.check(predicted, due - now, load)
+        return Promise(now, due, predicted, texts_left=len(sequences))
+
     def _expect(
-        self, sequence: Sequence, on_partial: OnPartial | None
+        self, sequence: Sequence, promise: Promise, on_partial: OnPartial | None
     ) -> asyncio.Future[Completion]:
         assert self._loop is not None
         future: asyncio.Future[Completion] = self._loop.create_future()
-        future.add_done_callback(functools.partial(self._forget, sequence))
+        future.add_done_callback(functools.partial(self._forget, sequence, promise))
         self._futures[sequence] = future
         if on_partial is not None:
             self._on_partial[sequence] = on_partial
         return future
 
-    def _forget(self, sequence: Sequence, future: asyncio.Future[Completion]) -> None:
+    def _forget(
+        self, sequence: Sequence, promise: Promise, future: asyncio.Future[Completion]
+    ) -> None:
         del self._futures[sequence]
         self._on_partial.pop(sequence, None)
-        if future.cancelled() and not self._queue.remove(sequence):
+        now = self._clock()
+        translated = not future.cancelled() and future.exception() is None
+        self._forecast.observe_end(promise, translated=translated, now=now)
+        if future.cancelled():
+            self._take_out(sequence, now)
+
+    def _take_out(self, sequence: Sequence, now: float) -> None:
+        if not self._queue.remove(sequence):
             for engine in self._engines:
                 engine.cancel(sequence)
+        elif has_passed(sequence.deadline, now, since=sequence.arrived_at):
+            self._count_expired()
 
     def _live(self, engine: Engine, prepare: Callable[[], None], ready: Future[None]) -> None:
         """An engine thread's life."""
@@ -207,6 +275,8 @@ class AsyncEngine:
             if report is not None:
                 report(tokens)
         for sequence, outcome in progress.finished:
+            if isinstance(outcome, Completion) and outcome.finish_reason in _TRANSLATED:
+                self._forecast.observe_text(len(sequence.source_ids), len(outcome.token_ids))
             _settle_future(self._futures.get(sequence), outcome)
 
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from dragoman_server.candidates import Candidates
 from dragoman_server.engine_metrics import EngineMetrics
-from dragoman_server.errors import BackendError
+from dragoman_server.errors import BackendError, DeadlineError
+from dragoman_server.forecast import step_costs
 from dragoman_server.rows import Move, RowCopies
 from dragoman_server.scheduler import DecodeBatch, EncodeBatch, Scheduler
 from dragoman_server.search import Search
@@ -65,7 +66,10 @@ class Engine:
 
     Args:
         deliver: Called on the engine's thread after every step that has something to tell.
-        clock: Seconds, monotonic; the same that stamped Sequence.arrived_at.
+        clock: Seconds, monotonic; the same that stamped Sequence.arrived_at and deadline.
+
+    Attributes:
+        step_costs: What its decoding steps take; see forecast.py.
     """
 
     def __init__(
@@ -84,6 +88,8 @@ class Engine:
         self._metrics = metrics
         self._deliver = deliver
         self._clock = clock
+        self.step_costs = step_costs()
+        self._stepped_at: float | None = None  # end of the last decoding step; None while idle
         self._cancelled: deque[Sequence] = deque()
         self._newcomers: list[Sequence] = []  # taken from the queue, not yet admitted to rows
         self._without_token: list[Sequence] = []
@@ -106,9 +112,15 @@ class Engine:
     def step(self) -> bool:
         """Encodes newcomers or decodes one token for every row; False where nothing is to do."""
         self._drop_cancelled()
-        batch = self._scheduler.schedule(self._search.reserved_rows)
+        now = self._clock()
+        batch, expired = self._scheduler.schedule(self._search.reserved_rows, now)
+        if expired:
+            self._tell_expired(expired)
         if batch is None:
+            self._stepped_at = None
             return False
+        if self._stepped_at is None:
+            self._stepped_at = now
         try:
             progress = self._run(batch)
         except Exception as error:  # noqa: BLE001 whatever it is, it must not stop the thread
@@ -158,12 +170,19 @@ class Engine:
         for copies in advance.copies:
             self._runner.copy(copies)
         self._stamp_first_tokens(ended)
+        self._observe_step(rows, ended)
         for sequence, completion in advance.finished:
             self._metrics.finished(sequence, len(completion.token_ids), ended)
         if advance.finished:
             self._release([sequence for sequence, _ in advance.finished])
         self._metrics.decoded(ended - started, rows=rows)
         return Progress(list(advance.finished), self._partial() if self._watched else [])
+
+    def _observe_step(self, rows: int, ended: float) -> None:
+        """Learns what a step costs, with all that came between it and the one before."""
+        if self._stepped_at is not None:
+            self.step_costs.observe(rows, ended - self._stepped_at)
+        self._stepped_at = ended
 
     def _stamp_first_tokens(self, now: float) -> None:
         for sequence in self._without_token:
@@ -184,6 +203,14 @@ class Engine:
             self._release(gone)
             cancelled = Completion([], FinishReason.CANCELLED, None)
             self._deliver(Progress([(sequence, cancelled) for sequence in gone], []))
+
+    def _tell_expired(self, sequences: list[Sequence]) -> None:
+        self._metrics.expired(len(sequences))
+        finished: list[tuple[Sequence, Outcome]] = [
+            (sequence, DeadlineError("the deadline passed before the translation began"))
+            for sequence in sequences
+        ]
+        self._deliver(Progress(finished, []))
 
     def _release(self, sequences: list[Sequence]) -> None:
         moves = self._search.release(sequences)

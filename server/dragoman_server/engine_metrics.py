@@ -26,6 +26,10 @@ class EngineMetrics:
         self._decode_seconds.observe(seconds)
         self._metrics.batch_rows.observe(rows)
 
+    def expired(self, texts: int = 1) -> None:
+        """Counts texts whose deadline passed while they waited."""
+        self._metrics.requests_expired_total.inc(texts)
+
     def finished(self, sequence: Sequence, target_tokens: int, now: float) -> None:
         """Records the stages of a sequence that ended with a translation.
 

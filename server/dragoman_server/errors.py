@@ -5,8 +5,11 @@ DragomanError
 ├── BundleError             the bundle is wrong; the server does not start
 ├── InvalidArgumentError    a field of a request is wrong
 ├── NotFoundError           no such model or language pair
-├── QueueFullError          no room for the request now
-├── TooManyCallsError       as many calls as allowed are in progress
+├── OverloadError           refused at once, to be tried again later
+│   ├── QueueFullError      no room for the request now
+│   ├── TooManyCallsError   as many calls as allowed are in progress
+│   └── WouldExpireError    its deadline would pass first
+├── DeadlineError           its deadline passed before it began
 ├── UnavailableError        the server is not ready or is draining
 └── BackendError            our own failure while translating
 """
@@ -62,32 +65,50 @@ class NotFoundError(DragomanError):
         self.reason = reason
 
 
-class QueueFullError(DragomanError):
-    """The waiting queue has no room for the request.
+class OverloadError(DragomanError):
+    """The server has more to do than it can, and refuses the request at once.
 
     Attributes:
         retry_after_seconds: When it is sensible to try again.
     """
+
+    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class QueueFullError(OverloadError):
+    """The waiting queue has no room for the request."""
 
     reason = "QUEUE_FULL"
 
-    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
-        super().__init__(message)
-        self.retry_after_seconds = retry_after_seconds
 
-
-class TooManyCallsError(DragomanError):
-    """As many calls as allowed are in progress.
-
-    Attributes:
-        retry_after_seconds: When it is sensible to try again.
-    """
+class TooManyCallsError(OverloadError):
+    """As many calls as allowed are in progress."""
 
     reason = "TOO_MANY_CALLS"
 
-    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
-        super().__init__(message)
-        self.retry_after_seconds = retry_after_seconds
+
+class WouldExpireError(OverloadError):
+    """The request's deadline would probably pass before its translation is there.
+
+    Attributes:
+        remaining_seconds: Until that deadline.
+    """
+
+    reason = "WOULD_EXPIRE"
+
+    def __init__(
+        self, message: str, *, retry_after_seconds: float, remaining_seconds: float
+    ) -> None:
+        super().__init__(message, retry_after_seconds=retry_after_seconds)
+        self.remaining_seconds = remaining_seconds
+
+
+class DeadlineError(DragomanError):
+    """The request's deadline passed before its translation began."""
+
+    reason = "DEADLINE_EXCEEDED"
 
 
 class UnavailableError(DragomanError):

@@ -23,12 +23,17 @@ from dragoman_server.deadline import Deadline
 from dragoman_server.errors import InvalidArgumentError
 from dragoman_server.gate import Gate
 from dragoman_server.outcomes import Outcomes
+from dragoman_server.status import retry_pushback
 
 SERVICE_NAME = DESCRIPTOR.services_by_name["TranslationService"].full_name
 
 Context: TypeAlias = aio.ServicerContext[Any, Any]
 # An RpcMethodHandler, but grpc's types know only its synchronous form.
 AsyncHandler: TypeAlias = Any
+Check: TypeAlias = Callable[[Context], None]
+
+PUSHBACK = "grpc-retry-pushback-ms"
+"""Tells gRPC at the client when to try again by itself, as its retry policy has it (gRFC A6)."""
 
 
 class CallGuard:
@@ -37,32 +42,42 @@ class CallGuard:
     An interceptor of grpc's would do the same for each call anew. The wrapped handlers are given
     the message's bytes, so that what protobuf cannot parse, such as a string that is not UTF-8, is
     told to the client like any other wrong request.
+
+    Args:
+        gate: Lets calls in.
+        outcomes: Told how each call ended.
+        checks: By the names of unary calls: what may refuse one before its message is parsed.
     """
 
-    def __init__(self, gate: Gate, outcomes: Outcomes) -> None:
+    def __init__(self, gate: Gate, outcomes: Outcomes, checks: Mapping[str, Check]) -> None:
         self._gate = gate
         self._outcomes = outcomes
+        self._checks = checks
 
     def add(self, service: TranslationServiceServicer, server: aio.Server) -> None:
         """Adds the service's calls, guarded, to a server."""
         add_TranslationServiceServicer_to_server(service, cast("aio.Server", _Door(self, server)))
 
-    def guarded(self, handler: AsyncHandler) -> AsyncHandler:
+    def guarded(self, name: str, handler: AsyncHandler) -> AsyncHandler:
         """Returns the handler to use instead of the service's own."""
         if handler.response_streaming:
             return grpc.stream_stream_rpc_method_handler(
                 self._stream_stream(handler), None, handler.response_serializer
             )
         return grpc.unary_unary_rpc_method_handler(
-            self._unary_unary(handler), None, handler.response_serializer
+            self._unary_unary(handler, self._checks.get(name)), None, handler.response_serializer
         )
 
-    def _unary_unary(self, handler: AsyncHandler) -> Callable[[bytes, Context], Awaitable[Message]]:
+    def _unary_unary(
+        self, handler: AsyncHandler, check: Check | None
+    ) -> Callable[[bytes, Context], Awaitable[Message]]:
         async def call(request: bytes, context: Context) -> Message:
             deadline = Deadline(context)
             arrived_at = self._outcomes.now()
             try:
                 with self._gate.call():
+                    if check is not None:
+                        check(context)
                     response: Message = await handler.unary_unary(
                         _parsed(handler, request), context
                     )
@@ -95,7 +110,10 @@ class CallGuard:
 
     async def _abort(self, context: Context, error: Exception) -> NoReturn:
         status = rpc_status.to_status(self._outcomes.failed(error))
-        await context.abort(status.code, status.details, status.trailing_metadata)
+        trailers = status.trailing_metadata
+        if pushback := retry_pushback(error):
+            trailers = (*trailers, (PUSHBACK, pushback))
+        await context.abort(status.code, status.details, trailers)
 
 
 class _Door:
@@ -112,7 +130,7 @@ class _Door:
         self, service_name: str, handlers: Mapping[str, AsyncHandler]
     ) -> None:
         """Guards each of them."""
-        guarded = {name: self._guard.guarded(handler) for name, handler in handlers.items()}
+        guarded = {name: self._guard.guarded(name, handler) for name, handler in handlers.items()}
         generic = grpc.method_handlers_generic_handler(service_name, guarded)
         self._server.add_generic_rpc_handlers((generic,))
         self._server.add_registered_method_handlers(service_name, guarded)

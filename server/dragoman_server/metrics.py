@@ -22,6 +22,7 @@ from prometheus_client import (
 from dragoman_server.histogram import Histogram
 
 FailureReason = Literal["REJECTED", "CANCELLED", "DEADLINE", "BACKEND", "OTHER"]
+RefusalCause = Literal["QUEUE_FULL", "WOULD_EXPIRE", "TOO_MANY_CALLS"]
 
 FAILURE_REASONS: tuple[FailureReason, ...] = (
     "REJECTED",
@@ -30,6 +31,7 @@ FAILURE_REASONS: tuple[FailureReason, ...] = (
     "BACKEND",
     "OTHER",
 )
+REFUSAL_CAUSES: tuple[RefusalCause, ...] = ("QUEUE_FULL", "WOULD_EXPIRE", "TOO_MANY_CALLS")
 PHASES: tuple[Literal["encode", "decode"], ...] = ("encode", "decode")
 
 # Seconds. From 5 to 500 ms no bucket is wider than its lower bound.
@@ -55,6 +57,10 @@ class EngineLoad(Protocol):
     @property
     def requests_running(self) -> int:
         """Texts being encoded or decoded."""
+
+    @property
+    def predicted_seconds(self) -> float:
+        """Seconds that a text of mean length would take; 0 where nothing is predicted."""
 
     @property
     def kv_cache_usage(self) -> float:
@@ -88,6 +94,14 @@ class Metrics:
         )
         for reason in FAILURE_REASONS:
             self.request_failures_total.labels(reason)
+        self.refusals_total = self._counter(
+            "refusals_total",
+            "Requests refused at once because of overload, by its cause; they are among those that "
+            "were REJECTED.",
+            "cause",
+        )
+        for cause in REFUSAL_CAUSES:
+            self.refusals_total.labels(cause)
         self.request_latency_seconds = self._histogram(
             "request_latency_seconds",
             "Seconds from a request's arrival to its answer, for requests answered with OK.",
@@ -96,6 +110,10 @@ class Metrics:
     def _declare_texts(self) -> None:
         self.request_queue_seconds = self._histogram(
             "request_queue_seconds", "Seconds that a text waited before it was encoded."
+        )
+        self.requests_expired_total = self._counter(
+            "requests_expired_total",
+            "Texts whose deadline passed while they waited, and which were never begun.",
         )
         self.request_encode_seconds = self._histogram(
             "request_encode_seconds", "Seconds that the encoding step of a text took."
@@ -125,6 +143,11 @@ class Metrics:
         self.requests_waiting = self._gauge(
             "requests_waiting", "Texts in the queue; the signal to scale by."
         )
+        self.predicted_seconds = self._gauge(
+            "predicted_seconds",
+            "Seconds until a text of mean length would be translated if it came now, margin "
+            "included; 0 before enough was observed.",
+        )
         self.kv_cache_usage_ratio = self._gauge(
             "kv_cache_usage_ratio", "Part of the cache rows in use, from 0 to 1."
         )
@@ -149,6 +172,7 @@ class Metrics:
         """Lets the load gauges read the engine at each scrape."""
         self.requests_running.set_function(lambda: engine.requests_running)
         self.requests_waiting.set_function(lambda: engine.requests_waiting)
+        self.predicted_seconds.set_function(lambda: engine.predicted_seconds)
         self.kv_cache_usage_ratio.set_function(lambda: engine.kv_cache_usage)
 
     def _counter(self, name: str, documentation: str, *labels: str) -> Counter:

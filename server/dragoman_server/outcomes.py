@@ -11,6 +11,7 @@ from collections.abc import Callable
 from google.rpc import code_pb2  # type: ignore[import-untyped]  # .pyi files but no py.typed
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
+from dragoman_server.errors import OverloadError
 from dragoman_server.metrics import FailureReason, Metrics
 from dragoman_server.status import outcome_of, status_of
 
@@ -25,7 +26,7 @@ class Outcomes:
         self._clock = clock
 
     def now(self) -> float:
-        """Seconds of the clock that `succeeded` compares with."""
+        """Seconds of the clock that `succeeded` compares with, which is the engine's too."""
         return self._clock()
 
     def succeeded(self, arrived_at: float) -> None:
@@ -43,8 +44,11 @@ class Outcomes:
     def failed(self, error: Exception) -> Status:
         """The request failed; returns what the client is told."""
         outcome = outcome_of(error)
-        error_id = secrets.token_hex(8)
-        if outcome.code == code_pb2.INTERNAL:
+        error_id = ""
+        if isinstance(error, OverloadError):
+            self._metrics.refusals_total.labels(error.reason).inc()
+        elif outcome.code == code_pb2.INTERNAL:
+            error_id = secrets.token_hex(8)
             cause = error.__cause__ or error
             _log.error("request_failed", exc_info=cause, extra={"error_id": error_id})
         self._count(outcome.code, outcome.failure)

@@ -4,6 +4,7 @@ Pure Python: no clock, no I/O, no tensors.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dragoman_server.sequence import Sequence
 from dragoman_server.waiting_queue import WaitingQueue
@@ -24,6 +25,15 @@ class DecodeBatch:
 
 
 Batch = EncodeBatch | DecodeBatch
+
+
+class Decision(NamedTuple):
+    """What comes next."""
+
+    batch: Batch | None
+    """None where nothing is to do."""
+    expired: list[Sequence]
+    """Left the queue instead of being admitted, as their deadline has passed."""
 
 
 WORTHWHILE_SHARE = 1 / 8
@@ -47,18 +57,20 @@ class Scheduler:
         self._max_encode_tokens = max_encode_tokens
         self._owes_decoding = False
 
-    def schedule(self, running_rows: int) -> Batch | None:
-        """Returns what to run while `running_rows` rows are held; None where nothing is to do."""
+    def schedule(self, running_rows: int, now: float) -> Decision:
+        """Returns what to run while `running_rows` rows are held."""
+        expired: list[Sequence] = []
         if not (self._owes_decoding and running_rows):
-            newcomers = self._queue.take(
+            newcomers, expired = self._queue.take(
                 self._engine,
                 running_rows=running_rows,
                 free_rows=self._max_batch_size - running_rows,
                 worthwhile_rows=int(self._max_batch_size * WORTHWHILE_SHARE),
                 max_tokens=self._max_encode_tokens,
+                now=now,
             )
             if newcomers:
                 self._owes_decoding = True
-                return EncodeBatch(newcomers)
+                return Decision(EncodeBatch(newcomers), expired)
         self._owes_decoding = False
-        return DecodeBatch(running_rows) if running_rows else None
+        return Decision(DecodeBatch(running_rows) if running_rows else None, expired)

@@ -1,5 +1,6 @@
 """A text on its way through the engine: what is asked, and what became of it."""
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -116,6 +117,10 @@ class Sequence:
     options: TranslationOptions
     wants_partial: bool = False
     """Whether the target tokens so far are reported after each step."""
+    deadline: float = math.inf
+    """Where it has not begun by then it never does, in seconds of the engine's clock."""
+    expected_steps: int = 1
+    """Decoding steps that it will probably take."""
     arrived_at: float = 0.0
     """When it was put into the queue, in seconds of the engine's clock."""
     started_at: float = 0.0

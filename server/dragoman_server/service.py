@@ -18,7 +18,7 @@ from dragoman.v1.translation_pb2 import (
     TranslateTextResponse,
 )
 from dragoman.v1.translation_pb2_grpc import TranslationServiceServicer
-from dragoman_server.deadline import Deadline, RemainingTime
+from dragoman_server.deadline import NO_LIMIT, Deadline, RemainingTime, TimeLimit
 from dragoman_server.gate import Gate
 from dragoman_server.outcomes import Outcomes
 from dragoman_server.stream import TextStream
@@ -41,18 +41,26 @@ class TranslationService(TranslationServiceServicer):
         self._outcomes = outcomes
         self._default_timeout_seconds = default_timeout_seconds
 
+    def check_room(self, context: RemainingTime) -> None:
+        """Refuses a TranslateText that would be refused whatever it says.
+
+        Raises:
+            QueueFullError, WouldExpireError: The engine's.
+        """
+        self._translator.check_room(self._limit(context))
+
     async def TranslateText(  # noqa: N802  the proto's name
         self,
         request: TranslateTextRequest,
         context: aio.ServicerContext[TranslateTextRequest, TranslateTextResponse],
     ) -> TranslateTextResponse:
         """Translates the texts of one request."""
-        seconds = self._timeout_seconds(context)
+        seconds, limit = self._timeout_seconds(context), self._limit(context)
         if seconds is None:
-            translations = await self._translator.translate_texts(request)
+            translations = await self._translator.translate_texts(request, limit)
         else:
             async with asyncio.timeout(seconds):
-                translations = await self._translator.translate_texts(request)
+                translations = await self._translator.translate_texts(request, limit)
         return TranslateTextResponse(translations=translations)
 
     def StreamTranslateText(  # noqa: N802
@@ -77,6 +85,15 @@ class TranslationService(TranslationServiceServicer):
     ) -> ListModelsResponse:
         """Lists the one model."""
         return ListModelsResponse(models=[self._translator.model])
+
+    def _limit(self, context: RemainingTime) -> TimeLimit:
+        seconds = context.time_remaining()
+        if seconds is None:
+            seconds = self._default_timeout_seconds
+        if seconds is None:
+            return NO_LIMIT
+        due = self._outcomes.now() + seconds
+        return TimeLimit(due, due)
 
     def _timeout_seconds(self, context: RemainingTime) -> float | None:
         return self._default_timeout_seconds if context.time_remaining() is None else None

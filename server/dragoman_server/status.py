@@ -4,6 +4,7 @@ Knows errors and the wire's error model. Does not know grpc: guard.py sends the 
 call, stream.py that of a text.
 """
 
+import math
 from typing import NamedTuple
 
 from google.protobuf.any_pb2 import Any
@@ -17,11 +18,12 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
 from dragoman_server.errors import (
     BackendError,
+    DeadlineError,
     InvalidArgumentError,
     NotFoundError,
-    QueueFullError,
-    TooManyCallsError,
+    OverloadError,
     UnavailableError,
+    WouldExpireError,
 )
 from dragoman_server.metrics import FailureReason
 
@@ -38,9 +40,9 @@ class Outcome(NamedTuple):
 _TABLE: dict[type[BaseException], Outcome] = {
     InvalidArgumentError: Outcome(code_pb2.INVALID_ARGUMENT, "REJECTED"),
     NotFoundError: Outcome(code_pb2.NOT_FOUND, "REJECTED"),
-    QueueFullError: Outcome(code_pb2.RESOURCE_EXHAUSTED, "REJECTED"),
-    TooManyCallsError: Outcome(code_pb2.RESOURCE_EXHAUSTED, "REJECTED"),
+    OverloadError: Outcome(code_pb2.RESOURCE_EXHAUSTED, "REJECTED"),
     UnavailableError: Outcome(code_pb2.UNAVAILABLE, "REJECTED"),
+    DeadlineError: Outcome(code_pb2.DEADLINE_EXCEEDED, "DEADLINE"),
     TimeoutError: Outcome(code_pb2.DEADLINE_EXCEEDED, "DEADLINE"),
     BackendError: Outcome(code_pb2.INTERNAL, "BACKEND"),
 }
@@ -78,13 +80,28 @@ def status_of(error: Exception, error_id: str) -> Status:
     return Status(code=code, message=message, details=details)
 
 
+def retry_pushback(error: Exception) -> str | None:
+    """Returns the value of gRPC's own `grpc-retry-pushback-ms`; None where nothing is said.
+
+    It is a delay in milliseconds, or negative: not again. gRPC's retries are part of the call and
+    its deadline stays: one that could come only after it would keep the client from what it is
+    told now.
+    """
+    if not isinstance(error, OverloadError):
+        return None
+    seconds = error.retry_after_seconds
+    if isinstance(error, WouldExpireError) and seconds >= error.remaining_seconds:
+        return "-1"
+    return str(math.ceil(seconds * 1000))
+
+
 def _details(error: Exception) -> list[Message]:
     if isinstance(error, InvalidArgumentError) and error.field:
         violation = error_details_pb2.BadRequest.FieldViolation(
             field=error.field, description=str(error), reason=error.reason
         )
         return [error_details_pb2.BadRequest(field_violations=[violation])]
-    if isinstance(error, QueueFullError | TooManyCallsError):
+    if isinstance(error, OverloadError):
         delay = Duration()
         delay.FromNanoseconds(round(error.retry_after_seconds * 1e9))
         return [error_details_pb2.RetryInfo(retry_delay=delay)]

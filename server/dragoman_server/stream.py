@@ -6,6 +6,7 @@ grpc: requests come from an async iterator, answers go out through another.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from typing import Protocol
@@ -15,6 +16,7 @@ from dragoman.v1.translation_pb2 import (
     StreamTranslateTextResponse,
     Translation,
 )
+from dragoman_server.deadline import TimeLimit
 from dragoman_server.errors import DragomanError, InvalidArgumentError
 from dragoman_server.gate import Gate
 from dragoman_server.outcomes import Outcomes
@@ -24,6 +26,10 @@ from dragoman_server.validation import shorten
 
 class Expiry(Protocol):
     """What is needed of a Deadline."""
+
+    @property
+    def at(self) -> float:
+        """When it is, in seconds of the clock of Outcomes; inf where the stream has none."""
 
     def expired(self) -> bool:
         """Whether the stream's deadline has passed."""
@@ -117,7 +123,7 @@ class TextStream:
         arrived_at = self._outcomes.now()
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                translation = await self._translated(request)
+                translation = await self._translated(request, self._limit(arrived_at))
         except asyncio.CancelledError:
             self._outcomes.cancelled(expired=self._deadline.expired())
             raise
@@ -131,14 +137,24 @@ class TextStream:
             self._partial_tokens.pop(request.id, None)
             self._partial_texts.pop(request.id, None)
 
-    async def _translated(self, request: StreamTranslateTextRequest) -> Translation:
+    def _limit(self, arrived_at: float) -> TimeLimit:
+        """Of a text: no stream's deadline says when one of its texts is due."""
+        timeout = math.inf if self._timeout_seconds is None else self._timeout_seconds
+        due = arrived_at + timeout
+        return TimeLimit(deadline=min(self._deadline.at, due), due=due)
+
+    async def _translated(
+        self, request: StreamTranslateTextRequest, limit: TimeLimit
+    ) -> Translation:
+        self._translator.check_room(limit)
+
         def keep(token_ids: list[int]) -> None:
             if request.id in self._tasks:
                 self._partial_tokens[request.id] = token_ids
                 self._changed.set()
 
         on_partial = keep if request.partial_results else None
-        return await self._translator.translate_text(request, on_partial)
+        return await self._translator.translate_text(request, on_partial, limit)
 
     def _fail(self, text_id: str, error: Exception) -> None:
         status = self._outcomes.failed(error)

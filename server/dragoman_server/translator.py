@@ -18,6 +18,7 @@ from dragoman.v1.translation_pb2 import (
     TranslateTextRequest,
     Translation,
 )
+from dragoman_server.deadline import NO_LIMIT, TimeLimit
 from dragoman_server.languages import find_pair
 from dragoman_server.options import OptionsReader, RequestOptions
 from dragoman_server.sequence import Completion, FinishReason, TranslationOptions
@@ -59,13 +60,17 @@ class TextCodec(Protocol):
 class TextQueue(Protocol):
     """What is needed of an AsyncEngine."""
 
+    def check_room(self, limit: TimeLimit) -> None:
+        """Raises an OverloadError where not even the shortest text would be taken."""
+
     def submit(
         self,
         source_ids: Sequence[list[int]],
         options: TranslationOptions | Sequence[TranslationOptions],
         on_partial: OnPartial | None = None,
+        limit: TimeLimit = NO_LIMIT,
     ) -> list[asyncio.Future[Completion]]:
-        """Takes all of the texts or none; raises QueueFullError."""
+        """Takes all of the texts or none; raises an OverloadError."""
 
 
 class _Order(NamedTuple):
@@ -89,14 +94,24 @@ class Translator:
         self._tokenizer = tokenizer
         self._engine = engine
 
-    async def translate_texts(self, request: TranslateTextRequest) -> list[Translation]:
+    def check_room(self, limit: TimeLimit) -> None:
+        """Refuses a request that the engine would refuse whatever it says; costs next to nothing.
+
+        Raises:
+            QueueFullError, WouldExpireError: The engine's.
+        """
+        self._engine.check_room(limit)
+
+    async def translate_texts(
+        self, request: TranslateTextRequest, limit: TimeLimit = NO_LIMIT
+    ) -> list[Translation]:
         """Translates all the texts, 1:1 and in order, or none.
 
         Cancelling it, or a failure of one text, takes the others out of the engine.
 
         Raises:
             InvalidArgumentError, NotFoundError: The request is wrong.
-            QueueFullError, UnavailableError, BackendError: The engine's.
+            OverloadError, DeadlineError, UnavailableError, BackendError: The engine's.
         """
         order = self._understand(request)
         check_contents(request.contents, self.model.limits)
@@ -104,10 +119,13 @@ class Translator:
             self._encode(text, order, f"contents[{index}]")
             for index, text in enumerate(request.contents)
         ]
-        return await self._translate(sources, order.options, None)
+        return await self._translate(sources, order.options, None, limit)
 
     async def translate_text(
-        self, request: StreamTranslateTextRequest, on_partial: OnPartial | None = None
+        self,
+        request: StreamTranslateTextRequest,
+        on_partial: OnPartial | None = None,
+        limit: TimeLimit = NO_LIMIT,
     ) -> Translation:
         """Translates a text of a stream; raises as `translate_texts` does.
 
@@ -117,7 +135,7 @@ class Translator:
         check_code_points([request.content], "content", self.model.limits)
         check_characters(request.content, "content")
         source = self._encode(request.content, order, "content")
-        return (await self._translate([source], order.options, on_partial))[0]
+        return (await self._translate([source], order.options, on_partial, limit))[0]
 
     def partial_text(self, token_ids: list[int]) -> str:
         """Returns the text of a translation's beginning."""
@@ -155,6 +173,7 @@ class Translator:
         sources: list[list[int]],
         options: RequestOptions,
         on_partial: OnPartial | None,
+        limit: TimeLimit,
     ) -> list[Translation]:
         submitted = [source for source in sources if source]
         if not submitted:
@@ -164,7 +183,7 @@ class Translator:
             for index, source in enumerate(sources)
             if source
         ]
-        futures = self._engine.submit(submitted, each, on_partial)
+        futures = self._engine.submit(submitted, each, on_partial, limit)
         try:
             completions = iter(
                 [await futures[0]] if len(futures) == 1 else await asyncio.gather(*futures)

@@ -20,6 +20,7 @@ from dragoman_server.bundle import Bundle
 from dragoman_server.config import Config
 from dragoman_server.engine import Progress
 from dragoman_server.engine_metrics import EngineMetrics
+from dragoman_server.forecast import step_costs
 from dragoman_server.metrics import Metrics
 from dragoman_server.models import describe_model, model_limits
 from dragoman_server.sequence import Completion, FinishReason, Sequence
@@ -41,10 +42,11 @@ class EchoEngine:
         self._queue = queue
         self._metrics = metrics
         self._deliver = deliver
+        self.step_costs = step_costs()
 
     def step(self) -> bool:
         """Answers all that wait; False where nothing does."""
-        taken = self._queue.take(0, running_rows=0, free_rows=ROWS, max_tokens=TOKENS)
+        taken, _ = self._queue.take(0, running_rows=0, free_rows=ROWS, max_tokens=TOKENS)
         if not taken:
             return False
         for sequence in taken:

@@ -76,7 +76,7 @@ class Contenders:
             return self._peak("peer", self._load.peak(server.address, NEVER, self._starts["peer"]))
 
     def tune(self) -> None:
-        """Looks for the peer's best setting: each once, the best ones again; the lower p97 counts."""
+        """Tries the peer's settings once, the best ones again; the lower p97 counts."""
         self.tuned_at = self.peer() * TUNING_SHARE
         self._try(SETTINGS)
         self._try(sorted(SETTINGS, key=self._p97)[:FINALISTS])

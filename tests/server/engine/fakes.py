@@ -3,6 +3,7 @@
 It keeps both in rows, as a cache does, so a wrong row, move or position changes the translation.
 """
 
+import math
 import threading
 from collections.abc import Callable
 
@@ -43,10 +44,21 @@ def log_normalizer(logits: NDArray[np.float32]) -> np.float32:
 
 
 class FakeRunner:
-    """A Runner over lists. `fails` is raised at the next call; `may_decode` holds decoding back."""
+    """A Runner over lists. `fails` is raised at the next call; `may_decode` holds decoding back.
 
-    def __init__(self, max_rows: int, model: Model = countdown) -> None:
+    `encoding` and `decoding` are called with the number of rows, and may let time pass.
+    """
+
+    def __init__(
+        self,
+        max_rows: int,
+        model: Model = countdown,
+        *,
+        encoding: Callable[[int], None] = lambda _: None,
+        decoding: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._model = model
+        self._encoding, self._decoding = encoding, decoding
         self.sources: list[list[int]] = [[] for _ in range(max_rows)]
         self.targets: list[list[int]] = [[] for _ in range(max_rows)]
         self.rows_per_step: list[int] = []
@@ -62,6 +74,7 @@ class FakeRunner:
 
     def encode(self, source_ids: list[list[int]], first_row: int) -> None:
         self._fail_if_told()
+        self._encoding(len(source_ids))
         self.encoded_per_step.append(sum(map(len, source_ids)))
         for row, ids in enumerate(source_ids, first_row):
             self.sources[row], self.targets[row] = list(ids), []
@@ -78,6 +91,7 @@ class FakeRunner:
         assert self.may_decode.wait(timeout=30)
         self._fail_if_told()
         rows = len(token_ids)
+        self._decoding(rows)
         self.rows_per_step.append(rows)
         ids = np.zeros((rows, candidate_count), np.int64)
         logits = np.zeros((rows, candidate_count), np.float32)
@@ -125,6 +139,10 @@ def sequence(
     wants_partial: bool = False,
     rows: int = 1,
     length_penalty: float = 1.0,
+    deadline: float = math.inf,
+    steps: int = 1,
 ) -> Sequence:
     options = TranslationOptions(max_length, min_length, rows, return_scores, length_penalty)
-    return Sequence(source, options, wants_partial=wants_partial)
+    return Sequence(
+        source, options, wants_partial=wants_partial, deadline=deadline, expected_steps=steps
+    )

@@ -1,6 +1,7 @@
 """An engine on a fake model, stepped by hand."""
 
 import random
+from collections.abc import Callable
 
 from dragoman_server.engine import Engine, Progress
 from dragoman_server.engine_metrics import EngineMetrics
@@ -20,14 +21,28 @@ from tests.server.engine.fakes import (
 
 
 class Bench:
-    """Takes sequences in any order; keeps what becomes of each."""
+    """Takes sequences in any order; keeps what becomes of each.
+
+    Time passes while the engine encodes and, by the number of rows, while it decodes.
+    """
 
     def __init__(
-        self, *, max_batch_size: int = 4, max_encode_tokens: int = 20, model: Model = countdown
+        self,
+        *,
+        max_batch_size: int = 4,
+        max_encode_tokens: int = 20,
+        model: Model = countdown,
+        encode_seconds: float = 0.0,
+        decode_seconds: Callable[[int], float] = lambda _: 0.0,
     ) -> None:
         self.now = 0.0
         self.queue = WaitingQueue(max_queue_size=1000, engines=1)
-        self.runner = FakeRunner(max_batch_size, model)
+        self.runner = FakeRunner(
+            max_batch_size,
+            model,
+            encoding=lambda _: self._pass(encode_seconds),
+            decoding=lambda rows: self._pass(decode_seconds(rows)),
+        )
         self.metrics = Metrics()
         self.outcomes: dict[Sequence, Outcome] = {}
         self.partial: list[list[int]] = []
@@ -50,6 +65,9 @@ class Bench:
             deliver=self._deliver,
             clock=lambda: self.now,
         )
+
+    def _pass(self, seconds: float) -> None:
+        self.now += seconds
 
     def _deliver(self, progress: Progress) -> None:
         for finished, outcome in progress.finished:

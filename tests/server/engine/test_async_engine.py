@@ -1,17 +1,25 @@
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
 from dragoman_server.async_engine import AsyncEngine
+from dragoman_server.deadline import TimeLimit
 from dragoman_server.engine import Engine, Progress
 from dragoman_server.engine_metrics import EngineMetrics
-from dragoman_server.errors import BackendError, QueueFullError, UnavailableError
+from dragoman_server.errors import (
+    BackendError,
+    DeadlineError,
+    QueueFullError,
+    UnavailableError,
+    WouldExpireError,
+)
 from dragoman_server.metrics import Metrics
 from dragoman_server.scheduler import Scheduler
 from dragoman_server.search import Search
-from dragoman_server.sequence import TranslationOptions
+from dragoman_server.sequence import Completion, TranslationOptions
 from dragoman_server.waiting_queue import WaitingQueue
 from tests.server.engine.fakes import END_ID, START_ID, FakeRunner
 from tests.server.engine.reference import translate
@@ -20,11 +28,23 @@ OPTIONS = TranslationOptions(100)
 ROWS = 4
 
 
+class Clock:
+    """Stands still unless it is set."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def build(
     runners: list[FakeRunner],
     *,
     max_queue_size: int = 100,
     prepare: Sequence[Callable[[], None]] = (),
+    clock: Callable[[], float] = time.monotonic,
+    count_expired: Callable[[], None] | None = None,
 ) -> AsyncEngine:
     queue = WaitingQueue(max_queue_size=max_queue_size, engines=len(runners))
     metrics = EngineMetrics(Metrics())
@@ -39,11 +59,19 @@ def build(
                 runner=runner,
                 metrics=metrics,
                 deliver=deliver,
+                clock=clock,
             )
             for index, runner in enumerate(runners)
         ]
 
-    return AsyncEngine(queue, make_engines, max_rows=ROWS * len(runners), prepare=prepare)
+    return AsyncEngine(
+        queue,
+        make_engines,
+        max_rows=ROWS * len(runners),
+        prepare=prepare,
+        clock=clock,
+        count_expired=count_expired,
+    )
 
 
 @pytest.fixture
@@ -225,3 +253,146 @@ async def test_closing_ends_every_future(runners: list[FakeRunner]) -> None:
 async def test_an_engine_that_was_not_started_refuses(runners: list[FakeRunner]) -> None:
     with pytest.raises(UnavailableError):
         build(runners).submit([[1]], OPTIONS)
+
+
+class Held:
+    """An engine of four rows whose steps wait until they may go on, at a standing clock."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.runner = FakeRunner(ROWS)
+        self.expired = 0
+        self.engine = build([self.runner], clock=self.clock, count_expired=self._count)
+
+    def _count(self) -> None:
+        self.expired += 1
+
+    async def fill(self, *, waiting: int = 0) -> list[asyncio.Future[Completion]]:
+        """Takes all the rows, and so many more texts that wait."""
+        self.runner.may_decode.clear()
+        futures = self.engine.submit([[5]] * ROWS, OPTIONS)
+        await until(lambda: self.engine.requests_running == ROWS)
+        return futures + self.engine.submit([[5]] * waiting, OPTIONS) if waiting else futures
+
+    def learn(self, step_seconds: float) -> None:
+        """Lets it believe that it knows what a step takes."""
+        for _ in range(200):
+            self.engine._engines[0].step_costs.observe(ROWS, step_seconds)
+            self.engine._forecast.observe_text(1, 9)
+
+    def due_in(self, seconds: float) -> TimeLimit:
+        return TimeLimit(self.clock.now + seconds, self.clock.now + seconds)
+
+
+@pytest.fixture
+async def held() -> AsyncIterator[Held]:
+    subject = Held()
+    await subject.engine.start()
+    yield subject
+    subject.runner.may_decode.set()
+    await subject.engine.close()
+
+
+async def test_what_would_end_after_it_is_due_is_refused_and_the_others_are_not(
+    held: Held,
+) -> None:
+    others = await held.fill(waiting=3)
+    held.learn(step_seconds=1.0)
+    with pytest.raises(WouldExpireError, match=r"its deadline is in 5\.00 s"):
+        held.engine.submit([[5]], OPTIONS, limit=held.due_in(5))
+    assert held.engine.requests_waiting == 3
+    others += held.engine.submit([[5]], OPTIONS, limit=held.due_in(60))
+    others += held.engine.submit([[5]], OPTIONS, limit=TimeLimit(deadline=held.clock.now + 1))
+    others += held.engine.submit([[5]], OPTIONS)
+    held.runner.may_decode.set()
+    completions = await asyncio.gather(*others)
+    assert {tuple(completion.token_ids) for completion in completions} == {
+        tuple(translate([5], OPTIONS)[0])
+    }
+
+
+async def test_room_is_refused_before_a_text_is_known(held: Held) -> None:
+    await held.fill()
+    held.engine.check_room(held.due_in(1))
+    held.learn(step_seconds=1.0)
+    with pytest.raises(WouldExpireError):
+        held.engine.check_room(held.due_in(1))
+    held.engine.check_room(held.due_in(60))
+    held.engine.check_room(TimeLimit(deadline=0.0))
+    held.engine.submit([[5]] * 100, OPTIONS)
+    with pytest.raises(QueueFullError):
+        held.engine.check_room(held.due_in(60))
+
+
+async def test_an_idle_engine_tries_what_is_not_hopeless(held: Held) -> None:
+    held.learn(step_seconds=1.0)
+    held.engine.check_room(held.due_in(5))
+    (future,) = held.engine.submit([[5]], OPTIONS, limit=held.due_in(5))
+    assert (await future).token_ids == translate([5], OPTIONS)[0]
+
+
+async def test_what_expired_in_the_queue_never_starts_though_nobody_cancelled_it(
+    held: Held,
+) -> None:
+    running = await held.fill()
+    doomed = held.engine.submit([[7, 7]] * 3, OPTIONS, limit=held.due_in(1))
+    after = held.engine.submit([[3]], OPTIONS, limit=held.due_in(3))
+    held.clock.now += 2
+    held.runner.may_decode.set()
+    for future in doomed:
+        with pytest.raises(DeadlineError):
+            await future
+    completions = await asyncio.gather(*running, *after)
+    assert len(completions) == ROWS + 1
+    assert sum(held.runner.encoded_per_step) == ROWS + 1
+    assert held.expired == 0  # the engine counts those that it finds
+
+
+async def test_what_is_cancelled_in_the_queue_at_its_deadline_counts_as_expired(
+    held: Held,
+) -> None:
+    await held.fill()
+    early, late = held.engine.submit([[5]] * 2, OPTIONS, limit=held.due_in(1))
+    early.cancel()
+    await until(lambda: held.engine.requests_waiting == 1)
+    held.clock.now += 1
+    late.cancel()
+    await until(lambda: held.engine.requests_waiting == 0)
+    assert held.expired == 1
+
+
+async def test_a_running_text_that_is_cancelled_at_its_deadline_does_not(held: Held) -> None:
+    held.runner.may_decode.clear()
+    (future,) = held.engine.submit([[5]], OPTIONS, limit=held.due_in(1))
+    await until(lambda: held.engine.requests_running == 1)
+    held.clock.now += 1
+    future.cancel()
+    held.runner.may_decode.set()
+    await until(lambda: held.engine.requests_running == 0)
+    assert held.expired == 0
+
+
+async def test_the_forecast_learns_from_what_becomes_of_requests(held: Held) -> None:
+    held.learn(step_seconds=1.0)
+    margin = held.engine._forecast.margin
+    (future,) = held.engine.submit([[5]], OPTIONS)
+    await future
+    await until(lambda: held.engine._forecast.margin < margin)
+    margin = held.engine._forecast.margin
+    await held.fill()
+    (future,) = held.engine.submit([[5]], OPTIONS, limit=held.due_in(100))
+    held.clock.now += 100
+    future.cancel()
+    await until(lambda: held.engine._forecast.margin > margin)
+
+
+async def test_the_predicted_seconds_are_those_of_a_usual_text(held: Held) -> None:
+    assert held.engine.predicted_seconds == 0
+    held.learn(step_seconds=1.0)
+    assert held.engine.predicted_seconds == pytest.approx(10.0)
+
+
+async def test_an_engine_learns_from_its_own_steps_and_texts(engine: AsyncEngine) -> None:
+    for _ in range(5):
+        await asyncio.gather(*engine.submit([[30, index] for index in range(20)], OPTIONS))
+    assert engine.predicted_seconds > 0

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from dragoman_server.errors import BackendError
+from dragoman_server.errors import BackendError, DeadlineError
 from dragoman_server.sequence import FinishReason, Sequence
 from tests.server.engine.fakes import rambling, sequence
 from tests.server.engine.reference import translate, translate_with_beam
@@ -181,6 +181,68 @@ def test_running_sentences_get_a_token_between_any_two_admissions() -> None:
     bench.run()
     assert max(bench.runner.encoded_per_step) <= 10
     assert len(bench.runner.rows_per_step) >= len(bench.runner.encoded_per_step)
+
+
+def test_an_expired_sequence_never_starts_and_is_told() -> None:
+    bench = Bench()
+    bench.now = 5.0
+    expired, other = sequence([20], deadline=5.0), sequence([3, 1], deadline=5.1)
+    bench.queue.put([expired, other])
+    bench.run()
+    assert isinstance(bench.outcomes[expired], DeadlineError)
+    assert bench.runner.encoded_per_step == [2]
+    assert bench.completion(other)[:2] == translate([3, 1], other.options)[:2]
+    assert bench.sample("requests_expired_total") == 1
+
+
+def test_a_running_sequence_is_left_to_whoever_waits_for_it_when_its_deadline_passes() -> None:
+    bench = Bench()
+    running = sequence([3], deadline=5.0)
+    bench.queue.put([running])
+    bench.engine.step()
+    bench.now = 6.0
+    bench.run()
+    assert bench.completion(running)[:2] == translate([3], running.options)[:2]
+    assert bench.sample("requests_expired_total") == 0
+
+
+def test_an_engine_whose_newcomers_all_expired_is_idle() -> None:
+    bench = Bench()
+    bench.now = 5.0
+    expired = [sequence([20], deadline=1.0) for _ in range(9)]
+    bench.queue.put(expired)
+    assert not bench.engine.step()
+    assert all(isinstance(bench.outcomes[each], DeadlineError) for each in expired)
+    assert len(bench.queue) == 0
+
+
+class Watch:
+    """In place of an engine's Line: keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[float, float]] = []
+
+    def observe(self, x: float, y: float) -> None:
+        self.seen.append((x, y))
+
+
+def test_a_steps_cost_is_all_since_the_step_before_but_no_idle_time() -> None:
+    bench = Bench(encode_seconds=0.25, decode_seconds=lambda rows: 1.0 + rows)
+    bench.engine.step_costs = watch = Watch()  # type: ignore[assignment]
+    bench.queue.put([sequence([3]), sequence([2])])
+    bench.engine.step()
+    bench.engine.step()
+    assert watch.seen == [(2, 3.25)]
+    bench.queue.put([sequence([9])])
+    bench.engine.step()
+    bench.engine.step()
+    assert watch.seen[1:] == [(3, 4.25)]
+    bench.run()
+    bench.now += 1000.0
+    watch.seen.clear()
+    bench.queue.put([sequence([1])])
+    bench.run()
+    assert watch.seen == [(1, 2.25), (1, 2.0)]
 
 
 def test_metrics_tell_what_happened() -> None:

@@ -12,7 +12,7 @@ from tests.server.engine.fakes import sequence
 def take(
     queue: WaitingQueue, engine: int = 0, *, running: int = 0, free: int = 8, tokens: int = 99
 ) -> list[Sequence]:
-    return queue.take(engine, running_rows=running, free_rows=free, max_tokens=tokens)
+    return queue.take(engine, running_rows=running, free_rows=free, max_tokens=tokens).newcomers
 
 
 def test_first_come_first_served() -> None:
@@ -57,16 +57,17 @@ def test_an_engine_at_work_waits_until_enough_rows_are_free() -> None:
     queue = WaitingQueue(max_queue_size=9, engines=1)
     queue.put([sequence([1]) for _ in range(6)])
     take = partial(queue.take, 0, max_tokens=99, worthwhile_rows=4)
-    assert take(running_rows=5, free_rows=3) == []
-    assert len(take(running_rows=4, free_rows=4)) == 4
-    assert len(take(running_rows=6, free_rows=2)) == 2  # no more are waiting
-    assert take(running_rows=8, free_rows=0) == []
+    assert take(running_rows=5, free_rows=3).newcomers == []
+    assert len(take(running_rows=4, free_rows=4).newcomers) == 4
+    assert len(take(running_rows=6, free_rows=2).newcomers) == 2  # no more are waiting
+    assert take(running_rows=8, free_rows=0).newcomers == []
 
 
 def test_an_idle_engine_takes_what_fits() -> None:
     queue = WaitingQueue(max_queue_size=9, engines=1)
     queue.put([sequence([1]) for _ in range(6)])
-    assert len(queue.take(0, running_rows=0, free_rows=2, max_tokens=99, worthwhile_rows=4)) == 2
+    taken = queue.take(0, running_rows=0, free_rows=2, max_tokens=99, worthwhile_rows=4)
+    assert len(taken.newcomers) == 2
 
 
 def test_a_burst_is_shared_between_idle_engines() -> None:
@@ -99,6 +100,56 @@ def test_a_removed_text_is_not_taken() -> None:
     assert not queue.remove(first)
     assert take(queue) == [second]
     assert not queue.remove(second)
+
+
+def test_what_expired_is_dropped_and_takes_nobodys_place() -> None:
+    queue = WaitingQueue(max_queue_size=9, engines=1)
+    expired = [sequence([1] * 8, deadline=5.0, rows=3), sequence([1] * 8, deadline=4.0)]
+    others = [sequence([1] * 8), sequence([1], deadline=5.5)]
+    queue.put([expired[0], others[0], expired[1], others[1]])
+    taken = queue.take(0, running_rows=0, free_rows=2, max_tokens=9, now=5.0)
+    assert taken == (others, expired)
+    assert not queue.remove(expired[0])
+    assert len(queue) == 0
+
+
+def test_what_expired_has_no_part_in_the_fair_share() -> None:
+    queue = WaitingQueue(max_queue_size=9, engines=2)
+    queue.put([sequence([1], deadline=1.0) for _ in range(4)] + [sequence([1]) for _ in range(4)])
+    taken = queue.take(0, running_rows=0, free_rows=9, max_tokens=99, now=2.0)
+    assert (len(taken.newcomers), len(taken.expired)) == (2, 4)
+
+
+def test_an_engine_without_free_rows_leaves_the_expired_where_they_are() -> None:
+    queue = WaitingQueue(max_queue_size=9, engines=1)
+    queue.put([sequence([1], deadline=1.0)])
+    taken = queue.take(0, running_rows=8, free_rows=0, max_tokens=99, worthwhile_rows=1, now=2.0)
+    assert taken == ([], [])
+
+
+def test_the_load_is_what_waits_and_what_runs() -> None:
+    queue = WaitingQueue(max_queue_size=9, engines=2)
+    texts = [sequence([1], rows=2, steps=10), sequence([1], steps=5), sequence([1], steps=3)]
+    assert queue.load == (0, 0, 0)
+    queue.put(texts)
+    assert queue.load == (4, 4, 28)
+    assert take(queue, 0, free=2) == texts[:1]
+    assert queue.load == (4, 2, 8)
+    queue.remove(texts[2])
+    assert queue.load == (3, 1, 5)
+    take(queue, 1, running=1)
+    assert queue.load == (4, 0, 0)
+    queue.put(texts)
+    queue.close()
+    assert queue.load == (4, 0, 0)
+
+
+def test_room_can_be_asked_for() -> None:
+    queue = WaitingQueue(max_queue_size=1, engines=1)
+    queue.check_room(1)
+    queue.put([sequence([1])])
+    with pytest.raises(QueueFullError):
+        queue.check_room(1)
 
 
 def test_wait_returns_when_a_text_arrives() -> None:

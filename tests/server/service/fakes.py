@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dragoman_server.errors import QueueFullError, UnavailableError
+from dragoman_server.deadline import NO_LIMIT, TimeLimit
+from dragoman_server.errors import OverloadError, QueueFullError, UnavailableError
 from dragoman_server.sequence import Completion, FinishReason, TranslationOptions
 
 END_ID = 0
@@ -39,6 +40,7 @@ class FakeText:
     options: TranslationOptions
     on_partial: Callable[[list[int]], None] | None
     future: asyncio.Future[Completion]
+    limit: TimeLimit
 
     def finish(self, reason: FinishReason = FinishReason.STOP) -> None:
         """Translates the text into itself."""
@@ -60,6 +62,9 @@ class FakeEngine:
     def __init__(self) -> None:
         self.texts: list[FakeText] = []
         self.room = 10_000
+        self.checked: list[TimeLimit] = []
+        self.refusal: OverloadError | None = None  # what every request is refused with, unread
+        self.predicted_seconds = 0.5
         self.echo = False
         self.healthy = True
         self.engine_count = 2
@@ -75,11 +80,17 @@ class FakeEngine:
             if not text.future.done():
                 text.fail(UnavailableError("the server stopped before the translation"))
 
+    def check_room(self, limit: TimeLimit) -> None:
+        self.checked.append(limit)
+        if self.refusal is not None:
+            raise self.refusal
+
     def submit(
         self,
         source_ids: Sequence[list[int]],
         options: TranslationOptions | Sequence[TranslationOptions],
         on_partial: Callable[[list[int]], None] | None = None,
+        limit: TimeLimit = NO_LIMIT,
     ) -> list[asyncio.Future[Completion]]:
         if len(source_ids) > self.room:
             raise QueueFullError("the queue is full", retry_after_seconds=0.25)
@@ -87,7 +98,7 @@ class FakeEngine:
         if isinstance(options, TranslationOptions):
             options = [options] * len(source_ids)
         texts = [
-            FakeText(ids, each, on_partial, loop.create_future())
+            FakeText(ids, each, on_partial, loop.create_future(), limit)
             for ids, each in zip(source_ids, options, strict=True)
         ]
         for text in texts:

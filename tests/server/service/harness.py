@@ -29,6 +29,7 @@ from dragoman.v1.translation_pb2 import StreamTranslateTextResponse
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
 from dragoman_server.application import Application
 from dragoman_server.config import Config
+from dragoman_server.guard import PUSHBACK
 from dragoman_server.metrics import Metrics
 from dragoman_server.models import describe_model, model_limits
 from tests.server.service.fakes import END_ID, FakeEngine, FakeTokenizer
@@ -157,6 +158,8 @@ class Failure:
     fields: dict[str, str]
     """Descriptions of the wrong fields."""
     retry_seconds: float | None
+    pushback: str | None = None
+    """What gRPC itself is told about retrying."""
 
 
 async def failure_of(call: Awaitable[object]) -> Failure:
@@ -165,7 +168,10 @@ async def failure_of(call: Awaitable[object]) -> Failure:
         await call
     except aio.AioRpcError as error:
         status = rpc_status.from_call(cast("grpc.Call", error))
-        return unpacked(status)
+        failure = unpacked(status)
+        pushbacks = [value for key, value in error.trailing_metadata() if key == PUSHBACK]
+        failure.pushback = str(pushbacks[0]) if pushbacks else None
+        return failure
     raise AssertionError("the call succeeded")
 
 

@@ -7,9 +7,9 @@ import grpc
 import pytest
 
 from dragoman.v1.translation_pb2 import StreamTranslateTextRequest, TranslateTextRequest
-from dragoman_server.errors import BackendError
+from dragoman_server.errors import BackendError, DeadlineError, WouldExpireError
 from dragoman_server.metrics import LATENCY_BUCKETS, Metrics
-from tests.server.service.harness import Running, failure_of
+from tests.server.service.harness import Running, failure_of, running
 
 
 def _requests(server: Running, code: str) -> float:
@@ -57,6 +57,49 @@ async def test_failed_calls_count_by_whose_fault_it_is(
     assert _failures(server) == {reason: 1}
 
 
+async def test_refusals_for_overload_count_by_their_cause() -> None:
+    async with running(max_concurrent_requests=1) as server:
+        assert _refusals(server) == {"QUEUE_FULL": 0, "WOULD_EXPIRE": 0, "TOO_MANY_CALLS": 0}
+        request = TranslateTextRequest(contents=["a"])
+        await failure_of(server.stub.TranslateText(TranslateTextRequest()))
+        accepted = server.stub.TranslateText(request)
+        (text,) = await server.engine.has_texts(1)
+        await failure_of(server.stub.TranslateText(request))
+        text.finish()
+        await accepted
+        server.engine.room = 0
+        await failure_of(server.stub.TranslateText(request))
+        server.engine.refusal = WouldExpireError(
+            "late", retry_after_seconds=1.0, remaining_seconds=0.5
+        )
+        await failure_of(server.stub.TranslateText(request))
+        await failure_of(server.stub.TranslateText(request))
+        assert _refusals(server) == {"QUEUE_FULL": 1, "WOULD_EXPIRE": 2, "TOO_MANY_CALLS": 1}
+        assert _failures(server) == {"REJECTED": 5}
+        assert _requests(server, "RESOURCE_EXHAUSTED") == 4
+
+
+def _refusals(server: Running) -> dict[str, float]:
+    samples = [
+        sample
+        for family in server.metrics.registry.collect()
+        for sample in family.samples
+        if sample.name == "dragoman_refusals_total"
+    ]
+    return {sample.labels["cause"]: sample.value for sample in samples}
+
+
+async def test_a_text_that_never_began_counts_as_deadline(server: Running) -> None:
+    call = server.stub.TranslateText(TranslateTextRequest(contents=["a"]))
+    (text,) = await server.engine.has_texts(1)
+    text.fail(DeadlineError("the deadline passed before the translation began"))
+    failure = await failure_of(call)
+    assert failure.code == grpc.StatusCode.DEADLINE_EXCEEDED
+    assert failure.reason == "DEADLINE_EXCEEDED"
+    assert _requests(server, "DEADLINE_EXCEEDED") == 1
+    assert _failures(server) == {"DEADLINE": 1}
+
+
 async def test_a_cancelled_call_counts_as_cancelled(server: Running) -> None:
     call = server.stub.TranslateText(TranslateTextRequest(contents=["a"]), timeout=60)
     await server.engine.has_texts(1)
@@ -101,6 +144,7 @@ async def test_a_scrape_reads_the_engine_at_that_moment(server: Running) -> None
     assert "dragoman_requests_waiting 2.0" in page
     assert "dragoman_requests_running 3.0" in page
     assert "dragoman_kv_cache_usage_ratio 0.25" in page
+    assert "dragoman_predicted_seconds 0.5" in page
     labels = 'architecture="marian",model="tiny",precision="float32",provider="cpu"'
     assert f"dragoman_model_info{{{labels}}} 1.0" in page
     assert "process_resident_memory_bytes" in page
@@ -125,6 +169,7 @@ def test_the_conventions_metrics_are_all_there() -> None:
             *("request_decode_seconds", "time_to_first_token_seconds", "batch_rows", "steps"),
             *("time_per_output_token_seconds", "kv_cache_usage_ratio", "kv_cache_bytes"),
             *("source_tokens", "target_tokens", "step_seconds", "model_info"),
+            *("refusals", "requests_expired", "predicted_seconds"),
         )
     }
 

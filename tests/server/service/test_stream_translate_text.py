@@ -1,5 +1,7 @@
 """StreamTranslateText: answers in any order, errors per text, partial texts, backpressure."""
 
+import math
+import time
 from typing import Any
 
 import grpc
@@ -12,7 +14,7 @@ from dragoman.v1.translation_pb2 import (
 from dragoman.v1.translation_pb2 import (
     StreamTranslateTextResponse as Response,
 )
-from dragoman_server.errors import BackendError
+from dragoman_server.errors import BackendError, WouldExpireError
 from tests.server.service.harness import SERVICE, Running, failure_of, read, running, unpacked
 
 
@@ -200,6 +202,42 @@ async def test_without_a_deadline_each_text_gets_the_servers() -> None:
         assert failure.code == grpc.StatusCode.DEADLINE_EXCEEDED
         await server.engine.all_cancelled()
         call.cancel()
+
+
+async def test_a_text_is_due_at_its_own_timeout_alone() -> None:
+    async with running(default_timeout_seconds=30) as server:
+        call = server.stub.StreamTranslateText()
+        before = time.monotonic()
+        await call.write(Request(id="1", content="a"))
+        (text,) = await server.engine.has_texts(1)
+        assert before + 29.9 < text.limit.due < time.monotonic() + 30
+        assert text.limit.deadline == text.limit.due
+        assert server.engine.checked == [text.limit]
+        call.cancel()
+
+
+async def test_a_streams_deadline_lets_no_text_begin_later_but_refuses_none() -> None:
+    async with running(default_timeout_seconds=30) as server:
+        call = server.stub.StreamTranslateText(timeout=60)
+        before = time.monotonic()
+        await call.write(Request(id="1", content="a"))
+        (text,) = await server.engine.has_texts(1)
+        assert text.limit.due == math.inf
+        assert before + 55 < text.limit.deadline < time.monotonic() + 61
+        call.cancel()
+
+
+async def test_a_refused_text_is_an_answer_and_the_stream_goes_on(server: Running) -> None:
+    call = server.stub.StreamTranslateText()
+    server.engine.refusal = WouldExpireError("late", retry_after_seconds=2, remaining_seconds=1)
+    await call.write(Request(id="1", content="a"))
+    failure = unpacked((await read(call)).error)
+    assert (failure.reason, failure.retry_seconds) == ("WOULD_EXPIRE", 2)
+    server.engine.refusal = None
+    server.engine.echo = True
+    await call.write(Request(id="2", content="b"))
+    assert (await read(call)).translation.translated_text == "b"
+    call.cancel()
 
 
 async def test_a_message_that_is_not_utf8_ends_the_stream_after_the_accepted_texts(

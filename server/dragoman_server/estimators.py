@@ -1,0 +1,83 @@
+"""Running estimates of what drifts: a mean, a line, a quantile. Recent values count most.
+
+Pure arithmetic on a handful of floats, about a microsecond a value. One thread observes; any thread
+may read meanwhile, without a lock: each float is replaced at once, and what is read between two of
+them is off by less than one observation weighs. Knows nothing of what is measured.
+"""
+
+RIDGE = 0.25
+"""Added to the variance of x: where x hardly varies there is no slope to be seen, and none is
+claimed."""
+
+OUTLIER = 10
+"""A y so many times higher than a line through the origin would explain counts as so many times: a
+process that was suspended once has not become slow."""
+
+
+class Mean:
+    """The mean of about the last `memory` values; 0 before the first."""
+
+    def __init__(self, memory: int) -> None:
+        self._memory = memory
+        self.count = 0
+        self.value = 0.0
+
+    def observe(self, value: float) -> None:
+        """Takes a value in."""
+        self.count += 1
+        self.value += (value - self.value) / min(self.count, self._memory)
+
+
+class Line:
+    """y as a linear function of x, by exponentially weighted least squares; 0 before the first.
+
+    For quantities that are not negative and do not fall as x grows: neither the line at x = 0 nor
+    its slope is ever below 0.
+    """
+
+    def __init__(self, memory: int) -> None:
+        self._memory = memory
+        self.count = 0
+        self._mean_x = self._mean_y = 0.0
+        self._variance = self._covariance = 0.0
+
+    def observe(self, x: float, y: float) -> None:
+        """Takes a point in; x is above 0."""
+        self.count += 1
+        weight = 1 / min(self.count, self._memory)
+        dx = x - self._mean_x
+        if self.count > OUTLIER:
+            y = min(y, OUTLIER * self._mean_y * max(1.0, x / self._mean_x))
+        dy = y - self._mean_y
+        self._mean_x += weight * dx
+        self._mean_y += weight * dy
+        self._variance = (1 - weight) * (self._variance + weight * dx * dx)
+        self._covariance = (1 - weight) * (self._covariance + weight * dx * dy)
+
+    def at(self, x: float) -> float:
+        """Returns the y to expect at x, which is 0 or more."""
+        if not self.count:
+            return 0.0
+        slope = max(0.0, self._covariance / (self._variance + RIDGE))
+        slope = min(slope, self._mean_y / self._mean_x)
+        return self._mean_y + slope * (x - self._mean_x)
+
+
+class Quantile:
+    """The value that a `share` of the observed ones do not exceed, by stochastic approximation.
+
+    It goes up by share * step where a value exceeds it and down by (1 - share) * step where not, so
+    that it rests where a `share` of them do not. It starts at 1 and stays between the bounds.
+    """
+
+    def __init__(self, share: float, *, step: float, lowest: float, highest: float) -> None:
+        self._up, self._down = step * share, step * (1 - share)
+        self._lowest, self._highest = lowest, highest
+        self.value = 1.0
+
+    def observe(self, value: float) -> None:
+        """Takes a value in."""
+        if value > self.value:
+            self.value = min(self.value + self._up, self._highest)
+        else:
+            self.value = max(self.value - self._down, self._lowest)

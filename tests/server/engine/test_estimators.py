@@ -1,0 +1,82 @@
+import random
+from collections.abc import Iterable
+
+import pytest
+
+from dragoman_server.estimators import Line, Mean, Quantile
+
+
+def line(points: Iterable[tuple[float, float]], memory: int = 100) -> Line:
+    subject = Line(memory)
+    for x, y in points:
+        subject.observe(x, y)
+    return subject
+
+
+def test_a_mean_is_exact_until_its_memory_is_full_and_forgets_afterwards() -> None:
+    mean = Mean(10)
+    assert (mean.value, mean.count) == (0, 0)
+    for value in (1, 2, 6):
+        mean.observe(value)
+    assert mean.value == pytest.approx(3)
+    for _ in range(100):
+        mean.observe(7)
+    assert mean.value == pytest.approx(7, abs=0.01)
+
+
+def test_a_line_is_found_through_noise() -> None:
+    chance = random.Random(0)
+    rows = [chance.randrange(1, 65) for _ in range(1000)]
+    subject = line([(x, 0.002 + 0.0001 * x + chance.gauss(0, 0.0005)) for x in rows], memory=500)
+    assert subject.at(1) == pytest.approx(0.0021, rel=0.1)
+    assert subject.at(64) == pytest.approx(0.0084, rel=0.05)
+
+
+def test_a_line_follows_what_changes() -> None:
+    points = [(x % 64 + 1, 0.01) for x in range(500)] + [(x % 64 + 1, 0.05) for x in range(500)]
+    assert line(points).at(32) == pytest.approx(0.05, rel=0.02)
+
+
+def test_where_x_never_varies_there_is_no_slope() -> None:
+    subject = line([(8, 0.01)] * 50)
+    assert subject.at(1) == subject.at(64) == pytest.approx(0.01)
+
+
+def test_a_line_never_falls_and_never_starts_below_zero() -> None:
+    falling = line([(1, 0.05), (50, 0.01)] * 20)
+    assert falling.at(100) == pytest.approx(falling.at(0), rel=0.1)
+    steep = line([(10, 0.001), (50, 0.1)] * 20)
+    assert steep.at(0) == pytest.approx(0)
+
+
+def test_one_pause_is_no_trend() -> None:
+    steps = [(x % 8 + 1, 0.005) for x in range(100)]
+    subject = line([*steps, (4, 30.0)])
+    assert subject.at(4) < 0.006
+
+
+def test_before_the_first_observation_all_is_zero() -> None:
+    assert Line(10).at(5) == 0
+
+
+@pytest.mark.parametrize("share", [0.5, 0.97])
+def test_a_quantile_rests_where_its_share_of_the_values_is_not_above_it(share: float) -> None:
+    chance = random.Random(1)
+    subject = Quantile(share, step=0.02, lowest=0.01, highest=100)
+    found = []
+    for _ in range(40_000):
+        value = chance.lognormvariate(0, 0.5)
+        found.append(value <= subject.value)
+        subject.observe(value)
+    assert sum(found[10_000:]) / 30_000 == pytest.approx(share, abs=0.01)
+
+
+def test_a_quantile_keeps_its_bounds() -> None:
+    subject = Quantile(0.9, step=0.5, lowest=0.5, highest=10)
+    assert subject.value == 1
+    for _ in range(100):
+        subject.observe(1000)
+    assert subject.value == 10
+    for _ in range(1000):
+        subject.observe(0)
+    assert subject.value == 0.5

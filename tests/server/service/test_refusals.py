@@ -1,0 +1,113 @@
+"""Calls that are refused for overload: at once, unread, and with when to come back."""
+
+import math
+import time
+
+import grpc
+import pytest
+
+from dragoman import AsyncClient
+from dragoman import QueueFullError as ClientsQueueFullError
+from dragoman.v1.translation_pb2 import ListModelsRequest, TranslateTextRequest
+from dragoman_server.errors import OverloadError, QueueFullError, WouldExpireError
+from tests.server.service.harness import Running, failure_of, running
+
+REQUEST = TranslateTextRequest(contents=["a"])
+EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def late(*, excess: float, remaining: float = 1.0) -> WouldExpireError:
+    return WouldExpireError("late", retry_after_seconds=excess, remaining_seconds=remaining)
+
+
+async def test_a_call_that_would_expire_is_refused_with_when_to_try_again(server: Running) -> None:
+    server.engine.refusal = late(excess=0.25)
+    failure = await failure_of(server.stub.TranslateText(REQUEST))
+    assert (failure.code, failure.reason, failure.message) == (EXHAUSTED, "WOULD_EXPIRE", "late")
+    assert failure.retry_seconds == 0.25
+    assert failure.pushback == "250"
+
+
+async def test_a_refused_call_is_not_even_parsed(server: Running) -> None:
+    server.engine.refusal = late(excess=0.25)
+    failure = await failure_of(server.call_raw(b"\x0a\x02\xff\xfe"))
+    assert failure.reason == "WOULD_EXPIRE"
+
+
+async def test_calls_that_need_no_engine_are_not_refused(server: Running) -> None:
+    server.engine.refusal = late(excess=0.25)
+    assert (await server.stub.ListModels(ListModelsRequest())).models
+    assert server.engine.checked == []
+
+
+async def test_a_full_queue_pushes_back(server: Running) -> None:
+    server.engine.room = 0
+    failure = await failure_of(server.stub.TranslateText(REQUEST))
+    assert (failure.reason, failure.pushback) == ("QUEUE_FULL", "250")
+
+
+async def test_too_many_calls_push_back_streams_included() -> None:
+    async with running(max_concurrent_requests=1) as server:
+        first = server.stub.TranslateText(REQUEST)
+        await server.engine.has_texts(1)
+        failure = await failure_of(server.stub.TranslateText(REQUEST))
+        assert (failure.reason, failure.pushback) == ("TOO_MANY_CALLS", "500")
+        failure = await failure_of(server.stub.StreamTranslateText().read())
+        assert (failure.reason, failure.pushback) == ("TOO_MANY_CALLS", "500")
+        first.cancel()
+
+
+async def test_other_failures_say_nothing_about_retries(server: Running) -> None:
+    assert (await failure_of(server.stub.TranslateText(TranslateTextRequest()))).pushback is None
+
+
+@pytest.mark.parametrize(
+    ("refusal", "calls"),
+    [(QueueFullError("full", retry_after_seconds=0.001), 4), (late(excess=1.0), 1)],
+    ids=["after the delay", "not within the deadline"],
+)
+async def test_grpc_at_the_client_obeys_the_pushback(
+    server: Running, refusal: OverloadError, calls: int
+) -> None:
+    server.engine.refusal = refusal
+    async with AsyncClient(f"127.0.0.1:{server.application.port}") as client:
+        with pytest.raises(ClientsQueueFullError) as caught:
+            await client.translate("a")
+    assert caught.value.retry_after == refusal.retry_after_seconds
+    assert len(server.engine.checked) == calls
+
+
+async def test_a_calls_own_deadline_is_what_its_texts_are_due_at() -> None:
+    async with running(default_timeout_seconds=30) as server:
+        before = time.monotonic()
+        call = server.stub.TranslateText(REQUEST, timeout=5)
+        (text,) = await server.engine.has_texts(1)
+        assert before + 4.5 < text.limit.due < time.monotonic() + 5.2
+        assert text.limit.deadline == text.limit.due
+        assert server.engine.checked[0].due == pytest.approx(text.limit.due, abs=0.5)
+        call.cancel()
+
+
+async def test_a_call_without_deadline_is_due_at_the_servers() -> None:
+    async with running(default_timeout_seconds=30) as server:
+        before = time.monotonic()
+        call = server.stub.TranslateText(REQUEST)
+        (text,) = await server.engine.has_texts(1)
+        assert before + 29 < text.limit.due < time.monotonic() + 30
+        call.cancel()
+
+
+async def test_without_any_deadline_a_call_may_take_for_ever(server: Running) -> None:
+    call = server.stub.TranslateText(REQUEST)
+    (text,) = await server.engine.has_texts(1)
+    assert text.limit == (math.inf, math.inf)
+    call.cancel()
+
+
+async def test_a_refused_call_is_over_and_the_next_is_taken(server: Running) -> None:
+    server.engine.refusal = late(excess=0.25)
+    await failure_of(server.stub.TranslateText(REQUEST))
+    server.engine.refusal, server.engine.echo = None, True
+    response = await server.stub.TranslateText(REQUEST)
+    assert response.translations[0].translated_text == "a"
+    assert await server.application.drain()
