@@ -27,7 +27,7 @@ MEMORY_STEPS = 512
 MEMORY_TEXTS = 256
 
 ENOUGH_STEPS = 100
-ENOUGH_TEXTS = 30
+ENOUGH_TEXTS = 10
 """Before so many steps and texts were observed nothing is predicted."""
 
 MARGIN_STEP, LEAST_MARGIN, LARGEST_MARGIN = 0.05, 0.5, 10.0
@@ -35,11 +35,8 @@ MARGIN_STEP, LEAST_MARGIN, LARGEST_MARGIN = 0.05, 0.5, 10.0
 GIVEN_UP = 1.25
 """What a request that was given up at its deadline would have taken, in units of what it had."""
 
-HOPELESS = 4
-"""Times the remaining time: what is predicted to take longer than that does not make it."""
-
 TRY_EVERY = 50
-"""Of the hopeless requests that come while an engine is idle, so many are refused for one tried."""
+"""Of the requests that an idle engine has no hope to answer in time, one in so many is tried."""
 
 LEAST_RETRY_SECONDS = 0.05
 """A request that would be late by less is asked to stay away so long."""
@@ -122,9 +119,8 @@ class Forecast:
     def check(self, predicted: float, remaining: float, load: Load) -> None:
         """Refuses a request that would probably end too late.
 
-        While an engine has nothing to do, what is not hopeless by far is tried: the engine would go
-        on having nothing to do. Of the hopeless some are tried too, as a prediction that is wrong
-        would never be corrected.
+        While an engine has nothing to do, the margin does not count, and of what is late without it
+        some are tried: where all was refused, what is wrong would never be corrected.
 
         Args:
             predicted: Seconds without the margin; 0 where nothing is predicted.
@@ -151,7 +147,7 @@ class Forecast:
         """Whether a request that would probably be late may take an engine that is idle."""
         if load.rows >= len(self._costs):
             return False
-        if predicted <= remaining * HOPELESS:
+        if predicted <= remaining:
             return True
         self._hopeless += 1
         return self._hopeless % TRY_EVERY == 0

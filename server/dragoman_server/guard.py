@@ -46,7 +46,7 @@ class CallGuard:
     Args:
         gate: Lets calls in.
         outcomes: Told how each call ended.
-        checks: By the names of unary calls: what may refuse one before its message is parsed.
+        checks: By the names of unary calls: what may refuse one before its message is read.
     """
 
     def __init__(self, gate: Gate, outcomes: Outcomes, checks: Mapping[str, Check]) -> None:
@@ -64,23 +64,23 @@ class CallGuard:
             return grpc.stream_stream_rpc_method_handler(
                 self._stream_stream(handler), None, handler.response_serializer
             )
-        return grpc.unary_unary_rpc_method_handler(
+        # grpc hands a handler of this kind the call before its only message has come.
+        return grpc.stream_unary_rpc_method_handler(
             self._unary_unary(handler, self._checks.get(name)), None, handler.response_serializer
         )
 
     def _unary_unary(
         self, handler: AsyncHandler, check: Check | None
-    ) -> Callable[[bytes, Context], Awaitable[Message]]:
-        async def call(request: bytes, context: Context) -> Message:
+    ) -> Callable[[AsyncIterator[bytes], Context], Awaitable[Message]]:
+        async def call(_: AsyncIterator[bytes], context: Context) -> Message:
             deadline = Deadline(context)
             arrived_at = self._outcomes.now()
             try:
                 with self._gate.call():
                     if check is not None:
                         check(context)
-                    response: Message = await handler.unary_unary(
-                        _parsed(handler, request), context
-                    )
+                    request = _parsed(handler, await context.read())
+                    response: Message = await handler.unary_unary(request, context)
             except asyncio.CancelledError:
                 self._outcomes.cancelled(expired=deadline.expired())
                 raise
@@ -136,9 +136,9 @@ class _Door:
         self._server.add_registered_method_handlers(service_name, guarded)
 
 
-def _parsed(handler: AsyncHandler, message: bytes) -> Message:
+def _parsed(handler: AsyncHandler, message: object) -> Message:
     try:
-        request: Message = handler.request_deserializer(message)
+        request: Message = handler.request_deserializer(b"" if message is aio.EOF else message)
     except DecodeError:
         raise InvalidArgumentError(
             "the request is not a message of this call; strings must be UTF-8",

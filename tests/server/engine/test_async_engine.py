@@ -324,10 +324,12 @@ async def test_room_is_refused_before_a_text_is_known(held: Held) -> None:
         held.engine.check_room(held.due_in(60))
 
 
-async def test_an_idle_engine_tries_what_is_not_hopeless(held: Held) -> None:
+async def test_an_idle_engine_tries_what_may_be_in_time(held: Held) -> None:
     held.learn(step_seconds=1.0)
-    held.engine.check_room(held.due_in(5))
-    (future,) = held.engine.submit([[5]], OPTIONS, limit=held.due_in(5))
+    for _ in range(50):
+        held.engine._forecast._margin.observe(100.0)
+    held.engine.check_room(held.due_in(11))
+    (future,) = held.engine.submit([[5]], OPTIONS, limit=held.due_in(50))
     assert (await future).token_ids == translate([5], OPTIONS)[0]
 
 

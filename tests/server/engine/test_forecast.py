@@ -127,15 +127,16 @@ def test_what_will_be_in_time_or_has_no_deadline_is_taken() -> None:
     forecast().check(2.5, math.inf, BUSY)
 
 
-def test_an_idle_engine_tries_what_is_not_hopeless() -> None:
+def test_for_an_idle_engine_the_margin_does_not_count() -> None:
     subject = forecast(costs(), costs(), places=16)
-    subject.check(2.5, 0.7, Load(1, 0, 0))
-    for remaining, rows in ((0.7, 2), (0.6, 1), (0.0, 0), (-1.0, 0)):
+    subject.observe_end(promise(), translated=True, now=20.0)
+    subject.check(2.5, 2.51, Load(1, 0, 0))
+    for remaining, rows in ((2.51, 2), (2.4, 1), (0.0, 0), (-1.0, 0)):
         with pytest.raises(WouldExpireError):
             subject.check(2.5, remaining, Load(rows, 0, 0))
 
 
-def test_an_idle_engine_tries_some_of_the_hopeless_so_that_it_learns() -> None:
+def test_an_idle_engine_tries_some_of_the_hopeless_and_so_learns() -> None:
     subject = forecast()
     tried = 0
     for _ in range(10 * TRY_EVERY):
