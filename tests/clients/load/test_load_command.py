@@ -55,8 +55,8 @@ def command(server: FakeServer, tmp_path: Path) -> Command:
 
 
 SERVER = ("--target-qps", "500", "--duration", "0.5", "--latency-bound-ms", "20000")
-"""Fewer requests tell LoadGen too little about the 97th percentile. How fast the machine is must not
-matter here."""
+"""Fewer requests tell LoadGen too little about the 97th percentile. How fast the machine is must
+not matter here."""
 
 
 def test_every_text_of_a_server_run_is_a_request_with_its_answer(
