@@ -160,6 +160,8 @@ class _Command:
     def _tests(self, session: Session, sentences: Sentences, rate: float) -> int | None:
         """Makes the tests; returns the peak's place among the runs where one is looked for."""
         arguments = self._arguments
+        if not rate:
+            raise RuntimeError("no sentence was translated while warming up: nothing was tested")
         test = LoadTest(
             arguments.scenario,
             arguments.duration,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dragoman.load import loadgen
-from dragoman.load.answers import Answer, Reader
+from dragoman.load.answers import OK, Answer, Reader
 from dragoman.load.clients import Client
 from dragoman.load.endpoint import OnAnswers
 from dragoman.load.loadgen import LoadTest
@@ -67,7 +67,7 @@ class Session:
         self._client.close()
 
     def warm_up(self, seconds: float, concurrency: int) -> float:
-        """Keeps so many samples in progress for a while, one a request; returns samples a second.
+        """Keeps so many requests in progress for a while; returns the texts translated a second.
 
         What has not come half as much later is not waited for.
         """
@@ -94,7 +94,8 @@ class Session:
         started = time.monotonic()
         send(concurrency)
         done.wait(seconds * 1.5 + 30)
-        return len(recorder.answers) / (time.monotonic() - started)
+        translated = sum(answer.status == OK for answer in list(recorder.answers.values()))
+        return translated / (time.monotonic() - started)
 
     def run(self, test: LoadTest) -> Run:
         """Runs one test."""

@@ -188,6 +188,14 @@ def test_what_makes_no_sense_is_told(
     assert told in capsys.readouterr().err
 
 
+def test_a_server_that_refuses_everything_is_not_tested(
+    command: Command, server: FakeServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.refused.update(TEXTS)
+    assert command(*SERVER) == cli.NOT_DONE
+    assert "no sentence was translated while warming up" in capsys.readouterr().err
+
+
 def test_a_wrong_target_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     code = cli.main(["--target", "127.0.0.1:1", "--target-qps", "1", "--metrics-url", "none"])
     assert code == cli.NOT_DONE
