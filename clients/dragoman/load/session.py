@@ -69,32 +69,32 @@ class Session:
     def warm_up(self, seconds: float, concurrency: int) -> float:
         """Keeps so many requests in progress for a while; returns the texts translated a second.
 
-        What has not come half as much later is not waited for.
+        All of them are waited for: an answer that came later would be taken for one of a test.
         """
         recorder = Recorder()
-        end = time.monotonic() + seconds
+        started = time.monotonic()
         done = threading.Event()
-        sent = 0
+        turn = threading.Lock()  # several client processes answer on a thread each
 
         def send(count: int) -> None:
-            nonlocal sent
+            sent = len(recorder.sent)
             ids = list(range(sent, sent + count))
-            sent += count
             recorder.note_sent(ids)
             self._client.send(ids, [each % self._sentences for each in ids])
 
         def on_answers(answers: list[Answer]) -> None:
-            recorder.note_answers(answers)
-            if time.monotonic() < end:
-                send(len(answers))
-            elif len(recorder.answers) == sent:
-                done.set()
+            with turn:
+                recorder.note_answers(answers)
+                if time.monotonic() < started + seconds:
+                    send(len(answers))
+                elif len(recorder.answers) == len(recorder.sent):
+                    done.set()
 
         self._on_answers = on_answers
-        started = time.monotonic()
-        send(concurrency)
-        done.wait(seconds * 1.5 + 30)
-        translated = sum(answer.status == OK for answer in list(recorder.answers.values()))
+        with turn:
+            send(concurrency)
+        done.wait()
+        translated = sum(answer.status == OK for answer in recorder.answers.values())
         return translated / (time.monotonic() - started)
 
     def run(self, test: LoadTest) -> Run:

@@ -123,9 +123,10 @@ def test_offline_sends_several_texts_a_request_in_order(
 
 
 def test_single_stream_sends_one_request_after_the_other(command: Command) -> None:
-    assert command("--scenario", "single-stream", "--duration", "0.3") == cli.VALID
+    # A slow machine too sends as many as LoadGen wants to see.
+    assert command("--scenario", "single-stream", "--duration", "3") == cli.VALID
     assert command.run["offered_rate"] is None
-    assert command.run["seconds"] >= 0.3
+    assert command.run["seconds"] >= 3
 
 
 def test_several_client_processes_share_the_work(command: Command) -> None:
