@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 class Outcomes:
-    """Told of each request's end by whoever answers it: the interceptor, or a stream per text."""
+    """Told of each request's end by whoever answers it: the guard, or a stream per text."""
 
     def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
         self._metrics = metrics
