@@ -8,6 +8,7 @@ from pathlib import Path
 
 import grpc
 
+from dragoman.channel import Certificates, tls_credentials
 from dragoman.options import EarlyStopping, Options
 
 _EARLY_STOPPING: dict[str, EarlyStopping] = {"false": False, "true": True, "never": "never"}
@@ -73,10 +74,8 @@ def connection_problem(arguments: argparse.Namespace) -> str:
     return ""
 
 
-def certificates(
-    arguments: argparse.Namespace,
-) -> tuple[bytes | None, bytes | None, bytes | None] | None:
-    """Returns authorities, private key and certificate chain for TLS; None for plain text.
+def certificates(arguments: argparse.Namespace) -> Certificates | None:
+    """Returns what TLS is to use; None for plain text.
 
     Raises:
         OSError: A file cannot be read.
@@ -90,8 +89,7 @@ def certificates(
 
 def credentials(arguments: argparse.Namespace) -> grpc.ChannelCredentials | None:
     """Returns what TLS needs, None for plain text; raises as `certificates` does."""
-    pem = certificates(arguments)
-    return None if pem is None else grpc.ssl_channel_credentials(*pem)
+    return tls_credentials(certificates(arguments))
 
 
 def translation_options(arguments: argparse.Namespace) -> Options:

@@ -5,9 +5,13 @@ calls are for; the stream's own retries are in window.py.
 """
 
 import json
+from collections.abc import Sequence
 from importlib.metadata import version
 
 import grpc
+
+Certificates = tuple[bytes | None, bytes | None, bytes | None]
+"""Authorities, private key and certificate chain in PEM; what is None is the system's, or none."""
 
 SERVICE = "dragoman.v1.TranslationService"
 
@@ -63,6 +67,11 @@ def channel_options() -> list[tuple[str, str | int]]:
     ]
 
 
+def tls_credentials(certificates: Certificates | None) -> grpc.ChannelCredentials | None:
+    """Returns what TLS needs; None for plain text."""
+    return None if certificates is None else grpc.ssl_channel_credentials(*certificates)
+
+
 def open_channel(target: str, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:
     """Returns a channel, plain text without credentials; it connects with the first call."""
     if credentials is None:
@@ -71,9 +80,18 @@ def open_channel(target: str, credentials: grpc.ChannelCredentials | None) -> gr
 
 
 def open_async_channel(
-    target: str, credentials: grpc.ChannelCredentials | None
+    target: str,
+    credentials: grpc.ChannelCredentials | None,
+    options: Sequence[tuple[str, str | int]] | None = None,
 ) -> grpc.aio.Channel:
-    """Returns a channel of the running event loop; it connects with the first call."""
+    """Returns a channel of the running event loop; it connects with the first call.
+
+    Args:
+        target: Any gRPC target.
+        credentials: None for plain text.
+        options: Instead of the client's.
+    """
+    chosen = channel_options() if options is None else options
     if credentials is None:
-        return grpc.aio.insecure_channel(target, options=channel_options())
-    return grpc.aio.secure_channel(target, credentials, options=channel_options())
+        return grpc.aio.insecure_channel(target, options=chosen)
+    return grpc.aio.secure_channel(target, credentials, options=chosen)

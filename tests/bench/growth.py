@@ -32,6 +32,7 @@ from tests.bench.progress import stage
 from tests.bench.random_model import RandomSizes, write_random_model
 from tests.bench.systems import Precision
 from tests.bench.tables import text_table
+from tests.bench.turns import in_turns
 
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
 SOURCES = (8, 16, 32, 64, 128, 256, 512)
@@ -87,7 +88,7 @@ def run_sweep(
 ) -> None:
     """Appends a round of points for each round that is asked for."""
     for number in range(arguments.runs):
-        for entrant in taking_part[:: -1 if number % 2 else 1]:
+        for entrant in in_turns(taking_part, number):
             with stage(f"{title}: {entrant.measured}, {entrant.precision}: run {number + 1}"):
                 found = entrant.run(files[entrant.precision], arguments.repetitions)
             entrant.rounds.append(found)

@@ -22,6 +22,7 @@ from tests.bench.origin import Origin, load_average
 from tests.bench.progress import stage
 from tests.bench.systems import CORES, Precision, Setting
 from tests.bench.tables import text_table
+from tests.bench.turns import in_turns
 from tests.bench.workload import Workload
 
 LIBRARIES = ("onnxruntime", "ctranslate2")
@@ -98,7 +99,7 @@ def main() -> None:
     ]
     loads = [load_average()]
     for number in range(arguments.runs):
-        for entrant in taking_part[:: -1 if number % 2 else 1]:
+        for entrant in in_turns(taking_part, number):
             entrant.run(number + 1)
         loads.append(load_average())
     streams = [entrant.stream() for entrant in taking_part]

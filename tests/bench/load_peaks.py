@@ -19,10 +19,11 @@ from tests.bench.load_report import Contest, LoadReport, load_table
 from tests.bench.load_runs import Load, peak_rate
 from tests.bench.models import Files, ModelName, find_files, load_model, prepare
 from tests.bench.origin import Origin, load_average
-from tests.bench.peer_served import PeerSetting, ServedPeer
+from tests.bench.peer_served import PeerSetting, served_peer
 from tests.bench.progress import stage
 from tests.bench.systems import CORES, Precision
 from tests.bench.tables import text_table
+from tests.bench.turns import in_turns
 from tests.integration.served import Served
 
 LIBRARIES = ("onnxruntime", "ctranslate2", "grpcio", "mlcommons-loadgen")
@@ -47,7 +48,7 @@ SETTINGS = [
 TUNING_SHARE = 0.8
 """Of the peer's first peak: the rate at which its settings are compared."""
 FINALISTS = 3
-NEVER = "none"
+NO_METRICS = "none"
 
 
 class Contenders:
@@ -72,8 +73,8 @@ class Contenders:
 
     def peer(self) -> float:
         """Returns the peak."""
-        with ServedPeer(self._files, self._precision, self.setting) as server:
-            return self._peak("peer", self._load.peak(server.address, NEVER, self._starts["peer"]))
+        with served_peer(self._files, self._precision, self.setting) as address:
+            return self._peak("peer", self._load.peak(address, NO_METRICS, self._starts["peer"]))
 
     def tune(self) -> None:
         """Tries the peer's settings once, the best ones again; the lower p97 counts."""
@@ -84,8 +85,8 @@ class Contenders:
 
     def _try(self, settings: Iterable[PeerSetting]) -> None:
         for setting in settings:
-            with ServedPeer(self._files, self._precision, setting) as server:
-                report = self._load.at(server.address, NEVER, self.tuned_at)
+            with served_peer(self._files, self._precision, setting) as address:
+                report = self._load.at(address, NO_METRICS, self.tuned_at)
             p97 = report["runs"][-1]["latency_ms"]["97"]
             self.tuning[setting.how] = min(p97, self._p97(setting))
 
@@ -107,7 +108,7 @@ def compare(
     *,
     runs: int,
     reuse: bool,
-    images: Path | None,
+    reports: Path | None,
 ) -> Contest:
     """Tunes the peer, and measures both in turns."""
     files = (find_files if reuse else prepare)(load_model(name), precision)
@@ -118,10 +119,10 @@ def compare(
     peer: list[float] = []
     offline: list[float] = []
     for number in range(runs):
-        for is_ours in (True, False) if number % 2 else (False, True):
+        for is_ours in in_turns((False, True), number):
             with stage(f"{name}: {'dragoman' if is_ours else 'peer'}, run {number + 1}"):
                 if is_ours:
-                    html = images / f"load-{name}.html" if images else None
+                    html = reports / f"load-{name}.html" if reports else None
                     peak, whole = contenders.ours(html)
                     ours.append(peak)
                     offline.append(whole)
@@ -157,7 +158,7 @@ def main() -> None:
                     load,
                     runs=arguments.runs,
                     reuse=arguments.reuse,
-                    images=arguments.reports,
+                    reports=arguments.reports,
                 )
             )
             loads.append(load_average())

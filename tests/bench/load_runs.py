@@ -30,11 +30,9 @@ class Load:
         start_flags = [] if start is None else ["--target-qps", f"{start:g}"]
         return self._run(address, metrics, ["--find-peak", *start_flags], html)
 
-    def at(
-        self, address: str, metrics: str, rate: float, *extra: str, html: Path | None = None
-    ) -> dict[str, Any]:
+    def at(self, address: str, metrics: str, rate: float) -> dict[str, Any]:
         """Offers a rate; returns the report."""
-        return self._run(address, metrics, ["--target-qps", f"{rate:g}", *extra], html)
+        return self._run(address, metrics, ["--target-qps", f"{rate:g}"])
 
     def offline(self, address: str, metrics: str) -> dict[str, Any]:
         """Sends everything at once; returns the report."""

@@ -25,6 +25,7 @@ from tests.bench.progress import stage
 from tests.bench.report import Contender, Report, text_rows
 from tests.bench.systems import Precision, Setting, SystemName
 from tests.bench.tables import text_table
+from tests.bench.turns import in_turns
 
 LIBRARIES = ("onnxruntime", "ctranslate2", "torch", "transformers")
 
@@ -46,7 +47,7 @@ def compare(
     loads = []
     for number in range(arguments.runs):
         loads.append(load_average())
-        for entrant in taking_part[:: -1 if number % 2 else 1]:
+        for entrant in in_turns(taking_part, number):
             with stage(f"{model.name}: {entrant.setting.title}: run {number + 1}"):
                 entrant.run()
     tokenizer = Tokenizer(bundle)

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from dragoman.load.describe import processor
 from tests.bench.systems import CORES
 
 Kind = Literal["offline", "served", "latency", "growth", "peaks", "load"]
@@ -92,14 +93,10 @@ def read_report(path: Path) -> tuple[Kind, dict[str, Any]]:
 
 
 def _machine() -> str:
-    names = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    used = "" if len(names) == CORES else f", {CORES} used"
+    cores = os.cpu_count()
+    used = "" if cores == CORES else f", {CORES} used"
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{len(names)} cores{used}, {names[0]}{_extensions()}, {memory:.0f} GiB"
+    return f"{cores} cores{used}, {processor()}{_extensions()}, {memory:.0f} GiB"
 
 
 def _extensions() -> str:

@@ -2,9 +2,9 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from tests.bench.models import Files
 from tests.bench.systems import CORES, Precision
@@ -26,43 +26,33 @@ class PeerSetting:
         return f"{layout}, batches of up to {self.max_batch_size} after {self.max_delay_ms:g} ms"
 
 
-class ServedPeer:
-    """Started by `with`; stopped with SIGTERM."""
+@contextmanager
+def served_peer(files: Files, precision: Precision, setting: PeerSetting) -> Iterator[str]:
+    """Yields the address of a running peer; it is stopped with SIGTERM.
 
-    def __init__(self, files: Files, precision: Precision, setting: PeerSetting) -> None:
-        self._command = [sys.executable, "-m", "tests.bench.peer_server"]
-        flags = {
-            "model": files.ctranslate2,
-            "bundle": files.bundle,
-            "precision": precision,
-            "max-batch-size": setting.max_batch_size,
-            "max-delay-ms": setting.max_delay_ms,
-            "workers": setting.workers,
-            "threads": setting.threads,
-        }
-        for name, value in flags.items():
-            self._command += [f"--{name}", str(value)]
-        self.address = ""
-
-    def __enter__(self) -> Self:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line.startswith("listening on "):
-            raise RuntimeError("the peer did not start")
-        self.address = f"127.0.0.1:{line.split()[-1]}"
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._process.terminate()
+    Raises:
+        RuntimeError: It does not start.
+    """
+    flags = {
+        "model": files.ctranslate2,
+        "bundle": files.bundle,
+        "precision": precision,
+        "max-batch-size": setting.max_batch_size,
+        "max-delay-ms": setting.max_delay_ms,
+        "workers": setting.workers,
+        "threads": setting.threads,
+    }
+    command = [sys.executable, "-m", "tests.bench.peer_server"]
+    for name, value in flags.items():
+        command += [f"--{name}", str(value)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
-            self._process.wait(timeout=60)
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line.startswith("listening on "):
+                raise RuntimeError("the peer did not start")
+            yield f"127.0.0.1:{line.split()[-1]}"
+            process.terminate()
+            process.wait(timeout=60)
         finally:
-            self._process.kill()
-            assert self._process.stdout is not None
-            self._process.stdout.close()
+            process.kill()

@@ -20,12 +20,11 @@ from dragoman_server.languages import find_pair
 from dragoman_server.status import status_of
 from dragoman_server.translator import TextCodec
 from dragoman_server.validation import check_contents, check_model, check_source_length
+from dragoman_server.waiting_queue import RETRY_AFTER_SECONDS
 from tests.bench.peer_batcher import Batcher
 from tests.bench.peer_search import Search, Text, read_options
 
 _log = logging.getLogger(__name__)
-
-RETRY_AFTER_SECONDS = 0.5
 
 Context: TypeAlias = aio.ServicerContext[Any, Any]
 TextBatcher: TypeAlias = Batcher[Text, Search, list[int]]

@@ -25,6 +25,7 @@ from tests.bench.progress import stage
 from tests.bench.served_report import ServedReport, Service, served_table
 from tests.bench.systems import Precision
 from tests.bench.tables import text_table
+from tests.bench.turns import in_turns
 from tests.bench.worker import SHORTEST_SECONDS
 from tests.integration.served import Served
 
@@ -72,7 +73,7 @@ def compare(precision: Precision, corpus: Corpus, *, runs: int, reuse: bool) -> 
     served: list[float] = []
     texts: list[str] = []
     for number in range(runs):
-        for is_ours in (True, False) if number % 2 else (False, True):
+        for is_ours in in_turns((False, True), number):
             with stage(f"{'served' if is_ours else peer.setting.title}: run {number + 1}"):
                 if is_ours:
                     speed, texts = serve(files.bundle, corpus.sources)

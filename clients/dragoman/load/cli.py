@@ -28,7 +28,6 @@ from dragoman.load.flags import (
     parser,
     problem,
 )
-from dragoman.load.html_report import render_report
 from dragoman.load.loadgen import LoadTest
 from dragoman.load.progress import Progress, run_line
 from dragoman.load.quality import measure_quality
@@ -61,6 +60,9 @@ def main(argv: Sequence[str]) -> int:
     arguments = flags.parse_args(argv)
     if wrong := problem(arguments):
         flags.error(wrong)
+    if arguments.html:
+        # Now, so that what is missing is told before the test; matplotlib takes a second to import.
+        import dragoman.load.html_report  # noqa: F401, PLC0415
     progress = Progress(sys.stderr, lively=sys.stderr.isatty())
     try:
         report = _Command(arguments, argv, progress).run()
@@ -116,7 +118,9 @@ class _Command:
     def _session(self, sentences: Sentences) -> Session:
         arguments = self._arguments
         make = functools.partial(
-            Endpoint if arguments.clients == 1 else _client_processes(arguments.clients),
+            Endpoint
+            if arguments.clients == 1
+            else functools.partial(ClientProcesses, count=arguments.clients),
             self._connection(),
             sentences,
             translation_options(arguments),
@@ -228,10 +232,6 @@ class _Command:
         )
 
 
-def _client_processes(count: int) -> "functools.partial[ClientProcesses]":
-    return functools.partial(ClientProcesses, count=count)
-
-
 def _tell(report: Report, arguments: argparse.Namespace, progress: Progress) -> None:
     print(report.result.loadgen_summary)
     for problem_found in report.wrong:
@@ -246,6 +246,8 @@ def _tell(report: Report, arguments: argparse.Namespace, progress: Progress) -> 
     if arguments.json:
         _write(arguments.json, json.dumps(dataclasses.asdict(report), indent=1) + "\n", progress)
     if arguments.html:
+        from dragoman.load.html_report import render_report  # noqa: PLC0415  see main
+
         _write(arguments.html, render_report(report), progress)
 
 

@@ -5,7 +5,6 @@ Knows processes and pipes. What a process does is endpoint.py's.
 
 import itertools
 import multiprocessing
-import pickle
 import threading
 from collections.abc import Sequence
 from multiprocessing.connection import Connection as Pipe
@@ -66,7 +65,9 @@ class ClientProcesses:
             self._processes.append(context.Process(target=_live, args=arguments, daemon=True))
             self._pipes.append(ours)
         self._turns = itertools.cycle(self._pipes)
-        self._readers = [threading.Thread(target=self._read, args=(pipe,)) for pipe in self._pipes]
+        self._readers = [
+            threading.Thread(target=self._read, args=(pipe,), daemon=True) for pipe in self._pipes
+        ]
 
     def start(self) -> None:
         """Starts the processes and waits until they are ready.
@@ -81,7 +82,6 @@ class ClientProcesses:
                 raise RuntimeError("a client process did not start")
             pipe.recv()
         for reader in self._readers:
-            reader.daemon = True
             reader.start()
 
     def send(self, response_ids: Sequence[int], indices: Sequence[int]) -> None:
@@ -113,12 +113,9 @@ class ClientProcesses:
 
 def _live(pipe: Pipe, connection: Connection, sentences: Sentences, options: Options) -> None:
     """A client process' life."""
-    lock = threading.Lock()
 
     def tell(answers: list[Answer]) -> None:
-        message = pickle.dumps([tuple(answer) for answer in answers])
-        with lock:
-            pipe.send_bytes(message)
+        pipe.send([tuple(answer) for answer in answers])
 
     endpoint = Endpoint(connection, sentences, options, tell)
     endpoint.start()

@@ -22,7 +22,7 @@ def describe_client() -> str:
     """Returns the machine and the libraries that the load comes from."""
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     cores = len(os.sched_getaffinity(0))
-    return f"{cores} cores, {_processor()}; Python {platform.python_version()}, {libraries}"
+    return f"{cores} cores, {processor()}; Python {platform.python_version()}, {libraries}"
 
 
 def describe_model(models: Iterable[Model], name: str) -> str:
@@ -40,7 +40,8 @@ def shown_options(arguments: argparse.Namespace) -> dict[str, str]:
     }
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Returns the processor's name; where nobody tells it, its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 
 import grpc
 
+from dragoman.channel import SERVICE, Certificates, open_async_channel, tls_credentials
 from dragoman.load.answers import Answer, Reader, failed
 from dragoman.load.payloads import Payloads
 from dragoman.load.sentences import Sentences
 from dragoman.options import Options
 from dragoman.v1 import translation_pb2 as pb
 
-METHOD = "/dragoman.v1.TranslationService/TranslateText"
+METHOD = f"/{SERVICE}/TranslateText"
 
 OnAnswers = Callable[[list[Answer]], None]
 Call = grpc.aio.UnaryUnaryMultiCallable[bytes, pb.TranslateTextResponse]
@@ -32,8 +33,8 @@ class Connection:
 
     target: str
     """host:port of the server, or any gRPC target."""
-    certificates: tuple[bytes | None, bytes | None, bytes | None] | None = None
-    """Authorities, private key and certificate chain in PEM; None for plain text."""
+    certificates: Certificates | None = None
+    """None for plain text."""
     channels: int = 1
     """TCP connections, which take turns."""
     timeout: float = 60.0
@@ -42,12 +43,6 @@ class Connection:
     """Most texts of a request, where so many are to be sent at once."""
     concurrency: int | None = None
     """Most requests in progress; the others wait here. None for no limit."""
-
-    def credentials(self) -> grpc.ChannelCredentials | None:
-        """Returns what TLS needs; None for plain text."""
-        if self.certificates is None:
-            return None
-        return grpc.ssl_channel_credentials(*self.certificates)
 
 
 class Endpoint:
@@ -163,7 +158,5 @@ def _open_channel(connection: Connection) -> grpc.aio.Channel:
     ]
     if connection.target.startswith("dns:"):
         options.append(("grpc.lb_policy_name", "round_robin"))
-    credentials = connection.credentials()
-    if credentials is None:
-        return grpc.aio.insecure_channel(connection.target, options=options)
-    return grpc.aio.secure_channel(connection.target, credentials, options=options)
+    credentials = tls_credentials(connection.certificates)
+    return open_async_channel(connection.target, credentials, options)
