@@ -8,28 +8,17 @@ import logging
 from contextlib import suppress
 from typing import Protocol
 
-from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Model
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
-from dragoman_server.gate import Gate
-from dragoman_server.guard import CallGuard
 from dragoman_server.metrics import EngineLoad, Metrics, MetricsServer
-from dragoman_server.outcomes import Outcomes
-from dragoman_server.server import GrpcServer
-from dragoman_server.service import TranslationService
-from dragoman_server.translator import TextCodec, TextQueue, Translator
 
 _log = logging.getLogger(__name__)
 
-ENGINE_CHECK_SECONDS = 1.0
-
-# A client whose answer has just left sends its next call at once. It must still find somebody who
-# says UNAVAILABLE: grpc itself ends what it has not yet handed to Python with CANCELLED.
-LINGER_SECONDS = 0.25
+HEALTH_CHECK_SECONDS = 1.0
 
 
-class RunningEngine(TextQueue, EngineLoad, Protocol):
+class RunningEngine(EngineLoad, Protocol):
     """What is needed of an AsyncEngine."""
 
     @property
@@ -47,8 +36,32 @@ class RunningEngine(TextQueue, EngineLoad, Protocol):
         """Stops them; texts without a translation get UnavailableError."""
 
 
+class Calls(Protocol):
+    """What is needed of a FrontEnd, or of several as Workers."""
+
+    @property
+    def healthy(self) -> bool:
+        """False once a process of it has died."""
+
+    async def start(self) -> int:
+        """Listens, and returns the port."""
+
+    async def drain(self) -> bool:
+        """Refuses new requests and waits for the accepted ones; False if time ran out."""
+
+    async def close(self) -> None:
+        """Closes the port and every connection."""
+
+
 class Application:
     """One server. Built on the event loop that it runs on.
+
+    Args:
+        config: Where it listens.
+        model: What it serves, for the log and the metrics.
+        engine: Translates.
+        front_end: Takes the calls.
+        metrics: Served to Prometheus.
 
     Attributes:
         port: Port that gRPC listens on, once started.
@@ -59,10 +72,9 @@ class Application:
         self,
         config: Config,
         *,
-        manifest: Manifest,
         model: Model,
-        tokenizer: TextCodec,
         engine: RunningEngine,
+        front_end: Calls,
         metrics: Metrics,
     ) -> None:
         self.port = config.port
@@ -70,23 +82,14 @@ class Application:
         self._config = config
         self._model = model
         self._engine = engine
+        self._front_end = front_end
         self._metrics = metrics
-        self._gate = Gate(max_calls=config.max_concurrent_requests)
-        outcomes = Outcomes(metrics)
-        service = TranslationService(
-            Translator(manifest, model, tokenizer, engine),
-            self._gate,
-            outcomes,
-            default_timeout_seconds=config.default_timeout_seconds,
-        )
-        guard = CallGuard(self._gate, outcomes, {"TranslateText": service.check_room})
-        self._server = GrpcServer(config, service, guard)
         self._metrics_server = MetricsServer(
             metrics, host=config.prometheus_host, port=config.prometheus_port
         )
 
     async def run(self, stop: asyncio.Event) -> int:
-        """Serves until `stop` is set or the engine dies, then drains; returns the exit code.
+        """Serves until `stop` is set or a part of it dies, then drains; returns the exit code.
 
         Raises:
             ConfigError: A port is taken or a TLS file is wrong.
@@ -95,7 +98,7 @@ class Application:
             await self.start()
             await self._stopped(stop)
             drained = await self.drain()
-            return 0 if drained and self._engine.healthy else 1
+            return 0 if drained and self._healthy else 1
         finally:
             await self.close()
 
@@ -103,8 +106,7 @@ class Application:
         """Starts engine, metrics and gRPC, in this order, and then says that it serves."""
         await self._engine.start()
         self._start_metrics()
-        self.port = await self._server.start()
-        await self._server.set_serving(serving=True)
+        self.port = await self._front_end.start()
         _log.info(
             "ready",
             extra={
@@ -114,28 +116,22 @@ class Application:
                 "precision": self._model.precision,
                 "provider": self._model.provider,
                 "engines": self._engine.engine_count,
+                "workers": self._config.workers,
             },
         )
 
     async def drain(self) -> bool:
         """Refuses new requests and waits for the accepted ones; False if time ran out."""
-        _log.info("draining", extra={"calls": self._gate.calls})
-        await self._server.set_serving(serving=False)
-        self._gate.close()
-        try:
-            async with asyncio.timeout(self._config.drain_timeout_seconds):
-                await self._gate.wait_empty()
-        except TimeoutError:
-            _log.error("drain_timeout", extra={"unanswered_calls": self._gate.calls})
-            return False
-        await asyncio.sleep(LINGER_SECONDS)
-        _log.info("drained")
-        return True
+        _log.info("draining")
+        drained = await self._front_end.drain()
+        if drained:
+            _log.info("drained")
+        return drained
 
     async def close(self) -> None:
         """Stops everything; requests still without an answer get UNAVAILABLE."""
         await self._engine.close()
-        await self._server.stop()
+        await self._front_end.close()
         self._metrics_server.close()
 
     def _start_metrics(self) -> None:
@@ -150,9 +146,15 @@ class Application:
             address = f"{self._config.prometheus_host}:{self._config.prometheus_port}"
             raise ConfigError(f"metrics cannot be served on {address}: {error.strerror}") from None
 
+    @property
+    def _healthy(self) -> bool:
+        return self._engine.healthy and self._front_end.healthy
+
     async def _stopped(self, stop: asyncio.Event) -> None:
-        while self._engine.healthy and not stop.is_set():
+        while self._healthy and not stop.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), ENGINE_CHECK_SECONDS)
+                await asyncio.wait_for(stop.wait(), HEALTH_CHECK_SECONDS)
         if not self._engine.healthy:
             _log.error("engine_died")
+        if not self._front_end.healthy:
+            _log.error("worker_died")

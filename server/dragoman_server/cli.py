@@ -5,6 +5,7 @@ line on stderr and exit code 2.
 """
 
 import asyncio
+import functools
 import gc
 import os
 import signal
@@ -16,9 +17,11 @@ from dragoman_server.bundle import Bundle
 from dragoman_server.config import Config
 from dragoman_server.errors import DragomanError
 from dragoman_server.logs import configure_logging
+from dragoman_server.messages import Setup
 from dragoman_server.metrics import Metrics
 from dragoman_server.models import describe_model, model_limits
 from dragoman_server.settings import load_config
+from dragoman_server.workers import build_front_end
 
 START_FAILED = 2
 
@@ -62,11 +65,12 @@ def _build(config: Config) -> Application:
     metrics = Metrics()
     engine, provider = build_engine(bundle, config, limits, metrics)
     metrics.kv_cache_bytes.set(engine.kv_cache_bytes)
+    model = describe_model(bundle.manifest, limits, provider)
+    setup = Setup(config, bundle.manifest, model, functools.partial(Tokenizer, bundle))
     return Application(
         config,
-        manifest=bundle.manifest,
-        model=describe_model(bundle.manifest, limits, provider),
-        tokenizer=Tokenizer(bundle),
+        model=model,
         engine=engine,
+        front_end=build_front_end(setup, engine, metrics.record),
         metrics=metrics,
     )

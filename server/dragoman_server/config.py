@@ -6,7 +6,7 @@ Does not know where a value comes from: settings.py reads flags, environment and
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import ByteSize, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import ByteSize, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -66,6 +66,9 @@ class Config(BaseSettings):
     long."""
     max_queue_size: PositiveInt = 4096
     """Most waiting texts; a request beyond them is refused with RESOURCE_EXHAUSTED."""
+    workers: NonNegativeInt = 0
+    """Front-end processes, which share the port: the system hands each connection to one of them.
+    0 answers calls in the engines' process."""
 
     max_input_length: PositiveInt | None = None
     """Most source tokens of a text, special tokens counted. Default: the model's positions."""
@@ -82,8 +85,8 @@ class Config(BaseSettings):
     """Largest message that is received, in bytes; gRPC refuses a larger one with
     RESOURCE_EXHAUSTED."""
     max_concurrent_requests: PositiveInt = 1024
-    """Most calls in progress, a stream counted as one; a call beyond them is refused with
-    RESOURCE_EXHAUSTED."""
+    """Most calls in progress in each process that takes calls, a stream counted as one; a call
+    beyond them is refused with RESOURCE_EXHAUSTED."""
 
     default_timeout_seconds: PositiveFloat | None = None
     """Deadline of a call, or of each text of a stream, whose client set none. Default: none."""

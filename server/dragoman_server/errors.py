@@ -24,6 +24,14 @@ class DragomanError(Exception):
 
     reason = "INTERNAL"
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survives the way between two processes whatever its constructor takes."""
+        return _restored, (type(self), self.args), self.__dict__
+
+
+def _restored(kind: type[DragomanError], arguments: tuple[object, ...]) -> DragomanError:
+    return kind.__new__(kind, *arguments)
+
 
 class ConfigError(DragomanError):
     """A setting is unknown or has a value that is not allowed."""

@@ -7,7 +7,7 @@ text is one source text that goes through the engine.
 """
 
 import threading
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import (
@@ -45,6 +45,18 @@ STEP_BUCKETS = (
     *(0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0),
 )
 ROW_BUCKETS = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+
+
+class Ended(NamedTuple):
+    """How a request ended."""
+
+    code: str
+    """Name of its gRPC status code."""
+    seconds: float | None = None
+    """From its arrival to its answer, where that is OK."""
+    failure: FailureReason | None = None
+    refusal: str | None = None
+    """One of REFUSAL_CAUSES, where it was refused because of overload."""
 
 
 class EngineLoad(Protocol):
@@ -167,6 +179,16 @@ class Metrics:
             "Always 1; the labels say which model is loaded.",
             *("model", "architecture", "precision", "provider"),
         )
+
+    def record(self, ended: Ended) -> None:
+        """Counts a request that ended."""
+        self.requests_total.labels(ended.code).inc()
+        if ended.seconds is not None:
+            self.request_latency_seconds.observe(ended.seconds)
+        if ended.failure is not None:
+            self.request_failures_total.labels(ended.failure).inc()
+        if ended.refusal is not None:
+            self.refusals_total.labels(ended.refusal).inc()
 
     def watch(self, engine: EngineLoad) -> None:
         """Lets the load gauges read the engine at each scrape."""

@@ -24,10 +24,22 @@ _HEALTH_NAMES = ("", SERVICE_NAME)
 
 
 class GrpcServer:
-    """Listens for calls. Built and started on the event loop that it runs on."""
+    """Listens for calls. Built and started on the event loop that it runs on.
 
-    def __init__(self, config: Config, service: TranslationService, guard: CallGuard) -> None:
+    Where it shares its port, others may listen there too: the system hands each connection to one
+    of them.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        service: TranslationService,
+        guard: CallGuard,
+        *,
+        shares_port: bool = False,
+    ) -> None:
         self._config = config
+        self._shares_port = shares_port
         self._service = service
         self._guard = guard
         self._health = health.aio.HealthServicer()
@@ -40,11 +52,13 @@ class GrpcServer:
             ConfigError: The port is taken, or a TLS file is unreadable or wrong.
         """
         credentials = load_credentials(self._config)
-        server = aio.server(options=_options(self._config))
+        server = aio.server(options=_options(self._config, shares_port=self._shares_port))
         self._guard.add(self._service, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
+        if not self._shares_port:
+            probe_port(self._config.host, self._config.port)
         port = _listen(server, self._config, credentials)
         await self.set_serving(serving=False)
         await server.start()
@@ -64,9 +78,10 @@ class GrpcServer:
             await self._server.stop(FLUSH_SECONDS)
 
 
-def _options(config: Config) -> list[tuple[str, int]]:
+def _options(config: Config, *, shares_port: bool) -> list[tuple[str, int]]:
     options = [
-        ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a partner
+        # Else a second server on the port is an error, not a partner.
+        ("grpc.so_reuseport", int(shares_port)),
         ("grpc.max_receive_message_length", config.max_message_bytes),
         # Clients may ping idle connections every 10 s; a silent one is closed after 60 + 20 s.
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
@@ -81,21 +96,54 @@ def _options(config: Config) -> list[tuple[str, int]]:
 
 
 def _listen(server: aio.Server, config: Config, credentials: grpc.ServerCredentials | None) -> int:
-    host = f"[{config.host}]" if ":" in config.host else config.host
-    address = f"{host}:{config.port}"
+    address = _address(config.host, config.port)
     try:
-        _probe(config.host, config.port)
         if credentials is None:
             return server.add_insecure_port(address)
         return server.add_secure_port(address, credentials)
-    except (OSError, RuntimeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(f"gRPC cannot listen on {address}: {reason}") from None
+    except RuntimeError as error:
+        raise ConfigError(f"gRPC cannot listen on {address}: {error}") from None
 
 
-def _probe(host: str, port: int) -> None:
-    """Raises OSError where the address cannot be bound; grpc's own error does not say why."""
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(address)
+def probe_port(host: str, port: int) -> None:
+    """Tries whether the address can be listened on; grpc's own error does not say why it cannot.
+
+    Raises:
+        ConfigError: It cannot.
+    """
+    with _bound(host, port):
+        pass
+
+
+def reserve_port(host: str, port: int) -> socket.socket:
+    """Returns a socket, bound but not listening, that keeps a port for those who share it.
+
+    Raises:
+        ConfigError: Somebody listens there, or the address cannot be listened on.
+    """
+    probe_port(host, port)
+    return _bound(host, port, shared=True)
+
+
+def _bound(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        )[0]
+        bound = socket.socket(family, kind, protocol)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(shared))
+            bound.bind(address)
+        except OSError:
+            bound.close()
+            raise
+    except OSError as error:
+        raise ConfigError(
+            f"gRPC cannot listen on {_address(host, port)}: {error.strerror}"
+        ) from None
+    return bound
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,6 +1,6 @@
 """A Dragoman server whose engine answers at once: what is left is the front end.
 
-    python -m tests.bench.front_end_server --bundle DIR
+    python -m tests.bench.front_end_server --bundle DIR --workers N
 
 Everything but the model is real: gRPC, tokenizer, validation, the queue, the hand-over from the
 event loop to an engine's thread and back, metrics. Each text is answered with its own tokens.
@@ -9,6 +9,7 @@ Prints `listening on PORT` once it is ready; SIGTERM ends it.
 
 import argparse
 import asyncio
+import functools
 import gc
 import signal
 from collections.abc import Callable
@@ -21,11 +22,13 @@ from dragoman_server.config import Config
 from dragoman_server.engine import Progress
 from dragoman_server.engine_metrics import EngineMetrics
 from dragoman_server.forecast import step_costs
+from dragoman_server.messages import Setup
 from dragoman_server.metrics import Metrics
 from dragoman_server.models import describe_model, model_limits
 from dragoman_server.sequence import Completion, FinishReason, Sequence
 from dragoman_server.tokenizer import Tokenizer
 from dragoman_server.waiting_queue import WaitingQueue
+from dragoman_server.workers import build_front_end
 
 ROWS = 1024
 TOKENS = 1 << 20
@@ -68,24 +71,26 @@ def _echo(sequence: Sequence) -> Completion:
     return Completion(sequence.source_ids[:-1], FinishReason.STOP, -0.5)
 
 
-async def _serve(bundle: Bundle) -> None:
+async def _serve(bundle: Bundle, workers: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    config = Config(bundle=bundle.path, port=0, prometheus_port=0)
+    config = Config(bundle=bundle.path, port=0, prometheus_port=0, workers=workers)
     metrics = Metrics()
     queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=1)
     engine_metrics = EngineMetrics(metrics)
+    engine = AsyncEngine(
+        queue,
+        lambda deliver: [EchoEngine(queue, engine_metrics, deliver)],  # type: ignore[list-item]
+        max_rows=ROWS,
+    )
+    model = describe_model(bundle.manifest, model_limits(bundle.manifest, config), "cpu")
+    setup = Setup(config, bundle.manifest, model, functools.partial(Tokenizer, bundle))
     application = Application(
         config,
-        manifest=bundle.manifest,
-        model=describe_model(bundle.manifest, model_limits(bundle.manifest, config), "cpu"),
-        tokenizer=Tokenizer(bundle),
-        engine=AsyncEngine(
-            queue,
-            lambda deliver: [EchoEngine(queue, engine_metrics, deliver)],  # type: ignore[list-item]
-            max_rows=ROWS,
-        ),
+        model=model,
+        engine=engine,
+        front_end=build_front_end(setup, engine, metrics.record),
         metrics=metrics,
     )
     gc.freeze()
@@ -100,7 +105,9 @@ def main() -> None:
     """Serves until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--bundle", type=Path, required=True, help="its tokenizer and limits")
-    asyncio.run(_serve(Bundle.load(parser.parse_args().bundle)))
+    parser.add_argument("--workers", type=int, default=0, help="front-end processes")
+    arguments = parser.parse_args()
+    asyncio.run(_serve(Bundle.load(arguments.bundle), arguments.workers))
 
 
 if __name__ == "__main__":

@@ -30,8 +30,10 @@ from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
 from dragoman_server.application import Application
 from dragoman_server.config import Config
 from dragoman_server.guard import PUSHBACK
+from dragoman_server.messages import Setup
 from dragoman_server.metrics import Metrics
 from dragoman_server.models import describe_model, model_limits
+from dragoman_server.workers import build_front_end
 from tests.server.service.fakes import END_ID, FakeEngine, FakeTokenizer
 
 if TYPE_CHECKING:
@@ -71,12 +73,13 @@ def make_application(
     config: Config, engine: FakeEngine, metrics: Metrics, contents: Manifest | None = None
 ) -> Application:
     contents = contents or manifest()
+    model = describe_model(contents, model_limits(contents, config), "cpu")
+    setup = Setup(config, contents, model, FakeTokenizer)
     return Application(
         config,
-        manifest=contents,
-        model=describe_model(contents, model_limits(contents, config), "cpu"),
-        tokenizer=FakeTokenizer(),
+        model=model,
         engine=engine,
+        front_end=build_front_end(setup, engine, metrics.record),
         metrics=metrics,
     )
 
