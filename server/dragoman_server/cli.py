@@ -12,6 +12,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
+import uvloop
+
 from dragoman_server.application import Application
 from dragoman_server.bundle import Bundle
 from dragoman_server.config import Config
@@ -36,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         config = load_config(argv, os.environ)
         configure_logging(config.log_level, config.log_format, sys.stderr)
-        return asyncio.run(_serve(config))
+        return uvloop.run(_serve(config))
     except DragomanError as error:
         print(f"dragoman serve: {error}", file=sys.stderr)
         return START_FAILED

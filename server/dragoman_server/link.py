@@ -8,7 +8,7 @@ import asyncio
 import pickle
 import struct
 from socket import socket
-from typing import Protocol, Self
+from typing import Protocol, Self, cast
 
 _LENGTH = struct.Struct("<I")
 
@@ -40,7 +40,9 @@ class Link(asyncio.Protocol):
     @classmethod
     async def open(cls, end: socket, reader: Reader) -> Self:
         """Returns a link over one socket of a pair, which it owns from now on."""
-        _, link = await asyncio.get_running_loop().create_connection(lambda: cls(reader), sock=end)
+        _, link = await asyncio.get_running_loop().create_unix_connection(
+            lambda: cls(reader), sock=end
+        )
         return link
 
     def send(self, message: object) -> None:
@@ -63,8 +65,7 @@ class Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.WriteTransport", transport)
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""

@@ -12,6 +12,8 @@ import signal
 import socket
 import sys
 
+import uvloop
+
 from dragoman_server.errors import DragomanError
 from dragoman_server.front_end import FrontEnd
 from dragoman_server.link import Link
@@ -103,7 +105,7 @@ def main(argv: list[str]) -> int:
     # A terminal and some supervisors signal every process; the engines' process says what to do.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    return asyncio.run(Worker().run(socket.socket(fileno=int(argv[0]))))
+    return uvloop.run(Worker().run(socket.socket(fileno=int(argv[0]))))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import uvloop
+
 from dragoman_server.application import Application
 from dragoman_server.async_engine import AsyncEngine
 from dragoman_server.bundle import Bundle
@@ -107,7 +109,7 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, required=True, help="its tokenizer and limits")
     parser.add_argument("--workers", type=int, default=0, help="front-end processes")
     arguments = parser.parse_args()
-    asyncio.run(_serve(Bundle.load(arguments.bundle), arguments.workers))
+    uvloop.run(_serve(Bundle.load(arguments.bundle), arguments.workers))
 
 
 if __name__ == "__main__":

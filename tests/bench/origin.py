@@ -17,7 +17,7 @@ from typing import Any, Literal
 from dragoman.load.describe import processor
 from tests.bench.systems import CORES
 
-Kind = Literal["offline", "served", "latency", "growth", "peaks", "load"]
+Kind = Literal["offline", "served", "latency", "growth", "peaks", "load", "front_end"]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
+import uvloop
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
@@ -137,7 +138,7 @@ def main() -> None:
     add("--precision", choices=get_args(Precision), default="int8")
     add("--max-queue-size", type=int, default=4096, help="texts that may wait")
     logging.basicConfig()
-    asyncio.run(_run(parser.parse_args()))
+    uvloop.run(_run(parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import grpc
+import uvloop
 
 from dragoman.channel import SERVICE, Certificates, open_async_channel, tls_credentials
 from dragoman.load.answers import Answer, Reader, failed
@@ -64,7 +65,7 @@ class Endpoint:
         self._on_answers = on_answers
         self._waiting: deque[tuple[Sequence[int], Sequence[int]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="endpoint", daemon=True)
         self._ready = threading.Event()
         self._calls: Iterator[Call]  # of all channels in turns, once they are open
