@@ -178,12 +178,19 @@ def read_translation(message: pb.Translation) -> Translation:
     )
 
 
-def read_translations(message: pb.TranslateTextResponse, expected: int) -> list[Translation]:
+def read_translations(message: pb.TranslateTextResponse | None, expected: int) -> list[Translation]:
     """Converts the answer to `expected` texts.
 
+    Args:
+        message: None where gRPC told of success and had no message, as it sometimes does when a
+            deadline passes at that moment.
+        expected: Number of texts.
+
     Raises:
-        ServerError: It holds fewer or more translations.
+        ServerError: It is missing, or holds fewer or more translations.
     """
+    if message is None:
+        raise ServerError("the call ended without an error, but also without an answer")
     if len(message.translations) != expected:
         raise ServerError(f"{len(message.translations)} translations came for {expected} texts")
     return [read_translation(translation) for translation in message.translations]

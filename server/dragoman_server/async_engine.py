@@ -8,6 +8,7 @@ import asyncio
 import functools
 import logging
 import math
+import os
 import sys
 import threading
 import time
@@ -33,6 +34,10 @@ _log = logging.getLogger(__name__)
 # A thread that comes back from a step waits at most so long for the interpreter lock. Python's own
 # 5 ms are as long as several steps.
 SWITCH_INTERVAL_SECONDS = 0.0005
+
+# Linux has priorities by thread. Where processors are short the event loop goes first: what is let
+# in, refused or answered too late is of no use however fast it was translated.
+NICENESS = 10
 
 _TRANSLATED = (FinishReason.STOP, FinishReason.LENGTH)
 
@@ -233,6 +238,7 @@ class AsyncEngine:
 
     def _live(self, engine: Engine, prepare: Callable[[], None], ready: Future[None]) -> None:
         """An engine thread's life."""
+        os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
         try:
             prepare()
         except BaseException as error:  # noqa: BLE001 somebody waits for it

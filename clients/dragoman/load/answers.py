@@ -13,6 +13,8 @@ OK = "OK"
 REFUSED = "RESOURCE_EXHAUSTED"
 WRONG = "WRONG"
 """Answered with OK, but with another text than expected, or with more or fewer."""
+NO_MESSAGE = "NO_MESSAGE"
+"""Answered with OK and nothing else."""
 
 MOST_TOLD = 20
 """Wrong answers that are kept; the others are counted."""
@@ -45,12 +47,22 @@ class Reader:
 
     def read(
         self,
-        response: pb.TranslateTextResponse,
+        response: pb.TranslateTextResponse | None,
         response_ids: Sequence[int],
         indices: Sequence[int],
         seconds: float,
     ) -> list[Answer]:
-        """Returns the answers to the sentences at `indices`, in their order."""
+        """Returns the answers to the sentences at `indices`, in their order.
+
+        Args:
+            response: None where gRPC told of success and had no message, as it sometimes does when
+                a deadline passes at that moment.
+            response_ids: LoadGen's.
+            indices: Of the sentences.
+            seconds: That it took.
+        """
+        if response is None:
+            return failed(response_ids, NO_MESSAGE, seconds)
         found = response.translations
         if len(found) != len(indices):
             self._note(f"{len(found)} translations came for {len(indices)} texts")

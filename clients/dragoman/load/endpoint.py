@@ -137,13 +137,28 @@ class Endpoint:
         call = next(self._calls)
         try:
             response = await call(self._payloads.of(indices), timeout=self._connection.timeout)
-        except grpc.aio.AioRpcError as error:
+        except (Exception, asyncio.CancelledError) as error:
+            if _is_cancelled():
+                raise
             seconds = time.perf_counter() - sent
-            answers = failed(response_ids, error.code().name, seconds)
+            answers = failed(response_ids, _status(error), seconds)
         else:
             seconds = time.perf_counter() - sent
             answers = self.reader.read(response, response_ids, indices, seconds)
         self._on_answers(answers)
+
+
+def _is_cancelled() -> bool:
+    """Whether this task is, and not the call that it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _status(error: BaseException) -> str:
+    """Returns a status code's name: what gRPC itself breaks off has none."""
+    if isinstance(error, grpc.aio.AioRpcError):
+        return error.code().name
+    return "CANCELLED" if isinstance(error, asyncio.CancelledError) else "INTERNAL"
 
 
 async def _all(*awaitables: object) -> None:

@@ -1,4 +1,4 @@
-from dragoman.load.answers import MOST_TOLD, OK, WRONG, Answer, Reader
+from dragoman.load.answers import MOST_TOLD, NO_MESSAGE, OK, WRONG, Answer, Reader
 from dragoman.load.sentences import Sentences
 from dragoman.v1 import translation_pb2 as pb
 
@@ -45,6 +45,11 @@ def test_a_missing_translation_makes_all_of_the_request_wrong() -> None:
     answers = reader.read(response("A"), [1, 2], [0, 1], 0.1)
     assert [answer.status for answer in answers] == [WRONG, WRONG]
     assert reader.wrong == ["1 translations came for 2 texts"]
+
+
+def test_success_without_a_message_is_a_failure() -> None:
+    answers = Reader(Sentences("", ["a", "b"])).read(None, [1, 2], [0, 1], 0.1)
+    assert [answer.status for answer in answers] == [NO_MESSAGE, NO_MESSAGE]
 
 
 def test_only_the_first_wrong_answers_are_kept() -> None:

@@ -1,11 +1,12 @@
 import asyncio
+import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
-from dragoman_server.async_engine import AsyncEngine
+from dragoman_server.async_engine import NICENESS, AsyncEngine
 from dragoman_server.deadline import TimeLimit
 from dragoman_server.engine import Engine, Progress
 from dragoman_server.engine_metrics import EngineMetrics
@@ -107,6 +108,17 @@ async def test_engines_are_prepared_one_by_one_on_their_own_threads(
     engine = build(runners, prepare=[prepare, prepare])
     await engine.start()
     assert names == ["engine-0", "engine-1"]
+    await engine.close()
+
+
+async def test_engines_give_way_to_the_event_loop(runners: list[FakeRunner]) -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, 0)  # of the thread, on Linux
+
+    found: list[int] = []
+    engine = build(runners, prepare=[lambda: found.append(priority())] * 2)
+    await engine.start()
+    assert found == [min(priority() + NICENESS, 19)] * 2
     await engine.close()
 
 
