@@ -31,14 +31,16 @@ test: $(VENV)/installed
 	$(BIN)/lint-imports
 	$(BIN)/pytest --cov --cov-report=term:skip-covered
 
-# Takes about an hour and a half; quick parts first.
+# Takes about three hours; quick parts first.
 bench: $(VENV)/bench-installed
 	$(BENCH).peaks --json build/bench/peaks.json
 	$(BENCH).offline $(DATA:%=--data %) --json build/bench/offline.json
 	$(BENCH).served $(DATA:%=--data %) --reuse --json build/bench/served.json
 	$(BENCH).latency $(DATA:%=--data %) --reuse --json build/bench/latency.json
+	$(BENCH).front_end --json build/bench/front_end.json
+	$(BENCH).load_peaks $(DATA:%=--data %) --reuse --json build/bench/load.json
 	$(BENCH).growth --reuse --json build/bench/growth.json
-	$(BENCH).document $(addprefix build/bench/,offline.json served.json latency.json growth.json peaks.json)
+	$(BENCH).document $(patsubst %,build/bench/%.json,offline served load front_end latency growth peaks)
 
 # --pyi files come from mypy-protobuf: its stubs are the ones that mypy's strict mode accepts.
 protos: $(VENV)/installed

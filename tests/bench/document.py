@@ -8,11 +8,13 @@ from pathlib import Path
 
 from tests.bench.bar_charts import draw_latency, draw_offline
 from tests.bench.growth_chart import draw_growth
+from tests.bench.load_chart import draw_load
 from tests.bench.models import ROOT
 from tests.bench.page import (
     Results,
     growth_picture,
     latency_picture,
+    load_picture,
     offline_picture,
     render,
     replace,
@@ -29,6 +31,9 @@ def draw(results: Results, images: Path) -> None:
         for model in latency.models:
             streams = [stream for stream in latency.streams if stream.model == model]
             draw_latency(streams, images / latency_picture(model))
+    for load in results.load:
+        for contest in load.contests:
+            draw_load(contest, images / load_picture(contest.model))
     for growth in results.growth:
         for sweep, curves in growth.sweeps.items():
             draw_growth(sweep, curves, images / growth_picture(sweep))

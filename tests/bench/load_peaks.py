@@ -16,7 +16,7 @@ from typing import get_args
 
 from tests.bench.corpus import Corpus, reference_lengths
 from tests.bench.load_report import Contest, LoadReport, load_table
-from tests.bench.load_runs import Load, peak_rate
+from tests.bench.load_runs import Load, peak_rate, tried_rates
 from tests.bench.models import Files, ModelName, find_files, load_model, prepare
 from tests.bench.origin import Origin, load_average
 from tests.bench.peer_served import PeerSetting, served_peer
@@ -49,6 +49,7 @@ TUNING_SHARE = 0.8
 """Of the peer's first peak: the rate at which its settings are compared."""
 FINALISTS = 3
 NO_METRICS = "none"
+OURS, PEER = "dragoman", "ctranslate2"
 
 
 class Contenders:
@@ -58,7 +59,8 @@ class Contenders:
         self._files = files
         self._precision = precision
         self._load = load
-        self._starts: dict[str, float | None] = {"ours": None, "peer": None}
+        self._starts: dict[str, float | None] = {OURS: None, PEER: None}
+        self.tried: dict[str, list[tuple[float, float]]] = {OURS: [], PEER: []}
         self.setting = PeerSetting()
         self.tuning: dict[str, float] = {}
         self.tuned_at = 0.0
@@ -67,18 +69,19 @@ class Contenders:
         """Returns the peak and the offline rate."""
         with Served(self._files.bundle) as server:
             metrics = f"http://{server.metrics_address}/metrics"
-            report = self._load.peak(server.address, metrics, self._starts["ours"], html)
+            report = self._load.peak(server.address, metrics, self._starts[OURS], html)
             offline = self._load.offline(server.address, metrics)
-        return self._peak("ours", report), offline["runs"][-1]["completed_rate"]
+        return self._peak(OURS, report), offline["runs"][-1]["completed_rate"]
 
     def peer(self) -> float:
         """Returns the peak."""
         with served_peer(self._files, self._precision, self.setting) as address:
-            return self._peak("peer", self._load.peak(address, NO_METRICS, self._starts["peer"]))
+            return self._peak(PEER, self._load.peak(address, NO_METRICS, self._starts[PEER]))
 
     def tune(self) -> None:
         """Tries the peer's settings once, the best ones again; the lower p97 counts."""
         self.tuned_at = self.peer() * TUNING_SHARE
+        self.tried[PEER].clear()  # of another setting
         self._try(SETTINGS)
         self._try(sorted(SETTINGS, key=self._p97)[:FINALISTS])
         self.setting = min(SETTINGS, key=self._p97)
@@ -95,6 +98,7 @@ class Contenders:
 
     def _peak(self, who: str, report: dict[str, object]) -> float:
         """Notes where the next search begins: a little below."""
+        self.tried[who] += tried_rates(report)
         rate = peak_rate(report)
         if rate:
             self._starts[who] = rate * 0.8
@@ -128,8 +132,17 @@ def compare(
                     offline.append(whole)
                 else:
                     peer.append(contenders.peer())
-    setting, tuning = contenders.setting.how, contenders.tuning
-    return Contest(name, precision, ours, peer, offline, setting, tuning, contenders.tuned_at)
+    return Contest(
+        name,
+        precision,
+        ours,
+        peer,
+        offline,
+        setting=contenders.setting.how,
+        tuning=contenders.tuning,
+        tuned_at=contenders.tuned_at,
+        tried=contenders.tried,
+    )
 
 
 def main() -> None:
@@ -139,14 +152,14 @@ def main() -> None:
     add("--model", choices=get_args(ModelName), nargs="+", default=list(get_args(ModelName)))
     add("--precision", choices=get_args(Precision), default="int8")
     add("--runs", type=int, default=5, help="of each; medians are told")
-    add("--data", type=Path, required=True, help="test set tatoeba_test")
+    add("--data", type=Path, help="test set tatoeba_test; default: a sample")
     add("--duration", type=float, default=30.0, help="seconds of a confirmation")
     add("--trial-duration", type=float, default=12.0, help="seconds of a step of a search")
     add("--reuse", action="store_true", help="the models that an earlier benchmark converted")
     add("--reports", type=Path, help="directory for the HTML reports of our peaks")
     add("--json", type=Path, help="all the figures")
     arguments = parser.parse_args()
-    corpus = Corpus.read(arguments.data, TEST_SETS)
+    corpus = Corpus.read(arguments.data, TEST_SETS) if arguments.data else Corpus.built_in()
     contests, loads = [], [load_average()]
     with tempfile.TemporaryDirectory() as directory:
         for name in arguments.model:

@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ class Contest:
     """p97 in milliseconds of each of its settings, at one rate."""
     tuned_at: float
     """That rate."""
+    tried: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    """Every rate that was offered to each system, and p97 in milliseconds."""
 
     @property
     def ratio(self) -> float:

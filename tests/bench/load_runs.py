@@ -58,3 +58,12 @@ def peak_rate(report: dict[str, Any]) -> float:
     """Returns the rate of the peak; 0 where none was found."""
     place = report["peak"]
     return 0.0 if place is None else float(report["runs"][place]["offered_rate"])
+
+
+def tried_rates(report: dict[str, Any]) -> list[tuple[float, float]]:
+    """Returns what was offered, and p97 in milliseconds, of each test of a search."""
+    return [
+        (float(run["offered_rate"]), float(run["latency_ms"]["97"]))
+        for run in report["runs"]
+        if "97" in run["latency_ms"]
+    ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from tests.bench.front_end_report import FrontEndReport, front_end_table
 from tests.bench.growth_report import GrowthReport, growth_table
 from tests.bench.latency_report import LatencyReport, latency_table
 from tests.bench.load_report import LoadReport, load_table, tuning_table
@@ -37,6 +38,7 @@ class Results:
     growth: list[GrowthReport] = field(default_factory=list)
     peaks: list[PeaksReport] = field(default_factory=list)
     load: list[LoadReport] = field(default_factory=list)
+    front_end: list[FrontEndReport] = field(default_factory=list)
 
     @classmethod
     def read(cls, paths: Iterable[Path]) -> Self:
@@ -61,6 +63,8 @@ class Results:
                     results.peaks.append(PeaksReport.parse(fields))
                 case "load":
                     results.load.append(LoadReport.parse(fields))
+                case "front_end":
+                    results.front_end.append(FrontEndReport.parse(fields))
         return results
 
 
@@ -88,7 +92,8 @@ def render(results: Results, images: str) -> str:
         *(_offline(report, images) for report in results.offline),
         *(_limit(report, results.peaks) for report in results.offline if results.peaks),
         *map(_served, results.served),
-        *map(_load, results.load),
+        *(_load(report, images) for report in results.load),
+        *map(_front_end, results.front_end),
         *(_latency(report, images) for report in results.latency),
         *(_growth(report, images) for report in results.growth),
     ]
@@ -108,6 +113,11 @@ def latency_picture(model: str) -> str:
 def growth_picture(sweep: str) -> str:
     """Returns the file name of a sweep."""
     return f"growth-{sweep}.svg"
+
+
+def load_picture(model: str) -> str:
+    """Returns the file name of a model's latency over offered rate."""
+    return f"load-{model}.svg"
 
 
 def _origin(origin: Origin) -> str:
@@ -197,7 +207,7 @@ def _served(report: ServedReport) -> str:
     )
 
 
-def _load(report: LoadReport) -> str:
+def _load(report: LoadReport, images: str) -> str:
     rounds = len(report.contests[0].ours)
     how = (
         f"Sentences: {report.corpus}. `dragoman load --find-peak` against either server, on the "
@@ -212,8 +222,29 @@ def _load(report: LoadReport) -> str:
             "### Served: peak rate with 97 % within 250 ms",
             _origin(report.origin),
             how,
+            *(
+                _image(load_picture(contest.model), images, f"Latency of {contest.model} over rate")
+                for contest in report.contests
+            ),
             markdown_table(*load_table(report.contests)),
             *(markdown_table(*tuning_table(contest)) for contest in report.contests),
+        ]
+    )
+
+
+def _front_end(report: FrontEndReport) -> str:
+    how = (
+        "An engine that answers each text at once with its own tokens; all else is `dragoman "
+        "serve`'s. A client in a process of its own on the same cores, 32 calls at once over 8 "
+        "connections. CPU time is that of all the server's processes, by the text. Medians, and "
+        f"lowest and highest, of {len(report.points[0].cpu_us)} runs in turns."
+    )
+    return "\n\n".join(
+        [
+            "### Outside the model: the front end alone",
+            _origin(report.origin),
+            how,
+            markdown_table(*front_end_table(report.points)),
         ]
     )
 

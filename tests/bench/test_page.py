@@ -1,10 +1,14 @@
+import re
 from pathlib import Path
 
 import pytest
 
+from tests.bench.document import draw
+from tests.bench.front_end_report import FrontEndReport, Point
 from tests.bench.growth_report import Curve, GrowthReport
 from tests.bench.latency_report import LatencyReport, Stream
 from tests.bench.latency_worker import LatencyRun
+from tests.bench.load_report import Contest, LoadReport
 from tests.bench.optimum_environment import versions
 from tests.bench.origin import Origin
 from tests.bench.page import BEGIN, END, Results, render, replace
@@ -30,19 +34,37 @@ PEAKS = [
     Peak(1, {"float32": 60e9, "int8": 200e9}, {"sum": 30e9, "copy": 20e9}),
     Peak(2, {"float32": 120e9, "int8": 400e9}, {"sum": 40e9, "copy": 50e9}),
 ]
+CONTEST = Contest(
+    model="shipped",
+    precision="int8",
+    ours=[300.0, 330.0, 320.0],
+    peer=[200.0, 200.0, 250.0],
+    offline=[400.0, 400.0, 400.0],
+    setting="2 x 1, batches of up to 8 after 0 ms",
+    tuning={"2 x 1, batches of up to 8 after 0 ms": 90.0},
+    tuned_at=180.0,
+    tried={"dragoman": [(300.0, 190.0), (450.0, 9000.0)], "ctranslate2": [(200.0, 200.0)]},
+)
 CURVE = Curve("rows", "dragoman", "int8", [1, 2], [[0.001, 0.002], [0.003, 0.004], [0.002, 0.009]])
+
+
+AnyReport = (
+    Report | ServedReport | LatencyReport | GrowthReport | PeaksReport | LoadReport | FrontEndReport
+)
 
 
 @pytest.fixture
 def paths(tmp_path: Path) -> list[Path]:
     stream = Stream("shipped", "int8", 1, "dragoman", 1, [LatencyRun(1.0, 2.0, 1.1, 9, 90)])
     service = Service("shipped", "int8", [30.0, 20.0], [20.0, 20.0], "2x1, 16", 14.7)
-    reports: dict[str, Report | ServedReport | LatencyReport | GrowthReport | PeaksReport] = {
+    reports: dict[str, AnyReport] = {
         "offline": Report(ORIGIN, "sample", [CONTENDER]),
         "served": ServedReport(ORIGIN, "sample", [service]),
         "latency": LatencyReport(ORIGIN, "sample", [stream]),
         "growth": GrowthReport(ORIGIN, [CURVE]),
         "peaks": PeaksReport(ORIGIN, PEAKS),
+        "load": LoadReport(ORIGIN, "sample", [CONTEST]),
+        "front_end": FrontEndReport(ORIGIN, [Point(0, 32, 900.0, [80.0, 100.0, 90.0])]),
     }
     for name, report in reports.items():
         report.save(tmp_path / f"{name}.json")
@@ -75,18 +97,29 @@ def test_all_reports_are_told_with_their_commands_and_pictures(paths: list[Path]
         "Offline throughput: shipped\n",
         "Share of the physical limit: shipped\n",
         "Text to text",
+        "Served: peak rate",
+        "Outside the model",
         "Single stream: shipped\n",
         "How a decoding step",
     ]
     assert [text.index(f"### {title}") for title in titles] == sorted(
         text.index(f"### {title}") for title in titles
     )
-    assert text.count("`python -m tests.bench.x`") == 5
+    assert text.count("`python -m tests.bench.x`") == 7
     assert "| shipped | int8 | 25 | 14.70 | 20 | 2x1, 16 | 1.25 |" in text
-    for name in ("offline-shipped", "latency-shipped", "growth-rows"):
+    assert "| 1.50 | 400 (400 to 400) | 0.80 |" in text  # of the rounds' ratios, the medians
+    assert "| 0 (in the engines' process) | 32 | 900 | 90 (80 to 100) |" in text
+    for name in ("offline-shipped", "load-shipped", "latency-shipped", "growth-rows"):
         assert f"](images/{name}.svg)" in text
     assert "| model | precision | beam | 2x1, 16 | 1x2, 16 |" in text
     assert "| dragoman | int8 | 2.00 | 4.00 |" in text  # medians of three rounds
+
+
+def test_every_picture_that_is_named_is_drawn(paths: list[Path], tmp_path: Path) -> None:
+    results = Results.read(paths)
+    draw(results, tmp_path)
+    named = re.findall(r"\]\(images/([^)]+)\)", render(results, "images"))
+    assert sorted(named) == sorted(path.name for path in tmp_path.glob("*.svg"))
 
 
 def test_the_same_reports_give_the_same_text_in_whatever_order(paths: list[Path]) -> None:
