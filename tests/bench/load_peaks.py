@@ -108,14 +108,13 @@ class Contenders:
 def compare(
     name: ModelName,
     precision: Precision,
+    files: Files,
     load: Load,
     *,
     runs: int,
-    reuse: bool,
     reports: Path | None,
 ) -> Contest:
     """Tunes the peer, and measures both in turns."""
-    files = (find_files if reuse else prepare)(load_model(name), precision)
     contenders = Contenders(files, precision, load)
     with stage(f"{name}, {precision}: the peer's best setting"):
         contenders.tune()
@@ -163,14 +162,15 @@ def main() -> None:
     contests, loads = [], [load_average()]
     with tempfile.TemporaryDirectory() as directory:
         for name in arguments.model:
-            load = _write_load(corpus, name, arguments, Path(directory))
+            find = find_files if arguments.reuse else prepare
+            files = find(load_model(name), arguments.precision)
             contests.append(
                 compare(
                     name,
                     arguments.precision,
-                    load,
+                    files,
+                    _write_load(corpus, name, files, arguments, Path(directory)),
                     runs=arguments.runs,
-                    reuse=arguments.reuse,
                     reports=arguments.reports,
                 )
             )
@@ -183,7 +183,7 @@ def main() -> None:
 
 
 def _write_load(
-    corpus: Corpus, name: ModelName, arguments: argparse.Namespace, directory: Path
+    corpus: Corpus, name: ModelName, files: Files, arguments: argparse.Namespace, directory: Path
 ) -> Load:
     """Writes the sentences and, for random weights, the lengths of their references."""
     source = directory / "sources.txt"
@@ -191,7 +191,6 @@ def _write_load(
     lengths = None
     if load_model(name).forced_lengths:
         lengths = directory / "lengths.txt"
-        files = find_files(load_model(name), arguments.precision)
         found = reference_lengths(corpus, files.bundle)
         lengths.write_text("".join(f"{length}\n" for length in found), "utf-8")
     return Load(source, lengths, arguments.duration, arguments.trial_duration)

@@ -30,7 +30,8 @@ class TranslationServiceStub(object):
 
     A failed call carries a google.rpc.Status in its trailers: ErrorInfo (domain
     "dragoman", an UPPER_SNAKE reason and metadata), BadRequest naming each
-    wrong field, and RetryInfo with RESOURCE_EXHAUSTED.
+    wrong field, and RetryInfo with RESOURCE_EXHAUSTED, whose delay a call's
+    trailers repeat for gRPC's own retries in grpc-retry-pushback-ms.
     """
 
     def __init__(self, channel):
@@ -61,7 +62,8 @@ class TranslationServiceServicer(object):
 
     A failed call carries a google.rpc.Status in its trailers: ErrorInfo (domain
     "dragoman", an UPPER_SNAKE reason and metadata), BadRequest naming each
-    wrong field, and RetryInfo with RESOURCE_EXHAUSTED.
+    wrong field, and RetryInfo with RESOURCE_EXHAUSTED, whose delay a call's
+    trailers repeat for gRPC's own retries in grpc-retry-pushback-ms.
     """
 
     def TranslateText(self, request, context):
@@ -69,8 +71,9 @@ class TranslationServiceServicer(object):
 
         INVALID_ARGUMENT: a field is wrong; BadRequest says which and what is
         allowed. NOT_FOUND: no such model or language pair. RESOURCE_EXHAUSTED: the
-        queue is full. UNAVAILABLE: the server is not ready or is draining. The
-        call succeeds for every text or for none.
+        queue is full, too many calls are in progress, or the translations would
+        not be there before the call's deadline. UNAVAILABLE: the server is not
+        ready or is draining. The call succeeds for every text or for none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -127,7 +130,8 @@ class TranslationService(object):
 
     A failed call carries a google.rpc.Status in its trailers: ErrorInfo (domain
     "dragoman", an UPPER_SNAKE reason and metadata), BadRequest naming each
-    wrong field, and RetryInfo with RESOURCE_EXHAUSTED.
+    wrong field, and RetryInfo with RESOURCE_EXHAUSTED, whose delay a call's
+    trailers repeat for gRPC's own retries in grpc-retry-pushback-ms.
     """
 
     @staticmethod

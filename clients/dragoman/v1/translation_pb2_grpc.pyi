@@ -31,7 +31,8 @@ class TranslationServiceStub:
 
     A failed call carries a google.rpc.Status in its trailers: ErrorInfo (domain
     "dragoman", an UPPER_SNAKE reason and metadata), BadRequest naming each
-    wrong field, and RetryInfo with RESOURCE_EXHAUSTED.
+    wrong field, and RetryInfo with RESOURCE_EXHAUSTED, whose delay a call's
+    trailers repeat for gRPC's own retries in grpc-retry-pushback-ms.
     """
 
     @_typing.overload
@@ -43,8 +44,9 @@ class TranslationServiceStub:
 
     INVALID_ARGUMENT: a field is wrong; BadRequest says which and what is
     allowed. NOT_FOUND: no such model or language pair. RESOURCE_EXHAUSTED: the
-    queue is full. UNAVAILABLE: the server is not ready or is draining. The
-    call succeeds for every text or for none.
+    queue is full, too many calls are in progress, or the translations would
+    not be there before the call's deadline. UNAVAILABLE: the server is not
+    ready or is draining. The call succeeds for every text or for none.
     """
     StreamTranslateText: _grpc.StreamStreamMultiCallable[_translation_pb2.StreamTranslateTextRequest, _translation_pb2.StreamTranslateTextResponse]
     """Translates texts as they arrive, each answered as soon as it is finished,
@@ -64,7 +66,8 @@ class TranslationServiceAsyncStub(TranslationServiceStub):
 
     A failed call carries a google.rpc.Status in its trailers: ErrorInfo (domain
     "dragoman", an UPPER_SNAKE reason and metadata), BadRequest naming each
-    wrong field, and RetryInfo with RESOURCE_EXHAUSTED.
+    wrong field, and RetryInfo with RESOURCE_EXHAUSTED, whose delay a call's
+    trailers repeat for gRPC's own retries in grpc-retry-pushback-ms.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -73,8 +76,9 @@ class TranslationServiceAsyncStub(TranslationServiceStub):
 
     INVALID_ARGUMENT: a field is wrong; BadRequest says which and what is
     allowed. NOT_FOUND: no such model or language pair. RESOURCE_EXHAUSTED: the
-    queue is full. UNAVAILABLE: the server is not ready or is draining. The
-    call succeeds for every text or for none.
+    queue is full, too many calls are in progress, or the translations would
+    not be there before the call's deadline. UNAVAILABLE: the server is not
+    ready or is draining. The call succeeds for every text or for none.
     """
     StreamTranslateText: _aio.StreamStreamMultiCallable[_translation_pb2.StreamTranslateTextRequest, _translation_pb2.StreamTranslateTextResponse]  # type: ignore[assignment]
     """Translates texts as they arrive, each answered as soon as it is finished,
@@ -93,7 +97,8 @@ class TranslationServiceServicer(metaclass=_abc_1.ABCMeta):
 
     A failed call carries a google.rpc.Status in its trailers: ErrorInfo (domain
     "dragoman", an UPPER_SNAKE reason and metadata), BadRequest naming each
-    wrong field, and RetryInfo with RESOURCE_EXHAUSTED.
+    wrong field, and RetryInfo with RESOURCE_EXHAUSTED, whose delay a call's
+    trailers repeat for gRPC's own retries in grpc-retry-pushback-ms.
     """
 
     @_abc_1.abstractmethod
@@ -106,8 +111,9 @@ class TranslationServiceServicer(metaclass=_abc_1.ABCMeta):
 
         INVALID_ARGUMENT: a field is wrong; BadRequest says which and what is
         allowed. NOT_FOUND: no such model or language pair. RESOURCE_EXHAUSTED: the
-        queue is full. UNAVAILABLE: the server is not ready or is draining. The
-        call succeeds for every text or for none.
+        queue is full, too many calls are in progress, or the translations would
+        not be there before the call's deadline. UNAVAILABLE: the server is not
+        ready or is draining. The call succeeds for every text or for none.
         """
 
     @_abc_1.abstractmethod
