@@ -11,9 +11,10 @@ from tests.integration.served import Served
 
 
 @pytest.mark.timeout(120)
-async def test_every_accepted_request_is_answered(bundle: Path) -> None:
+@pytest.mark.parametrize("workers", [0, 2])
+async def test_every_accepted_request_is_answered(bundle: Path, workers: int) -> None:
     sentences = everyday_sentences()[:200]
-    with Served(bundle) as served:
+    with Served(bundle, workers=workers) as served:
         async with AsyncClient(served.address, timeout=60) as client:
             expected = dict(zip(sentences, await client.translate(sentences), strict=True))
             answers: list[tuple[str, Translation]] = []
