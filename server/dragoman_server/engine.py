@@ -18,7 +18,6 @@ from dragoman_server.candidates import Candidates
 from dragoman_server.engine_metrics import EngineMetrics
 from dragoman_server.errors import BackendError, DeadlineError
 from dragoman_server.forecast import step_costs
-from dragoman_server.pace import Pace
 from dragoman_server.rows import Move, RowCopies
 from dragoman_server.scheduler import DecodeBatch, EncodeBatch, Scheduler
 from dragoman_server.search import Search
@@ -90,7 +89,6 @@ class Engine:
         self._deliver = deliver
         self._clock = clock
         self.step_costs = step_costs()
-        self._pace = Pace()
         self._stepped_at: float | None = None  # end of the last decoding step; None while idle
         self._cancelled: deque[Sequence] = deque()
         self._newcomers: list[Sequence] = []  # taken from the queue, not yet admitted to rows
@@ -115,8 +113,7 @@ class Engine:
         """Encodes newcomers or decodes one token for every row; False where nothing is to do."""
         self._drop_cancelled()
         now = self._clock()
-        rows = self._search.reserved_rows
-        batch, expired = self._scheduler.schedule(rows, now, self._pace.affordable_tokens(rows))
+        batch, expired = self._scheduler.schedule(self._search.reserved_rows, now)
         if expired:
             self._tell_expired(expired)
         if batch is None:
@@ -153,7 +150,6 @@ class Engine:
         for sequence in sequences:
             sequence.started_at, sequence.encoded_at = started, ended
         tokens = sum(len(s.source_ids) for s in sequences)
-        self._pace.observe_encoding(tokens, ended - started)
         self._metrics.encoded(ended - started, source_tokens=tokens)
 
     def _decode(self) -> Progress:
@@ -174,7 +170,6 @@ class Engine:
         for copies in advance.copies:
             self._runner.copy(copies)
         self._stamp_first_tokens(ended)
-        self._pace.observe_decoding(rows, ended - started)
         self._observe_step(rows, ended)
         for sequence, completion in advance.finished:
             self._metrics.finished(sequence, len(completion.token_ids), ended)

@@ -3,7 +3,6 @@
 Pure Python: no clock, no I/O, no tensors.
 """
 
-import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -45,9 +44,8 @@ encoder run for one or two costs nearly as much as for several."""
 class Scheduler:
     """Admits at every step, but never twice in a row while sentences are running.
 
-    So a running sentence waits at most for one encoder run between two of its tokens, however many
-    newcomers there are: of as many source tokens as can be afforded, at most `max_encode_tokens`,
-    or of one longer text.
+    So a running sentence waits at most for one encoder run of `max_encode_tokens` between two of
+    its tokens, however many newcomers there are.
     """
 
     def __init__(
@@ -59,16 +57,8 @@ class Scheduler:
         self._max_encode_tokens = max_encode_tokens
         self._owes_decoding = False
 
-    def schedule(
-        self, running_rows: int, now: float, affordable_tokens: float = math.inf
-    ) -> Decision:
-        """Returns what to run.
-
-        Args:
-            running_rows: Rows that are held.
-            now: What is due no later has expired.
-            affordable_tokens: Most source tokens that those who run should wait for.
-        """
+    def schedule(self, running_rows: int, now: float) -> Decision:
+        """Returns what to run while `running_rows` rows are held."""
         expired: list[Sequence] = []
         if not (self._owes_decoding and running_rows):
             newcomers, expired = self._queue.take(
@@ -76,7 +66,7 @@ class Scheduler:
                 running_rows=running_rows,
                 free_rows=self._max_batch_size - running_rows,
                 worthwhile_rows=int(self._max_batch_size * WORTHWHILE_SHARE),
-                max_tokens=min(self._max_encode_tokens, affordable_tokens),
+                max_tokens=self._max_encode_tokens,
                 now=now,
             )
             if newcomers:

@@ -90,7 +90,7 @@ class WaitingQueue:
         *,
         running_rows: int,
         free_rows: int,
-        max_tokens: float,
+        max_tokens: int,
         worthwhile_rows: int = 0,
         now: float = -math.inf,
     ) -> Taken:

@@ -55,16 +55,3 @@ def test_running_rows_go_on_where_all_that_waits_has_expired() -> None:
     expired = sequence([1], deadline=5.0)
     queue.put([expired])
     assert scheduler(queue).schedule(2, 6.0) == (DecodeBatch(2), [expired])
-
-
-def test_no_more_is_encoded_than_those_who_run_can_afford() -> None:
-    subject = scheduler(queue_of(3, 3, 3, 3))
-    batch = subject.schedule(1, 0.0, affordable_tokens=6.5).batch
-    assert isinstance(batch, EncodeBatch)
-    assert len(batch.sequences) == 2
-
-
-def test_one_text_is_encoded_however_little_can_be_afforded() -> None:
-    batch = scheduler(queue_of(9, 9)).schedule(1, 0.0, affordable_tokens=0.5).batch
-    assert isinstance(batch, EncodeBatch)
-    assert len(batch.sequences) == 1
