@@ -90,8 +90,10 @@ class Workers:
                 self._workers.append(await _Worker.spawn(self._engine, self._record))
             for worker in self._workers:
                 worker.send(setup)
-            for worker in self._workers:
-                await worker.started
+            started = (worker.started for worker in self._workers)
+            for result in await asyncio.gather(*started, return_exceptions=True):
+                if result is not None:
+                    raise result
         return port
 
     async def drain(self) -> bool:
