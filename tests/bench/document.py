@@ -33,7 +33,7 @@ def draw(results: Results, images: Path) -> None:
             draw_latency(streams, images / latency_picture(model))
     for load in results.load:
         for contest in load.contests:
-            draw_load(contest, images / load_picture(contest.model))
+            draw_load(contest, images / load_picture(contest))
     for growth in results.growth:
         for sweep, curves in growth.sweeps.items():
             draw_growth(sweep, curves, images / growth_picture(sweep))

@@ -15,7 +15,8 @@ MARKERS = {"dragoman": "o", "ctranslate2": "s"}
 
 def draw_load(contest: Contest, path: Path) -> None:
     """Draws one model's tests."""
-    title = f"Latency under load: {MODELS[contest.model]}, {contest.precision}"
+    what = f"{contest.precision}, {contest.sentences} sentences"
+    title = f"Latency under load: {MODELS[contest.model]}, {what}"
     with picture(path, title, (8, 3.9), (1, 1)) as axes:
         panel = axes[0, 0]
         panel.axhline(BOUND_MS, color="#444444", linewidth=1, linestyle="--")

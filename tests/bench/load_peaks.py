@@ -10,11 +10,11 @@ They take turns: A B, B A, ...
 
 import argparse
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import get_args
+from typing import NamedTuple, get_args
 
-from tests.bench.corpus import Corpus, reference_lengths
+from tests.bench.corpus import TEST_SETS, Corpus, reference_lengths
 from tests.bench.load_report import Contest, LoadReport, load_table
 from tests.bench.load_runs import Load, peak_rate, tried_rates
 from tests.bench.models import Files, ModelName, find_files, load_model, prepare
@@ -28,8 +28,8 @@ from tests.integration.served import Served
 
 LIBRARIES = ("onnxruntime", "ctranslate2", "grpcio", "mlcommons-loadgen")
 
-TEST_SETS = (("tatoeba_test", 1000),)
-"""Everyday sentences of all lengths."""
+KINDS = {"everyday": (("tatoeba_test", 1000),), "mixed": TEST_SETS}
+"""Sentences: short ones, whose batches lose little to their longest; and long ones among them."""
 
 SETTINGS = [
     PeerSetting(max_batch_size, max_delay_ms, workers, threads)
@@ -105,35 +105,45 @@ class Contenders:
         return rate
 
 
+class Case(NamedTuple):
+    """A model and what it is sent."""
+
+    model: ModelName
+    kind: str
+    corpus: Corpus
+
+    @property
+    def title(self) -> str:
+        """In two words."""
+        return f"{self.model}, {self.kind}"
+
+
 def compare(
-    name: ModelName,
-    precision: Precision,
-    files: Files,
-    load: Load,
-    *,
-    runs: int,
-    reports: Path | None,
+    case: Case, precision: Precision, files: Files, load: Load, *, runs: int, reports: Path | None
 ) -> Contest:
     """Tunes the peer, and measures both in turns."""
     contenders = Contenders(files, precision, load)
-    with stage(f"{name}, {precision}: the peer's best setting"):
+    with stage(f"{case.title}, {precision}: the peer's best setting"):
         contenders.tune()
     ours: list[float] = []
     peer: list[float] = []
     offline: list[float] = []
     for number in range(runs):
         for is_ours in in_turns((False, True), number):
-            with stage(f"{name}: {'dragoman' if is_ours else 'peer'}, run {number + 1}"):
+            who = OURS if is_ours else PEER
+            with stage(f"{case.title}: {who}, run {number + 1}"):
                 if is_ours:
-                    html = reports / f"load-{name}.html" if reports else None
+                    html = reports / f"load-{case.model}-{case.kind}.html" if reports else None
                     peak, whole = contenders.ours(html)
                     ours.append(peak)
                     offline.append(whole)
                 else:
                     peer.append(contenders.peer())
     return Contest(
-        name,
+        case.model,
         precision,
+        case.kind,
+        case.corpus.name,
         ours,
         peer,
         offline,
@@ -151,47 +161,55 @@ def main() -> None:
     add("--model", choices=get_args(ModelName), nargs="+", default=list(get_args(ModelName)))
     add("--precision", choices=get_args(Precision), default="int8")
     add("--runs", type=int, default=5, help="of each; medians are told")
-    add("--data", type=Path, help="test set tatoeba_test; default: a sample")
+    add("--data", type=Path, help="tatoeba_test and flores_dev; default: a sample")
+    add("--sentences", choices=KINDS, nargs="+", default=list(KINDS), help="kinds of the data")
     add("--duration", type=float, default=30.0, help="seconds of a confirmation")
     add("--trial-duration", type=float, default=12.0, help="seconds of a step of a search")
     add("--reuse", action="store_true", help="the models that an earlier benchmark converted")
     add("--reports", type=Path, help="directory for the HTML reports of our peaks")
     add("--json", type=Path, help="all the figures")
     arguments = parser.parse_args()
-    corpus = Corpus.read(arguments.data, TEST_SETS) if arguments.data else Corpus.built_in()
     contests, loads = [], [load_average()]
     with tempfile.TemporaryDirectory() as directory:
-        for name in arguments.model:
+        for case in _cases(arguments):
             find = find_files if arguments.reuse else prepare
-            files = find(load_model(name), arguments.precision)
+            files = find(load_model(case.model), arguments.precision)
             contests.append(
                 compare(
-                    name,
+                    case,
                     arguments.precision,
                     files,
-                    _write_load(corpus, name, files, arguments, Path(directory)),
+                    _write_load(case, files, arguments, Path(directory)),
                     runs=arguments.runs,
                     reports=arguments.reports,
                 )
             )
             loads.append(load_average())
     origin = Origin.here("tests.bench.load_peaks", LIBRARIES, loads)
-    print(origin.heading(corpus.name, arguments.runs))
+    corpora = dict.fromkeys(contest.corpus for contest in contests)
+    print(origin.heading("; ".join(corpora), arguments.runs))
     print(text_table(*load_table(contests)))
     if arguments.json:
-        LoadReport(origin, corpus.name, contests).save(arguments.json)
+        LoadReport(origin, contests).save(arguments.json)
 
 
-def _write_load(
-    corpus: Corpus, name: ModelName, files: Files, arguments: argparse.Namespace, directory: Path
-) -> Load:
+def _cases(arguments: argparse.Namespace) -> Iterator[Case]:
+    for model in arguments.model:
+        if arguments.data is None:
+            yield Case(model, "sample", Corpus.built_in())
+            continue
+        for kind in arguments.sentences:
+            yield Case(model, kind, Corpus.read(arguments.data, KINDS[kind]))
+
+
+def _write_load(case: Case, files: Files, arguments: argparse.Namespace, directory: Path) -> Load:
     """Writes the sentences and, for random weights, the lengths of their references."""
     source = directory / "sources.txt"
-    source.write_text("".join(f"{text}\n" for text in corpus.sources), "utf-8")
+    source.write_text("".join(f"{text}\n" for text in case.corpus.sources), "utf-8")
     lengths = None
-    if load_model(name).forced_lengths:
+    if load_model(case.model).forced_lengths:
         lengths = directory / "lengths.txt"
-        found = reference_lengths(corpus, files.bundle)
+        found = reference_lengths(case.corpus, files.bundle)
         lengths.write_text("".join(f"{length}\n" for length in found), "utf-8")
     return Load(source, lengths, arguments.duration, arguments.trial_duration)
 

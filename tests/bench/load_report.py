@@ -15,6 +15,10 @@ class Contest:
 
     model: str
     precision: str
+    sentences: str
+    """Their kind, in a word."""
+    corpus: str
+    """Where they are from."""
     ours: list[float]
     """Highest rates that kept the bound."""
     peer: list[float]
@@ -45,7 +49,6 @@ class LoadReport:
     """Everything that a benchmark found."""
 
     origin: Origin
-    corpus: str
     contests: list[Contest]
 
     def save(self, path: Path) -> None:
@@ -61,6 +64,7 @@ class LoadReport:
 HEADINGS = (
     "model",
     "precision",
+    "sentences",
     "peak, requests/s",
     "CTranslate2's",
     "its setting",
@@ -76,6 +80,7 @@ def load_table(contests: Sequence[Contest]) -> tuple[Sequence[str], list[Sequenc
         (
             contest.model,
             contest.precision,
+            contest.sentences,
             _spread(contest.ours),
             _spread(contest.peer),
             contest.setting,
@@ -90,7 +95,8 @@ def load_table(contests: Sequence[Contest]) -> tuple[Sequence[str], list[Sequenc
 def tuning_table(contest: Contest) -> tuple[Sequence[str], list[Sequence[str]]]:
     """Returns headings and cells of what was tried with the peer."""
     tried = sorted(contest.tuning.items(), key=lambda pair: pair[1])
-    headings = ("CTranslate2's setting", f"p97 at {contest.tuned_at:.4g} requests/s")
+    rate = f"{contest.model}, {contest.sentences}: p97 at {contest.tuned_at:.4g} requests/s"
+    headings = ("CTranslate2's setting", rate)
     return headings, [(how, f"{p97:.0f} ms") for how, p97 in tried]
 
 

@@ -11,7 +11,7 @@ from typing import Self
 from tests.bench.front_end_report import FrontEndReport, front_end_table
 from tests.bench.growth_report import GrowthReport, growth_table
 from tests.bench.latency_report import LatencyReport, latency_table
-from tests.bench.load_report import LoadReport, load_table, tuning_table
+from tests.bench.load_report import Contest, LoadReport, load_table, tuning_table
 from tests.bench.origin import Origin, read_report
 from tests.bench.peaks_report import PeaksReport, peaks_table, shares_table
 from tests.bench.report import Contender, Report, text_rows
@@ -115,9 +115,9 @@ def growth_picture(sweep: str) -> str:
     return f"growth-{sweep}.svg"
 
 
-def load_picture(model: str) -> str:
+def load_picture(contest: Contest) -> str:
     """Returns the file name of a model's latency over offered rate."""
-    return f"load-{model}.svg"
+    return f"load-{contest.model}-{contest.sentences}.svg"
 
 
 def _origin(origin: Origin) -> str:
@@ -209,8 +209,9 @@ def _served(report: ServedReport) -> str:
 
 def _load(report: LoadReport, images: str) -> str:
     rounds = len(report.contests[0].ours)
+    kinds = dict.fromkeys(f"{each.sentences}: {each.corpus}" for each in report.contests)
     how = (
-        f"Sentences: {report.corpus}. `dragoman load --find-peak` against either server, on the "
+        f"Sentences, {', '.join(kinds)}. `dragoman load --find-peak` against either server, on the "
         "same cores: single sentences that arrive at random (Poisson), 97 % of them answered "
         "within 250 ms of the moment at which they were due. `dragoman serve` at its defaults; "
         "CTranslate2 behind the same proto, with request-level dynamic batching at its best "
@@ -223,7 +224,7 @@ def _load(report: LoadReport, images: str) -> str:
             _origin(report.origin),
             how,
             *(
-                _image(load_picture(contest.model), images, f"Latency of {contest.model} over rate")
+                _image(load_picture(contest), images, f"Latency over rate: {contest.model}")
                 for contest in report.contests
             ),
             markdown_table(*load_table(report.contests)),

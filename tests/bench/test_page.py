@@ -37,6 +37,8 @@ PEAKS = [
 CONTEST = Contest(
     model="shipped",
     precision="int8",
+    sentences="everyday",
+    corpus="sample",
     ours=[300.0, 330.0, 320.0],
     peer=[200.0, 200.0, 250.0],
     offline=[400.0, 400.0, 400.0],
@@ -63,7 +65,7 @@ def paths(tmp_path: Path) -> list[Path]:
         "latency": LatencyReport(ORIGIN, "sample", [stream]),
         "growth": GrowthReport(ORIGIN, [CURVE]),
         "peaks": PeaksReport(ORIGIN, PEAKS),
-        "load": LoadReport(ORIGIN, "sample", [CONTEST]),
+        "load": LoadReport(ORIGIN, [CONTEST]),
         "front_end": FrontEndReport(ORIGIN, [Point(0, 32, 900.0, [80.0, 100.0, 90.0])]),
     }
     for name, report in reports.items():
@@ -109,7 +111,7 @@ def test_all_reports_are_told_with_their_commands_and_pictures(paths: list[Path]
     assert "| shipped | int8 | 25 | 14.70 | 20 | 2x1, 16 | 1.25 |" in text
     assert "| 1.50 | 400 (400 to 400) | 0.80 |" in text  # of the rounds' ratios, the medians
     assert "| 0 (in the engines' process) | 32 | 900 | 90 (80 to 100) |" in text
-    for name in ("offline-shipped", "load-shipped", "latency-shipped", "growth-rows"):
+    for name in ("offline-shipped", "load-shipped-everyday", "latency-shipped", "growth-rows"):
         assert f"](images/{name}.svg)" in text
     assert "| model | precision | beam | 2x1, 16 | 1x2, 16 |" in text
     assert "| dragoman | int8 | 2.00 | 4.00 |" in text  # medians of three rounds
