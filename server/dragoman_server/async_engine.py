@@ -103,7 +103,7 @@ class AsyncEngine:
     @property
     def predicted_seconds(self) -> float:
         """Seconds that a text of mean length would take now; 0 where nothing is predicted."""
-        return self._forecast.usual_seconds(self._queue.load)
+        return self._forecast.usual_seconds(self._queue.load())
 
     @property
     def kv_cache_usage(self) -> float:
@@ -142,7 +142,7 @@ class AsyncEngine:
         """
         self._queue.check_room(1)
         if limit.due < math.inf:
-            load = self._queue.load
+            load = self._queue.load()
             predicted = self._forecast.seconds_of(1, load)
             self._forecast.check(predicted, limit.due - self._clock(), load)
 
@@ -152,6 +152,7 @@ class AsyncEngine:
         options: TranslationOptions | ListOf[TranslationOptions],
         on_partial: OnPartial | None = None,
         limit: TimeLimit = NO_LIMIT,
+        texts_before: int = 0,
     ) -> list[asyncio.Future[Completion]]:
         """Queues texts, all or none; must be called on the event loop.
 
@@ -164,6 +165,8 @@ class AsyncEngine:
             options: How to decode them, or each of them.
             on_partial: Called on the event loop with the target tokens so far, after each step.
             limit: When their translations are due, in seconds of the clock.
+            texts_before: Texts of the same caller that are not answered yet, where it sends them
+                one by one.
 
         Raises:
             QueueFullError: there is no room for all of them.
@@ -186,10 +189,14 @@ class AsyncEngine:
             )
             for ids, each in zip(source_ids, options, strict=True)
         ]
-        promise = self._promise(sequences, limit.due, now)
+        load = self._queue.load(texts_before + len(sequences) - 1)
+        predicted = self._forecast.seconds(sequences, load)
+        self._forecast.check(predicted, limit.due - now, load)
+        promise = Promise(now, limit.due, predicted, texts_left=len(sequences))
         # A call ends with its longest text, which therefore starts first; like lengths together
         # also leave less padding to the encoder and fewer rows idle at the end.
-        self._queue.put(sorted(sequences, key=lambda sequence: -len(sequence.source_ids)))
+        longest_first = sorted(sequences, key=lambda sequence: -len(sequence.source_ids))
+        self._queue.put(longest_first, texts_before)
         return [self._expect(sequence, promise, on_partial) for sequence in sequences]
 
     async def close(self) -> None:
@@ -199,13 +206,6 @@ class AsyncEngine:
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
         self._fail_unfinished(UnavailableError("the server stopped before the translation"))
-
-    def _promise(self, sequences: ListOf[Sequence], due: float, now: float) -> Promise:
-        """Returns what a request is predicted; raises WouldExpireError where that is too late."""
-        load = self._queue.load
-        predicted = self._forecast.seconds(sequences, load)
-        self._forecast.check(predicted, due - now, load)
-        return Promise(now, due, predicted, texts_left=len(sequences))
 
     def _expect(
         self, sequence: Sequence, promise: Promise, on_partial: OnPartial | None

@@ -2,7 +2,8 @@
 
     steps    = source tokens * target tokens per source token + 1, within the text's own limits
     step     = seconds of a decoding step: linear in the rows of one engine
-    waiting  = rows without a place * mean steps of those that wait * step / places
+    waiting  = rows without a place, of those whose turn is not later * mean steps of those of them
+               that wait * step / places
     expected = margin * (steps * step + waiting)
 
 The margin is calibrated by what became of earlier requests: TIMELY_SHARE of them took no longer
@@ -185,7 +186,7 @@ class Forecast:
             return 0.0
         rows = max(1.0, min(load.rows, self._places) / len(self._costs))
         step = sum([line.at(rows) for line in seen]) / len(seen)
-        without_place = max(0, load.rows - self._places)
+        without_place = max(0, load.rows - load.rows_behind - self._places)
         waiting = without_place * load.waiting_steps / load.waiting_rows / self._places
         return step * (steps + waiting)
 

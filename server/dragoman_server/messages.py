@@ -40,6 +40,8 @@ class Submit(NamedTuple):
     options: Sequence[TranslationOptions]
     wants_partial: bool
     limit: TimeLimit
+    texts_before: int
+    """Of the same caller, not answered yet."""
 
 
 class Cancel(NamedTuple):

@@ -45,6 +45,7 @@ class RemoteEngine:
         options: TranslationOptions | Sequence[TranslationOptions],
         on_partial: OnPartial | None = None,
         limit: TimeLimit = NO_LIMIT,
+        texts_before: int = 0,
     ) -> list[asyncio.Future[Completion]]:
         """As AsyncEngine.submit, but where there is no room every future says so.
 
@@ -61,7 +62,8 @@ class RemoteEngine:
         for index, future in enumerate(futures):
             future.add_done_callback(functools.partial(self._forget, number, index))
         self._requests[number] = _Request(futures, len(futures), on_partial)
-        self._send(Submit(number, source_ids, options, on_partial is not None, limit))
+        wants_partial = on_partial is not None
+        self._send(Submit(number, source_ids, options, wants_partial, limit, texts_before))
         return futures
 
     def receive(self, answer: Answer) -> None:

@@ -107,7 +107,8 @@ class TextStream:
         except DragomanError as error:
             self._fail(request.id, error)
         else:
-            self._tasks[request.id] = asyncio.create_task(self._translate(request))
+            translating = self._translate(request, texts_before=len(self._tasks))
+            self._tasks[request.id] = asyncio.create_task(translating)
 
     def _check_id(self, text_id: str) -> None:
         if text_id in self._tasks:
@@ -119,11 +120,12 @@ class TextStream:
                 allowed="an id that the stream does not wait for",
             )
 
-    async def _translate(self, request: StreamTranslateTextRequest) -> None:
+    async def _translate(self, request: StreamTranslateTextRequest, *, texts_before: int) -> None:
         arrived_at = self._outcomes.now()
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                translation = await self._translated(request, self._limit(arrived_at))
+                limit = self._limit(arrived_at)
+                translation = await self._translated(request, limit, texts_before)
         except asyncio.CancelledError:
             self._outcomes.cancelled(expired=self._deadline.expired())
             raise
@@ -144,7 +146,7 @@ class TextStream:
         return TimeLimit(deadline=min(self._deadline.at, due), due=due)
 
     async def _translated(
-        self, request: StreamTranslateTextRequest, limit: TimeLimit
+        self, request: StreamTranslateTextRequest, limit: TimeLimit, texts_before: int
     ) -> Translation:
         self._translator.check_room(limit)
 
@@ -154,7 +156,7 @@ class TextStream:
                 self._changed.set()
 
         on_partial = keep if request.partial_results else None
-        return await self._translator.translate_text(request, on_partial, limit)
+        return await self._translator.translate_text(request, on_partial, limit, texts_before)
 
     def _fail(self, text_id: str, error: Exception) -> None:
         status = self._outcomes.failed(error)

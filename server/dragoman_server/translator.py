@@ -69,6 +69,7 @@ class TextQueue(Protocol):
         options: TranslationOptions | Sequence[TranslationOptions],
         on_partial: OnPartial | None = None,
         limit: TimeLimit = NO_LIMIT,
+        texts_before: int = 0,
     ) -> list[asyncio.Future[Completion]]:
         """Takes all of the texts or none; raises an OverloadError."""
 
@@ -126,16 +127,24 @@ class Translator:
         request: StreamTranslateTextRequest,
         on_partial: OnPartial | None = None,
         limit: TimeLimit = NO_LIMIT,
+        texts_before: int = 0,
     ) -> Translation:
         """Translates a text of a stream; raises as `translate_texts` does.
 
-        `on_partial` is called with the target tokens so far, for `partial_text`.
+        Args:
+            request: The text and its options.
+            on_partial: Called with the target tokens so far, for `partial_text`.
+            limit: When its translation is due.
+            texts_before: Texts of the stream that are not answered yet.
         """
         order = self._understand(request)
         check_code_points([request.content], "content", self.model.limits)
         check_characters(request.content, "content")
         source = self._encode(request.content, order, "content")
-        return (await self._translate([source], order.options, on_partial, limit))[0]
+        translations = await self._translate(
+            [source], order.options, on_partial, limit, texts_before
+        )
+        return translations[0]
 
     def partial_text(self, token_ids: list[int]) -> str:
         """Returns the text of a translation's beginning."""
@@ -174,6 +183,7 @@ class Translator:
         options: RequestOptions,
         on_partial: OnPartial | None,
         limit: TimeLimit,
+        texts_before: int = 0,
     ) -> list[Translation]:
         submitted = [source for source in sources if source]
         if not submitted:
@@ -183,7 +193,7 @@ class Translator:
             for index, source in enumerate(sources)
             if source
         ]
-        futures = self._engine.submit(submitted, each, on_partial, limit)
+        futures = self._engine.submit(submitted, each, on_partial, limit, texts_before)
         try:
             completions = iter(
                 [await futures[0]] if len(futures) == 1 else await asyncio.gather(*futures)

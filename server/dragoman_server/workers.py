@@ -193,6 +193,7 @@ class _Worker:
                 message.options,
                 on_partial if message.wants_partial else None,
                 message.limit,
+                message.texts_before,
             )
         except DragomanError as error:
             self.send(Refused(number, error))

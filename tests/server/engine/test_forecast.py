@@ -86,6 +86,12 @@ def test_what_finds_no_place_waits_for_the_steps_of_those_before_it() -> None:
     assert forecast().seconds([text(20)], load) == about(expected)
 
 
+def test_nobody_waits_for_those_whose_turn_is_later() -> None:
+    load = Load(rows=8 + 16, waiting_rows=0, waiting_steps=0, rows_behind=16)
+    expected = (20 + 20 / 8) * step(8)
+    assert forecast().seconds([text(20)], load) == about(expected)
+
+
 def test_a_wide_beam_takes_as_many_places() -> None:
     load = Load(rows=8, waiting_rows=0, waiting_steps=0)
     assert forecast().seconds([text(10, rows=4)], load) == about((10 + 4 * 10 / 8) * step(8))

@@ -67,7 +67,7 @@ class Crowd:
             text = Sequence([target] * tokens, OPTIONS, expected_steps=steps)
             text.arrived_at, text.deadline = self._next_at, self._next_at + self.deadline
             self._next_at += self.chance.expovariate(self.rate)
-            load = self.bench.queue.load
+            load = self.bench.queue.load()
             predicted = self.forecast.seconds([text], load)
             try:
                 if self.controlled:

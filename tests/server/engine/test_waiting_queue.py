@@ -5,7 +5,7 @@ import pytest
 
 from dragoman_server.errors import QueueFullError
 from dragoman_server.sequence import Sequence
-from dragoman_server.waiting_queue import WaitingQueue
+from dragoman_server.waiting_queue import SPACING, WaitingQueue
 from tests.server.engine.fakes import sequence
 
 
@@ -15,14 +15,57 @@ def take(
     return queue.take(engine, running_rows=running, free_rows=free, max_tokens=tokens).newcomers
 
 
-def test_first_come_first_served() -> None:
+def test_requests_of_one_text_are_served_as_they_come() -> None:
     queue = WaitingQueue(max_queue_size=9, engines=1)
     texts = [sequence([i]) for i in range(1, 6)]
-    queue.put(texts[:2])
-    queue.put(texts[2:])
+    for text in texts:
+        queue.put([text])
     assert take(queue, free=3) == texts[:3]
     assert take(queue) == texts[3:]
     assert take(queue) == []
+
+
+def test_a_small_request_does_not_wait_for_all_of_a_large_one() -> None:
+    queue = WaitingQueue(max_queue_size=99, engines=1)
+    large = [sequence([1]) for _ in range(40)]
+    queue.put(large)
+    assert take(queue, free=5) == large[:5]
+    small = [sequence([2]) for _ in range(3)]
+    for text in small:
+        queue.put([text])
+    # Five were taken: the large one's second text had its turn after four, its third after eight.
+    assert take(queue, free=4) == [*small, large[5]]
+    assert take(queue, free=3) == large[6:9]
+
+
+def test_a_large_request_has_its_share_beside_any_number_of_small_ones() -> None:
+    queue = WaitingQueue(max_queue_size=999, engines=1)
+    large = [sequence([1]) for _ in range(40)]
+    queue.put(large)
+    taken: list[Sequence] = []
+    for _ in range(20 * (SPACING + 1)):
+        queue.put([sequence([2])])
+        taken += take(queue, free=1)
+    assert sum(text in large for text in taken) == pytest.approx(20, abs=1)
+
+
+def test_what_a_caller_sends_one_by_one_counts_as_one_request() -> None:
+    queue = WaitingQueue(max_queue_size=99, engines=1)
+    stream = [sequence([1]) for _ in range(9)]
+    for unanswered, text in enumerate(stream):
+        queue.put([text], texts_before=unanswered)
+    other = sequence([2])
+    queue.put([other])
+    assert take(queue, free=2) == [stream[0], other]
+
+
+def test_two_large_requests_have_turns_alternately() -> None:
+    queue = WaitingQueue(max_queue_size=99, engines=1)
+    first, second = ([sequence([1]) for _ in range(3)] for _ in range(2))
+    queue.put(first)
+    queue.put(second)
+    expected = [text for pair in zip(first, second, strict=True) for text in pair]
+    assert take(queue) == expected
 
 
 def test_puts_all_or_none() -> None:
@@ -130,18 +173,27 @@ def test_an_engine_without_free_rows_leaves_the_expired_where_they_are() -> None
 def test_the_load_is_what_waits_and_what_runs() -> None:
     queue = WaitingQueue(max_queue_size=9, engines=2)
     texts = [sequence([1], rows=2, steps=10), sequence([1], steps=5), sequence([1], steps=3)]
-    assert queue.load == (0, 0, 0)
-    queue.put(texts)
-    assert queue.load == (4, 4, 28)
+    assert queue.load() == (0, 0, 0, 0)
+    for text in texts:
+        queue.put([text])
+    assert queue.load() == (4, 4, 28, 0)
     assert take(queue, 0, free=2) == texts[:1]
-    assert queue.load == (4, 2, 8)
+    assert queue.load() == (4, 2, 8, 0)
     queue.remove(texts[2])
-    assert queue.load == (3, 1, 5)
+    assert queue.load() == (3, 1, 5, 0)
     take(queue, 1, running=1)
-    assert queue.load == (4, 0, 0)
+    assert queue.load() == (4, 0, 0, 0)
     queue.put(texts)
     queue.close()
-    assert queue.load == (4, 0, 0)
+    assert queue.load() == (4, 0, 0, 0)
+
+
+def test_the_load_tells_what_has_its_turn_first_from_what_comes_later() -> None:
+    queue = WaitingQueue(max_queue_size=99, engines=1)
+    queue.put([sequence([1], rows=2, steps=10) for _ in range(6)])
+    assert queue.load() == (12, 2, 20, 10)
+    assert queue.load(texts_before=4) == (12, 10, 100, 2)
+    assert queue.load(texts_before=5) == (12, 12, 120, 0)
 
 
 def test_room_can_be_asked_for() -> None:

@@ -41,6 +41,7 @@ class FakeText:
     on_partial: Callable[[list[int]], None] | None
     future: asyncio.Future[Completion]
     limit: TimeLimit
+    texts_before: int
 
     def finish(self, reason: FinishReason = FinishReason.STOP) -> None:
         """Translates the text into itself."""
@@ -91,6 +92,7 @@ class FakeEngine:
         options: TranslationOptions | Sequence[TranslationOptions],
         on_partial: Callable[[list[int]], None] | None = None,
         limit: TimeLimit = NO_LIMIT,
+        texts_before: int = 0,
     ) -> list[asyncio.Future[Completion]]:
         if len(source_ids) > self.room:
             raise QueueFullError("the queue is full", retry_after_seconds=0.25)
@@ -98,7 +100,7 @@ class FakeEngine:
         if isinstance(options, TranslationOptions):
             options = [options] * len(source_ids)
         texts = [
-            FakeText(ids, each, on_partial, loop.create_future(), limit)
+            FakeText(ids, each, on_partial, loop.create_future(), limit, texts_before)
             for ids, each in zip(source_ids, options, strict=True)
         ]
         for text in texts:

@@ -115,7 +115,9 @@ async def test_a_cancelled_call_frees_its_texts(server: Running) -> None:
 async def test_a_stream_gets_partial_texts_and_deadlines_cross(server: Running) -> None:
     stream = server.stub.StreamTranslateText(timeout=60)
     await stream.write(StreamTranslateTextRequest(id="1", content="a b c", partial_results=True))
-    (text,) = await server.engine.has_texts(1)
+    await stream.write(StreamTranslateTextRequest(id="2", content="d"))
+    text, second = await server.engine.has_texts(2)
+    assert (text.texts_before, second.texts_before) == (0, 1)
     remaining = text.limit.deadline - asyncio.get_running_loop().time()
     assert 50 < remaining < 61
     text.partial(2)
