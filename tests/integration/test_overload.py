@@ -24,16 +24,15 @@ def small(bundles: dict[str, Path]) -> Iterator[Served]:
         yield served
 
 
-def occupy(client: AsyncClient, texts: int) -> asyncio.Task[list[Translation]]:
-    """Keeps the server busy."""
-    return asyncio.create_task(
+def occupy(client: AsyncClient, texts: int) -> "asyncio.Future[list[Translation]]":
+    """Keeps the server busy, with calls of one text: a call of many would let others go first."""
+    calls = (
         client.translate(
-            ["Good morning!"] * texts,
-            min_decoding_length=LONG,
-            max_decoding_length=LONG,
-            timeout=None,
+            "Good morning!", min_decoding_length=LONG, max_decoding_length=LONG, timeout=None
         )
+        for _ in range(texts)
     )
+    return asyncio.gather(*calls)
 
 
 async def until_waiting(server: Served, texts: int) -> None:
@@ -76,3 +75,17 @@ async def test_hopeless_requests_are_refused_at_once_and_the_others_are_all_righ
         await busy
     assert small.metric("refusals_total", cause="WOULD_EXPIRE") >= HOPELESS
     assert small.metric("requests_expired_total") == 0
+
+
+async def test_a_small_call_does_not_wait_for_a_large_one(small: Served) -> None:
+    async with AsyncClient(small.address) as client:
+        large = asyncio.create_task(
+            client.translate(
+                ["Good morning!"] * 40, min_decoding_length=LONG, max_decoding_length=LONG
+            )
+        )
+        await until_waiting(small, 30)
+        await client.translate("Good evening!")
+        assert await asyncio.to_thread(small.metric, "requests_waiting") > 10
+        assert not large.done()
+        await large
