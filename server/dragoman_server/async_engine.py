@@ -37,7 +37,7 @@ SWITCH_INTERVAL_SECONDS = 0.0005
 
 # Linux has priorities by thread. Where processors are short the event loop goes first: what is let
 # in, refused or answered too late is of no use however fast it was translated.
-NICENESS = 10
+NICENESS = 5
 
 _TRANSLATED = (FinishReason.STOP, FinishReason.LENGTH)
 
