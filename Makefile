@@ -49,7 +49,7 @@ protos: $(VENV)/installed
 		dragoman/v1/translation.proto
 
 $(BUNDLE)/bundle.json: $(VENV)/installed
-	$(BIN)/dragoman export $(CHECKPOINT) --output $(BUNDLE) --precision $(PRECISION)
+	$(BIN)/dragoman export $(CHECKPOINT) --output $(BUNDLE) --precision $(PRECISION) --force
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
