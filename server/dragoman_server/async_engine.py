@@ -20,10 +20,10 @@ from dragoman_server.deadline import NO_LIMIT, TimeLimit, has_passed
 from dragoman_server.engine import Engine, Progress
 from dragoman_server.errors import BackendError, DragomanError, UnavailableError
 from dragoman_server.forecast import Forecast, Promise
+from dragoman_server.futures import settle
 from dragoman_server.sequence import (
     Completion,
     FinishReason,
-    Outcome,
     Sequence,
     TranslationOptions,
 )
@@ -283,17 +283,9 @@ class AsyncEngine:
         for sequence, outcome in progress.finished:
             if isinstance(outcome, Completion) and outcome.finish_reason in _TRANSLATED:
                 self._forecast.observe_text(len(sequence.source_ids), len(outcome.token_ids))
-            _settle_future(self._futures.get(sequence), outcome)
+            if future := self._futures.get(sequence):
+                settle(future, outcome)
 
 
 def _nothing() -> None:
     pass
-
-
-def _settle_future(future: asyncio.Future[Completion] | None, outcome: Outcome) -> None:
-    if future is None or future.done():
-        return
-    if isinstance(outcome, Completion):
-        future.set_result(outcome)
-    else:
-        future.set_exception(outcome)

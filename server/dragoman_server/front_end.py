@@ -7,16 +7,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from dragoman.v1.bundle_pb2 import Manifest
-from dragoman.v1.translation_pb2 import Model
-from dragoman_server.config import Config
 from dragoman_server.gate import Gate
 from dragoman_server.guard import CallGuard
+from dragoman_server.messages import Setup
 from dragoman_server.metrics import Ended
 from dragoman_server.outcomes import Outcomes
 from dragoman_server.server import GrpcServer
 from dragoman_server.service import TranslationService
-from dragoman_server.translator import TextCodec, TextQueue, Translator
+from dragoman_server.translator import TextQueue, Translator
 
 _log = logging.getLogger(__name__)
 
@@ -29,10 +27,7 @@ class FrontEnd:
     """One gRPC server. Built on the event loop that it runs on.
 
     Args:
-        config: Where it listens, and its limits.
-        manifest: The model's.
-        model: What clients are told of it.
-        tokenizer: The model's.
+        setup: What it serves, and where.
         engine: Translates.
         record: Told how each request ended.
         shares_port: Whether other processes listen on the same port.
@@ -40,20 +35,18 @@ class FrontEnd:
 
     def __init__(
         self,
-        config: Config,
-        *,
-        manifest: Manifest,
-        model: Model,
-        tokenizer: TextCodec,
+        setup: Setup,
         engine: TextQueue,
         record: Callable[[Ended], None],
+        *,
         shares_port: bool = False,
     ) -> None:
+        config = setup.config
         self._drain_timeout_seconds = config.drain_timeout_seconds
         self._gate = Gate(max_calls=config.max_concurrent_requests)
         outcomes = Outcomes(record)
         service = TranslationService(
-            Translator(manifest, model, tokenizer, engine),
+            Translator(setup.manifest, setup.model, setup.make_tokenizer(), engine),
             self._gate,
             outcomes,
             default_timeout_seconds=config.default_timeout_seconds,

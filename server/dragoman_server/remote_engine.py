@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dragoman_server.deadline import NO_LIMIT, TimeLimit
-from dragoman_server.errors import DragomanError, UnavailableError
+from dragoman_server.errors import UnavailableError
+from dragoman_server.futures import settle
 from dragoman_server.messages import Cancel, Partial, Refused, Settled, Submit
-from dragoman_server.sequence import Completion, Outcome, TranslationOptions
+from dragoman_server.sequence import Completion, TranslationOptions
 from dragoman_server.translator import OnPartial
 
 Answer = Settled | Partial | Refused
@@ -73,20 +74,20 @@ class RemoteEngine:
             return  # all of it was cancelled
         match answer:
             case Settled():
-                _settle(request.futures[answer.text], answer.outcome)
+                settle(request.futures[answer.text], answer.outcome)
             case Partial():
                 assert request.on_partial is not None
                 request.on_partial(answer.token_ids)
             case Refused():
                 for future in request.futures:
-                    _settle(future, answer.error)
+                    settle(future, answer.error)
 
     def close(self) -> None:
         """The engines are gone: what is unfinished gets UnavailableError."""
         self._closed = True
         for request in list(self._requests.values()):
             for future in request.futures:
-                _settle(future, _gone())
+                settle(future, _gone())
 
     def _forget(self, number: int, index: int, future: asyncio.Future[Completion]) -> None:
         if future.cancelled():
@@ -95,15 +96,6 @@ class RemoteEngine:
         request.unfinished -= 1
         if not request.unfinished:
             del self._requests[number]
-
-
-def _settle(future: asyncio.Future[Completion], outcome: Outcome) -> None:
-    if future.done():
-        return
-    if isinstance(outcome, DragomanError):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
 
 
 def _gone() -> UnavailableError:

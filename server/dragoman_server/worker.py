@@ -83,15 +83,7 @@ class Worker:
 
     def _build(self, setup: Setup) -> FrontEnd:
         configure_logging(setup.config.log_level, setup.config.log_format, sys.stderr)
-        front_end = FrontEnd(
-            setup.config,
-            manifest=setup.manifest,
-            model=setup.model,
-            tokenizer=setup.make_tokenizer(),
-            engine=self._engine,
-            record=self._send,
-            shares_port=True,
-        )
+        front_end = FrontEnd(setup, self._engine, self._send, shares_port=True)
         gc.freeze()  # as in cli.py
         return front_end
 

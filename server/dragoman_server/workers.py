@@ -46,14 +46,7 @@ def build_front_end(
     """Returns what takes the calls: in this process, or in as many others as the settings say."""
     if setup.config.workers:
         return Workers(setup, engine, record)
-    return FrontEnd(
-        setup.config,
-        manifest=setup.manifest,
-        model=setup.model,
-        tokenizer=setup.make_tokenizer(),
-        engine=engine,
-        record=record,
-    )
+    return FrontEnd(setup, engine, record)
 
 
 class Workers:

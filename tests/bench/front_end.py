@@ -11,12 +11,11 @@ import argparse
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tests.bench.cpu_time import cpu_seconds
 from tests.bench.front_end_report import FrontEndReport, Point, front_end_table
+from tests.bench.listening import listening
 from tests.bench.models import find_files, load_model
 from tests.bench.origin import Origin, load_average
 from tests.bench.progress import stage
@@ -26,27 +25,10 @@ from tests.bench.turns import in_turns
 LIBRARIES = ("grpcio", "protobuf", "sentencepiece")
 
 
-@contextmanager
-def _server(bundle: Path, workers: int) -> Iterator[tuple[int, str]]:
-    """Yields its process id and its address."""
-    command = [sys.executable, "-m", "tests.bench.front_end_server"]
-    command += ["--bundle", str(bundle), "--workers", str(workers)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            if not line.startswith("listening on "):
-                raise RuntimeError("the server did not start")
-            yield process.pid, f"127.0.0.1:{line.split()[-1]}"
-            process.terminate()
-            process.wait(timeout=60)
-        finally:
-            process.kill()
-
-
 def measure(bundle: Path, workers: int, texts: int, seconds: float) -> tuple[float, float]:
     """Returns requests per second, and microseconds of the server's CPU time a text."""
-    with _server(bundle, workers) as (pid, address):
+    flags = {"bundle": bundle, "workers": workers}
+    with listening("tests.bench.front_end_server", flags) as (pid, address):
         command = [sys.executable, "-m", "tests.bench.front_end_client"]
         command += ["--target", address, "--texts", str(texts), "--seconds", str(seconds)]
         pipe = subprocess.PIPE

@@ -1,12 +1,12 @@
 """What is told of the front end alone. Knows nothing of how the figures came."""
 
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.bench.origin import Origin, write_report
+from tests.bench.tables import with_range
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,7 @@ def front_end_table(points: Sequence[Point]) -> tuple[Sequence[str], list[Sequen
             str(point.workers) if point.workers else "0 (in the engines' process)",
             str(point.texts),
             f"{point.requests_per_second:,.0f}",
-            _spread(point.cpu_us),
+            with_range(point.cpu_us, ".0f"),
         )
         for point in points
     ]
-
-
-def _spread(cpu_us: Sequence[float]) -> str:
-    """The median, and between which times the runs were."""
-    return f"{statistics.median(cpu_us):.0f} ({min(cpu_us):.0f} to {max(cpu_us):.0f})"

@@ -2,11 +2,12 @@
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.bench.origin import Origin, write_report
+from tests.bench.tables import with_range
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Contest:
     """p97 in milliseconds of each of its settings, at one rate."""
     tuned_at: float
     """That rate."""
-    tried: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    tried: dict[str, list[tuple[float, float]]]
     """Every rate that was offered to each system, and p97 in milliseconds."""
 
     @property
@@ -81,11 +82,11 @@ def load_table(contests: Sequence[Contest]) -> tuple[Sequence[str], list[Sequenc
             contest.model,
             contest.precision,
             contest.sentences,
-            _spread(contest.ours),
-            _spread(contest.peer),
+            with_range(contest.ours, ".4g"),
+            with_range(contest.peer, ".4g"),
             contest.setting,
             f"{contest.ratio:.2f}",
-            _spread(contest.offline),
+            with_range(contest.offline, ".4g"),
             f"{contest.server_to_offline:.2f}",
         )
         for contest in contests
@@ -98,8 +99,3 @@ def tuning_table(contest: Contest) -> tuple[Sequence[str], list[Sequence[str]]]:
     rate = f"{contest.model}, {contest.sentences}: p97 at {contest.tuned_at:.4g} requests/s"
     headings = ("CTranslate2's setting", rate)
     return headings, [(how, f"{p97:.0f} ms") for how, p97 in tried]
-
-
-def _spread(rates: Sequence[float]) -> str:
-    """The median, and between which rates the rounds were."""
-    return f"{statistics.median(rates):.4g} ({min(rates):.4g} to {max(rates):.4g})"

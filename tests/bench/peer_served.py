@@ -1,11 +1,10 @@
 """The peer as a process of its own, as tests/integration/served.py has Dragoman."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from tests.bench.listening import listening
 from tests.bench.models import Files
 from tests.bench.systems import CORES, Precision
 
@@ -42,17 +41,5 @@ def served_peer(files: Files, precision: Precision, setting: PeerSetting) -> Ite
         "workers": setting.workers,
         "threads": setting.threads,
     }
-    command = [sys.executable, "-m", "tests.bench.peer_server"]
-    for name, value in flags.items():
-        command += [f"--{name}", str(value)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            if not line.startswith("listening on "):
-                raise RuntimeError("the peer did not start")
-            yield f"127.0.0.1:{line.split()[-1]}"
-            process.terminate()
-            process.wait(timeout=60)
-        finally:
-            process.kill()
+    with listening("tests.bench.peer_server", flags) as (_, address):
+        yield address

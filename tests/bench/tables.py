@@ -1,5 +1,6 @@
 """Tables of text cells, for a terminal and for Markdown. Knows nothing of what they tell."""
 
+import statistics
 from collections.abc import Sequence
 
 Line = Sequence[str]
@@ -19,3 +20,11 @@ def markdown_table(headings: Line, lines: Sequence[Line]) -> str:
     """Returns a table for the documentation."""
     every = [headings, ["---"] * len(headings), *lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in every)
+
+
+def with_range(values: Sequence[float], form: str) -> str:
+    """Returns the median and, in brackets, between which values the runs were, in format `form`."""
+    middle, lowest, highest = (
+        format(value, form) for value in (statistics.median(values), min(values), max(values))
+    )
+    return f"{middle} ({lowest} to {highest})"
