@@ -9,7 +9,6 @@ from pathlib import Path
 from tests.bench.bar_charts import draw_latency, draw_offline
 from tests.bench.growth_chart import draw_growth
 from tests.bench.load_chart import draw_load
-from tests.bench.models import ROOT
 from tests.bench.page import (
     Results,
     growth_picture,
@@ -19,6 +18,9 @@ from tests.bench.page import (
     render,
     replace,
 )
+
+ROOT = Path(__file__).parents[2]
+"""Not from `tests.bench.models`, which needs extra `bench`: its own tests do without."""
 
 
 def draw(results: Results, images: Path) -> None:
