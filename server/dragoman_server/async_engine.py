@@ -31,9 +31,9 @@ from dragoman_server.waiting_queue import WaitingQueue
 
 _log = logging.getLogger(__name__)
 
-# A thread that comes back from a step waits at most so long for the interpreter lock. Python's own
-# 5 ms are as long as several steps.
-SWITCH_INTERVAL_SECONDS = 0.0005
+# A thread that comes back from the model waits at most so long for the interpreter lock, several
+# times a step. Python's own 5 ms are as long as several steps.
+SWITCH_INTERVAL_SECONDS = 0.0001
 
 # Linux has priorities by thread. Where processors are short the event loop goes first: what is let
 # in, refused or answered too late is of no use however fast it was translated.
