@@ -79,17 +79,17 @@ class Contenders:
             return self._peak(PEER, self._load.peak(address, NO_METRICS, self._starts[PEER]))
 
     def tune(self) -> None:
-        """Tries the peer's settings once, the best ones again; the lower p97 counts."""
+        """Tries the peer's settings briefly, the best ones for longer; the lower p97 counts."""
         self.tuned_at = self.peer() * TUNING_SHARE
         self.tried[PEER].clear()  # of another setting
-        self._try(SETTINGS)
-        self._try(sorted(SETTINGS, key=self._p97)[:FINALISTS])
+        self._try(SETTINGS, briefly=True)
+        self._try(sorted(SETTINGS, key=self._p97)[:FINALISTS], briefly=False)
         self.setting = min(SETTINGS, key=self._p97)
 
-    def _try(self, settings: Iterable[PeerSetting]) -> None:
+    def _try(self, settings: Iterable[PeerSetting], *, briefly: bool) -> None:
         for setting in settings:
             with served_peer(self._files, self._precision, setting) as address:
-                report = self._load.at(address, NO_METRICS, self.tuned_at)
+                report = self._load.at(address, NO_METRICS, self.tuned_at, briefly=briefly)
             p97 = report["runs"][-1]["latency_ms"]["97"]
             self.tuning[setting.how] = min(p97, self._p97(setting))
 

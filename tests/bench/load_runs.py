@@ -6,7 +6,7 @@ Knows the tool's flags. Does not know what is compared.
 import json
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,10 @@ class Load:
         start_flags = [] if start is None else ["--target-qps", f"{start:g}"]
         return self._run(address, metrics, ["--find-peak", *start_flags], html)
 
-    def at(self, address: str, metrics: str, rate: float) -> dict[str, Any]:
-        """Offers a rate; returns the report."""
-        return self._run(address, metrics, ["--target-qps", f"{rate:g}"])
+    def at(self, address: str, metrics: str, rate: float, *, briefly: bool) -> dict[str, Any]:
+        """Offers a rate, for as long as a step of a search where `briefly`; returns the report."""
+        load = replace(self, duration=self.trial_duration) if briefly else self
+        return load._run(address, metrics, ["--target-qps", f"{rate:g}"])
 
     def offline(self, address: str, metrics: str) -> dict[str, Any]:
         """Sends everything at once; returns the report."""

@@ -209,6 +209,7 @@ def _served(report: ServedReport) -> str:
 
 def _load(report: LoadReport, images: str) -> str:
     rounds = len(report.contests[0].ours)
+    models = dict.fromkeys(contest.model for contest in report.contests)
     kinds = dict.fromkeys(f"{each.sentences}: {each.corpus}" for each in report.contests)
     how = (
         f"Sentences, {', '.join(kinds)}. `dragoman load --find-peak` against either server, on the "
@@ -220,7 +221,7 @@ def _load(report: LoadReport, images: str) -> str:
     )
     return "\n\n".join(
         [
-            "### Served: peak rate with 97 % within 250 ms",
+            f"### Peak rate with 97 % within 250 ms: {', '.join(models)}",
             _origin(report.origin),
             how,
             *(

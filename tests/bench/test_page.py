@@ -99,7 +99,7 @@ def test_all_reports_are_told_with_their_commands_and_pictures(paths: list[Path]
         "Offline throughput: shipped\n",
         "Share of the physical limit: shipped\n",
         "Text to text",
-        "Served: peak rate",
+        "Peak rate",
         "Outside the model",
         "Single stream: shipped\n",
         "How a decoding step",
