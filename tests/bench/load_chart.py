@@ -15,8 +15,7 @@ MARKERS = {"dragoman": "o", "ctranslate2": "s"}
 
 def draw_load(contest: Contest, path: Path) -> None:
     """Draws one model's tests."""
-    what = f"{contest.precision}, {contest.sentences} sentences"
-    title = f"Latency under load: {MODELS[contest.model]}, {what}"
+    title = f"Under load: {MODELS[contest.model]}, {contest.precision}"
     with picture(path, title, (8, 3.9), (1, 1)) as axes:
         panel = axes[0, 0]
         panel.axhline(BOUND_MS, color="#444444", linewidth=1, linestyle="--")
@@ -27,11 +26,12 @@ def draw_load(contest: Contest, path: Path) -> None:
             _draw(panel, system, contest.tried.get(system, []), peaks)
         panel.set_xlim(left=0)
         panel.set_ylim(0, HIGHEST_MS * 1.04)
-        panel.set_xlabel("requests a second, of one sentence each, arriving at random")
+        what = f"one {contest.sentences} sentence"
+        panel.set_xlabel(f"requests a second, of {what}, arriving at random")
         panel.set_ylabel("p97 from the scheduled time, in ms")
         panel.grid(color="#dddddd", linewidth=0.6)
         panel.set_axisbelow(True)
-        panel.legend(loc="lower right", frameon=False)
+        panel.legend(loc="upper left", framealpha=1, edgecolor="none")
 
 
 def _draw(panel: Any, system: str, tried: list[tuple[float, float]], peaks: list[float]) -> None:
