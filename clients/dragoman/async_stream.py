@@ -121,8 +121,10 @@ class AsyncTextStream:
 
     async def _next_request(self, connection: _Connection) -> pb.StreamTranslateTextRequest | None:
         async with self._changed:
-            while not (connection.over or self._window.nothing_to_send):
+            while not connection.over:
                 now = _now()
+                if self._window.nothing_to_send(now):
+                    break
                 if (request := self._window.take(now)) is not None:
                     return request
                 await self._wait(self._window.seconds_to_event(now))

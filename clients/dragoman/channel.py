@@ -19,6 +19,8 @@ SERVICE_CONFIG: dict[str, object] = {
     # Each call goes to the next replica. It needs a target that resolves to all of them, such as
     # dns:///HOST of a headless Kubernetes service.
     "loadBalancingConfig": [{"round_robin": {}}],
+    # A replica that drains says so before it refuses anything, and gets no further calls.
+    "healthCheckConfig": {"serviceName": SERVICE},
     "methodConfig": [
         {
             "name": [
@@ -55,6 +57,9 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
     # gRPC's own ceiling is two minutes: a restarted server would stay unnoticed that long.
     ("grpc.initial_reconnect_backoff_ms", 500),
     ("grpc.max_reconnect_backoff_ms", 5_000),
+    # After a connection has ended, names are looked up again: so soon at the earliest, and not
+    # after gRPC's own 30 s, as new replicas wait for it.
+    ("grpc.dns_min_time_between_resolutions_ms", 2_000),
 )
 
 
@@ -72,11 +77,22 @@ def tls_credentials(certificates: Certificates | None) -> grpc.ChannelCredential
     return None if certificates is None else grpc.ssl_channel_credentials(*certificates)
 
 
-def open_channel(target: str, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:
-    """Returns a channel, plain text without credentials; it connects with the first call."""
+def open_channel(
+    target: str,
+    credentials: grpc.ChannelCredentials | None,
+    options: Sequence[tuple[str, str | int]] | None = None,
+) -> grpc.Channel:
+    """Returns a channel; it connects with the first call.
+
+    Args:
+        target: Any gRPC target.
+        credentials: None for plain text.
+        options: Instead of the client's.
+    """
+    chosen = channel_options() if options is None else options
     if credentials is None:
-        return grpc.insecure_channel(target, options=channel_options())
-    return grpc.secure_channel(target, credentials, options=channel_options())
+        return grpc.insecure_channel(target, options=chosen)
+    return grpc.secure_channel(target, credentials, options=chosen)
 
 
 def open_async_channel(
@@ -84,13 +100,7 @@ def open_async_channel(
     credentials: grpc.ChannelCredentials | None,
     options: Sequence[tuple[str, str | int]] | None = None,
 ) -> grpc.aio.Channel:
-    """Returns a channel of the running event loop; it connects with the first call.
-
-    Args:
-        target: Any gRPC target.
-        credentials: None for plain text.
-        options: Instead of the client's.
-    """
+    """Returns a channel of the running event loop; the arguments are those of `open_channel`."""
     chosen = channel_options() if options is None else options
     if credentials is None:
         return grpc.aio.insecure_channel(target, options=chosen)

@@ -28,6 +28,7 @@ class _Known(NamedTuple):
 
 _KNOWN = {
     "export": _Known("turn a checkpoint into a bundle that the server loads", extra="export"),
+    "health": _Known("say whether a running server serves, as an exit status"),
     "inspect": _Known("show what is in a bundle and verify its files", extra="server"),
     "load": _Known("load-test a running server, by MLPerf's rules", extra="load"),
     "serve": _Known("serve a bundle over gRPC", extra="server"),

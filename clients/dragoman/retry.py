@@ -14,6 +14,10 @@ FIRST_ATTEMPTS = 3
 ATTEMPTS = 10
 """Calls that may fail one after the other, no text answered between: half a minute in all."""
 
+CALL_SECONDS = 30.0
+"""A stream goes on over another call after so long: one call never leaves its replica, and others
+may have come since."""
+
 INITIAL_BACKOFF_SECONDS = 0.2
 MAX_BACKOFF_SECONDS = 5.0
 

@@ -120,8 +120,10 @@ class TextStream:
 
     def _next_request(self, connection: _Connection) -> pb.StreamTranslateTextRequest | None:
         with self._changed:
-            while not (connection.over or self._closed or self._window.nothing_to_send):
+            while not (connection.over or self._closed):
                 now = time.monotonic()
+                if self._window.nothing_to_send(now):
+                    break
                 if (request := self._window.take(now)) is not None:
                     return request
                 self._changed.wait(self._window.seconds_to_event(now))

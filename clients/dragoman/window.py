@@ -24,7 +24,7 @@ from dragoman.errors import (
 from dragoman.options import Options
 from dragoman.requests import stream_request
 from dragoman.results import StreamResult, Translation, read_translation
-from dragoman.retry import ATTEMPTS, FIRST_ATTEMPTS, delay_seconds, may_pass
+from dragoman.retry import ATTEMPTS, CALL_SECONDS, FIRST_ATTEMPTS, delay_seconds, may_pass
 from dragoman.status import error_from_status
 from dragoman.texts import check_text
 from dragoman.v1 import translation_pb2 as pb
@@ -72,6 +72,7 @@ class Window:
         self._answered_any = False
         self._lost_calls = 0  # since the last answer
         self._reopen_at = 0.0
+        self._call_began_at: float | None = None  # when the first text went over the open call
         self._leaving = False  # the server drains: nothing more goes over this call
         self._progress_at: float | None = None  # None while nothing waits for an answer
         self._last_refusal: DragomanError | None = None  # since the last answer
@@ -112,16 +113,18 @@ class Window:
         self._release_refused(now)
         return bool(self._unsent) and now >= self._reopen_at
 
-    @property
-    def nothing_to_send(self) -> bool:
+    def nothing_to_send(self, now: float) -> bool:
         """Whether the open call will carry no more requests and may be closed from this side."""
-        return self._leaving or (self._input_ended and not self._waiting)
+        done = self._input_ended and not self._waiting
+        return done or self._leaving or self._is_old(now)
 
     def take(self, now: float) -> pb.StreamTranslateTextRequest | None:
         """Returns the next request to send; None where there is none at this moment."""
         self._release_refused(now)
         if self._leaving or not self._unsent:
             return None
+        if self._call_began_at is None:
+            self._call_began_at = now
         if self._progress_at is None:
             self._progress_at = now
         entry = self._unsent.popleft()
@@ -166,9 +169,11 @@ class Window:
         """
         unsent = sorted([*self._sent.values(), *self._unsent], key=lambda entry: entry.index)
         self._unsent = deque(unsent)
+        moves_on = self._is_old(now) and not self._sent and error is None
         self._sent.clear()
         self._leaving = False
-        if not self._waiting:
+        self._call_began_at = None
+        if moves_on or not self._waiting:
             return
         self._lost_calls += 1
         error = error or self._last_refusal or UnavailableError("the server ended the stream early")
@@ -225,6 +230,10 @@ class Window:
     def _waiting(self) -> int:
         """Texts without an outcome."""
         return len(self._unsent) + len(self._refused) + len(self._sent)
+
+    def _is_old(self, now: float) -> bool:
+        """Whether the open call has lasted so long that what follows goes over another."""
+        return self._call_began_at is not None and now >= self._call_began_at + CALL_SECONDS
 
     def _settle(self, entry: _Text, outcome: Translation | DragomanError, now: float) -> None:
         entry.outcome = outcome

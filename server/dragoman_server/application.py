@@ -26,6 +26,10 @@ class RunningEngine(EngineLoad, Protocol):
         """False once an engine thread has died."""
 
     @property
+    def stalled(self) -> bool:
+        """Whether a step takes so long that it will hardly end."""
+
+    @property
     def engine_count(self) -> int:
         """Number of engine threads."""
 
@@ -45,6 +49,9 @@ class Calls(Protocol):
 
     async def start(self) -> int:
         """Listens, and returns the port."""
+
+    async def tell_stalled(self, *, stalled: bool) -> None:
+        """Says that an engine hangs, or hangs no longer."""
 
     async def drain(self) -> bool:
         """Refuses new requests and waits for the accepted ones; False if time ran out."""
@@ -151,7 +158,12 @@ class Application:
         return self._engine.healthy and self._front_end.healthy
 
     async def _stopped(self, stop: asyncio.Event) -> None:
+        stalled = False
         while self._healthy and not stop.is_set():
+            if self._engine.stalled != stalled:
+                stalled = not stalled
+                _log.error("engine_stalled" if stalled else "engine_resumed")
+                await self._front_end.tell_stalled(stalled=stalled)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), HEALTH_CHECK_SECONDS)
         if not self._engine.healthy:

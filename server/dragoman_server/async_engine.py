@@ -39,6 +39,9 @@ SWITCH_INTERVAL_SECONDS = 0.0001
 # in, refused or answered too late is of no use however fast it was translated.
 NICENESS = 5
 
+# A step takes milliseconds, on a slow machine with a large model a second or two.
+STALL_SECONDS = 60.0
+
 _TRANSLATED = (FinishReason.STOP, FinishReason.LENGTH)
 
 OnPartial = Callable[[list[int]], None]
@@ -114,6 +117,12 @@ class AsyncEngine:
     def healthy(self) -> bool:
         """Whether every engine thread is alive."""
         return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+
+    @property
+    def stalled(self) -> bool:
+        """Whether a step takes so long that it will hardly end."""
+        now = self._clock()
+        return any(now - engine.step_began_at > STALL_SECONDS for engine in self._engines)
 
     async def start(self) -> None:
         """Starts one thread per engine; returns once all are prepared.

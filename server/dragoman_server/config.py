@@ -39,6 +39,9 @@ class Config(BaseSettings):
     the default is this machine alone; "0.0.0.0" or "::" is every interface."""
     port: Port = 50051
     """TCP port that gRPC listens on. 0 lets the system choose."""
+    health_port: Port | None = None
+    """TCP port on which health alone is answered, always in plain text: for probes that speak no
+    TLS. Default: none; health is answered on port."""
     prometheus_host: str = "127.0.0.1"
     """Address that the metrics are served on."""
     prometheus_port: Port = 9464
@@ -93,8 +96,8 @@ class Config(BaseSettings):
     drain_timeout_seconds: Annotated[float, Field(ge=0)] = 30.0
     """Time to answer the accepted requests after SIGTERM; the rest is then refused."""
     max_connection_age_seconds: PositiveFloat | None = None
-    """Age at which a connection is closed once its calls have ended, so that clients spread over
-    new replicas. Default: connections are never closed for their age."""
+    """Age at which a connection takes no new calls and is closed once its calls have ended, so that
+    clients spread over new replicas. Default: connections are never closed for their age."""
 
     tls_certificate: Path | None = None
     """PEM file with the server's certificate chain. Default: no TLS."""

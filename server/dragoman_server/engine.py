@@ -6,6 +6,7 @@ Knows sequences and time; knows nothing of asyncio, gRPC or onnxruntime.
 """
 
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -70,6 +71,7 @@ class Engine:
 
     Attributes:
         step_costs: What its decoding steps take; see forecast.py.
+        step_began_at: When the step that runs began; inf between steps.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Engine:
         self._deliver = deliver
         self._clock = clock
         self.step_costs = step_costs()
+        self.step_began_at = math.inf
         self._stepped_at: float | None = None  # end of the last decoding step; None while idle
         self._cancelled: deque[Sequence] = deque()
         self._newcomers: list[Sequence] = []  # taken from the queue, not yet admitted to rows
@@ -121,6 +124,7 @@ class Engine:
             return False
         if self._stepped_at is None:
             self._stepped_at = now
+        self.step_began_at = now
         try:
             progress = self._run(batch)
         except Exception as error:  # noqa: BLE001 whatever it is, it must not stop the thread
@@ -128,6 +132,7 @@ class Engine:
             # What the failed step was for; newcomers' failure leaves the running rows alone.
             progress = self._fail(self._newcomers or self._release_all(), error)
             self._newcomers = []
+        self.step_began_at = math.inf
         if progress.finished or progress.partial:
             self._deliver(progress)
         return True

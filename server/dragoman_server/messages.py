@@ -74,6 +74,12 @@ class Partial(NamedTuple):
     token_ids: list[int]
 
 
+class Stalled(NamedTuple):
+    """To a front end: an engine hangs, or hangs no longer."""
+
+    stalled: bool
+
+
 class Drain(NamedTuple):
     """To a front end: no new requests."""
 

@@ -4,23 +4,23 @@ Knows what grpc is told to allow and where it listens. Does not know when to sta
 application.py decides.
 """
 
+import asyncio
 import socket
 
 import grpc
 from grpc import aio
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection
 
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
 from dragoman_server.guard import SERVICE_NAME, CallGuard
+from dragoman_server.health import Health, HealthService
 from dragoman_server.service import TranslationService
 from dragoman_server.tls import load_credentials
 
 # Time for the last answers to leave once every call has ended.
 FLUSH_SECONDS = 1.0
-
-_HEALTH_NAMES = ("", SERVICE_NAME)
 
 
 class GrpcServer:
@@ -42,40 +42,47 @@ class GrpcServer:
         self._shares_port = shares_port
         self._service = service
         self._guard = guard
-        self._health = health.aio.HealthServicer()
-        self._server: aio.Server | None = None
+        self._health = HealthService()
+        self._servers: list[aio.Server] = []
 
     async def start(self) -> int:
         """Starts to listen, not yet serving, and returns the port.
 
         Raises:
-            ConfigError: The port is taken, or a TLS file is unreadable or wrong.
+            ConfigError: A port is taken, or a TLS file is unreadable or wrong.
         """
-        credentials = load_credentials(self._config)
-        server = aio.server(options=_options(self._config, shares_port=self._shares_port))
+        config = self._config
+        credentials = load_credentials(config)
+        await self.tell_health(Health(ready=False))
+        server = aio.server(options=_options(config, shares_port=self._shares_port))
         self._guard.add(self._service, server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        self._health.add_to(server)
         names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
-        if not self._shares_port:
-            probe_port(self._config.host, self._config.port)
-        port = _listen(server, self._config, credentials)
-        await self.set_serving(serving=False)
-        await server.start()
-        self._server = server
+        port = await self._listen(server, config.port, credentials)
+        if config.health_port is not None:
+            probed = aio.server(options=_options(config, shares_port=self._shares_port))
+            self._health.add_to(probed)
+            await self._listen(probed, config.health_port, None)
         return port
 
-    async def set_serving(self, *, serving: bool) -> None:
-        """Tells health checks whether to send requests here."""
-        states = health_pb2.HealthCheckResponse
-        state = states.SERVING if serving else states.NOT_SERVING
-        for name in _HEALTH_NAMES:
-            await self._health.set(name, state)
+    async def tell_health(self, state: Health) -> None:
+        """Tells health checks how the server is."""
+        await self._health.tell(state)
 
     async def stop(self) -> None:
-        """Closes the port and every connection; does nothing if not started."""
-        if self._server is not None:
-            await self._server.stop(FLUSH_SECONDS)
+        """Closes the ports and every connection; does nothing if not started."""
+        await asyncio.gather(*(server.stop(FLUSH_SECONDS) for server in self._servers))
+
+    async def _listen(
+        self, server: aio.Server, port: int, credentials: grpc.ServerCredentials | None
+    ) -> int:
+        if not self._shares_port:
+            probe_port(self._config.host, port)
+        port = _add_port(server, self._config.host, port, credentials)
+        await server.start()
+        self._servers.append(server)
+        return port
 
 
 def _options(config: Config, *, shares_port: bool) -> list[tuple[str, int]]:
@@ -95,8 +102,10 @@ def _options(config: Config, *, shares_port: bool) -> list[tuple[str, int]]:
     return options
 
 
-def _listen(server: aio.Server, config: Config, credentials: grpc.ServerCredentials | None) -> int:
-    address = _address(config.host, config.port)
+def _add_port(
+    server: aio.Server, host: str, port: int, credentials: grpc.ServerCredentials | None
+) -> int:
+    address = _address(host, port)
     try:
         if credentials is None:
             return server.add_insecure_port(address)

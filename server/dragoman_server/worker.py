@@ -26,6 +26,7 @@ from dragoman_server.messages import (
     Refused,
     Settled,
     Setup,
+    Stalled,
     Started,
     Stop,
 )
@@ -65,6 +66,9 @@ class Worker:
                         front_end = self._build(order)
                         await front_end.start()
                         self._send(Started())
+                    case Stalled(stalled):
+                        assert front_end is not None
+                        await front_end.tell_stalled(stalled=stalled)
                     case Drain():
                         assert front_end is not None
                         self._send(Drained(await front_end.drain()))

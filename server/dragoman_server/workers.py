@@ -25,6 +25,7 @@ from dragoman_server.messages import (
     Refused,
     Settled,
     Setup,
+    Stalled,
     Started,
     Stop,
     Submit,
@@ -88,6 +89,11 @@ class Workers:
                 if result is not None:
                     raise result
         return port
+
+    async def tell_stalled(self, *, stalled: bool) -> None:
+        """Says that an engine hangs, or hangs no longer."""
+        for worker in self._workers:
+            worker.send(Stalled(stalled))
 
     async def drain(self) -> bool:
         """Lets each refuse new requests and answer the accepted ones; False if time ran out."""

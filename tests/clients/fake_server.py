@@ -16,8 +16,10 @@ from google.rpc import (  # type: ignore[import-untyped]  # it has .pyi files bu
     error_details_pb2,
     status_pb2,
 )
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
+from dragoman.channel import SERVICE
 from dragoman.v1 import translation_pb2 as pb
 from dragoman.v1.translation_pb2_grpc import (
     TranslationServiceServicer,
@@ -139,6 +141,9 @@ class FakeServer(TranslationServiceServicer):
         )
         self._server = grpc.server(ThreadPoolExecutor(8))
         add_TranslationServiceServicer_to_server(self, self._server)
+        states = health.HealthServicer()
+        states.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
+        health_pb2_grpc.add_HealthServicer_to_server(states, self._server)
         if credentials is None:
             self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
         else:

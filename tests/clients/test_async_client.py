@@ -209,6 +209,15 @@ async def test_a_broken_stream_loses_and_repeats_nothing(
     assert server.streams_opened == 3
 
 
+async def test_an_old_stream_moves_to_another_call_and_loses_nothing(
+    server: FakeServer, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dragoman.window.CALL_SECONDS", 0.02)
+    texts = [f"text {number}" for number in range(2000)]
+    assert await translated(client.translate_stream(texts)) == [text.upper() for text in texts]
+    assert server.streams_opened > 2
+
+
 async def test_a_stream_that_the_server_refuses_is_not_retried(
     server: FakeServer, client: AsyncClient
 ) -> None:

@@ -182,6 +182,15 @@ def test_a_draining_server_finishes_what_it_took(server: FakeServer, client: Cli
     assert server.streams_opened == 2
 
 
+def test_an_old_stream_moves_to_another_call_and_loses_nothing(
+    server: FakeServer, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dragoman.window.CALL_SECONDS", 0.02)
+    texts = [f"text {number}" for number in range(2000)]
+    assert translated(client.translate_stream(texts)) == [text.upper() for text in texts]
+    assert server.streams_opened > 2
+
+
 def test_a_stream_that_breaks_without_progress_is_given_up(
     server: FakeServer, client: Client
 ) -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from dragoman.errors import ConnectError, DeadlineExceededError, ServerError
 from dragoman.options import Options
-from dragoman.retry import ATTEMPTS, MAX_BACKOFF_SECONDS, delay_seconds
+from dragoman.retry import ATTEMPTS, CALL_SECONDS, MAX_BACKOFF_SECONDS, delay_seconds
 from dragoman.window import Window
 from tests.clients.fake_server import answer, draining, queue_full, refusal
 
@@ -68,9 +68,29 @@ def test_a_draining_server_is_sent_nothing_more() -> None:
     assert first is not None
     window.answer(refusal(first, draining()), 0.0)
     assert take(window) == ""
-    assert window.nothing_to_send
+    assert window.nothing_to_send(0.0)
     window.lose_call(None, 0.0)
     assert take(window, MAX_BACKOFF_SECONDS) == "ab"
+
+
+def test_an_old_call_is_ended_from_this_side_and_the_next_one_opened_at_once() -> None:
+    window = window_of("ab")
+    first = window.take(10.0)
+    assert first is not None
+    assert not window.nothing_to_send(9.9 + CALL_SECONDS)
+    assert window.nothing_to_send(10.0 + CALL_SECONDS)
+    window.answer(answer(first), 10.0 + CALL_SECONDS)
+    window.lose_call(None, 11.0 + CALL_SECONDS)
+    assert window.should_open(11.0 + CALL_SECONDS)
+    assert take(window, 11.0 + CALL_SECONDS) == "b"
+    assert not window.nothing_to_send(10.9 + 2 * CALL_SECONDS)
+
+
+def test_an_old_call_that_leaves_texts_unanswered_is_a_lost_one() -> None:
+    window = window_of("a")
+    take(window)
+    window.lose_call(None, CALL_SECONDS)
+    assert not window.should_open(CALL_SECONDS)
 
 
 def test_progress_makes_the_stream_patient_and_lost_calls_end_it() -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
-from dragoman_server.async_engine import NICENESS, AsyncEngine
+from dragoman_server.async_engine import NICENESS, STALL_SECONDS, AsyncEngine
 from dragoman_server.deadline import TimeLimit
 from dragoman_server.engine import Engine, Progress
 from dragoman_server.engine_metrics import EngineMetrics
@@ -410,3 +410,25 @@ async def test_an_engine_learns_from_its_own_steps_and_texts(engine: AsyncEngine
     for _ in range(5):
         await asyncio.gather(*engine.submit([[30, index] for index in range(20)], OPTIONS))
     assert engine.predicted_seconds > 0
+
+
+async def test_a_step_that_does_not_end_is_a_stall_and_idling_is_none(
+    runners: list[FakeRunner],
+) -> None:
+    clock = Clock()
+    subject = build(runners, clock=clock)
+    await subject.start()
+    clock.now += 2 * STALL_SECONDS
+    assert not subject.stalled
+    for runner in runners:
+        runner.may_decode.clear()
+    (future,) = subject.submit([[6]], OPTIONS)
+    await until(lambda: subject.requests_running == 1)
+    assert not subject.stalled
+    clock.now += STALL_SECONDS + 1
+    await until(lambda: subject.stalled)
+    for runner in runners:
+        runner.may_decode.set()
+    await future
+    await until(lambda: not subject.stalled)
+    await subject.close()

@@ -68,6 +68,7 @@ class FakeEngine:
         self.predicted_seconds = 0.5
         self.echo = False
         self.healthy = True
+        self.stalled = False
         self.engine_count = 2
         self.closed = False
         self._arrived = asyncio.Event()

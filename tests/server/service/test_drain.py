@@ -9,6 +9,7 @@ from dragoman.v1.translation_pb2 import StreamTranslateTextRequest, TranslateTex
 from dragoman_server.metrics import Metrics
 from tests.server.service.fakes import FakeEngine
 from tests.server.service.harness import (
+    SERVICE,
     Running,
     failure_of,
     make_application,
@@ -35,9 +36,16 @@ async def test_accepted_calls_are_answered_and_new_ones_refused(server: Running)
 
 
 async def test_health_says_serving_then_not_serving(server: Running) -> None:
-    assert await server.health("") == await server.health() == "SERVING"
+    for service in ("", SERVICE, "readiness", "liveness"):
+        assert await server.health(service) == "SERVING"
     assert await server.application.drain()
-    assert await server.health("") == await server.health() == "NOT_SERVING"
+    for service in ("", SERVICE, "readiness"):
+        assert await server.health(service) == "NOT_SERVING"
+
+
+async def test_a_server_that_drains_is_alive(server: Running) -> None:
+    assert await server.application.drain()
+    assert await server.health("liveness") == "SERVING"
 
 
 async def test_a_running_stream_answers_accepted_texts_and_refuses_new_ones(

@@ -1,0 +1,95 @@
+"""What probes are told, and where."""
+
+import asyncio
+import socket
+from pathlib import Path
+
+import pytest
+from grpc import aio
+from grpc_health.v1 import health_pb2
+
+from dragoman_server import application as application_module
+from dragoman_server.errors import ConfigError
+from dragoman_server.metrics import Metrics
+from tests.server.service.fakes import FakeEngine
+from tests.server.service.harness import SERVICE, Running, make_application, make_config, running
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def fakes_in_the_processes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+async def test_a_server_whose_engine_hangs_is_neither_ready_nor_alive_until_it_goes_on(
+    workers: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(application_module, "HEALTH_CHECK_SECONDS", 0.01)
+    async with running(workers=workers) as server:
+        stop = asyncio.Event()
+        watching = asyncio.create_task(server.application._stopped(stop))
+        server.engine.stalled = True
+        for service in ("readiness", "liveness", SERVICE, ""):
+            await _until(server, service, "NOT_SERVING")
+        server.engine.stalled = False
+        for service in ("readiness", "liveness"):
+            await _until(server, service, "SERVING")
+        stop.set()
+        await watching
+    assert [r.getMessage() for r in caplog.records] == ["engine_stalled", "engine_resumed"]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+async def test_the_health_port_answers_health_and_nothing_else(
+    workers: int, free_port: int
+) -> None:
+    async with running(health_port=free_port, workers=workers) as server:
+        async with aio.insecure_channel(f"127.0.0.1:{free_port}") as channel:
+            probed = Running(server.application, server.engine, server.metrics, channel)
+            assert await probed.health("readiness") == "SERVING"
+            with pytest.raises(aio.AioRpcError, match="UNIMPLEMENTED"):
+                await probed.call_raw(b"", "ListModels")
+        assert await server.health("readiness") == "SERVING"
+
+
+async def test_a_health_port_that_is_taken_is_told(server: Running) -> None:
+    config = make_config(health_port=server.application.port)
+    second = make_application(config, FakeEngine(), Metrics())
+    with pytest.raises(ConfigError, match="Address already in use"):
+        await second.start()
+    await second.close()
+
+
+async def test_who_watches_is_told_of_the_drain(server: Running) -> None:
+    watch: aio.UnaryStreamMultiCallable[
+        health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse
+    ] = server.channel.unary_stream(
+        "/grpc.health.v1.Health/Watch",
+        health_pb2.HealthCheckRequest.SerializeToString,
+        health_pb2.HealthCheckResponse.FromString,
+    )
+    call = watch(health_pb2.HealthCheckRequest(service=SERVICE))
+    states = [await call.read()]
+    await server.application.drain()
+    states.append(await call.read())
+    assert [getattr(state, "status", None) for state in states] == [
+        health_pb2.HealthCheckResponse.SERVING,
+        health_pb2.HealthCheckResponse.NOT_SERVING,
+    ]
+    call.cancel()
+
+
+async def _until(server: Running, service: str, state: str) -> None:
+    async with asyncio.timeout(10):
+        while await server.health(service) != state:
+            pass
