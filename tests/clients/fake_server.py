@@ -141,9 +141,9 @@ class FakeServer(TranslationServiceServicer):
         )
         self._server = grpc.server(ThreadPoolExecutor(8))
         add_TranslationServiceServicer_to_server(self, self._server)
-        states = health.HealthServicer()
-        states.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
-        health_pb2_grpc.add_HealthServicer_to_server(states, self._server)
+        self._states = health.HealthServicer()
+        self._states.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
+        health_pb2_grpc.add_HealthServicer_to_server(self._states, self._server)
         if credentials is None:
             self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
         else:
@@ -164,6 +164,10 @@ class FakeServer(TranslationServiceServicer):
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def stop_serving(self) -> None:
+        """Says so to those who watch, and goes on answering."""
+        self._states.set(SERVICE, health_pb2.HealthCheckResponse.NOT_SERVING)
 
     def stop(self) -> None:
         """Breaks every connection at once."""

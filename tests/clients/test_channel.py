@@ -36,6 +36,24 @@ def test_grpc_does_not_retry_streams_which_the_client_does(
     assert server.streams_opened == 2
 
 
+def test_a_replica_that_does_not_serve_gets_no_calls() -> None:
+    with FakeServer() as leaving, FakeServer() as staying:
+        target = f"ipv4:{leaving.target},{staying.target}"
+        with Client(target, timeout=20) as client:
+            for _ in range(10):
+                client.translate("a")
+            assert leaving.requests
+            leaving.stop_serving()
+            while leaving.requests:  # until the client has heard of it
+                leaving.requests.clear()
+                for _ in range(10):
+                    client.translate("a")
+            staying.requests.clear()
+            for _ in range(20):
+                client.translate("a")
+            assert len(staying.requests) == 20
+
+
 def test_threads_may_share_a_client(server: FakeServer, client: Client) -> None:
     translated: list[str] = []
 
