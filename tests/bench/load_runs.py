@@ -22,6 +22,8 @@ class Load:
     """Where the model's weights are random."""
     duration: float = 30.0
     trial_duration: float = 12.0
+    timeout: float | None = None
+    """Deadline of each request, in seconds; None for the tool's own."""
 
     def peak(
         self, address: str, metrics: str, start: float | None, html: Path | None = None
@@ -49,7 +51,8 @@ class Load:
             times += ["--trial-duration", f"{self.trial_duration:g}", "--json", str(output)]
             lengths = ["--target-lengths", str(self.target_lengths)] if self.target_lengths else []
             page = ["--html", str(html)] if html else []
-            command = [str(COMMAND), "load", *fixed, *times, *lengths, *page, *flags]
+            timeout = ["--timeout", f"{self.timeout:g}"] if self.timeout else []
+            command = [str(COMMAND), "load", *fixed, *times, *lengths, *page, *timeout, *flags]
             subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
             found: dict[str, Any] = json.loads(output.read_text("utf-8"))
             return found

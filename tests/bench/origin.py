@@ -17,7 +17,9 @@ from typing import Any, Literal
 from dragoman.load.describe import processor
 from tests.bench.systems import CORES
 
-Kind = Literal["offline", "served", "latency", "growth", "peaks", "load", "front_end"]
+Kind = Literal[
+    "offline", "served", "latency", "growth", "peaks", "load", "front_end", "autoscaling"
+]
 
 
 @dataclass(frozen=True)
