@@ -78,7 +78,7 @@ class LineJob:
     def _outcome(self, result: StreamResult) -> list[str]:
         """Returns what is written for a line: always the same number of lines."""
         problem = self._problems.pop(result.index, "")
-        if result.error is not None and _spoils_every_line(result.error):
+        if result.error is not None and spoils_every_line(result.error):
             raise result.error
         if problem or result.error is not None:
             self._failed += 1
@@ -95,7 +95,7 @@ class LineJob:
         self._progress.say(f"dragoman translate: {message}")
 
 
-def _spoils_every_line(error: DragomanError) -> bool:
+def spoils_every_line(error: DragomanError) -> bool:
     """Whether it is about what all lines have in common: the options, or the credentials."""
     if isinstance(error, InvalidArgumentError):
         fields = [violation.field for violation in error.violations]
