@@ -31,6 +31,12 @@ FAILURE_REASONS: tuple[FailureReason, ...] = (
     "BACKEND",
     "OTHER",
 )
+CODES = (
+    *("OK", "CANCELLED", "DEADLINE_EXCEEDED", "INTERNAL", "INVALID_ARGUMENT", "NOT_FOUND"),
+    *("RESOURCE_EXHAUSTED", "UNAVAILABLE"),
+)
+"""All that a request ends with, there from the start: a rate misses the first of a new series."""
+
 REFUSAL_CAUSES: tuple[RefusalCause, ...] = ("QUEUE_FULL", "WOULD_EXPIRE", "TOO_MANY_CALLS")
 PHASES: tuple[Literal["encode", "decode"], ...] = ("encode", "decode")
 
@@ -98,6 +104,8 @@ class Metrics:
         self.requests_total = self._counter(
             "requests_total", "Requests that ended, by gRPC status code.", "code"
         )
+        for code in CODES:
+            self.requests_total.labels(code)
         self.request_failures_total = self._counter(
             "request_failures_total",
             "Requests that ended without a translation: REJECTED before it began, CANCELLED by the "

@@ -123,12 +123,7 @@ async def shares(group: Replicas, seconds: float) -> dict[str, float]:
 
 
 def _answered(server: Served) -> float:
-    if server.process.poll() is not None:
-        return 0.0
-    try:
-        return server.metric("requests_total", code="OK")
-    except KeyError:  # none so far
-        return 0.0
+    return 0.0 if server.process.poll() is not None else server.metric("requests_total", code="OK")
 
 
 def _free_port(host: str) -> int:
