@@ -1,8 +1,10 @@
 # make demo   translates a dozen sentences from a fresh clone, end to end
 # make serve  the same server, left running
 # make test   formatting, lint, types, import contracts and every test
+# make image-test  the container images, built and run; needs root, buildah, iproute2, mmdebstrap, runc
 # make bench  speed beside CTranslate2, transformers and Optimum, written into docs/performance.md;
 #             DATA=DIR takes the test sets there
+# make ray-test  the tests of examples/ray_translate.py, those on Ray too
 # make protos regenerates clients/dragoman/v1 from protos/
 
 PYTHON ?= python3
@@ -16,7 +18,7 @@ BENCH := HF_HUB_DISABLE_PROGRESS_BARS=1 $(BIN)/python -m tests.bench
 
 PROTOC := PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I protos
 
-.PHONY: demo serve test bench protos clean
+.PHONY: demo serve test image-test bench ray-test protos clean
 
 demo: $(BUNDLE)/bundle.json
 	$(BIN)/python examples/demo.py --bundle $(BUNDLE)
@@ -31,6 +33,10 @@ test: $(VENV)/installed
 	$(BIN)/lint-imports
 	$(BIN)/pytest --cov --cov-report=term:skip-covered
 
+# Needs no engine and no registry. What is built stays in build/image-test, 20 GB, until `make clean`.
+image-test: $(VENV)/installed
+	$(BIN)/pytest tests/image --timeout=3600
+
 # Takes about three hours; quick parts first.
 bench: $(VENV)/bench-installed
 	$(BENCH).peaks --json build/bench/peaks.json
@@ -41,6 +47,9 @@ bench: $(VENV)/bench-installed
 	$(BENCH).load_peaks $(DATA:%=--data %) --reuse --json build/bench/load.json
 	$(BENCH).growth --reuse --json build/bench/growth.json
 	$(BENCH).document $(patsubst %,build/bench/%.json,offline served load front_end latency growth peaks)
+
+ray-test: $(VENV)/ray-installed
+	$(BIN)/pytest tests/examples
 
 # --pyi files come from mypy-protobuf: its stubs are the ones that mypy's strict mode accepts.
 protos: $(VENV)/installed
@@ -58,6 +67,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 $(VENV)/bench-installed: $(VENV)/installed
 	$(BIN)/pip install -q -c constraints.txt -e '.[server,export,load,dev,bench]'
+	touch $@
+
+$(VENV)/ray-installed: $(VENV)/installed
+	$(BIN)/pip install -q -c constraints.txt -e '.[server,export,load,dev,ray]'
 	touch $@
 
 clean:

@@ -1,1 +1,6 @@
 """Serves a model bundle over gRPC, batching at every decoding step."""
+
+import os
+
+# onnxruntime sends usage data to its maker unless it finds this when it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -50,7 +50,7 @@ class Calls(Protocol):
     async def start(self) -> int:
         """Listens, and returns the port."""
 
-    async def tell_stalled(self, *, stalled: bool) -> None:
+    def tell_stalled(self, *, stalled: bool) -> None:
         """Says that an engine hangs, or hangs no longer."""
 
     async def drain(self) -> bool:
@@ -163,7 +163,7 @@ class Application:
             if self._engine.stalled != stalled:
                 stalled = not stalled
                 _log.error("engine_stalled" if stalled else "engine_resumed")
-                await self._front_end.tell_stalled(stalled=stalled)
+                self._front_end.tell_stalled(stalled=stalled)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), HEALTH_CHECK_SECONDS)
         if not self._engine.healthy:

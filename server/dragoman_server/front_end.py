@@ -67,16 +67,16 @@ class FrontEnd:
             ConfigError: The port is taken or a TLS file is wrong.
         """
         port = await self._server.start()
-        await self._server.tell_health(Health(ready=True))
+        self._server.tell_health(Health(ready=True))
         return port
 
-    async def tell_stalled(self, *, stalled: bool) -> None:
+    def tell_stalled(self, *, stalled: bool) -> None:
         """Says that an engine hangs, or hangs no longer: no requests then, but a restart."""
-        await self._server.tell_health(Health(ready=not stalled, alive=not stalled))
+        self._server.tell_health(Health(ready=not stalled, alive=not stalled))
 
     async def drain(self) -> bool:
         """Refuses new requests and waits for the accepted ones; False if time ran out."""
-        await self._server.tell_health(Health(ready=False))
+        self._server.tell_health(Health(ready=False))
         self._gate.close()
         try:
             async with asyncio.timeout(self._drain_timeout_seconds):

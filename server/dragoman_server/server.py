@@ -9,7 +9,7 @@ import socket
 
 import grpc
 from grpc import aio
-from grpc_health.v1 import health
+from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 from grpc_reflection.v1alpha import reflection
 
 from dragoman_server.config import Config
@@ -53,11 +53,11 @@ class GrpcServer:
         """
         config = self._config
         credentials = load_credentials(config)
-        await self.tell_health(Health(ready=False))
+        self.tell_health(Health(ready=False))
         server = aio.server(options=_options(config, shares_port=self._shares_port))
         self._guard.add(self._service, server)
         self._health.add_to(server)
-        names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        names = (SERVICE_NAME, HEALTH_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
         port = await self._listen(server, config.port, credentials)
         if config.health_port is not None:
@@ -66,12 +66,13 @@ class GrpcServer:
             await self._listen(probed, config.health_port, None)
         return port
 
-    async def tell_health(self, state: Health) -> None:
+    def tell_health(self, health: Health) -> None:
         """Tells health checks how the server is."""
-        await self._health.tell(state)
+        self._health.tell(health)
 
     async def stop(self) -> None:
         """Closes the ports and every connection; does nothing if not started."""
+        self._health.close()
         await asyncio.gather(*(server.stop(FLUSH_SECONDS) for server in self._servers))
 
     async def _listen(

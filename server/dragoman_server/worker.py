@@ -68,7 +68,7 @@ class Worker:
                         self._send(Started())
                     case Stalled(stalled):
                         assert front_end is not None
-                        await front_end.tell_stalled(stalled=stalled)
+                        front_end.tell_stalled(stalled=stalled)
                     case Drain():
                         assert front_end is not None
                         self._send(Drained(await front_end.drain()))

@@ -90,7 +90,7 @@ class Workers:
                     raise result
         return port
 
-    async def tell_stalled(self, *, stalled: bool) -> None:
+    def tell_stalled(self, *, stalled: bool) -> None:
         """Says that an engine hangs, or hangs no longer."""
         for worker in self._workers:
             worker.send(Stalled(stalled))

@@ -135,12 +135,26 @@ def main() -> None:
     """Prints a table; writes JSON and a picture where asked to."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
-    add("--bundle", type=Path, required=True, help="what a replica serves")
+    add("--bundle", type=Path, help="what a replica serves")
     add("--data", type=Path, help="directory of tatoeba_test; default: a sample")
     add("--duration", type=float, default=20.0, help="seconds at each rate")
+    add("--earlier", type=Path, help="JSON of an earlier run, whose metrics are taken instead")
     add("--json", type=Path, help="all the figures")
     add("--picture", type=Path, help="where to draw it")
     arguments = parser.parse_args()
+    if (arguments.bundle is None) == (arguments.earlier is None):
+        parser.error("give either --bundle or --earlier")
+    report = _of_earlier(arguments.earlier) if arguments.earlier else _of_bundle(arguments)
+    print(report.origin.heading(report.corpus, 1))
+    print(f"peak of a replica: {report.peak:.0f} requests/s")
+    print(text_table(*autoscaling_table(report.simulations)))
+    if arguments.json:
+        report.save(arguments.json)
+    if arguments.picture:
+        draw_autoscaling(report, arguments.picture)
+
+
+def _of_bundle(arguments: argparse.Namespace) -> AutoscalingReport:
     corpus = Corpus.built_in()
     if arguments.data is not None:
         corpus = Corpus.read(arguments.data, (("tatoeba_test", 1000),))
@@ -151,16 +165,14 @@ def main() -> None:
         load = Load(source, duration=arguments.duration, trial_duration=arguments.duration / 2)
         peak, curves = measure(arguments.bundle, load, FRACTIONS, DEADLINES)
     loads.append(load_average())
-    simulations = simulate_all(curves, peak)
     origin = Origin.here("tests.bench.autoscaling", LIBRARIES, loads)
-    report = AutoscalingReport(origin, corpus.name, peak, curves, simulations)
-    print(origin.heading(corpus.name, 1))
-    print(f"peak of a replica: {peak:.0f} requests/s")
-    print(text_table(*autoscaling_table(simulations)))
-    if arguments.json:
-        report.save(arguments.json)
-    if arguments.picture:
-        draw_autoscaling(report, arguments.picture)
+    return AutoscalingReport(origin, corpus.name, peak, curves, simulate_all(curves, peak))
+
+
+def _of_earlier(path: Path) -> AutoscalingReport:
+    """Simulates anew on what was measured."""
+    report = AutoscalingReport.read(path)
+    return replace(report, simulations=simulate_all(report.curves, report.peak))
 
 
 def simulate_all(curves: Sequence[Curve], peak: float) -> list[Simulation]:

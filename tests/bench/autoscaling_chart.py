@@ -56,7 +56,7 @@ def _draw_replicas(panel: Any, simulation: Simulation) -> None:
     panel.fill_between(minutes, needed, step="post", color=NEEDED, alpha=0.35, label="needed")
     panel.step(minutes, planned, where="post", color=NEEDED, linestyle=":", label="planned")
     panel.step(minutes, serving, where="post", color=COLOURS["dragoman"], label="serving")
-    panel.set_title(f"goes by {simulation.signals}")
+    panel.set_title(f"replicas, by {simulation.signals}")
     panel.set_xlabel("minutes")
     panel.set_ylabel("replicas")
     panel.set_ylim(bottom=0)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.bench.origin import Origin, write_report
-from tests.bench.scaling_curve import Curve
+from tests.bench.origin import Origin, read_report, write_report
+from tests.bench.scaling_curve import Curve, Point
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,16 @@ class AutoscalingReport:
     def save(self, path: Path) -> None:
         """Writes JSON."""
         write_report(path, "autoscaling", self)
+
+    @classmethod
+    def read(cls, path: Path) -> "AutoscalingReport":
+        """Reads what `save` wrote, but for the simulations."""
+        _, fields = read_report(path)
+        curves = [
+            Curve(curve["deadline"], [Point(**point) for point in curve["points"]])
+            for curve in fields["curves"]
+        ]
+        return cls(**fields | {"curves": curves, "simulations": []})
 
 
 HEADINGS = (

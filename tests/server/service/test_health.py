@@ -11,6 +11,7 @@ from grpc_health.v1 import health_pb2
 from dragoman_server import application as application_module
 from dragoman_server.errors import ConfigError
 from dragoman_server.metrics import Metrics
+from dragoman_server.server import FLUSH_SECONDS
 from tests.server.service.fakes import FakeEngine
 from tests.server.service.harness import SERVICE, Running, make_application, make_config, running
 
@@ -70,23 +71,50 @@ async def test_a_health_port_that_is_taken_is_told(server: Running) -> None:
     await second.close()
 
 
-async def test_who_watches_is_told_of_the_drain(server: Running) -> None:
-    watch: aio.UnaryStreamMultiCallable[
+async def test_each_who_watches_is_told_of_the_drain_whoever_ends(server: Running) -> None:
+    first, second = watch(server), watch(server)
+    assert [await state(first), await state(second)] == ["SERVING", "SERVING"]
+    first.cancel()
+    await server.health()  # a round trip: the server had time to forget the first
+    await server.application.drain()
+    assert await state(second) == "NOT_SERVING"
+
+
+async def test_who_watches_what_there_is_not_is_told_so(server: Running) -> None:
+    assert await state(watch(server, "other")) == "SERVICE_UNKNOWN"
+
+
+async def test_who_watches_does_not_hold_the_end_up(caplog: pytest.LogCaptureFixture) -> None:
+    async with running() as server:
+        call = watch(server)
+        assert await state(call) == "SERVING"
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await server.application.close()
+        assert loop.time() - began < FLUSH_SECONDS
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+Watch = aio.UnaryStreamCall[health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse]
+
+
+def watch(server: Running, service: str = SERVICE) -> Watch:
+    method: aio.UnaryStreamMultiCallable[
         health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse
     ] = server.channel.unary_stream(
         "/grpc.health.v1.Health/Watch",
         health_pb2.HealthCheckRequest.SerializeToString,
         health_pb2.HealthCheckResponse.FromString,
     )
-    call = watch(health_pb2.HealthCheckRequest(service=SERVICE))
-    states = [await call.read()]
-    await server.application.drain()
-    states.append(await call.read())
-    assert [getattr(state, "status", None) for state in states] == [
-        health_pb2.HealthCheckResponse.SERVING,
-        health_pb2.HealthCheckResponse.NOT_SERVING,
-    ]
-    call.cancel()
+    return method(health_pb2.HealthCheckRequest(service=service))
+
+
+async def state(call: Watch) -> str:
+    """What a watcher is told next."""
+    async with asyncio.timeout(5):
+        answer = await call.read()
+    assert isinstance(answer, health_pb2.HealthCheckResponse), answer
+    return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
 
 
 async def _until(server: Running, service: str, state: str) -> None:
