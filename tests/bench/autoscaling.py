@@ -112,7 +112,7 @@ def simulate(signals: str, plan: Plan, curve: Curve, peak: float) -> Simulation:
 def plans(curve: Curve, peak: float) -> dict[str, Plan]:
     """Returns the committed autoscaler, and others that go by one signal each.
 
-    Targets are what a signal is where a replica does what it is planned for, as docs/operations.md
+    Targets are what a signal is where a replica does what it is planned for, as docs/kubernetes.md
     says that they be found; that of a queue, of which there is hardly any then, is the committed.
     """
     committed = Plan.of_autoscaler(AUTOSCALER)

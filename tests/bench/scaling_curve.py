@@ -69,21 +69,23 @@ def measure(
         rules.write_text("groups: []\n")
         with Scraping(Path(directory), {"replica": server.metrics_address}, rules) as scraping:
             scraping.until(lambda prometheus: bool(prometheus.at("up == 1", time.time())))
-            curves = []
-            for deadline in deadlines:
-                within = replace(load, timeout=deadline)
-                reports = (
-                    (
-                        peak * fraction,
-                        within.at(server.address, metrics, peak * fraction, briefly=False),
-                    )
-                    for fraction in fractions
-                )
-                points = [
-                    _point(scraping.prometheus, load, rate, report) for rate, report in reports
-                ]
-                curves.append(Curve(deadline, points))
+            rates = [peak * fraction for fraction in fractions]
+            curves = [
+                _curve(scraping.prometheus, server, load, deadline, rates) for deadline in deadlines
+            ]
     return peak, curves
+
+
+def _curve(
+    prometheus: Prometheus, server: Served, load: Load, deadline: float, rates: Sequence[float]
+) -> Curve:
+    metrics = f"http://{server.metrics_address}/metrics"
+    within = replace(load, timeout=deadline)
+    points = []
+    for rate in rates:
+        report = within.at(server.address, metrics, rate, briefly=False)
+        points.append(_point(prometheus, load, rate, report))
+    return Curve(deadline, points)
 
 
 def _point(prometheus: Prometheus, load: Load, rate: float, report: dict[str, Any]) -> Point:

@@ -3,6 +3,8 @@ from pathlib import Path
 import pytest
 
 from tests.bench.autoscaler import Autoscaler, Direction, Plan
+from tests.bench.autoscaling import simulate
+from tests.bench.scaling_curve import Curve, Point
 
 ROOT = Path(__file__).parents[2]
 AT_ONCE = Direction(0, 1000, 15)
@@ -56,3 +58,19 @@ def test_the_committed_autoscaler_is_read() -> None:
     found = Plan.of_autoscaler(component / "horizontal-pod-autoscaler.yaml")
     assert found.least == 2
     assert "dragoman_requests_waiting" in found.targets
+
+
+def test_a_proportional_signal_follows_the_load_and_a_flat_one_does_not() -> None:
+    points = [
+        Point(rate, {"proportional": rate, "flat": 1.0}, p97_ms=0, goodput=rate)
+        for rate in (10, 200)
+    ]
+    curve = Curve(1.0, points)
+    slow_down = Direction(300, 25, 60)
+    follows = simulate("", plan(down=slow_down, proportional=80), curve, peak=100)
+    assert follows.short < 0.02
+    assert follows.near() > 0.9
+    stays = simulate("", plan(down=slow_down, flat=1), curve, peak=100)
+    assert {tick.serving for tick in stays.ticks} == {1}
+    assert stays.short > 0.5
+    assert stays.near() < 0.5
