@@ -209,6 +209,7 @@ def main() -> None:
     rows = [(name, str(value)) for name, value in asdict(result).items() if name != "origin"]
     print(text_table(("", f"{result.origin.machine}; {result.origin.libraries}"), rows))
     if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(asdict(result), indent=1) + "\n")
 
 
