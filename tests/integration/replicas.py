@@ -5,14 +5,13 @@ know what is expected of them.
 """
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from dragoman import AsyncClient
 from tests.integration.names import Names
-from tests.integration.served import Served
+from tests.integration.served import Served, free_port
 
 
 class Replicas:
@@ -27,7 +26,7 @@ class Replicas:
         self._bundle = bundle
         self._names = names
         self._settings = settings
-        self.port = _free_port("127.0.0.2")
+        self.port = free_port("127.0.0.2")
         self.servers: dict[str, Served] = {}
 
     @property
@@ -124,8 +123,3 @@ async def shares(group: Replicas, seconds: float) -> dict[str, float]:
 
 def _answered(server: Served) -> float:
     return 0.0 if server.process.poll() is not None else server.metric("requests_total", code="OK")
-
-
-def _free_port(host: str) -> int:
-    with socket.create_server((host, 0)) as free:
-        return int(free.getsockname()[1])

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -79,3 +80,9 @@ class Served:
                 if sample.name == f"dragoman_{name}" and sample.labels == labels:
                     return sample.value
         raise KeyError(f"{name} {labels}")
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.create_server((host, 0)) as free:
+        return int(free.getsockname()[1])

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from deploy.dashboards.answers import Prometheus
+from tests.integration.served import free_port
 
 PROGRAM = shutil.which("prometheus")
 PATIENCE_SECONDS = 30.0
@@ -38,7 +38,7 @@ class Scraping:
         self._directory = directory
         self._configuration = directory / "prometheus.yml"
         self._configuration.write_text(json.dumps(configuration))  # JSON is YAML
-        self._address = f"127.0.0.1:{_free_port()}"
+        self._address = f"127.0.0.1:{free_port()}"
         self.prometheus = Prometheus(f"http://{self._address}")
 
     def __enter__(self) -> Self:
@@ -79,10 +79,3 @@ class Scraping:
             return condition(self.prometheus)
         except OSError:  # it does not listen yet
             return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

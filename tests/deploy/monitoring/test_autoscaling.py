@@ -19,25 +19,17 @@ def adapter_queries() -> dict[str, str]:
     text = (COMPONENTS / "autoscaling/prometheus-adapter.yaml").read_text()
     queries = {}
     for rule in yaml.safe_load(text)["rules"]["custom"]:
-        (pattern,) = re.findall(r'__name__=~?"([^"]*)"', rule["seriesQuery"])
-        for series in expanded(pattern):
-            name = series
-            if renaming := rule.get("name"):
-                name = re.sub(renaming["matches"], renaming["as"].replace("${1}", r"\1"), series)
-            queries[name] = (
-                rule["metricsQuery"]
-                .replace("<<.Series>>", series)
-                .replace("<<.LabelMatchers>>", f'namespace="translation",pod=~"{"|".join(PODS)}"')
-                .replace("<<.GroupBy>>", "pod")
-            )
+        (series,) = re.findall(r'__name__="([^"]*)"', rule["seriesQuery"])
+        name = series
+        if renaming := rule.get("name"):
+            name = re.sub(renaming["matches"], renaming["as"].replace("${1}", r"\1"), series)
+        queries[name] = (
+            rule["metricsQuery"]
+            .replace("<<.Series>>", series)
+            .replace("<<.LabelMatchers>>", f'namespace="translation",pod=~"{"|".join(PODS)}"')
+            .replace("<<.GroupBy>>", "pod")
+        )
     return queries
-
-
-def expanded(pattern: str) -> list[str]:
-    """The names that a pattern with at most one choice matches."""
-    before, _, rest = pattern.partition("(")
-    choices, _, after = rest.partition(")")
-    return [before + choice + after for choice in choices.split("|")]
 
 
 def test_each_metric_of_the_autoscaler_has_a_value_for_each_pod(scraping: Scraping) -> None:

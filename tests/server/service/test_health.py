@@ -1,7 +1,6 @@
 """What probes are told, and where."""
 
 import asyncio
-import socket
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from dragoman_server import application as application_module
 from dragoman_server.errors import ConfigError
 from dragoman_server.metrics import Metrics
 from dragoman_server.server import FLUSH_SECONDS
+from tests.integration.served import free_port
 from tests.server.service.fakes import FakeEngine
 from tests.server.service.harness import SERVICE, Running, make_application, make_config, running
 
@@ -21,12 +21,6 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture(autouse=True)
 def fakes_in_the_processes_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-
-
-@pytest.fixture
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -51,11 +45,10 @@ async def test_a_server_whose_engine_hangs_is_neither_ready_nor_alive_until_it_g
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-async def test_the_health_port_answers_health_and_nothing_else(
-    workers: int, free_port: int
-) -> None:
-    async with running(health_port=free_port, workers=workers) as server:
-        async with aio.insecure_channel(f"127.0.0.1:{free_port}") as channel:
+async def test_the_health_port_answers_health_and_nothing_else(workers: int) -> None:
+    port = free_port()
+    async with running(health_port=port, workers=workers) as server:
+        async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             probed = Running(server.application, server.engine, server.metrics, channel)
             assert await probed.health("readiness") == "SERVING"
             with pytest.raises(aio.AioRpcError, match="UNIMPLEMENTED"):
