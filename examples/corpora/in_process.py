@@ -16,10 +16,10 @@ from dragoman.options import Options
 from dragoman.requests import stream_request
 from dragoman.results import StreamResult, Translation, read_translation
 from dragoman.status import error_from_status
-from dragoman_server.bundle import MANIFEST_NAME, Bundle
 from dragoman_server.config import Config
 from dragoman_server.local import LocalTranslator, TextOutcome
-from dragoman_server.status import status_of
+from dragoman_server.models.bundle import MANIFEST_NAME, Bundle
+from dragoman_server.service.status import status_of
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Protocol
 from dragoman.v1.translation_pb2 import Model
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
-from dragoman_server.metrics import EngineLoad, Metrics, MetricsServer
+from dragoman_server.monitoring import EngineLoad, Metrics, MetricsServer
 
 _log = logging.getLogger(__name__)
 

@@ -6,19 +6,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dragoman.v1.translation_pb2 import Limits
-from dragoman_server.async_engine import AsyncEngine
-from dragoman_server.bundle import Bundle
 from dragoman_server.config import Config
-from dragoman_server.engine import Engine, Progress
-from dragoman_server.engine_metrics import EngineMetrics
-from dragoman_server.metrics import Metrics
-from dragoman_server.model_runner import available_providers, choose_provider
-from dragoman_server.models import batch_rows
-from dragoman_server.runners import load_runners
-from dragoman_server.scheduler import Scheduler
+from dragoman_server.engine import (
+    AsyncEngine,
+    Engine,
+    EngineMetrics,
+    Progress,
+    Scheduler,
+    WaitingQueue,
+)
+from dragoman_server.models import Bundle
+from dragoman_server.monitoring import Metrics
+from dragoman_server.runtime import cache_shape
+from dragoman_server.runtime.model_runner import available_providers, choose_provider
+from dragoman_server.runtime.runners import load_runners
 from dragoman_server.search import Search
-from dragoman_server.sizing import cache_shape
-from dragoman_server.waiting_queue import WaitingQueue
+from dragoman_server.service import batch_rows
 
 _log = logging.getLogger(__name__)
 

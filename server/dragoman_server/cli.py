@@ -15,15 +15,13 @@ from collections.abc import Sequence
 import uvloop
 
 from dragoman_server.application import Application
-from dragoman_server.bundle import Bundle
 from dragoman_server.config import Config
 from dragoman_server.errors import DragomanError
-from dragoman_server.logs import configure_logging
-from dragoman_server.messages import Setup
-from dragoman_server.metrics import Metrics
-from dragoman_server.models import describe_model, model_limits
+from dragoman_server.models import Bundle
+from dragoman_server.monitoring import Metrics, configure_logging
+from dragoman_server.processes import Setup, build_front_end
+from dragoman_server.service import describe_model, model_limits
 from dragoman_server.settings import load_config
-from dragoman_server.workers import build_front_end
 
 START_FAILED = 2
 
@@ -62,7 +60,7 @@ def _build(config: Config) -> Application:
     limits = model_limits(bundle.manifest, config)
     # Not before the bundle is known to be good: onnxruntime takes a second to import.
     from dragoman_server.assemble import build_engine  # noqa: PLC0415
-    from dragoman_server.tokenizer import Tokenizer  # noqa: PLC0415
+    from dragoman_server.models import Tokenizer  # noqa: PLC0415
 
     metrics = Metrics()
     engine, provider = build_engine(bundle, config, limits, metrics)

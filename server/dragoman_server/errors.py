@@ -14,6 +14,9 @@ DragomanError
 └── BackendError            our own failure while translating
 """
 
+MAX_SHOWN = 40
+"""Characters that an error shows of a name that a client sent."""
+
 
 class DragomanError(Exception):
     """Root of all errors raised on purpose; its text is meant for the user.
@@ -135,3 +138,8 @@ class BackendError(DragomanError):
     """Translating failed through no fault of the request."""
 
     reason = "BACKEND_FAILED"
+
+
+def shorten(name: str) -> str:
+    """Returns a name that a client sent, quoted and short enough for a status message."""
+    return repr(name if len(name) <= MAX_SHOWN else name[:MAX_SHOWN] + "...")

@@ -23,8 +23,8 @@ from dragoman.v1.bundle_pb2 import (
     Provenance,
     TensorSpec,
 )
-from dragoman_server.bundle import Bundle
 from dragoman_server.errors import BundleError
+from dragoman_server.models import Bundle
 
 BAD_BUNDLE = 2
 

@@ -17,13 +17,11 @@ import uvloop
 
 from dragoman.v1.translation_pb2 import Model, StreamTranslateTextRequest, Translation
 from dragoman_server.assemble import build_engine
-from dragoman_server.bundle import Bundle
 from dragoman_server.config import Config
 from dragoman_server.errors import BackendError, DragomanError
-from dragoman_server.metrics import Metrics
-from dragoman_server.models import describe_model, model_limits
-from dragoman_server.tokenizer import Tokenizer
-from dragoman_server.translator import Translator
+from dragoman_server.models import Bundle, Tokenizer
+from dragoman_server.monitoring import Metrics
+from dragoman_server.service import Translator, describe_model, model_limits
 
 CONCURRENCY = 1024
 """Texts in flight. More than the rows of a few engines: what is translated waits for its turn in

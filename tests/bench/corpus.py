@@ -8,8 +8,8 @@ from typing import Self
 from sentencepiece import SentencePieceProcessor
 
 from dragoman_export.sentences import SENTENCES
-from dragoman_server.bundle import Bundle
-from dragoman_server.tokenizer import Tokenizer
+from dragoman_server.models.bundle import Bundle
+from dragoman_server.models.tokenizer import Tokenizer
 from tests.bench.batches import equalise
 from tests.bench.workload import Workload, spread
 

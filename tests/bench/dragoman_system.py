@@ -3,11 +3,11 @@
 import asyncio
 
 from dragoman_server.assemble import build_engine
-from dragoman_server.bundle import Bundle
 from dragoman_server.config import Config
-from dragoman_server.metrics import Metrics
-from dragoman_server.models import model_limits
+from dragoman_server.models.bundle import Bundle
+from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.sequence import Completion, TranslationOptions
+from dragoman_server.service.listing import model_limits
 from tests.bench.systems import Setting
 
 

@@ -18,19 +18,19 @@ from pathlib import Path
 import uvloop
 
 from dragoman_server.application import Application
-from dragoman_server.async_engine import AsyncEngine
-from dragoman_server.bundle import Bundle
 from dragoman_server.config import Config
-from dragoman_server.engine import Progress
-from dragoman_server.engine_metrics import EngineMetrics
-from dragoman_server.forecast import step_costs
-from dragoman_server.messages import Setup
-from dragoman_server.metrics import Metrics
-from dragoman_server.models import describe_model, model_limits
+from dragoman_server.engine.async_engine import AsyncEngine
+from dragoman_server.engine.engine import Progress
+from dragoman_server.engine.engine_metrics import EngineMetrics
+from dragoman_server.engine.forecast import step_costs
+from dragoman_server.engine.waiting_queue import WaitingQueue
+from dragoman_server.models.bundle import Bundle
+from dragoman_server.models.tokenizer import Tokenizer
+from dragoman_server.monitoring.metrics import Metrics
+from dragoman_server.processes.messages import Setup
+from dragoman_server.processes.workers import build_front_end
 from dragoman_server.sequence import Completion, FinishReason, Sequence
-from dragoman_server.tokenizer import Tokenizer
-from dragoman_server.waiting_queue import WaitingQueue
-from dragoman_server.workers import build_front_end
+from dragoman_server.service.listing import describe_model, model_limits
 
 ROWS = 1024
 TOKENS = 1 << 20

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import numpy as np
 
 from dragoman_server.assemble import build_engine
-from dragoman_server.async_engine import AsyncEngine
-from dragoman_server.bundle import Bundle
 from dragoman_server.config import Config
-from dragoman_server.metrics import Metrics
-from dragoman_server.models import model_limits
-from dragoman_server.rows import Move
+from dragoman_server.engine.async_engine import AsyncEngine
+from dragoman_server.models.bundle import Bundle
+from dragoman_server.monitoring.metrics import Metrics
+from dragoman_server.search.rows import Move
 from dragoman_server.sequence import TranslationOptions
+from dragoman_server.service.listing import model_limits
 from tests.bench.growth_worker import FIRST, LAST, Decode, Job, Point, random_sources
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
-from dragoman_server.bundle import Bundle
+from dragoman_server.models.bundle import Bundle
 from tests.bench.corpus import EVERYDAY, Corpus, encode
 from tests.bench.entrants import LONGEST
 from tests.bench.latency_report import LatencyReport, Stream, latency_table

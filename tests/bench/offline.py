@@ -13,8 +13,8 @@ from typing import get_args
 
 from sacrebleu import BLEU
 
-from dragoman_server.bundle import Bundle, read_manifest
-from dragoman_server.tokenizer import Tokenizer
+from dragoman_server.models.bundle import Bundle, read_manifest
+from dragoman_server.models.tokenizer import Tokenizer
 from tests.bench.arithmetic import Sizes, multiply_adds
 from tests.bench.corpus import Corpus, encode
 from tests.bench.entrants import Entrant, entrants

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import DecodingOptions, Limits
 from dragoman_server.errors import InvalidArgumentError
-from dragoman_server.validation import check_range, wrong_option
+from dragoman_server.service.validation import check_range, wrong_option
 
 READ = frozenset({"beam_size", "max_decoding_length", "min_decoding_length", "return_scores"})
 """Of the fields. Scores are never returned."""

@@ -25,12 +25,12 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Model
 from dragoman.v1.translation_pb2_grpc import add_TranslationServiceServicer_to_server
-from dragoman_server.async_engine import SWITCH_INTERVAL_SECONDS
-from dragoman_server.bundle import Bundle
 from dragoman_server.config import Config
-from dragoman_server.guard import SERVICE_NAME
-from dragoman_server.models import describe_model, model_limits
-from dragoman_server.tokenizer import Tokenizer
+from dragoman_server.engine.async_engine import SWITCH_INTERVAL_SECONDS
+from dragoman_server.models.bundle import Bundle
+from dragoman_server.models.tokenizer import Tokenizer
+from dragoman_server.service.guard import SERVICE_NAME
+from dragoman_server.service.listing import describe_model, model_limits
 from tests.bench.peer_batcher import Batcher
 from tests.bench.peer_service import PeerService, TextBatcher
 from tests.bench.systems import CORES, Precision

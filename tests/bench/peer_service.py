@@ -15,12 +15,12 @@ from grpc_status import rpc_status
 from dragoman.v1 import translation_pb2 as pb
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2_grpc import TranslationServiceServicer
+from dragoman_server.engine.waiting_queue import RETRY_AFTER_SECONDS
 from dragoman_server.errors import DragomanError, QueueFullError
-from dragoman_server.languages import find_pair
-from dragoman_server.status import status_of
-from dragoman_server.translator import TextCodec
-from dragoman_server.validation import check_contents, check_model, check_source_length
-from dragoman_server.waiting_queue import RETRY_AFTER_SECONDS
+from dragoman_server.models.languages import find_pair
+from dragoman_server.service.status import status_of
+from dragoman_server.service.translator import TextCodec
+from dragoman_server.service.validation import check_contents, check_model, check_source_length
 from tests.bench.peer_batcher import Batcher
 from tests.bench.peer_search import Search, Text, read_options
 

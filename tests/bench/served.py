@@ -16,7 +16,7 @@ from typing import get_args
 from sacrebleu import BLEU
 
 from dragoman import AsyncClient
-from dragoman_server.bundle import Bundle
+from dragoman_server.models.bundle import Bundle
 from tests.bench.corpus import Corpus, encode
 from tests.bench.entrants import Entrant, entrants
 from tests.bench.models import ModelName, find_files, load_model, prepare

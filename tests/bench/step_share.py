@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dragoman_export.sentences import SENTENCES
-from dragoman_server.bundle import Bundle
-from dragoman_server.engine import Engine, Progress
-from dragoman_server.engine_metrics import EngineMetrics
-from dragoman_server.kv_cache import KVCache
-from dragoman_server.metrics import Metrics
-from dragoman_server.model_runner import ModelRunner, Sessions, load_sessions
-from dragoman_server.scheduler import Scheduler
-from dragoman_server.search import Search
+from dragoman_server.engine.engine import Engine, Progress
+from dragoman_server.engine.engine_metrics import EngineMetrics
+from dragoman_server.engine.scheduler import Scheduler
+from dragoman_server.engine.waiting_queue import WaitingQueue
+from dragoman_server.models.bundle import Bundle
+from dragoman_server.models.tokenizer import Tokenizer
+from dragoman_server.monitoring.metrics import Metrics
+from dragoman_server.runtime.kv_cache import KVCache
+from dragoman_server.runtime.model_runner import ModelRunner, Sessions, load_sessions
+from dragoman_server.runtime.sizing import cache_shape
+from dragoman_server.search.search import Search
 from dragoman_server.sequence import Sequence, TranslationOptions
-from dragoman_server.sizing import cache_shape
-from dragoman_server.tokenizer import Tokenizer
-from dragoman_server.waiting_queue import WaitingQueue
 
 MAX_LENGTH = 100
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from dragoman import __version__
-from dragoman_server.metrics import Metrics
+from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.settings import load_config
 from tests.deploy.manifests import (
     COMPONENTS,

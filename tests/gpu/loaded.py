@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dragoman.v1.bundle_pb2 import Manifest
-from dragoman_server.bundle import Bundle
-from dragoman_server.device import Device, OrtDevice, OrtGraph
-from dragoman_server.device_runner import DeviceRunner
-from dragoman_server.runners import Runners, device_runners
-from dragoman_server.sizing import cache_shape
+from dragoman_server.models.bundle import Bundle
+from dragoman_server.runtime.device import Device, OrtDevice, OrtGraph
+from dragoman_server.runtime.device_runner import DeviceRunner
+from dragoman_server.runtime.runners import Runners, device_runners
+from dragoman_server.runtime.sizing import cache_shape
 from tests.gpu.carried import DEVICE, DIRECTORY, MAX_LENGTH
 
 

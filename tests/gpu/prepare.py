@@ -15,11 +15,11 @@ from pathlib import Path
 from dragoman_export.export import ExportRequest, export
 from dragoman_export.manifest import Precision
 from dragoman_export.sentences import SENTENCES
-from dragoman_server.bundle import Bundle
-from dragoman_server.runners import load_runners
+from dragoman_server.models.bundle import Bundle
+from dragoman_server.models.tokenizer import Tokenizer
+from dragoman_server.runtime.runners import load_runners
+from dragoman_server.runtime.sizing import cache_shape
 from dragoman_server.sequence import TranslationOptions
-from dragoman_server.sizing import cache_shape
-from dragoman_server.tokenizer import Tokenizer
 from tests.export.stand_in import write_stand_in
 from tests.gpu.bare import ROOT
 from tests.gpu.carried import BEAM_SIZES, MAX_LENGTH, PRECISIONS, Workload

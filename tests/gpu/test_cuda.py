@@ -13,20 +13,20 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from dragoman_server.async_engine import AsyncEngine
-from dragoman_server.candidates import Candidates
-from dragoman_server.device import OrtDevice, View
-from dragoman_server.device_cache import DeviceCache
-from dragoman_server.device_runner import DeviceRunner
-from dragoman_server.engine import Engine
-from dragoman_server.engine_metrics import EngineMetrics
-from dragoman_server.kv_cache import CacheShape
-from dragoman_server.metrics import Metrics
-from dragoman_server.rows import Move, RowCopies
-from dragoman_server.scheduler import Scheduler
-from dragoman_server.search import Search
+from dragoman_server.engine.async_engine import AsyncEngine
+from dragoman_server.engine.engine import Engine
+from dragoman_server.engine.engine_metrics import EngineMetrics
+from dragoman_server.engine.scheduler import Scheduler
+from dragoman_server.engine.waiting_queue import WaitingQueue
+from dragoman_server.monitoring.metrics import Metrics
+from dragoman_server.runtime.device import OrtDevice, View
+from dragoman_server.runtime.device_cache import DeviceCache
+from dragoman_server.runtime.device_runner import DeviceRunner
+from dragoman_server.runtime.kv_cache import CacheShape
+from dragoman_server.search.candidates import Candidates
+from dragoman_server.search.rows import Move, RowCopies
+from dragoman_server.search.search import Search
 from dragoman_server.sequence import TranslationOptions
-from dragoman_server.waiting_queue import WaitingQueue
 from tests.gpu.carried import (
     BEAM_SIZES,
     DEVICE,

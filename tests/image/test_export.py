@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from dragoman_server.bundle import Bundle
+from dragoman_server.models.bundle import Bundle
 from tests.image.conftest import ROOT, Images
 from tests.image.container import Mount, run
 

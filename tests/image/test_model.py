@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dragoman_server.bundle import Bundle
+from dragoman_server.models.bundle import Bundle
 from tests.image.conftest import REVISION, Images
 
 

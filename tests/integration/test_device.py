@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from dragoman_server.bundle import Bundle
-from dragoman_server.device import OrtDevice
-from dragoman_server.runners import device_runners, load_runners
+from dragoman_server.models.bundle import Bundle
+from dragoman_server.models.tokenizer import Tokenizer
+from dragoman_server.runtime.device import OrtDevice
+from dragoman_server.runtime.runners import device_runners, load_runners
+from dragoman_server.runtime.sizing import cache_shape
 from dragoman_server.sequence import TranslationOptions
-from dragoman_server.sizing import cache_shape
-from dragoman_server.tokenizer import Tokenizer
 from tests.export.stand_in import write_stand_in
 from tests.integration.conftest import CHECKPOINT, everyday_sentences
 from tests.server.engine.stepping import translate_all

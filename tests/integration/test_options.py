@@ -11,13 +11,13 @@ import torch
 from transformers import MarianMTModel
 
 from dragoman_server.assemble import build_engine
-from dragoman_server.async_engine import AsyncEngine
-from dragoman_server.bundle import Bundle
 from dragoman_server.config import Config
-from dragoman_server.metrics import Metrics
-from dragoman_server.models import model_limits
+from dragoman_server.engine.async_engine import AsyncEngine
+from dragoman_server.models.bundle import Bundle
+from dragoman_server.models.tokenizer import Tokenizer
+from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.sequence import Completion, EarlyStopping, TranslationOptions
-from dragoman_server.tokenizer import Tokenizer
+from dragoman_server.service.listing import model_limits
 from tests.integration.conftest import CHECKPOINT, corpus
 
 MAX_LENGTH = 60

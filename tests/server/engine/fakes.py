@@ -10,8 +10,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from dragoman_server.candidates import Candidates
-from dragoman_server.rows import Move, RowCopies
+from dragoman_server.search.candidates import Candidates
+from dragoman_server.search.rows import Move, RowCopies
 from dragoman_server.sequence import Sequence, TranslationOptions
 
 START_ID, END_ID, VOCABULARY = 99, 0, 50

@@ -3,13 +3,13 @@
 import random
 from collections.abc import Callable
 
-from dragoman_server.engine import Engine, Progress
-from dragoman_server.engine_metrics import EngineMetrics
-from dragoman_server.metrics import Metrics
-from dragoman_server.scheduler import Scheduler
-from dragoman_server.search import Search
+from dragoman_server.engine.engine import Engine, Progress
+from dragoman_server.engine.engine_metrics import EngineMetrics
+from dragoman_server.engine.scheduler import Scheduler
+from dragoman_server.engine.waiting_queue import WaitingQueue
+from dragoman_server.monitoring.metrics import Metrics
+from dragoman_server.search.search import Search
 from dragoman_server.sequence import Completion, Outcome, Sequence
-from dragoman_server.waiting_queue import WaitingQueue
 from tests.server.engine.fakes import (
     END_ID,
     START_ID,

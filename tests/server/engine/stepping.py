@@ -3,13 +3,14 @@
 from collections.abc import Sequence as ListOf
 
 from dragoman.v1.bundle_pb2 import Manifest
-from dragoman_server.engine import Engine, Progress, Runner
-from dragoman_server.engine_metrics import EngineMetrics
-from dragoman_server.metrics import Metrics
-from dragoman_server.scheduler import Scheduler
-from dragoman_server.search import Search
+from dragoman_server.engine import Engine, Progress
+from dragoman_server.engine.engine_metrics import EngineMetrics
+from dragoman_server.engine.scheduler import Scheduler
+from dragoman_server.engine.waiting_queue import WaitingQueue
+from dragoman_server.monitoring.metrics import Metrics
+from dragoman_server.runtime import Runner
+from dragoman_server.search.search import Search
 from dragoman_server.sequence import Completion, Outcome, Sequence, TranslationOptions
-from dragoman_server.waiting_queue import WaitingQueue
 
 
 def translate_all(

@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
-from dragoman_server.async_engine import NICENESS, STALL_SECONDS, AsyncEngine
-from dragoman_server.deadline import TimeLimit
-from dragoman_server.engine import Engine, Progress
-from dragoman_server.engine_metrics import EngineMetrics
+from dragoman_server.engine.async_engine import NICENESS, STALL_SECONDS, AsyncEngine
+from dragoman_server.engine.deadline import TimeLimit
+from dragoman_server.engine.engine import Engine, Progress
+from dragoman_server.engine.engine_metrics import EngineMetrics
+from dragoman_server.engine.scheduler import Scheduler
+from dragoman_server.engine.waiting_queue import WaitingQueue
 from dragoman_server.errors import (
     BackendError,
     DeadlineError,
@@ -17,13 +19,11 @@ from dragoman_server.errors import (
     UnavailableError,
     WouldExpireError,
 )
-from dragoman_server.metrics import Metrics
-from dragoman_server.scheduler import Scheduler
-from dragoman_server.search import Search
+from dragoman_server.monitoring.metrics import Metrics
+from dragoman_server.search.search import Search
 from dragoman_server.sequence import Completion, TranslationOptions
-from dragoman_server.waiting_queue import WaitingQueue
 from tests.server.engine.fakes import END_ID, START_ID, FakeRunner
-from tests.server.engine.reference import translate
+from tests.server.search.reference import translate
 
 OPTIONS = TranslationOptions(100)
 ROWS = 4

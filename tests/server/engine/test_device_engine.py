@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from dragoman_server.bundle import Bundle
-from dragoman_server.device import OrtDevice
-from dragoman_server.runners import Runners, device_runners, load_runners
+from dragoman_server.models.bundle import Bundle
+from dragoman_server.runtime.device import OrtDevice
+from dragoman_server.runtime.runners import Runners, device_runners, load_runners
+from dragoman_server.runtime.sizing import cache_shape
 from dragoman_server.sequence import Completion, TranslationOptions
-from dragoman_server.sizing import cache_shape
 from tests.server.engine.stepping import translate_all
 
 MAX_ROWS, MAX_LENGTH, MAX_SOURCE = 11, 20, 20

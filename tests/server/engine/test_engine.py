@@ -5,8 +5,8 @@ import pytest
 from dragoman_server.errors import BackendError, DeadlineError
 from dragoman_server.sequence import FinishReason, Sequence
 from tests.server.engine.fakes import rambling, sequence
-from tests.server.engine.reference import translate, translate_with_beam
 from tests.server.engine.stepped import Bench
+from tests.server.search.reference import translate, translate_with_beam
 
 
 def random_sequences(seed: int, count: int) -> list[Sequence]:

@@ -3,7 +3,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from dragoman_server.estimators import Line, Mean, Quantile
+from dragoman_server.engine.estimators import Line, Mean, Quantile
 
 
 def line(points: Iterable[tuple[float, float]], memory: int = 100) -> Line:

@@ -2,9 +2,8 @@ import math
 
 import pytest
 
-from dragoman_server.errors import WouldExpireError
-from dragoman_server.estimators import Line
-from dragoman_server.forecast import (
+from dragoman_server.engine.estimators import Line
+from dragoman_server.engine.forecast import (
     ENOUGH_STEPS,
     ENOUGH_TEXTS,
     GIVEN_UP,
@@ -15,8 +14,9 @@ from dragoman_server.forecast import (
     Promise,
     step_costs,
 )
+from dragoman_server.engine.waiting_queue import Load
+from dragoman_server.errors import WouldExpireError
 from dragoman_server.sequence import Sequence, TranslationOptions
-from dragoman_server.waiting_queue import Load
 
 OPTIONS = TranslationOptions(1000)
 IDLE = Load(0, 0, 0)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from dragoman_server.engine.forecast import Forecast, Promise
 from dragoman_server.errors import WouldExpireError
-from dragoman_server.forecast import Forecast, Promise
 from dragoman_server.sequence import Completion, FinishReason, Sequence, TranslationOptions
 from tests.server.engine.fakes import END_ID, VOCABULARY
 from tests.server.engine.stepped import Bench

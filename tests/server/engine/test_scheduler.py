@@ -1,5 +1,5 @@
-from dragoman_server.scheduler import DecodeBatch, EncodeBatch, Scheduler
-from dragoman_server.waiting_queue import WaitingQueue
+from dragoman_server.engine.scheduler import DecodeBatch, EncodeBatch, Scheduler
+from dragoman_server.engine.waiting_queue import WaitingQueue
 from tests.server.engine.fakes import sequence
 
 

@@ -3,9 +3,9 @@ from functools import partial
 
 import pytest
 
+from dragoman_server.engine.waiting_queue import SPACING, WaitingQueue
 from dragoman_server.errors import QueueFullError
 from dragoman_server.sequence import Sequence
-from dragoman_server.waiting_queue import SPACING, WaitingQueue
 from tests.server.engine.fakes import sequence
 
 

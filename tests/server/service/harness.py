@@ -29,11 +29,11 @@ from dragoman.v1.translation_pb2 import StreamTranslateTextResponse
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
 from dragoman_server.application import Application
 from dragoman_server.config import Config
-from dragoman_server.guard import PUSHBACK
-from dragoman_server.messages import Setup
-from dragoman_server.metrics import Metrics
-from dragoman_server.models import describe_model, model_limits
-from dragoman_server.workers import build_front_end
+from dragoman_server.monitoring.metrics import Metrics
+from dragoman_server.processes.messages import Setup
+from dragoman_server.processes.workers import build_front_end
+from dragoman_server.service.guard import PUSHBACK
+from dragoman_server.service.listing import describe_model, model_limits
 from tests.server.service.fakes import END_ID, FakeEngine, FakeTokenizer
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import grpc
 from grpc import aio
 
 from dragoman.v1.translation_pb2 import StreamTranslateTextRequest, TranslateTextRequest
-from dragoman_server.metrics import Metrics
+from dragoman_server.monitoring.metrics import Metrics
 from tests.server.service.fakes import FakeEngine
 from tests.server.service.harness import (
     SERVICE,

@@ -9,8 +9,8 @@ from grpc_health.v1 import health_pb2
 
 from dragoman_server import application as application_module
 from dragoman_server.errors import ConfigError
-from dragoman_server.metrics import Metrics
-from dragoman_server.server import FLUSH_SECONDS
+from dragoman_server.monitoring.metrics import Metrics
+from dragoman_server.service.server import FLUSH_SECONDS
 from tests.integration.served import free_port
 from tests.server.service.fakes import FakeEngine
 from tests.server.service.harness import SERVICE, Running, make_application, make_config, running

@@ -15,8 +15,8 @@ from dragoman.v1.translation_pb2 import (
     Translation,
 )
 from dragoman_server import sequence
-from dragoman_server.options import RequestOptions
 from dragoman_server.sequence import Completion, EarlyStopping, FinishReason, TranslationOptions
+from dragoman_server.service.options import RequestOptions
 from tests.server.service.harness import Running, failure_of, manifest, read, running
 
 

@@ -12,7 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from dragoman.v1.translation_pb2 import ListModelsRequest, ListModelsResponse
 from dragoman_server.errors import ConfigError
-from dragoman_server.metrics import Metrics
+from dragoman_server.monitoring.metrics import Metrics
 from tests.server.service.fakes import FakeEngine
 from tests.server.service.harness import (
     SERVICE,

@@ -1,0 +1,26 @@
+"""Batches sequences at every decoding step: a queue, and engines of a scheduler, search and runner.
+
+Knows sequences and time. Does not know text, languages, gRPC or onnxruntime.
+"""
+
+from dragoman_server.engine.async_engine import AsyncEngine
+from dragoman_server.engine.deadline import NO_LIMIT, Deadline, RemainingTime, TimeLimit
+from dragoman_server.engine.engine import Engine, Progress
+from dragoman_server.engine.engine_metrics import EngineMetrics
+from dragoman_server.engine.futures import settle
+from dragoman_server.engine.scheduler import Scheduler
+from dragoman_server.engine.waiting_queue import WaitingQueue
+
+__all__ = [
+    "NO_LIMIT",
+    "AsyncEngine",
+    "Deadline",
+    "Engine",
+    "EngineMetrics",
+    "Progress",
+    "RemainingTime",
+    "Scheduler",
+    "TimeLimit",
+    "WaitingQueue",
+    "settle",
+]

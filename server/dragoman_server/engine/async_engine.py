@@ -1,0 +1,300 @@
+"""The engines behind an asyncio interface: texts in, futures out.
+
+Owns the engine threads and the hand-over between them and the event loop. Knows nothing of gRPC,
+text or languages.
+"""
+
+import asyncio
+import functools
+import logging
+import math
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Sequence as ListOf
+from concurrent.futures import Future
+
+from dragoman_server.engine.deadline import NO_LIMIT, TimeLimit, has_passed
+from dragoman_server.engine.engine import Engine, Progress
+from dragoman_server.engine.forecast import Forecast, Promise
+from dragoman_server.engine.futures import settle
+from dragoman_server.engine.waiting_queue import WaitingQueue
+from dragoman_server.errors import BackendError, DragomanError, UnavailableError
+from dragoman_server.sequence import (
+    Completion,
+    FinishReason,
+    Sequence,
+    TranslationOptions,
+)
+
+_log = logging.getLogger(__name__)
+
+# A thread that comes back from the model waits at most so long for the interpreter lock, several
+# times a step. Python's own 5 ms are as long as several steps.
+SWITCH_INTERVAL_SECONDS = 0.0001
+
+# Linux has priorities by thread. Where processors are short the event loop goes first: what is let
+# in, refused or answered too late is of no use however fast it was translated.
+NICENESS = 5
+
+# A step takes milliseconds, on a slow machine with a large model a second or two.
+STALL_SECONDS = 60.0
+
+_TRANSLATED = (FinishReason.STOP, FinishReason.LENGTH)
+
+OnPartial = Callable[[list[int]], None]
+
+
+class AsyncEngine:
+    """Translates token ids on the event loop that started it.
+
+    Args:
+        queue: Where texts wait; the engines take from it.
+        make_engines: Builds the engines around the function that they report to.
+        kv_cache_bytes: Memory of all the engines' caches.
+        max_rows: Rows of all the engines together.
+        prepare: What each engine's thread does first, one engine after the other.
+        count_expired: Called for each text that leaves the queue because its deadline passed, but
+            for those that the engines find there.
+        clock: Seconds, monotonic; the engines'.
+    """
+
+    def __init__(
+        self,
+        queue: WaitingQueue,
+        make_engines: Callable[[Callable[[Progress], None]], ListOf[Engine]],
+        *,
+        max_rows: int,
+        kv_cache_bytes: int = 0,
+        prepare: ListOf[Callable[[], None]] = (),
+        count_expired: Callable[[], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._queue = queue
+        self._engines = make_engines(self._deliver)
+        self._max_rows = max_rows
+        self.kv_cache_bytes = kv_cache_bytes
+        self._count_expired = count_expired or _nothing
+        self._clock = clock
+        costs = [engine.step_costs for engine in self._engines]
+        self._forecast = Forecast(costs, places=max_rows)
+        self._prepare = prepare or [_nothing] * len(self._engines)
+        self._futures: dict[Sequence, asyncio.Future[Completion]] = {}
+        self._on_partial: dict[Sequence, OnPartial] = {}
+        self._threads: list[threading.Thread] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing = False
+        self._living = len(self._engines)
+
+    @property
+    def engine_count(self) -> int:
+        """Number of engines, each with a thread of its own."""
+        return len(self._engines)
+
+    @property
+    def requests_waiting(self) -> int:
+        """Texts that no engine has taken yet."""
+        return len(self._queue)
+
+    @property
+    def requests_running(self) -> int:
+        """Texts that hold rows."""
+        return sum(engine.running for engine in self._engines)
+
+    @property
+    def predicted_seconds(self) -> float:
+        """Seconds that a text of mean length would take now; 0 where nothing is predicted."""
+        return self._forecast.usual_seconds(self._queue.load())
+
+    @property
+    def kv_cache_usage(self) -> float:
+        """Share of the rows that are in use, 0 to 1."""
+        return sum(engine.rows for engine in self._engines) / self._max_rows
+
+    @property
+    def healthy(self) -> bool:
+        """Whether every engine thread is alive."""
+        return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+
+    @property
+    def stalled(self) -> bool:
+        """Whether a step takes so long that it will hardly end."""
+        now = self._clock()
+        return any(now - engine.step_began_at > STALL_SECONDS for engine in self._engines)
+
+    async def start(self) -> None:
+        """Starts one thread per engine; returns once all are prepared.
+
+        Raises:
+            DragomanError: One could not be prepared.
+        """
+        self._loop = asyncio.get_running_loop()
+        sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+        pairs = zip(self._engines, self._prepare, strict=True)
+        for index, (engine, prepare) in enumerate(pairs):
+            ready: Future[None] = Future()
+            arguments = (engine, prepare, ready)
+            thread = threading.Thread(target=self._live, args=arguments, name=f"engine-{index}")
+            thread.daemon = True
+            self._threads.append(thread)
+            thread.start()
+            await asyncio.wrap_future(ready)
+
+    def check_room(self, limit: TimeLimit) -> None:
+        """Refuses what would be refused whatever it says, before anybody has read it.
+
+        Raises:
+            QueueFullError: there is room for no text.
+            WouldExpireError: not even a text of one token would end when it is due.
+        """
+        self._queue.check_room(1)
+        if limit.due < math.inf:
+            load = self._queue.load()
+            predicted = self._forecast.seconds_of(1, load)
+            self._forecast.check(predicted, limit.due - self._clock(), load)
+
+    def submit(
+        self,
+        source_ids: ListOf[list[int]],
+        options: TranslationOptions | ListOf[TranslationOptions],
+        on_partial: OnPartial | None = None,
+        limit: TimeLimit = NO_LIMIT,
+        texts_before: int = 0,
+    ) -> list[asyncio.Future[Completion]]:
+        """Queues texts, all or none; must be called on the event loop.
+
+        Cancelling a future frees its rows at the next step. A future that fails raises
+        BackendError, DeadlineError where its deadline passed in the queue, or UnavailableError
+        where the engine was closed first.
+
+        Args:
+            source_ids: Source tokens of each text.
+            options: How to decode them, or each of them.
+            on_partial: Called on the event loop with the target tokens so far, after each step.
+            limit: When their translations are due, in seconds of the clock.
+            texts_before: Texts of the same caller that are not answered yet, where it sends them
+                one by one.
+
+        Raises:
+            QueueFullError: there is no room for all of them.
+            WouldExpireError: they would probably end later than they are due.
+            UnavailableError: the engine does not run.
+        """
+        if self._loop is None or self._closing:
+            raise UnavailableError("the engine does not run")
+        now = self._clock()
+        if isinstance(options, TranslationOptions):
+            options = [options] * len(source_ids)
+        sequences = [
+            Sequence(
+                ids,
+                each,
+                wants_partial=on_partial is not None,
+                deadline=limit.deadline,
+                expected_steps=self._forecast.steps(len(ids), each),
+                arrived_at=now,
+            )
+            for ids, each in zip(source_ids, options, strict=True)
+        ]
+        load = self._queue.load(texts_before + len(sequences) - 1)
+        predicted = self._forecast.seconds(sequences, load)
+        self._forecast.check(predicted, limit.due - now, load)
+        promise = Promise(now, limit.due, predicted, texts_left=len(sequences))
+        # A call ends with its longest text, which therefore starts first; like lengths together
+        # also leave less padding to the encoder and fewer rows idle at the end.
+        longest_first = sorted(sequences, key=lambda sequence: -len(sequence.source_ids))
+        self._queue.put(longest_first, texts_before)
+        return [self._expect(sequence, promise, on_partial) for sequence in sequences]
+
+    async def close(self) -> None:
+        """Stops the threads after their running step; what is unfinished gets UnavailableError."""
+        self._closing = True
+        self._queue.close()
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+        self._fail_unfinished(UnavailableError("the server stopped before the translation"))
+
+    def _expect(
+        self, sequence: Sequence, promise: Promise, on_partial: OnPartial | None
+    ) -> asyncio.Future[Completion]:
+        assert self._loop is not None
+        future: asyncio.Future[Completion] = self._loop.create_future()
+        future.add_done_callback(functools.partial(self._forget, sequence, promise))
+        self._futures[sequence] = future
+        if on_partial is not None:
+            self._on_partial[sequence] = on_partial
+        return future
+
+    def _forget(
+        self, sequence: Sequence, promise: Promise, future: asyncio.Future[Completion]
+    ) -> None:
+        del self._futures[sequence]
+        self._on_partial.pop(sequence, None)
+        now = self._clock()
+        translated = not future.cancelled() and future.exception() is None
+        self._forecast.observe_end(promise, translated=translated, now=now)
+        if future.cancelled():
+            self._take_out(sequence, now)
+
+    def _take_out(self, sequence: Sequence, now: float) -> None:
+        if not self._queue.remove(sequence):
+            for engine in self._engines:
+                engine.cancel(sequence)
+        elif has_passed(sequence.deadline, now, since=sequence.arrived_at):
+            self._count_expired()
+
+    def _live(self, engine: Engine, prepare: Callable[[], None], ready: Future[None]) -> None:
+        """An engine thread's life."""
+        os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
+        try:
+            prepare()
+        except BaseException as error:  # noqa: BLE001 somebody waits for it
+            ready.set_exception(error)
+        else:
+            ready.set_result(None)
+            self._run(engine)
+
+    def _run(self, engine: Engine) -> None:
+        try:
+            while not self._closing:
+                if not engine.step() and not self._queue.wait():
+                    break
+        except BaseException as error:  # noqa: BLE001 the thread ends here, whatever it was
+            _log.critical("engine_thread_died", exc_info=True)
+            engine.abandon(error)
+            assert self._loop is not None
+            self._loop.call_soon_threadsafe(self._bury)
+
+    def _bury(self) -> None:
+        """An engine is gone: once the last one is, nothing that waits would ever be taken."""
+        self._living -= 1
+        if self._living == 0:
+            self._closing = True
+            self._queue.close()
+            self._fail_unfinished(BackendError("no engine is left; the server's log says why"))
+
+    def _fail_unfinished(self, error: DragomanError) -> None:
+        for future in list(self._futures.values()):
+            if not future.done():
+                future.set_exception(error)
+
+    def _deliver(self, progress: Progress) -> None:
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._settle, progress)
+
+    def _settle(self, progress: Progress) -> None:
+        for sequence, tokens in progress.partial:
+            report = self._on_partial.get(sequence)
+            if report is not None:
+                report(tokens)
+        for sequence, outcome in progress.finished:
+            if isinstance(outcome, Completion) and outcome.finish_reason in _TRANSLATED:
+                self._forecast.observe_text(len(sequence.source_ids), len(outcome.token_ids))
+            if future := self._futures.get(sequence):
+                settle(future, outcome)
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,196 @@
+"""How long a request would take if it came now, learned from the steps and texts of just before.
+
+    steps    = source tokens * target tokens per source token + 1, within the text's own limits
+    step     = seconds of a decoding step: linear in the rows of one engine
+    waiting  = rows without a place, of those whose turn is not later * mean steps of those of them
+               that wait * step / places
+    expected = margin * (steps * step + waiting)
+
+The margin is calibrated by what became of earlier requests: TIMELY_SHARE of them took no longer
+than expected. Pure: no clock, no I/O, no locks. Each engine's thread observes its own steps (see
+estimators.py for what others may read meanwhile); all the rest is the event loop's.
+"""
+
+import math
+from collections.abc import Sequence as ListOf
+from dataclasses import dataclass
+
+from dragoman_server.engine.deadline import has_passed
+from dragoman_server.engine.estimators import Line, Mean, Quantile
+from dragoman_server.engine.waiting_queue import Load
+from dragoman_server.errors import WouldExpireError
+from dragoman_server.sequence import Sequence, TranslationOptions
+
+TIMELY_SHARE = 0.97
+
+MEMORY_STEPS = 512
+"""Of an engine: a few seconds at full load."""
+MEMORY_TEXTS = 256
+
+ENOUGH_STEPS = 100
+ENOUGH_TEXTS = 10
+"""Before so many steps and texts were observed nothing is predicted."""
+
+MARGIN_STEP, LEAST_MARGIN, LARGEST_MARGIN = 0.05, 0.5, 10.0
+
+GIVEN_UP = 1.25
+"""What a request that was given up at its deadline would have taken, in units of what it had."""
+
+TRY_EVERY = 50
+"""Of the requests that an idle engine has no hope to answer in time, one in so many is tried."""
+
+LEAST_RETRY_SECONDS = 0.05
+"""A request that would be late by less is asked to stay away so long."""
+
+
+def step_costs() -> Line:
+    """Returns the line, from rows to seconds, of one engine's decoding steps."""
+    return Line(MEMORY_STEPS)
+
+
+@dataclass(slots=True)
+class Promise:
+    """What a request was predicted when it was taken, to be compared with what became of it."""
+
+    arrived_at: float
+    due: float
+    """When its answer was due; inf where it has no deadline."""
+    predicted_seconds: float
+    """Without the margin; 0 where nothing was predicted."""
+    texts_left: int
+    kept: bool = True
+    """Whether every text that ended was translated."""
+
+
+class Forecast:
+    """Predicts, and refuses what would be late.
+
+    Args:
+        costs: Each engine's steps, which its thread observes.
+        places: Rows of all the engines together.
+    """
+
+    def __init__(self, costs: ListOf[Line], *, places: int) -> None:
+        self._costs = costs
+        self._places = places
+        self._source_tokens = Mean(MEMORY_TEXTS)
+        self._target_tokens = Mean(MEMORY_TEXTS)
+        self._hopeless = 0
+        self._margin = Quantile(
+            TIMELY_SHARE, step=MARGIN_STEP, lowest=LEAST_MARGIN, highest=LARGEST_MARGIN
+        )
+
+    @property
+    def margin(self) -> float:
+        """What predicted seconds are multiplied by."""
+        return self._margin.value
+
+    def steps(self, source_tokens: int, options: TranslationOptions) -> int:
+        """Returns the decoding steps that a text will probably take."""
+        least = max(options.min_decoding_length, len(options.target_prefix))
+        expected = max(source_tokens * self._ratio, least)
+        return math.ceil(min(expected, options.max_decoding_length)) + 1
+
+    def seconds(self, sequences: ListOf[Sequence], load: Load) -> float:
+        """Returns the seconds that a request takes, without the margin: until its longest ends.
+
+        Args:
+            sequences: Its texts.
+            load: What is in the system without them.
+
+        Returns:
+            0 before enough was observed.
+        """
+        rows = steps = longest = 0
+        for sequence in sequences:
+            rows += sequence.rows
+            steps += sequence.rows * sequence.expected_steps
+            longest = max(longest, sequence.expected_steps)
+        return self._seconds(longest, load.plus(rows=rows, steps=steps))
+
+    def seconds_of(self, source_tokens: float, load: Load) -> float:
+        """Returns the seconds that a request of one such text takes, likewise."""
+        steps = math.ceil(source_tokens * self._ratio) + 1
+        return self._seconds(steps, load.plus(rows=1, steps=steps))
+
+    def usual_seconds(self, load: Load) -> float:
+        """Returns the seconds that a text of mean length takes, with the margin."""
+        return self.margin * self.seconds_of(self._source_tokens.value, load)
+
+    def check(self, predicted: float, remaining: float, load: Load) -> None:
+        """Refuses a request that would probably end too late.
+
+        While an engine has nothing to do, the margin does not count, and of what is late without it
+        some are tried: where all was refused, what is wrong would never be corrected.
+
+        Args:
+            predicted: Seconds without the margin; 0 where nothing is predicted.
+            remaining: Seconds until the answer is due.
+            load: What is in the system without the request.
+
+        Raises:
+            WouldExpireError: It would.
+        """
+        expected = predicted * self.margin
+        if (
+            predicted
+            and expected > remaining
+            and not self._is_worth_trying(predicted, remaining, load)
+        ):
+            raise WouldExpireError(
+                f"the answer would be there in about {expected:.2f} s, but its deadline is in "
+                f"{remaining:.2f} s: the server is busy",
+                retry_after_seconds=max(expected - remaining, LEAST_RETRY_SECONDS),
+                remaining_seconds=remaining,
+            )
+
+    def _is_worth_trying(self, predicted: float, remaining: float, load: Load) -> bool:
+        """Whether a request that would probably be late may take an engine that is idle."""
+        if load.rows >= len(self._costs):
+            return False
+        if predicted <= remaining:
+            return True
+        self._hopeless += 1
+        return self._hopeless % TRY_EVERY == 0
+
+    def observe_text(self, source_tokens: int, target_tokens: int) -> None:
+        """Learns from a translated text."""
+        self._source_tokens.observe(source_tokens)
+        self._target_tokens.observe(target_tokens)
+
+    def observe_end(self, promise: Promise, *, translated: bool, now: float) -> None:
+        """Learns from the end of one text of a request; the last one's is the request's.
+
+        Of a request that was given up at its deadline it is known that it would have taken longer.
+        What was given up before, or failed, says nothing.
+        """
+        promise.texts_left -= 1
+        promise.kept = promise.kept and translated
+        if promise.texts_left or not promise.predicted_seconds:
+            return
+        seconds = now - promise.arrived_at
+        if promise.kept:
+            self._margin.observe(seconds / promise.predicted_seconds)
+        elif has_passed(promise.due, now, since=promise.arrived_at):
+            self._margin.observe(GIVEN_UP * seconds / promise.predicted_seconds)
+
+    @property
+    def _ratio(self) -> float:
+        """Target tokens per source token."""
+        return self._target_tokens.value / (self._source_tokens.value or 1)
+
+    def _seconds(self, steps: int, load: Load) -> float:
+        """Returns the seconds until a text of `load` that takes so many steps has ended."""
+        seen = [line for line in self._costs if line.count]
+        if not self._has_seen_enough(seen):
+            return 0.0
+        rows = max(1.0, min(load.rows, self._places) / len(self._costs))
+        step = sum([line.at(rows) for line in seen]) / len(seen)
+        without_place = max(0, load.rows - load.rows_behind - self._places)
+        waiting = without_place * load.waiting_steps / load.waiting_rows / self._places
+        return step * (steps + waiting)
+
+    def _has_seen_enough(self, lines: list[Line]) -> bool:
+        if self._source_tokens.count < ENOUGH_TEXTS:
+            return False
+        return sum([line.count for line in lines]) >= ENOUGH_STEPS

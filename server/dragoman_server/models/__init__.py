@@ -1,0 +1,14 @@
+"""What a bundle says of its model: manifest and files, tokens, languages.
+
+Knows what export wrote. Does not know how a model is run, nor what a request asks.
+"""
+
+from dragoman_server.models.bundle import Bundle
+from dragoman_server.models.languages import find_pair
+from dragoman_server.models.tokenizer import Tokenizer
+
+__all__ = [
+    "Bundle",
+    "Tokenizer",
+    "find_pair",
+]

@@ -1,0 +1,258 @@
+"""Declares every metric of the server, once, and serves them to Prometheus.
+
+Knows names, units, labels and buckets. Does not know when anything happens: the engine and the
+service are handed a `Metrics` and count on its attributes. A request is a call of TranslateText or
+ListModels, a text of StreamTranslateText, or a stream that is refused or broken off as a whole; a
+text is one source text that goes through the engine.
+"""
+
+import threading
+from typing import Literal, NamedTuple, Protocol
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    ProcessCollector,
+    start_http_server,
+)
+
+from dragoman_server.monitoring.histogram import Histogram
+
+FailureReason = Literal["REJECTED", "CANCELLED", "DEADLINE", "BACKEND", "OTHER"]
+RefusalCause = Literal["QUEUE_FULL", "WOULD_EXPIRE", "TOO_MANY_CALLS"]
+
+FAILURE_REASONS: tuple[FailureReason, ...] = (
+    "REJECTED",
+    "CANCELLED",
+    "DEADLINE",
+    "BACKEND",
+    "OTHER",
+)
+CODES = (
+    *("OK", "CANCELLED", "DEADLINE_EXCEEDED", "INTERNAL", "INVALID_ARGUMENT", "NOT_FOUND"),
+    *("RESOURCE_EXHAUSTED", "UNAVAILABLE"),
+)
+"""All that a request ends with, there from the start: a rate misses the first of a new series."""
+
+REFUSAL_CAUSES: tuple[RefusalCause, ...] = ("QUEUE_FULL", "WOULD_EXPIRE", "TOO_MANY_CALLS")
+PHASES: tuple[Literal["encode", "decode"], ...] = ("encode", "decode")
+
+# Seconds. From 5 to 500 ms no bucket is wider than its lower bound.
+LATENCY_BUCKETS = (
+    *(0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.125, 0.15),
+    *(0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
+# Seconds, for single steps and tokens: finer at the low end.
+STEP_BUCKETS = (
+    *(0.00025, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03),
+    *(0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0),
+)
+ROW_BUCKETS = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+
+
+class Ended(NamedTuple):
+    """How a request ended."""
+
+    code: str
+    """Name of its gRPC status code."""
+    seconds: float | None = None
+    """From its arrival to its answer, where that is OK."""
+    failure: FailureReason | None = None
+    refusal: str | None = None
+    """One of REFUSAL_CAUSES, where it was refused because of overload."""
+
+
+class EngineLoad(Protocol):
+    """What the gauges read from the engine at each scrape."""
+
+    @property
+    def requests_waiting(self) -> int:
+        """Texts in the queue."""
+
+    @property
+    def requests_running(self) -> int:
+        """Texts being encoded or decoded."""
+
+    @property
+    def predicted_seconds(self) -> float:
+        """Seconds that a text of mean length would take; 0 where nothing is predicted."""
+
+    @property
+    def kv_cache_usage(self) -> float:
+        """Part of the cache rows in use, 0 to 1."""
+
+
+class Metrics:
+    """All the metrics, each an attribute with the metric's name less the prefix.
+
+    `registry` is this server's own, so that two servers in a process never share a counter; a new
+    one where None.
+    """
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self._declare_requests()
+        self._declare_texts()
+        self._declare_engine()
+
+    def _declare_requests(self) -> None:
+        self.requests_total = self._counter(
+            "requests_total", "Requests that ended, by gRPC status code.", "code"
+        )
+        for code in CODES:
+            self.requests_total.labels(code)
+        self.request_failures_total = self._counter(
+            "request_failures_total",
+            "Requests that ended without a translation: REJECTED before it began, CANCELLED by the "
+            "client, past their DEADLINE, failed in the BACKEND, or OTHER.",
+            "reason",
+        )
+        for reason in FAILURE_REASONS:
+            self.request_failures_total.labels(reason)
+        self.refusals_total = self._counter(
+            "refusals_total",
+            "Requests refused at once because of overload, by its cause; they are among those that "
+            "were REJECTED.",
+            "cause",
+        )
+        for cause in REFUSAL_CAUSES:
+            self.refusals_total.labels(cause)
+        self.request_latency_seconds = self._histogram(
+            "request_latency_seconds",
+            "Seconds from a request's arrival to its answer, for requests answered with OK.",
+        )
+
+    def _declare_texts(self) -> None:
+        self.request_queue_seconds = self._histogram(
+            "request_queue_seconds", "Seconds that a text waited before it was encoded."
+        )
+        self.requests_expired_total = self._counter(
+            "requests_expired_total",
+            "Texts whose deadline passed while they waited, and which were never begun.",
+        )
+        self.request_encode_seconds = self._histogram(
+            "request_encode_seconds", "Seconds that the encoding step of a text took."
+        )
+        self.request_decode_seconds = self._histogram(
+            "request_decode_seconds", "Seconds from the end of a text's encoding to its last token."
+        )
+        self.time_to_first_token_seconds = self._histogram(
+            "time_to_first_token_seconds", "Seconds from a text's arrival to its first token."
+        )
+        self.time_per_output_token_seconds = self._histogram(
+            "time_per_output_token_seconds",
+            "Mean seconds between the tokens of a text, after the first.",
+            STEP_BUCKETS,
+        )
+        self.source_tokens_total = self._counter(
+            "source_tokens_total", "Source tokens encoded, special tokens counted."
+        )
+        self.target_tokens_total = self._counter(
+            "target_tokens_total", "Target tokens decoded, end tokens not counted."
+        )
+
+    def _declare_engine(self) -> None:
+        self.requests_running = self._gauge(
+            "requests_running", "Texts that are being encoded or decoded."
+        )
+        self.requests_waiting = self._gauge(
+            "requests_waiting", "Texts in the queue; the signal to scale by."
+        )
+        self.predicted_seconds = self._gauge(
+            "predicted_seconds",
+            "Seconds until a text of mean length would be translated if it came now, margin "
+            "included; 0 before enough was observed.",
+        )
+        self.kv_cache_usage_ratio = self._gauge(
+            "kv_cache_usage_ratio", "Part of the cache rows in use, from 0 to 1."
+        )
+        self.kv_cache_bytes = self._gauge(
+            "kv_cache_bytes", "Bytes of cache allocated at start; load never changes it."
+        )
+        self.batch_rows = self._histogram("batch_rows", "Rows in a decoding step.", ROW_BUCKETS)
+        self.steps_total = self._counter("steps_total", "Steps that the engine ran.", "phase")
+        self.step_seconds = self._histogram(
+            "step_seconds", "Seconds that a step of the engine took.", STEP_BUCKETS, "phase"
+        )
+        for phase in PHASES:
+            self.steps_total.labels(phase)
+            self.step_seconds.labels(phase)
+        self.model_info = self._gauge(
+            "model_info",
+            "Always 1; the labels say which model is loaded.",
+            *("model", "architecture", "precision", "provider"),
+        )
+
+    def record(self, ended: Ended) -> None:
+        """Counts a request that ended."""
+        self.requests_total.labels(ended.code).inc()
+        if ended.seconds is not None:
+            self.request_latency_seconds.observe(ended.seconds)
+        if ended.failure is not None:
+            self.request_failures_total.labels(ended.failure).inc()
+        if ended.refusal is not None:
+            self.refusals_total.labels(ended.refusal).inc()
+
+    def watch(self, engine: EngineLoad) -> None:
+        """Lets the load gauges read the engine at each scrape."""
+        self.requests_running.set_function(lambda: engine.requests_running)
+        self.requests_waiting.set_function(lambda: engine.requests_waiting)
+        self.predicted_seconds.set_function(lambda: engine.predicted_seconds)
+        self.kv_cache_usage_ratio.set_function(lambda: engine.kv_cache_usage)
+
+    def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
+        return Counter(name, documentation, labels, namespace="dragoman", registry=self.registry)
+
+    def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:
+        return Gauge(name, documentation, labels, namespace="dragoman", registry=self.registry)
+
+    def _histogram(
+        self,
+        name: str,
+        documentation: str,
+        buckets: tuple[float, ...] = LATENCY_BUCKETS,
+        *labels: str,
+    ) -> Histogram:
+        return Histogram(
+            f"dragoman_{name}",
+            documentation,
+            buckets=buckets,
+            labels=labels,
+            registry=self.registry,
+        )
+
+
+class MetricsServer:
+    """Answers Prometheus' scrapes on a port of its own, in a thread of its own."""
+
+    def __init__(self, metrics: Metrics, *, host: str, port: int) -> None:
+        self._metrics = metrics
+        self._host = host
+        self._port = port
+        self._running: tuple[WSGIServer, threading.Thread] | None = None
+
+    def start(self) -> int:
+        """Starts to listen and returns the port, which is chosen by the system where 0 was asked.
+
+        Raises:
+            OSError: The address cannot be listened on.
+        """
+        self._running = start_http_server(
+            self._port, addr=self._host, registry=self._metrics.registry
+        )
+        return self._running[0].server_port
+
+    def close(self) -> None:
+        """Stops listening; does nothing if not started."""
+        if self._running is None:
+            return
+        server, thread = self._running
+        self._running = None
+        server.shutdown()
+        server.server_close()
+        thread.join()

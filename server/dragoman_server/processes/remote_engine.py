@@ -1,0 +1,101 @@
+"""The engines as a front end in another process sees them.
+
+Owns the futures of the texts that it sent away. Knows messages; does not know how they travel.
+"""
+
+import asyncio
+import functools
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from dragoman_server.engine import NO_LIMIT, TimeLimit, settle
+from dragoman_server.errors import UnavailableError
+from dragoman_server.processes.messages import Cancel, Partial, Refused, Settled, Submit
+from dragoman_server.sequence import Completion, TranslationOptions
+from dragoman_server.service import OnPartial
+
+Answer = Settled | Partial | Refused
+
+
+@dataclass(slots=True)
+class _Request:
+    """Sent away, and not all of its texts have ended."""
+
+    futures: list[asyncio.Future[Completion]]
+    unfinished: int
+    on_partial: OnPartial | None
+
+
+class RemoteEngine:
+    """Does what AsyncEngine does for a Translator; `send` takes its messages."""
+
+    def __init__(self, send: Callable[[Submit | Cancel], None]) -> None:
+        self._send = send
+        self._numbers = itertools.count()
+        self._requests: dict[int, _Request] = {}
+        self._closed = False
+
+    def check_room(self, limit: TimeLimit) -> None:
+        """Refuses nothing: whether there is room is known where the engines are."""
+
+    def submit(
+        self,
+        source_ids: Sequence[list[int]],
+        options: TranslationOptions | Sequence[TranslationOptions],
+        on_partial: OnPartial | None = None,
+        limit: TimeLimit = NO_LIMIT,
+        texts_before: int = 0,
+    ) -> list[asyncio.Future[Completion]]:
+        """As AsyncEngine.submit, but where there is no room every future says so.
+
+        Raises:
+            UnavailableError: the engines are gone.
+        """
+        if self._closed:
+            raise _gone()
+        if isinstance(options, TranslationOptions):
+            options = [options] * len(source_ids)
+        number = next(self._numbers)
+        loop = asyncio.get_running_loop()
+        futures: list[asyncio.Future[Completion]] = [loop.create_future() for _ in source_ids]
+        for index, future in enumerate(futures):
+            future.add_done_callback(functools.partial(self._forget, number, index))
+        self._requests[number] = _Request(futures, len(futures), on_partial)
+        wants_partial = on_partial is not None
+        self._send(Submit(number, source_ids, options, wants_partial, limit, texts_before))
+        return futures
+
+    def receive(self, answer: Answer) -> None:
+        """Settles what the engines' process tells of."""
+        request = self._requests.get(answer.request)
+        if request is None:
+            return  # all of it was cancelled
+        match answer:
+            case Settled():
+                settle(request.futures[answer.text], answer.outcome)
+            case Partial():
+                assert request.on_partial is not None
+                request.on_partial(answer.token_ids)
+            case Refused():
+                for future in request.futures:
+                    settle(future, answer.error)
+
+    def close(self) -> None:
+        """The engines are gone: what is unfinished gets UnavailableError."""
+        self._closed = True
+        for request in list(self._requests.values()):
+            for future in request.futures:
+                settle(future, _gone())
+
+    def _forget(self, number: int, index: int, future: asyncio.Future[Completion]) -> None:
+        if future.cancelled():
+            self._send(Cancel(number, index))
+        request = self._requests[number]
+        request.unfinished -= 1
+        if not request.unfinished:
+            del self._requests[number]
+
+
+def _gone() -> UnavailableError:
+    return UnavailableError("the server stopped before the translation")

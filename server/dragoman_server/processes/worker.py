@@ -1,0 +1,108 @@
+"""A front-end process: started by workers.py, lives until it is told to stop.
+
+    python -m dragoman_server.processes.worker FD
+
+FD is its end of a socket pair. Knows the front end and the messages. Does not know the engines.
+"""
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+import sys
+
+import uvloop
+
+from dragoman_server.errors import DragomanError
+from dragoman_server.monitoring import configure_logging
+from dragoman_server.processes.front_end import FrontEnd
+from dragoman_server.processes.link import Link
+from dragoman_server.processes.messages import (
+    Drain,
+    Drained,
+    NotStarted,
+    Partial,
+    Refused,
+    Settled,
+    Setup,
+    Stalled,
+    Started,
+    Stop,
+)
+from dragoman_server.processes.remote_engine import RemoteEngine
+
+_log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Does what the engines' process says, in that order; what is for the engine goes past it."""
+
+    def __init__(self) -> None:
+        self._engine = RemoteEngine(self._send)
+        self._orders: asyncio.Queue[object] = asyncio.Queue()
+        self._link: Link | None = None
+
+    def received(self, message: object) -> None:
+        """See link.Reader."""
+        if isinstance(message, Settled | Partial | Refused):
+            self._engine.receive(message)
+        else:
+            self._orders.put_nowait(message)
+
+    def lost(self) -> None:
+        """See link.Reader."""
+        self._engine.close()
+        self._orders.put_nowait(None)
+
+    async def run(self, end: socket.socket) -> int:
+        """Serves until told to stop; returns 1 where the engines' process is gone before."""
+        self._link = await Link.open(end, self)
+        front_end: FrontEnd | None = None
+        try:
+            while (order := await self._orders.get()) is not None:
+                match order:
+                    case Setup():
+                        front_end = self._build(order)
+                        await front_end.start()
+                        self._send(Started())
+                    case Stalled(stalled):
+                        assert front_end is not None
+                        front_end.tell_stalled(stalled=stalled)
+                    case Drain():
+                        assert front_end is not None
+                        self._send(Drained(await front_end.drain()))
+                    case Stop():
+                        return 0
+        except DragomanError as error:
+            self._send(NotStarted(error))
+            return 1
+        finally:
+            self._engine.close()
+            if front_end is not None:
+                await front_end.close()
+            self._link.close()
+        _log.error("engines_gone")
+        return 1
+
+    def _build(self, setup: Setup) -> FrontEnd:
+        configure_logging(setup.config.log_level, setup.config.log_format, sys.stderr)
+        front_end = FrontEnd(setup, self._engine, self._send, shares_port=True)
+        gc.freeze()  # as in cli.py
+        return front_end
+
+    def _send(self, message: object) -> None:
+        assert self._link is not None
+        self._link.send(message)
+
+
+def main(argv: list[str]) -> int:
+    """Runs a worker on the socket whose descriptor is given."""
+    # A terminal and some supervisors signal every process; the engines' process says what to do.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    return uvloop.run(Worker().run(socket.socket(fileno=int(argv[0]))))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,103 @@
+"""Loads a bundle and makes the runners of its engines, on a CPU or on a GPU.
+
+Knows which kind of runner a provider takes; knows nothing of settings, queues or time.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+from dragoman_server.errors import BundleError, DragomanError
+from dragoman_server.models import Bundle
+from dragoman_server.runtime.device import Device, OrtDevice
+from dragoman_server.runtime.device_runner import DeviceGraphs, DeviceRunner
+from dragoman_server.runtime.kv_cache import CacheShape, KVCache
+from dragoman_server.runtime.model_runner import ModelRunner, load_sessions
+from dragoman_server.runtime.runner import Runner
+from dragoman_server.runtime.tuning import load_tuned
+
+
+class Runners(NamedTuple):
+    """One runner for each engine."""
+
+    runners: list[Runner]
+
+    prepare: list[Callable[[], None]]
+    """To be called once for each runner, on its engine's thread, before anything else."""
+
+    cache_bytes: int
+    """Of all of them together."""
+
+
+def load_runners(
+    bundle: Bundle,
+    provider: str,
+    shape: CacheShape,
+    *,
+    cores: int,
+    engines: int | None = None,
+    threads: int | None = None,
+) -> Runners:
+    """Loads the graphs and allocates the caches of all engines.
+
+    Args:
+        bundle: What to run.
+        provider: cpu or cuda, as choose_provider returns it.
+        shape: Of each engine's caches.
+        cores: CPU cores of the machine.
+        engines: How many, if that is settled; else one on cuda, and what is fastest on cpu.
+        threads: CPU threads of an engine, likewise; of no account on cuda.
+
+    Raises:
+        BundleError: A graph cannot be loaded.
+        ConfigError: The provider does not start or has no room.
+    """
+    if provider == "cuda" and "cuda" in bundle.manifest.providers:
+        return device_runners(bundle, OrtDevice("cuda"), shape, engines or 1)
+    if provider == "cpu":
+        count, sessions = load_tuned(bundle, cores=cores, engines=engines, threads=threads)
+    else:
+        count, sessions = engines or 1, load_sessions(bundle, provider)
+    caches = [KVCache(shape) for _ in range(count)]
+    made = [ModelRunner(sessions, cache) for cache in caches]
+    return _warmed(bundle, made, sum(cache.size_bytes for cache in caches))
+
+
+def device_runners(bundle: Bundle, device: Device, shape: CacheShape, count: int) -> Runners:
+    """As load_runners, for a bundle that is made for a device.
+
+    Each engine has sessions of its own, weights included: a recording belongs to its session.
+    """
+    manifest = bundle.manifest
+    made = [
+        DeviceRunner(
+            DeviceGraphs(
+                device.load(bundle.path / manifest.encoder.path),
+                device.load_recorded(bundle.path / manifest.decoder.path),
+                device.load(bundle.path / manifest.copy.path),
+            ),
+            device,
+            shape,
+            vocabulary=manifest.architecture.vocabulary_size,
+            candidates=manifest.candidate_count,
+        )
+        for _ in range(count)
+    ]
+    return _warmed(bundle, made, sum(runner.cache_bytes for runner in made))
+
+
+def _warmed(
+    bundle: Bundle, made: list[ModelRunner] | list[DeviceRunner], cache_bytes: int
+) -> Runners:
+    token_id = bundle.manifest.special_tokens.end_id
+    prepare = [functools.partial(_warm_up, runner, token_id) for runner in made]
+    return Runners(list(made), list(prepare), cache_bytes)
+
+
+def _warm_up(runner: ModelRunner | DeviceRunner, token_id: int) -> None:
+    try:
+        runner.warm_up(token_id)
+    except DragomanError:
+        raise
+    except Exception as error:  # onnxruntime's exceptions share no other root
+        raise BundleError(f"the bundle's graphs do not run here: {error}") from error

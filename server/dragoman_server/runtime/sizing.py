@@ -1,0 +1,83 @@
+"""How large an engine's caches are: rows and positions from settings, and bytes from those.
+
+Pure arithmetic on the manifest. Knows nothing of providers or of how memory is taken.
+"""
+
+from dragoman.v1.bundle_pb2 import Manifest
+from dragoman_server.errors import ConfigError
+from dragoman_server.runtime.kv_cache import CacheShape
+from dragoman_server.sequence import MAX_BEAM_SIZE
+
+DEFAULT_ROWS = 128
+"""Where no setting says anything; decoding more at once gains little."""
+
+DEFAULT_BYTES = 2 << 30
+"""Where no setting says anything, large models get fewer rows than that for their caches' sake, but
+enough for the widest beam."""
+
+MOST_ROWS = 512
+"""That a memory budget alone makes; more must be asked for."""
+
+FEWEST_POSITIONS = 2
+"""A cache of one position would be taken for a prompt."""
+
+
+def cache_shape(
+    manifest: Manifest, *, max_rows: int, target_capacity: int, source_capacity: int
+) -> CacheShape:
+    """Returns the cache that a bundle's decoder wants, for so many rows and positions."""
+    sizes, inputs = manifest.architecture, manifest.decoder.inputs
+    # (sources, heads * shared rows); graphs in which no rows share anything have no such input
+    query_index = next((tensor for tensor in inputs if tensor.name == "query_index"), None)
+    return CacheShape(
+        layers=sizes.decoder_layers,
+        max_rows=max_rows,
+        heads=sizes.decoder_heads,
+        target_capacity=max(target_capacity, FEWEST_POSITIONS),
+        source_capacity=max(source_capacity, FEWEST_POSITIONS),
+        head_dim=sizes.head_dim,
+        data_type=inputs[-1].data_type,  # the last input is a cache, and all caches are alike
+        shared_rows=int(query_index.shape[1]) // sizes.decoder_heads if query_index else 1,
+    )
+
+
+def engine_rows(
+    manifest: Manifest,
+    *,
+    max_batch_size: int | None,
+    kv_cache_memory: int | None,
+    max_input_length: int,
+    max_decoding_length: int,
+) -> int:
+    """Returns the rows of an engine.
+
+    Args:
+        manifest: Of the bundle.
+        max_batch_size: Rows that are asked for, if any.
+        kv_cache_memory: Most bytes that an engine's caches may take, if there is a limit.
+        max_input_length: Longest source, in tokens.
+        max_decoding_length: Longest target, the start token not counted.
+
+    Raises:
+        ConfigError: The limit has no room for the rows, or for one.
+    """
+    row_bytes = cache_shape(
+        manifest,
+        max_rows=1,
+        target_capacity=max_decoding_length + 1,  # the start token takes a position
+        source_capacity=max_input_length,
+    ).row_bytes
+    if kv_cache_memory is None:
+        default = min(DEFAULT_ROWS, max(DEFAULT_BYTES // row_bytes, MAX_BEAM_SIZE))
+        return max_batch_size or default
+    allowed = kv_cache_memory // row_bytes
+    wanted = max_batch_size or 1
+    if wanted > allowed:
+        what = f"max_batch_size {max_batch_size}" if max_batch_size else "a single row"
+        raise ConfigError(
+            f"{what} needs {wanted * row_bytes:,} bytes of cache, "
+            f"{row_bytes:,} a row with max_input_length {max_input_length} and "
+            f"max_decoding_length {max_decoding_length}; kv_cache_memory is "
+            f"{kv_cache_memory:,}, which holds {allowed} rows"
+        )
+    return max_batch_size or min(allowed, MOST_ROWS)

@@ -1,0 +1,60 @@
+"""Decodes nonsense for a moment to see how fast some runners are together."""
+
+import threading
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from dragoman_server.runtime.model_runner import ModelRunner
+
+ROWS = 16
+"""Decoded by each runner at once."""
+POSITIONS = 32
+"""Tokens of the source and of the target, after which it begins again."""
+
+
+class Trial:
+    """Runners that hold the same sentence in each of their rows.
+
+    Args:
+        runners: Each runs in a thread of its own; their caches have room for ROWS rows of
+            POSITIONS positions.
+        token_id: What the sentence consists of.
+    """
+
+    def __init__(self, runners: Sequence[ModelRunner], token_id: int) -> None:
+        self._runners = runners
+        self._token_id = token_id
+        for runner in runners:
+            runner.encode([[token_id] * POSITIONS] * ROWS, 0)
+
+    def rows_per_second(self, seconds: float) -> float:
+        """Returns rows decoded per second by all the runners, run for so long."""
+        counts = [0] * len(self._runners)
+        started = time.perf_counter()
+        threads = [
+            threading.Thread(target=self._decode, args=(index, counts, started + seconds))
+            for index in range(len(self._runners))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return sum(counts) / (time.perf_counter() - started)
+
+    def _decode(self, index: int, counts: list[int], end: float) -> None:
+        """Counts in counts[index] the rows that a runner decodes until `end`; one step at least."""
+        tokens = np.full(ROWS, self._token_id)
+        source_last = np.full(ROWS, POSITIONS - 1, np.int32)
+        steps = 0
+        while not steps or time.perf_counter() < end:
+            self._runners[index].decode(
+                tokens,
+                np.full(ROWS, steps % POSITIONS, np.int32),
+                source_last,
+                candidate_count=1,
+                with_normalizers=False,
+            )
+            steps += 1
+        counts[index] = steps * ROWS

@@ -1,0 +1,31 @@
+"""The gRPC service: calls, streams, health; requests checked and turned into tokens; errors told.
+
+Knows the wire and grpc. Does not know rows or graphs, nor in which process the engines are.
+"""
+
+from dragoman_server.service.gate import Gate
+from dragoman_server.service.guard import CallGuard
+from dragoman_server.service.health import Health
+from dragoman_server.service.listing import batch_rows, describe_model, model_limits
+from dragoman_server.service.outcomes import Outcomes
+from dragoman_server.service.server import FLUSH_SECONDS, GrpcServer, reserve_port
+from dragoman_server.service.service import TranslationService
+from dragoman_server.service.translator import OnPartial, TextCodec, TextQueue, Translator
+
+__all__ = [
+    "FLUSH_SECONDS",
+    "CallGuard",
+    "Gate",
+    "GrpcServer",
+    "Health",
+    "OnPartial",
+    "Outcomes",
+    "TextCodec",
+    "TextQueue",
+    "TranslationService",
+    "Translator",
+    "batch_rows",
+    "describe_model",
+    "model_limits",
+    "reserve_port",
+]

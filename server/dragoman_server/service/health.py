@@ -1,0 +1,84 @@
+"""What the server says of its health, by grpc.health.v1, and under which names.
+
+Knows the names that may be asked for and who watches them. Does not know how the server is:
+application.py looks after it.
+
+Written here because the servicer of grpcio-health-checking for asyncio forgets watchers: where one
+of several ends, the others hear of nothing any more; and it leaves them to the server's end.
+"""
+
+import asyncio
+from typing import Any, NamedTuple, TypeAlias
+
+import grpc
+from grpc import aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from dragoman_server.service.guard import SERVICE_NAME
+
+READINESS_NAMES = ("", SERVICE_NAME, "readiness")
+"""Whether to send requests here."""
+
+LIVENESS_NAME = "liveness"
+"""Whether the process is to be left alone: a server that drains is, one whose engine hangs is not.
+Kubernetes' gRPC probes ask for such names."""
+
+_States = health_pb2.HealthCheckResponse
+_Request: TypeAlias = health_pb2.HealthCheckRequest
+_Response: TypeAlias = health_pb2.HealthCheckResponse
+_Context: TypeAlias = aio.ServicerContext[Any, Any]
+
+
+class Health(NamedTuple):
+    """How a server is."""
+
+    ready: bool
+    alive: bool = True
+
+
+class HealthService(health_pb2_grpc.HealthServicer):
+    """Answers health checks on any number of servers. Built on the event loop that it runs on."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, int] = {}
+        self._changed = asyncio.Event()  # another one after each change
+        self._closed = False
+
+    def add_to(self, server: aio.Server) -> None:
+        """Lets a server answer health checks."""
+        health_pb2_grpc.add_HealthServicer_to_server(self, server)
+
+    def tell(self, health: Health) -> None:
+        """Tells everybody who asks from now on, and who watches."""
+        names = dict.fromkeys(READINESS_NAMES, health.ready) | {LIVENESS_NAME: health.alive}
+        self._states = {
+            name: _States.SERVING if good else _States.NOT_SERVING for name, good in names.items()
+        }
+        self._wake()
+
+    def close(self) -> None:
+        """Ends the calls of those who watch, which would hold the server up."""
+        self._closed = True
+        self._wake()
+
+    async def Check(self, request: _Request, context: _Context) -> _Response:  # noqa: N802
+        """Answers how a service is; NOT_FOUND where there is none of the name."""
+        state = self._states.get(request.service)
+        if state is None:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "there is no service of this name")
+        return _Response(status=state)
+
+    async def Watch(self, request: _Request, context: _Context) -> None:  # noqa: N802
+        """Tells how a service is, now and whenever that changes."""
+        told = None
+        while not self._closed:
+            changed = self._changed
+            state = self._states.get(request.service, _States.SERVICE_UNKNOWN)
+            if state != told:
+                told = state
+                await context.write(_Response(status=state))
+            await changed.wait()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

@@ -1,0 +1,81 @@
+"""What clients are told of the loaded model: its languages and what a request may ask of it.
+
+Does not know how it is run.
+"""
+
+from dragoman.v1.bundle_pb2 import Manifest
+from dragoman.v1.translation_pb2 import LanguagePair, Limits, Model
+from dragoman_server.config import Config
+from dragoman_server.errors import ConfigError
+from dragoman_server.runtime import engine_rows
+from dragoman_server.sequence import MAX_BEAM_SIZE
+
+
+def model_limits(manifest: Manifest, config: Config) -> Limits:
+    """Returns the limits that the settings and the model's positions leave.
+
+    Raises:
+        ConfigError: A setting asks for more than the model has.
+    """
+    positions = manifest.architecture.max_positions
+    limits = Limits(
+        # More texts than the queue holds could never be taken, however often they are sent.
+        max_contents=min(config.max_contents, config.max_queue_size),
+        max_code_points=config.max_code_points,
+        max_input_length=_within("max_input_length", config.max_input_length, positions),
+        max_decoding_length=_within(
+            "max_decoding_length",
+            config.max_decoding_length,
+            positions - 1,  # the start token takes a position
+        ),
+        max_stream_texts=config.max_stream_texts,
+    )
+    # A beam is never split, and needs enough candidates.
+    rows = batch_rows(manifest, config, limits)
+    limits.max_beam_size = min(MAX_BEAM_SIZE, rows, _widest_beam(manifest))
+    return limits
+
+
+def batch_rows(manifest: Manifest, config: Config, limits: Limits) -> int:
+    """Returns the rows of an engine.
+
+    Raises:
+        ConfigError: The memory for caches has no room for what is asked.
+    """
+    return engine_rows(
+        manifest,
+        max_batch_size=config.max_batch_size,
+        kv_cache_memory=config.kv_cache_memory,
+        max_input_length=limits.max_input_length,
+        max_decoding_length=limits.max_decoding_length,
+    )
+
+
+def describe_model(manifest: Manifest, limits: Limits, provider: str) -> Model:
+    """Returns the model as ListModels tells it."""
+    return Model(
+        name=manifest.name,
+        architecture=manifest.architecture.family,
+        language_pairs=[
+            LanguagePair(
+                source_language_code=pair.source_language_code,
+                target_language_code=pair.target_language_code,
+            )
+            for pair in manifest.language_pairs
+        ],
+        precision=manifest.precision,
+        provider=provider,
+        limits=limits,
+    )
+
+
+def _widest_beam(manifest: Manifest) -> int:
+    """That the candidates of a step suffice for: twice its width and one."""
+    candidates = manifest.candidate_count
+    return (candidates - 1) // 2 if candidates else MAX_BEAM_SIZE
+
+
+def _within(setting: str, asked: int | None, highest: int) -> int:
+    if asked is not None and asked > highest:
+        raise ConfigError(f"{setting} is {asked}; this model allows 1 to {highest}")
+    return highest if asked is None else asked

@@ -1,0 +1,65 @@
+"""Tells how each request ended, and logs it: every request in exactly one way.
+
+Knows errors and the log. Does not know grpc, what a request asked, nor who counts.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+
+from google.rpc import code_pb2  # type: ignore[import-untyped]  # .pyi files but no py.typed
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+
+from dragoman_server.errors import OverloadError
+from dragoman_server.monitoring import Ended
+from dragoman_server.service.status import outcome_of, status_of
+
+_log = logging.getLogger(__name__)
+
+
+class Outcomes:
+    """Told of each request's end by whoever answers it: the guard, or a stream per text.
+
+    Args:
+        record: Counts each end.
+        clock: Seconds, monotonic; the engine's.
+    """
+
+    def __init__(
+        self, record: Callable[[Ended], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._record = record
+        self._clock = clock
+
+    def now(self) -> float:
+        """Seconds of the clock that `succeeded` compares with, which is the engine's too."""
+        return self._clock()
+
+    def succeeded(self, arrived_at: float) -> None:
+        """The request that came at `arrived_at` has its answer."""
+        self._tell(Ended("OK", seconds=self._clock() - arrived_at))
+
+    def cancelled(self, *, expired: bool) -> None:
+        """The client cancelled the request, or its deadline passed."""
+        if expired:
+            self._tell(Ended("DEADLINE_EXCEEDED", failure="DEADLINE"))
+        else:
+            self._tell(Ended("CANCELLED", failure="CANCELLED"))
+
+    def failed(self, error: Exception) -> Status:
+        """The request failed; returns what the client is told."""
+        outcome = outcome_of(error)
+        error_id = ""
+        refusal = error.reason if isinstance(error, OverloadError) else None
+        if outcome.code == code_pb2.INTERNAL:
+            error_id = secrets.token_hex(8)
+            cause = error.__cause__ or error
+            _log.error("request_failed", exc_info=cause, extra={"error_id": error_id})
+        name: str = code_pb2.Code.Name(outcome.code)
+        self._tell(Ended(name, failure=outcome.failure, refusal=refusal))
+        return status_of(error, error_id)
+
+    def _tell(self, ended: Ended) -> None:
+        self._record(ended)
+        _log.debug("request_ended", extra={"code": ended.code})

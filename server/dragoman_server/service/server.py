@@ -1,0 +1,159 @@
+"""The grpc server around the service: options, ports, health and reflection.
+
+Knows what grpc is told to allow and where it listens. Does not know when to start or stop:
+application.py decides.
+"""
+
+import asyncio
+import socket
+
+import grpc
+from grpc import aio
+from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
+from grpc_reflection.v1alpha import reflection
+
+from dragoman_server.config import Config
+from dragoman_server.errors import ConfigError
+from dragoman_server.service.guard import SERVICE_NAME, CallGuard
+from dragoman_server.service.health import Health, HealthService
+from dragoman_server.service.service import TranslationService
+from dragoman_server.service.tls import load_credentials
+
+# Time for the last answers to leave once every call has ended.
+FLUSH_SECONDS = 1.0
+
+
+class GrpcServer:
+    """Listens for calls. Built and started on the event loop that it runs on.
+
+    Where it shares its port, others may listen there too: the system hands each connection to one
+    of them.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        service: TranslationService,
+        guard: CallGuard,
+        *,
+        shares_port: bool = False,
+    ) -> None:
+        self._config = config
+        self._shares_port = shares_port
+        self._service = service
+        self._guard = guard
+        self._health = HealthService()
+        self._servers: list[aio.Server] = []
+
+    async def start(self) -> int:
+        """Starts to listen, not yet serving, and returns the port.
+
+        Raises:
+            ConfigError: A port is taken, or a TLS file is unreadable or wrong.
+        """
+        config = self._config
+        credentials = load_credentials(config)
+        self.tell_health(Health(ready=False))
+        server = aio.server(options=_options(config, shares_port=self._shares_port))
+        self._guard.add(self._service, server)
+        self._health.add_to(server)
+        names = (SERVICE_NAME, HEALTH_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+        port = await self._listen(server, config.port, credentials)
+        if config.health_port is not None:
+            probed = aio.server(options=_options(config, shares_port=self._shares_port))
+            self._health.add_to(probed)
+            await self._listen(probed, config.health_port, None)
+        return port
+
+    def tell_health(self, health: Health) -> None:
+        """Tells health checks how the server is."""
+        self._health.tell(health)
+
+    async def stop(self) -> None:
+        """Closes the ports and every connection; does nothing if not started."""
+        self._health.close()
+        await asyncio.gather(*(server.stop(FLUSH_SECONDS) for server in self._servers))
+
+    async def _listen(
+        self, server: aio.Server, port: int, credentials: grpc.ServerCredentials | None
+    ) -> int:
+        if not self._shares_port:
+            probe_port(self._config.host, port)
+        port = _add_port(server, self._config.host, port, credentials)
+        await server.start()
+        self._servers.append(server)
+        return port
+
+
+def _options(config: Config, *, shares_port: bool) -> list[tuple[str, int]]:
+    options = [
+        # Else a second server on the port is an error, not a partner.
+        ("grpc.so_reuseport", int(shares_port)),
+        ("grpc.max_receive_message_length", config.max_message_bytes),
+        # Clients may ping idle connections every 10 s; a silent one is closed after 60 + 20 s.
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+    ]
+    if config.max_connection_age_seconds is not None:
+        age_ms = round(config.max_connection_age_seconds * 1000)
+        options.append(("grpc.max_connection_age_ms", age_ms))
+    return options
+
+
+def _add_port(
+    server: aio.Server, host: str, port: int, credentials: grpc.ServerCredentials | None
+) -> int:
+    address = _address(host, port)
+    try:
+        if credentials is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        raise ConfigError(f"gRPC cannot listen on {address}: {error}") from None
+
+
+def probe_port(host: str, port: int) -> None:
+    """Tries whether the address can be listened on; grpc's own error does not say why it cannot.
+
+    Raises:
+        ConfigError: It cannot.
+    """
+    with _bound(host, port):
+        pass
+
+
+def reserve_port(host: str, port: int) -> socket.socket:
+    """Returns a socket, bound but not listening, that keeps a port for those who share it.
+
+    Raises:
+        ConfigError: Somebody listens there, or the address cannot be listened on.
+    """
+    probe_port(host, port)
+    return _bound(host, port, shared=True)
+
+
+def _bound(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        )[0]
+        bound = socket.socket(family, kind, protocol)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(shared))
+            bound.bind(address)
+        except OSError:
+            bound.close()
+            raise
+    except OSError as error:
+        raise ConfigError(
+            f"gRPC cannot listen on {_address(host, port)}: {error.strerror}"
+        ) from None
+    return bound
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,191 @@
+"""One stream of texts: reads them, answers each as soon as it is finished, in any order.
+
+Owns the texts that the stream has not answered; there are never more than max_stream_texts, nor
+more than one partial text for each, so a client that reads slowly costs no memory. Does not know
+grpc: requests come from an async iterator, answers go out through another.
+"""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from typing import Protocol
+
+from dragoman.v1.translation_pb2 import (
+    StreamTranslateTextRequest,
+    StreamTranslateTextResponse,
+    Translation,
+)
+from dragoman_server.engine import TimeLimit
+from dragoman_server.errors import DragomanError, InvalidArgumentError, shorten
+from dragoman_server.service.gate import Gate
+from dragoman_server.service.outcomes import Outcomes
+from dragoman_server.service.translator import Translator
+
+
+class Expiry(Protocol):
+    """What is needed of a Deadline."""
+
+    @property
+    def at(self) -> float:
+        """When it is, in seconds of the clock of Outcomes; inf where the stream has none."""
+
+    def expired(self) -> bool:
+        """Whether the stream's deadline has passed."""
+
+
+class TextStream:
+    """Answers the texts of one stream.
+
+    Args:
+        translator: Translates each text.
+        gate: Once closed, further texts are refused and the stream ends when it has answered all.
+        outcomes: Told how each text ended.
+        deadline: The stream's.
+        timeout_seconds: Time that each text has; None for no limit.
+    """
+
+    def __init__(
+        self,
+        translator: Translator,
+        gate: Gate,
+        outcomes: Outcomes,
+        deadline: Expiry,
+        timeout_seconds: float | None,
+    ) -> None:
+        self._translator = translator
+        self._gate = gate
+        self._outcomes = outcomes
+        self._deadline = deadline
+        self._timeout_seconds = timeout_seconds
+        self._free = asyncio.Semaphore(translator.model.limits.max_stream_texts)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._answers: deque[StreamTranslateTextResponse] = deque()
+        self._partial_tokens: dict[str, list[int]] = {}
+        self._partial_texts: dict[str, str] = {}
+        self._changed = asyncio.Event()
+
+    async def answers(
+        self, requests: AsyncIterator[StreamTranslateTextRequest]
+    ) -> AsyncGenerator[StreamTranslateTextResponse, None]:
+        """Yields the answers until every text of `requests` has one; closing it frees all texts.
+
+        Raises:
+            UnavailableError: The server drains; every text that was accepted has its answer.
+            Exception: What reading `requests` raised, after the last answer.
+        """
+        reader = self._watched(self._read(requests))
+        drain = self._watched(self._gate.wait_closed())
+        try:
+            while True:
+                self._changed.clear()
+                while (answer := self._next()) is not None:
+                    yield answer
+                    if answer.WhichOneof("result") != "partial_text":
+                        self._free.release()
+                if not self._tasks and not self._answers and (reader.done() or drain.done()):
+                    break
+                await self._changed.wait()
+            if reader.done():
+                reader.result()
+            else:
+                self._gate.check_open()
+        finally:
+            await _end(reader, drain, *self._tasks.values())
+
+    async def _read(self, requests: AsyncIterator[StreamTranslateTextRequest]) -> None:
+        await self._free.acquire()
+        async for request in requests:
+            self._accept(request)
+            await self._free.acquire()
+
+    def _accept(self, request: StreamTranslateTextRequest) -> None:
+        try:
+            self._gate.check_open()
+            self._check_id(request.id)
+        except DragomanError as error:
+            self._fail(request.id, error)
+        else:
+            translating = self._translate(request, texts_before=len(self._tasks))
+            self._tasks[request.id] = asyncio.create_task(translating)
+
+    def _check_id(self, text_id: str) -> None:
+        if text_id in self._tasks:
+            raise InvalidArgumentError(
+                f"id is {shorten(text_id)}, which the stream still waits for; allowed is another",
+                field="id",
+                reason="DUPLICATE_ID",
+                given=shorten(text_id),
+                allowed="an id that the stream does not wait for",
+            )
+
+    async def _translate(self, request: StreamTranslateTextRequest, *, texts_before: int) -> None:
+        arrived_at = self._outcomes.now()
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                limit = self._limit(arrived_at)
+                translation = await self._translated(request, limit, texts_before)
+        except asyncio.CancelledError:
+            self._outcomes.cancelled(expired=self._deadline.expired())
+            raise
+        except Exception as error:  # noqa: BLE001  the table of exceptions is status.py's
+            self._fail(request.id, error)
+        else:
+            self._outcomes.succeeded(arrived_at)
+            self._answer(StreamTranslateTextResponse(id=request.id, translation=translation))
+        finally:
+            del self._tasks[request.id]
+            self._partial_tokens.pop(request.id, None)
+            self._partial_texts.pop(request.id, None)
+
+    def _limit(self, arrived_at: float) -> TimeLimit:
+        """Of a text: no stream's deadline says when one of its texts is due."""
+        timeout = math.inf if self._timeout_seconds is None else self._timeout_seconds
+        due = arrived_at + timeout
+        return TimeLimit(deadline=min(self._deadline.at, due), due=due)
+
+    async def _translated(
+        self, request: StreamTranslateTextRequest, limit: TimeLimit, texts_before: int
+    ) -> Translation:
+        self._translator.check_room(limit)
+
+        def keep(token_ids: list[int]) -> None:
+            if request.id in self._tasks:
+                self._partial_tokens[request.id] = token_ids
+                self._changed.set()
+
+        on_partial = keep if request.partial_results else None
+        return await self._translator.translate_text(request, on_partial, limit, texts_before)
+
+    def _fail(self, text_id: str, error: Exception) -> None:
+        status = self._outcomes.failed(error)
+        self._answer(StreamTranslateTextResponse(id=text_id, error=status))
+
+    def _answer(self, answer: StreamTranslateTextResponse) -> None:
+        self._answers.append(answer)
+        self._changed.set()
+
+    def _next(self) -> StreamTranslateTextResponse | None:
+        """Returns what to send now: a finished text's answer, else a partial text that is news."""
+        if self._answers:
+            return self._answers.popleft()
+        while self._partial_tokens:
+            text_id = next(iter(self._partial_tokens))
+            text = self._translator.partial_text(self._partial_tokens.pop(text_id))
+            if text != self._partial_texts.get(text_id, ""):
+                self._partial_texts[text_id] = text
+                return StreamTranslateTextResponse(id=text_id, partial_text=text)
+        return None
+
+    def _watched(self, coroutine: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Starts a task whose end wakes `answers`."""
+        task = asyncio.create_task(coroutine)
+        task.add_done_callback(lambda _: self._changed.set())
+        return task
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    """Cancels the tasks and waits until they have cleaned up."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,231 @@
+"""Translates the texts of a request: validate, tokenise, submit, await, detokenise.
+
+Knows one model with its tokenizer and the engine that runs it. Does not know grpc, nor how the
+engine batches.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from dragoman.v1.bundle_pb2 import Manifest
+from dragoman.v1.translation_pb2 import (
+    FINISH_REASON_LENGTH,
+    FINISH_REASON_STOP,
+    Hypothesis,
+    Model,
+    StreamTranslateTextRequest,
+    TranslateTextRequest,
+    Translation,
+)
+from dragoman_server.engine import NO_LIMIT, TimeLimit
+from dragoman_server.models import find_pair
+from dragoman_server.sequence import Completion, FinishReason, TranslationOptions
+from dragoman_server.service.options import OptionsReader, RequestOptions
+from dragoman_server.service.validation import (
+    check_characters,
+    check_code_points,
+    check_contents,
+    check_model,
+    check_source_length,
+)
+
+OnPartial = Callable[[list[int]], None]
+
+MOST_ORDERS = 256
+"""Different options that are remembered."""
+
+MOST_ORDER_BYTES = 1024
+"""Of options that are remembered; they may hold long texts."""
+
+_FINISH_REASONS = {
+    FinishReason.STOP: FINISH_REASON_STOP,
+    FinishReason.LENGTH: FINISH_REASON_LENGTH,
+}
+
+
+class TextCodec(Protocol):
+    """What is needed of a Tokenizer."""
+
+    def encode(self, text: str) -> list[int]:
+        """Returns the source tokens of a text, the end token included."""
+
+    def encode_target(self, text: str) -> list[int]:
+        """Returns the target tokens of a text, without an end token."""
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """Returns the text of target tokens."""
+
+
+class TextQueue(Protocol):
+    """What is needed of an AsyncEngine."""
+
+    def check_room(self, limit: TimeLimit) -> None:
+        """Raises an OverloadError where not even the shortest text would be taken."""
+
+    def submit(
+        self,
+        source_ids: Sequence[list[int]],
+        options: TranslationOptions | Sequence[TranslationOptions],
+        on_partial: OnPartial | None = None,
+        limit: TimeLimit = NO_LIMIT,
+        texts_before: int = 0,
+    ) -> list[asyncio.Future[Completion]]:
+        """Takes all of the texts or none; raises an OverloadError."""
+
+
+class _Order(NamedTuple):
+    """What a request asks for, apart from its texts."""
+
+    source_prefix: list[int]
+    options: RequestOptions
+
+
+class Translator:
+    """Translates into the wire's `Translation`s with one model."""
+
+    def __init__(
+        self, manifest: Manifest, model: Model, tokenizer: TextCodec, engine: TextQueue
+    ) -> None:
+        self.model = model
+        self._pairs = manifest.language_pairs
+        self._nothing = [manifest.special_tokens.end_id]
+        self._options = OptionsReader(manifest, model.limits, tokenizer)
+        self._orders: dict[tuple[str, str, str, bytes], _Order] = {}
+        self._tokenizer = tokenizer
+        self._engine = engine
+
+    def check_room(self, limit: TimeLimit) -> None:
+        """Refuses a request that the engine would refuse whatever it says; costs next to nothing.
+
+        Raises:
+            QueueFullError, WouldExpireError: The engine's.
+        """
+        self._engine.check_room(limit)
+
+    async def translate_texts(
+        self, request: TranslateTextRequest, limit: TimeLimit = NO_LIMIT
+    ) -> list[Translation]:
+        """Translates all the texts, 1:1 and in order, or none.
+
+        Cancelling it, or a failure of one text, takes the others out of the engine.
+
+        Raises:
+            InvalidArgumentError, NotFoundError: The request is wrong.
+            OverloadError, DeadlineError, UnavailableError, BackendError: The engine's.
+        """
+        order = self._understand(request)
+        check_contents(request.contents, self.model.limits)
+        sources = [
+            self._encode(text, order, f"contents[{index}]")
+            for index, text in enumerate(request.contents)
+        ]
+        return await self._translate(sources, order.options, None, limit)
+
+    async def translate_text(
+        self,
+        request: StreamTranslateTextRequest,
+        on_partial: OnPartial | None = None,
+        limit: TimeLimit = NO_LIMIT,
+        texts_before: int = 0,
+    ) -> Translation:
+        """Translates a text of a stream; raises as `translate_texts` does.
+
+        Args:
+            request: The text and its options.
+            on_partial: Called with the target tokens so far, for `partial_text`.
+            limit: When its translation is due.
+            texts_before: Texts of the stream that are not answered yet.
+        """
+        order = self._understand(request)
+        check_code_points([request.content], "content", self.model.limits)
+        check_characters(request.content, "content")
+        source = self._encode(request.content, order, "content")
+        translations = await self._translate(
+            [source], order.options, on_partial, limit, texts_before
+        )
+        return translations[0]
+
+    def partial_text(self, token_ids: list[int]) -> str:
+        """Returns the text of a translation's beginning."""
+        return self._tokenizer.decode(token_ids)
+
+    def _understand(self, request: TranslateTextRequest | StreamTranslateTextRequest) -> _Order:
+        # Most requests ask for what others asked for before.
+        source, target = request.source_language_code, request.target_language_code
+        key = (request.model, source, target, request.options.SerializeToString())
+        if (order := self._orders.get(key)) is None:
+            order = self._read_order(request)
+            if len(key[-1]) <= MOST_ORDER_BYTES:
+                if len(self._orders) >= MOST_ORDERS:
+                    self._orders.clear()
+                self._orders[key] = order
+        return order
+
+    def _read_order(self, request: TranslateTextRequest | StreamTranslateTextRequest) -> _Order:
+        check_model(request.model, self.model.name)
+        pair = find_pair(self._pairs, request.source_language_code, request.target_language_code)
+        return _Order(list(pair.source_prefix_ids), self._options.read(request.options))
+
+    def _encode(self, text: str, order: _Order, field: str) -> list[int]:
+        """Returns the source tokens of a text; none where there is nothing to translate."""
+        if not text or text.isspace():
+            return []
+        token_ids = self._tokenizer.encode(text)
+        if token_ids == self._nothing:
+            return []
+        check_source_length(len(order.source_prefix) + len(token_ids), field, self.model.limits)
+        return order.source_prefix + token_ids
+
+    async def _translate(
+        self,
+        sources: list[list[int]],
+        options: RequestOptions,
+        on_partial: OnPartial | None,
+        limit: TimeLimit,
+        texts_before: int = 0,
+    ) -> list[Translation]:
+        submitted = [source for source in sources if source]
+        if not submitted:
+            return [self._empty() for _ in sources]
+        each = [
+            options.of_text(index, source_length=len(source))
+            for index, source in enumerate(sources)
+            if source
+        ]
+        futures = self._engine.submit(submitted, each, on_partial, limit, texts_before)
+        try:
+            completions = iter(
+                [await futures[0]] if len(futures) == 1 else await asyncio.gather(*futures)
+            )
+        finally:
+            for future in futures:
+                future.cancel()
+        return [
+            self._translation(source, next(completions)) if source else self._empty()
+            for source in sources
+        ]
+
+    def _translation(self, source: list[int], completion: Completion) -> Translation:
+        return Translation(
+            translated_text=self._tokenizer.decode(completion.token_ids),
+            finish_reason=_FINISH_REASONS[completion.finish_reason],
+            score=completion.score,
+            source_token_count=len(source),
+            target_token_count=len(completion.token_ids),
+            model=self.model.name,
+            token_scores=completion.token_scores,
+            hypotheses=[
+                Hypothesis(
+                    translated_text=self._tokenizer.decode(hypothesis.token_ids),
+                    finish_reason=_FINISH_REASONS[hypothesis.finish_reason],
+                    score=hypothesis.score,
+                    target_token_count=len(hypothesis.token_ids),
+                    token_scores=hypothesis.token_scores,
+                )
+                for hypothesis in completion.hypotheses
+            ],
+        )
+
+    def _empty(self) -> Translation:
+        return Translation(finish_reason=FINISH_REASON_STOP, model=self.model.name)

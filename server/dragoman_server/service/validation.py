@@ -1,0 +1,105 @@
+"""Says what is wrong with a request's fields: the field, what it has, what is allowed.
+
+Does not know tokens beyond their number, nor how anything is translated.
+"""
+
+from collections.abc import Sequence
+
+from dragoman.v1.translation_pb2 import Limits
+from dragoman_server.errors import InvalidArgumentError, NotFoundError, shorten
+
+
+def check_model(asked: str, existing: str) -> None:
+    """Raises NotFoundError where the model asked for is not the one that exists."""
+    if asked not in ("", existing):
+        raise NotFoundError(
+            f"no model {shorten(asked)}: there is {existing!r}", reason="MODEL_NOT_FOUND"
+        )
+
+
+def check_contents(contents: Sequence[str], limits: Limits) -> None:
+    """Checks the number of texts and what is in them.
+
+    Raises:
+        InvalidArgumentError: There are none or too many, or one holds a NUL.
+    """
+    if not 1 <= len(contents) <= limits.max_contents:
+        raise _wrong(
+            "contents",
+            f"{len(contents)} texts",
+            f"1 to {limits.max_contents}",
+            reason="NO_CONTENTS" if not contents else "TOO_MANY_CONTENTS",
+        )
+    check_code_points(contents, "contents", limits)
+    for index, text in enumerate(contents):
+        check_characters(text, f"contents[{index}]")
+
+
+def check_code_points(texts: Sequence[str], field: str, limits: Limits) -> None:
+    """Raises InvalidArgumentError where the texts together are too long."""
+    count = sum(map(len, texts))
+    if count > limits.max_code_points:
+        raise _wrong(
+            field,
+            f"{count} code points",
+            f"at most {limits.max_code_points}",
+            reason="TOO_MANY_CODE_POINTS",
+        )
+
+
+def check_characters(text: str, field: str) -> None:
+    """Raises InvalidArgumentError where the text holds a NUL, which no text does on purpose."""
+    position = text.find("\0")
+    if position >= 0:
+        raise _wrong(
+            field,
+            f"a NUL character at code point {position}",
+            "text without NUL characters",
+            reason="NUL_CHARACTER",
+        )
+
+
+def check_source_length(count: int, field: str, limits: Limits) -> None:
+    """Raises InvalidArgumentError where a text has more source tokens than the model takes."""
+    if count > limits.max_input_length:
+        raise _wrong(
+            field,
+            f"{count} source tokens",
+            f"at most {limits.max_input_length}",
+            reason="TEXT_TOO_LONG",
+        )
+
+
+def check_range(name: str, value: float, lowest: float, highest: float) -> None:
+    """Raises InvalidArgumentError where an option is out of its range, bounds included."""
+    if not lowest <= value <= highest:
+        raise wrong_option(name, _shown(value), f"{lowest:g} to {highest:g}")
+
+
+def check_range_above(name: str, value: float, bound: float, highest: float) -> None:
+    """Raises InvalidArgumentError where an option is out of its range, the lower bound excluded."""
+    if not bound < value <= highest:
+        raise wrong_option(name, _shown(value), f"above {bound:g} to {highest:g}")
+
+
+def wrong_option(
+    name: str, given: str, allowed: str, *, reason: str = "OPTION_OUT_OF_RANGE"
+) -> InvalidArgumentError:
+    """Returns the error about the value of an option."""
+    return _wrong(f"options.{name}", given, allowed, reason=reason, verb="is")
+
+
+def _shown(value: float) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _wrong(
+    field: str, given: str, allowed: str, *, reason: str, verb: str = "has"
+) -> InvalidArgumentError:
+    return InvalidArgumentError(
+        f"{field} {verb} {given}; allowed: {allowed}",
+        field=field,
+        reason=reason,
+        given=given,
+        allowed=allowed,
+    )

@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+from transformers import MarianTokenizer
+
+from dragoman_server.errors import BundleError
+from dragoman_server.models.bundle import Bundle
+from dragoman_server.models.tokenizer import Tokenizer
+from tests.export import tiny
+
+pytestmark = pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses")
+
+
+@pytest.fixture(scope="module")
+def bundle(float32_bundle: Path) -> Bundle:
+    return Bundle.load(float32_bundle)
+
+
+def test_ids_are_those_of_the_checkpoints_own_tokenizer(bundle: Bundle, checkpoint: Path) -> None:
+    theirs, ours = MarianTokenizer.from_pretrained(checkpoint), Tokenizer(bundle)
+    for text in (*tiny.TEXTS, *tiny.SENTENCES, "  two  spaces ", "tab\tand\nline"):
+        assert ours.encode(text) == theirs(text, split_special_tokens=True)["input_ids"], text
+
+
+def test_text_comes_back(bundle: Bundle, checkpoint: Path) -> None:
+    theirs, ours = MarianTokenizer.from_pretrained(checkpoint), Tokenizer(bundle)
+    for text in tiny.TEXTS:
+        ids = ours.encode(text)
+        assert ours.decode(ids) == theirs.decode(ids, skip_special_tokens=True) == text
+
+
+def test_a_text_that_looks_like_a_special_token_is_text(bundle: Bundle) -> None:
+    tokenizer = Tokenizer(bundle)
+    special = bundle.manifest.special_tokens
+    for text in ("</s>", "<pad>", "a </s> b"):
+        ids = tokenizer.encode(text)
+        assert ids.count(special.end_id) == 1
+        assert ids[-1] == special.end_id
+        assert special.decoder_start_id not in ids
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\u00a0\u200b"])
+def test_a_text_of_nothing_is_the_end_token_alone(bundle: Bundle, text: str) -> None:
+    tokenizer = Tokenizer(bundle)
+    assert tokenizer.encode(text) == [bundle.manifest.special_tokens.end_id]
+
+
+def test_special_tokens_give_no_text(bundle: Bundle) -> None:
+    tokenizer, special = Tokenizer(bundle), bundle.manifest.special_tokens
+    assert tokenizer.decode([special.decoder_start_id, special.end_id]) == ""
+
+
+def test_another_kind_of_tokenizer_is_refused(bundle: Bundle) -> None:
+    manifest = type(bundle.manifest)()
+    manifest.CopyFrom(bundle.manifest)
+    manifest.tokenizer.kind = "bpe"
+    with pytest.raises(BundleError, match="tokenizer kind 'bpe', allowed is 'sentencepiece'"):
+        Tokenizer(Bundle(bundle.path, manifest))
+
+
+def test_target_ids_are_those_of_the_checkpoints_own_tokenizer(
+    bundle: Bundle, checkpoint: Path
+) -> None:
+    theirs, ours = MarianTokenizer.from_pretrained(checkpoint), Tokenizer(bundle)
+    for text in (*tiny.TEXTS, *tiny.SENTENCES, "", " "):
+        expected = theirs(text_target=text, split_special_tokens=True)["input_ids"]
+        assert [*ours.encode_target(text), bundle.manifest.special_tokens.end_id] == expected, text

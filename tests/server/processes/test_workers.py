@@ -1,0 +1,219 @@
+"""Front ends in processes of their own: what they take is answered as if there were none."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc import aio
+
+from dragoman.v1.translation_pb2 import (
+    StreamTranslateTextRequest,
+    TranslateTextRequest,
+    TranslateTextResponse,
+)
+from dragoman_server.errors import BackendError, ConfigError, DragomanError, WouldExpireError
+from dragoman_server.monitoring.metrics import Metrics
+from dragoman_server.processes.messages import Setup
+from dragoman_server.processes.workers import Workers
+from dragoman_server.service.listing import describe_model, model_limits
+from tests.server.service.fakes import FakeEngine, FakeTokenizer
+from tests.server.service.harness import (
+    Running,
+    failure_of,
+    make_application,
+    make_config,
+    manifest,
+    read,
+    running,
+)
+
+ROOT = Path(__file__).parents[3]
+UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.fixture(autouse=True)
+def fakes_in_the_processes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Running]:
+    async with running(workers=2) as server:
+        yield server
+
+
+def pids(server: Running) -> list[int]:
+    workers = server.application._front_end
+    assert isinstance(workers, Workers)
+    return [worker._process.pid for worker in workers._workers]
+
+
+def request(*texts: str) -> TranslateTextRequest:
+    return TranslateTextRequest(contents=texts)
+
+
+def texts(response: TranslateTextResponse) -> list[str]:
+    return [each.translated_text for each in response.translations]
+
+
+async def test_calls_over_many_connections_are_answered_and_counted(server: Running) -> None:
+    server.engine.echo = True
+    async with AsyncExitStack() as stack:
+        answers = []
+        for number in range(16):
+            options = [("grpc.use_local_subchannel_pool", 1)]
+            address = f"127.0.0.1:{server.application.port}"
+            channel = await stack.enter_async_context(aio.insecure_channel(address, options))
+            own = Running(server.application, server.engine, server.metrics, channel)
+            answers.append(own.stub.TranslateText(request(f"word {number}", "more")))
+        for number, answer in enumerate(answers):
+            assert texts(await answer) == [f"word {number}", "more"]
+    await _until(lambda: server.sample("dragoman_requests_total", code="OK") == 16)
+    assert server.sample("dragoman_request_latency_seconds_count") == 16
+
+
+async def test_each_failure_crosses_with_all_that_the_client_is_told(server: Running) -> None:
+    server.engine.room = 1
+    failure = await failure_of(server.stub.TranslateText(request("a", "b")))
+    assert (failure.reason, failure.retry_seconds) == ("QUEUE_FULL", 0.25)
+    server.engine.room = 10
+    for count, (error, expected) in enumerate(
+        [
+            (
+                WouldExpireError("late", retry_after_seconds=0.5, remaining_seconds=9.0),
+                (grpc.StatusCode.RESOURCE_EXHAUSTED, "WOULD_EXPIRE", 0.5),
+            ),
+            (BackendError("broken"), (grpc.StatusCode.INTERNAL, "BACKEND_FAILED", None)),
+            (ValueError("a bug"), (grpc.StatusCode.INTERNAL, "BACKEND_FAILED", None)),
+        ]
+    ):
+        call = server.stub.TranslateText(request("a", "b"))
+        await server.engine.has_texts(2 * count + 2)
+        server.engine.texts[-2].fail(error)
+        failure = await failure_of(call)
+        assert (failure.code, failure.reason, failure.retry_seconds) == expected
+        await server.engine.until(server.engine.texts[-1].future.cancelled)
+    await _until(lambda: server.sample("dragoman_request_failures_total", reason="BACKEND") == 2)
+    assert server.sample("dragoman_refusals_total", cause="QUEUE_FULL") == 1
+    assert server.sample("dragoman_refusals_total", cause="WOULD_EXPIRE") == 1
+
+
+async def test_a_cancelled_call_frees_its_texts(server: Running) -> None:
+    call = server.stub.TranslateText(request("a", "b"))
+    (first, _) = await server.engine.has_texts(2)
+    first.finish()
+    call.cancel()
+    await server.engine.until(server.engine.texts[1].future.cancelled)
+
+
+async def test_a_stream_gets_partial_texts_and_deadlines_cross(server: Running) -> None:
+    stream = server.stub.StreamTranslateText(timeout=60)
+    await stream.write(StreamTranslateTextRequest(id="1", content="a b c", partial_results=True))
+    await stream.write(StreamTranslateTextRequest(id="2", content="d"))
+    text, second = await server.engine.has_texts(2)
+    assert (text.texts_before, second.texts_before) == (0, 1)
+    remaining = text.limit.deadline - asyncio.get_running_loop().time()
+    assert 50 < remaining < 61
+    text.partial(2)
+    assert (await read(stream)).partial_text == "a b"
+    text.finish()
+    assert (await read(stream)).translation.translated_text == "a b c"
+
+
+async def test_what_was_accepted_is_answered_while_draining(server: Running) -> None:
+    accepted = server.stub.TranslateText(request("a"))
+    (text,) = await server.engine.has_texts(1)
+    drain = asyncio.create_task(server.application.drain())
+    while await server.health() != "NOT_SERVING":
+        pass
+    assert (await failure_of(server.stub.TranslateText(request("b")))).reason == "DRAINING"
+    assert not drain.done()
+    text.finish()
+    assert texts(await accepted) == ["a"]
+    assert await drain
+
+
+async def test_the_server_ends_with_one_when_a_front_end_dies() -> None:
+    engine, metrics, stop = FakeEngine(), Metrics(), asyncio.Event()
+    application = make_application(make_config(workers=2), engine, metrics)
+    run = asyncio.create_task(application.run(stop))
+    await _until(lambda: application.port != 0)
+    async with aio.insecure_channel(f"127.0.0.1:{application.port}") as channel:
+        server = Running(application, engine, metrics, channel)
+        call = server.stub.TranslateText(request("a"))
+        await engine.has_texts(1)
+        for pid in pids(server):
+            os.kill(pid, signal.SIGKILL)
+        await engine.all_cancelled()
+        with pytest.raises(aio.AioRpcError) as caught:
+            await call
+        assert caught.value.code() == UNAVAILABLE
+    assert await run == 1
+
+
+async def test_front_ends_end_when_the_engines_process_is_gone(server: Running) -> None:
+    call = server.stub.TranslateText(request("a"))
+    await server.engine.has_texts(1)
+    workers = server.application._front_end
+    assert isinstance(workers, Workers)
+    for worker in workers._workers:
+        assert worker._link is not None
+        worker._link.close()
+    assert (await failure_of(call)).code == UNAVAILABLE
+    for worker in workers._workers:
+        assert await worker._process.wait() == 1
+
+
+async def test_a_front_end_that_cannot_start_says_why(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.pem"
+    config = make_config(workers=2, tls_certificate=missing, tls_private_key=missing)
+    application = make_application(config, FakeEngine(), Metrics())
+    with pytest.raises(ConfigError, match="tls_certificate"):
+        await application.start()
+    await application.close()
+
+
+async def test_a_port_that_another_server_shares_with_its_own_is_taken(server: Running) -> None:
+    for workers in (0, 1):
+        config = make_config(port=server.application.port, workers=workers)
+        second = make_application(config, FakeEngine(), Metrics())
+        with pytest.raises(ConfigError, match="Address already in use"):
+            await second.start()
+        await second.close()
+
+
+def broken_tokenizer() -> FakeTokenizer:
+    sys.exit(3)
+
+
+async def test_a_front_end_that_breaks_while_it_starts_is_told() -> None:
+    config = make_config(workers=1)
+    contents = manifest()
+    model = describe_model(contents, model_limits(contents, config), "cpu")
+    setup = Setup(config, contents, model, broken_tokenizer)
+    workers = Workers(setup, FakeEngine(), Metrics().record)
+    with pytest.raises(DragomanError, match="before it served"):
+        await workers.start()
+    await workers.close()
+
+
+async def test_a_process_that_does_not_end_is_killed(
+    server: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("dragoman_server.processes.workers.STOP_SECONDS", 0.1)
+    for pid in pids(server):
+        os.kill(pid, signal.SIGSTOP)
+    await server.application.close()
+    assert [record.getMessage() for record in caplog.records] == ["worker_killed"] * 2
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  another process changes it
+            await asyncio.sleep(0.01)

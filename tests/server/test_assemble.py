@@ -1,0 +1,102 @@
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dragoman_server.assemble import build_engine, cpu_count
+from dragoman_server.config import Config
+from dragoman_server.engine.async_engine import AsyncEngine
+from dragoman_server.models.bundle import Bundle
+from dragoman_server.monitoring.metrics import Metrics
+from dragoman_server.sequence import TranslationOptions
+from dragoman_server.service.listing import model_limits
+
+
+@pytest.mark.parametrize(
+    ("quota", "expected"),
+    [("max 100000", 8), ("200000 100000", 2), ("150000 100000", 1), ("50000 100000", 1)],
+)
+def test_the_containers_quota_limits_the_cpus(
+    tmp_path: Path, quota: str, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    (tmp_path / "cpu.max").write_text(quota)
+    assert cpu_count(tmp_path / "cpu.max") == expected
+
+
+def test_without_a_quota_the_affinity_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3})
+    assert cpu_count(tmp_path / "absent") == 2
+
+
+async def test_a_built_engine_translates(bundle: Path) -> None:
+    loaded = Bundle.load(bundle)
+    config = Config(bundle=bundle, engines=2, max_batch_size=4, max_input_length=20)
+    limits = model_limits(loaded.manifest, config)
+    engine, provider = build_engine(loaded, config, limits, Metrics())
+    assert provider == "cpu"
+    assert engine.engine_count == 2
+    sizes = loaded.manifest.architecture
+    positions = 20 + limits.max_decoding_length + 1
+    element = 4 if loaded.manifest.precision == "float32" else 1
+    per_position = 2 * sizes.decoder_layers * sizes.decoder_heads * sizes.head_dim * element
+    assert engine.kv_cache_bytes == 2 * 4 * positions * per_position
+    await engine.start()
+    try:
+        futures = engine.submit([[3, 4, 0]] * 9, TranslationOptions(10))
+        completions = [await future for future in futures]
+    finally:
+        await engine.close()
+    assert len({tuple(completion.token_ids) for completion in completions}) == 1
+    assert completions[0].score is not None
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"engines": 3}, 3),
+        ({"threads_per_engine": 2}, 4),
+        ({"threads_per_engine": 16}, 1),
+        ({"engines": 3, "threads_per_engine": 2}, 3),
+    ],
+)
+def test_what_is_set_is_not_measured(
+    bundle: Path,
+    settings: dict[str, int],
+    expected: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    caplog.set_level(logging.INFO, "dragoman_server")
+    assert built(bundle, **settings, max_batch_size=2).engine_count == expected
+    assert "layout_chosen" not in caplog.messages
+
+
+def test_a_single_core_has_one_engine(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    assert built(bundle, max_batch_size=2).engine_count == 1
+
+
+def test_the_layout_is_measured_and_logged(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    caplog.set_level(logging.INFO, "dragoman_server")
+    engine = built(bundle, max_batch_size=2)
+    (record,) = [record for record in caplog.records if record.message == "layout_chosen"]
+    told = record.__dict__
+    assert set(told["rows_per_second"]) == {"2x1", "1x2"}
+    assert all(rows > 0 for rows in told["rows_per_second"].values())
+    assert engine.engine_count == told["engines"]
+    assert told["engines"] * told["threads_per_engine"] == 2
+
+
+def built(bundle: Path, **settings: Any) -> AsyncEngine:
+    loaded = Bundle.load(bundle)
+    config = Config(bundle=bundle, **settings)
+    return build_engine(loaded, config, model_limits(loaded.manifest, config), Metrics())[0]

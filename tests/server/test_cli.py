@@ -1,0 +1,122 @@
+"""`dragoman serve`: exit codes, and one line where it cannot start."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dragoman_server import cli
+from dragoman_server.application import Application
+from dragoman_server.config import Config
+from dragoman_server.monitoring.metrics import Metrics
+from tests.server.bundles import write_bundle
+from tests.server.service.fakes import FakeEngine
+from tests.server.service.harness import make_application
+
+FREE_PORTS = ["--port", "0", "--prometheus-port", "0"]
+
+
+class SignallingEngine(FakeEngine):
+    """Gets this process a SIGTERM as soon as it runs."""
+
+    async def start(self) -> None:
+        asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGTERM)
+
+
+@pytest.fixture(autouse=True)
+def unchanged_logging(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "configure_logging", lambda *_: None)
+
+
+@pytest.fixture
+def fake_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(config: Config) -> Application:
+        return make_application(config, SignallingEngine(), Metrics())
+
+    monkeypatch.setattr(cli, "_build", build)
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        yield int(taken.getsockname()[1])
+
+
+@pytest.mark.usefixtures("fake_build")
+def test_sigterm_drains_and_ends_with_zero(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "dragoman_server")
+    assert cli.main(["--bundle", "b", *FREE_PORTS]) == 0
+    events = [record.getMessage() for record in caplog.records]
+    assert events == ["ready", "draining", "drained"]
+    ready = vars(caplog.records[0])
+    assert (ready["model"], ready["precision"], ready["provider"]) == ("tiny", "float32", "cpu")
+
+
+@pytest.mark.usefixtures("fake_build")
+@pytest.mark.parametrize("flag", ["--port", "--prometheus-port"])
+def test_a_taken_port_is_told_in_one_line(
+    flag: str, taken_port: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["--bundle", "b", *FREE_PORTS, flag, str(taken_port)]) == 2
+    error = _only_line(capfd)
+    assert f"127.0.0.1:{taken_port}" in error
+    assert "Address already in use" in error
+
+
+@pytest.mark.usefixtures("fake_build")
+def test_a_tls_file_that_is_missing_is_told_in_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    files = ["--tls-certificate", str(tmp_path / "c"), "--tls-private-key", str(tmp_path / "k")]
+    assert cli.main(["--bundle", "b", *FREE_PORTS, *files]) == 2
+    assert f"tls_certificate {tmp_path / 'c'} cannot be read: No such file" in _only_line(capfd)
+
+
+def test_a_wrong_setting_is_told_in_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--bundle", "b", "--port", "x"]) == 2
+    assert "--port is 'x'" in _only_line(capfd)
+
+
+def _remove(file: Path) -> None:
+    file.unlink()
+
+
+def _truncate(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+def _tamper(file: Path) -> None:
+    file.write_bytes(b"x" * file.stat().st_size)
+
+
+@pytest.mark.parametrize("damage", [_remove, _truncate, _tamper])
+@pytest.mark.parametrize("name", ["bundle.json", "decoder.onnx"])
+def test_a_damaged_bundle_is_told_in_one_line(
+    name: str,
+    damage: Callable[[Path], None],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    write_bundle(tmp_path / "bundle")
+    damage(tmp_path / "bundle" / name)
+    assert cli.main(["--bundle", str(tmp_path / "bundle"), *FREE_PORTS]) == 2
+    assert name in _only_line(capfd)
+
+
+def test_a_length_beyond_the_models_positions_is_told(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_bundle(tmp_path / "bundle")
+    argv = ["--bundle", str(tmp_path / "bundle"), *FREE_PORTS, "--max-input-length", "17"]
+    assert cli.main(argv) == 2
+    assert "max_input_length is 17; this model allows 1 to 16" in _only_line(capfd)
+
+
+def _only_line(capfd: pytest.CaptureFixture[str]) -> str:
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("dragoman serve: ")
+    return line

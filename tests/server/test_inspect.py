@@ -1,0 +1,54 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from google.protobuf import json_format
+
+from dragoman.v1.bundle_pb2 import Manifest
+from dragoman_server.inspect import main
+from tests.server.bundles import CONTENTS, write_bundle
+
+
+def test_a_good_bundle_is_summarised(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_bundle(tmp_path / "bundle")
+    assert main([str(tmp_path / "bundle")]) == 0
+    out = capsys.readouterr().out
+    for shown in ("tiny", "marian", "en to de", "float32", "token_ids", "tiny-checkpoint", "200"):
+        assert shown in out
+    for name in CONTENTS:
+        assert name in out
+    assert out.count(" ok ") == len(CONTENTS)
+
+
+def test_the_manifest_is_printed_as_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = write_bundle(tmp_path / "bundle")
+    assert main([str(tmp_path / "bundle"), "--json"]) == 0
+    assert json_format.Parse(capsys.readouterr().out, Manifest()) == manifest
+
+
+def test_a_tampered_bundle_is_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_bundle(tmp_path / "bundle")
+    (tmp_path / "bundle" / "decoder.onnx").write_bytes(b"DECODER")
+    assert main([str(tmp_path / "bundle")]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "decoder.onnx" in captured.err
+    assert len(captured.err.splitlines()) == 1
+
+
+def test_no_bundle_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path)]) == 2
+    assert "bundle.json" in capsys.readouterr().err
+
+
+def test_inspecting_needs_neither_onnxruntime_nor_numpy() -> None:
+    program = (
+        "import sys, dragoman_server.inspect; sys.exit({'onnxruntime', 'numpy'} & {*sys.modules})"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert result.stderr.decode().strip() == "set()"
