@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from dragoman_export.config import TransformerConfig
-from dragoman_export.quantise import ActivationScales
-from dragoman_export.target import CPU, Target
-from dragoman_export.verify import Parity
+from dragoman_export.graphs import CPU, Target
+from dragoman_export.network import TransformerConfig
+from dragoman_export.precision import ActivationScales
+from dragoman_export.verification import Parity
 
 MeasuredWith = Literal["onnxruntime", "pytorch"]
 """What ran what parity was measured on: the graphs themselves, or the modules that they were traced

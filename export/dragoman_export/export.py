@@ -1,7 +1,6 @@
 """Turns a checkpoint into a bundle: load, quantise, trace, verify, save."""
 
 import itertools
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -10,29 +9,40 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dragoman.v1 import bundle_pb2
-from dragoman_export import bundle, manifest, tokenizer, verify
-from dragoman_export.calibrate import Calibration, calibrate
-from dragoman_export.checkpoint import Checkpoint, read_checkpoint
-from dragoman_export.copy_graph import write_copy_graph
-from dragoman_export.device_decoding import DeviceGraphDecoder
+from dragoman_export import bundle, manifest
+from dragoman_export.checkpoints import Checkpoint, read_checkpoint
 from dragoman_export.drafts import Draft, MeasuredWith, ScaleChoice, choose
-from dragoman_export.eager_decoding import EagerDecoder
 from dragoman_export.errors import UsageError
-from dragoman_export.graph_decoding import GraphDecoder
-from dragoman_export.graph_files import write_graphs
-from dragoman_export.half import HalfPrecision, with_half_precision
-from dragoman_export.int8_caches import with_int8_caches
-from dragoman_export.languages import LanguagePair, language_pairs
+from dragoman_export.families import LanguagePair, import_model, language_pairs
+from dragoman_export.graphs import CPU, CUDA, Target, write_copy_graph, write_graphs
+from dragoman_export.graphs.trace import trace
 from dragoman_export.manifest import Precision
-from dragoman_export.marian import import_marian
 from dragoman_export.model import ImportedModel
-from dragoman_export.quantise import ActivationScales, quantise
-from dragoman_export.reference import ReferenceDecoder, ReferenceTokenizer
-from dragoman_export.target import CPU, CUDA, Target
-from dragoman_export.tokenizer import SourceTokenizer
-from dragoman_export.trace import trace
-from dragoman_export.transformer import Transformer
-from dragoman_export.verify import Said, require_same_tokens
+from dragoman_export.network import Transformer
+from dragoman_export.precision import (
+    ActivationScales,
+    Calibration,
+    HalfPrecision,
+    with_half_precision,
+    with_int8_caches,
+)
+from dragoman_export.precision.calibrate import calibrate
+from dragoman_export.precision.quantise import quantise
+from dragoman_export.verification import (
+    DeviceGraphDecoder,
+    EagerDecoder,
+    GraphDecoder,
+    Parity,
+    ReferenceDecoder,
+    ReferenceTokenizer,
+    Said,
+    Scorer,
+    listen,
+    measure,
+    require_close,
+    require_same,
+    require_same_tokens,
+)
 
 Stage = Callable[[str], AbstractContextManager[None]]
 """Told what is done now; the context ends when it is done."""
@@ -79,16 +89,16 @@ def export(request: ExportRequest, stage: Stage) -> bundle_pb2.Manifest:
         raise UsageError("--activation-scales goes with --precision int8")
     with stage("load"):
         checkpoint = read_checkpoint(request.checkpoint)
-        model = import_marian(checkpoint)
+        model = import_model(checkpoint)
         pairs = language_pairs(model, request.source_language, request.target_language)
         sources = _sources(request, model, pairs)
     with stage(f"translate {len(sources)} sentences in PyTorch"):
-        said = verify.listen(_reference(checkpoint, model), sources, model.max_decoding_length)
+        said = listen(_reference(checkpoint, model), sources, model.max_decoding_length)
     with bundle.staged(request.output, force=request.force) as directory:
         with tempfile.TemporaryDirectory(dir=directory) as attempts:
             draft = _draft(request, _Workbench(model, said, Path(attempts), stage))
             draft.move(directory)
-        _copy_tokenizer(request.checkpoint, directory / manifest.TOKENIZER_DIRECTORY)
+        model.tokenizer.save(directory / manifest.TOKENIZER_DIRECTORY)
         description = manifest.describe(
             name=request.name or request.checkpoint.resolve().name,
             pairs=pairs,
@@ -110,13 +120,7 @@ def _sources(
     Raises:
         VerificationError: The checkpoint's own tokenizer makes others.
     """
-    encoder = SourceTokenizer(
-        request.checkpoint / tokenizer.SOURCE_MODEL,
-        model.vocabulary,
-        model.unknown_id,
-        model.end_id,
-    )
-    encoded = [encoder.encode(sentence) for sentence in request.sentences]
+    encoded = [model.tokenizer.encode(sentence) for sentence in request.sentences]
     require_same_tokens(ReferenceTokenizer(request.checkpoint), request.sentences, encoded)
     turns = itertools.cycle(pairs)
     sources = [[*next(turns).source_prefix_ids, *token_ids] for token_ids in encoded]
@@ -126,15 +130,8 @@ def _sources(
     return sources
 
 
-def _copy_tokenizer(checkpoint: Path, directory: Path) -> None:
-    directory.mkdir()
-    for name in tokenizer.FILES:
-        shutil.copyfile(checkpoint / name, directory / name)
-
-
 def _reference(checkpoint: Checkpoint, model: ImportedModel) -> ReferenceDecoder:
-    pad_id = checkpoint.config["pad_token_id"]
-    return ReferenceDecoder(checkpoint.path, pad_id, model.end_id, model.decoder_start_id)
+    return ReferenceDecoder(checkpoint.path, model.pad_id, model.end_id, model.decoder_start_id)
 
 
 def _draft(request: ExportRequest, bench: "_Workbench") -> Draft:
@@ -145,7 +142,7 @@ def _draft(request: ExportRequest, bench: "_Workbench") -> Draft:
     """
     if request.precision == "float32":
         draft = bench.float32()
-        verify.require_same(draft.parity)
+        require_same(draft.parity)
         return draft
     if request.precision != "int8":
         draft = bench.half(request.precision)
@@ -153,7 +150,7 @@ def _draft(request: ExportRequest, bench: "_Workbench") -> Draft:
         draft = bench.better(bench.int8("calibrated"), bench.int8("per_row"))
     else:
         draft = bench.int8(request.activation_scales)
-    verify.require_close(draft.parity, request.precision)
+    require_close(draft.parity, request.precision)
     return draft
 
 
@@ -185,7 +182,7 @@ class _Workbench(NamedTuple):
             VerificationError: The same graphs in float32 do not say what the checkpoint says.
         """
         stand_in = self._write("float32", self.model.transformer, CUDA)
-        verify.require_same(self._measure(DeviceGraphDecoder(stand_in, self.model)))
+        require_same(self._measure(DeviceGraphDecoder(stand_in, self.model)))
         half = replace(
             self.model, transformer=with_half_precision(self.model.transformer, precision)
         )
@@ -231,9 +228,9 @@ class _Workbench(NamedTuple):
             write_graphs(trace(transformer, target), directory)
         return directory
 
-    def _measure(self, decoder: verify.Scorer) -> verify.Parity:
+    def _measure(self, decoder: Scorer) -> Parity:
         with self.stage(f"verify on {len(self.said)} sentences"):
-            return verify.measure(decoder, self.said, self.model.max_decoding_length)
+            return measure(decoder, self.said, self.model.max_decoding_length)
 
 
 def _aside(name: str, target: Target) -> str:

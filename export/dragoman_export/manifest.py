@@ -6,14 +6,13 @@ from importlib import metadata
 from typing import Literal
 
 from dragoman.v1 import bundle_pb2
-from dragoman_export import copy_graph, graph_files, tokenizer
-from dragoman_export.checkpoint import Checkpoint
-from dragoman_export.config import TransformerConfig
-from dragoman_export.contract import GraphContract, GraphTensor, encoder_contract
-from dragoman_export.device_step import CANDIDATES
+from dragoman_export.checkpoints import Checkpoint, tokenizer
 from dragoman_export.drafts import Draft
-from dragoman_export.languages import LanguagePair
+from dragoman_export.families import LanguagePair
+from dragoman_export.graphs import GraphContract, GraphTensor, copy_graph, encoder_contract
+from dragoman_export.graphs import files as graph_files
 from dragoman_export.model import ImportedModel
+from dragoman_export.network import CANDIDATES, TransformerConfig
 
 FORMAT_VERSION = 2
 

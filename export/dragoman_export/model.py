@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from dragoman_export.transformer import Transformer
+from dragoman_export.checkpoints import SourceTokenizer
+from dragoman_export.network import Transformer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,6 +15,8 @@ class ImportedModel:
 
     transformer: Transformer
 
+    tokenizer: SourceTokenizer
+
     vocabulary: dict[str, int]
     """Pieces and their ids."""
 
@@ -22,6 +25,9 @@ class ImportedModel:
 
     end_id: int
     """Ends a source and a target."""
+
+    pad_id: int
+    """Fills up the shorter sentences of a batch, in the checkpoint's own implementation."""
 
     unknown_id: int
     """Stands for a piece that the vocabulary lacks."""

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from dragoman_export.config import TransformerConfig
 from dragoman_export.drafts import Draft, choose
-from dragoman_export.verify import Parity
+from dragoman_export.network.config import TransformerConfig
+from dragoman_export.verification.verify import Parity
 
 CONFIG = TransformerConfig(
     encoder_layers=1,

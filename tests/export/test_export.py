@@ -15,13 +15,13 @@ from google.protobuf import json_format
 
 from dragoman.v1 import bundle_pb2
 from dragoman_export import export as pipeline
-from dragoman_export import graph_files
-from dragoman_export.calibrate import Calibration, calibrate
 from dragoman_export.drafts import ScaleChoice
 from dragoman_export.errors import UsageError, VerificationError
 from dragoman_export.export import export
+from dragoman_export.families.marian import position_table
+from dragoman_export.graphs import files as graph_files
 from dragoman_export.manifest import Precision
-from dragoman_export.marian import position_table
+from dragoman_export.precision.calibrate import Calibration, calibrate
 from tests.export import tiny
 
 

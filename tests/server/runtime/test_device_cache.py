@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dragoman_export.copy_graph import COPY, write_copy_graph
+from dragoman_export.graphs.copy_graph import COPY, write_copy_graph
 from dragoman_server.errors import ConfigError
 from dragoman_server.runtime import device_cache
 from dragoman_server.runtime.device import OrtDevice, View

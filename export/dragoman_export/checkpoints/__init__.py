@@ -1,0 +1,15 @@
+"""Reads checkpoint folders: settings, named tensors, tokenizer files.
+
+Knows files and formats. Does not know what a model does with them, nor of which family it is.
+"""
+
+from dragoman_export.checkpoints.checkpoint import Checkpoint, Settings, read_checkpoint
+from dragoman_export.checkpoints.tokenizer import SourceTokenizer, read_vocabulary
+
+__all__ = [
+    "Checkpoint",
+    "Settings",
+    "SourceTokenizer",
+    "read_checkpoint",
+    "read_vocabulary",
+]

@@ -1,0 +1,137 @@
+"""Which tensor of a Marian checkpoint fills which parameter of the canonical Transformer."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from dragoman_export.checkpoints import Checkpoint
+from dragoman_export.errors import CheckpointError
+from dragoman_export.network import (
+    AddNorm,
+    DecoderLayer,
+    EncoderLayer,
+    FeedForward,
+    Linear,
+    TiedLinear,
+    Transformer,
+    TransformerConfig,
+)
+
+EMBEDDINGS = (
+    "model.shared.weight",
+    "model.encoder.embed_tokens.weight",
+    "model.decoder.embed_tokens.weight",
+    "lm_head.weight",
+)
+"""One tied tensor; which of its names a file keeps depends on who wrote it."""
+
+POSITIONS = "model.encoder.embed_positions.weight"
+OUTPUT_BIAS = "final_logits_bias"
+
+
+def load_weights(transformer: Transformer, checkpoint: Checkpoint, positions: Tensor) -> None:
+    """Fills every parameter; `positions` is the position table to use.
+
+    Raises:
+        CheckpointError: With every tensor that is missing or of the wrong shape.
+    """
+    loader = _Loader(transformer.config, checkpoint.tensors)
+    loader.fill(transformer, positions)
+    if loader.problems:
+        raise CheckpointError.listing(
+            f"the weights of {checkpoint.path} do not fit its config.json:", loader.problems
+        )
+    for module in (transformer.encoder, transformer.decoder):
+        module.eval().requires_grad_(requires_grad=False)
+
+
+@dataclass
+class _Loader:
+    config: TransformerConfig
+    tensors: dict[str, Tensor]
+    problems: list[str] = field(default_factory=list)
+
+    def fill(self, transformer: Transformer, positions: Tensor) -> None:
+        config = self.config
+        self._fill_embedding(transformer, positions)
+        for index, layer in enumerate(transformer.encoder.layers):
+            assert isinstance(layer, EncoderLayer)
+            self._fill_encoder_layer(layer, f"model.encoder.layers.{index}")
+        prefixes = [f"model.decoder.layers.{index}" for index in range(config.decoder_layers)]
+        for prefix, layer in zip(prefixes, transformer.decoder.layers, strict=True):
+            assert isinstance(layer, DecoderLayer)
+            self._fill_decoder_layer(layer, prefix)
+        cross = [f"{prefix}.encoder_attn.{part}_proj" for prefix in prefixes for part in ("k", "v")]
+        self._fill_linear(transformer.encoder.cross_key_value, cross)
+
+    def _tensor(self, name: str, *shape: int) -> Tensor:
+        tensor = self.tensors.get(name)
+        if tensor is None:
+            self.problems.append(f"{name} is missing")
+        elif tuple(tensor.shape) != shape:
+            self.problems.append(f"{name} has shape {tuple(tensor.shape)}; {shape} is needed")
+        else:
+            return tensor
+        return torch.zeros(shape)
+
+    def _fill_embedding(self, transformer: Transformer, positions: Tensor) -> None:
+        vocabulary, dim = self.config.vocabulary_size, self.config.model_dim
+        name = next((name for name in EMBEDDINGS if name in self.tensors), EMBEDDINGS[0])
+        embedding = transformer.encoder.embedding
+        embedding.tokens.weight.data.zero_()
+        embedding.tokens.weight.data[:vocabulary] = self._tensor(name, vocabulary, dim)
+        embedding.positions.weight.data.copy_(positions)
+        if POSITIONS in self.tensors:
+            self._check_positions(positions)
+        head = transformer.decoder.head
+        assert isinstance(head, TiedLinear)
+        head.bias.data.zero_()
+        head.bias.data[:vocabulary] = self._tensor(OUTPUT_BIAS, 1, vocabulary)[0]
+
+    def _check_positions(self, positions: Tensor) -> None:
+        stored = self._tensor(POSITIONS, *positions.shape)
+        if not torch.allclose(stored, positions, atol=1e-3):
+            self.problems.append(f"{POSITIONS} is not the sinusoidal table; learned positions?")
+
+    def _fill_encoder_layer(self, layer: EncoderLayer, prefix: str) -> None:
+        self._fill_attention_in(layer.attention_in, f"{prefix}.self_attn", "qkv", layer.heads)
+        self._fill_linear(layer.attention_out, [f"{prefix}.self_attn.out_proj"])
+        self._fill_norm(layer.attention_norm, f"{prefix}.self_attn_layer_norm")
+        self._fill_feed_forward(layer.feed_forward, prefix)
+        self._fill_norm(layer.feed_forward_norm, f"{prefix}.final_layer_norm")
+
+    def _fill_decoder_layer(self, layer: DecoderLayer, prefix: str) -> None:
+        self._fill_attention_in(layer.self_in, f"{prefix}.self_attn", "qkv", layer.heads)
+        self._fill_linear(layer.self_out, [f"{prefix}.self_attn.out_proj"])
+        self._fill_norm(layer.self_norm, f"{prefix}.self_attn_layer_norm")
+        self._fill_attention_in(layer.cross_in, f"{prefix}.encoder_attn", "q", layer.heads)
+        self._fill_linear(layer.cross_out, [f"{prefix}.encoder_attn.out_proj"])
+        self._fill_norm(layer.cross_norm, f"{prefix}.encoder_attn_layer_norm")
+        self._fill_feed_forward(layer.feed_forward, prefix)
+        self._fill_norm(layer.feed_forward_norm, f"{prefix}.final_layer_norm")
+
+    def _fill_attention_in(self, linear: Linear, prefix: str, parts: str, heads: int) -> None:
+        """Queries come first, and 1/sqrt(head_dim) goes into them."""
+        self._fill_linear(linear, [f"{prefix}.{part}_proj" for part in parts])
+        dim = self.config.model_dim
+        scale = 1 / math.sqrt(dim // heads)
+        linear.weight.data[:, :dim] *= scale
+        linear.bias.data[:dim] *= scale
+
+    def _fill_feed_forward(self, feed_forward: FeedForward, prefix: str) -> None:
+        self._fill_linear(feed_forward.widen, [f"{prefix}.fc1"])
+        self._fill_linear(feed_forward.narrow, [f"{prefix}.fc2"])
+
+    def _fill_linear(self, linear: Linear, names: Sequence[str]) -> None:
+        """Several projections of one input side by side, (out, in) there and (in, out) here."""
+        inputs, outputs = linear.weight.shape[0], linear.weight.shape[1] // len(names)
+        weights = [self._tensor(f"{name}.weight", outputs, inputs) for name in names]
+        linear.weight.data.copy_(torch.cat(weights).t())
+        linear.bias.data.copy_(torch.cat([self._tensor(f"{n}.bias", outputs) for n in names]))
+
+    def _fill_norm(self, norm: AddNorm, name: str) -> None:
+        norm.weight.data.copy_(self._tensor(f"{name}.weight", self.config.model_dim))
+        norm.bias.data.copy_(self._tensor(f"{name}.bias", self.config.model_dim))

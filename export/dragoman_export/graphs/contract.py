@@ -1,0 +1,112 @@
+"""Inputs and outputs of the two graphs: what export writes and the server's runner is written for.
+
+One table for names, element types and shapes; tracing, the manifest and the tests read it.
+"""
+
+from typing import NamedTuple
+
+from dragoman_export.network import CANDIDATES, SHARED_ROWS, LayerCache, TransformerConfig
+
+CACHES = LayerCache._fields
+"""Names of a layer's caches, in the graph's order; the layer's number follows: `self_key_0`."""
+
+
+class GraphTensor(NamedTuple):
+    """An input or output of a graph."""
+
+    name: str
+
+    data_type: str
+    """ONNX element type in lower case."""
+
+    shape: tuple[int | str, ...]
+    """A number, or the name of a dynamic dimension."""
+
+
+class GraphContract(NamedTuple):
+    """What goes into a graph and what comes out."""
+
+    inputs: tuple[GraphTensor, ...]
+    outputs: tuple[GraphTensor, ...]
+
+
+def encoder_contract(config: TransformerConfig) -> GraphContract:
+    """The encoder's; see `transformer.Encoder.forward` for the meaning of each."""
+    shape = (2 * config.decoder_layers, config.decoder_heads, "tokens", config.decoder_head_dim)
+    return GraphContract(
+        inputs=(
+            GraphTensor("token_ids", "int64", ("tokens",)),
+            GraphTensor("positions", "int64", ("tokens",)),
+            GraphTensor("padded_index", "int64", ("batch", "source")),
+            GraphTensor("packed_index", "int64", ("tokens",)),
+            GraphTensor("source_last", "int32", ("batch",)),
+        ),
+        outputs=(GraphTensor("cross_key_value", config.cache_type, shape),),
+    )
+
+
+def decoder_contract(config: TransformerConfig) -> GraphContract:
+    """The decoder's; see `transformer.DecoderStep.forward`. A cache's output ends in `_out`."""
+    caches = _caches(config, sources="sources")
+    heads = config.decoder_heads
+    return GraphContract(
+        inputs=(
+            GraphTensor("token_ids", "int64", ("rows",)),
+            GraphTensor("positions", "int32", ("rows",)),
+            GraphTensor("source_last", "int32", ("sources",)),
+            GraphTensor("candidate_count", "int64", (1,)),
+            GraphTensor("with_normalizers", "bool", ()),
+            GraphTensor("is_shared", "bool", ()),
+            GraphTensor("query_index", "int64", ("groups", heads * SHARED_ROWS)),
+            GraphTensor("attended_index", "int64", ("grouped_rows", heads)),
+            *caches,
+        ),
+        outputs=(
+            GraphTensor("candidate_ids", "int64", ("rows", "candidates")),
+            GraphTensor("candidate_logits", "float", ("rows", "candidates")),
+            GraphTensor("log_normalizers", "float", ("rows",)),
+            *_updated(caches),
+        ),
+    )
+
+
+def device_decoder_contract(config: TransformerConfig) -> GraphContract:
+    """Of the decoder whose kernels are recorded; see `device_step.DeviceStep.forward`."""
+    caches = _caches(config, sources="rows")
+    return GraphContract(
+        inputs=(
+            GraphTensor("token_ids", "int32", ("rows",)),
+            GraphTensor("positions", "int32", ("rows",)),
+            GraphTensor("source_last", "int32", ("rows",)),
+            GraphTensor("target_places", "int32", (1,)),
+            GraphTensor("source_places", "int32", (1,)),
+            *caches,
+        ),
+        outputs=(
+            GraphTensor("candidate_ids", "int64", ("rows", CANDIDATES)),
+            GraphTensor("candidate_log_probs", "float", ("rows", CANDIDATES)),
+            *_updated(caches),
+        ),
+    )
+
+
+def _caches(config: TransformerConfig, sources: str) -> list[GraphTensor]:
+    """Of all layers; `sources` is what the cross-attention caches have one of."""
+    return [
+        cache
+        for layer in range(config.decoder_layers)
+        for cache in _layer_caches(config, layer, sources)
+    ]
+
+
+def _updated(caches: list[GraphTensor]) -> list[GraphTensor]:
+    return [cache._replace(name=f"{cache.name}_out") for cache in caches]
+
+
+def _layer_caches(config: TransformerConfig, layer: int, sources: str) -> list[GraphTensor]:
+    heads, head_dim = config.decoder_heads, config.decoder_head_dim
+    own, cross = ("rows", "target_capacity"), (sources, "source_capacity")
+    return [
+        GraphTensor(f"{name}_{layer}", config.cache_type, (count, heads, capacity, head_dim))
+        for name, (count, capacity) in zip(CACHES, (own, own, cross, cross), strict=True)
+    ]

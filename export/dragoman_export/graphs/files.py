@@ -1,0 +1,56 @@
+"""Writes the two graphs and the one weights file that both read.
+
+No tensor is stored twice: equal bytes of equal type have one place in the file, whichever
+graph they come from.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import BinaryIO
+
+import onnx
+import onnx_ir
+from onnx import external_data_helper
+
+from dragoman_export.graphs.trace import Graphs
+
+ENCODER, DECODER, WEIGHTS = "encoder.onnx", "decoder.onnx", "weights.bin"
+
+ALIGNMENT = 4096
+"""Bytes; page boundaries let the runtime map the file."""
+
+SMALLEST_EXTERNAL = 256
+"""Bytes; shorter tensors stay in the graph, where shape rules can see them."""
+
+
+def write_graphs(graphs: Graphs, directory: Path) -> None:
+    """Writes encoder.onnx, decoder.onnx and weights.bin."""
+    with (directory / WEIGHTS).open("wb") as file:
+        store = _WeightStore(file)
+        for name, model in ((ENCODER, graphs.encoder), (DECODER, graphs.decoder)):
+            proto = onnx_ir.to_proto(model)
+            for tensor in proto.graph.initializer:
+                if len(tensor.raw_data) >= SMALLEST_EXTERNAL:
+                    store.take(tensor)
+            (directory / name).write_bytes(proto.SerializeToString(deterministic=True))
+
+
+class _WeightStore:
+    """The weights file as it grows."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._offsets: dict[tuple[int, bytes], int] = {}
+
+    def take(self, tensor: onnx.TensorProto) -> None:
+        """Moves a tensor's bytes into the file and leaves a reference."""
+        raw = tensor.raw_data
+        key = (tensor.data_type, hashlib.sha256(raw).digest())
+        if key not in self._offsets:
+            self._file.write(bytes(-self._file.tell() % ALIGNMENT))
+            self._offsets[key] = self._file.tell()
+            self._file.write(raw)
+        external_data_helper.set_external_data(
+            tensor, WEIGHTS, offset=self._offsets[key], length=len(raw)
+        )
+        tensor.ClearField("raw_data")

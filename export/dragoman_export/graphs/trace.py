@@ -1,0 +1,131 @@
+"""Traces the canonical Transformer into two ONNX graphs that keep the contract's names.
+
+Knows torch.onnx. Does not know files: `dragoman_export.graphs.files` writes what comes out.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple, cast
+
+import onnx_ir
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from dragoman_export.graphs import schemas
+from dragoman_export.graphs.contract import CACHES, GraphContract, GraphTensor, encoder_contract
+from dragoman_export.graphs.target import Target
+from dragoman_export.network import TORCH_TYPES, LayerCache, Transformer
+
+OPSET = 18
+"""What onnxscript's own translations are written for: nothing has to be converted."""
+
+EXAMPLE_SIZES = {
+    "tokens": 5,
+    "batch": 2,
+    "source": 3,
+    "rows": 4,
+    "sources": 8,
+    "groups": 9,
+    "grouped_rows": 10,
+    "target_capacity": 6,
+    "source_capacity": 7,
+}
+"""All different and above 1, so that tracing takes no two dimensions for one."""
+
+INPUT_TYPES = TORCH_TYPES | {
+    "int64": torch.int64,
+    "int32": torch.int32,
+    "bool": torch.bool,
+}
+
+
+class Graphs(NamedTuple):
+    """The two graphs of a bundle."""
+
+    encoder: onnx_ir.Model
+    decoder: onnx_ir.Model
+
+
+def trace(transformer: Transformer, target: Target) -> Graphs:
+    """Both graphs, optimised and free of anything that depends on the machine or the time."""
+    schemas.register()
+    encoder = encoder_contract(transformer.config)
+    decoder = target.decoder_contract(transformer.config)
+    plain = len(decoder.inputs) - len(CACHES) * transformer.config.decoder_layers
+    flat = [_example(tensor) for tensor in decoder.inputs]
+    dynamic = [_dynamic_shape(tensor) for tensor in decoder.inputs]
+    return Graphs(
+        _trace(
+            target,
+            transformer.encoder,
+            encoder,
+            tuple(_example(tensor) for tensor in encoder.inputs),
+            tuple(_dynamic_shape(tensor) for tensor in encoder.inputs),
+        ),
+        _trace(
+            target,
+            target.decoder(transformer.decoder),
+            decoder,
+            (*flat[:plain], _by_layer(flat[plain:])),
+            (*dynamic[:plain], _by_layer(dynamic[plain:])),
+        ),
+    )
+
+
+def _example(tensor: GraphTensor) -> Tensor:
+    shape = [EXAMPLE_SIZES[size] if isinstance(size, str) else size for size in tensor.shape]
+    return torch.ones(shape, dtype=INPUT_TYPES[tensor.data_type])
+
+
+def _dynamic_shape(tensor: GraphTensor) -> dict[int, Dim]:
+    return {axis: Dim(size) for axis, size in enumerate(tensor.shape) if isinstance(size, str)}
+
+
+def _by_layer(caches: Sequence[object]) -> list[LayerCache]:
+    """Tensors or, for torch.export's dynamic shapes, what takes their place."""
+    step = len(CACHES)
+    return [
+        LayerCache._make(cast("Sequence[Tensor]", caches[first : first + step]))
+        for first in range(0, len(caches), step)
+    ]
+
+
+def _trace(
+    target: Target,
+    module: nn.Module,
+    contract: GraphContract,
+    examples: tuple[object, ...],
+    dynamic_shapes: tuple[object, ...],
+) -> onnx_ir.Model:
+    with _silence():
+        program = torch.onnx.export(
+            module,
+            examples,
+            dynamo=True,
+            verbose=False,
+            opset_version=OPSET,
+            input_names=[tensor.name for tensor in contract.inputs],
+            output_names=[tensor.name for tensor in contract.outputs],
+            dynamic_shapes=dynamic_shapes,
+            custom_translation_table=target.translations(),
+        )
+    assert program is not None
+    target.optimise(program.model, contract)
+    return program.model
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keeps the exporter's remarks on itself from the user."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

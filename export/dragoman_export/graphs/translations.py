@@ -1,0 +1,261 @@
+"""What each operator of `dragoman_export.network.operators` becomes in ONNX, for the CPU provider.
+
+GroupQueryAttention with causal=0 and scale=1.0 reads only the live part of each row's cache and is
+the fastest attention of onnxruntime's CPU provider for one query token a row; in place when past
+and present are bound to one buffer. Keys and values of length 0 make the past buffer the whole of
+what is attended to, which is cross-attention. Its schemas are in `dragoman_export.graphs.schemas`.
+
+Knows operators and their order. Does not know the model.
+"""
+
+# Operators take their tensors by position.
+# ruff: noqa: PLR0917
+
+import functools
+from collections.abc import Callable
+from typing import Optional, Union
+
+import torch
+from onnx import helper
+from onnxscript import BOOL, FLOAT, INT32, INT64, OnnxFunction, onnx_types, script
+from onnxscript import opset18 as op
+from onnxscript.onnx_types import TensorType
+from onnxscript.values import Opset
+
+from dragoman_export.graphs.schemas import MICROSOFT
+from dragoman_export.network import GROUP_SIZE, SHARED_ROWS
+
+UINT8, INT8 = 2, 3
+"""Element types of onnx.TensorProto."""
+
+ZERO_POINT = 128
+"""What zero is as an activation quantised with a scale of its row."""
+
+# onnxscript understands no newer way to write these.
+Cached = Union[FLOAT, onnx_types.INT8]  # noqa: UP007
+Scale = Optional[FLOAT]  # noqa: UP045
+
+microsoft = Opset(MICROSOFT, 1)
+
+
+def _extent(x: TensorType, dimension: int) -> TensorType:
+    return op.Cast(op.Shape(x, start=dimension, end=dimension + 1), to=INT32.dtype)
+
+
+def _attend_prompt(
+    query_key_value: TensorType, last: TensorType, length: TensorType, heads: int
+) -> TensorType:
+    attended, _, _ = microsoft.GroupQueryAttention(
+        query_key_value, None, None, None, None, last, length,
+        num_heads=heads, kv_num_heads=heads, causal=0, scale=1.0,
+    )  # fmt: skip
+    return attended
+
+
+def _attend_past(
+    query_key_value: TensorType,
+    past_key: TensorType,
+    past_value: TensorType,
+    positions: TensorType,
+    capacity: TensorType,
+    heads: int,
+) -> tuple[TensorType, TensorType, TensorType]:
+    query_key_value = op.Unsqueeze(query_key_value, [1])
+    attended, key, value = _attend(
+        query_key_value, None, None, past_key, past_value, positions, capacity, heads
+    )
+    return op.Squeeze(attended, [1]), key, value
+
+
+def _attend_source(
+    query: TensorType,
+    key: TensorType,
+    value: TensorType,
+    last: TensorType,
+    capacity: TensorType,
+    heads: int,
+) -> tuple[TensorType, TensorType, TensorType]:
+    query = op.Unsqueeze(query, [1])
+    nothing = op.Slice(query, [0], [0], [1])  # (rows, 0, dim)
+    attended, key, value = _attend(query, nothing, nothing, key, value, last, capacity, heads)
+    return op.Squeeze(attended, [1]), key, value
+
+
+def _attend_shared_source(
+    query: TensorType,
+    key: TensorType,
+    value: TensorType,
+    last: TensorType,
+    capacity: TensorType,
+    is_shared: TensorType,
+    query_index: TensorType,
+    attended_index: TensorType,
+    heads: int,
+) -> tuple[TensorType, TensorType, TensorType]:
+    is_int8 = key.dtype == INT8
+    return _shared_source(heads, key.shape[3], is_int8=is_int8)(  # type: ignore[no-any-return]
+        query, key, value, last, capacity, is_shared, query_index, attended_index,
+        op.Constant(value_floats=[1.0]) if is_int8 else None,
+    )  # fmt: skip
+
+
+@functools.cache
+def _shared_source(heads: int, head_dim: int, *, is_int8: bool) -> OnnxFunction:
+    """The rows that share a source are query heads of one group of it."""
+    queries = heads * SHARED_ROWS
+    one_head, one_row = [-1, head_dim], [-1, heads * head_dim]
+    one_group, no_row = [-1, 1, queries * head_dim], [0, heads * head_dim]
+    quantised, bits = ("PER_TENSOR", 8) if is_int8 else ("NONE", 0)
+
+    @script()  # type: ignore[untyped-decorator]
+    def attend_shared_source(
+        query: FLOAT,
+        key: Cached,
+        value: Cached,
+        last: INT32,
+        capacity: INT32,
+        is_shared: BOOL,
+        query_index: INT64,
+        attended_index: INT64,
+        step: Scale,
+    ) -> tuple[FLOAT, Cached, Cached]:
+        if is_shared:
+            all_heads = op.Reshape(query, op.Constant(value_ints=one_head))
+            asked = op.Gather(all_heads, query_index)  # (sources, queries, head_dim)
+            asked = op.Reshape(asked, op.Constant(value_ints=one_group))
+            nothing = op.Slice(asked, [0, 0], op.Constant(value_ints=no_row), [1, 2])
+            answers, new_key, new_value = microsoft.GroupQueryAttention(
+                asked, nothing, nothing, key, value, last, capacity,
+                None, None, None, None, None, step, step,
+                num_heads=queries, kv_num_heads=heads, causal=0, scale=1.0,
+                k_quant_type=quantised, v_quant_type=quantised, kv_cache_bit_width=bits,
+            )  # fmt: skip
+            answers = op.Reshape(answers, op.Constant(value_ints=one_head))
+            answers = op.Gather(answers, attended_index)  # (rows, heads, head_dim)
+            attended = op.Reshape(answers, op.Constant(value_ints=one_row))
+        else:
+            asked = op.Unsqueeze(query, [1])
+            nothing = op.Slice(asked, [0], [0], [1])
+            answers, new_key, new_value = microsoft.GroupQueryAttention(
+                asked, nothing, nothing, key, value, last, capacity,
+                None, None, None, None, None, step, step,
+                num_heads=heads, kv_num_heads=heads, causal=0, scale=1.0,
+                k_quant_type=quantised, v_quant_type=quantised, kv_cache_bit_width=bits,
+            )  # fmt: skip
+            attended = op.Squeeze(answers, [1])
+        return attended, new_key, new_value
+
+    return attend_shared_source
+
+
+def _attend(
+    query: TensorType,
+    new_key: TensorType | None,
+    new_value: TensorType | None,
+    key: TensorType,
+    value: TensorType,
+    last: TensorType,
+    capacity: TensorType,
+    heads: int,
+) -> tuple[TensorType, TensorType, TensorType]:
+    """Attention to caches, which are float32 or int8 steps of size 1."""
+    if key.dtype != INT8:
+        return microsoft.GroupQueryAttention(  # type: ignore[no-any-return]
+            query, new_key, new_value, key, value, last, capacity,
+            num_heads=heads, kv_num_heads=heads, causal=0, scale=1.0,
+        )  # fmt: skip
+    step = op.Constant(value_floats=[1.0])
+    return microsoft.GroupQueryAttention(  # type: ignore[no-any-return]
+        query, new_key, new_value, key, value, last, capacity,
+        None, None, None, None, None, step, step,
+        num_heads=heads, kv_num_heads=heads, causal=0, scale=1.0,
+        k_quant_type="PER_TENSOR", v_quant_type="PER_TENSOR", kv_cache_bit_width=8,
+    )  # fmt: skip
+
+
+def _add_and_norm(
+    x: TensorType, y: TensorType, weight: TensorType, bias: TensorType, epsilon: float
+) -> TensorType:
+    normed, _, _ = op.LayerNormalization(op.Add(x, y), weight, bias, axis=-1, epsilon=epsilon)
+    return normed
+
+
+def _to_steps(x: TensorType) -> TensorType:
+    zero = op.Constant(value=helper.make_tensor("zero_point", INT8, [], [0]))
+    return op.QuantizeLinear(x, op.Constant(value_float=1.0), zero)
+
+
+def _best_candidates(logits: TensorType, count: TensorType) -> tuple[TensorType, TensorType]:
+    """Exact: the k best logits lie in the k groups whose maxima are largest."""
+    groups = logits.shape[1] // GROUP_SIZE
+    grouped = op.Reshape(logits, [-1, groups, GROUP_SIZE])  # (rows, groups, group)
+    maxima = op.ReduceMax(grouped, [2], keepdims=0)
+    _, chosen = op.TopK(maxima, op.Min(count, [groups]))  # (rows, chosen)
+    members = op.GatherND(grouped, op.Unsqueeze(chosen, [2]), batch_dims=1)
+    # Places among the members of the chosen groups, (rows, count).
+    values, places = op.TopK(op.Reshape(members, [0, -1]), count)
+    group = op.GatherElements(chosen, op.Div(places, [GROUP_SIZE]), axis=1)
+    return values, op.Add(op.Mul(group, [GROUP_SIZE]), op.Mod(places, [GROUP_SIZE]))
+
+
+@script()  # type: ignore[untyped-decorator] # onnxscript is untyped
+def _log_normalizers(logits: FLOAT, best: FLOAT, best_ids: INT64, wanted: BOOL) -> FLOAT:
+    if wanted:
+        first = op.Slice(best, [0], [1], [1])
+        first_id = op.Slice(best_ids, [0], [1], [1])
+        log_prob = op.GatherElements(op.LogSoftmax(logits, axis=1), first_id, axis=1)
+        normalizers = op.Squeeze(first - log_prob, [1])
+    else:
+        normalizers = op.ConstantOfShape(op.Shape(logits, start=0, end=1))
+    return normalizers
+
+
+def _int8_linear(
+    x: TensorType, weight: TensorType, weight_scale: TensorType, bias: TensorType
+) -> TensorType:
+    largest = op.ReduceMax(op.Abs(x), [1], keepdims=1)
+    row_scale = op.Max(op.Mul(largest, 1 / 127), 1e-9)  # (rows, 1)
+    zero_point = op.Constant(value=helper.make_tensor("zero_point", UINT8, [1], [ZERO_POINT]))
+    zero_points = op.Expand(zero_point, op.Shape(x, start=0, end=1))
+    quantised = op.QuantizeLinear(x, op.Squeeze(row_scale, [1]), zero_points, axis=0)
+    product = microsoft.MatMulIntegerToFloat(
+        quantised, weight, op.Constant(value_floats=[1.0]), weight_scale, zero_point
+    )
+    return op.Add(op.Mul(product, row_scale), bias)
+
+
+def _int8_linear_calibrated(
+    x: TensorType,
+    activation_scale: TensorType,
+    weight: TensorType,
+    weight_scale: TensorType,
+    bias: TensorType,
+    zero_point: int,
+) -> TensorType:
+    zero = op.Constant(value=helper.make_tensor("zero_point", UINT8, [], [zero_point]))
+    quantised = op.QuantizeLinear(x, activation_scale, zero)
+    return microsoft.MatMulIntegerToFloat(
+        quantised, weight, activation_scale, weight_scale, zero, None, bias
+    )
+
+
+Translations = dict[Callable[..., object], Callable[..., object]]
+"""ONNX by operator, for torch.onnx.export's custom_translation_table."""
+
+
+def translations() -> Translations:
+    """Of every operator that a CPU graph may hold."""
+    ours = torch.ops.dragoman
+    return {
+        ours.extent.default: _extent,
+        ours.to_steps.default: _to_steps,
+        ours.add_and_norm.default: _add_and_norm,
+        ours.attend_prompt.default: _attend_prompt,
+        ours.attend_past.default: _attend_past,
+        ours.attend_source.default: _attend_source,
+        ours.attend_shared_source.default: _attend_shared_source,
+        ours.best_candidates.default: _best_candidates,
+        ours.log_normalizers.default: _log_normalizers,
+        ours.int8_linear.default: _int8_linear,
+        ours.int8_linear_calibrated.default: _int8_linear_calibrated,
+    }

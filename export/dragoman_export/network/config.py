@@ -1,0 +1,69 @@
+"""Sizes and switches of the canonical Transformer."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from dragoman_export.network.operators import GROUP_SIZE
+
+Activation = Literal["relu", "silu", "gelu"]
+
+ElementType = Literal["float", "float16", "bfloat16"]
+"""Element type that layers compute with, an ONNX name."""
+
+CacheType = Literal["float", "float16", "bfloat16", "int8"]
+"""Element type of keys and values as they are kept, likewise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerConfig:
+    """Sizes and switches of a model."""
+
+    encoder_layers: int
+    decoder_layers: int
+
+    model_dim: int
+    """Width of the residual stream."""
+
+    encoder_heads: int
+    decoder_heads: int
+
+    encoder_hidden_dim: int
+    """Width of the feed-forward's hidden layer in the encoder."""
+
+    decoder_hidden_dim: int
+    """Likewise in the decoder."""
+
+    vocabulary_size: int
+    """Tokens of the vocabulary, before padding."""
+
+    max_positions: int
+    """Rows of the position table, in tokens."""
+
+    activation: Activation
+    """Of the feed-forward's hidden layer."""
+
+    embedding_scale: float = 1.0
+    """Token embeddings are multiplied by this; 1 leaves them."""
+
+    norm_epsilon: float = 1e-5
+    """Added to the variance in layer normalisation."""
+
+    element_type: ElementType = "float"
+    """Of the layers. Embeddings and the output projection are float32 whatever it is: 8 or 11 bits
+    of precision would make ties of the best logits."""
+
+    cache_type: CacheType = "float"
+    """Of the decoder's caches. Where it is int8 the weights make keys and values whole steps: see
+    `dragoman_export.precision.int8_caches`."""
+
+    @property
+    def decoder_head_dim(self) -> int:
+        """Width of a decoder head."""
+        return self.model_dim // self.decoder_heads
+
+    @property
+    def padded_vocabulary_size(self) -> int:
+        """Rows of the embedding: whole groups of the top-k."""
+        groups = math.ceil(self.vocabulary_size / GROUP_SIZE)
+        return groups * GROUP_SIZE

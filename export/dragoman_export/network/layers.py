@@ -1,0 +1,225 @@
+"""Layers of the canonical Transformer; `dragoman_export.network.transformer` puts them together.
+
+Weights are (in, out). Linear layers and norms see tokens or rows in dimension 0 and nothing else,
+so no result depends on a neighbour. 1/sqrt(head_dim) is part of the query weights.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dragoman_export.network import operators
+from dragoman_export.network.config import Activation, TransformerConfig
+
+ACTIVATIONS: dict[Activation, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "silu": nn.SiLU,
+    "gelu": nn.GELU,
+}
+
+
+class Linear(nn.Module):
+    """x (rows, in) -> x @ weight (in, out) + bias (out,)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(inputs, outputs))
+        self.bias = nn.Parameter(torch.empty(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As the class says."""
+        return torch.addmm(self.bias, x, self.weight)
+
+
+class TiedLinear(nn.Module):
+    """x (rows, in) -> x @ embedding.T + bias (vocab,); the embedding (vocab, in) is stored once."""
+
+    def __init__(self, embedding: nn.Embedding) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.bias = nn.Parameter(torch.empty(embedding.num_embeddings))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits, (rows, vocab)."""
+        logits: Tensor = functional.linear(x, self.embedding.weight, self.bias)
+        return logits
+
+
+class TokenEmbedding(nn.Module):
+    """Token ids and positions -> what the first layer reads, (rows, model_dim)."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.scale = config.embedding_scale
+        self.tokens = nn.Embedding(config.padded_vocabulary_size, config.model_dim)
+        self.positions = nn.Embedding(config.max_positions, config.model_dim)
+
+    def fold_scale(self) -> None:
+        """Scales the table itself, to the same bits: for a table that nobody else reads."""
+        self.tokens.weight.data *= self.scale
+        self.scale = 1.0
+
+    def forward(self, token_ids: Tensor, positions: Tensor) -> Tensor:
+        """Both (rows,) integers."""
+        tokens: Tensor = self.tokens(token_ids)
+        if self.scale != 1.0:
+            tokens = tokens * self.scale
+        embedded: Tensor = tokens + self.positions(positions)
+        return embedded
+
+
+class AddNorm(nn.Module):
+    """x, y (rows, model_dim) -> layer normalisation of x + y."""
+
+    def __init__(self, dim: int, epsilon: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(dim))
+        self.bias = nn.Parameter(torch.empty(dim))
+        self.epsilon = epsilon
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """As the class says."""
+        normed: Tensor = operators.add_and_norm(x, y, self.weight, self.bias, self.epsilon)
+        return normed
+
+
+class FeedForward(nn.Module):
+    """x (rows, model_dim) -> the same, through one hidden layer."""
+
+    def __init__(self, model_dim: int, hidden_dim: int, activation: Activation) -> None:
+        super().__init__()
+        self.widen = Linear(model_dim, hidden_dim)
+        self.activation = ACTIVATIONS[activation]()
+        self.narrow = Linear(hidden_dim, model_dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As the class says."""
+        narrowed: Tensor = self.narrow(self.activation(self.widen(x)))
+        return narrowed
+
+
+class Padding(NamedTuple):
+    """How packed tokens lie in the padded batch, which only attention sees."""
+
+    padded_index: Tensor
+    """(batch, source): the packed token at each place; any valid index past a sentence's end."""
+
+    packed_index: Tensor
+    """(tokens,): the place of each packed token in the flattened batch."""
+
+    source_last: Tensor
+    """(batch,) int32: length of each sentence minus 1."""
+
+    source: Tensor
+    """(1,) int32: tokens of the longest sentence."""
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention and feed-forward over packed tokens (tokens, model_dim)."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        dim, epsilon = config.model_dim, config.norm_epsilon
+        self.heads = config.encoder_heads
+        self.attention_in = Linear(dim, 3 * dim)
+        self.attention_out = Linear(dim, dim)
+        self.attention_norm = AddNorm(dim, epsilon)
+        self.feed_forward = FeedForward(dim, config.encoder_hidden_dim, config.activation)
+        self.feed_forward_norm = AddNorm(dim, epsilon)
+
+    def forward(self, x: Tensor, padding: Padding) -> Tensor:
+        """One layer further."""
+        # (batch, source, 3 * dim)
+        query_key_value = functional.embedding(padding.padded_index, self.attention_in(x))
+        attended = operators.attend_prompt(
+            query_key_value, padding.source_last, padding.source, self.heads
+        )
+        packed = functional.embedding(padding.packed_index, attended.flatten(0, 1))
+        x = self.attention_norm(x, self.attention_out(packed))
+        normed: Tensor = self.feed_forward_norm(x, self.feed_forward(x))
+        return normed
+
+
+class LayerCache(NamedTuple):
+    """Keys and values of one decoder layer, each (rows or sources, heads, capacity, head_dim).
+
+    Elements are of the type `TransformerConfig.cache_type`.
+    """
+
+    self_key: Tensor
+    self_value: Tensor
+    cross_key: Tensor
+    cross_value: Tensor
+
+    def capacities(self) -> tuple[Tensor, Tensor]:
+        """Positions that it holds of targets and of sources, (1,) int32 each."""
+        return operators.extent(self.self_key, 2), operators.extent(self.cross_key, 2)
+
+
+class SharedSources(NamedTuple):
+    """Which rows read the keys and values of one source; see operators.attend_shared_source."""
+
+    is_shared: Tensor
+    """() bool: whether any two do."""
+
+    query_index: Tensor
+    """(sources, heads * SHARED_ROWS) int64."""
+
+    attended_index: Tensor
+    """(rows, heads) int64."""
+
+
+class Step(NamedTuple):
+    """What every decoder layer of one step reads beside its input and its cache."""
+
+    positions: Tensor
+    """(rows,) int32: the position that this step writes."""
+
+    source_last: Tensor
+    """(sources,) int32: length of each source minus 1."""
+
+    target_capacity: Tensor
+    """(1,) int32: positions that a self-attention cache holds."""
+
+    source_capacity: Tensor
+    """(1,) int32: positions that a cross-attention cache holds."""
+
+    sharing: SharedSources | None = None
+    """None: each row has a source of its own, the one of its number."""
+
+
+class DecoderLayer(nn.Module):
+    """One token a row through self-attention, cross-attention and feed-forward."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        dim, epsilon = config.model_dim, config.norm_epsilon
+        self.heads = config.decoder_heads
+        self.self_in = Linear(dim, 3 * dim)
+        self.self_out = Linear(dim, dim)
+        self.self_norm = AddNorm(dim, epsilon)
+        self.cross_in = Linear(dim, dim)
+        self.cross_out = Linear(dim, dim)
+        self.cross_norm = AddNorm(dim, epsilon)
+        self.feed_forward = FeedForward(dim, config.decoder_hidden_dim, config.activation)
+        self.feed_forward_norm = AddNorm(dim, epsilon)
+
+    def forward(self, x: Tensor, cache: LayerCache, step: Step) -> tuple[Tensor, LayerCache]:
+        """One layer further, (rows, model_dim), and the cache with this token in it."""
+        attended, self_key, self_value = operators.attend_past(
+            self.self_in(x), cache.self_key, cache.self_value,
+            step.positions, step.target_capacity, self.heads,
+        )  # fmt: skip
+        x = self.self_norm(x, self.self_out(attended))
+        query = self.cross_in(x)
+        source = (cache.cross_key, cache.cross_value, step.source_last, step.source_capacity)
+        attended, cross_key, cross_value = (
+            operators.attend_source(query, *source, self.heads)
+            if step.sharing is None
+            else operators.attend_shared_source(query, *source, *step.sharing, self.heads)
+        )
+        x = self.cross_norm(x, self.cross_out(attended))
+        x = self.feed_forward_norm(x, self.feed_forward(x))
+        return x, LayerCache(self_key, self_value, cross_key, cross_value)

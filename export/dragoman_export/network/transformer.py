@@ -1,0 +1,138 @@
+"""The canonical Transformer: what every checkpoint family is mapped onto and what is traced.
+
+It is the encoder-decoder of Vaswani et al. 2017, "Attention Is All You Need", post-norm, cut where
+serving cuts it: `Encoder` reads packed sentences and ends in the cross-attention keys and values of
+all decoder layers; `DecoderStep` advances every row by one token.
+
+Knows the mathematics. Does not know checkpoints, ONNX or files; the kernels of
+attention and search are in `operators`.
+"""
+
+import copy
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from dragoman_export.network import operators
+from dragoman_export.network.config import TransformerConfig
+from dragoman_export.network.layers import (
+    DecoderLayer,
+    EncoderLayer,
+    LayerCache,
+    Linear,
+    Padding,
+    SharedSources,
+    Step,
+    TiedLinear,
+    TokenEmbedding,
+)
+
+TORCH_TYPES: dict[str, torch.dtype] = {
+    "float": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+    "int8": torch.int8,
+}
+"""Element types of layers and caches, by their ONNX names."""
+
+
+class Encoder(nn.Module):
+    """Packed source tokens -> cross-attention keys and values of every decoder layer."""
+
+    def __init__(self, config: TransformerConfig, embedding: TokenEmbedding) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = embedding
+        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.encoder_layers))
+        self.cross_key_value = Linear(
+            config.model_dim, 2 * config.decoder_layers * config.model_dim
+        )
+
+    def forward(
+        self,
+        token_ids: Tensor,  # (tokens,) int64
+        positions: Tensor,  # (tokens,) int64
+        padded_index: Tensor,  # (batch, source) int64
+        packed_index: Tensor,  # (tokens,) int64
+        source_last: Tensor,  # (batch,) int32
+    ) -> Tensor:
+        """Keys of layer l at 2l, values at 2l + 1, (2 * layers, heads, tokens, head_dim)."""
+        config = self.config
+        source = operators.extent(padded_index, 1)
+        padding = Padding(padded_index, packed_index, source_last, source)
+        x = self.embedding(token_ids, positions).to(TORCH_TYPES[config.element_type])
+        for layer in self.layers:
+            x = layer(x, padding)
+        key_value: Tensor = self.cross_key_value(x)
+        if config.cache_type == "int8":
+            key_value = operators.to_steps(key_value)
+        shape = (-1, 2 * config.decoder_layers, config.decoder_heads, config.decoder_head_dim)
+        return key_value.reshape(shape).permute(1, 2, 0, 3)
+
+
+class DecoderStep(nn.Module):
+    """One decoding step: the last token of every row -> candidates for the next."""
+
+    def __init__(self, config: TransformerConfig, embedding: TokenEmbedding) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = embedding
+        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
+        self.head: nn.Module = TiedLinear(embedding.tokens)
+
+    def forward(  # noqa: PLR0917 - a graph takes its tensors by position
+        self,
+        token_ids: Tensor,  # (rows,) int64
+        positions: Tensor,  # (rows,) int32
+        source_last: Tensor,  # (sources,) int32
+        candidate_count: Tensor,  # (1,) int64
+        with_normalizers: Tensor,  # () bool
+        is_shared: Tensor,  # () bool
+        query_index: Tensor,  # (sources, heads * SHARED_ROWS) int64
+        attended_index: Tensor,  # (rows, heads) int64
+        caches: list[LayerCache],
+    ) -> tuple[Tensor, Tensor, Tensor, list[LayerCache]]:
+        """Candidate ids and logits (rows, candidates), log-normalizers (rows,), caches.
+
+        Unless `is_shared`, row i has source i, and the two indices may be empty.
+        """
+        sharing = SharedSources(is_shared, query_index, attended_index)
+        step = Step(positions, source_last, *caches[0].capacities(), sharing)
+        logits, new_caches = self.logits(token_ids, step, caches)
+        candidate_logits, candidate_ids = operators.best_candidates(logits, candidate_count)
+        normalizers = operators.log_normalizers(
+            logits, candidate_logits, candidate_ids, with_normalizers
+        )
+        return candidate_ids, candidate_logits, normalizers, new_caches
+
+    def logits(
+        self, token_ids: Tensor, step: Step, caches: list[LayerCache]
+    ) -> tuple[Tensor, list[LayerCache]]:
+        """Float32 logits of every token, (rows, padded vocab), and the caches."""
+        x = self.embedding(token_ids, step.positions).to(TORCH_TYPES[self.config.element_type])
+        new_caches = []
+        for layer, cache in zip(self.layers, caches, strict=True):
+            x, new_cache = layer(x, cache, step)
+            new_caches.append(new_cache)
+        return self.head(x.float()), new_caches
+
+
+class Transformer(NamedTuple):
+    """Encoder and decoder of one model; they share their embedding."""
+
+    config: TransformerConfig
+    encoder: Encoder
+    decoder: DecoderStep
+
+    @classmethod
+    def empty(cls, config: TransformerConfig) -> "Transformer":
+        """A model whose weights are still to be filled in."""
+        embedding = TokenEmbedding(config)
+        return cls(config, Encoder(config, embedding), DecoderStep(config, embedding))
+
+    def copied(self, config: TransformerConfig) -> "Transformer":
+        """A copy whose halves go by `config`, and go on sharing an embedding."""
+        encoder, decoder = copy.deepcopy((self.encoder, self.decoder))  # as one
+        encoder.config = decoder.config = config
+        return Transformer(config, encoder, decoder)

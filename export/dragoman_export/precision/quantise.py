@@ -1,0 +1,125 @@
+"""Turns the linear layers of a model into 8-bit ones.
+
+Weights: signed, one scale an output column. Activations: one scale a row, found at run time, or
+one constant for each layer, calibrated beforehand; either way a row's result does not depend on its
+neighbours. Embeddings stay in float32.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dragoman_export.network import FeedForward, Linear, TiedLinear, Transformer, operators
+from dragoman_export.precision.calibrate import Calibration
+
+ActivationScales = Literal["calibrated", "per_row"]
+
+SIGNED, UNSIGNED = 128, 0
+"""Zero points of activations of either sign, and of those that a ReLU lets through."""
+
+SMALLEST_SCALE = 1e-9
+"""Of an activation that calibration saw nothing but zeros of."""
+
+
+class Int8Linear(nn.Module):
+    """x (rows, in) float32 -> (rows, out) float32 through an integer product."""
+
+    weight: Tensor
+    weight_scale: Tensor
+    bias: Tensor
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        """Quantises `weight` (in, out); `bias` (out,) is kept as it is."""
+        super().__init__()
+        scale = (_largest_pairs(weight) / 127).clamp_min(1e-12)
+        self.register_buffer("weight", torch.round(weight / scale).to(torch.int8))
+        self.register_buffer("weight_scale", scale)
+        self.register_buffer("bias", bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The product, (rows, out)."""
+        product: Tensor = operators.int8_linear(x, self.weight, self.weight_scale, self.bias)
+        return product
+
+
+def _largest_pairs(weight: Tensor) -> Tensor:
+    """Returns what the range of each column of `weight` (in, out) must hold, (out,).
+
+    CPUs with AVX2 or AVX-512 but without VNNI add the products of two neighbouring inputs in 16
+    bits and clip. Where no two neighbouring weights of one sign add up to more than one may have,
+    128 once rounded, 255 times their sum fits: every CPU computes the same (oneDNN, "Nuances of
+    int8 computations").
+    """
+    pairs = functional.pad(weight, (0, 0, 0, len(weight) % 2)).view(-1, 2, weight.shape[1])
+    positive, negative = pairs.clamp_min(0).sum(dim=1), -pairs.clamp_max(0).sum(dim=1)
+    return torch.maximum(positive, negative).amax(dim=0)
+
+
+class CalibratedInt8Linear(Int8Linear):
+    """Likewise, with an activation scale that is the same for every row."""
+
+    activation_scale: Tensor
+
+    def __init__(self, weight: Tensor, bias: Tensor, largest: float, zero_point: int) -> None:
+        """`largest` is the |x| that the last step of the range stands for; beyond it x is clipped.
+
+        With a zero point of `UNSIGNED` negative x count as 0: the layer does a ReLU first.
+        """
+        super().__init__(weight, bias)
+        steps = 255 if zero_point == UNSIGNED else 127
+        scale = torch.tensor(largest / steps).clamp_min(SMALLEST_SCALE)
+        self.register_buffer("activation_scale", scale)
+        self.zero_point = zero_point
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The product, (rows, out)."""
+        product: Tensor = operators.int8_linear_calibrated(
+            x, self.activation_scale, self.weight, self.weight_scale, self.bias, self.zero_point
+        )
+        return product
+
+
+def quantise(model: Transformer, calibration: Calibration | None) -> Transformer:
+    """A copy with every linear layer replaced, the output projection among them.
+
+    Args:
+        model: In float32; left as it is.
+        calibration: Of `model`; None gives every row a scale of its own.
+    """
+    quantised = model.copied(model.config)
+    for side, root in (("encoder", quantised.encoder), ("decoder", quantised.decoder)):
+        _quantise_below(root, side, calibration)
+    quantised.encoder.embedding.fold_scale()  # the output projection has its own weights now
+    return quantised
+
+
+def _quantise_below(module: nn.Module, path: str, calibration: Calibration | None) -> None:
+    folded = calibration is not None and _fold_relu(module)
+    for name, child in module.named_children():
+        place = f"{path}.{name}"
+        if isinstance(child, Linear | TiedLinear):
+            unsigned = folded and name == "narrow"
+            largest = None if calibration is None else calibration.inputs[place]
+            setattr(module, name, _int8(child, largest, UNSIGNED if unsigned else SIGNED))
+        else:
+            _quantise_below(child, place, calibration)
+
+
+def _fold_relu(module: nn.Module) -> bool:
+    """Takes out a feed-forward's ReLU: the layer after it clips at 0 by itself."""
+    if not isinstance(module, FeedForward) or not isinstance(module.activation, nn.ReLU):
+        return False
+    module.activation = nn.Identity()
+    return True
+
+
+def _int8(layer: Linear | TiedLinear, largest: float | None, zero_point: int) -> Int8Linear:
+    if isinstance(layer, TiedLinear):
+        weight = layer.embedding.weight.data.t().contiguous()
+    else:
+        weight = layer.weight.data
+    if largest is None:
+        return Int8Linear(weight, layer.bias.data)
+    return CalibratedInt8Linear(weight, layer.bias.data, largest, zero_point)

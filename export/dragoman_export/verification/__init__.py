@@ -1,0 +1,36 @@
+"""Proves that graphs say what the checkpoint says, token for token.
+
+Knows decoders of both sides and how to compare them. Does not know how graphs are made.
+"""
+
+from dragoman_export.verification.device_decoding import DeviceGraphDecoder
+from dragoman_export.verification.eager_decoding import EagerDecoder, encode
+from dragoman_export.verification.graph_decoding import GraphDecoder
+from dragoman_export.verification.reference import ReferenceDecoder, ReferenceTokenizer
+from dragoman_export.verification.verify import (
+    Parity,
+    Said,
+    Scorer,
+    listen,
+    measure,
+    require_close,
+    require_same,
+    require_same_tokens,
+)
+
+__all__ = [
+    "DeviceGraphDecoder",
+    "EagerDecoder",
+    "GraphDecoder",
+    "Parity",
+    "ReferenceDecoder",
+    "ReferenceTokenizer",
+    "Said",
+    "Scorer",
+    "encode",
+    "listen",
+    "measure",
+    "require_close",
+    "require_same",
+    "require_same_tokens",
+]

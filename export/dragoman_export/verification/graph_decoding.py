@@ -1,0 +1,212 @@
+"""Greedy and forced decoding with a bundle's two graphs in onnxruntime, many sentences at once.
+
+Uses the graphs as the server does: packed encoder, caches updated in place, one thread. Does not
+know text, and takes no care of speed.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from dragoman_export.graphs import DECODER, ENCODER
+from dragoman_export.model import ImportedModel
+from dragoman_export.network import SHARED_ROWS, TransformerConfig
+from dragoman_export.verification.stepwise import Best, Floats, Steps, StepwiseDecoder
+
+Cache = NDArray[np.float32] | NDArray[np.float16] | NDArray[np.int8]
+
+RESULTS = ("candidate_ids", "candidate_logits", "log_normalizers")
+"""What a step returns beside its caches."""
+
+CANDIDATES = 2
+"""The chosen token and the next best, which tells a tie."""
+
+LIKELY_CANDIDATES = 64
+"""Among which a token is looked for before all are asked for."""
+
+
+class GraphDecoder(StepwiseDecoder):
+    """The graphs in `directory`, made for the CPU from `model`."""
+
+    def __init__(self, directory: Path, model: ImportedModel) -> None:
+        super().__init__(model)
+        self._encoder = cpu_session(directory / ENCODER)
+        self._decoder = cpu_session(directory / DECODER)
+
+    def _steps(self, sources: Sequence[Sequence[int]], limit: int) -> Steps:
+        lengths, caches = self._encode(sources, limit)
+        vocabulary = self._model.transformer.config.padded_vocabulary_size
+        return _Steps(self._decoder, lengths, caches, vocabulary)
+
+    def _encode(
+        self, sources: Sequence[Sequence[int]], limit: int
+    ) -> tuple[list[int], dict[str, Cache]]:
+        """The sources' lengths, and the caches; see `spread`."""
+        lengths = [len(source) for source in sources]
+        (key_value,) = self._encoder.run(["cross_key_value"], packed(sources))
+        return lengths, spread(self._model.transformer.config, key_value, lengths, limit)
+
+
+def spread(
+    config: TransformerConfig, key_value: Cache, lengths: Sequence[int], limit: int
+) -> dict[str, Cache]:
+    """The decoder's caches, one row a sentence, for targets of at most `limit` tokens.
+
+    Args:
+        config: Of the model.
+        key_value: What the encoder returns, (2 * layers, heads, tokens, head_dim).
+        lengths: Source tokens of each sentence.
+        limit: Places of the self-attention caches.
+    """
+    heads, head_dim = config.decoder_heads, config.decoder_head_dim
+    target = (len(lengths), heads, limit, head_dim)
+    source = np.zeros(
+        (len(key_value), len(lengths), heads, max(lengths), head_dim), key_value.dtype
+    )
+    ends = np.cumsum(lengths)
+    for row, (length, end) in enumerate(zip(lengths, ends, strict=True)):
+        source[:, row, :, :length] = key_value[:, :, end - length : end]
+    caches: dict[str, Cache] = {}
+    for layer in range(config.decoder_layers):
+        caches[f"self_key_{layer}"] = np.zeros(target, key_value.dtype)
+        caches[f"self_value_{layer}"] = np.zeros(target, key_value.dtype)
+        caches[f"cross_key_{layer}"] = source[2 * layer]
+        caches[f"cross_value_{layer}"] = source[2 * layer + 1]
+    return caches
+
+
+def nothing_shared(heads: int) -> dict[str, NDArray[np.generic]]:
+    """The decoder's inputs that say that each row has a source of its own."""
+    return {
+        "is_shared": np.array(0, np.bool_),
+        "query_index": np.zeros((0, heads * SHARED_ROWS), np.int64),
+        "attended_index": np.zeros((0, heads), np.int64),
+    }
+
+
+def packed(sources: Sequence[Sequence[int]]) -> dict[str, NDArray[np.generic]]:
+    """The encoder's inputs for sentences that lie one after the other."""
+    lengths = np.array([len(source) for source in sources])
+    longest = int(lengths.max())
+    starts = np.cumsum(lengths) - lengths
+    places = np.arange(longest)
+    inside = places[None] < lengths[:, None]  # (batch, source)
+    return {
+        "token_ids": np.concatenate([np.array(source, np.int64) for source in sources]),
+        "positions": np.broadcast_to(places, inside.shape)[inside].astype(np.int64),
+        "padded_index": np.where(inside, starts[:, None] + places, 0).astype(np.int64),
+        "packed_index": np.flatnonzero(inside).astype(np.int64),
+        "source_last": (lengths - 1).astype(np.int32),
+    }
+
+
+class _Steps:
+    """The decoder's buffers for a fixed set of rows, bound once and updated in place."""
+
+    def __init__(
+        self,
+        session: onnxruntime.InferenceSession,
+        source_lengths: Sequence[int],
+        caches: dict[str, Cache],
+        vocabulary: int,
+    ) -> None:
+        rows = len(source_lengths)
+        self._vocabulary = vocabulary
+        self._token_ids = np.zeros(rows, np.int64)
+        self._positions = np.zeros(rows, np.int32)
+        self._count = np.zeros(1, np.int64)
+        inputs: dict[str, NDArray[np.generic]] = {
+            "token_ids": self._token_ids,
+            "positions": self._positions,
+            "source_last": np.array(source_lengths, np.int32) - 1,
+            "candidate_count": self._count,
+            "with_normalizers": np.array(1, np.bool_),
+            **nothing_shared(caches["cross_key_0"].shape[1]),
+        }
+        self._step = BoundStep(session, inputs, caches, RESULTS)
+
+    def best(self, position: int, token_ids: NDArray[np.int64]) -> Best:
+        """See stepwise.Steps."""
+        ids, logits, normalizers = self._take(position, token_ids, CANDIDATES)
+        return Best(ids[:, 0], logits[:, 0] - normalizers, logits[:, 0] - logits[:, 1])
+
+    def log_probs(
+        self,
+        position: int,
+        token_ids: NDArray[np.int64],
+        wanted: NDArray[np.int64],
+        live: Sequence[int],
+    ) -> Floats:
+        """See stepwise.Steps. The wanted tokens are hardly ever far from the best."""
+        for count in (LIKELY_CANDIDATES, self._vocabulary):
+            ids, logits, normalizers = self._take(position, token_ids, min(count, self._vocabulary))
+            found = ids[live] == wanted[live, None]  # (live, candidates), at most one a row
+            if found.any(axis=1).all():
+                break
+        log_probs: Floats = logits[live][found] - normalizers[live]
+        return log_probs
+
+    def _take(self, position: int, token_ids: NDArray[np.int64], count: int) -> list[Any]:
+        """One step of every row: ids and logits (rows, count), normalizers (rows,)."""
+        self._token_ids[:] = token_ids
+        self._positions[:] = position
+        self._count[:] = count
+        return self._step.run()
+
+
+class BoundStep:
+    """A decoder with its inputs and caches bound; changing the arrays changes the next run."""
+
+    def __init__(
+        self,
+        session: onnxruntime.InferenceSession,
+        inputs: dict[str, NDArray[np.generic]],
+        caches: dict[str, Cache],
+        results: Sequence[str],
+    ) -> None:
+        """`results` are the outputs that are wanted beside the caches."""
+        self._session = session
+        self._results = results
+        self._binding = session.io_binding()
+        self._bound: list[onnxruntime.OrtValue] = []  # the binding holds addresses, not references
+        self._bind_results()
+        for name, array in inputs.items():
+            self._bind(name, array)
+        for name, cache in caches.items():
+            value = self._bind(name, cache)
+            self._binding.bind_ortvalue_output(f"{name}_out", value)
+
+    def _bind_results(self) -> None:
+        """Anew for every step: a binding keeps what it returned, and the shape of it."""
+        for name in self._results:
+            self._binding.bind_output(name)
+
+    def _bind(self, name: str, array: NDArray[np.generic]) -> onnxruntime.OrtValue:
+        value = onnxruntime.OrtValue.ortvalue_from_numpy(array)
+        self._bound.append(value)
+        self._binding.bind_ortvalue_input(name, value)
+        return value
+
+    def run(self) -> list[Any]:
+        """Takes a step; returns the results as arrays."""
+        self._bind_results()
+        self._session.run_with_iobinding(self._binding)
+        return [value.numpy() for value in self._binding.get_outputs()[: len(self._results)]]
+
+
+def cpu_session(path: Path) -> onnxruntime.InferenceSession:
+    """Loads a graph as the server does on a CPU."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(
+        path,
+        options,
+        providers=["CPUExecutionProvider"],
+        # The fused operator is several times slower on CPU than the two that it replaces.
+        disabled_optimizers=["SkipLayerNormFusion"],
+    )

@@ -1,0 +1,90 @@
+"""Greedy and forced decoding, many sentences at once, over whatever runs a decoding step.
+
+Knows hypotheses and rows. Does not know text, graphs or modules, and takes no care of speed.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dragoman_export.model import ImportedModel
+from dragoman_export.verification.hypothesis import Hypothesis
+
+Floats = NDArray[np.float32]
+
+
+class Best(NamedTuple):
+    """The likeliest token of each row."""
+
+    token_ids: NDArray[np.int64]  # (rows,)
+    log_probs: Floats  # (rows,)
+    margins: Floats  # (rows,), to the next best
+
+
+class Steps(Protocol):
+    """The decoder of a fixed set of rows. A step can be taken again."""
+
+    def best(self, position: int, token_ids: NDArray[np.int64]) -> Best:
+        """Feeds every row its token; returns what comes next."""
+        ...
+
+    def log_probs(
+        self,
+        position: int,
+        token_ids: NDArray[np.int64],
+        wanted: NDArray[np.int64],
+        live: Sequence[int],
+    ) -> Floats:
+        """Likewise; log-probabilities of the tokens `wanted` (rows,) in the rows `live`."""
+        ...
+
+
+class StepwiseDecoder(ABC):
+    """Decodes a model's sentences in steps."""
+
+    def __init__(self, model: ImportedModel) -> None:
+        self._model = model
+
+    @abstractmethod
+    def _steps(self, sources: Sequence[Sequence[int]], limit: int) -> Steps:
+        """Encodes `sources`, for targets of at most `limit` tokens."""
+
+    def decode(self, sources: Sequence[Sequence[int]], limit: int) -> list[Hypothesis]:
+        """Best token after best token for each of `sources`, at most `limit` each."""
+        steps = self._steps(sources, limit)
+        token_ids = np.full(len(sources), self._model.decoder_start_id)
+        hypotheses = [Hypothesis() for _ in sources]
+        unfinished = set(range(len(sources)))
+        for position in range(limit):
+            best = steps.best(position, token_ids)
+            for row in sorted(unfinished):
+                token_id = int(best.token_ids[row])
+                log_prob, margin = float(best.log_probs[row]), float(best.margins[row])
+                hypotheses[row].add(token_id, log_prob, margin)
+                if token_id == self._model.end_id:
+                    unfinished.remove(row)
+            if not unfinished:
+                break
+            token_ids = best.token_ids
+        return hypotheses
+
+    def score(
+        self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]
+    ) -> list[list[float]]:
+        """Log-probability of every token of each target, given the source and those before it."""
+        longest = max(len(target) for target in targets)
+        steps = self._steps(sources, longest)
+        token_ids = np.full(len(sources), self._model.decoder_start_id)
+        scores: list[list[float]] = [[] for _ in sources]
+        for position in range(longest):
+            live = [row for row, target in enumerate(targets) if len(target) > position]
+            wanted = np.zeros_like(token_ids)
+            wanted[live] = [targets[row][position] for row in live]
+            log_probs = steps.log_probs(position, token_ids, wanted, live)
+            for row, log_prob in zip(live, log_probs.tolist(), strict=True):
+                scores[row].append(log_prob)
+            token_ids = wanted
+        return scores
