@@ -4,7 +4,7 @@
 # make image-test  the container images, built and run; needs root, buildah, iproute2, mmdebstrap, runc
 # make bench  speed beside CTranslate2, transformers and Optimum, written into docs/performance.md;
 #             DATA=DIR takes the test sets there
-# make ray-test  the tests of examples/ray_translate.py, those on Ray too
+# make ray-test  the tests of `dragoman corpora`, those on Ray too
 # make protos regenerates clients/dragoman/v1 from protos/
 
 PYTHON ?= python3
@@ -49,7 +49,7 @@ bench: $(VENV)/bench-installed
 	$(BENCH).document $(patsubst %,build/bench/%.json,offline served load front_end latency growth peaks)
 
 ray-test: $(VENV)/ray-installed
-	$(BIN)/pytest tests/examples
+	$(BIN)/pytest tests/clients/corpora
 
 # --pyi files come from mypy-protobuf: its stubs are the ones that mypy's strict mode accepts.
 protos: $(VENV)/installed

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple, Self, overload
 
 import grpc
 
-from dragoman.async_stream import AsyncTextStream
 from dragoman.channel import open_async_channel
 from dragoman.options import EarlyStopping, Options
 from dragoman.requests import (
@@ -25,10 +24,11 @@ from dragoman.requests import (
 )
 from dragoman.results import Model, StreamResult, Translation, read_models, read_translations
 from dragoman.status import error_from_rpc, in_whole_list
+from dragoman.streaming.async_stream import AsyncTextStream
+from dragoman.streaming.window import Window
 from dragoman.texts import as_texts, reject_single_text
 from dragoman.v1 import translation_pb2 as pb
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
-from dragoman.window import Window
 
 if TYPE_CHECKING:
     from dragoman.v1.translation_pb2_grpc import TranslationServiceAsyncStub

@@ -23,11 +23,11 @@ from dragoman.requests import (
 )
 from dragoman.results import Model, StreamResult, Translation, read_models, read_translations
 from dragoman.status import error_from_rpc, in_whole_list
-from dragoman.stream import TextStream
+from dragoman.streaming.stream import TextStream
+from dragoman.streaming.window import Window
 from dragoman.texts import as_texts, reject_single_text
 from dragoman.v1 import translation_pb2 as pb
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
-from dragoman.window import Window
 
 REQUESTS_IN_FLIGHT = 3
 """Of one long list: the server is never idle between two, and a queue of the default size, four

@@ -1,4 +1,4 @@
-"""A million lines through examples/ray_translate.py while workers and driver are killed.
+"""A million lines through `dragoman corpora` while workers and driver are killed.
 
     python -m tests.bench.ray_million --bundle DIR --lines 1000000 --kill worker --kill driver
 
@@ -21,14 +21,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from dragoman.lines import encode_line
+from dragoman.commands.lines import encode_line
 from dragoman.v1.translation_pb2 import StreamTranslateTextRequest, Translation
 from dragoman_server.config import Config
 from dragoman_server.local import LocalTranslator
 from tests.bench.origin import Origin, load_average
 from tests.bench.systems import CORES
 from tests.bench.tables import text_table
-from tests.examples.running import Run
+from tests.clients.corpora.running import Run
 
 SUBJECTS = "the house,the red car,my brother,the old dog,a small child,our teacher,the train,it"
 VERBS = "is,was,has,saw,found,wants,likes,needs"

@@ -212,7 +212,7 @@ async def test_a_broken_stream_loses_and_repeats_nothing(
 async def test_an_old_stream_moves_to_another_call_and_loses_nothing(
     server: FakeServer, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dragoman.window.CALL_SECONDS", 0.02)
+    monkeypatch.setattr("dragoman.streaming.window.CALL_SECONDS", 0.02)
     texts = [f"text {number}" for number in range(2000)]
     assert await translated(client.translate_stream(texts)) == [text.upper() for text in texts]
     assert server.streams_opened > 2

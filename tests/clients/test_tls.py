@@ -6,7 +6,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from dragoman import AsyncClient, Client, ConnectError, translate
+from dragoman import AsyncClient, Client, ConnectError
+from dragoman.commands import translate
 from tests.clients.fake_server import FakeServer
 
 OPENSSL = shutil.which("openssl")

@@ -48,7 +48,7 @@ async def test_replicas_share_the_load_one_joins_and_one_leaves(float32_bundle: 
 async def test_a_long_stream_finds_a_new_replica(
     float32_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dragoman.window.CALL_SECONDS", 0.5)
+    monkeypatch.setattr("dragoman.streaming.window.CALL_SECONDS", 0.5)
     with replicas(float32_bundle, 1, max_connection_age_seconds=0.5) as group:
         async with AsyncClient(group.target, timeout=30) as client:
             texts = (f"line {number}" for number in count())

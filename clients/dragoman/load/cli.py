@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from dragoman.arguments import certificates, credentials, translation_options
 from dragoman.client import Client
+from dragoman.commands.arguments import certificates, credentials, translation_options
 from dragoman.errors import DragomanError
 from dragoman.load.clients import ClientProcesses
 from dragoman.load.describe import describe_client, describe_model, shown_options

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from dragoman.arguments import (
+from dragoman.commands.arguments import (
     add_connection_options,
     add_search_options,
     add_translation_options,

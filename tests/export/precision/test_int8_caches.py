@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.export.network.test_transformer import eager_logits
 
 from dragoman_export.checkpoints.checkpoint import read_checkpoint
 from dragoman_export.families import import_model
@@ -15,6 +14,7 @@ from dragoman_export.network.transformer import Transformer
 from dragoman_export.precision.calibrate import Calibration, calibrate
 from dragoman_export.precision.int8_caches import HEADROOM, LARGEST_STEP, with_int8_caches
 from dragoman_export.verification.graph_decoding import packed
+from tests.export.network.test_transformer import eager_logits
 
 SOURCES = [[5, 9, 4, 0], [7, 0], [20, 21, 22, 23, 24, 25, 0]]
 TARGETS = [[3, 8, 13, 0], [40, 2, 6, 0], [11, 12, 3, 0]]

@@ -1,0 +1,115 @@
+"""The command `dragoman`: finds the subcommand and runs it.
+
+Knows the names of the subcommands and which extra each needs. Does not import any of them before
+it is asked for: `dragoman translate` must not wait for torch.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points, version
+from typing import NamedTuple
+
+GROUP = "dragoman.commands"
+"""Entry points of this group are subcommands: functions from the arguments to an exit status."""
+
+USAGE_ERROR = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+class _Known(NamedTuple):
+    """What can be said of a subcommand without importing it."""
+
+    summary: str
+    extra: str = ""
+    """What the bare package lacks for it."""
+
+
+_KNOWN = {
+    "corpora": _Known("translate files of millions of lines on Ray", extra="ray"),
+    "export": _Known("turn a checkpoint into a bundle that the server loads", extra="export"),
+    "health": _Known("say whether a running server serves, as an exit status"),
+    "inspect": _Known("show what is in a bundle and verify its files", extra="server"),
+    "load": _Known("load-test a running server, by MLPerf's rules", extra="load"),
+    "serve": _Known("serve a bundle over gRPC", extra="server"),
+    "translate": _Known("translate text, or files line by line, on a running server"),
+}
+
+_OURS = {"dragoman", "dragoman_export", "dragoman_server"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the subcommand that the first argument names and returns the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        status = _dispatch(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has gone. What is still buffered goes nowhere, without a word.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    return status
+
+
+def _dispatch(arguments: list[str]) -> int:
+    commands = {point.name: point for point in entry_points(group=GROUP)}
+    if not arguments:
+        print(_help(commands), file=sys.stderr)
+        return USAGE_ERROR
+    name, *rest = arguments
+    if name in {"-h", "--help"}:
+        print(_help(commands))
+        return 0
+    if name in {"-V", "--version"}:
+        print(f"dragoman {version('dragoman')}")
+        return 0
+    if name not in commands:
+        known = ", ".join(sorted(commands))
+        return _error(f"there is no subcommand {name!r}; there are: {known}")
+    return _run(commands[name], rest)
+
+
+def _run(command: EntryPoint, arguments: list[str]) -> int:
+    try:
+        main = command.load()
+        return int(main(arguments))
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        extra = _KNOWN[command.name].extra if command.name in _KNOWN else ""
+        if missing in _OURS or not extra:
+            raise
+        return _error(f"`dragoman {command.name}` needs {missing}: {_how_to_install(extra)}")
+
+
+def _how_to_install(extra: str) -> str:
+    line = f"pip install 'dragoman[{extra}]'"
+    if extra == "server":
+        return f"{line}, or on a machine with an NVIDIA GPU: pip install 'dragoman[gpu]'"
+    return line
+
+
+def _help(commands: dict[str, EntryPoint]) -> str:
+    lines = [
+        f"  {name:<12}{_KNOWN[name].summary if name in _KNOWN else ''}".rstrip()
+        for name in sorted(commands)
+    ]
+    return "\n".join(
+        [
+            "usage: dragoman [--help] [--version] COMMAND ...",
+            "",
+            "Export translation models, serve them, and translate.",
+            "",
+            *lines,
+            "",
+            "`dragoman COMMAND --help` explains each.",
+        ]
+    )
+
+
+def _error(message: str) -> int:
+    print(f"dragoman: {message}", file=sys.stderr)
+    return USAGE_ERROR

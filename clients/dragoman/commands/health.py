@@ -1,0 +1,84 @@
+"""`dragoman health`: whether a server serves, as an exit status; for probes and scripts.
+
+Knows the standard health protocol, grpc.health.v1. What a server's states mean is the server's.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import grpc
+from grpc_health.v1 import health_pb2
+
+from dragoman.channel import open_channel
+from dragoman.commands.arguments import add_connection_options, connection_problem, credentials
+from dragoman.errors import DragomanError, NotFoundError
+from dragoman.status import error_from_rpc
+
+SERVING = 0
+NOT_SERVING = 1
+UNKNOWN = 2
+
+
+def main(argv: Sequence[str]) -> int:
+    """Asks once, prints the answer and returns the exit status."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if problem := connection_problem(arguments):
+        parser.error(problem)
+    try:
+        state = _ask(arguments)
+    except (DragomanError, OSError) as error:
+        print(f"dragoman health: {error}", file=sys.stderr)
+        return UNKNOWN
+    print(state)
+    return SERVING if state == "SERVING" else NOT_SERVING
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dragoman health",
+        description="Ask a server for its health by grpc.health.v1 and print it.",
+        epilog="Exit status: 0 SERVING; 1 any other state; 2 no server answers, or not so.",
+    )
+    parser.add_argument(
+        "--service",
+        default="readiness",
+        metavar="NAME",
+        help="readiness (takes requests), liveness (need not be restarted), a service's full name, "
+        "or an empty one for the whole server; default: %(default)s",
+    )
+    server = parser.add_argument_group("server")
+    add_connection_options(server)
+    server.add_argument(
+        "--timeout",
+        type=float,
+        default=5.0,
+        metavar="SECONDS",
+        help="how long it may take; default: %(default)g",
+    )
+    return parser
+
+
+def _ask(arguments: argparse.Namespace) -> str:
+    """Returns the name of the service's state.
+
+    Raises:
+        DragomanError: The server cannot be reached, or does not know the service.
+        OSError: A TLS file cannot be read.
+    """
+    request = health_pb2.HealthCheckRequest(service=arguments.service)
+    # Without the client's own options: they keep calls from a server that does not serve.
+    with open_channel(arguments.target, credentials(arguments), options=()) as channel:
+        check = channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            health_pb2.HealthCheckRequest.SerializeToString,
+            health_pb2.HealthCheckResponse.FromString,
+        )
+        try:
+            response = check(request, timeout=arguments.timeout)
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                raise NotFoundError(f"the server knows no service {arguments.service!r}") from None
+            raise error_from_rpc(error, arguments.target) from None
+    return health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)

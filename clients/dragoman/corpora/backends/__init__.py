@@ -1,0 +1,9 @@
+"""What translates a corpus: a running service, or engines in the workers' own processes.
+
+Knows the client and, in in_process.py alone, the server. Does not know lines or shards.
+"""
+
+from dragoman.corpora.backends.backend import Backend, LineTranslator
+from dragoman.corpora.backends.service import Service
+
+__all__ = ["Backend", "LineTranslator", "Service"]

@@ -1,0 +1,87 @@
+"""A shard's lines through a translator: one line in, one line out, each accounted for.
+
+Knows which failures are a line's and which are everybody's. Does not know files.
+"""
+
+import dataclasses
+from collections import Counter
+from contextlib import closing
+from typing import NamedTuple
+
+from dragoman.commands.line_job import spoils_every_line
+from dragoman.commands.lines import Line, encode_line
+from dragoman.corpora.backends.backend import LineTranslator
+from dragoman.corpora.errors import JobError
+from dragoman.corpora.storage.accounts import Outcome, Problem, Tally
+from dragoman.errors import InvalidArgumentError
+from dragoman.options import Options
+from dragoman.results import FinishReason, StreamResult
+from dragoman.streaming.retry import may_pass
+
+MOST_SERVER_FAILURES = 100
+"""Of a shard: lines that failed for no fault of theirs. More of them are no accident, and would go
+on through all the shards that follow."""
+
+
+class Translated(NamedTuple):
+    """A shard's lines, translated."""
+
+    output: bytes
+    """As many lines as were read, in their order; those that failed are empty."""
+
+    tally: Tally
+    problems: tuple[Problem, ...]
+
+
+def translate_lines(
+    lines: list[Line], first_line: int, translator: LineTranslator, options: Options
+) -> Translated:
+    """Translates consecutive lines of a file, whose first has the number `first_line`.
+
+    Sampling begins at the seed and the number of the line: it draws the same however the file is
+    cut.
+
+    Raises:
+        DragomanError: The translator cannot go on, or none of the lines can be translated so.
+        JobError: Too many failed.
+    """
+    if options.seed is not None:
+        options = dataclasses.replace(options, seed=options.seed + first_line - 1)
+    counts: Counter[str] = Counter()
+    output: list[bytes] = []
+    problems: list[Problem] = []
+    server_failures = 0
+    with closing(translator.results([line.text for line in lines], options)) as results:
+        for line, result in zip(lines, results, strict=True):
+            assert result.text == line.text
+            number = first_line + result.index
+            outcome, text, reason = _outcome(line, result)
+            counts[outcome] += 1
+            output.append(encode_line(text))
+            if reason:
+                problems.append(Problem(number, outcome, reason))
+            server_failures += outcome == "failed" and not _is_its_own(line, result)
+            if server_failures > MOST_SERVER_FAILURES:
+                raise JobError(f"{server_failures} lines failed, at last line {number:,}: {reason}")
+    return Translated(b"".join(output), Tally(len(lines), **counts), tuple(problems))
+
+
+def _outcome(line: Line, result: StreamResult) -> tuple[Outcome, str, str]:
+    """Returns what became of a line, its translation, and why it is not as it should be."""
+    error = result.error
+    if error is not None and (spoils_every_line(error) or may_pass(error)):
+        raise error
+    if line.problem or error is not None:
+        return "failed", "", line.problem or str(error)
+    translation = result.translation
+    if translation.finish_reason is FinishReason.LENGTH:
+        reason = f"cut after {translation.target_token_count} target tokens"
+        return "cut", translation.translated_text, reason
+    if not translation.source_token_count:
+        return "empty", "", ""
+    return "translated", translation.translated_text, ""
+
+
+def _is_its_own(line: Line, result: StreamResult) -> bool:
+    """Whether a line that failed would fail again."""
+    return bool(line.problem) or isinstance(result.error, InvalidArgumentError)

@@ -1,0 +1,43 @@
+import io
+
+import pytest
+
+from dragoman.commands.lines import Line, count_lines, encode_line, read_lines, shorten
+
+
+def read(content: bytes) -> list[Line]:
+    return list(read_lines(io.BytesIO(content)))
+
+
+@pytest.mark.parametrize(
+    ("content", "texts"),
+    [
+        (b"", []),
+        (b"\n", [""]),
+        (b"a\nb\n", ["a", "b"]),
+        (b"a\nb", ["a", "b"]),
+        (b"a\r\nb\r\n", ["a", "b"]),
+        (b"a\n\n\nb\n", ["a", "", "", "b"]),
+        (b"\xef\xbb\xbfa\nb\n", ["a", "b"]),
+        ("a\u2028b\x85c\x0bd\x0ce\x1cf\ng".encode(), ["a\u2028b\x85c\x0bd\x0ce\x1cf", "g"]),
+        (b"a\rb\n", ["a\rb"]),
+    ],
+)
+def test_only_a_newline_ends_a_line(content: bytes, texts: list[str]) -> None:
+    assert [line.text for line in read(content)] == texts
+    assert count_lines(io.BytesIO(content)) == len(texts)
+
+
+def test_a_line_that_is_not_utf8_says_where() -> None:
+    first, second, third = read(b"good\nb\xffd\ngood\n")
+    assert first == third == Line("good")
+    assert second == Line("", "is not valid UTF-8: byte 0xff at position 1")
+
+
+def test_a_translation_is_one_line_whatever_is_in_it() -> None:
+    assert encode_line("a\nb\r\nc\rd") == b"a b c d\n"
+
+
+def test_many_numbers_are_shortened() -> None:
+    assert shorten([1, 2000]) == "1, 2,000"
+    assert shorten(range(1, 1013)) == "1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 1,002 more"
