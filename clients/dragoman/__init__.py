@@ -23,6 +23,7 @@ from dragoman.errors import (
     ServerError,
     UnavailableError,
 )
+from dragoman.options import TranslateOptions
 from dragoman.results import (
     FinishReason,
     Hypothesis,
@@ -54,6 +55,7 @@ __all__ = [
     "QueueFullError",
     "ServerError",
     "StreamResult",
+    "TranslateOptions",
     "Translation",
     "UnavailableError",
     "__version__",

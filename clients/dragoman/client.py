@@ -7,12 +7,12 @@ channel.py, how a stream works in stream.py.
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
 from types import TracebackType
-from typing import NamedTuple, Self, overload
+from typing import NamedTuple, Self, Unpack, overload
 
 import grpc
 
 from dragoman.channel import open_channel
-from dragoman.options import EarlyStopping, Options
+from dragoman.options import Options, TranslateOptions
 from dragoman.requests import (
     DEFAULT_CUT,
     Cut,
@@ -89,27 +89,8 @@ class Client:
         self,
         texts: str,
         *,
-        source_language_code: str = "",
-        target_language_code: str = "",
-        model: str = "",
-        beam_size: int | None = None,
-        max_decoding_length: int | None = None,
-        min_decoding_length: int | None = None,
-        length_penalty: float | None = None,
-        max_length_factor: float | None = None,
-        num_hypotheses: int | None = None,
-        early_stopping: EarlyStopping | None = None,
-        repetition_penalty: float | None = None,
-        no_repeat_ngram_size: int | None = None,
-        suppress_sequences: Sequence[str] = (),
-        target_prefix: str = "",
-        sampling_topk: int | None = None,
-        sampling_topp: float | None = None,
-        sampling_temperature: float | None = None,
-        seed: int | None = None,
-        return_scores: bool | None = None,
-        return_token_scores: bool = False,
         timeout: float | None = None,
+        **options: Unpack[TranslateOptions],
     ) -> Translation: ...
 
     @overload
@@ -117,54 +98,16 @@ class Client:
         self,
         texts: Sequence[str],
         *,
-        source_language_code: str = "",
-        target_language_code: str = "",
-        model: str = "",
-        beam_size: int | None = None,
-        max_decoding_length: int | None = None,
-        min_decoding_length: int | None = None,
-        length_penalty: float | None = None,
-        max_length_factor: float | None = None,
-        num_hypotheses: int | None = None,
-        early_stopping: EarlyStopping | None = None,
-        repetition_penalty: float | None = None,
-        no_repeat_ngram_size: int | None = None,
-        suppress_sequences: Sequence[str] = (),
-        target_prefix: str = "",
-        sampling_topk: int | None = None,
-        sampling_topp: float | None = None,
-        sampling_temperature: float | None = None,
-        seed: int | None = None,
-        return_scores: bool | None = None,
-        return_token_scores: bool = False,
         timeout: float | None = None,
+        **options: Unpack[TranslateOptions],
     ) -> list[Translation]: ...
 
     def translate(
         self,
         texts: str | Sequence[str],
         *,
-        source_language_code: str = "",
-        target_language_code: str = "",
-        model: str = "",
-        beam_size: int | None = None,
-        max_decoding_length: int | None = None,
-        min_decoding_length: int | None = None,
-        length_penalty: float | None = None,
-        max_length_factor: float | None = None,
-        num_hypotheses: int | None = None,
-        early_stopping: EarlyStopping | None = None,
-        repetition_penalty: float | None = None,
-        no_repeat_ngram_size: int | None = None,
-        suppress_sequences: Sequence[str] = (),
-        target_prefix: str = "",
-        sampling_topk: int | None = None,
-        sampling_topp: float | None = None,
-        sampling_temperature: float | None = None,
-        seed: int | None = None,
-        return_scores: bool | None = None,
-        return_token_scores: bool = False,
         timeout: float | None = None,
+        **options: Unpack[TranslateOptions],
     ) -> Translation | list[Translation]:
         """Translates a text, or a list of any length; all of it or, with an error, nothing.
 
@@ -173,35 +116,8 @@ class Client:
 
         Args:
             texts: A text, which gives a Translation, or several, which give a list.
-            source_language_code: BCP-47; may be empty where the model has one source language.
-            target_language_code: BCP-47; may be empty where the model has one target language.
-            model: May be empty where the server has one model.
-            beam_size: Hypotheses kept at each step; 1 is greedy search. None, here and below,
-                takes the model's default.
-            max_decoding_length: Most target tokens of a translation; one that reaches it has
-                the finish reason LENGTH.
-            min_decoding_length: Fewest target tokens of a translation.
-            length_penalty: Exponent of the length by which beam search divides a hypothesis'
-                log-probability; more favours longer translations.
-            max_length_factor: Most target tokens for each source token, where that is less than
-                max_decoding_length.
-            num_hypotheses: Translations of each text in `Translation.hypotheses`, at most
-                beam_size.
-            early_stopping: When beam search ends, once beam_size hypotheses are finished: False
-                when the best running one is no better at its present length, True at once,
-                "never" when none can get better at any length.
-            repetition_penalty: At least 1; more makes what was said already less likely.
-            no_repeat_ngram_size: No so many tokens in a row are said twice; 0 allows all.
-            suppress_sequences: Texts that the translations must not have, from the beginning of
-                a word on; the same text cut into other tokens may appear.
-            target_prefix: What each translation begins with.
-            sampling_topk: Tokens of the best that each token is drawn from; 1 takes the best.
-            sampling_topp: Of those, the best that together have this probability.
-            sampling_temperature: More than 1 draws unlikely tokens more often.
-            seed: The same seed gives the same translations. None draws others each time.
-            return_scores: Whether `Translation.score` is computed.
-            return_token_scores: Whether `Translation.token_scores` is computed.
             timeout: Seconds for each request; None takes the client's.
+            **options: See TranslateOptions.
 
         Returns:
             One translation per text, in the order of the texts.
@@ -209,57 +125,18 @@ class Client:
         Raises:
             DragomanError: See errors.py for the kinds.
         """
-        options = Options(
-            source_language_code=source_language_code,
-            target_language_code=target_language_code,
-            model=model,
-            beam_size=beam_size,
-            max_decoding_length=max_decoding_length,
-            min_decoding_length=min_decoding_length,
-            length_penalty=length_penalty,
-            max_length_factor=max_length_factor,
-            num_hypotheses=num_hypotheses,
-            early_stopping=early_stopping,
-            repetition_penalty=repetition_penalty,
-            no_repeat_ngram_size=no_repeat_ngram_size,
-            suppress_sequences=suppress_sequences,
-            target_prefix=target_prefix,
-            sampling_topk=sampling_topk,
-            sampling_topp=sampling_topp,
-            sampling_temperature=sampling_temperature,
-            seed=seed,
-            return_scores=return_scores,
-            return_token_scores=return_token_scores,
+        translations = self._translate_list(
+            as_texts(texts), Options(**options), self._seconds(timeout)
         )
-        translations = self._translate_list(as_texts(texts), options, self._seconds(timeout))
         return translations[0] if isinstance(texts, str) else translations
 
     def translate_stream(
         self,
         texts: Iterable[str],
         *,
-        source_language_code: str = "",
-        target_language_code: str = "",
-        model: str = "",
-        beam_size: int | None = None,
-        max_decoding_length: int | None = None,
-        min_decoding_length: int | None = None,
-        length_penalty: float | None = None,
-        max_length_factor: float | None = None,
-        num_hypotheses: int | None = None,
-        early_stopping: EarlyStopping | None = None,
-        repetition_penalty: float | None = None,
-        no_repeat_ngram_size: int | None = None,
-        suppress_sequences: Sequence[str] = (),
-        target_prefix: str = "",
-        sampling_topk: int | None = None,
-        sampling_topp: float | None = None,
-        sampling_temperature: float | None = None,
-        seed: int | None = None,
-        return_scores: bool | None = None,
-        return_token_scores: bool = False,
         timeout: float | None = None,
         max_concurrency: int = 64,
+        **options: Unpack[TranslateOptions],
     ) -> Generator[StreamResult, None, None]:
         """Translates texts from an iterable of any length, endless too; yields a result for each.
 
@@ -275,29 +152,7 @@ class Client:
             DragomanError: The stream as a whole failed; what was yielded before holds.
         """
         reject_single_text(texts)
-        options = Options(
-            source_language_code=source_language_code,
-            target_language_code=target_language_code,
-            model=model,
-            beam_size=beam_size,
-            max_decoding_length=max_decoding_length,
-            min_decoding_length=min_decoding_length,
-            length_penalty=length_penalty,
-            max_length_factor=max_length_factor,
-            num_hypotheses=num_hypotheses,
-            early_stopping=early_stopping,
-            repetition_penalty=repetition_penalty,
-            no_repeat_ngram_size=no_repeat_ngram_size,
-            suppress_sequences=suppress_sequences,
-            target_prefix=target_prefix,
-            sampling_topk=sampling_topk,
-            sampling_topp=sampling_topp,
-            sampling_temperature=sampling_temperature,
-            seed=seed,
-            return_scores=return_scores,
-            return_token_scores=return_token_scores,
-        )
-        window = Window(options, size=max_concurrency, timeout=self._seconds(timeout))
+        window = Window(Options(**options), size=max_concurrency, timeout=self._seconds(timeout))
         return TextStream(texts, window, self._stub.StreamTranslateText, self._target).results()
 
     def models(self, *, timeout: float | None = None) -> list[Model]:

@@ -6,7 +6,7 @@ here.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypedDict
 
 from dragoman.texts import check_text
 from dragoman.v1 import translation_pb2 as pb
@@ -21,69 +21,101 @@ _EARLY_STOPPING = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How texts are translated. None takes the model's default."""
+class TranslateOptions(TypedDict, total=False):
+    """Keyword arguments that say how texts are translated.
 
-    source_language_code: str = ""
+    What is not given, or given as None, is the model's default.
+    """
+
+    source_language_code: str
     """BCP-47; may be empty where the model has one source language."""
 
-    target_language_code: str = ""
+    target_language_code: str
     """BCP-47; may be empty where the model has one target language."""
 
-    model: str = ""
+    model: str
     """May be empty where the server has one model."""
 
-    beam_size: int | None = None
+    beam_size: int | None
     """Hypotheses kept at each step; 1 is greedy search."""
 
-    max_decoding_length: int | None = None
-    """Most target tokens of a translation."""
+    max_decoding_length: int | None
+    """Most target tokens of a translation; one that reaches it has the finish reason LENGTH."""
 
-    min_decoding_length: int | None = None
+    min_decoding_length: int | None
     """Fewest target tokens of a translation."""
 
-    length_penalty: float | None = None
-    """Exponent of the length that beam search divides a hypothesis' log-probability by."""
+    length_penalty: float | None
+    """Exponent of the length by which beam search divides a hypothesis' log-probability; more
+    favours longer translations."""
 
-    max_length_factor: float | None = None
-    """Most target tokens of a translation for each source token."""
+    max_length_factor: float | None
+    """Most target tokens for each source token, where that is less than max_decoding_length."""
 
-    num_hypotheses: int | None = None
-    """Translations of each text that are wanted."""
+    num_hypotheses: int | None
+    """Translations of each text in `Translation.hypotheses`, at most beam_size."""
 
-    early_stopping: EarlyStopping | None = None
-    """When beam search ends, once beam_size hypotheses are finished."""
+    early_stopping: EarlyStopping | None
+    """When beam search ends, once beam_size hypotheses are finished: False when the best running
+    one is no better at its present length, True at once, "never" when none can get better at any
+    length."""
 
-    repetition_penalty: float | None = None
-    """How much less likely a token is once it was said."""
+    repetition_penalty: float | None
+    """At least 1; more makes what was said already less likely."""
 
-    no_repeat_ngram_size: int | None = None
-    """No so many tokens in a row are said twice."""
+    no_repeat_ngram_size: int | None
+    """No so many tokens in a row are said twice; 0 allows all."""
 
-    suppress_sequences: Sequence[str] = ()
-    """Texts that a translation must not have."""
+    suppress_sequences: Sequence[str]
+    """Texts that the translations must not have, from the beginning of a word on; the same text cut
+    into other tokens may appear."""
 
-    target_prefix: str = ""
-    """What a translation begins with."""
+    target_prefix: str
+    """What each translation begins with."""
 
-    sampling_topk: int | None = None
-    """Tokens that each token is drawn from."""
+    sampling_topk: int | None
+    """Tokens of the best that each token is drawn from; 1 takes the best."""
 
-    sampling_topp: float | None = None
-    """Probability that those, of them, have that each token is drawn from."""
+    sampling_topp: float | None
+    """Of those, the best that together have this probability."""
 
-    sampling_temperature: float | None = None
-    """What logits are divided by before."""
+    sampling_temperature: float | None
+    """More than 1 draws unlikely tokens more often."""
 
-    seed: int | None = None
-    """Where drawing begins."""
+    seed: int | None
+    """The same seed gives the same translations; without one each time others are drawn."""
 
-    return_scores: bool | None = None
+    return_scores: bool | None
     """Whether `Translation.score` is computed."""
 
-    return_token_scores: bool = False
+    return_token_scores: bool
     """Whether `Translation.token_scores` is computed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """TranslateOptions, complete."""
+
+    source_language_code: str = ""
+    target_language_code: str = ""
+    model: str = ""
+    beam_size: int | None = None
+    max_decoding_length: int | None = None
+    min_decoding_length: int | None = None
+    length_penalty: float | None = None
+    max_length_factor: float | None = None
+    num_hypotheses: int | None = None
+    early_stopping: EarlyStopping | None = None
+    repetition_penalty: float | None = None
+    no_repeat_ngram_size: int | None = None
+    suppress_sequences: Sequence[str] = ()
+    target_prefix: str = ""
+    sampling_topk: int | None = None
+    sampling_topp: float | None = None
+    sampling_temperature: float | None = None
+    seed: int | None = None
+    return_scores: bool | None = None
+    return_token_scores: bool = False
 
     def message(self, index: int) -> pb.DecodingOptions:
         """Returns the decoding options as they go on the wire.

@@ -2,6 +2,7 @@ import dataclasses
 import inspect
 import subprocess
 import sys
+from typing import Unpack, get_type_hints
 
 import pytest
 from google.rpc import code_pb2  # type: ignore[import-untyped]
@@ -19,7 +20,7 @@ from dragoman import (
     ServerError,
     Translation,
 )
-from dragoman.options import Options
+from dragoman.options import Options, TranslateOptions
 from dragoman.v1 import translation_pb2 as pb
 from tests.clients.fake_server import FakeServer, bad_field, draining, queue_full, status
 
@@ -108,8 +109,10 @@ def test_early_stopping_is_that_of_transformers(
 def test_each_method_takes_every_option(make: type[Client] | type[AsyncClient]) -> None:
     options = {field.name for field in dataclasses.fields(Options)}
     for method in (make.translate, make.translate_stream):
-        taken = set(inspect.signature(method).parameters)
-        assert taken - {"self", "texts", "timeout", "max_concurrency"} == options
+        taken = dict(inspect.signature(method).parameters)
+        assert taken.pop("options").annotation == Unpack[TranslateOptions]
+        keywords = set(get_type_hints(TranslateOptions))
+        assert (set(taken) | keywords) - {"self", "texts", "timeout", "max_concurrency"} == options
 
 
 def test_a_long_list_draws_as_one_however_it_is_cut(server: FakeServer, client: Client) -> None:
