@@ -63,6 +63,7 @@ class BeamSearch:
 
     def __init__(self, rows: Rows, *, max_rows: int, max_beam_size: int, end_id: int) -> None:
         self._rows = rows
+        self._by_slot = rows.by_slot
         self._end_id = end_id
         # Index 0 of each array is the slot of a sequence.
         self._scores = np.zeros((max_rows, max_beam_size), np.float32)
@@ -101,9 +102,9 @@ class BeamSearch:
         One more than the continuations looked at where the end may be forbidden, and as many more
         as constraints may lower (see there).
         """
-        rows = self._rows.of[slots, 0]
+        rows = self._by_slot.rows[slots, 0]
         is_early, lowered = False, 0
-        if self._rows.minimums:
+        if self._by_slot.with_minimum:
             early = self._rows.positions[rows] < self._rows.min_lengths[rows]
             is_early = bool(early.any())
         if self.constraints:
@@ -120,7 +121,7 @@ class BeamSearch:
 
     def advance(self, slots: NDArray[np.intp], beam_size: int, candidates: Candidates) -> Descent:
         """Advances sequences of one beam size that hold equally many rows, one or all."""
-        rows = self._rows.of[slots, : self._rows.held[slots[0]]]  # (sequences, hypotheses)
+        rows = self._by_slot.rows[slots, : self._by_slot.held[slots[0]]]  # (sequences, hypotheses)
         lengths = self._rows.positions[rows[:, 0]]  # (sequences,)
         full = lengths >= self._rows.max_lengths[rows[:, 0]]
         best = self._continue(slots, rows, candidates, full)
@@ -144,7 +145,7 @@ class BeamSearch:
         forks, copies = [], None
         if rows.shape[1] < beam_size:
             forks = self._rows.fork(slots, beam_size)
-            rows = self._rows.of[slots, :beam_size]  # all continue the same
+            rows = self._by_slot.rows[slots, :beam_size]  # all continue the same
         else:
             rows, copies = self._descend(rows, parents)
         self._rows.append(rows.ravel(), tokens.ravel())
@@ -165,14 +166,14 @@ class BeamSearch:
         full: NDArray[np.bool_],
     ) -> _Continuations:
         """Returns the 2 * beam best continuations of each sequence."""
-        beam_size = int(self._rows.beam_sizes[slots[0]])
+        beam_size = int(self._by_slot.beam_sizes[slots[0]])
         width = candidates.ids.shape[1]
         if width > 2 * beam_size + 1:  # neighbours may have asked for more
             width = min(width, self.candidate_count(slots, beam_size))
         ids = candidates.ids[rows, :width]  # (sequences, hypotheses, candidates)
         log_probs = candidates.logits[rows, :width] - candidates.log_normalizers[rows][:, :, None]
         lowered = self._lowered(slots, rows, ids, log_probs)
-        if self._rows.minimums:
+        if self._by_slot.with_minimum:
             early = self._rows.positions[rows] < self._rows.min_lengths[rows]  # as `rows`
             lowered[(ids == self._end_id) & early[:, :, None]] = -np.inf
         so_far = self._scores[slots, : rows.shape[1], None]
@@ -192,7 +193,7 @@ class BeamSearch:
         places = self._flat(order, scores.shape)
         scores, tokens = scores.take(places), ids.take(places)
         ends = (tokens == self._end_id) & (scores > -np.inf)
-        token_scores = log_probs.take(places) if self._rows.scored_slots else None
+        token_scores = log_probs.take(places) if self._by_slot.token_scored else None
         return _Continuations(scores, order // width, tokens, ends, token_scores, forced, is_cut)
 
     def _flat(self, columns: NDArray[np.intp], shape: tuple[int, ...]) -> NDArray[np.intp]:
@@ -218,7 +219,7 @@ class BeamSearch:
             ids: (sequences, hypotheses, candidates).
             log_probs: Likewise; kept as they are only where the tokens' scores are wanted.
         """
-        lowered = log_probs.copy() if self._rows.scored_slots else log_probs
+        lowered = log_probs.copy() if self._by_slot.token_scored else log_probs
         if not self.constraints:
             return lowered
         for index, slot in enumerate(slots.tolist()):
@@ -243,7 +244,7 @@ class BeamSearch:
             row = int(rows[index, parent])
             is_cut = best.is_cut is not None and bool(best.is_cut[index, parent])
             token_scores = None
-            if best.token_scores is not None and slot in self._rows.scored_slots:
+            if best.token_scores is not None and slot in self._by_slot.token_scored:
                 token_scores = self._rows.token_scores_of(row)
                 if not is_cut:
                     token_scores.append(float(best.token_scores[index, rank]))
@@ -264,9 +265,9 @@ class BeamSearch:
         """Whether no running hypothesis can enter the finished ones any more, (sequences,)."""
         if not self._barred:
             return np.zeros(len(slots), np.bool_)
-        longest = self._rows.max_lengths[self._rows.of[slots, 0]]
+        longest = self._rows.max_lengths[self._by_slot.rows[slots, 0]]
         lengths = np.where(self._hopes[slots], longest, lengths)
-        counted = lengths + 1 - self._rows.prefix_lengths[slots]
+        counted = lengths + 1 - self._by_slot.prefix_lengths[slots]
         penalties = counted ** self._length_penalties[slots]
         return best_running / penalties.astype(np.float32) <= self._bars[slots]
 

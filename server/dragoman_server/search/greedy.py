@@ -19,6 +19,7 @@ class GreedySearch:
 
     def __init__(self, rows: Rows, *, end_id: int) -> None:
         self._rows = rows
+        self._by_slot = rows.by_slot
         self._end_id = end_id
         self.choices: dict[int, Choice] = {}
         """By slot: the sequences that do not just take their best candidate."""
@@ -36,10 +37,10 @@ class GreedySearch:
     def candidate_count(self, rows: RowIndex) -> int:
         """Candidates that a step needs: two where the end token may be forbidden."""
         table, count = self._rows, 1
-        if table.minimums and (table.positions[rows] < table.min_lengths[rows]).any():
+        if self._by_slot.with_minimum and (table.positions[rows] < table.min_lengths[rows]).any():
             count = 2
         for slot, choice in self.choices.items():
-            said = 1 + int(table.positions[table.of[slot, 0]])
+            said = 1 + int(table.positions[self._by_slot.rows[slot, 0]])
             count = max(count, choice.candidate_count(said))
         return count
 
@@ -53,7 +54,7 @@ class GreedySearch:
         table = self._rows
         ids, logits = candidates.ids[rows, 0], candidates.logits[rows, 0]
         positions = table.positions[rows]
-        if table.minimums and candidates.ids.shape[1] > 1:
+        if self._by_slot.with_minimum and candidates.ids.shape[1] > 1:
             early = (ids == self._end_id) & (positions < table.min_lengths[rows])
             ids = np.where(early, candidates.ids[rows, 1], ids)
             logits = np.where(early, candidates.logits[rows, 1], logits)
@@ -63,10 +64,10 @@ class GreedySearch:
             self._choose(table.indices[rows], candidates, ids, logits)
             full |= ids == NO_TOKEN
         ends = ids == self._end_id
-        if table.wanted_scores or table.scored_slots:
+        if self._by_slot.scored or self._by_slot.token_scored:
             log_probs = logits - candidates.log_normalizers[rows]
             table.log_probs[rows] += np.where(full & ~ends, 0.0, log_probs)
-            if table.scored_slots:
+            if self._by_slot.token_scored:
                 table.token_scores[table.indices[rows], positions] = log_probs
         table.append(rows, ids)
         ended: NDArray[np.intp] = table.indices[rows][ends | full]
@@ -79,12 +80,15 @@ class GreedySearch:
         stopped = bool(table.token_ids[row] == self._end_id)
         tokens = table.tokens(row)
         known = len(tokens) + stopped
-        counted = max(1, known - int(table.prefix_lengths[slot]))
+        counted = max(1, known - int(self._by_slot.prefix_lengths[slot]))
+        is_scored = slot in self._by_slot.token_scored
         return Completion(
             tokens,
             FinishReason.STOP if stopped else FinishReason.LENGTH,
             float(table.log_probs[row]) / counted if table.wants_score[row] else None,
-            table.token_scores[row, :known].tolist() if slot in table.scored_slots else None,
+            table.token_scores[row, :known].tolist()
+            if slot in self._by_slot.token_scored
+            else None,
         )
 
     def _choose(
@@ -97,9 +101,9 @@ class GreedySearch:
         """Puts what the rows with choices of their own take into `ids` and `logits`, (rows,)."""
         table = self._rows
         for slot, choice in self.choices.items():
-            if table.in_prefix[slot]:
+            if self._by_slot.in_prefix[slot]:
                 continue
-            row = int(table.of[slot, 0])
+            row = int(self._by_slot.rows[slot, 0])
             taken = choice.take(
                 candidates.ids[row],
                 candidates.logits[row],

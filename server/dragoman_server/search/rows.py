@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dragoman_server.search.slots import Slots
 from dragoman_server.sequence import TranslationOptions
 
 
@@ -56,6 +57,8 @@ class Rows:
     ) -> None:
         self.count = 0
         self._start_id = start_id
+        self.by_slot = Slots(max_slots=max_rows, max_beam_size=max_beam_size)
+        """The sequences that hold the rows."""
         self.indices = np.arange(max_rows)
         """0, 1, 2, ...: turns a RowIndex into an array."""
         self.token_ids = np.zeros(max_rows, np.int64)
@@ -68,21 +71,9 @@ class Rows:
         """Which sequence holds the row."""
         self.beams = np.zeros(max_rows, np.intp)
         """Which of its sequence's hypotheses the row is."""
-        self.of = np.zeros((max_rows, max_beam_size), np.intp)
-        """The row of each hypothesis of each sequence: the inverse of slots and beams."""
-        self.held = np.zeros(max_rows, np.intp)
-        """How many rows each sequence holds; by slot."""
-        self.beam_sizes = np.zeros(max_rows, np.intp)
-        """How many it will hold; likewise, 0 where no sequence is."""
-        self.reserved = 0
-        """Sum of them."""
         self.min_lengths = np.zeros(max_rows, np.int32)
         self.max_lengths = np.zeros(max_rows, np.int32)
-        self.minimums = 0
-        """Number of sequences with a min_length."""
         self.wants_score = np.zeros(max_rows, np.bool_)
-        self.wanted_scores = 0
-        """Number of sequences that want one."""
         self.log_probs = np.zeros(max_rows, np.float64)
         """Sum over the tokens so far; of greedy rows only."""
         self._by_row: tuple[NDArray[Any], ...] = (
@@ -98,16 +89,8 @@ class Rows:
         )
         self.history = np.zeros((max_rows, max_length + 1), np.int64)
         """Tokens so far, and those of a prefix that are still to be fed; room for an end token."""
-        self.prefix_lengths = np.zeros(max_rows, np.int32)
-        """Tokens that each sequence's target is told to begin with; by slot, as what follows."""
-        self.in_prefix = np.zeros(max_rows, np.bool_)
-        """Whether some of them are still to be fed."""
-        self.prefixes = 0
-        """Number of sequences of which this is true."""
         self.token_scores = np.zeros((max_rows, max_length + 1), np.float32)
         """Log-probability of each token so far, and of the end token; of some sequences only."""
-        self.scored_slots: set[int] = set()
-        """Sequences that want them."""
 
     def add(self, slot: int, source_length: int, options: TranslationOptions) -> None:
         """Appends the first row of a sequence."""
@@ -117,50 +100,26 @@ class Rows:
         self.source_last[row] = source_length - 1
         self.slots[row] = slot
         self.beams[row] = 0
-        self.of[slot, 0] = row
         self.min_lengths[row] = options.min_decoding_length
         self.max_lengths[row] = options.max_decoding_length
         self.wants_score[row] = options.return_scores
         self.log_probs[row] = 0.0
-        self.count += 1
-        self.held[slot] = 1
-        self.beam_sizes[slot] = options.beam_size
-        self.reserved += options.beam_size
-        self.minimums += options.min_decoding_length > 0
-        self.wanted_scores += options.return_scores
-        prefix = options.target_prefix
-        self.prefix_lengths[slot] = len(prefix)
-        if prefix:
+        if prefix := options.target_prefix:
             self.history[row, : len(prefix)] = prefix
             self.token_scores[row, : len(prefix)] = 0.0
-            self.in_prefix[slot] = True
-            self.prefixes += 1
-        if options.return_token_scores:
-            self.scored_slots.add(slot)
-
-    def free(self, slot: int) -> None:
-        """Drops a sequence, whose rows are to be removed."""
-        row = self.of[slot, 0]
-        self.held[slot] = 0
-        self.reserved -= int(self.beam_sizes[slot])
-        self.beam_sizes[slot] = 0
-        self.minimums -= int(self.min_lengths[row] > 0)
-        self.wanted_scores -= int(self.wants_score[row])
-        self.prefixes -= int(self.in_prefix[slot])
-        self.in_prefix[slot] = False
-        self.scored_slots.discard(slot)
+        self.count += 1
+        self.by_slot.add(slot, row, options)
 
     def rows_in_prefix(self) -> NDArray[np.intp]:
         """Returns the rows whose next token is told."""
-        return np.flatnonzero(self.in_prefix[self.slots[: self.count]])
+        return np.flatnonzero(self.by_slot.in_prefix[self.slots[: self.count]])
 
     def append_prefix(self, rows: NDArray[np.intp]) -> None:
         """Gives each of `rows`, all in their prefix, its next token of it."""
         self.append(rows, self.history[rows, self.positions[rows]])
         slots = self.slots[rows]
-        ended = np.unique(slots[self.positions[rows] == self.prefix_lengths[slots]])
-        self.in_prefix[ended] = False
-        self.prefixes -= len(ended)
+        ended = slots[self.positions[rows] == self.by_slot.prefix_lengths[slots]]
+        self.by_slot.end_prefix(np.unique(ended))
 
     def append(self, rows: RowIndex, tokens: NDArray[np.int64]) -> None:
         """Gives each of `rows` one more token, which is fed next."""
@@ -172,7 +131,7 @@ class Rows:
         """Makes `rows` (sequences, beam) the hypotheses of `slots`, best first."""
         beam_size = rows.shape[1]
         self.beams[rows] = np.arange(beam_size)
-        self.of[slots, :beam_size] = rows
+        self.by_slot.rows[slots, :beam_size] = rows
 
     def tokens(self, row: int) -> list[int]:
         """Returns the tokens of a row so far."""
@@ -198,18 +157,17 @@ class Rows:
         Returns what the caches have to copy.
         """
         others = beam_size - 1
-        sources = np.repeat(self.of[slots, 0], others)
+        sources = np.repeat(self.by_slot.rows[slots, 0], others)
         targets = np.arange(self.count, self.count + len(sources))
         for array in self._by_row:
             array[targets] = array[sources]
         self.beams[targets] = np.tile(np.arange(1, beam_size), len(slots))
-        self.of[slots, 1:beam_size] = targets.reshape(-1, others)
-        self.held[slots] = beam_size
+        self.by_slot.fork(slots, targets.reshape(-1, others))
         self.count += len(targets)
         lengths = self.positions[sources]
         known = int(lengths.max())
         self.history[targets, :known] = self.history[sources, :known]
-        if self.scored_slots:
+        if self.by_slot.token_scored:
             self.token_scores[targets, :known] = self.token_scores[sources, :known]
         columns = (sources, targets, lengths + 1, self.source_last[sources] + 1)
         return list(itertools.starmap(Move, np.stack(columns, axis=1).tolist()))
@@ -228,7 +186,7 @@ class Rows:
             return None
         copies = RowCopies(sources[index], targets[index], position + 1)  # the start token is at 0
         self.history[copies.targets, position] = self.history[copies.sources, position]
-        if self.scored_slots:
+        if self.by_slot.token_scored:
             scores = self.token_scores
             scores[copies.targets, position] = scores[copies.sources, position]
         return copies
@@ -241,10 +199,10 @@ class Rows:
             return None
         for array in self._by_row:
             array[row] = array[last]
-        self.of[self.slots[row], self.beams[row]] = row
+        self.by_slot.rows[self.slots[row], self.beams[row]] = row
         length = int(self.positions[last])
-        known = max(length, int(self.prefix_lengths[self.slots[row]]))
+        known = max(length, int(self.by_slot.prefix_lengths[self.slots[row]]))
         self.history[row, :known] = self.history[last, :known]
-        if self.scored_slots:
+        if self.by_slot.token_scored:
             self.token_scores[row, :known] = self.token_scores[last, :known]
         return Move(last, row, length, int(self.source_last[last]) + 1)

@@ -57,6 +57,7 @@ class Search:
             max_length=max_length,
             start_id=decoder_start_id,
         )
+        self._by_slot = self._rows.by_slot
         self._greedy = GreedySearch(self._rows, end_id=end_id)
         self._beams = BeamSearch(
             self._rows, max_rows=max_rows, max_beam_size=MAX_BEAM_SIZE, end_id=end_id
@@ -76,7 +77,7 @@ class Search:
     @property
     def reserved_rows(self) -> int:
         """Number of rows, those included that young beams have yet to fill."""
-        return self._rows.reserved
+        return self._by_slot.reserved
 
     @property
     def sequences(self) -> list[Sequence]:
@@ -112,7 +113,7 @@ class Search:
         buffers for each number that they met.
         """
         may_vary = bool(self._greedy.choices or self._beams.constraints)
-        if not (may_vary or self._rows.minimums):
+        if not (may_vary or self._by_slot.with_minimum):
             return max((2 * width for width in self._widths), default=1)
         needed = max(
             self._greedy.candidate_count(self._greedy_rows()),
@@ -126,7 +127,7 @@ class Search:
     @property
     def wants_normalizers(self) -> bool:
         """Whether log-probabilities are needed: for beams always, else for scores."""
-        return bool(self._widths or self._rows.scored_slots or self._rows.wanted_scores)
+        return bool(self._widths or self._by_slot.token_scored or self._by_slot.scored)
 
     def admit(self, sequences: ListOf[Sequence]) -> None:
         """Appends a row for each sequence, one after the other."""
@@ -141,7 +142,7 @@ class Search:
 
     def advance(self, candidates: Candidates) -> Advance:
         """Gives every row its next token; the finished sequences keep their rows until released."""
-        in_prefix = self._rows.rows_in_prefix() if self._rows.prefixes else None
+        in_prefix = self._rows.rows_in_prefix() if self._by_slot.prefixes else None
         greedy_rows = self._greedy_rows()
         finished = []
         if self._counts[1]:
@@ -173,7 +174,7 @@ class Search:
             slot = self._slots.pop(sequence)
             search = self._beams if sequence.rows > 1 else self._greedy
             search.forget(slot)
-            self._rows.free(slot)
+            self._by_slot.free(slot)
             self._count(sequence.rows, -1)
             self._sequences[slot] = None
             self._free_slots.append(slot)
@@ -188,7 +189,7 @@ class Search:
     def _rows_of(self, sequence: Sequence) -> list[int]:
         """Rows of a sequence, its best running hypothesis first."""
         slot = self._slots[sequence]
-        rows: list[int] = self._rows.of[slot, : self._rows.held[slot]].tolist()
+        rows: list[int] = self._by_slot.rows[slot, : self._by_slot.held[slot]].tolist()
         return rows
 
     def _count(self, beam_size: int, change: int) -> None:
@@ -200,25 +201,25 @@ class Search:
         """Rows of the sequences with one row that choose their next token, ascending."""
         if not self._counts[1]:
             return slice(0)
-        if not self._widths and not self._rows.prefixes:
+        if not self._widths and not self._by_slot.prefixes:
             return slice(self.rows)
         slots = self._rows.slots[: self.rows]
-        chooses = self._rows.beam_sizes[slots] == 1
-        if self._rows.prefixes:
-            chooses &= ~self._rows.in_prefix[slots]
+        chooses = self._by_slot.beam_sizes[slots] == 1
+        if self._by_slot.prefixes:
+            chooses &= ~self._by_slot.in_prefix[slots]
         return np.flatnonzero(chooses)
 
     def _slots_of(self, width: int) -> NDArray[np.intp]:
         """Sequences with beams of this size that choose their next tokens, ascending."""
         slots = self._slots_by_width.get(width)
         if slots is None:
-            slots = self._slots_by_width[width] = np.flatnonzero(self._rows.beam_sizes == width)
-        return slots[~self._rows.in_prefix[slots]] if self._rows.prefixes else slots
+            slots = self._slots_by_width[width] = np.flatnonzero(self._by_slot.beam_sizes == width)
+        return slots[~self._by_slot.in_prefix[slots]] if self._by_slot.prefixes else slots
 
     def _alike(self, slots: NDArray[np.intp], width: int) -> list[NDArray[np.intp]]:
         """Splits sequences with beams of one size into those with one row and those with all."""
-        if self._rows.reserved > self._rows.count:
-            is_young = self._rows.held[slots] < width
+        if self._by_slot.reserved > self._rows.count:
+            is_young = self._by_slot.held[slots] < width
             parts = [slots[is_young], slots[~is_young]]
         else:
             parts = [slots]
