@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Limits
 from dragoman_server.config import Config
 from dragoman_server.engine import (
@@ -19,7 +20,7 @@ from dragoman_server.models import Bundle
 from dragoman_server.monitoring import Metrics
 from dragoman_server.runtime import cache_shape
 from dragoman_server.runtime.model_runner import available_providers, choose_provider
-from dragoman_server.runtime.runners import load_runners
+from dragoman_server.runtime.runners import Runners, load_runners
 from dragoman_server.search import Search
 from dragoman_server.service import batch_rows
 
@@ -61,26 +62,8 @@ def build_engine(
         config.provider, available=available_providers(), made_for=manifest.providers
     )
     rows = batch_rows(manifest, config, limits)
-    shape = cache_shape(
-        manifest,
-        max_rows=rows,
-        target_capacity=limits.max_decoding_length + 1,  # the start token takes a position
-        source_capacity=limits.max_input_length,
-    )
-    runners, prepare, cache_bytes = load_runners(
-        bundle,
-        provider,
-        shape,
-        cores=cpu_count(),
-        engines=config.engines,
-        threads=config.threads_per_engine,
-    )
-    count = len(runners)
-    queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=count)
-    _log.info(
-        "caches_allocated",
-        extra={"engines": count, "rows": rows, "row_bytes": shape.row_bytes, "bytes": cache_bytes},
-    )
+    runners, prepare, cache_bytes = _load_runners(bundle, config, limits, provider, rows)
+    queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=len(runners))
     engine_metrics = EngineMetrics(metrics)
 
     def make_engines(deliver: Callable[[Progress], None]) -> list[Engine]:
@@ -92,7 +75,7 @@ def build_engine(
                     max_batch_size=rows,
                     max_encode_tokens=config.max_encode_tokens,
                 ),
-                search=_search(bundle, rows, limits),
+                search=_search(manifest, rows, limits),
                 runner=runner,
                 metrics=engine_metrics,
                 deliver=deliver,
@@ -103,7 +86,7 @@ def build_engine(
     engine = AsyncEngine(
         queue,
         make_engines,
-        max_rows=count * rows,
+        max_rows=len(runners) * rows,
         kv_cache_bytes=cache_bytes,
         prepare=prepare,
         count_expired=engine_metrics.expired,
@@ -111,12 +94,41 @@ def build_engine(
     return engine, provider
 
 
-def _search(bundle: Bundle, rows: int, limits: Limits) -> Search:
-    special = bundle.manifest.special_tokens
+def _load_runners(
+    bundle: Bundle, config: Config, limits: Limits, provider: str, rows: int
+) -> Runners:
+    shape = cache_shape(
+        bundle.manifest,
+        max_rows=rows,
+        target_capacity=limits.max_decoding_length + 1,  # the start token takes a position
+        source_capacity=limits.max_input_length,
+    )
+    loaded = load_runners(
+        bundle,
+        provider,
+        shape,
+        cores=cpu_count(),
+        engines=config.engines,
+        threads=config.threads_per_engine,
+    )
+    _log.info(
+        "caches_allocated",
+        extra={
+            "engines": len(loaded.runners),
+            "rows": rows,
+            "row_bytes": shape.row_bytes,
+            "bytes": loaded.cache_bytes,
+        },
+    )
+    return loaded
+
+
+def _search(manifest: Manifest, rows: int, limits: Limits) -> Search:
+    special = manifest.special_tokens
     return Search(
         max_rows=rows,
         max_length=limits.max_decoding_length,
         decoder_start_id=special.decoder_start_id,
         end_id=special.end_id,
-        vocabulary_size=bundle.manifest.architecture.vocabulary_size,
+        vocabulary_size=manifest.architecture.vocabulary_size,
     )

@@ -86,9 +86,7 @@ class GreedySearch:
             tokens,
             FinishReason.STOP if stopped else FinishReason.LENGTH,
             float(table.log_probs[row]) / counted if table.wants_score[row] else None,
-            table.token_scores[row, :known].tolist()
-            if slot in self._by_slot.token_scored
-            else None,
+            table.token_scores[row, :known].tolist() if is_scored else None,
         )
 
     def _choose(
