@@ -13,6 +13,7 @@ import functools
 import importlib.util
 import os
 from collections.abc import Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from dragoman.commands.arguments import (
@@ -31,6 +32,9 @@ from dragoman.corpora.progress import say
 from dragoman.corpora.storage.inputs import JOB_DIRECTORY, find_inputs
 from dragoman.corpora.storage.shards import Cut
 from dragoman.errors import DragomanError
+
+BACKENDS = "dragoman.backends"
+"""Entry points of this group make a Backend of what the client does not know."""
 
 OK = 0
 LINES_FAILED = 1
@@ -84,9 +88,9 @@ def _backend(arguments: argparse.Namespace) -> Backend:
         return Service(
             arguments.target, certificates(arguments), arguments.concurrency, arguments.timeout
         )
-    from dragoman.corpora.backends.in_process import InProcess  # noqa: PLC0415  the server extra, which clients lack
-
-    return InProcess(arguments.bundle.absolute(), engines=arguments.cpus)
+    (engines,) = entry_points(group=BACKENDS, name="bundle")
+    backend: Backend = engines.load()(arguments.bundle.absolute(), engines=arguments.cpus)
+    return backend
 
 
 def _problem(arguments: argparse.Namespace) -> str:

@@ -6,12 +6,12 @@ import pytest
 
 from dragoman.commands.lines import Line
 from dragoman.corpora.backends.backend import Backend
-from dragoman.corpora.backends.in_process import InProcess
 from dragoman.corpora.backends.service import Service
 from dragoman.corpora.errors import JobError
 from dragoman.corpora.translate import Translated, translate_lines
 from dragoman.errors import DragomanError, InvalidArgumentError, NotFoundError, ServerError
 from dragoman.options import Options
+from dragoman_server.in_process import InProcess
 from tests.clients.fake_server import FakeServer
 from tests.integration.served import Served
 

@@ -1,10 +1,13 @@
-"""The command line of the example, as far as nothing is translated."""
+"""The command line, as far as nothing is translated."""
 
+import argparse
 import importlib.util
+from pathlib import Path
 
 import pytest
 
 from dragoman.corpora import cli
+from dragoman_server.in_process import InProcess
 
 
 @pytest.fixture(autouse=True)
@@ -50,3 +53,8 @@ def test_engines_in_the_workers_need_the_server(
     with pytest.raises(SystemExit, match="2"):
         cli.main(["text", "--output", "out", "--bundle", "b"])
     assert "pip install 'dragoman[ray,server]'" in capsys.readouterr().err
+
+
+def test_a_bundle_is_translated_by_what_the_server_brings(tmp_path: Path) -> None:
+    arguments = argparse.Namespace(target="", bundle=tmp_path, cpus=2)
+    assert cli._backend(arguments) == InProcess(tmp_path, engines=2)

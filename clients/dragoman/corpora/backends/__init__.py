@@ -1,6 +1,6 @@
 """What translates a corpus: a running service, or engines in the workers' own processes.
 
-Knows the client and, in in_process.py alone, the server. Does not know lines or shards.
+Knows the client; engines are the server's to bring. Does not know lines or shards.
 """
 
 from dragoman.corpora.backends.backend import Backend, LineTranslator

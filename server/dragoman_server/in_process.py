@@ -1,6 +1,7 @@
-"""Translates with engines in this process, without gRPC.
+"""Engines in the process of a job on a corpus, as `dragoman corpora` asks for them.
 
-Knows how the server's requests and errors are the client's. Does not know lines or shards.
+A Backend of dragoman.corpora, which finds it by its entry point: the client does not import the
+server. Knows how the server's requests and errors are the client's. Does not know lines or shards.
 """
 
 import gc
