@@ -215,7 +215,7 @@ def _finish_reason(message: pb.Translation | pb.Hypothesis) -> FinishReason:
     if message.finish_reason not in _FINISH_REASONS:
         raise ServerError(
             f"finish_reason {message.finish_reason} is unknown to this client: it is older than "
-            "the server; pip install --upgrade dragoman"
+            "the server and must be updated"
         )
     return _FINISH_REASONS[message.finish_reason]
 

@@ -82,13 +82,16 @@ def _run(command: EntryPoint, arguments: list[str]) -> int:
         extra = _KNOWN[command.name].extra if command.name in _KNOWN else ""
         if missing in _OURS or not extra:
             raise
-        return _error(f"`dragoman {command.name}` needs {missing}: {_how_to_install(extra)}")
+        return _error(
+            f"`dragoman {command.name}` needs {missing}: in a clone of Dragoman, "
+            f"{_how_to_install(extra)}"
+        )
 
 
 def _how_to_install(extra: str) -> str:
-    line = f"pip install 'dragoman[{extra}]'"
+    line = f"pip install '.[{extra}]'"
     if extra == "server":
-        return f"{line}, or on a machine with an NVIDIA GPU: pip install 'dragoman[gpu]'"
+        return f"{line}, or on a machine with an NVIDIA GPU: pip install '.[gpu]'"
     return line
 
 

@@ -104,9 +104,9 @@ def _problem(arguments: argparse.Namespace) -> str:
     if arguments.patience < 0:
         return f"--patience must be at least 0 seconds, not {arguments.patience:g}"
     if importlib.util.find_spec("ray") is None:
-        return "Ray is not installed: pip install 'dragoman[ray]'"
+        return "Ray is not installed: in a clone of Dragoman, pip install '.[ray]'"
     if arguments.bundle and importlib.util.find_spec("onnxruntime") is None:
-        return "engines in the workers need the server extra: pip install 'dragoman[ray,server]'"
+        return "engines in the workers need the server: in a clone of Dragoman, pip install '.[ray,server]'"
     return connection_problem(arguments)
 
 

@@ -54,15 +54,15 @@ def choose_provider(requested: str, *, available: Sequence[str], made_for: Seque
     if requested == "cuda" and not has_cuda:
         raise ConfigError(
             f"provider cuda is not there: this onnxruntime {onnxruntime.__version__} has "
-            f"{', '.join(available)}. Install dragoman[gpu] in place of dragoman[server], "
+            f"{', '.join(available)}. Install Dragoman with the extra gpu in place of server, "
             "or use provider cpu or auto"
         )
     if "cpu" not in made_for and (requested == "cpu" or not has_cuda):
         reason = "provider cpu is asked for" if has_cuda else "onnxruntime has no CUDA provider"
         raise ConfigError(
-            f"the bundle is made for {', '.join(made_for)}, and {reason}. Install dragoman[gpu] in "
-            "place of dragoman[server] on a machine with a GPU, or export with --precision float32 "
-            "or int8"
+            f"the bundle is made for {', '.join(made_for)}, and {reason}. Install Dragoman with "
+            "the extra gpu in place of server on a machine with a GPU, or export with --precision "
+            "float32 or int8"
         )
     if requested == "cuda" and "cuda" not in made_for:
         _log.warning(

@@ -58,9 +58,10 @@ def test_a_missing_extra_is_answered_with_the_line_that_installs_it(capsys: Capt
     assert cli.main(["export"]) == 2
     assert cli.main(["serve"]) == 2
     export, serve = capsys.readouterr().err.splitlines()
-    assert export.endswith("needs torch_of_the_test: pip install 'dragoman[export]'")
-    assert "needs onnxruntime_of_the_test: pip install 'dragoman[server]'" in serve
-    assert "pip install 'dragoman[gpu]'" in serve
+    where = "in a clone of Dragoman"
+    assert export.endswith(f"needs torch_of_the_test: {where}, pip install '.[export]'")
+    assert f"needs onnxruntime_of_the_test: {where}, pip install '.[server]'" in serve
+    assert "pip install '.[gpu]'" in serve
 
 
 def test_a_missing_module_of_our_own_is_a_bug_and_not_a_missing_extra() -> None:

@@ -41,7 +41,7 @@ def test_without_ray_it_says_how_to_get_it(
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(SystemExit, match="2"):
         cli.main(["text", "--output", "out", "--bundle", "b"])
-    assert "pip install 'dragoman[ray]'" in capsys.readouterr().err
+    assert "pip install '.[ray]'" in capsys.readouterr().err
 
 
 def test_engines_in_the_workers_need_the_server(
@@ -52,7 +52,7 @@ def test_engines_in_the_workers_need_the_server(
     )
     with pytest.raises(SystemExit, match="2"):
         cli.main(["text", "--output", "out", "--bundle", "b"])
-    assert "pip install 'dragoman[ray,server]'" in capsys.readouterr().err
+    assert "pip install '.[ray,server]'" in capsys.readouterr().err
 
 
 def test_a_bundle_is_translated_by_what_the_server_brings(tmp_path: Path) -> None:

@@ -229,7 +229,9 @@ def test_falling_back_says_why(
 
 
 def test_cuda_where_there_is_none_says_what_to_install() -> None:
-    with pytest.raises(ConfigError, match=r"has CPUExecutionProvider\. Install dragoman\[gpu\]"):
+    with pytest.raises(
+        ConfigError, match=r"has CPUExecutionProvider\. Install Dragoman with the extra gpu"
+    ):
         choose_provider("cuda", available=[CPU], made_for=["cuda"])
 
 
@@ -243,7 +245,9 @@ def test_cuda_where_there_is_none_says_what_to_install() -> None:
 def test_a_bundle_made_for_cuda_alone_needs_it(
     requested: str, available: list[str], reason: str
 ) -> None:
-    with pytest.raises(ConfigError, match=rf"made for cuda, and {reason}\. Install dragoman\[gpu"):
+    with pytest.raises(
+        ConfigError, match=rf"made for cuda, and {reason}\. Install Dragoman with the extra gpu"
+    ):
         choose_provider(requested, available=available, made_for=["cuda"])
 
 
