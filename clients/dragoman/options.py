@@ -28,10 +28,10 @@ class TranslateOptions(TypedDict, total=False):
     """
 
     source_language_code: str
-    """BCP-47; may be empty where the model has one source language."""
+    """BCP-47; may be empty where only one language pair then fits."""
 
     target_language_code: str
-    """BCP-47; may be empty where the model has one target language."""
+    """BCP-47; may be empty where only one language pair then fits."""
 
     model: str
     """May be empty where the server has one model."""

@@ -17,9 +17,10 @@ _EARLY_STOPPING: dict[str, EarlyStopping] = {"false": False, "true": True, "neve
 def add_translation_options(group: argparse._ArgumentGroup) -> None:
     """Adds languages, model, lengths and what may be said."""
     add = group.add_argument
-    add("-s", "--source-language", default="", metavar="CODE", help="of the text, such as en")
-    add("-t", "--target-language", default="", metavar="CODE", help="to translate into: de")
-    add("-m", "--model", default="", metavar="NAME", help="needed where the server has several")
+    one_pair = "needed unless only one of the model's language pairs fits"
+    add("-s", "--source-language", default="", metavar="CODE", help=f"such as en; {one_pair}")
+    add("-t", "--target-language", default="", metavar="CODE", help=f"such as de; {one_pair}")
+    add("-m", "--model", default="", metavar="NAME", help="accept this model alone")
     add("--max-decoding-length", type=int, metavar="N", help="most target tokens of a line")
     add("--min-decoding-length", type=int, metavar="N", help="fewest target tokens of a line")
     add("--max-length-factor", type=float, metavar="X", help="most of them for each source token")

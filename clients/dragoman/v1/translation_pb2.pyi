@@ -291,12 +291,12 @@ class TranslateTextRequest(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     source_language_code: _builtins.str
-    """BCP-47 code of the texts' language. May be empty where the model has one
-    source language.
+    """BCP-47 code of the texts' language. May be empty where only one of the
+    model's language pairs then fits.
     """
     target_language_code: _builtins.str
-    """BCP-47 code of the language to translate into. May be empty where the model
-    has one target language.
+    """BCP-47 code of the language to translate into. May be empty where only one
+    of the model's language pairs then fits.
     """
     model: _builtins.str
     """Name of the model. May be empty where the server has one model."""
