@@ -21,7 +21,8 @@ def engines() -> list[timeseries.Panel]:
     return [
         lines(
             "Texts running and waiting",
-            "Texts in the engines and in the queue. Waiting texts are the signal to scale by.",
+            "Texts in the engines and in the queue. The queue stays short while overload is"
+            " refused: scale by requests per second.",
             "short",
             Query(running, "{{pod}} running"),
             Query(waiting, "{{pod}} waiting"),

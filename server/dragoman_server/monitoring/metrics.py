@@ -161,7 +161,7 @@ class Metrics:
             "requests_running", "Texts that are being encoded or decoded."
         )
         self.requests_waiting = self._gauge(
-            "requests_waiting", "Texts in the queue; the signal to scale by."
+            "requests_waiting", "Texts in the queue; short even under overload that is refused."
         )
         self.predicted_seconds = self._gauge(
             "predicted_seconds",
