@@ -33,12 +33,13 @@ SENTENCES = [
     "Thank you very much for your help.",
 ]
 
-# What of /metrics is worth a line: name without prefix, and what it says.
+# The lines of /metrics that are shown: name without prefix, and what it means.
 METRICS = {
-    "requests_total": "calls answered",
+    'requests_total{code="OK"}': "calls answered",
     "source_tokens_total": "source tokens",
     "target_tokens_total": "target tokens",
-    "steps_total": "steps",
+    'steps_total{phase="encode"}': "encoding steps",
+    'steps_total{phase="decode"}': "decoding steps",
     "batch_rows_sum": "rows in all decoding steps",
     "requests_running": "texts running now",
     "kv_cache_bytes": "bytes of KV cache",
@@ -88,7 +89,7 @@ def show_metrics(console: Console, address: str) -> None:
     table = Table("dragoman_...", "value", "meaning", title=f"http://{address}/metrics")
     for line in lines:
         name, _, value = line.removeprefix("dragoman_").rpartition(" ")
-        meaning = METRICS.get(name.partition("{")[0])
+        meaning = METRICS.get(name)
         if meaning is not None:
             table.add_row(name, f"{float(value):,.0f}", meaning)
     console.print(table)
@@ -116,6 +117,7 @@ def main() -> int:
     finally:
         code = stop_server(server)
     console.print(f"\nSIGTERM: the server drained and left with exit code {code}")
+    console.print("next: `source .venv/bin/activate` for the command `dragoman`, then `make serve`")
     return code
 
 
