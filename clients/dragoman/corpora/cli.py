@@ -106,7 +106,7 @@ def _problem(arguments: argparse.Namespace) -> str:
     if importlib.util.find_spec("ray") is None:
         return "Ray is not installed: in a clone of Dragoman, pip install '.[ray]'"
     if arguments.bundle and importlib.util.find_spec("onnxruntime") is None:
-        return "engines in the workers need the server: in a clone of Dragoman, pip install '.[ray,server]'"
+        return "engines in the workers need the server: in a clone, pip install '.[ray,server]'"
     return connection_problem(arguments)
 
 
