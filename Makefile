@@ -2,8 +2,8 @@
 # make serve  the same server, left running
 # make test   formatting, lint, types, import contracts and every test
 # make image-test  the container images, built and run; needs root, buildah, iproute2, mmdebstrap, runc
-# make bench  speed beside CTranslate2, transformers and Optimum, written into docs/performance.md;
-#             DATA=DIR takes the test sets there
+# make bench  speed beside CTranslate2, transformers and Optimum, written into docs/benchmarks,
+#             the page of this machine; DATA=DIR takes the test sets there
 # make ray-test  the tests of `dragoman corpora`, those on Ray too
 # make protos regenerates clients/dragoman/v1 from protos/
 

@@ -21,6 +21,9 @@ Kind = Literal[
     "offline", "served", "latency", "growth", "peaks", "load", "front_end", "autoscaling"
 ]
 
+EXTENSIONS = {"AVX2": "avx2", "AVX-512": "avx512f", "VNNI": "avx512_vnni", "AMX": "amx_int8"}
+"""What of the processor decides the speed of matrix products, and the kernel's flags for it."""
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -102,10 +105,8 @@ def _machine() -> str:
 
 
 def _extensions() -> str:
-    """What of the processor decides the speed of matrix products."""
     flags = Path("/proc/cpuinfo").read_text().partition("flags")[2].partition("\n")[0].split()
-    told = {"avx2": "AVX2", "avx512f": "AVX-512", "avx512_vnni": "VNNI", "amx_int8": "AMX"}
-    return "".join(f" {name}" for flag, name in told.items() if flag in flags)
+    return "".join(f" {name}" for name, flag in EXTENSIONS.items() if flag in flags)
 
 
 def _versions(libraries: Sequence[str]) -> str:

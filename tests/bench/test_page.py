@@ -1,9 +1,10 @@
 import re
+from dataclasses import replace as with_other
 from pathlib import Path
 
 import pytest
 
-from tests.bench.document import draw
+from tests.bench.document import write
 from tests.bench.front_end_report import FrontEndReport, Point
 from tests.bench.growth_report import Curve, GrowthReport
 from tests.bench.latency_report import LatencyReport, Stream
@@ -11,13 +12,17 @@ from tests.bench.latency_worker import LatencyRun
 from tests.bench.load_report import Contest, LoadReport
 from tests.bench.optimum_environment import versions
 from tests.bench.origin import Origin
-from tests.bench.page import BEGIN, END, Results, render, replace
+from tests.bench.page import BEGIN, END, replace, update
+from tests.bench.parts import render
 from tests.bench.peaks_report import Peak, PeaksReport, peaks_table, shares
 from tests.bench.report import Contender, Report
+from tests.bench.results import Results
 from tests.bench.served_report import ServedReport, Service
 from tests.bench.worker import Run
 
-ORIGIN = Origin("2 cores", "numpy 2", "python -m tests.bench.x", [0.5, 1.5])
+BENCHMARKS = Path(__file__).parents[2] / "docs/benchmarks"
+ORIGIN = Origin("2 cores, AMD EPYC AVX2, 24 GiB", "numpy 2", "python -m tests.bench.x", [0.5, 1.5])
+OTHER = with_other(ORIGIN, machine="2 cores, Intel(R) Xeon(R) Processor AVX2 AMX, 24 GiB")
 CONTENDER = Contender(
     model="shipped",
     precision="int8",
@@ -48,7 +53,8 @@ CONTEST = Contest(
     tried={"dragoman": [(300.0, 190.0), (450.0, 9000.0)], "ctranslate2": [(200.0, 200.0)]},
 )
 CURVE = Curve("rows", "dragoman", "int8", [1, 2], [[0.001, 0.002], [0.003, 0.004], [0.002, 0.009]])
-
+GROWTH = GrowthReport(ORIGIN, [CURVE])
+OFFLINE_TITLE, GROWTH_TITLE = "Offline throughput: shipped", "How a decoding step grows"
 
 AnyReport = (
     Report | ServedReport | LatencyReport | GrowthReport | PeaksReport | LoadReport | FrontEndReport
@@ -63,7 +69,7 @@ def paths(tmp_path: Path) -> list[Path]:
         "offline": Report(ORIGIN, "sample", [CONTENDER]),
         "served": ServedReport(ORIGIN, "sample", [service]),
         "latency": LatencyReport(ORIGIN, "sample", [stream]),
-        "growth": GrowthReport(ORIGIN, [CURVE]),
+        "growth": GROWTH,
         "peaks": PeaksReport(ORIGIN, PEAKS),
         "load": LoadReport(ORIGIN, [CONTEST]),
         "front_end": FrontEndReport(ORIGIN, [Point(0, 32, 900.0, [80.0, 100.0, 90.0])]),
@@ -88,48 +94,118 @@ def test_a_page_without_its_markers_is_refused(page: str) -> None:
         replace(page, "new")
 
 
-def test_the_performance_page_has_its_markers() -> None:
-    page = Path(__file__).parents[2] / "docs/performance.md"
-    assert "new" in replace(page.read_text("utf-8"), "new")
+def test_the_committed_pages_are_as_the_generator_leaves_them() -> None:
+    pages = {page.stem: page.read_text("utf-8") for page in BENCHMARKS.glob("*.md")}
+    generated = {name: text for name, text in pages.items() if BEGIN in text}
+    assert set(generated) >= {"amd-epyc-avx2", "intel-xeon-amx"}
+    for name, text in generated.items():
+        assert update(text, []) == text
+        assert f"({name}.md)" in pages["README"]
 
 
 def test_all_reports_are_told_with_their_commands_and_pictures(paths: list[Path]) -> None:
-    text = render(Results.read(paths), "images")
+    parts = render(Results.read(paths))
     titles = [
-        "Offline throughput: shipped\n",
-        "Share of the physical limit: shipped\n",
-        "Text to text",
-        "Peak rate",
-        "Outside the model",
-        "Single stream: shipped\n",
-        "How a decoding step",
+        "Offline throughput: shipped",
+        "Share of the physical limit: shipped",
+        "Text to text, through gRPC",
+        "Peak rate with 97 % within 250 ms: shipped",
+        "Outside the model: the front end alone",
+        "Single stream: shipped",
+        "How a decoding step grows",
     ]
-    assert [text.index(f"### {title}") for title in titles] == sorted(
-        text.index(f"### {title}") for title in titles
-    )
+    assert [part.title for part in parts] == titles
+    text = "\n".join(part.text for part in parts)
     assert text.count("`python -m tests.bench.x`") == 7
     assert "| shipped | int8 | 25 | 14.70 | 20 | 2x1, 16 | 1.25 |" in text
     assert "| 1.50 | 400 (400 to 400) | 0.80 |" in text  # of the rounds' ratios, the medians
     assert "| 0 (in the engines' process) | 32 | 900 | 90 (80 to 100) |" in text
     for name in ("offline-shipped", "load-shipped-everyday", "latency-shipped", "growth-rows"):
-        assert f"](images/{name}.svg)" in text
+        assert f"](amd-epyc-avx2/{name}.svg)" in text
     assert "| model | precision | beam | 2x1, 16 | 1x2, 16 |" in text
     assert "| dragoman | int8 | 2.00 | 4.00 |" in text  # medians of three rounds
 
 
 def test_every_picture_that_is_named_is_drawn(paths: list[Path], tmp_path: Path) -> None:
-    results = Results.read(paths)
-    draw(results, tmp_path)
-    named = re.findall(r"\]\(images/([^)]+)\)", render(results, "images"))
-    assert sorted(named) == sorted(path.name for path in tmp_path.glob("*.svg"))
+    (page,) = write(Results.read(paths), tmp_path / "new")
+    named = re.findall(r"\]\(([^)]+\.svg)\)", page.read_text("utf-8"))
+    drawn = [str(path.relative_to(page.parent)) for path in page.parent.rglob("*.svg")]
+    assert sorted(named) == sorted(drawn)
+    assert len(named) == 4
 
 
-def test_the_same_reports_give_the_same_text_in_whatever_order(paths: list[Path]) -> None:
-    assert render(Results.read(paths), "i") == render(Results.read(reversed(paths)), "i")
+def test_the_same_reports_give_the_same_page_in_whatever_order(
+    paths: list[Path], tmp_path: Path
+) -> None:
+    (one,) = write(Results.read(paths), tmp_path / "one")
+    (other,) = write(Results.read(reversed(paths)), tmp_path / "other")
+    assert one.read_text("utf-8") == other.read_text("utf-8")
+
+
+def test_each_part_goes_to_the_page_of_its_machine(tmp_path: Path) -> None:
+    pages = write(
+        Results(growth=[GROWTH], offline=[Report(OTHER, "sample", [CONTENDER])]), tmp_path
+    )
+    intel, amd = (page.read_text("utf-8") for page in pages)
+    assert [page.name for page in pages] == ["intel-xeon-amx.md", "amd-epyc-avx2.md"]
+    assert re.findall(r"^#+ .+", intel, re.MULTILINE) == [
+        "# Intel Xeon, AMX",
+        f"## {OFFLINE_TITLE}",
+    ]
+    assert re.findall(r"^#+ .+", amd, re.MULTILINE) == ["# AMD EPYC, AVX2", f"## {GROWTH_TITLE}"]
+    assert "](intel-xeon-amx/offline-shipped.svg)" in intel
+    assert "](amd-epyc-avx2/growth-rows.svg)" in amd
+
+
+def test_pages_of_other_machines_are_left_alone(tmp_path: Path) -> None:
+    other = tmp_path / "intel-xeon-amx.md"
+    other.write_text("not even a page", "utf-8")
+    write(Results(growth=[GROWTH]), tmp_path)
+    assert other.read_text("utf-8") == "not even a page"
+    assert not (tmp_path / "intel-xeon-amx").exists()
+
+
+def test_a_part_takes_the_place_of_the_one_with_its_title_and_no_other() -> None:
+    page = (
+        f"by hand\n{BEGIN}\n\n## {OFFLINE_TITLE}\n\nof old\n\n"
+        f"## Offline throughput: base\n\nkept\n\n## {GROWTH_TITLE}\n\nkept too\n\n{END}\nend\n"
+    )
+    (part,) = render(Results(offline=[Report(ORIGIN, "sample", [CONTENDER])]))
+    assert update(page, [part]) == page.replace("of old", part.text)
+
+
+def test_a_new_part_stands_where_its_kind_does() -> None:
+    page = f"{BEGIN}\n\n## Single stream: base\n\nkept\n\n## Of old\n\nkept\n\n{END}\n"
+    parts = render(Results(growth=[GROWTH], offline=[Report(ORIGIN, "sample", [CONTENDER])]))
+    titles = re.findall(r"^## (.+)", update(page, parts), re.MULTILINE)
+    assert titles == [OFFLINE_TITLE, "Single stream: base", GROWTH_TITLE, "Of old"]
+
+
+def test_a_page_is_not_written_where_something_would_be_lost(tmp_path: Path) -> None:
+    page = tmp_path / "amd-epyc-avx2.md"
+    page.write_text(f"{BEGIN}\n\nby hand\n\n{END}\n", "utf-8")
+    with pytest.raises(ValueError, match="this would be lost: by hand"):
+        write(Results(growth=[GROWTH]), tmp_path)
+    assert list(tmp_path.iterdir()) == [page]
+
+
+def test_two_models_of_a_report_are_two_parts() -> None:
+    both = [CONTENDER, with_other(CONTENDER, model="base")]
+    parts = render(Results(offline=[Report(ORIGIN, "sample", both)]))
+    assert [part.title for part in parts] == [OFFLINE_TITLE, "Offline throughput: base"]
+    assert ["| base |" in part.text for part in parts] == [False, True]
 
 
 def test_without_peaks_there_is_no_limit(paths: list[Path]) -> None:
-    assert "physical limit" not in render(Results.read(paths[:1]), "images")
+    assert [part.title for part in render(Results.read(paths[:1]))] == [OFFLINE_TITLE]
+
+
+def test_the_limit_is_that_of_the_same_machine() -> None:
+    offline, elsewhere = Report(ORIGIN, "sample", [CONTENDER]), PeaksReport(OTHER, PEAKS)
+    parts = render(Results(offline=[offline], peaks=[elsewhere]))
+    assert [part.title for part in parts] == [OFFLINE_TITLE]
+    parts = render(Results(offline=[offline], peaks=[PeaksReport(ORIGIN, PEAKS), elsewhere]))
+    assert [part.machine.page for part in parts] == ["amd-epyc-avx2", "amd-epyc-avx2"]
 
 
 def test_shares_are_of_all_cores_at_the_same_precision() -> None:
