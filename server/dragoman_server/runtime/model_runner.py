@@ -88,7 +88,7 @@ def load_sessions(bundle: Bundle, provider: str, *, engines: int = 1, threads: i
         provider: cpu or cuda, as choose_provider returns it.
         engines: How many share them.
         threads: CPU threads of each. Engines side by side make more of a core: hand-over between an
-            operator's threads costs more than a small operator (docs/performance.md).
+            operator's threads costs more than a small operator (docs/benchmarks/tried.md).
 
     Raises:
         ConfigError: the provider does not start.
