@@ -17,42 +17,71 @@ _EARLY_STOPPING: dict[str, EarlyStopping] = {"false": False, "true": True, "neve
 def add_translation_options(group: argparse._ArgumentGroup) -> None:
     """Adds languages, model, lengths and what may be said."""
     add = group.add_argument
-    one_pair = "needed unless only one of the model's language pairs fits"
-    add("-s", "--source-language", default="", metavar="CODE", help=f"such as en; {one_pair}")
-    add("-t", "--target-language", default="", metavar="CODE", help=f"such as de; {one_pair}")
-    add("-m", "--model", default="", metavar="NAME", help="accept this model alone")
+    add(
+        "-s",
+        "--source-language",
+        default="",
+        metavar="CODE",
+        help="of the text, such as en; needed if several of the model's pairs fit",
+    )
+    add(
+        "-t",
+        "--target-language",
+        default="",
+        metavar="CODE",
+        help="to translate into, such as de; likewise",
+    )
+    add(
+        "-m",
+        "--model",
+        default="",
+        metavar="NAME",
+        help="must be the server's model; may be left out",
+    )
     add("--max-decoding-length", type=int, metavar="N", help="most target tokens of a line")
     add("--min-decoding-length", type=int, metavar="N", help="fewest target tokens of a line")
-    add("--max-length-factor", type=float, metavar="X", help="most of them for each source token")
-    add("--target-prefix", default="", metavar="TEXT", help="what each translation begins with")
+    add("--max-length-factor", type=float, metavar="X", help="most target tokens per source token")
+    add(
+        "--target-prefix", default="", metavar="TEXT", help="text that each translation begins with"
+    )
     add(
         "--suppress-sequence",
         action="append",
         default=[],
         metavar="TEXT",
-        help="what no translation may have; may be given several times",
+        help="text that no translation may contain; may be given several times",
     )
-    add("--repetition-penalty", type=float, metavar="X", help="above 1: say less twice")
-    add("--no-repeat-ngram-size", type=int, metavar="N", help="say no N tokens in a row twice")
+    add("--repetition-penalty", type=float, metavar="X", help="above 1: fewer repetitions")
+    add("--no-repeat-ngram-size", type=int, metavar="N", help="never repeat N tokens in a row")
 
 
 def add_search_options(group: argparse._ArgumentGroup) -> None:
     """Adds beams and sampling."""
     add = group.add_argument
     add("--beam-size", type=int, metavar="N", help="1 is greedy search")
-    add("--length-penalty", type=float, metavar="X", help="more favours longer translations")
+    add("--length-penalty", type=float, metavar="X", help="higher favours longer translations")
     add(
         "--early-stopping",
         choices=_EARLY_STOPPING,
         help="end when no better one is likely, when N are found, or when none is possible",
     )
     add("--sampling-topk", type=int, metavar="N", help="draw each token from the N best")
-    add("--sampling-topp", type=float, metavar="P", help="draw from those of probability P only")
-    add("--sampling-temperature", type=float, metavar="X", help="above 1: draw unlikely ones more")
+    add(
+        "--sampling-topp",
+        type=float,
+        metavar="P",
+        help="draw only from the best that together have probability P",
+    )
+    add(
+        "--sampling-temperature",
+        type=float,
+        metavar="X",
+        help="above 1: draw unlikely tokens more often",
+    )
 
 
 def add_connection_options(group: argparse._ArgumentGroup) -> None:
-    """Adds where the server is and how it is believed."""
+    """Adds where the server is and how to trust it."""
     add = group.add_argument
     add("--target", default="127.0.0.1:50051", metavar="HOST:PORT", help="default: %(default)s")
     add("--tls", action="store_true", help="use TLS, with the usual certificate authorities")
@@ -67,7 +96,7 @@ def add_connection_options(group: argparse._ArgumentGroup) -> None:
 
 
 def connection_problem(arguments: argparse.Namespace) -> str:
-    """Returns what is wrong with the connection's flags; empty where nothing is."""
+    """Returns what is wrong with the connection's flags; empty if nothing is."""
     if (arguments.tls_certificate is None) != (arguments.tls_private_key is None):
         return "give --tls-certificate and --tls-private-key together"
     if not arguments.timeout > 0:

@@ -65,16 +65,22 @@ def _problem(arguments: argparse.Namespace) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dragoman translate",
-        description="Translate on a running server: the TEXTs, else the lines of a file or of "
+        description="Translate on a running server: the TEXTs, or else the lines of a file or of "
         "standard input. One line in is one line out, in order; a line that fails is reported "
-        "and leaves an empty line. What is not said is the model's default.",
+        "and leaves an empty line. Options left out take the model's defaults.",
         epilog="Exit status: 0 all lines are translated; 1 some failed; 2 the job could not be "
-        "done, or not to its end.",
+        "started or finished.",
     )
     add = parser.add_argument
     add("text", nargs="*", metavar="TEXT", help="a text to translate")
     add("-i", "--input", type=Path, metavar="FILE", help="read the lines of FILE")
-    add("-o", "--output", type=Path, metavar="FILE", help="write to FILE, as it comes")
+    add(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write to FILE, line by line as results come",
+    )
     add_translation_options(parser.add_argument_group("translation"))
     search = parser.add_argument_group("search")
     add_search_options(search)
@@ -83,9 +89,11 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=1,
         metavar="N",
-        help="write the N best translations of each line, one a line, best first; default: 1",
+        help="write the N best translations of each line, one per line, best first; default: 1",
     )
-    search.add_argument("--seed", type=int, metavar="N", help="draw the same each time")
+    search.add_argument(
+        "--seed", type=int, metavar="N", help="sample the same translations each time"
+    )
     server = parser.add_argument_group("server")
     add_connection_options(server)
     server.add_argument(
@@ -93,14 +101,14 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=256,
         metavar="N",
-        help="lines at the server at a time; default: %(default)s",
+        help="lines in flight at a time; default: %(default)s",
     )
     server.add_argument(
         "--timeout",
         type=float,
         default=60.0,
         metavar="SECONDS",
-        help="give up when no line was answered for so long; default: %(default)g",
+        help="give up when no line is answered for this long; default: %(default)g",
     )
     return parser
 
