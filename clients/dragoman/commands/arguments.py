@@ -80,10 +80,13 @@ def add_search_options(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def add_connection_options(group: argparse._ArgumentGroup) -> None:
-    """Adds where the server is and how to trust it."""
+def add_connection_options(
+    group: argparse._ArgumentGroup, *, target: str = "127.0.0.1:50051"
+) -> None:
+    """Adds where the server is, `target` if nothing is said, and how to trust it."""
     add = group.add_argument
-    add("--target", default="127.0.0.1:50051", metavar="HOST:PORT", help="default: %(default)s")
+    where = "default: %(default)s" if target else "where it listens"
+    add("--target", default=target, metavar="HOST:PORT", help=where)
     add("--tls", action="store_true", help="use TLS, with the usual certificate authorities")
     add("--tls-ca", type=Path, metavar="FILE", help="use TLS, with the authorities in a PEM file")
     add(

@@ -134,8 +134,7 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("engines in the workers").add_argument
     add("--bundle", type=Path, metavar="DIR", help="the model; every machine has it there")
     server = parser.add_argument_group("or a server")
-    add_connection_options(server)
-    parser.set_defaults(target="")
+    add_connection_options(server, target="")
     add = server.add_argument
     add("--concurrency", type=int, default=256, metavar="N", help="lines of a shard at the server")
     add("--timeout", type=float, default=60.0, metavar="SECONDS", help="until it is given up")
