@@ -1,4 +1,4 @@
-"""A tiny Marian checkpoint and bundles made from it, once a session."""
+"""A tiny Marian checkpoint and bundles made from it, once a run."""
 
 import warnings
 from pathlib import Path
@@ -10,6 +10,14 @@ from dragoman_export.export import export
 from dragoman_export.manifest import Precision
 from tests.export import tiny
 from tests.export.stand_in import write_stand_in
+from tests.exports import Exports
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--exports",
+        help="directory for what is exported: a further call with it exports nothing again",
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,51 +27,59 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exports(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Exports:
+    if directory := pytestconfig.getoption("exports"):
+        return Exports(Path(directory).resolve())
+    root = tmp_path_factory.getbasetemp()
+    is_one_of_several = hasattr(pytestconfig, "workerinput")
+    return Exports((root.parent if is_one_of_several else root) / "exports")
+
+
+@pytest.fixture(scope="session")
+def checkpoint(exports: Exports) -> Path:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return tiny.make_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny")
+        return exports.get("tiny", tiny.make_checkpoint)
 
 
 @pytest.fixture(scope="session")
-def swish_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def swish_checkpoint(exports: Exports) -> Path:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return tiny.make_checkpoint(tmp_path_factory.mktemp("checkpoints") / "swish", "swish")
+        return exports.get("swish", lambda path: tiny.make_checkpoint(path, "swish"))
 
 
-def exported(checkpoint: Path, factory: pytest.TempPathFactory, precision: Precision) -> Path:
-    output = factory.mktemp("bundles") / precision
-    export(tiny.request(checkpoint, output, precision), tiny.no_progress)
-    return output
-
-
-@pytest.fixture(scope="session")
-def float32_bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return exported(checkpoint, tmp_path_factory, "float32")
+def exported(checkpoint: Path, exports: Exports, precision: Precision) -> Path:
+    return exports.get(
+        f"tiny-{precision}",
+        lambda path: export(tiny.request(checkpoint, path, precision), tiny.no_progress),
+    )
 
 
 @pytest.fixture(scope="session")
-def int8_bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return exported(checkpoint, tmp_path_factory, "int8")
+def float32_bundle(checkpoint: Path, exports: Exports) -> Path:
+    return exported(checkpoint, exports, "float32")
 
 
 @pytest.fixture(scope="session")
-def stand_in_bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def int8_bundle(checkpoint: Path, exports: Exports) -> Path:
+    return exported(checkpoint, exports, "int8")
+
+
+@pytest.fixture(scope="session")
+def stand_in_bundle(checkpoint: Path, exports: Exports) -> Path:
     """The graphs of a CUDA bundle in float32."""
-    output = tmp_path_factory.mktemp("bundles") / "stand-in"
-    write_stand_in(checkpoint, output)
-    return output
+    return exports.get("tiny-stand-in", lambda path: write_stand_in(checkpoint, path))
 
 
 @pytest.fixture(scope="session")
-def float16_bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return exported(checkpoint, tmp_path_factory, "float16")
+def float16_bundle(checkpoint: Path, exports: Exports) -> Path:
+    return exported(checkpoint, exports, "float16")
 
 
 @pytest.fixture(scope="session")
-def bfloat16_bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return exported(checkpoint, tmp_path_factory, "bfloat16")
+def bfloat16_bundle(checkpoint: Path, exports: Exports) -> Path:
+    return exported(checkpoint, exports, "bfloat16")
 
 
 @pytest.fixture(scope="session", params=["float32", "int8"])

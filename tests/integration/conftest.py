@@ -1,14 +1,16 @@
 """The shipped checkpoint exported in both precisions, and parallel text where there is some."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from dragoman_export.export import ExportRequest, export
+from dragoman_export.manifest import Precision
 from dragoman_export.sentences import SENTENCES
+from tests.exports import Exports
 from tests.integration.served import Served
 
 ROOT = Path(__file__).parents[2]
@@ -36,27 +38,40 @@ def everyday_sentences() -> list[str]:
     return corpus("tatoeba_test").sources if DATA.is_dir() else list(SENTENCES) * 5
 
 
+class Bundles(Mapping[str, Path]):
+    """Of the shipped checkpoint by precision, each exported when it is first asked for."""
+
+    _precisions: tuple[Precision, ...] = ("float32", "int8")
+
+    def __init__(self, exports: Exports) -> None:
+        self._exports = exports
+
+    def __getitem__(self, name: str) -> Path:
+        (precision,) = [each for each in self._precisions if each == name]
+        return self._exports.get(f"shipped-{precision}", lambda path: _export(path, precision))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._precisions)
+
+    def __len__(self) -> int:
+        return len(self._precisions)
+
+
+def _export(path: Path, precision: Precision) -> None:
+    request = ExportRequest(
+        checkpoint=CHECKPOINT, output=path, precision=precision, sentences=SENTENCES
+    )
+    export(request, lambda _: nullcontext())
+
+
 @pytest.fixture(scope="session")
-def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def bundles(exports: Exports) -> Bundles:
     """Bundles of the shipped checkpoint by precision."""
-    directory = tmp_path_factory.mktemp("bundles")
-
-    def quiet(_: str) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    for precision in ("float32", "int8"):
-        request = ExportRequest(
-            checkpoint=CHECKPOINT,
-            output=directory / precision,
-            precision=precision,
-            sentences=SENTENCES,
-        )
-        export(request, quiet)
-    return {precision: directory / precision for precision in ("float32", "int8")}
+    return Bundles(exports)
 
 
 @pytest.fixture(scope="module", params=["float32", "int8"])
-def bundle(request: pytest.FixtureRequest, bundles: dict[str, Path]) -> Path:
+def bundle(request: pytest.FixtureRequest, bundles: Bundles) -> Path:
     """Each precision's bundle in turn."""
     return bundles[request.param]
 

@@ -10,6 +10,7 @@ import pytest
 
 from dragoman import Client, DragomanError, FinishReason, InvalidArgumentError, NotFoundError
 from dragoman.v1 import translation_pb2 as pb
+from tests.integration.conftest import Bundles
 from tests.integration.served import COMMAND, Served
 
 METHOD = "/dragoman.v1.TranslationService/TranslateText"
@@ -127,7 +128,7 @@ def start_failure(*arguments: object) -> str:
 )
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 def test_a_damaged_bundle_is_refused_at_start(
-    bundles: dict[str, Path], tmp_path: Path, damage: Callable[[Path], object], message: str
+    bundles: Bundles, tmp_path: Path, damage: Callable[[Path], object], message: str
 ) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(bundles["int8"], copy)
@@ -136,7 +137,7 @@ def test_a_damaged_bundle_is_refused_at_start(
 
 
 @pytest.mark.parametrize("flag", ["--port", "--prometheus-port"])
-def test_a_port_in_use_is_named(server: Served, bundles: dict[str, Path], flag: str) -> None:
+def test_a_port_in_use_is_named(server: Served, bundles: Bundles, flag: str) -> None:
     address = server.address if flag == "--port" else server.metrics_address
     port = address.rpartition(":")[2]
     line = start_failure("--bundle", bundles["int8"], flag, port)

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from dragoman import Client
-from tests.integration.conftest import DATA, corpus
+from tests.integration.conftest import DATA, Bundles, corpus
 from tests.integration.served import COMMAND, Served
 
 
 @pytest.mark.timeout(400)
-def test_3003_lines_in_3003_lines_out_in_order(bundles: dict[str, Path], tmp_path: Path) -> None:
+def test_3003_lines_in_3003_lines_out_in_order(bundles: Bundles, tmp_path: Path) -> None:
     sources = corpus("newstest2014").sources
     output = tmp_path / "newstest2014.translated"
     with Served(bundles["int8"]) as served:

@@ -11,7 +11,7 @@ from dragoman_server.runtime.runners import device_runners, load_runners
 from dragoman_server.runtime.sizing import cache_shape
 from dragoman_server.sequence import TranslationOptions
 from tests.export.stand_in import write_stand_in
-from tests.integration.conftest import CHECKPOINT, everyday_sentences
+from tests.integration.conftest import CHECKPOINT, Bundles, everyday_sentences
 from tests.server.engine.stepping import translate_all
 
 MAX_ROWS, MAX_LENGTH, MAX_SOURCE = 12, 60, 60
@@ -19,7 +19,7 @@ BEAMS = (1, 4, 1, 2)
 
 
 @pytest.mark.timeout(300)
-def test_a_devices_translations_are_the_cpus(bundles: dict[str, Path], tmp_path: Path) -> None:
+def test_a_devices_translations_are_the_cpus(bundles: Bundles, tmp_path: Path) -> None:
     write_stand_in(CHECKPOINT, tmp_path / "stand-in")
     ordinary, stand_in = Bundle.load(bundles["float32"]), Bundle.load(tmp_path / "stand-in")
     shape = cache_shape(

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from dragoman_server.models.tokenizer import Tokenizer
 from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.sequence import Completion, EarlyStopping, TranslationOptions
 from dragoman_server.service.listing import model_limits
-from tests.integration.conftest import CHECKPOINT, corpus
+from tests.integration.conftest import CHECKPOINT, Bundles, corpus
 
 MAX_LENGTH = 60
 """Of `generate`, which counts the start token and the end token."""
@@ -30,7 +29,7 @@ PREFIX, SUPPRESSED = "Ich habe", ["Das", "ist", "nicht", "Sie haben", "Ich bin",
 
 
 @pytest.fixture(scope="module")
-def loaded(bundles: dict[str, Path]) -> Bundle:
+def loaded(bundles: Bundles) -> Bundle:
     return Bundle.load(bundles["float32"])
 
 

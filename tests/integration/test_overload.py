@@ -3,12 +3,11 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from dragoman import AsyncClient, DeadlineExceededError, QueueFullError, Translation
-from tests.integration.conftest import everyday_sentences
+from tests.integration.conftest import Bundles, everyday_sentences
 from tests.integration.served import Served
 
 LONG = 500
@@ -18,7 +17,7 @@ HOPELESS = 50
 
 
 @pytest.fixture
-def small(bundles: dict[str, Path]) -> Iterator[Served]:
+def small(bundles: Bundles) -> Iterator[Served]:
     """A server of one engine and two rows, which has seen no text."""
     with Served(bundles["int8"], engines=1, max_batch_size=2) as served:
         yield served

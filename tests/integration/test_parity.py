@@ -9,7 +9,7 @@ import torch
 from transformers import MarianMTModel, MarianTokenizer
 
 from dragoman import Client, Translation
-from tests.integration.conftest import CHECKPOINT, corpus
+from tests.integration.conftest import CHECKPOINT, Bundles, corpus
 from tests.integration.served import Served
 
 
@@ -54,7 +54,7 @@ def translate(bundle: Path, sources: list[str], beam_size: int = 1) -> list[Tran
     ],
 )
 def test_float32_is_what_transformers_generates(
-    bundles: dict[str, Path], name: str, beam_size: int, count: int
+    bundles: Bundles, name: str, beam_size: int, count: int
 ) -> None:
     sources = corpus(name).sources[:count]
     served = translate(bundles["float32"], sources, beam_size)
@@ -65,7 +65,7 @@ def test_float32_is_what_transformers_generates(
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("name", ["tatoeba_test", "flores_dev"])
-def test_int8_keeps_bleu_within_0_3(bundles: dict[str, Path], name: str) -> None:
+def test_int8_keeps_bleu_within_0_3(bundles: Bundles, name: str) -> None:
     sources, references = corpus(name)
     bleu = {
         precision: sacrebleu.corpus_bleu(
