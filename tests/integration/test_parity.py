@@ -12,6 +12,9 @@ from dragoman import Client, Translation
 from tests.integration.conftest import CHECKPOINT, Bundles, corpus
 from tests.integration.served import Served
 
+ROWS = 32
+"""Of a batch of transformers, each beam one. With more it takes longer, not shorter."""
+
 
 class Generated(NamedTuple):
     text: str
@@ -25,8 +28,9 @@ def generate(sources: list[str], beam_size: int) -> list[Generated]:
     model = MarianMTModel.from_pretrained(CHECKPOINT, dtype=torch.float32).eval()
     translations: dict[int, Generated] = {}
     order = sorted(range(len(sources)), key=lambda index: len(sources[index]))
-    for start in range(0, len(order), 32):
-        indices = order[start : start + 32]
+    size = ROWS // beam_size
+    for start in range(0, len(order), size):
+        indices = order[start : start + size]
         batch = tokenizer([sources[i] for i in indices], return_tensors="pt", padding=True)
         with torch.inference_mode():
             rows = model.generate(**batch, num_beams=beam_size, do_sample=False)
