@@ -135,7 +135,11 @@ def test_several_client_processes_share_the_work(command: Command) -> None:
     assert command.run["outcomes"] == {"OK": command.run["requests"]}
 
 
-def test_the_peak_is_the_last_run_of_a_search(command: Command) -> None:
+def test_the_peak_is_the_last_run_of_a_search(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A test at a rate far below one a second would only wait for its few requests.
+    monkeypatch.setattr("dragoman.load.search.LOWEST_RATE", 5.0)
     arguments = ("--find-peak", "--target-qps", "20", "--trial-duration", "0.2")
     bound = ("--latency-bound-ms", "0.0001")
     assert command(*arguments, "--duration", "0.2", *bound) == cli.INVALID
