@@ -1,6 +1,7 @@
 # make demo   translates a dozen sentences from a fresh clone, end to end
 # make serve  the same server, left running
-# make test   formatting, lint, types, import contracts and every test
+# make lint   formatting, lint, types and import contracts
+# make test   that, then every test
 # make image-test  the container images, built and run; needs root, buildah, iproute2, mmdebstrap, runc
 # make bench  speed beside CTranslate2, transformers and Optimum, written into docs/benchmarks,
 #             the page of this machine; DATA=DIR takes the test sets there
@@ -16,9 +17,13 @@ BUNDLE ?= build/bundles/$(notdir $(CHECKPOINT))-$(PRECISION)
 
 BENCH := HF_HUB_DISABLE_PROGRESS_BARS=1 $(BIN)/python -m tests.bench
 
+# Both calls of pytest have the same exports.
+EXPORTS := build/test-exports
+PYTEST := $(BIN)/pytest --exports=$(EXPORTS)
+
 PROTOC := PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I protos
 
-.PHONY: demo serve test image-test bench ray-test protos clean
+.PHONY: demo serve lint test image-test bench ray-test protos clean
 
 demo: $(BUNDLE)/bundle.json
 	$(BIN)/python examples/demo.py --bundle $(BUNDLE)
@@ -26,12 +31,17 @@ demo: $(BUNDLE)/bundle.json
 serve: $(BUNDLE)/bundle.json
 	$(BIN)/dragoman serve --bundle $(BUNDLE) --host 127.0.0.1 --port 50051 --prometheus-port 9464
 
-test: $(VENV)/installed
+lint: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+# Side by side, then what wants the machine to itself.
+test: lint
+	rm -rf $(EXPORTS)
+	$(PYTEST) -m "not alone" -n auto --maxprocesses=4 --dist=worksteal --cov --cov-report= --cov-fail-under=0
+	$(PYTEST) -m alone --cov --cov-append --cov-report=term:skip-covered
 
 # Needs no engine and no registry. What is built stays in build/image-test, 20 GB, until `make clean`.
 image-test: $(VENV)/installed

@@ -11,6 +11,8 @@ from dragoman import AsyncClient, DeadlineExceededError, QueueFullError, Transla
 from tests.integration.conftest import everyday_sentences
 from tests.integration.served import Served
 
+pytestmark = pytest.mark.alone
+
 REQUESTS, DOOMED, CALLERS = 2000, 500, 64
 
 

@@ -10,6 +10,8 @@ from dragoman import AsyncClient, DeadlineExceededError, QueueFullError, Transla
 from tests.integration.conftest import Bundles, everyday_sentences
 from tests.integration.served import Served
 
+pytestmark = pytest.mark.alone
+
 LONG = 500
 """Target tokens of the texts that keep the server busy for seconds."""
 

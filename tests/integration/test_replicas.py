@@ -11,6 +11,8 @@ import yaml
 from dragoman import AsyncClient
 from tests.integration.replicas import calling, replicas, shares
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 CALLERS = 12
 

@@ -10,6 +10,8 @@ import pytest
 from dragoman.load import cli
 from tests.clients.fake_server import FakeServer
 
+pytestmark = pytest.mark.alone
+
 TEXTS = ("one", "two", "three", "four")
 
 

@@ -5,10 +5,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import yaml
 
 from deploy.dashboards.answers import Prometheus
 from tests.deploy.monitoring.scraping import Scraping
+
+pytestmark = pytest.mark.alone
 
 COMPONENTS = Path(__file__).parents[3] / "deploy/components"
 PODS = {"dragoman-0", "dragoman-1"}

@@ -24,6 +24,8 @@ from tests.deploy.monitoring.component import (
 from tests.deploy.monitoring.scraping import Scraping
 from tests.integration.served import Served
 
+pytestmark = pytest.mark.alone
+
 VARIABLES = {
     "namespace": "translation",
     "job": "(dragoman)",
