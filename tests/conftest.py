@@ -3,6 +3,7 @@
 import warnings
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 
@@ -11,6 +12,10 @@ from dragoman_export.manifest import Precision
 from tests.export import tiny
 from tests.export.stand_in import write_stand_in
 from tests.exports import Exports
+
+# On a busy machine an example may take as long as it likes.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
