@@ -2,12 +2,18 @@
 
 import argparse
 import importlib.util
+import sys
+from collections.abc import Generator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from dragoman.corpora import cli
+from dragoman.corpora.storage.shards import Shard
+from dragoman.corpora.worker import Report, Task
 from dragoman_server.in_process import InProcess
+from tests.clients.corpora.stand_ins import UpperBackend, Workers
 
 
 @pytest.fixture(autouse=True)
@@ -58,3 +64,60 @@ def test_engines_in_the_workers_need_the_server(
 def test_a_bundle_is_translated_by_what_the_server_brings(tmp_path: Path) -> None:
     arguments = argparse.Namespace(target="", bundle=tmp_path, cpus=2)
     assert cli._backend(arguments) == InProcess(tmp_path, engines=2)
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Upper-cases in this process what Ray would hand to others."""
+
+    def translate_shards(
+        shards: list[Shard], task: Task, cluster: tuple[str, int, int]
+    ) -> Generator[Report, None, None]:
+        assert cluster == ("local", 1, 3)
+        return Workers()(shards, task)
+
+    pool = SimpleNamespace(Cluster=lambda *parts: parts, translate_shards=translate_shards)
+    monkeypatch.setitem(sys.modules, "dragoman.corpora.pool", pool)
+    monkeypatch.setattr(cli, "_backend", lambda _arguments: UpperBackend())
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("text", "translated", "said"),
+    [
+        ("one\n\ntwo", b"ONE\n\nTWO\n", "3 lines: 2 translated, 1 empty, 0 cut, 0 failed"),
+        ("one\nlong", b"ONE\nLONG\n", "1 cut, 0 failed"),
+        ("one\nbad", b"ONE\n\n", "0 cut, 1 failed"),
+    ],
+)
+def test_a_job_ends_with_its_account(
+    text: str,
+    translated: bytes,
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    source, output = tmp_path / "text", tmp_path / "out"
+    source.write_text(text, newline="")
+    arguments = ["--output", str(output), "--bundle", "b", "--cpus", "3"]
+
+    status = cli.main([str(source), *arguments])
+
+    assert status == (cli.LINES_FAILED if "1 failed" in said else cli.OK)
+
+    assert (output / "text").read_bytes() == translated
+    told = capsys.readouterr().err
+    assert said in told
+    assert ("problems.jsonl says which and why" in told) == ("0 cut, 0 failed" not in told)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_job_that_cannot_be_done_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--output", str(tmp_path / "out"), "--bundle", "b", "--cpus", "3"]
+
+    assert cli.main([str(tmp_path / "none"), *arguments]) == cli.NOT_DONE
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(tmp_path / "none") in line
