@@ -4,6 +4,7 @@ No tensor is stored twice: equal bytes of equal type have one place in the file,
 graph they come from.
 """
 
+import copy
 import hashlib
 from pathlib import Path
 from typing import BinaryIO
@@ -29,10 +30,29 @@ def write_graphs(graphs: Graphs, directory: Path) -> None:
         store = _WeightStore(file)
         for name, model in ((ENCODER, graphs.encoder), (DECODER, graphs.decoder)):
             proto = onnx_ir.to_proto(model)
+            order_branches(proto.graph)
             for tensor in proto.graph.initializer:
                 if len(tensor.raw_data) >= SMALLEST_EXTERNAL:
                     store.take(tensor)
             (directory / name).write_bytes(proto.SerializeToString(deterministic=True))
+
+
+def order_branches(graph: onnx.GraphProto) -> None:
+    """Puts what each `If` gives into the order of its names in the first branch.
+
+    onnxscript gives it in the order of a set, which differs from one process to the next.
+    """
+    for node in graph.node:
+        if node.op_type != "If":
+            continue
+        branches = [attribute.g for attribute in node.attribute]
+        names = [value.name for value in branches[0].output]
+        order = sorted(range(len(names)), key=names.__getitem__)
+        node.output[:] = [node.output[place] for place in order]
+        for branch in branches:
+            outputs = copy.deepcopy([branch.output[place] for place in order])
+            del branch.output[:]
+            branch.output.extend(outputs)
 
 
 class _WeightStore:

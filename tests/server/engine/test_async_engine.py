@@ -168,7 +168,7 @@ async def test_a_cancelled_future_frees_its_rows(
         runner.may_decode.clear()
     futures = engine.submit([[90, 1], [90, 2]], OPTIONS)
     await until(lambda: engine.requests_running == 2)
-    assert engine.kv_cache_usage == pytest.approx(2 / 8)
+    await until(lambda: engine.kv_cache_usage == pytest.approx(2 / 8))  # a moment later
     for future in futures:
         future.cancel()
     for runner in runners:
