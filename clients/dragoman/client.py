@@ -23,8 +23,7 @@ from dragoman.requests import (
 )
 from dragoman.results import Model, StreamResult, Translation, read_models, read_translations
 from dragoman.status import error_from_rpc, in_whole_list
-from dragoman.streaming.stream import TextStream
-from dragoman.streaming.window import Window
+from dragoman.streaming import TextStream, Window
 from dragoman.texts import as_texts, reject_single_text
 from dragoman.v1 import translation_pb2 as pb
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub

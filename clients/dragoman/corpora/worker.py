@@ -28,7 +28,7 @@ from dragoman.corpora.storage.store import Store
 from dragoman.corpora.translate import Translated, translate_lines
 from dragoman.errors import DeadlineExceededError, DragomanError
 from dragoman.options import Options
-from dragoman.streaming.retry import may_pass
+from dragoman.streaming import may_pass
 
 SHARDS_AT_A_TIME = 2
 """The next one fills the rows that the end of the first leaves idle."""
