@@ -5,12 +5,14 @@ Knows the parts and their order. Does not know how any of them works, nor what a
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
 from dragoman.v1.translation_pb2 import Model
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
+from dragoman_server.models import watch_files
 from dragoman_server.monitoring import EngineLoad, Metrics, MetricsServer
 
 _log = logging.getLogger(__name__)
@@ -69,6 +71,7 @@ class Application:
         engine: Translates.
         front_end: Takes the calls.
         metrics: Served to Prometheus.
+        changed_files: Which files of the bundle are others than were loaded.
 
     Attributes:
         port: Port that gRPC listens on, once started.
@@ -83,6 +86,7 @@ class Application:
         engine: RunningEngine,
         front_end: Calls,
         metrics: Metrics,
+        changed_files: Callable[[], list[str]] = list,
     ) -> None:
         self.port = config.port
         self.metrics_port = config.prometheus_port
@@ -91,6 +95,7 @@ class Application:
         self._engine = engine
         self._front_end = front_end
         self._metrics = metrics
+        self._changed_files = changed_files
         self._metrics_server = MetricsServer(
             metrics, host=config.prometheus_host, port=config.prometheus_port
         )
@@ -101,12 +106,14 @@ class Application:
         Raises:
             ConfigError: A port is taken or a TLS file is wrong.
         """
+        watching = asyncio.create_task(watch_files(self._changed_files))
         try:
             await self.start()
             await self._stopped(stop)
             drained = await self.drain()
             return 0 if drained and self._healthy else 1
         finally:
+            watching.cancel()
             await self.close()
 
     async def start(self) -> None:

@@ -73,4 +73,5 @@ def _build(config: Config) -> Application:
         engine=engine,
         front_end=build_front_end(setup, engine, metrics.record),
         metrics=metrics,
+        changed_files=bundle.changed_files,
     )

@@ -1,5 +1,6 @@
 import logging
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +101,22 @@ def built(bundle: Path, **settings: Any) -> AsyncEngine:
     loaded = Bundle.load(bundle)
     config = Config(bundle=bundle, **settings)
     return build_engine(loaded, config, model_limits(loaded.manifest, config), Metrics())[0]
+
+
+async def test_overwriting_the_weights_of_a_running_server_changes_no_translation(
+    bundle: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(bundle, tmp_path / "bundle"))
+    engine = built(copy, engines=2, max_batch_size=4)
+    await engine.start()
+    try:
+        before = await engine.submit([[3, 4, 0]], TranslationOptions(10))[0]
+        weights = copy / "weights.bin"
+        with weights.open("r+b") as file:
+            file.write(bytes(weights.stat().st_size))
+        zeroed = await engine.submit([[3, 4, 0]], TranslationOptions(10))[0]
+        os.truncate(weights, 0)
+        truncated = await engine.submit([[3, 4, 0]], TranslationOptions(10))[0]
+    finally:
+        await engine.close()
+    assert before == zeroed == truncated

@@ -6,9 +6,11 @@ Knows what export wrote. Does not know how a model is run, nor what a request as
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.models.languages import find_pair
 from dragoman_server.models.tokenizer import Tokenizer
+from dragoman_server.models.watch import watch_files
 
 __all__ = [
     "Bundle",
     "Tokenizer",
     "find_pair",
+    "watch_files",
 ]

@@ -4,17 +4,30 @@ Knows the manifest and the files' hashes; knows nothing of graphs, tensors or te
 """
 
 import hashlib
-from dataclasses import dataclass
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Self
+from typing import NamedTuple, Self
 
 from google.protobuf import json_format
 
 from dragoman.v1.bundle_pb2 import BundleFile, Manifest
 from dragoman_server.errors import BundleError
+from dragoman_server.models.private_copy import detach
 
 FORMAT_VERSION = 2
 MANIFEST_NAME = "bundle.json"
+
+
+class Stamp(NamedTuple):
+    """What tells whether a file is still the one that was read."""
+
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,8 @@ class Bundle:
     """Its directory."""
     manifest: Manifest
     """Its bundle.json."""
+    stamps: Mapping[str, Stamp] = field(default_factory=dict)
+    """Of its files by their paths, from when they were verified."""
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -34,13 +49,37 @@ class Bundle:
             BundleError: something is missing, damaged or of another format.
         """
         manifest = read_manifest(path)
-        for file in manifest.files:
-            _verify(path, file)
+        stamps = {file.path: _verify(path, file) for file in manifest.files}
         listed = {file.path for file in manifest.files}
         for needed in _needed_paths(manifest):
             if needed not in listed:
                 raise BundleError(f"{path / MANIFEST_NAME}: {needed!r} is used but not in `files`")
-        return cls(path, manifest)
+        return cls(path, manifest, stamps)
+
+    def changed_files(self) -> list[str]:
+        """Returns the paths of the files that are not those that were verified."""
+        return [path for path, stamp in self.stamps.items() if _stamp(self.path / path) != stamp]
+
+    def check_unchanged(self) -> None:
+        """Raises BundleError where a file is not the one that was verified."""
+        if changed := self.changed_files():
+            raise BundleError(
+                f"{self.path}: {', '.join(changed)} changed while being loaded; a new bundle "
+                "belongs into a directory of its own"
+            )
+
+    def detach(self) -> None:
+        """Keeps what is mapped of its files as it is, whatever becomes of them.
+
+        Raises:
+            BundleError: A file is not the one that was verified, or there is no memory for that.
+        """
+        for path in self.stamps:
+            try:
+                detach(self.path / path)
+            except OSError as error:
+                raise BundleError(f"{self.path / path} cannot be kept: {error.strerror}") from error
+        self.check_unchanged()
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -77,18 +116,36 @@ def _needed_paths(manifest: Manifest) -> list[str]:
     ]
 
 
-def _verify(path: Path, file: BundleFile) -> None:
+def _verify(path: Path, file: BundleFile) -> Stamp:
+    """Returns the stamp of a file that is the one that the manifest tells of."""
     relative = PurePosixPath(file.path)
     if relative.is_absolute() or ".." in relative.parts:
         raise BundleError(f"{path / MANIFEST_NAME}: {file.path!r} leaves the bundle")
     full = path / relative
     try:
-        size = full.stat().st_size
-        if size != file.size_bytes:
-            raise BundleError(f"{full} has {size} bytes, the manifest says {file.size_bytes}")
+        if not stat.S_ISREG(full.stat().st_mode):  # to open a pipe would take for ever
+            raise BundleError(f"{full} is not a file")
         with full.open("rb") as stream:
+            stamp = _stamp_of(os.fstat(stream.fileno()))
+            if stamp.size != file.size_bytes:
+                raise BundleError(
+                    f"{full} has {stamp.size} bytes, the manifest says {file.size_bytes}"
+                )
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise BundleError(f"{full} cannot be read: {error.strerror}") from error
     if digest != file.sha256:
         raise BundleError(f"{full} has SHA-256 {digest}, the manifest says {file.sha256}")
+    return stamp
+
+
+def _stamp(file: Path) -> Stamp | None:
+    """Returns a file's stamp as it is now; None where there is none."""
+    try:
+        return _stamp_of(file.stat())
+    except OSError:
+        return None
+
+
+def _stamp_of(status: os.stat_result) -> Stamp:
+    return Stamp(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)

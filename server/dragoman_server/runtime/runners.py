@@ -40,6 +40,8 @@ def load_runners(
 ) -> Runners:
     """Loads the graphs and allocates the caches of all engines.
 
+    From then on the bundle's files may change: nothing more is read of them.
+
     Args:
         bundle: What to run.
         provider: cpu or cuda, as choose_provider returns it.
@@ -53,11 +55,14 @@ def load_runners(
         ConfigError: The provider does not start or has no room.
     """
     if provider == "cuda" and "cuda" in bundle.manifest.providers:
-        return device_runners(bundle, OrtDevice("cuda"), shape, engines or 1)
+        runners = device_runners(bundle, OrtDevice("cuda"), shape, engines or 1)
+        bundle.detach()
+        return runners
     if provider == "cpu":
         count, sessions = load_tuned(bundle, cores=cores, engines=engines, threads=threads)
     else:
         count, sessions = engines or 1, load_sessions(bundle, provider)
+    bundle.detach()
     caches = [KVCache(shape) for _ in range(count)]
     made = [ModelRunner(sessions, cache) for cache in caches]
     return _warmed(bundle, made, sum(cache.size_bytes for cache in caches))

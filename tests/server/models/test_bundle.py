@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -89,3 +90,29 @@ def test_a_graph_without_a_hash_is_refused(copy: Path) -> None:
     edit_manifest(copy, lambda manifest: manifest["encoder"].update(path="other.onnx"))
     with pytest.raises(BundleError, match=r"'other\.onnx' is used but not in `files`"):
         Bundle.load(copy)
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(copy: Path) -> None:
+    (copy / "weights.bin").unlink()
+    os.mkfifo(copy / "weights.bin")
+    with pytest.raises(BundleError, match=r"weights\.bin is not a file"):
+        Bundle.load(copy)
+
+
+@pytest.mark.parametrize("change", ["overwritten", "replaced", "removed"])
+def test_a_file_that_changes_while_the_bundle_is_loaded_is_found(copy: Path, change: str) -> None:
+    bundle = Bundle.load(copy)
+    bundle.check_unchanged()
+    weights = copy / "weights.bin"
+    if change == "overwritten":
+        with weights.open("r+b") as file:
+            file.write(b"x")
+        os.utime(weights, ns=(0, 0))
+    elif change == "replaced":
+        shutil.copy2(weights, copy / "new")
+        (copy / "new").rename(weights)
+    else:
+        weights.unlink()
+    assert bundle.changed_files() == ["weights.bin"]
+    with pytest.raises(BundleError, match=r"weights\.bin changed while being loaded"):
+        bundle.detach()
