@@ -21,9 +21,16 @@ def write_bundle(path: Path) -> Manifest:
     content = manifest()
     content.format_version = 2
     content.providers.append("cpu")
+    sizes = content.architecture
+    sizes.encoder_layers = sizes.encoder_heads = sizes.model_dim = 1
+    sizes.vocabulary_size = 1000
     tensor = TensorSpec(name="token_ids", data_type="int64", shape=["tokens"])
+    caches = [
+        TensorSpec(name=name, data_type="float", shape=["rows", "1", "capacity", "1"])
+        for name in ("self_key_0", "cross_value_0")
+    ]
     content.encoder.CopyFrom(Graph(path="encoder.onnx", inputs=[tensor], outputs=[tensor]))
-    content.decoder.CopyFrom(Graph(path="decoder.onnx", inputs=[tensor], outputs=[tensor]))
+    content.decoder.CopyFrom(Graph(path="decoder.onnx", inputs=[tensor, *caches], outputs=[tensor]))
     content.tokenizer.CopyFrom(
         TokenizerFiles(
             kind="sentencepiece",

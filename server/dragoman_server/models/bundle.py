@@ -8,17 +8,22 @@ import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple, Self
 
 from google.protobuf import json_format
 
 from dragoman.v1.bundle_pb2 import BundleFile, Manifest
 from dragoman_server.errors import BundleError
+from dragoman_server.models.manifest import problems_of
 from dragoman_server.models.private_copy import detach
 
 FORMAT_VERSION = 2
 MANIFEST_NAME = "bundle.json"
+
+MOST_MANIFEST_BYTES = 16 << 20
+MOST_SHOWN = 8
+"""Problems of a manifest that an error tells of."""
 
 
 class Stamp(NamedTuple):
@@ -86,22 +91,35 @@ def read_manifest(path: Path) -> Manifest:
     """Reads bundle.json without looking at the other files.
 
     Raises:
-        BundleError: it is missing, not JSON, has unknown keys or another format version.
+        BundleError: it is missing, not JSON, has unknown keys, values that are not allowed or
+            another format version.
     """
     file = path / MANIFEST_NAME
     if not path.is_dir():
         raise BundleError(f"no bundle at {path}: it is not a directory")
-    try:
-        manifest = json_format.Parse(file.read_text(encoding="utf-8"), Manifest())
-    except FileNotFoundError:
-        raise BundleError(f"no bundle at {path}: it has no {MANIFEST_NAME}") from None
-    except (OSError, UnicodeDecodeError, json_format.ParseError) as error:
-        raise BundleError(f"{file} cannot be read: {error}") from error
+    manifest = _parsed(file)
     if manifest.format_version != FORMAT_VERSION:
         raise BundleError(
             f"{file}: format version {manifest.format_version}, this server reads {FORMAT_VERSION}"
         )
+    if problems := problems_of(manifest):
+        more = f"; and {len(problems) - MOST_SHOWN} more" if len(problems) > MOST_SHOWN else ""
+        raise BundleError(f"{file}: {'; '.join(problems[:MOST_SHOWN])}{more}")
     return manifest
+
+
+def _parsed(file: Path) -> Manifest:
+    try:
+        if not file.is_file() and file.exists():
+            raise BundleError(f"{file} is not a file")
+        if (size := file.stat().st_size) > MOST_MANIFEST_BYTES:
+            raise BundleError(f"{file} has {size} bytes; allowed: at most {MOST_MANIFEST_BYTES}")
+        return json_format.Parse(file.read_text(encoding="utf-8-sig"), Manifest())
+    except FileNotFoundError:
+        raise BundleError(f"no bundle at {file.parent}: it has no {MANIFEST_NAME}") from None
+    # protobuf lets through what Python's parser raises on numbers, nesting and surrogates.
+    except (OSError, ValueError, RecursionError, json_format.ParseError) as error:
+        raise BundleError(f"{file} cannot be read: {error}") from error
 
 
 def _needed_paths(manifest: Manifest) -> list[str]:
@@ -118,10 +136,7 @@ def _needed_paths(manifest: Manifest) -> list[str]:
 
 def _verify(path: Path, file: BundleFile) -> Stamp:
     """Returns the stamp of a file that is the one that the manifest tells of."""
-    relative = PurePosixPath(file.path)
-    if relative.is_absolute() or ".." in relative.parts:
-        raise BundleError(f"{path / MANIFEST_NAME}: {file.path!r} leaves the bundle")
-    full = path / relative
+    full = path / file.path
     try:
         if not stat.S_ISREG(full.stat().st_mode):  # to open a pipe would take for ever
             raise BundleError(f"{full} is not a file")

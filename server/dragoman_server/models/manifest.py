@@ -1,0 +1,230 @@
+"""Says what is wrong with a manifest: the field, what it has, what is allowed.
+
+Looks at the manifest alone, before anything that it names is opened. Does not know files or graphs.
+"""
+
+import math
+import re
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import PurePosixPath
+
+from dragoman.v1.bundle_pb2 import Graph, Manifest, TensorSpec
+
+MOST_LAYERS, MOST_HEADS, MOST_WIDTH = 1_000, 1_024, 65_536
+MOST_TOKENS = 10_000_000
+MOST_POSITIONS = 65_536
+"""Caches have room for as many, in each row."""
+LONGEST_NAME = 256
+LONGEST_CODE = 35
+"""Characters that BCP 47 advises to have room for in a language code."""
+MOST_DIMENSION = 2**31 - 1
+
+PRECISIONS = ("float32", "float16", "bfloat16", "int8")
+SCALES = ("calibrated", "per_row")
+PROVIDERS = ("cpu", "cuda")
+DATA_TYPES = ("float", "float16", "bfloat16", "int8", "uint8", "int32", "int64", "bool")
+CACHE_TYPES = ("float", "float16", "bfloat16", "int8")
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_DIMENSION = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,10}")
+_CACHE = re.compile(r"(self|cross)_(key|value)_[0-9]{1,4}")
+
+FEWEST_CANDIDATES = 3
+"""A beam of 1 needs twice its width and one."""
+
+
+def problems_of(manifest: Manifest) -> list[str]:
+    """Returns all that is wrong, a sentence each; none where the manifest is good."""
+    parts = (_sizes, _languages, _tokens, _kinds, _graphs, _tokenizer, _files, _figures)
+    return [problem for part in parts for problem in part(manifest)]
+
+
+def _sizes(manifest: Manifest) -> Iterator[str]:
+    sizes = manifest.architecture
+    yield from _text("name", manifest.name)
+    yield from _text("architecture.family", sizes.family)
+    for name, most in (
+        ("encoder_layers", MOST_LAYERS),
+        ("decoder_layers", MOST_LAYERS),
+        ("model_dim", MOST_WIDTH),
+        ("encoder_heads", MOST_HEADS),
+        ("decoder_heads", MOST_HEADS),
+        ("head_dim", MOST_WIDTH),
+    ):
+        yield from _within(f"architecture.{name}", getattr(sizes, name), 1, most)
+    yield from _within("architecture.vocabulary_size", sizes.vocabulary_size, 2, MOST_TOKENS)
+    yield from _within("architecture.max_positions", sizes.max_positions, 2, MOST_POSITIONS)
+    longest = max(sizes.max_positions, 2) - 1  # the start token takes a position
+    length = manifest.decoding_defaults.max_decoding_length
+    yield from _within("decoding_defaults.max_decoding_length", length, 0, longest)
+
+
+def _languages(manifest: Manifest) -> Iterator[str]:
+    pairs = manifest.language_pairs
+    if not pairs:
+        yield "language_pairs is empty; allowed: one pair or more"
+    for index, pair in enumerate(pairs):
+        field = f"language_pairs[{index}]"
+        yield from _text(f"{field}.source_language_code", pair.source_language_code, LONGEST_CODE)
+        yield from _text(f"{field}.target_language_code", pair.target_language_code, LONGEST_CODE)
+        yield from _ids(f"{field}.source_prefix_ids", pair.source_prefix_ids, manifest)
+    named = [f"{pair.source_language_code} to {pair.target_language_code}" for pair in pairs]
+    yield from _unique("language_pairs", named)
+
+
+def _tokens(manifest: Manifest) -> Iterator[str]:
+    special = manifest.special_tokens
+    for name in ("decoder_start_id", "end_id", "unknown_id"):
+        yield from _ids(f"special_tokens.{name}", [getattr(special, name)], manifest)
+    yield from _ids("special_tokens.suppressed_ids", special.suppressed_ids, manifest)
+    if special.end_id in special.suppressed_ids:
+        yield f"special_tokens.suppressed_ids has end_id, {special.end_id}, which ends a target"
+
+
+def _kinds(manifest: Manifest) -> Iterator[str]:
+    yield from _one_of("precision", manifest.precision, PRECISIONS)
+    yield from _one_of("activation_scales", manifest.activation_scales, ("", *SCALES))
+    if not manifest.providers:
+        yield f"providers is empty; allowed: {', '.join(PROVIDERS)}"
+    for index, provider in enumerate(manifest.providers):
+        yield from _one_of(f"providers[{index}]", provider, PROVIDERS)
+    yield from _unique("providers", manifest.providers)
+    count = manifest.candidate_count
+    if count or "cuda" in manifest.providers:
+        most = max(manifest.architecture.vocabulary_size, FEWEST_CANDIDATES)
+        yield from _within("candidate_count", count, FEWEST_CANDIDATES, most)
+
+
+def _graphs(manifest: Manifest) -> Iterator[str]:
+    graphs = [("encoder", manifest.encoder), ("decoder", manifest.decoder)]
+    if "cuda" in manifest.providers:
+        graphs.append(("copy", manifest.copy))
+    for name, graph in graphs:
+        yield from _path(f"{name}.path", graph.path)
+        yield from _tensors(f"{name}.inputs", graph.inputs)
+        yield from _tensors(f"{name}.outputs", graph.outputs)
+    yield from _caches(manifest.decoder, manifest)
+
+
+def _tensors(field: str, tensors: Collection[TensorSpec]) -> Iterator[str]:
+    if not tensors:
+        yield f"{field} is empty; allowed: one tensor or more"
+    for index, tensor in enumerate(tensors):
+        yield from _text(f"{field}[{index}].name", tensor.name)
+        yield from _one_of(f"{field}[{index}].data_type", tensor.data_type, DATA_TYPES)
+        for place, size in enumerate(tensor.shape):
+            is_number = _NUMBER.fullmatch(size) and 1 <= int(size) <= MOST_DIMENSION
+            if not (is_number or _DIMENSION.fullmatch(size)):
+                yield (
+                    f"{field}[{index}].shape[{place}] is {_shown(size)}; allowed: a number "
+                    f"from 1 to {MOST_DIMENSION:,} or a name"
+                )
+    yield from _unique(field, [tensor.name for tensor in tensors])
+
+
+def _caches(decoder: Graph, manifest: Manifest) -> Iterator[str]:
+    """Of the decoder's inputs, what the sizes of caches and batches are worked out from."""
+    sizes = manifest.architecture
+    heads, width = str(sizes.decoder_heads), str(sizes.head_dim)
+    layers, is_cache = 0, None
+    for index, tensor in enumerate(decoder.inputs):
+        field, shape = f"decoder.inputs[{index}]", list(tensor.shape)
+        is_cache = _CACHE.fullmatch(tensor.name)
+        if is_cache:
+            layers += tensor.name.startswith("self_key")
+            yield from _one_of(f"{field}.data_type", tensor.data_type, CACHE_TYPES)
+            if len(shape) != 4 or (shape[1], shape[3]) != (heads, width):  # noqa: PLR2004
+                yield (
+                    f"{field}.shape is ({', '.join(map(_shown, shape))}); a cache of this "
+                    f"architecture has 4 dimensions, {heads} heads and {width} places wide"
+                )
+        elif tensor.name == "query_index" and not _is_multiple(shape, sizes.decoder_heads):
+            yield (
+                f"{field}.shape is ({', '.join(map(_shown, shape))}); its second of 2 dimensions "
+                f"is a multiple of decoder_heads, {heads}"
+            )
+    if not is_cache:
+        yield "decoder.inputs does not end with a cache, such as cross_value_0"
+    if layers != sizes.decoder_layers:
+        yield (
+            f"decoder.inputs has caches of {layers} layers; architecture.decoder_layers is "
+            f"{sizes.decoder_layers}"
+        )
+
+
+def _tokenizer(manifest: Manifest) -> Iterator[str]:
+    files = manifest.tokenizer
+    yield from _one_of("tokenizer.kind", files.kind, ("sentencepiece",))
+    yield from _path("tokenizer.source_model_path", files.source_model_path)
+    yield from _path("tokenizer.target_model_path", files.target_model_path)
+    yield from _path("tokenizer.vocabulary_path", files.vocabulary_path)
+
+
+def _files(manifest: Manifest) -> Iterator[str]:
+    if not manifest.files:
+        yield "files is empty; allowed: every file of the bundle"
+    for index, file in enumerate(manifest.files):
+        yield from _path(f"files[{index}].path", file.path)
+        if file.size_bytes < 0:
+            yield f"files[{index}].size_bytes is {file.size_bytes}; allowed: 0 or more"
+        if not _SHA256.fullmatch(file.sha256):
+            yield (
+                f"files[{index}].sha256 is {_shown(file.sha256)}; allowed: 64 hexadecimal digits "
+                "in lower case"
+            )
+    yield from _unique("files", [file.path for file in manifest.files])
+
+
+def _figures(manifest: Manifest) -> Iterator[str]:
+    for field, value in manifest.parity.ListFields():
+        is_figure = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_figure and not (math.isfinite(value) and value >= 0):
+            yield f"parity.{field.name} is {value}; allowed: a number, 0 or more"
+
+
+def _within(field: str, value: int, lowest: int, highest: int) -> Iterator[str]:
+    if not lowest <= value <= highest:
+        yield f"{field} is {value}; allowed: {lowest} to {highest:,}"
+
+
+def _one_of(field: str, value: str, allowed: Iterable[str]) -> Iterator[str]:
+    if value not in allowed:
+        yield f"{field} is {_shown(value)}; allowed: {', '.join(filter(None, allowed))}"
+
+
+def _text(field: str, value: str, longest: int = LONGEST_NAME) -> Iterator[str]:
+    if not 1 <= len(value) <= longest or not value.isprintable():
+        yield f"{field} is {_shown(value)}; allowed: 1 to {longest} printable characters"
+
+
+def _ids(field: str, ids: Collection[int], manifest: Manifest) -> Iterator[str]:
+    highest = max(manifest.architecture.vocabulary_size, 1) - 1
+    if wrong := [index for index in ids if not 0 <= index <= highest]:
+        yield f"{field} has {wrong[0]}; allowed: 0 to {highest:,}, as the vocabulary has it"
+
+
+def _unique(field: str, names: Collection[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            yield f"{field} has {_shown(name)} twice"
+            return
+        seen.add(name)
+
+
+def _path(field: str, value: str) -> Iterator[str]:
+    path = PurePosixPath(value)
+    if path.is_absolute() or ".." in path.parts:
+        yield f"{field} is {_shown(value)}, which leaves the bundle"
+    elif str(path) != value or value == "." or not value.isprintable():
+        yield f"{field} is {_shown(value)}; allowed: a path within the bundle"
+
+
+def _is_multiple(shape: list[str], of: int) -> bool:
+    is_number = len(shape) == 2 and _NUMBER.fullmatch(shape[1])  # noqa: PLR2004
+    return bool(is_number and of > 0 and int(shape[1]) > 0 and int(shape[1]) % of == 0)
+
+
+def _shown(value: str) -> str:
+    return repr(value if len(value) <= LONGEST_CODE else value[:LONGEST_CODE] + "...")
