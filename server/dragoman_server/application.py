@@ -7,17 +7,21 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from dragoman.v1.translation_pb2 import Model
 from dragoman_server.config import Config
-from dragoman_server.errors import ConfigError
+from dragoman_server.ending import DRAINED, FAILED, Ending
+from dragoman_server.errors import BundleError, ConfigError
 from dragoman_server.models import watch_files
 from dragoman_server.monitoring import EngineLoad, Metrics, MetricsServer
 
 _log = logging.getLogger(__name__)
 
 HEALTH_CHECK_SECONDS = 1.0
+
+CLOSE_SECONDS = 3.0
+"""For a step that runs to end, and then for connections: what takes longer hangs."""
 
 
 class RunningEngine(EngineLoad, Protocol):
@@ -49,6 +53,10 @@ class Calls(Protocol):
     def healthy(self) -> bool:
         """False once a process of it has died."""
 
+    @property
+    def told(self) -> str | None:
+        """Name of the signal by which a process of it was told to end, if one was."""
+
     async def start(self) -> int:
         """Listens, and returns the port."""
 
@@ -60,6 +68,9 @@ class Calls(Protocol):
 
     async def close(self) -> None:
         """Closes the port and every connection."""
+
+    def kill(self) -> None:
+        """Ends its processes, if it has any, at once."""
 
 
 class Application:
@@ -76,6 +87,7 @@ class Application:
     Attributes:
         port: Port that gRPC listens on, once started.
         metrics_port: Port that the metrics are served on, once started.
+        has_served: Whether it was ready once.
     """
 
     def __init__(
@@ -90,28 +102,34 @@ class Application:
     ) -> None:
         self.port = config.port
         self.metrics_port = config.prometheus_port
+        self.has_served = False
         self._config = config
         self._model = model
         self._engine = engine
         self._front_end = front_end
         self._metrics = metrics
         self._changed_files = changed_files
+        self._is_out_of_memory = False
         self._metrics_server = MetricsServer(
             metrics, host=config.prometheus_host, port=config.prometheus_port
         )
 
-    async def run(self, stop: asyncio.Event) -> int:
-        """Serves until `stop` is set or a part of it dies, then drains; returns the exit code.
+    async def run(self, stop: asyncio.Event) -> Ending:
+        """Serves until `stop` is set or a part of it dies, then drains; returns how it ends.
 
         Raises:
+            BundleError: A file of the bundle changed while it was loaded.
             ConfigError: A port is taken or a TLS file is wrong.
         """
+        asyncio.get_running_loop().set_exception_handler(self._failed)
         watching = asyncio.create_task(watch_files(self._changed_files))
         try:
             await self.start()
-            await self._stopped(stop)
+            reason = await self._stopped(stop)
             drained = await self.drain()
-            return 0 if drained and self._healthy else 1
+            if fault := self._fault:
+                return Ending(fault, FAILED)
+            return Ending(reason, DRAINED) if drained else Ending("drain_timeout", FAILED)
         finally:
             watching.cancel()
             await self.close()
@@ -121,6 +139,11 @@ class Application:
         await self._engine.start()
         self._start_metrics()
         self.port = await self._front_end.start()
+        if changed := self._changed_files():
+            raise BundleError(
+                f"{self._config.bundle}: {', '.join(changed)} changed while being loaded"
+            )
+        self.has_served = True
         _log.info(
             "ready",
             extra={
@@ -144,9 +167,18 @@ class Application:
 
     async def close(self) -> None:
         """Stops everything; requests still without an answer get UNAVAILABLE."""
-        await self._engine.close()
-        await self._front_end.close()
+        for name, part in (("engine", self._engine), ("front_end", self._front_end)):
+            try:
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await part.close()
+            except TimeoutError:
+                _log.error("not_closed", extra={"part": name})
+        self.kill()
         self._metrics_server.close()
+
+    def kill(self) -> None:
+        """Ends other processes of this server, if there are any, at once."""
+        self._front_end.kill()
 
     def _start_metrics(self) -> None:
         model = self._model
@@ -161,19 +193,33 @@ class Application:
             raise ConfigError(f"metrics cannot be served on {address}: {error.strerror}") from None
 
     @property
-    def _healthy(self) -> bool:
-        return self._engine.healthy and self._front_end.healthy
+    def _fault(self) -> str | None:
+        """What of it is broken."""
+        if not self._engine.healthy:
+            return "engine_died"
+        if not self._front_end.healthy:
+            return "worker_died"
+        return "out_of_memory" if self._is_out_of_memory else None
 
-    async def _stopped(self, stop: asyncio.Event) -> None:
+    async def _stopped(self, stop: asyncio.Event) -> str:
+        """Waits until there is a reason to end, and returns it."""
         stalled = False
-        while self._healthy and not stop.is_set():
+        while not stop.is_set():
+            if fault := self._fault:
+                _log.error(fault)
+                return fault
+            if told := self._front_end.told:
+                return told
             if self._engine.stalled != stalled:
                 stalled = not stalled
                 _log.error("engine_stalled" if stalled else "engine_resumed")
                 self._front_end.tell_stalled(stalled=stalled)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), HEALTH_CHECK_SECONDS)
-        if not self._engine.healthy:
-            _log.error("engine_died")
-        if not self._front_end.healthy:
-            _log.error("worker_died")
+        return "told"
+
+    def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What a callback of the event loop raised; nobody knows what it has left undone."""
+        if isinstance(context.get("exception"), MemoryError):
+            self._is_out_of_memory = True
+        loop.default_exception_handler(context)

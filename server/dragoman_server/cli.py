@@ -1,33 +1,37 @@
 """`dragoman serve`: builds the parts, hands them to `Application`, turns signals into its stop.
 
 Does not know what the parts do. Wrong settings, bundles, ports and certificates end here as one
-line on stderr and exit code 2.
+line on stderr and exit code 2; every other end is the last line of the log.
 """
 
 import asyncio
+import faulthandler
 import functools
 import gc
 import os
-import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 import uvloop
 
 from dragoman_server.application import Application
 from dragoman_server.config import Config
+from dragoman_server.ending import BY_SIGNAL, FAILED, NOT_STARTED, Ending, LastWord
 from dragoman_server.errors import DragomanError
 from dragoman_server.models import Bundle
 from dragoman_server.monitoring import Metrics, configure_logging
 from dragoman_server.processes import Setup, build_front_end
 from dragoman_server.service import describe_model, model_limits
 from dragoman_server.settings import load_config
+from dragoman_server.signals import Signals
 
-START_FAILED = 2
+OVERTIME_SECONDS = 10.0
+"""After the time for draining a process that has not ended hangs, and is ended."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Serves until SIGTERM or SIGINT.
+    """Serves until SIGTERM or another signal of its kind.
 
     Returns:
         0 after every accepted request was answered; 1 where time ran out first or the engine
@@ -36,23 +40,70 @@ def main(argv: Sequence[str]) -> int:
     try:
         config = load_config(argv, os.environ)
         configure_logging(config.log_level, config.log_format, sys.stderr)
-        return uvloop.run(_serve(config))
+        if sys.stderr is not None and not faulthandler.is_enabled():
+            faulthandler.enable(all_threads=False)  # says where a library crashed
+        return _Serving(config).run()
     except DragomanError as error:
         print(f"dragoman serve: {error}", file=sys.stderr)
-        return START_FAILED
+        return NOT_STARTED
 
 
-async def _serve(config: Config) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    # Before anything is loaded: a signal that comes while loading ends the server right after it.
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signal_number, stop.set)
-    application = _build(config)
-    # What is loaded stays. Python's collector would go through all of it again and again, while
-    # every engine waits for the interpreter.
-    gc.freeze()
-    return await application.run(stop)
+class _Serving:
+    """The process of a server."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._application: Application | None = None
+        self._last_word = LastWord()
+        self._signals = Signals(self._leave)
+        seconds = config.drain_timeout_seconds + OVERTIME_SECONDS
+        self._overtime = threading.Timer(seconds, self._last_word.leave, [_HANGS, self._kill])
+        self._overtime.daemon = True
+
+    def run(self) -> int:
+        """Returns the exit code, once the log says why."""
+        with self._signals.heard():
+            try:
+                ending, error = uvloop.run(self._serve()), None
+            except DragomanError:
+                raise
+            except Exception as failure:  # noqa: BLE001  whatever it is, it is the end
+                ending, error = self._failed(failure), failure
+            finally:
+                self._overtime.cancel()
+            return self._last_word.say(ending, error)
+
+    async def _serve(self) -> Ending:
+        stop = asyncio.Event()
+        application = self._application = _build(self._config)
+        # What is loaded stays. Python's collector would go through all of it again and again, while
+        # every engine waits for the interpreter.
+        gc.freeze()
+        self._signals.drain_with(functools.partial(self._drain, stop))
+        ending = await application.run(stop)
+        told = self._signals.told
+        return ending._replace(reason=told) if told and not ending.exit_code else ending
+
+    def _drain(self, stop: asyncio.Event) -> None:
+        stop.set()
+        self._overtime.start()
+
+    def _failed(self, error: Exception) -> Ending:
+        if self._application is not None and self._application.has_served:
+            return Ending("failed", FAILED)
+        # Nobody has sent a text yet that the message could quote.
+        return Ending(f"could not start: {type(error).__name__}: {error}", NOT_STARTED)
+
+    def _leave(self, number: int, reason: str) -> None:
+        code = BY_SIGNAL + number if number else 0
+        self._last_word.leave(Ending(reason, code), self._kill)
+
+    def _kill(self) -> None:
+        if self._application is not None:
+            self._application.kill()
+
+
+_HANGS = Ending("drain_hangs", FAILED)
 
 
 def _build(config: Config) -> Application:

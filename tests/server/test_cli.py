@@ -21,10 +21,21 @@ FREE_PORTS = ["--port", "0", "--prometheus-port", "0"]
 
 
 class SignallingEngine(FakeEngine):
-    """Gets this process a SIGTERM as soon as it runs."""
+    """Gets this process a signal as soon as it runs."""
+
+    number = signal.SIGTERM
 
     async def start(self) -> None:
-        asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGTERM)
+        asyncio.get_running_loop().call_soon(os.kill, os.getpid(), self.number)
+
+
+class FailingEngine(FakeEngine):
+    """Cannot be started."""
+
+    error: Exception
+
+    async def start(self) -> None:
+        raise self.error
 
 
 @pytest.fixture(autouse=True)
@@ -47,13 +58,53 @@ def taken_port() -> Iterator[int]:
 
 
 @pytest.mark.usefixtures("fake_build")
-def test_sigterm_drains_and_ends_with_zero(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU])
+def test_a_signal_drains_and_ends_with_zero(
+    number: signal.Signals, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SignallingEngine, "number", number)
     caplog.set_level("INFO", "dragoman_server")
     assert cli.main(["--bundle", "b", *FREE_PORTS]) == 0
     events = [record.getMessage() for record in caplog.records]
-    assert events == ["ready", "draining", "drained"]
+    assert events == ["ready", "draining", "drained", "stopped"]
+    assert _last_word(caplog) == (number.name, 0)
     ready = vars(caplog.records[0])
     assert (ready["model"], ready["precision"], ready["provider"]) == ("tiny", "float32", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (MemoryError(), "could not start: MemoryError: "),
+        (RuntimeError("no thread"), "could not start: RuntimeError: no thread"),
+    ],
+)
+def test_what_nobody_thought_of_is_told_when_it_keeps_the_server_from_starting(
+    error: Exception,
+    reason: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(FailingEngine, "error", error, raising=False)
+    monkeypatch.setattr(
+        cli, "_build", lambda config: make_application(config, FailingEngine(), Metrics())
+    )
+    assert cli.main(["--bundle", "b", *FREE_PORTS]) == 2
+    assert [record.message for record in caplog.records] == ["stopped"]
+    assert _last_word(caplog) == (reason, 2)
+
+
+@pytest.mark.usefixtures("fake_build")
+def test_what_nobody_thought_of_is_told_when_it_ends_a_server(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def drain(_: Application) -> bool:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(Application, "drain", drain)
+    assert cli.main(["--bundle", "b", *FREE_PORTS]) == 1
+    assert _last_word(caplog) == ("failed", 1)
+    assert caplog.records[-1].exc_info is not None
 
 
 @pytest.mark.usefixtures("fake_build")
@@ -114,6 +165,14 @@ def test_a_length_beyond_the_models_positions_is_told(
     argv = ["--bundle", str(tmp_path / "bundle"), *FREE_PORTS, "--max-input-length", "17"]
     assert cli.main(argv) == 2
     assert "max_input_length is 17; this model allows 1 to 16" in _only_line(capfd)
+
+
+def _last_word(caplog: pytest.LogCaptureFixture) -> tuple[str, int]:
+    """Reason and exit code; only the last line has them."""
+    (*others, last) = caplog.records
+    assert "stopped" not in [record.message for record in others]
+    assert last.message == "stopped"
+    return last.__dict__["reason"], last.__dict__["exit_code"]
 
 
 def _only_line(capfd: pytest.CaptureFixture[str]) -> str:

@@ -21,7 +21,7 @@ from dragoman_server.engine.engine import Engine, Progress
 from dragoman_server.engine.forecast import Forecast, Promise
 from dragoman_server.engine.futures import settle
 from dragoman_server.engine.waiting_queue import WaitingQueue
-from dragoman_server.errors import BackendError, DragomanError, UnavailableError
+from dragoman_server.errors import BackendError, ConfigError, DragomanError, UnavailableError
 from dragoman_server.sequence import (
     Completion,
     FinishReason,
@@ -41,6 +41,9 @@ NICENESS = 5
 
 # A step takes milliseconds, on a slow machine with a large model a second or two.
 STALL_SECONDS = 60.0
+
+# How often it is looked whether a thread, which was told to end, has ended.
+LOOK_SECONDS = 0.005
 
 _TRANSLATED = (FinishReason.STOP, FinishReason.LENGTH)
 
@@ -128,6 +131,7 @@ class AsyncEngine:
         """Starts one thread per engine; returns once all are prepared.
 
         Raises:
+            ConfigError: There is no room for a thread.
             DragomanError: One could not be prepared.
         """
         self._loop = asyncio.get_running_loop()
@@ -138,8 +142,14 @@ class AsyncEngine:
             arguments = (engine, prepare, ready)
             thread = threading.Thread(target=self._live, args=arguments, name=f"engine-{index}")
             thread.daemon = True
+            try:
+                thread.start()
+            except RuntimeError as error:
+                raise ConfigError(
+                    f"engine {index + 1} of {len(self._engines)} cannot be started: {error}; "
+                    "set fewer engines"
+                ) from None
             self._threads.append(thread)
-            thread.start()
             await asyncio.wrap_future(ready)
 
     def check_room(self, limit: TimeLimit) -> None:
@@ -212,9 +222,12 @@ class AsyncEngine:
         """Stops the threads after their running step; what is unfinished gets UnavailableError."""
         self._closing = True
         self._queue.close()
-        for thread in self._threads:
-            await asyncio.to_thread(thread.join)
-        self._fail_unfinished(UnavailableError("the server stopped before the translation"))
+        try:
+            for thread in self._threads:
+                while thread.is_alive():  # noqa: ASYNC110  to join one that hangs would not end
+                    await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            self._fail_unfinished(UnavailableError("the server stopped before the translation"))
 
     def _expect(
         self, sequence: Sequence, promise: Promise, on_partial: OnPartial | None

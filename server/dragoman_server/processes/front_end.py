@@ -63,6 +63,10 @@ class FrontEnd:
         """Always: it ends with its process."""
         return True
 
+    @property
+    def told(self) -> None:
+        """Never: signals come to its process, and are that one's to hear."""
+
     async def start(self) -> int:
         """Listens, says that it serves, and returns the port.
 
@@ -93,3 +97,6 @@ class FrontEnd:
     async def close(self) -> None:
         """Closes the port and every connection."""
         await self._server.stop()
+
+    def kill(self) -> None:
+        """Does nothing: it has no processes."""

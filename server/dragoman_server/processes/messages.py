@@ -31,6 +31,13 @@ class NotStarted(NamedTuple):
     error: DragomanError
 
 
+class Told(NamedTuple):
+    """From a front end: a signal tells it to end."""
+
+    signal: str
+    """Its name."""
+
+
 class Submit(NamedTuple):
     """From a front end: the texts of a request, to be taken all or none."""
 

@@ -29,8 +29,10 @@ from dragoman_server.processes.messages import (
     Stalled,
     Started,
     Stop,
+    Told,
 )
 from dragoman_server.processes.remote_engine import RemoteEngine
+from dragoman_server.signals import DRAIN, IGNORED, LEAVE
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +60,7 @@ class Worker:
     async def run(self, end: socket.socket) -> int:
         """Serves until told to stop; returns 1 where the engines' process is gone before."""
         self._link = await Link.open(end, self)
+        self._pass_on_signals()
         front_end: FrontEnd | None = None
         try:
             while (order := await self._orders.get()) is not None:
@@ -85,6 +88,12 @@ class Worker:
         _log.error("engines_gone")
         return 1
 
+    def _pass_on_signals(self) -> None:
+        """Lets the engines' process say what they mean: this one is a part of it."""
+        loop = asyncio.get_running_loop()
+        for number in (*DRAIN, *LEAVE):
+            loop.add_signal_handler(number, self._send, Told(number.name))
+
     def _build(self, setup: Setup) -> FrontEnd:
         configure_logging(setup.config.log_level, setup.config.log_format, sys.stderr)
         front_end = FrontEnd(setup, self._engine, self._send, shares_port=True)
@@ -98,10 +107,13 @@ class Worker:
 
 def main(argv: list[str]) -> int:
     """Runs a worker on the socket whose descriptor is given."""
-    # A terminal and some supervisors signal every process; the engines' process says what to do.
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (*DRAIN, *LEAVE, *IGNORED):
         signal.signal(number, signal.SIG_IGN)
-    return uvloop.run(Worker().run(socket.socket(fileno=int(argv[0]))))
+    try:
+        return uvloop.run(Worker().run(socket.socket(fileno=int(argv[0]))))
+    except Exception:  # noqa: BLE001  whatever it is, it is the end
+        _log.critical("worker_failed", exc_info=True)
+        return 1
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from dragoman.v1.translation_pb2 import (
     TranslateTextRequest,
     TranslateTextResponse,
 )
+from dragoman_server.ending import Ending
 from dragoman_server.errors import BackendError, ConfigError, DragomanError, WouldExpireError
 from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.processes.messages import Setup
@@ -154,7 +155,61 @@ async def test_the_server_ends_with_one_when_a_front_end_dies() -> None:
         with pytest.raises(aio.AioRpcError) as caught:
             await call
         assert caught.value.code() == UNAVAILABLE
-    assert await run == 1
+    assert (await run).exit_code == 1
+
+
+async def test_a_signal_to_a_front_end_process_drains_the_server(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "dragoman_server")
+    application = make_application(make_config(workers=2), FakeEngine(), Metrics())
+    run = asyncio.create_task(application.run(asyncio.Event()))
+    await _until(lambda: application.has_served)
+    workers = application._front_end
+    assert isinstance(workers, Workers)
+    pid = workers._workers[1]._process.pid
+    os.kill(pid, signal.SIGUSR1)  # means nothing
+    os.kill(pid, signal.SIGTERM)
+    assert await run == Ending("SIGTERM", 0)
+    (told,) = [vars(record) for record in caplog.records if record.message == "worker_told"]
+    assert (told["pid"], told["signal"]) == (pid, "SIGTERM")
+
+
+async def test_how_a_front_end_process_ended_is_told(
+    server: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    pid, _ = pids(server)
+    os.kill(pid, signal.SIGKILL)
+    await _until(lambda: "worker_ended" in caplog.messages)
+    (told,) = [vars(record) for record in caplog.records if record.message == "worker_ended"]
+    assert (told["pid"], told["exit_code"]) == (pid, -signal.SIGKILL)
+
+
+async def test_a_stopped_process_does_not_hold_the_end_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("dragoman_server.processes.workers.ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("dragoman_server.processes.worker_process.STOP_SECONDS", 60)
+    async with running(workers=2, drain_timeout_seconds=0) as server:
+        pid, _ = pids(server)
+        os.kill(pid, signal.SIGSTOP)
+        assert not await server.application.drain()
+        await server.application.close()
+        killed = [vars(each)["pid"] for each in caplog.records if each.message == "worker_killed"]
+        assert killed == [pid]
+
+
+async def test_processes_can_be_ended_at_once(server: Running) -> None:
+    workers = server.application._front_end
+    assert isinstance(workers, Workers)
+    os.kill(workers._workers[0]._process.pid, signal.SIGSTOP)
+    server.application.kill()
+    for worker in workers._workers:
+        assert await worker._process.wait() == -signal.SIGKILL
+
+
+async def test_a_terminal_signals_the_engines_process_alone(server: Running) -> None:
+    assert {os.getsid(pid) for pid in pids(server)}.isdisjoint({os.getsid(0)})
 
 
 async def test_front_ends_end_when_the_engines_process_is_gone(server: Running) -> None:
@@ -206,7 +261,7 @@ async def test_a_front_end_that_breaks_while_it_starts_is_told() -> None:
 async def test_a_process_that_does_not_end_is_killed(
     server: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("dragoman_server.processes.workers.STOP_SECONDS", 0.1)
+    monkeypatch.setattr("dragoman_server.processes.worker_process.STOP_SECONDS", 0.1)
     for pid in pids(server):
         os.kill(pid, signal.SIGSTOP)
     await server.application.close()

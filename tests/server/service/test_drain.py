@@ -3,9 +3,12 @@
 import asyncio
 
 import grpc
+import pytest
 from grpc import aio
 
 from dragoman.v1.translation_pb2 import StreamTranslateTextRequest, TranslateTextRequest
+from dragoman_server.ending import Ending
+from dragoman_server.errors import BundleError
 from dragoman_server.monitoring.metrics import Metrics
 from tests.server.service.fakes import FakeEngine
 from tests.server.service.harness import (
@@ -90,7 +93,7 @@ async def test_run_ends_with_zero_once_told_to_stop() -> None:
     application = make_application(make_config(), engine := FakeEngine(), Metrics())
     run = asyncio.create_task(application.run(stop))
     stop.set()
-    assert await run == 0
+    assert (await run).exit_code == 0
     assert engine.closed
 
 
@@ -109,13 +112,53 @@ async def test_run_ends_with_one_when_accepted_calls_are_left() -> None:
         await engine.has_texts(1)
         stop.set()
         assert (await failure_of(call)).code == UNAVAILABLE
-    assert await run == 1
+    assert (await run).exit_code == 1
 
 
 async def test_run_ends_with_one_when_the_engine_dies() -> None:
     engine = FakeEngine()
     engine.healthy = False
-    assert await make_application(make_config(), engine, Metrics()).run(asyncio.Event()) == 1
+    application = make_application(make_config(), engine, Metrics())
+    assert await application.run(asyncio.Event()) == Ending("engine_died", 1)
+
+
+async def test_an_engine_that_hangs_does_not_hold_the_end_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("dragoman_server.application.CLOSE_SECONDS", 0.05)
+
+    class HangingEngine(FakeEngine):
+        async def close(self) -> None:
+            await asyncio.Event().wait()
+
+    stop = asyncio.Event()
+    stop.set()
+    application = make_application(make_config(), HangingEngine(), Metrics())
+    assert (await application.run(stop)).exit_code == 0
+    assert [(each.message, vars(each)["part"]) for each in caplog.records] == [
+        ("not_closed", "engine")
+    ]
+
+
+async def test_run_ends_with_one_when_there_is_no_memory_for_what_the_event_loop_does(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def callback() -> None:
+        raise MemoryError
+
+    application = make_application(make_config(), FakeEngine(), Metrics())
+    run = asyncio.create_task(application.run(asyncio.Event()))
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_soon(callback)
+    assert await run == Ending("out_of_memory", 1)
+    assert "out_of_memory" in caplog.messages
+
+
+async def test_a_bundle_that_changed_while_it_was_loaded_is_not_served() -> None:
+    application = make_application(make_config(), FakeEngine(), Metrics())
+    application._changed_files = lambda: ["source.spm"]
+    with pytest.raises(BundleError, match=r"source\.spm changed while being loaded"):
+        await application.run(asyncio.Event())
 
 
 async def _draining(server: Running) -> None:
