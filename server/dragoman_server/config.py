@@ -6,7 +6,7 @@ Does not know where a value comes from: settings.py reads flags, environment and
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import ByteSize, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -15,7 +15,42 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
-Port = Annotated[int, Field(ge=0, le=65535)]
+MOST_THREADS = 4096
+"""Of all engines together."""
+
+
+def _no_switch(value: object) -> object:
+    if isinstance(value, bool):  # `yes` in YAML, which would count as 1
+        raise ValueError("a number is wanted, not yes or no")  # noqa: TRY004  pydantic's way
+    return value
+
+
+def _host(value: str) -> str:
+    try:
+        encoded = value.encode("idna")
+    except UnicodeError:
+        encoded = b""
+    if not encoded or not value.isprintable():
+        raise ValueError("a host's name or address is wanted")
+    return value
+
+
+def _file(value: Path) -> Path:
+    if "\0" in str(value):
+        raise ValueError("a path is wanted, which has no NUL")
+    return value
+
+
+Number = BeforeValidator(_no_switch)
+Host = Annotated[str, AfterValidator(_host)]
+File = Annotated[Path, AfterValidator(_file)]
+Port = Annotated[int, Field(ge=0, le=65_535), Number]
+Threads = Annotated[int, Field(ge=1, le=1024), Number]
+Rows = Annotated[int, Field(ge=1, le=16_384), Number]
+Tokens = Annotated[int, Field(ge=1, le=65_536), Number]
+Texts = Annotated[int, Field(ge=1, le=1_000_000), Number]
+Timeout = Annotated[float, Field(ge=0.001, le=604_800), Number]
+"""In seconds: a week at most."""
 
 
 class Config(BaseSettings):
@@ -28,13 +63,13 @@ class Config(BaseSettings):
         use_attribute_docstrings=True,
     )
 
-    config: Path | None = None
+    config: File | None = None
     """YAML file with settings. Flags and environment variables go before it."""
 
-    bundle: Path
+    bundle: File
     """Directory of the model bundle to serve."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     """Address that gRPC listens on. There is no authentication but TLS client certificates, so
     the default is this machine alone; "0.0.0.0" or "::" is every interface."""
     port: Port = 50051
@@ -42,7 +77,7 @@ class Config(BaseSettings):
     health_port: Port | None = None
     """TCP port on which health alone is answered, always in plain text: for probes that speak no
     TLS. Default: none; health is answered on port."""
-    prometheus_host: str = "127.0.0.1"
+    prometheus_host: Host = "127.0.0.1"
     """Address that the metrics are served on."""
     prometheus_port: Port = 9464
     """TCP port that the metrics are served on, under /metrics. 0 lets the system choose."""
@@ -50,60 +85,64 @@ class Config(BaseSettings):
     provider: Literal["auto", "cpu", "cuda"] = "auto"
     """Execution provider that runs the model; auto takes cuda where the bundle and the machine
     have it."""
-    engines: PositiveInt | None = None
+    engines: Threads | None = None
     """Engines, each with rows of its own. Default: the cores divided by threads_per_engine on cpu,
     one on cuda."""
-    threads_per_engine: PositiveInt | None = None
+    threads_per_engine: Threads | None = None
     """CPU threads of one decoding step. Default: what is found to be fastest at start-up, or 1
     where engines is set."""
-    max_batch_size: PositiveInt | None = None
+    max_batch_size: Rows | None = None
     """Rows per engine, which is the most texts that it decodes at once. Cache memory grows with
     it. Default: what kv_cache_memory holds; without that 128, fewer where they would take more than
     2 GiB, but no fewer than 16."""
-    kv_cache_memory: Annotated[ByteSize, Field(gt=0)] | None = None
+    kv_cache_memory: Annotated[ByteSize, Field(ge=1, le=2**50), Number] | None = None
     """Most bytes that an engine's caches may take, with or without a unit: 4GiB. Where
     max_batch_size is not given they hold as many rows as have room, at most 512. Default: no
     limit."""
-    max_encode_tokens: PositiveInt = 1024
+    max_encode_tokens: Tokens = 1024
     """Most source tokens encoded in one step, so that arrivals never stall running texts for
     long."""
-    max_queue_size: PositiveInt = 4096
+    max_queue_size: Texts = 4096
     """Most waiting texts; a request beyond them is refused with RESOURCE_EXHAUSTED."""
-    workers: NonNegativeInt = 0
+    workers: Annotated[int, Field(ge=0, le=256), Number] = 0
     """Front-end processes, which share the port: the system hands each connection to one of them.
     0 answers calls in the engines' process."""
 
-    max_input_length: PositiveInt | None = None
+    max_input_length: Tokens | None = None
     """Most source tokens of a text, special tokens counted. Default: the model's positions."""
-    max_decoding_length: PositiveInt | None = None
+    max_decoding_length: Tokens | None = None
     """Largest max_decoding_length that a request may ask for, in tokens. Default: the model's
     positions less one."""
-    max_contents: PositiveInt = 1024
+    max_contents: Texts = 1024
     """Most texts in a request; never more than max_queue_size."""
-    max_code_points: PositiveInt = 30_000
+    max_code_points: Annotated[int, Field(ge=1, le=100_000_000), Number] = 30_000
     """Most code points in all texts of a request together."""
-    max_stream_texts: PositiveInt = 256
+    max_stream_texts: Texts = 256
     """Most unanswered texts of a stream; the server reads no further until one is answered."""
-    max_message_bytes: Annotated[int, Field(ge=1024)] = 4 * 1024 * 1024
+    max_message_bytes: Annotated[int, Field(ge=1024, le=2**30), Number] = 4 * 1024 * 1024
     """Largest message that is received, in bytes; gRPC refuses a larger one with
     RESOURCE_EXHAUSTED."""
-    max_concurrent_requests: PositiveInt = 1024
+    max_concurrent_requests: Annotated[int, Field(ge=1, le=100_000), Number] = 1024
     """Most calls in progress in each process that takes calls, a stream counted as one; a call
     beyond them is refused with RESOURCE_EXHAUSTED."""
 
-    default_timeout_seconds: PositiveFloat | None = None
-    """Deadline of a call, or of each text of a stream, whose client set none. Default: none."""
-    drain_timeout_seconds: Annotated[float, Field(ge=0)] = 30.0
+    default_timeout_seconds: Timeout = 600.0
+    """Deadline of a call, or of each text of a stream, whose client set none; never more than
+    max_timeout_seconds."""
+    max_timeout_seconds: Timeout = 3600.0
+    """Longest deadline of a call, or of each text of a stream: one that is set later counts as
+    this."""
+    drain_timeout_seconds: Annotated[float, Field(ge=0, le=86_400), Number] = 30.0
     """Time to answer the accepted requests after SIGTERM; the rest is then refused."""
-    max_connection_age_seconds: PositiveFloat | None = None
+    max_connection_age_seconds: Annotated[float, Field(ge=0.1, le=2_000_000), Number] | None = None
     """Age at which a connection takes no new calls and is closed once its calls have ended, so that
     clients spread over new replicas. Default: connections are never closed for their age."""
 
-    tls_certificate: Path | None = None
+    tls_certificate: File | None = None
     """PEM file with the server's certificate chain. Default: no TLS."""
-    tls_private_key: Path | None = None
+    tls_private_key: File | None = None
     """PEM file with the private key of tls_certificate."""
-    tls_client_ca: Path | None = None
+    tls_client_ca: File | None = None
     """PEM file with the authorities whose client certificates are let in. Default: clients need
     no certificate."""
 
@@ -118,6 +157,16 @@ class Config(BaseSettings):
             raise ValueError("tls_certificate and tls_private_key are needed together")
         if self.tls_client_ca is not None and self.tls_certificate is None:
             raise ValueError("tls_client_ca needs tls_certificate and tls_private_key")
+        return self
+
+    @model_validator(mode="after")
+    def _threads_are_bounded(self) -> Self:
+        engines, threads = self.engines or 1, self.threads_per_engine or 1
+        if engines * threads > MOST_THREADS:
+            raise ValueError(
+                f"engines {engines} times threads_per_engine {threads} are {engines * threads:,} "
+                f"threads; allowed: at most {MOST_THREADS:,}"
+            )
         return self
 
     @classmethod

@@ -21,6 +21,12 @@ from dragoman_server.errors import ConfigError
 
 PREFIX = "DRAGOMAN_"
 
+MOST_SHOWN = 80
+"""Characters that an error shows of a value."""
+
+MOST_FILE_BYTES = 1 << 20
+"""Of the YAML file."""
+
 # What Kubernetes injects for a Service called dragoman or dragoman-something.
 _SERVICE_LINK = re.compile(r"_?SERVICE_(HOST|PORT)(_\w+)?$|_?PORT_\d+_(TCP|UDP|SCTP)(_\w+)?$")
 
@@ -102,10 +108,14 @@ def _check_variables(environ: Mapping[str, str]) -> None:
 
 def _check_file(path: Path) -> None:
     try:
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"cannot read {path}: it is not a file")
+        if (size := path.stat().st_size) > MOST_FILE_BYTES:
+            raise ConfigError(f"{path} has {size:,} bytes; allowed: {MOST_FILE_BYTES:,}")
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         problem = " ".join(str(error).split())
         raise ConfigError(f"{path} is not a YAML file: {problem}") from None
     if not isinstance(content, dict | None):
@@ -132,8 +142,29 @@ def _problem(
         origin = variable
     else:
         origin = f"{name} in {path}"
-    allowed = detail["msg"].removeprefix("Input ").partition(", unable to parse")[0]
-    return f"{origin} is {detail['input']!r} but {allowed}"
+    message = detail["msg"].removeprefix("Input ").removeprefix("Value error, ")
+    allowed = _range(name) or message.partition(", unable to parse")[0]
+    return f"{origin} is {_shown(detail['input'])} but {allowed}"
+
+
+def _range(name: str) -> str:
+    """Says what a number may be; nothing of settings that are no numbers."""
+    schema = Config.model_json_schema(mode="serialization")["properties"][name]
+    schema = schema.get("anyOf", [schema])[0]  # the other one is None
+    # Of types that are not Python's own pydantic gives the bounds under its own names.
+    lowest, highest = (schema.get(a, schema.get(b)) for a, b in (_LOWEST, _HIGHEST))
+    if highest is None:
+        return ""
+    kind = "a whole number" if schema["type"] == "integer" else "a number"
+    return f"should be {kind} from {lowest:,} to {highest:,}"
+
+
+_LOWEST, _HIGHEST = ("ge", "minimum"), ("le", "maximum")
+
+
+def _shown(given: object) -> str:
+    shown = repr(given)
+    return shown if len(shown) <= MOST_SHOWN else shown[:MOST_SHOWN] + "..."
 
 
 def _flag(name: str) -> str:

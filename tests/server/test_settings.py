@@ -63,12 +63,12 @@ def test_an_empty_file_says_nothing(file: Path) -> None:
         ([*BUNDLE, "--port"], "argument --port: expected one argument"),
         (
             [*BUNDLE, "--port", "70000"],
-            "--port is '70000' but should be less than or equal to 65535",
+            "--port is '70000' but should be a whole number from 0 to 65,535",
         ),
-        ([*BUNDLE, "--port", "http"], "--port is 'http' but should be a valid integer"),
+        ([*BUNDLE, "--port", "http"], "--port is 'http' but should be a whole number from 0"),
         (
             [*BUNDLE, "--max-queue-size", "0"],
-            "--max-queue-size is '0' but should be greater than 0",
+            "--max-queue-size is '0' but should be a whole number from 1 to 1,000,000",
         ),
         (
             [*BUNDLE, "--provider", "gpu"],
@@ -91,6 +91,69 @@ def test_a_wrong_flag_is_told_with_what_is_allowed(argv: list[str], message: str
     assert message in str(caught.value)
 
 
+NUMBERS = [
+    name
+    for name, field in Config.model_fields.items()
+    if any(kind in str(field.annotation) for kind in ("int", "float", "ByteSize"))
+]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize(
+    "value", ["-1e9", "1e30", "nan", "inf", "-1", "9" * 5000, "9" * 25, "", "1_0x", "true"]
+)
+def test_every_number_has_limits_and_says_them(name: str, value: str) -> None:
+    with pytest.raises(
+        ConfigError, match=r"should be a (whole )?number from [\d,.]+ to [\d,.]+"
+    ) as caught:
+        load(*BUNDLE, f"--{name.replace('_', '-')}={value}")
+    assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_yes_and_no_are_no_numbers(name: str, file: Path) -> None:
+    file.write_text(f"{name}: yes\n")
+    with pytest.raises(ConfigError, match=f"{name} in .* is True but should be a"):
+        load(*BUNDLE, "--config", str(file))
+
+
+def test_all_threads_together_have_a_limit() -> None:
+    with pytest.raises(ConfigError, match="engines 100 times threads_per_engine 100 are 10,000"):
+        load(*BUNDLE, "--engines", "100", "--threads-per-engine", "100")
+
+
+@pytest.mark.parametrize("host", ["", "a" * 64, "a..b", "\x07"])
+@pytest.mark.parametrize("flag", ["--host", "--prometheus-host"])
+def test_what_is_no_host_is_told(flag: str, host: str) -> None:
+    with pytest.raises(ConfigError, match=f"{flag} is .* but a host's name or address is wanted"):
+        load(*BUNDLE, flag, host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "::1", "localhost", "b\u00fccher.example"])
+def test_addresses_and_names_are_hosts(host: str) -> None:
+    assert load(*BUNDLE, "--host", host).host == host
+
+
+def test_a_path_has_no_nul(file: Path) -> None:
+    file.write_text('bundle: "a\\0b"\n')
+    with pytest.raises(ConfigError, match=r"bundle in .* but a path is wanted"):
+        load("--config", str(file))
+
+
+def test_what_is_no_settings_file_is_told(file: Path) -> None:
+    os.mkfifo(file)
+    with pytest.raises(ConfigError, match="it is not a file"):
+        load(*BUNDLE, "--config", str(file))
+    file.unlink()
+    file.write_text("[" * 100_000)
+    with pytest.raises(ConfigError, match="is not a YAML file"):
+        load(*BUNDLE, "--config", str(file))
+    with file.open("wb") as grown:
+        grown.truncate(1 << 40)
+    with pytest.raises(ConfigError, match="bytes; allowed"):
+        load(*BUNDLE, "--config", str(file))
+
+
 def test_every_wrong_value_is_told_at_once() -> None:
     with pytest.raises(ConfigError, match=r"--port is .*; --max-contents is "):
         load(*BUNDLE, "--port", "x", "--max-contents", "x")
@@ -100,7 +163,9 @@ def test_a_wrong_value_is_told_by_the_variable_it_came_from(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DRAGOMAN_PORT", "x")
-    with pytest.raises(ConfigError, match=r"^DRAGOMAN_PORT is 'x' but should be a valid integer"):
+    with pytest.raises(
+        ConfigError, match=r"^DRAGOMAN_PORT is 'x' but should be a whole number from"
+    ):
         load(*BUNDLE)
 
 
@@ -135,7 +200,7 @@ def test_what_kubernetes_injects_is_explained(
     ("content", "message"),
     [
         ("prot: 1", r"unknown setting prot in .*: did you mean port\?"),
-        ("port: x", "port in .* is 'x' but should be a valid integer"),
+        ("port: x", "port in .* is 'x' but should be a whole number from"),
         ("config: other.yaml", "unknown setting config in "),
         ("- port", "must hold `name: value` lines, not a list"),
         ("port: [", "is not a YAML file: .*line"),

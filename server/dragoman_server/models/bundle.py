@@ -95,8 +95,11 @@ def read_manifest(path: Path) -> Manifest:
             another format version.
     """
     file = path / MANIFEST_NAME
-    if not path.is_dir():
-        raise BundleError(f"no bundle at {path}: it is not a directory")
+    try:
+        if not path.is_dir():
+            raise BundleError(f"no bundle at {path}: it is not a directory")
+    except OSError as error:  # not what can be looked at, or too long for a path
+        raise BundleError(f"no bundle at {path}: {error.strerror}") from None
     manifest = _parsed(file)
     if manifest.format_version != FORMAT_VERSION:
         raise BundleError(

@@ -54,6 +54,7 @@ class FrontEnd:
             self._gate,
             outcomes,
             default_timeout_seconds=config.default_timeout_seconds,
+            max_timeout_seconds=config.max_timeout_seconds,
         )
         guard = CallGuard(self._gate, outcomes, {"TranslateText": service.check_room})
         self._server = GrpcServer(config, service, guard, shares_port=shares_port)

@@ -18,7 +18,7 @@ from dragoman.v1.translation_pb2 import (
     TranslateTextResponse,
 )
 from dragoman.v1.translation_pb2_grpc import TranslationServiceServicer
-from dragoman_server.engine import NO_LIMIT, Deadline, RemainingTime, TimeLimit
+from dragoman_server.engine import Deadline, RemainingTime, TimeLimit
 from dragoman_server.service.gate import Gate
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.stream import TextStream
@@ -26,7 +26,12 @@ from dragoman_server.service.translator import Translator
 
 
 class TranslationService(TranslationServiceServicer):
-    """Answers the calls; `default_timeout_seconds` is for those whose client set no deadline."""
+    """Answers the calls, each within its time.
+
+    Args:
+        default_timeout_seconds: Of a call whose client set no deadline.
+        max_timeout_seconds: Of any other.
+    """
 
     def __init__(
         self,
@@ -34,12 +39,14 @@ class TranslationService(TranslationServiceServicer):
         gate: Gate,
         outcomes: Outcomes,
         *,
-        default_timeout_seconds: float | None,
+        default_timeout_seconds: float,
+        max_timeout_seconds: float,
     ) -> None:
         self._translator = translator
         self._gate = gate
         self._outcomes = outcomes
-        self._default_timeout_seconds = default_timeout_seconds
+        self._default_timeout_seconds = min(default_timeout_seconds, max_timeout_seconds)
+        self._max_timeout_seconds = max_timeout_seconds
 
     def check_room(self, context: RemainingTime) -> None:
         """Refuses a TranslateText that would be refused whatever it says.
@@ -87,13 +94,15 @@ class TranslationService(TranslationServiceServicer):
         return ListModelsResponse(models=[self._translator.model])
 
     def _limit(self, context: RemainingTime) -> TimeLimit:
-        seconds = context.time_remaining()
+        seconds = self._timeout_seconds(context)
         if seconds is None:
-            seconds = self._default_timeout_seconds
-        if seconds is None:
-            return NO_LIMIT
+            seconds = context.time_remaining() or 0.0
         due = self._outcomes.now() + seconds
         return TimeLimit(due, due)
 
     def _timeout_seconds(self, context: RemainingTime) -> float | None:
-        return self._default_timeout_seconds if context.time_remaining() is None else None
+        """None where the client's own deadline is all that counts: grpc sees to that."""
+        remaining = context.time_remaining()
+        if remaining is None:
+            return self._default_timeout_seconds
+        return self._max_timeout_seconds if remaining > self._max_timeout_seconds else None

@@ -1,6 +1,5 @@
 """Calls that are refused for overload: at once, unread, and with when to come back."""
 
-import math
 import time
 
 import grpc
@@ -97,11 +96,32 @@ async def test_a_call_without_deadline_is_due_at_the_servers() -> None:
         call.cancel()
 
 
-async def test_without_any_deadline_a_call_may_take_for_ever(server: Running) -> None:
+async def test_a_call_without_deadline_is_due_at_some_time_by_default(server: Running) -> None:
+    before = time.monotonic()
     call = server.stub.TranslateText(REQUEST)
     (text,) = await server.engine.has_texts(1)
-    assert text.limit == (math.inf, math.inf)
+    assert before + 599 < text.limit.due < time.monotonic() + 600
     call.cancel()
+
+
+@pytest.mark.parametrize("seconds", [None, 3600])
+async def test_no_call_is_due_later_than_the_longest_deadline(seconds: float | None) -> None:
+    async with running(max_timeout_seconds=30) as server:
+        before = time.monotonic()
+        call = server.stub.TranslateText(REQUEST, timeout=seconds)
+        (text,) = await server.engine.has_texts(1)
+        assert before + 29 < text.limit.due < time.monotonic() + 30
+        call.cancel()
+
+
+@pytest.mark.parametrize("seconds", [None, 3600])
+async def test_a_call_that_takes_longer_than_the_longest_deadline_ends(
+    seconds: float | None,
+) -> None:
+    async with running(max_timeout_seconds=0.05) as server:
+        failure = await failure_of(server.stub.TranslateText(REQUEST, timeout=seconds))
+        assert failure.code == grpc.StatusCode.DEADLINE_EXCEEDED
+        await server.engine.all_cancelled()
 
 
 async def test_a_refused_call_is_over_and_the_next_is_taken(server: Running) -> None:
