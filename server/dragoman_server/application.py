@@ -124,7 +124,8 @@ class Application:
         asyncio.get_running_loop().set_exception_handler(self._failed)
         watching = asyncio.create_task(watch_files(self._changed_files))
         try:
-            await self.start()
+            if not await self._started(stop):
+                return Ending("told", DRAINED)
             reason = await self._stopped(stop)
             drained = await self.drain()
             if fault := self._fault:
@@ -200,6 +201,18 @@ class Application:
         if not self._front_end.healthy:
             return "worker_died"
         return "out_of_memory" if self._is_out_of_memory else None
+
+    async def _started(self, stop: asyncio.Event) -> bool:
+        """Starts everything; False where it is told to stop before it serves."""
+        starting, told = asyncio.create_task(self.start()), asyncio.create_task(stop.wait())
+        await asyncio.wait((starting, told), return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        if starting.done():
+            starting.result()
+            return True
+        starting.cancel()
+        await asyncio.wait((starting,))
+        return False
 
     async def _stopped(self, stop: asyncio.Event) -> str:
         """Waits until there is a reason to end, and returns it."""

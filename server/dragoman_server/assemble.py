@@ -16,6 +16,7 @@ from dragoman_server.engine import (
     Scheduler,
     WaitingQueue,
 )
+from dragoman_server.errors import ConfigError
 from dragoman_server.models import Bundle
 from dragoman_server.monitoring import Metrics
 from dragoman_server.runtime import cache_shape
@@ -25,6 +26,10 @@ from dragoman_server.search import Search
 from dragoman_server.service import batch_rows
 
 _log = logging.getLogger(__name__)
+
+THREADS_PER_CORE = 16
+FEWEST_THREADS = 64
+"""Engines and their threads that may be asked for: more only wait for each other, for minutes."""
 
 
 def cpu_count(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
@@ -55,9 +60,10 @@ def build_engine(
 
     Raises:
         BundleError: a graph cannot be loaded.
-        ConfigError: the provider is not there or has no room.
+        ConfigError: the provider is not there or has no room, or there are too many threads.
     """
     manifest = bundle.manifest
+    _check_threads(config, cpu_count())
     provider = choose_provider(
         config.provider, available=available_providers(), made_for=manifest.providers
     )
@@ -92,6 +98,16 @@ def build_engine(
         count_expired=engine_metrics.expired,
     )
     return engine, provider
+
+
+def _check_threads(config: Config, cores: int) -> None:
+    engines, threads = config.engines or 1, config.threads_per_engine or 1
+    most = max(FEWEST_THREADS, cores * THREADS_PER_CORE)
+    if engines * threads > most:
+        raise ConfigError(
+            f"engines {engines} times threads_per_engine {threads} are {engines * threads:,} "
+            f"threads; allowed with {cores} cores: at most {most:,}"
+        )
 
 
 def _load_runners(

@@ -75,7 +75,8 @@ class _Serving:
 
     async def _serve(self) -> Ending:
         stop = asyncio.Event()
-        application = self._application = _build(self._config)
+        # In a thread: a signal is heard whatever onnxruntime is about.
+        application = self._application = await asyncio.to_thread(_build, self._config)
         # What is loaded stays. Python's collector would go through all of it again and again, while
         # every engine waits for the interpreter.
         gc.freeze()

@@ -15,9 +15,6 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
-MOST_THREADS = 4096
-"""Of all engines together."""
-
 
 def _no_switch(value: object) -> object:
     if isinstance(value, bool):  # `yes` in YAML, which would count as 1
@@ -157,16 +154,6 @@ class Config(BaseSettings):
             raise ValueError("tls_certificate and tls_private_key are needed together")
         if self.tls_client_ca is not None and self.tls_certificate is None:
             raise ValueError("tls_client_ca needs tls_certificate and tls_private_key")
-        return self
-
-    @model_validator(mode="after")
-    def _threads_are_bounded(self) -> Self:
-        engines, threads = self.engines or 1, self.threads_per_engine or 1
-        if engines * threads > MOST_THREADS:
-            raise ValueError(
-                f"engines {engines} times threads_per_engine {threads} are {engines * threads:,} "
-                f"threads; allowed: at most {MOST_THREADS:,}"
-            )
         return self
 
     @classmethod

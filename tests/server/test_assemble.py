@@ -9,6 +9,7 @@ import pytest
 from dragoman_server.assemble import build_engine, cpu_count
 from dragoman_server.config import Config
 from dragoman_server.engine.async_engine import AsyncEngine
+from dragoman_server.errors import ConfigError
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.sequence import TranslationOptions
@@ -76,6 +77,22 @@ def test_what_is_set_is_not_measured(
     caplog.set_level(logging.INFO, "dragoman_server")
     assert built(bundle, **settings, max_batch_size=2).engine_count == expected
     assert "layout_chosen" not in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"engines": 65}, "are 65 threads; allowed with 2 cores: at most 64"),
+        ({"threads_per_engine": 1024}, "are 1,024 threads; allowed with 2 cores"),
+        ({"engines": 8, "threads_per_engine": 9}, "are 72 threads; allowed with 2 cores"),
+    ],
+)
+def test_more_threads_than_the_machine_could_ever_run_are_refused(
+    bundle: Path, settings: dict[str, int], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    with pytest.raises(ConfigError, match=message):
+        built(bundle, **settings)
 
 
 def test_a_single_core_has_one_engine(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,12 +21,29 @@ FREE_PORTS = ["--port", "0", "--prometheus-port", "0"]
 
 
 class SignallingEngine(FakeEngine):
-    """Gets this process a signal as soon as it runs."""
+    """Gets this process a signal as soon as it serves."""
 
     number = signal.SIGTERM
+    signalled = False
+
+    @property
+    def stalled(self) -> bool:
+        if not self.signalled:
+            self.signalled = True
+            os.kill(os.getpid(), self.number)
+        return False
+
+    @stalled.setter
+    def stalled(self, _: bool) -> None:
+        pass
+
+
+class SlowEngine(FakeEngine):
+    """Gets this process a signal while it starts, which takes for ever."""
 
     async def start(self) -> None:
-        asyncio.get_running_loop().call_soon(os.kill, os.getpid(), self.number)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.Event().wait()
 
 
 class FailingEngine(FakeEngine):
@@ -70,6 +87,18 @@ def test_a_signal_drains_and_ends_with_zero(
     assert _last_word(caplog) == (number.name, 0)
     ready = vars(caplog.records[0])
     assert (ready["model"], ready["precision"], ready["provider"]) == ("tiny", "float32", "cpu")
+
+
+def test_a_signal_before_it_serves_is_not_kept_waiting(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO", "dragoman_server")
+    monkeypatch.setattr(
+        cli, "_build", lambda config: make_application(config, SlowEngine(), Metrics())
+    )
+    assert cli.main(["--bundle", "b", *FREE_PORTS]) == 0
+    assert [record.message for record in caplog.records] == ["stopped"]
+    assert _last_word(caplog) == ("SIGTERM", 0)
 
 
 @pytest.mark.parametrize(

@@ -117,11 +117,6 @@ def test_yes_and_no_are_no_numbers(name: str, file: Path) -> None:
         load(*BUNDLE, "--config", str(file))
 
 
-def test_all_threads_together_have_a_limit() -> None:
-    with pytest.raises(ConfigError, match="engines 100 times threads_per_engine 100 are 10,000"):
-        load(*BUNDLE, "--engines", "100", "--threads-per-engine", "100")
-
-
 @pytest.mark.parametrize("host", ["", "a" * 64, "a..b", "\x07"])
 @pytest.mark.parametrize("flag", ["--host", "--prometheus-host"])
 def test_what_is_no_host_is_told(flag: str, host: str) -> None:
