@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dragoman_server.runtime.device import WORD_BYTES, Binding, Buffer, Device, Graph, View
 from dragoman_server.runtime.device_cache import DeviceCache
 from dragoman_server.runtime.kv_cache import CacheShape
-from dragoman_server.runtime.packing import pack
+from dragoman_server.runtime.packing import batches, pack
 from dragoman_server.search import Candidates, Move, RowCopies
 
 STEP_INPUTS = ("token_ids", "positions", "source_last")
@@ -117,10 +117,12 @@ class DeviceRunner:
 
     def encode(self, source_ids: list[list[int]], first_row: int) -> None:
         """Encodes newcomers and writes their keys and values into a row of each."""
-        sources = pack(source_ids)
-        encoder = self._graphs.encoder.bind(sources._asdict(), {"cross_key_value": None})
-        encoder.run()
-        self._cache.admit(first_row, sources.lengths, encoder.output())
+        for batch in batches(source_ids):
+            sources = pack(batch)
+            encoder = self._graphs.encoder.bind(sources._asdict(), {"cross_key_value": None})
+            encoder.run()
+            self._cache.admit(first_row, sources.lengths, encoder.output())
+            first_row += len(batch)
 
     def decode(
         self,

@@ -15,7 +15,7 @@ from onnxruntime import OrtValue
 from dragoman_server.errors import BundleError, ConfigError
 from dragoman_server.models import Bundle
 from dragoman_server.runtime.kv_cache import KVCache
-from dragoman_server.runtime.packing import pack
+from dragoman_server.runtime.packing import batches, pack
 from dragoman_server.runtime.sources import Sources
 from dragoman_server.search import Candidates, Move, RowCopies
 
@@ -162,11 +162,12 @@ class ModelRunner:
 
         Sentences are packed one after the other: only attention sees a padded batch.
         """
-        packed = pack(source_ids)
         self._settle(first_row)
-        self._admit(max(packed.lengths), first_row)
-        key_values = self._sessions.encoder.run(["cross_key_value"], packed._asdict())[0]
-        self._cache.admit(self._sources.add(packed.lengths), packed.lengths, key_values)
+        self._admit(max(map(len, source_ids)), first_row)
+        for batch in batches(source_ids):
+            packed = pack(batch)
+            key_values = self._sessions.encoder.run(["cross_key_value"], packed._asdict())[0]
+            self._cache.admit(self._sources.add(packed.lengths), packed.lengths, key_values)
 
     def decode(
         self,

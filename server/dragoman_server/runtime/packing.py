@@ -25,6 +25,29 @@ class PackedSources(NamedTuple):
         return lengths
 
 
+MOST_PAIRS = 2**19
+"""Pairs of places, over all sentences of the padded batch: what attention takes memory and time
+for. Sentences of like lengths stay far below it; a single one may have as many as it likes."""
+
+
+def batches(source_ids: list[list[int]]) -> list[list[list[int]]]:
+    """Divides sentences, in their order, into those that are encoded together.
+
+    One long sentence would make places for as many tokens of each of its neighbours.
+    """
+    divided: list[list[list[int]]] = []
+    longest = 0
+    for ids in source_ids:
+        grown = max(longest, len(ids))
+        if divided and (len(divided[-1]) + 1) * grown**2 <= MOST_PAIRS:
+            divided[-1].append(ids)
+            longest = grown
+        else:
+            divided.append([ids])
+            longest = len(ids)
+    return divided
+
+
 def pack(source_ids: list[list[int]]) -> PackedSources:
     """Lays out sentences of one token or more."""
     lengths = np.array([len(ids) for ids in source_ids], np.int64)

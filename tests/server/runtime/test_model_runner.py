@@ -9,7 +9,7 @@ import pytest
 
 from dragoman_server.errors import BundleError, ConfigError
 from dragoman_server.models.bundle import Bundle
-from dragoman_server.runtime import kv_cache, model_runner
+from dragoman_server.runtime import kv_cache, model_runner, packing
 from dragoman_server.runtime.kv_cache import KVCache
 from dragoman_server.runtime.model_runner import (
     ModelRunner,
@@ -119,6 +119,18 @@ def test_a_row_is_the_same_alone_and_in_a_crowd(loaded: Loaded) -> None:
     for row, source in enumerate(SOURCES):
         alone = Rows(loaded, [source])
         assert all(same(alone.step(), together, row) for together in steps)
+
+
+def test_a_row_is_the_same_however_the_newcomers_are_divided(
+    loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = Rows(loaded, SOURCES)
+    expected = [together.step() for _ in range(5)]
+    monkeypatch.setattr(packing, "MOST_PAIRS", 20)
+    assert len(packing.batches(SOURCES)) > 2
+    divided = Rows(loaded, SOURCES)
+    for step in expected:
+        assert np.array_equal(divided.step().logits, step.logits)
 
 
 def test_a_row_is_the_same_whatever_room_there_is(

@@ -1,0 +1,36 @@
+"""Which sentences are encoded together: like lengths, and a long one without a crowd."""
+
+from itertools import chain
+
+import pytest
+
+from dragoman_server.runtime.packing import MOST_PAIRS, batches
+
+
+def sentences(*lengths: int) -> list[list[int]]:
+    return [[number] * length for number, length in enumerate(lengths)]
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        [500] + [4] * 127,
+        [4] * 127 + [500],
+        [512] + [1] * 511,
+        [4, 500] * 64,
+        [1] * 1024,
+        [2048],
+        [2048, 2048, 1],
+    ],
+)
+def test_no_batch_has_more_pairs_than_attention_has_room_for(lengths: list[int]) -> None:
+    source_ids = sentences(*lengths)
+    divided = batches(source_ids)
+    assert list(chain.from_iterable(divided)) == source_ids
+    for batch in divided:
+        assert len(batch) == 1 or len(batch) * max(map(len, batch)) ** 2 <= MOST_PAIRS
+
+
+@pytest.mark.parametrize("lengths", [[30] * 34, list(range(60, 0, -1)), [512, 512], [8] * 128, [1]])
+def test_like_lengths_are_encoded_together(lengths: list[int]) -> None:
+    assert batches(sentences(*lengths)) == [sentences(*lengths)]
