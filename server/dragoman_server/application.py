@@ -13,12 +13,16 @@ from dragoman.v1.translation_pb2 import Model
 from dragoman_server.config import Config
 from dragoman_server.ending import DRAINED, FAILED, Ending
 from dragoman_server.errors import BundleError, ConfigError
+from dragoman_server.memory import MemoryLimit
 from dragoman_server.models import watch_files
 from dragoman_server.monitoring import EngineLoad, Metrics, MetricsServer
 
 _log = logging.getLogger(__name__)
 
 HEALTH_CHECK_SECONDS = 1.0
+
+PATIENCE = 10
+"""Health checks for memory to come back, while calls are refused; then the server ends."""
 
 CLOSE_SECONDS = 3.0
 """For a step that runs to end, and then for connections: what takes longer hangs."""
@@ -110,6 +114,7 @@ class Application:
         self._metrics = metrics
         self._changed_files = changed_files
         self._is_out_of_memory = False
+        self._memory = MemoryLimit()
         self._metrics_server = MetricsServer(
             metrics, host=config.prometheus_host, port=config.prometheus_port
         )
@@ -140,6 +145,7 @@ class Application:
         await self._engine.start()
         self._start_metrics()
         self.port = await self._front_end.start()
+        self._memory.check_start()
         if changed := self._changed_files():
             raise BundleError(
                 f"{self._config.bundle}: {', '.join(changed)} changed while being loaded"
@@ -216,8 +222,10 @@ class Application:
 
     async def _stopped(self, stop: asyncio.Event) -> str:
         """Waits until there is a reason to end, and returns it."""
-        stalled = False
+        stalled, looks_without_memory = False, 0
         while not stop.is_set():
+            looks_without_memory = looks_without_memory + 1 if self._memory.is_low else 0
+            self._is_out_of_memory |= looks_without_memory > PATIENCE
             if fault := self._fault:
                 _log.error(fault)
                 return fault

@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
 import uvloop
 
@@ -19,6 +20,7 @@ from dragoman_server.application import Application
 from dragoman_server.config import Config
 from dragoman_server.ending import BY_SIGNAL, FAILED, NOT_STARTED, Ending, LastWord
 from dragoman_server.errors import DragomanError
+from dragoman_server.memory import save_address_space
 from dragoman_server.models import Bundle
 from dragoman_server.monitoring import Metrics, configure_logging
 from dragoman_server.processes import Setup, build_front_end
@@ -42,6 +44,7 @@ def main(argv: Sequence[str]) -> int:
         configure_logging(config.log_level, config.log_format, sys.stderr)
         if sys.stderr is not None and not faulthandler.is_enabled():
             faulthandler.enable(all_threads=False)  # says where a library crashed
+        save_address_space()
         return _Serving(config).run()
     except DragomanError as error:
         print(f"dragoman serve: {error}", file=sys.stderr)
@@ -87,7 +90,8 @@ class _Serving:
 
     def _drain(self, stop: asyncio.Event) -> None:
         stop.set()
-        self._overtime.start()
+        with suppress(RuntimeError):  # no room for a thread
+            self._overtime.start()
 
     def _failed(self, error: Exception) -> Ending:
         if self._application is not None and self._application.has_served:

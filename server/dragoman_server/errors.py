@@ -8,6 +8,7 @@ DragomanError
 ├── OverloadError           refused at once, to be tried again later
 │   ├── QueueFullError      no room for the request now
 │   ├── TooManyCallsError   as many calls as allowed are in progress
+│   ├── OutOfMemoryError    no memory is left for it
 │   └── WouldExpireError    its deadline would pass first
 ├── DeadlineError           its deadline passed before it began
 ├── UnavailableError        the server is not ready or is draining
@@ -98,6 +99,12 @@ class TooManyCallsError(OverloadError):
     """As many calls as allowed are in progress."""
 
     reason = "TOO_MANY_CALLS"
+
+
+class OutOfMemoryError(OverloadError):
+    """The process has no memory left for the request."""
+
+    reason = "OUT_OF_MEMORY"
 
 
 class WouldExpireError(OverloadError):

@@ -156,6 +156,21 @@ def test_a_tls_file_that_is_missing_is_told_in_one_line(
     assert f"tls_certificate {tmp_path / 'c'} cannot be read: No such file" in _only_line(capfd)
 
 
+@pytest.mark.usefixtures("fake_build")
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_limits_that_leave_no_memory_for_calls_are_told(
+    workers: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setattr("dragoman_server.memory.MemoryLimit.left", 1000)
+    assert cli.main(["--bundle", "b", *FREE_PORTS, "--workers", workers]) == 2
+    assert "leave 1,000 bytes of memory for calls" in capfd.readouterr().err
+    assert caplog.messages == []
+
+
 def test_a_wrong_setting_is_told_in_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--bundle", "b", "--port", "x"]) == 2
     assert "--port is 'x'" in _only_line(capfd)

@@ -22,7 +22,7 @@ from prometheus_client import (
 from dragoman_server.monitoring.histogram import Histogram
 
 FailureReason = Literal["REJECTED", "CANCELLED", "DEADLINE", "BACKEND", "OTHER"]
-RefusalCause = Literal["QUEUE_FULL", "WOULD_EXPIRE", "TOO_MANY_CALLS"]
+RefusalCause = Literal["QUEUE_FULL", "WOULD_EXPIRE", "TOO_MANY_CALLS", "OUT_OF_MEMORY"]
 
 FAILURE_REASONS: tuple[FailureReason, ...] = (
     "REJECTED",
@@ -37,7 +37,12 @@ CODES = (
 )
 """All that a request ends with, there from the start: a rate misses the first of a new series."""
 
-REFUSAL_CAUSES: tuple[RefusalCause, ...] = ("QUEUE_FULL", "WOULD_EXPIRE", "TOO_MANY_CALLS")
+REFUSAL_CAUSES: tuple[RefusalCause, ...] = (
+    "QUEUE_FULL",
+    "WOULD_EXPIRE",
+    "TOO_MANY_CALLS",
+    "OUT_OF_MEMORY",
+)
 PHASES: tuple[Literal["encode", "decode"], ...] = ("encode", "decode")
 
 # Seconds. From 5 to 500 ms no bucket is wider than its lower bound.

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from dragoman_server.memory import MemoryLimit
 from dragoman_server.monitoring import Ended
 from dragoman_server.processes.messages import Setup
 from dragoman_server.service import (
@@ -47,10 +48,13 @@ class FrontEnd:
     ) -> None:
         config = setup.config
         self._drain_timeout_seconds = config.drain_timeout_seconds
+        self._memory = MemoryLimit()
         self._gate = Gate(max_calls=config.max_concurrent_requests)
         outcomes = Outcomes(record)
         service = TranslationService(
-            Translator(setup.manifest, setup.model, setup.make_tokenizer(), engine),
+            Translator(
+                setup.manifest, setup.model, setup.make_tokenizer(), engine, self._memory.check
+            ),
             self._gate,
             outcomes,
             default_timeout_seconds=config.default_timeout_seconds,
@@ -72,9 +76,10 @@ class FrontEnd:
         """Listens, says that it serves, and returns the port.
 
         Raises:
-            ConfigError: The port is taken or a TLS file is wrong.
+            ConfigError: The port is taken, a TLS file is wrong, or calls would have no memory.
         """
         port = await self._server.start()
+        self._memory.check_start()
         self._server.tell_health(Health(ready=True))
         return port
 

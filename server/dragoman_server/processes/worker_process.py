@@ -96,6 +96,7 @@ class WorkerProcess:
             case Started():
                 self.started.set_result(None)
             case NotStarted(error):
+                self._is_told_to_stop = True  # it ends by itself, and has said why
                 self.started.set_exception(error)
             case Drained(in_time):
                 self.drained.set_result(in_time)

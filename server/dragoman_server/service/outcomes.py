@@ -11,7 +11,7 @@ from collections.abc import Callable
 from google.rpc import code_pb2  # type: ignore[import-untyped]  # .pyi files but no py.typed
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
-from dragoman_server.errors import OverloadError
+from dragoman_server.errors import OutOfMemoryError, OverloadError
 from dragoman_server.monitoring import Ended
 from dragoman_server.service.status import outcome_of, status_of
 
@@ -49,6 +49,8 @@ class Outcomes:
 
     def failed(self, error: Exception) -> Status:
         """The request failed; returns what the client is told."""
+        if isinstance(error, MemoryError):
+            error = OutOfMemoryError("there is no memory for the request", retry_after_seconds=1.0)
         outcome = outcome_of(error)
         error_id = ""
         refusal = error.reason if isinstance(error, OverloadError) else None

@@ -85,7 +85,12 @@ class Translator:
     """Translates into the wire's `Translation`s with one model."""
 
     def __init__(
-        self, manifest: Manifest, model: Model, tokenizer: TextCodec, engine: TextQueue
+        self,
+        manifest: Manifest,
+        model: Model,
+        tokenizer: TextCodec,
+        engine: TextQueue,
+        check_memory: Callable[[], None] = lambda: None,
     ) -> None:
         self.model = model
         self._pairs = manifest.language_pairs
@@ -94,6 +99,7 @@ class Translator:
         self._orders: dict[tuple[str, str, str, bytes], _Order] = {}
         self._tokenizer = tokenizer
         self._engine = engine
+        self._check_memory = check_memory
 
     def check_room(self, limit: TimeLimit) -> None:
         """Refuses a request that the engine would refuse whatever it says; costs next to nothing.
@@ -101,6 +107,7 @@ class Translator:
         Raises:
             QueueFullError, WouldExpireError: The engine's.
         """
+        self._check_memory()
         self._engine.check_room(limit)
 
     async def translate_texts(

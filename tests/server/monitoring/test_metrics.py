@@ -8,7 +8,7 @@ import pytest
 
 from dragoman.v1.translation_pb2 import StreamTranslateTextRequest, TranslateTextRequest
 from dragoman_server.errors import BackendError, DeadlineError, WouldExpireError
-from dragoman_server.monitoring.metrics import LATENCY_BUCKETS, Metrics
+from dragoman_server.monitoring.metrics import LATENCY_BUCKETS, REFUSAL_CAUSES, Metrics
 from tests.server.service.harness import Running, failure_of, running
 
 
@@ -59,7 +59,7 @@ async def test_failed_calls_count_by_whose_fault_it_is(
 
 async def test_refusals_for_overload_count_by_their_cause() -> None:
     async with running(max_concurrent_requests=1) as server:
-        assert _refusals(server) == {"QUEUE_FULL": 0, "WOULD_EXPIRE": 0, "TOO_MANY_CALLS": 0}
+        assert _refusals(server) == dict.fromkeys(REFUSAL_CAUSES, 0)
         request = TranslateTextRequest(contents=["a"])
         await failure_of(server.stub.TranslateText(TranslateTextRequest()))
         accepted = server.stub.TranslateText(request)
@@ -74,7 +74,8 @@ async def test_refusals_for_overload_count_by_their_cause() -> None:
         )
         await failure_of(server.stub.TranslateText(request))
         await failure_of(server.stub.TranslateText(request))
-        assert _refusals(server) == {"QUEUE_FULL": 1, "WOULD_EXPIRE": 2, "TOO_MANY_CALLS": 1}
+        expected = {"QUEUE_FULL": 1, "WOULD_EXPIRE": 2, "TOO_MANY_CALLS": 1, "OUT_OF_MEMORY": 0}
+        assert _refusals(server) == expected
         assert _failures(server) == {"REJECTED": 5}
         assert _requests(server, "RESOURCE_EXHAUSTED") == 4
 

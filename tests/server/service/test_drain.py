@@ -154,6 +154,15 @@ async def test_run_ends_with_one_when_there_is_no_memory_for_what_the_event_loop
     assert "out_of_memory" in caplog.messages
 
 
+async def test_run_ends_with_one_when_memory_does_not_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("dragoman_server.application.HEALTH_CHECK_SECONDS", 0)
+    monkeypatch.setattr("dragoman_server.application.MemoryLimit.is_low", True)
+    application = make_application(make_config(), FakeEngine(), Metrics())
+    assert await application.run(asyncio.Event()) == Ending("out_of_memory", 1)
+
+
 async def test_a_bundle_that_changed_while_it_was_loaded_is_not_served() -> None:
     application = make_application(make_config(), FakeEngine(), Metrics())
     application._changed_files = lambda: ["source.spm"]

@@ -124,6 +124,29 @@ async def test_a_call_that_takes_longer_than_the_longest_deadline_ends(
         await server.engine.all_cancelled()
 
 
+async def test_a_call_without_memory_is_refused(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("dragoman_server.memory.MemoryLimit.is_low", True)
+        failure = await failure_of(server.stub.TranslateText(REQUEST))
+    assert (failure.code, failure.reason) == (EXHAUSTED, "OUT_OF_MEMORY")
+    assert failure.retry_seconds == 1
+    server.engine.echo = True
+    await server.stub.TranslateText(REQUEST)
+
+
+async def test_a_call_for_which_memory_ends_is_refused_too(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def submit(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(server.engine, "submit", submit)
+    failure = await failure_of(server.stub.TranslateText(REQUEST))
+    assert (failure.code, failure.reason) == (EXHAUSTED, "OUT_OF_MEMORY")
+
+
 async def test_a_refused_call_is_over_and_the_next_is_taken(server: Running) -> None:
     server.engine.refusal = late(excess=0.25)
     await failure_of(server.stub.TranslateText(REQUEST))
