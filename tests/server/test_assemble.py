@@ -9,7 +9,7 @@ import pytest
 from dragoman_server.assemble import build_engine, cpu_count
 from dragoman_server.config import Config
 from dragoman_server.engine.async_engine import AsyncEngine
-from dragoman_server.errors import ConfigError
+from dragoman_server.errors import BundleError, ConfigError
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.sequence import TranslationOptions
@@ -93,6 +93,30 @@ def test_more_threads_than_the_machine_could_ever_run_are_refused(
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     with pytest.raises(ConfigError, match=message):
         built(bundle, **settings)
+
+
+@pytest.mark.parametrize("field", ["vocabulary_size", "max_positions"])
+def test_a_manifest_that_says_more_than_the_graphs_have_is_refused(
+    float32_bundle: Path, field: str
+) -> None:
+    loaded = Bundle.load(float32_bundle)
+    config = Config(bundle=float32_bundle, engines=1, max_batch_size=2)
+    setattr(loaded.manifest.architecture, field, 10_000)
+    limits = model_limits(loaded.manifest, config)
+    with pytest.raises(BundleError, match=r"do not run token \d+ at position \d+"):
+        build_engine(loaded, config, limits, Metrics())
+
+
+@pytest.mark.parametrize("error", [MemoryError, ValueError])
+def test_caches_without_room_are_told(
+    bundle: Path, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("dragoman_server.runtime.runners.KVCache", no_room)
+    with pytest.raises(ConfigError, match=r"no room for [\d,]+ bytes of caches: lower"):
+        built(bundle, engines=1)
 
 
 def test_a_single_core_has_one_engine(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

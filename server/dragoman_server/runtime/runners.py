@@ -7,12 +7,15 @@ import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
-from dragoman_server.errors import BundleError, DragomanError
+import numpy as np
+
+from dragoman_server.errors import BundleError, ConfigError, DragomanError
 from dragoman_server.models import Bundle
 from dragoman_server.runtime.device import Device, OrtDevice
 from dragoman_server.runtime.device_runner import DeviceGraphs, DeviceRunner
 from dragoman_server.runtime.kv_cache import CacheShape, KVCache
-from dragoman_server.runtime.model_runner import ModelRunner, load_sessions
+from dragoman_server.runtime.model_runner import ModelRunner, Sessions, load_sessions
+from dragoman_server.runtime.packing import pack
 from dragoman_server.runtime.runner import Runner
 from dragoman_server.runtime.tuning import load_tuned
 
@@ -62,8 +65,9 @@ def load_runners(
         count, sessions = load_tuned(bundle, cores=cores, engines=engines, threads=threads)
     else:
         count, sessions = engines or 1, load_sessions(bundle, provider)
+    _check_sizes(bundle, sessions)
     bundle.detach()
-    caches = [KVCache(shape) for _ in range(count)]
+    caches = _caches(shape, count)
     made = [ModelRunner(sessions, cache) for cache in caches]
     return _warmed(bundle, made, sum(cache.size_bytes for cache in caches))
 
@@ -89,6 +93,35 @@ def device_runners(bundle: Bundle, device: Device, shape: CacheShape, count: int
         for _ in range(count)
     ]
     return _warmed(bundle, made, sum(runner.cache_bytes for runner in made))
+
+
+def _check_sizes(bundle: Bundle, sessions: Sessions) -> None:
+    """Looks the last token up, at the last position.
+
+    Raises:
+        BundleError: The graphs have fewer than the manifest says.
+    """
+    sizes = bundle.manifest.architecture
+    token_id, position = sizes.vocabulary_size - 1, sizes.max_positions - 1
+    last = pack([[token_id]])._replace(positions=np.array([position]))
+    try:
+        sessions.encoder.run(["cross_key_value"], last._asdict())
+    except Exception as error:  # onnxruntime's exceptions share no other root
+        raise BundleError(
+            f"{bundle.path}: the graphs do not run token {token_id} at position {position}, the "
+            f"last by architecture.vocabulary_size and max_positions: {error}"
+        ) from error
+
+
+def _caches(shape: CacheShape, count: int) -> list[KVCache]:
+    try:
+        return [KVCache(shape) for _ in range(count)]
+    except (MemoryError, ValueError) as error:  # the latter where no address is large enough
+        needed = count * shape.max_rows * shape.row_bytes
+        raise ConfigError(
+            f"no room for {needed:,} bytes of caches: lower kv_cache_memory, max_batch_size, "
+            "engines or the lengths"
+        ) from error
 
 
 def _warmed(
