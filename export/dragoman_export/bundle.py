@@ -1,6 +1,7 @@
 """A bundle's directory: complete or not there at all.
 
-Knows files, the manifest's message and its JSON form. Does not know how graphs are made.
+Knows files, the manifest's message and its JSON form. Does not know how graphs are made; where a
+bundle may be written is `dragoman_export.output`'s to say.
 """
 
 import hashlib
@@ -8,49 +9,76 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from google.protobuf import json_format
 
 from dragoman.v1 import bundle_pb2
 from dragoman_export.errors import UsageError
+from dragoman_export.output import place_for
 
 MANIFEST = "bundle.json"
 
+PROBE_BYTES = 4096
+"""Written before any work: a full disk still makes directories."""
+
 
 @contextmanager
-def staged(output: Path, *, force: bool) -> Iterator[Path]:
+def staged(output: Path, *, checkpoint: Path, force: bool) -> Iterator[Path]:
     """A directory beside `output` that takes its place if all goes well, and vanishes if not.
 
     Raises:
-        UsageError: `output` holds something, and `force` is not given or it is not a bundle.
+        UsageError: Nothing may be written to `output`, or it cannot be; at once where that is to be
+            seen beforehand.
     """
-    refuse_occupied(output, force=force)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    directory = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
+    try:
+        place = place_for(output, MANIFEST, checkpoint=checkpoint, force=force)
+        with _parents(place), _beside(place) as directory:
+            (directory / MANIFEST).write_bytes(bytes(PROBE_BYTES))
+            (directory / MANIFEST).unlink()
+            yield directory
+            _replace(place, directory)
+    except OSError as error:
+        raise UsageError(f"output {output} cannot be written: {error}") from error
+
+
+@contextmanager
+def _parents(place: Path) -> Iterator[None]:
+    """Makes the directories that are to hold it, and takes them away if nothing came of it."""
+    missing = [parent for parent in place.parents if not parent.exists()]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for parent in missing:
+                parent.rmdir()
+        raise
+
+
+@contextmanager
+def _beside(place: Path) -> Iterator[Path]:
+    directory = Path(tempfile.mkdtemp(prefix=".dragoman-export-", dir=place.parent))
     try:
         directory.chmod(0o755)
         yield directory
-        if output.exists():
-            shutil.rmtree(output)
-        directory.rename(output)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def refuse_occupied(output: Path, *, force: bool) -> None:
-    """Raises UsageError unless a bundle may be written to `output`."""
-    if not output.exists():
+def _replace(place: Path, directory: Path) -> None:
+    """What was there moves aside first: it is whole, or the new one is."""
+    if not place.exists():
+        directory.rename(place)
         return
-    if not output.is_dir():
-        raise UsageError(f"output {output} is not a directory")
-    if not any(output.iterdir()):
-        return
-    if not force:
-        raise UsageError(f"output {output} is not empty; --force replaces a bundle")
-    if not (output / MANIFEST).is_file():
-        raise UsageError(f"output {output} holds files and no bundle; it is not replaced")
+    with _beside(place) as aside:
+        old = place.rename(aside / "old")
+        try:
+            directory.rename(place)
+        except OSError:
+            old.rename(place)
+            raise
 
 
 def write_manifest(manifest: bundle_pb2.Manifest, directory: Path) -> None:

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from dragoman.v1 import bundle_pb2
 from dragoman_export import bundle, manifest
-from dragoman_export.checkpoints import Checkpoint, read_checkpoint
+from dragoman_export.checkpoints import Checkpoint, model_name, read_checkpoint
 from dragoman_export.drafts import Draft, MeasuredWith, ScaleChoice, choose
 from dragoman_export.errors import UsageError
 from dragoman_export.families import LanguagePair, import_model, language_pairs
 from dragoman_export.graphs import CPU, CUDA, Target, write_copy_graph, write_graphs
 from dragoman_export.graphs.trace import trace
-from dragoman_export.manifest import Precision
+from dragoman_export.manifest import Precision, require_name
 from dragoman_export.model import ImportedModel
 from dragoman_export.network import Transformer
 from dragoman_export.precision import (
@@ -63,7 +63,7 @@ class ExportRequest:
     """Verified on these."""
 
     name: str | None = None
-    """Of the model; None takes the checkpoint directory's."""
+    """Of the model; None takes the checkpoint's, see `checkpoints.model_name`."""
 
     source_language: str | None = None
     """Language code; None takes the checkpoint's."""
@@ -84,9 +84,17 @@ def export(request: ExportRequest, stage: Stage) -> bundle_pb2.Manifest:
     Raises:
         ExportError: Nothing was written; the message says why.
     """
-    bundle.refuse_occupied(request.output, force=request.force)
     if request.precision != "int8" and request.activation_scales != "auto":
         raise UsageError("--activation-scales goes with --precision int8")
+    name = request.name if request.name is not None else model_name(request.checkpoint)
+    require_name(name)
+    with bundle.staged(
+        request.output, checkpoint=request.checkpoint, force=request.force
+    ) as directory:
+        return _write(request, name, directory, stage)
+
+
+def _write(request: ExportRequest, name: str, directory: Path, stage: Stage) -> bundle_pb2.Manifest:
     with stage("load"):
         checkpoint = read_checkpoint(request.checkpoint)
         model = import_model(checkpoint)
@@ -94,21 +102,20 @@ def export(request: ExportRequest, stage: Stage) -> bundle_pb2.Manifest:
         sources = _sources(request, model, pairs)
     with stage(f"translate {len(sources)} sentences in PyTorch"):
         said = listen(_reference(checkpoint, model), sources, model.max_decoding_length)
-    with bundle.staged(request.output, force=request.force) as directory:
-        with tempfile.TemporaryDirectory(dir=directory) as attempts:
-            draft = _draft(request, _Workbench(model, said, Path(attempts), stage))
-            draft.move(directory)
-        model.tokenizer.save(directory / manifest.TOKENIZER_DIRECTORY)
-        description = manifest.describe(
-            name=request.name or request.checkpoint.resolve().name,
-            pairs=pairs,
-            precision=request.precision,
-            draft=draft,
-            checkpoint=checkpoint,
-            model=model,
-        )
-        with stage("save"):
-            bundle.write_manifest(description, directory)
+    with tempfile.TemporaryDirectory(dir=directory) as attempts:
+        draft = _draft(request, _Workbench(model, said, Path(attempts), stage))
+        draft.move(directory)
+    model.tokenizer.save(directory / manifest.TOKENIZER_DIRECTORY)
+    description = manifest.describe(
+        name=name,
+        pairs=pairs,
+        precision=request.precision,
+        draft=draft,
+        checkpoint=checkpoint,
+        model=model,
+    )
+    with stage("save"):
+        bundle.write_manifest(description, directory)
     return description
 
 

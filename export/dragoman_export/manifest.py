@@ -6,8 +6,9 @@ from importlib import metadata
 from typing import Literal
 
 from dragoman.v1 import bundle_pb2
-from dragoman_export.checkpoints import Checkpoint, tokenizer
+from dragoman_export.checkpoints import Checkpoint, model_name, tokenizer
 from dragoman_export.drafts import Draft
+from dragoman_export.errors import UsageError
 from dragoman_export.families import LanguagePair
 from dragoman_export.graphs import GraphContract, GraphTensor, copy_graph, encoder_contract
 from dragoman_export.graphs import files as graph_files
@@ -21,6 +22,14 @@ TOKENIZER_DIRECTORY = "tokenizer"
 TOOLS = ("dragoman", "onnx", "onnxruntime", "onnxscript", "torch", "transformers")
 
 Precision = Literal["float32", "float16", "bfloat16", "int8"]
+
+
+def require_name(name: str) -> None:
+    """Raises UsageError unless a model may be called `name`: it is shown, logged and asked for."""
+    if not name.isprintable() or not name.strip():
+        raise UsageError(
+            f"{name!r} cannot be a model's name: it must be printable text; give --name another"
+        )
 
 
 def describe(
@@ -109,7 +118,7 @@ def _tokenizer() -> bundle_pb2.TokenizerFiles:
 
 def _provenance(checkpoint: Checkpoint) -> bundle_pb2.Provenance:
     return bundle_pb2.Provenance(
-        checkpoint=checkpoint.path.resolve().name,
+        checkpoint=model_name(checkpoint.path),
         weights_sha256=checkpoint.weights_sha256,
         tool_versions={tool: metadata.version(tool) for tool in TOOLS},
     )

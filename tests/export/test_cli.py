@@ -36,7 +36,11 @@ def test_a_bundle_is_written_and_summed_up(
     ("arguments", "message"),
     [
         (["nowhere", "--output", "bundle"], "nowhere"),
-        (["{checkpoint}", "--output", "{checkpoint}"], "not empty"),
+        (["{checkpoint}", "--output", "{checkpoint}"], "checkpoint's own directory"),
+        (["{checkpoint}", "--output", "{checkpoint}/bundle"], "inside the checkpoint"),
+        (["{checkpoint}", "--output", "/dev/null/bundle"], "/dev/null is not a directory"),
+        (["{checkpoint}", "--output", "bundle", "--name", ""], "'' cannot be a model's name"),
+        (["{checkpoint}", "--output", "bundle", "--name", "caf\udce9"], "cannot be a model's name"),
         (["{checkpoint}", "--output", "bundle", "--sentences", "none.txt"], "none.txt"),
         (["{checkpoint}", "--output", "bundle", "--activation-scales", "per_row"], "int8"),
     ],

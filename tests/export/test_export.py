@@ -4,7 +4,9 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import resource
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +149,25 @@ def test_an_occupied_output_is_refused_before_any_work(checkpoint: Path, tmp_pat
         export(request, no_stage)
     with pytest.raises(UsageError, match="no bundle"):
         export(dataclasses.replace(request, force=True), no_stage)
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """Lets no file grow beyond what a graph takes: weights do not fit."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.usefixtures("small_files")
+def test_a_file_that_cannot_grow_during_the_work_is_said_and_leaves_nothing(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=r"cannot be written: .*File too large"):
+        export(tiny.request(checkpoint, tmp_path / "models" / "bundle"), tiny.no_progress)
+
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_checkpoint_as_opus_mt_publishes_them_is_exported(

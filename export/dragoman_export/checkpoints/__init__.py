@@ -4,12 +4,14 @@ Knows files and formats. Does not know what a model does with them, nor of which
 """
 
 from dragoman_export.checkpoints.checkpoint import Checkpoint, Settings, read_checkpoint
+from dragoman_export.checkpoints.name import model_name
 from dragoman_export.checkpoints.tokenizer import SourceTokenizer, read_vocabulary
 
 __all__ = [
     "Checkpoint",
     "Settings",
     "SourceTokenizer",
+    "model_name",
     "read_checkpoint",
     "read_vocabulary",
 ]
