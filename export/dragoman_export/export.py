@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from dragoman.v1 import bundle_pb2
 from dragoman_export import bundle, manifest
-from dragoman_export.checkpoints import Checkpoint, model_name, read_checkpoint
+from dragoman_export.checkpoints import model_name, read_checkpoint, reading, tidied
 from dragoman_export.drafts import Draft, MeasuredWith, ScaleChoice, choose
 from dragoman_export.errors import UsageError
 from dragoman_export.families import LanguagePair, import_model, language_pairs
@@ -95,13 +95,14 @@ def export(request: ExportRequest, stage: Stage) -> bundle_pb2.Manifest:
 
 
 def _write(request: ExportRequest, name: str, directory: Path, stage: Stage) -> bundle_pb2.Manifest:
-    with stage("load"):
+    with stage("load"), reading(request.checkpoint):
         checkpoint = read_checkpoint(request.checkpoint)
         model = import_model(checkpoint)
         pairs = language_pairs(model, request.source_language, request.target_language)
-        sources = _sources(request, model, pairs)
-    with stage(f"translate {len(sources)} sentences in PyTorch"):
-        said = listen(_reference(checkpoint, model), sources, model.max_decoding_length)
+    with reading(request.checkpoint), tidied(request.checkpoint) as tidy:
+        sources = _sources(request, tidy, model, pairs)
+        with stage(f"translate {len(sources)} sentences in PyTorch"):
+            said = listen(_reference(tidy, model), sources, model.max_decoding_length)
     with tempfile.TemporaryDirectory(dir=directory) as attempts:
         draft = _draft(request, _Workbench(model, said, Path(attempts), stage))
         draft.move(directory)
@@ -120,7 +121,7 @@ def _write(request: ExportRequest, name: str, directory: Path, stage: Stage) -> 
 
 
 def _sources(
-    request: ExportRequest, model: ImportedModel, pairs: Sequence[LanguagePair]
+    request: ExportRequest, tidy: Path, model: ImportedModel, pairs: Sequence[LanguagePair]
 ) -> list[list[int]]:
     """Token ids of the sentences to verify on, as the server would make them; all pairs in turn.
 
@@ -128,7 +129,7 @@ def _sources(
         VerificationError: The checkpoint's own tokenizer makes others.
     """
     encoded = [model.tokenizer.encode(sentence) for sentence in request.sentences]
-    require_same_tokens(ReferenceTokenizer(request.checkpoint), request.sentences, encoded)
+    require_same_tokens(ReferenceTokenizer(tidy), request.sentences, encoded)
     turns = itertools.cycle(pairs)
     sources = [[*next(turns).source_prefix_ids, *token_ids] for token_ids in encoded]
     longest, most = max(map(len, sources), default=0), model.transformer.config.max_positions
@@ -137,8 +138,8 @@ def _sources(
     return sources
 
 
-def _reference(checkpoint: Checkpoint, model: ImportedModel) -> ReferenceDecoder:
-    return ReferenceDecoder(checkpoint.path, model.pad_id, model.end_id, model.decoder_start_id)
+def _reference(checkpoint: Path, model: ImportedModel) -> ReferenceDecoder:
+    return ReferenceDecoder(checkpoint, model.pad_id, model.end_id, model.decoder_start_id)
 
 
 def _draft(request: ExportRequest, bench: "_Workbench") -> Draft:

@@ -1,5 +1,6 @@
 """From checkpoint to directory: complete and verified, or nothing at all."""
 
+import codecs
 import contextlib
 import dataclasses
 import hashlib
@@ -190,6 +191,36 @@ def test_a_checkpoint_as_opus_mt_publishes_them_is_exported(
 
     assert manifest.parity.different_count == manifest.parity.tie_count
     assert manifest.decoding_defaults.max_decoding_length == 22
+    assert len(manifest.special_tokens.suppressed_ids) == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_checkpoint_that_many_hands_have_touched_is_exported(
+    swish_checkpoint: Path, tmp_path: Path, *, dtype: torch.dtype
+) -> None:
+    """16 bits with its positions, in two files; null, a list of one, a byte order mark."""
+    touched = tiny.copy_checkpoint(swish_checkpoint, tmp_path / "touched")
+    tensors = safetensors.torch.load_file(touched / "model.safetensors")
+    for side in ("encoder", "decoder"):
+        tensors[f"model.{side}.embed_positions.weight"] = position_table(64, 32)
+    (touched / "model.safetensors").unlink()
+    names = sorted(tensors)
+    parts = {"one.bin": names[::2], "two.bin": names[1::2]}
+    for part, chosen in parts.items():
+        torch.save({name: tensors[name].to(dtype) for name in chosen}, touched / part)
+    weight_map = {name: part for part, chosen in parts.items() for name in chosen}
+    index = touched / "pytorch_model.bin.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
+    null = {"tie_word_embeddings": None, "decoder_vocab_size": None, "normalize_embedding": None}
+    tiny.change_config(touched, **null, dropout=None, eos_token_id=[0], num_hidden_layers=2)
+    for name in ("config.json", "tokenizer_config.json", "generation_config.json"):
+        (touched / name).write_bytes(codecs.BOM_UTF8 + (touched / name).read_bytes())
+
+    manifest = export(tiny.request(touched, tmp_path / "bundle"), tiny.no_progress)
+
+    assert manifest.name == "touched"
+    assert manifest.parity.different_count == manifest.parity.tie_count
+    assert manifest.parity.max_log_prob_difference < 1e-4
     assert len(manifest.special_tokens.suppressed_ids) == 1
 
 

@@ -1,33 +1,23 @@
 """Reads a checkpoint directory in Hugging Face's layout: settings and named tensors.
 
-Knows files and formats, not what a model does with them. Nothing is ever unpickled beyond what
-`torch.load(weights_only=True)` allows, which is tensors and plain containers.
+Knows which files there are, not what a model does with them.
 """
 
-import hashlib
-import json
-import pickle
-import warnings
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
+from dragoman_export.checkpoints.files import Settings, read_settings, refuse_pointers
+from dragoman_export.checkpoints.weights import find_weights, read_weights
 from dragoman_export.errors import CheckpointError
-
-Settings = dict[str, Any]
 
 CONFIG, GENERATION_CONFIG, TOKENIZER_CONFIG = (
     "config.json",
     "generation_config.json",
     "tokenizer_config.json",
 )
-WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-"""In the order in which they are looked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +39,7 @@ class Checkpoint:
     """As float32."""
 
     weights_sha256: str
-    """Of the weights' file, in lower-case hexadecimal."""
+    """Of the weights' file or files, in lower-case hexadecimal."""
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -60,47 +50,19 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     if not path.is_dir():
         raise CheckpointError(f"checkpoint {path} is not a directory")
-    weights = _weights_path(path)
+    weights_files = find_weights(path)
+    refuse_pointers([*sorted(path.glob("*.json")), *sorted(path.glob("*.spm")), *weights_files])
+    config = read_settings(path / CONFIG)
+    others = [
+        read_settings(path / name) if os.path.lexists(path / name) else {}
+        for name in (GENERATION_CONFIG, TOKENIZER_CONFIG)
+    ]
+    weights = read_weights(weights_files)
     return Checkpoint(
         path=path,
-        config=_read_settings(path / CONFIG, required=True),
-        generation_config=_read_settings(path / GENERATION_CONFIG, required=False),
-        tokenizer_config=_read_settings(path / TOKENIZER_CONFIG, required=False),
-        tensors={name: tensor.float() for name, tensor in _read_tensors(weights).items()},
-        weights_sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        config=config,
+        generation_config=others[0],
+        tokenizer_config=others[1],
+        tensors=weights.tensors,
+        weights_sha256=weights.sha256,
     )
-
-
-def _read_settings(path: Path, *, required: bool) -> Settings:
-    if not path.exists() and not required:
-        return {}
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"cannot read {path}: {error}") from error
-    if not isinstance(settings, dict):
-        raise CheckpointError(f"{path} holds no JSON object")
-    return settings
-
-
-def _weights_path(path: Path) -> Path:
-    for name in WEIGHTS:
-        if (path / name).is_file():
-            return path / name
-    raise CheckpointError(f"checkpoint {path} has none of {', '.join(WEIGHTS)}")
-
-
-def _read_tensors(path: Path) -> dict[str, Tensor]:
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # remarks on the pickle's age
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(f"{path} holds more than tensors and is not loaded") from error
-    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
-        raise CheckpointError(f"cannot read {path}: {error}") from error
-    if not isinstance(loaded, dict):
-        raise CheckpointError(f"{path} holds no named tensors")
-    return {name: value for name, value in loaded.items() if isinstance(value, Tensor)}

@@ -5,7 +5,6 @@ C++", as mapped by transformers' `MarianMTModel`. Post-norm, sinusoidal position
 for both languages whose embedding is also the output projection.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -13,50 +12,21 @@ from torch import Tensor
 
 from dragoman_export.checkpoints import Checkpoint, Settings, SourceTokenizer, read_vocabulary
 from dragoman_export.errors import CheckpointError
-from dragoman_export.families.marian_weights import load_weights
+from dragoman_export.families.marian_settings import (
+    SPECIAL_TOKENS,
+    generation_setting,
+    max_decoding_length,
+    plain_settings,
+    transformer_config,
+)
+from dragoman_export.families.marian_weights import load_weights, misfit, size_problems
 from dragoman_export.model import ImportedModel
-from dragoman_export.network import Activation, Transformer, TransformerConfig
-
-ACTIVATIONS: dict[str, Activation] = {
-    "relu": "relu",
-    "swish": "silu",
-    "silu": "silu",
-    "gelu": "gelu",
-}
+from dragoman_export.network import Transformer, TransformerConfig
 
 FAMILY = "marian"
 
-REQUIRED_VALUES: Settings = {
-    "share_encoder_decoder_embeddings": True,
-    "tie_word_embeddings": True,
-    "static_position_embeddings": True,
-    "normalize_before": False,
-    "normalize_embedding": False,
-    "add_final_layer_norm": False,
-}
-"""Settings of which we support one value; where a checkpoint says nothing it means this value."""
-
-SPECIAL_TOKENS = ("eos_token_id", "pad_token_id", "decoder_start_token_id")
-
-WHOLE_NUMBERS = (
-    "vocab_size",
-    "d_model",
-    "encoder_layers",
-    "decoder_layers",
-    "encoder_attention_heads",
-    "decoder_attention_heads",
-    "encoder_ffn_dim",
-    "decoder_ffn_dim",
-    "max_position_embeddings",
-    *SPECIAL_TOKENS,
-)
-"""Whole numbers that a checkpoint must state."""
-
 SUPPRESSED_BIAS = -1e9
 """Output bias of what is never generated: its probability is 0 in float32."""
-
-DEFAULT_MAX_LENGTH = 256
-"""Tokens of a translation where the checkpoint gives no limit."""
 
 UNKNOWN_PIECE = "<unk>"
 
@@ -69,30 +39,30 @@ def import_marian(checkpoint: Checkpoint) -> ImportedModel:
             supported, every tensor that is missing or misshapen.
     """
     vocabulary = read_vocabulary(checkpoint.path)
-    suppressed = _suppressed_ids(checkpoint)
-    problems = [
-        *_setting_problems(checkpoint.config),
-        *_vocabulary_problems(checkpoint.config, vocabulary, suppressed),
+    settings, problems = plain_settings(checkpoint)
+    suppressed = _suppressed_ids(checkpoint, settings.get("eos_token_id"))
+    problems += [
+        *_vocabulary_problems(settings, vocabulary, suppressed),
+        *_language_problems(checkpoint.tokenizer_config),
     ]
     if problems:
         what = f"{checkpoint.path} is not a Marian checkpoint that can be exported:"
         raise CheckpointError.listing(what, problems)
-    config = _transformer_config(checkpoint.config)
-    transformer = Transformer.empty(config)
-    load_weights(transformer, checkpoint, position_table(config.max_positions, config.model_dim))
+    config = transformer_config(settings)
+    transformer = _filled(checkpoint, config)
     _suppress(transformer, suppressed)
-    unknown_id, end_id = vocabulary[UNKNOWN_PIECE], checkpoint.config["eos_token_id"]
+    unknown_id, end_id = vocabulary[UNKNOWN_PIECE], settings["eos_token_id"]
     return ImportedModel(
         family=FAMILY,
         transformer=transformer,
         tokenizer=SourceTokenizer(checkpoint.path, vocabulary, unknown_id, end_id),
         vocabulary=vocabulary,
-        decoder_start_id=checkpoint.config["decoder_start_token_id"],
+        decoder_start_id=settings["decoder_start_token_id"],
         end_id=end_id,
-        pad_id=checkpoint.config["pad_token_id"],
+        pad_id=settings["pad_token_id"],
         unknown_id=unknown_id,
         suppressed_ids=suppressed,
-        max_decoding_length=_max_decoding_length(checkpoint, config.max_positions),
+        max_decoding_length=max_decoding_length(checkpoint, config.max_positions),
         source_language=checkpoint.tokenizer_config.get("source_lang"),
         target_language=checkpoint.tokenizer_config.get("target_lang"),
     )
@@ -109,22 +79,18 @@ def position_table(positions: int, dim: int) -> Tensor:
     return torch.cat([angles.sin(), angles[:, : dim // 2].cos()], dim=1).float()
 
 
-def _setting_problems(config: Settings) -> Iterator[str]:
-    for name, value in REQUIRED_VALUES.items():
-        if config.get(name, value) != value:
-            yield f"{name} is {config[name]!r}; only {value!r} is supported"
-    for name in WHOLE_NUMBERS:
-        if not isinstance(config.get(name), int):
-            yield f"{name} is {config.get(name)!r}; a whole number is needed"
-    if config.get("activation_function") not in ACTIVATIONS:
-        known = ", ".join(ACTIVATIONS)
-        yield f"activation_function is {config.get('activation_function')!r}; known are {known}"
-    if config.get("decoder_vocab_size", config.get("vocab_size")) != config.get("vocab_size"):
-        yield "decoder_vocab_size differs from vocab_size; only one vocabulary is supported"
-    for name in ("encoder_attention_heads", "decoder_attention_heads"):
-        heads, dim = config.get(name), config.get("d_model")
-        if isinstance(heads, int) and isinstance(dim, int) and (heads < 1 or dim % heads):
-            yield f"d_model {dim} cannot be divided among {heads} heads ({name})"
+def _filled(checkpoint: Checkpoint, config: TransformerConfig) -> Transformer:
+    if problems := [*size_problems(config, checkpoint.tensors)]:
+        raise misfit(checkpoint, problems)
+    transformer = Transformer.empty(config)
+    load_weights(transformer, checkpoint, position_table(config.max_positions, config.model_dim))
+    return transformer
+
+
+def _language_problems(tokenizer_config: Settings) -> Iterator[str]:
+    for name in ("source_lang", "target_lang"):
+        if not isinstance(tokenizer_config.get(name), str | None):
+            yield f"{name} is {tokenizer_config[name]!r} in tokenizer_config.json; text is needed"
 
 
 def _vocabulary_problems(
@@ -143,37 +109,20 @@ def _vocabulary_problems(
             yield f"{name} {token_id} lies outside the vocabulary of {size}"
 
 
-def _transformer_config(config: Settings) -> TransformerConfig:
-    return TransformerConfig(
-        encoder_layers=config["encoder_layers"],
-        decoder_layers=config["decoder_layers"],
-        model_dim=config["d_model"],
-        encoder_heads=config["encoder_attention_heads"],
-        decoder_heads=config["decoder_attention_heads"],
-        encoder_hidden_dim=config["encoder_ffn_dim"],
-        decoder_hidden_dim=config["decoder_ffn_dim"],
-        vocabulary_size=config["vocab_size"],
-        max_positions=config["max_position_embeddings"],
-        activation=ACTIVATIONS[config["activation_function"]],
-        embedding_scale=math.sqrt(config["d_model"]) if config.get("scale_embedding") else 1.0,
-    )
-
-
-def _generation_setting(checkpoint: Checkpoint, name: str) -> object:
-    """From generation_config.json or, as older checkpoints have it, config.json."""
-    return checkpoint.generation_config.get(name, checkpoint.config.get(name))
-
-
-def _suppressed_ids(checkpoint: Checkpoint) -> tuple[int, ...]:
-    """Single tokens among `bad_words_ids`."""
-    words = _generation_setting(checkpoint, "bad_words_ids")
+def _suppressed_ids(checkpoint: Checkpoint, end_id: object) -> tuple[int, ...]:
+    """Single tokens among `bad_words_ids`, the end token never, as in `generate`."""
+    words = generation_setting(checkpoint, "bad_words_ids")
     if words is None:
         return ()
-    if not isinstance(words, list) or not all(isinstance(w, list) and len(w) == 1 for w in words):
+    if not isinstance(words, list) or not all(map(_is_single_token, words)):
         raise CheckpointError(
             f"bad_words_ids is {words!r}; only a list of single tokens is supported"
         )
-    return tuple(word[0] for word in words)
+    return tuple(word[0] for word in words if word[0] != end_id)
+
+
+def _is_single_token(word: object) -> bool:
+    return isinstance(word, list) and len(word) == 1 and type(word[0]) is int
 
 
 def _suppress(transformer: Transformer, suppressed: tuple[int, ...]) -> None:
@@ -181,12 +130,3 @@ def _suppress(transformer: Transformer, suppressed: tuple[int, ...]) -> None:
     assert isinstance(bias, Tensor)
     bias.data[list(suppressed)] = SUPPRESSED_BIAS
     bias.data[transformer.config.vocabulary_size :] = SUPPRESSED_BIAS
-
-
-def _max_decoding_length(checkpoint: Checkpoint, max_positions: int) -> int:
-    """`max_length` counts the start token, and the end token where its place is forced."""
-    max_length = _generation_setting(checkpoint, "max_length")
-    if not isinstance(max_length, int):
-        return min(DEFAULT_MAX_LENGTH, max_positions - 1)
-    forced = _generation_setting(checkpoint, "forced_eos_token_id") is not None
-    return max(1, min(max_length - (2 if forced else 1), max_positions - 1))

@@ -1,7 +1,8 @@
 """Which tensor of a Marian checkpoint fills which parameter of the canonical Transformer."""
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -28,22 +29,59 @@ EMBEDDINGS = (
 )
 """One tied tensor; which of its names a file keeps depends on who wrote it."""
 
-POSITIONS = "model.encoder.embed_positions.weight"
+POSITIONS = ("model.encoder.embed_positions.weight", "model.decoder.embed_positions.weight")
+"""One table of sinusoids, which is as likely left out."""
+
 OUTPUT_BIAS = "final_logits_bias"
+
+LAYER = re.compile(r"model\.(encoder|decoder)\.layers\.(\d+)\.")
+
+
+MOST_GROWTH = 16
+"""A model may be so many times as large as what is stored of it. Padding is less in every case."""
+
+
+def size_problems(config: TransformerConfig, tensors: Mapping[str, Tensor]) -> Iterator[str]:
+    """Sizes that the weights contradict, found before memory is taken for them."""
+    found = [match.groups() for match in map(LAYER.match, tensors) if match]
+    stated = {"encoder": config.encoder_layers, "decoder": config.decoder_layers}
+    for side, layers in stated.items():
+        if layers != (stored := len({number for where, number in found if where == side})):
+            yield f"{side}_layers is {layers}; the weights have {stored} layers in the {side}"
+    if any(layers > len(found) for layers in stated.values()):
+        return
+    needed, there = _numbers(config), sum(tensor.numel() for tensor in tensors.values())
+    if needed > MOST_GROWTH * there:
+        yield f"such a model has {needed} numbers; the weights have {there}"
+
+
+def _numbers(config: TransformerConfig) -> int:
+    """Of all parameters but positions, which are often not stored; takes no memory for them."""
+    with torch.device("meta"):
+        transformer = Transformer.empty(config)
+    parameters = {*transformer.encoder.parameters(), *transformer.decoder.parameters()}
+    positions = transformer.encoder.embedding.positions.weight
+    return sum(each.numel() for each in parameters) - positions.numel()
+
+
+def misfit(checkpoint: Checkpoint, problems: Sequence[str]) -> CheckpointError:
+    """The error that lists what of the weights is not as the settings say."""
+    return CheckpointError.listing(
+        f"the weights of {checkpoint.path} do not fit its config.json:", problems
+    )
 
 
 def load_weights(transformer: Transformer, checkpoint: Checkpoint, positions: Tensor) -> None:
-    """Fills every parameter; `positions` is the position table to use.
+    """Fills every parameter; `positions` is the position table to use where none is stored.
 
     Raises:
-        CheckpointError: With every tensor that is missing or of the wrong shape.
+        CheckpointError: With every tensor that is missing, of the wrong shape, or not what it must
+            be, and every one that no setting accounts for.
     """
     loader = _Loader(transformer.config, checkpoint.tensors)
     loader.fill(transformer, positions)
     if loader.problems:
-        raise CheckpointError.listing(
-            f"the weights of {checkpoint.path} do not fit its config.json:", loader.problems
-        )
+        raise misfit(checkpoint, loader.problems)
     for module in (transformer.encoder, transformer.decoder):
         module.eval().requires_grad_(requires_grad=False)
 
@@ -53,6 +91,7 @@ class _Loader:
     config: TransformerConfig
     tensors: dict[str, Tensor]
     problems: list[str] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)
 
     def fill(self, transformer: Transformer, positions: Tensor) -> None:
         config = self.config
@@ -66,8 +105,16 @@ class _Loader:
             self._fill_decoder_layer(layer, prefix)
         cross = [f"{prefix}.encoder_attn.{part}_proj" for prefix in prefixes for part in ("k", "v")]
         self._fill_linear(transformer.encoder.cross_key_value, cross)
+        self._refuse_rest()
+
+    def _refuse_rest(self) -> None:
+        """What is part of the model and of none that we know: without it, it is another model."""
+        for name in self.tensors:
+            if name.startswith("model.") and name not in self.used:
+                self.problems.append(f"{name} has no place in such a model")
 
     def _tensor(self, name: str, *shape: int) -> Tensor:
+        self.used.add(name)
         tensor = self.tensors.get(name)
         if tensor is None:
             self.problems.append(f"{name} is missing")
@@ -79,22 +126,34 @@ class _Loader:
 
     def _fill_embedding(self, transformer: Transformer, positions: Tensor) -> None:
         vocabulary, dim = self.config.vocabulary_size, self.config.model_dim
-        name = next((name for name in EMBEDDINGS if name in self.tensors), EMBEDDINGS[0])
         embedding = transformer.encoder.embedding
         embedding.tokens.weight.data.zero_()
-        embedding.tokens.weight.data[:vocabulary] = self._tensor(name, vocabulary, dim)
-        embedding.positions.weight.data.copy_(positions)
-        if POSITIONS in self.tensors:
-            self._check_positions(positions)
+        embedding.tokens.weight.data[:vocabulary] = self._tied(vocabulary, dim)
+        embedding.positions.weight.data.copy_(self._positions(positions))
         head = transformer.decoder.head
         assert isinstance(head, TiedLinear)
         head.bias.data.zero_()
         head.bias.data[:vocabulary] = self._tensor(OUTPUT_BIAS, 1, vocabulary)[0]
 
-    def _check_positions(self, positions: Tensor) -> None:
-        stored = self._tensor(POSITIONS, *positions.shape)
-        if not torch.allclose(stored, positions, atol=1e-3):
-            self.problems.append(f"{POSITIONS} is not the sinusoidal table; learned positions?")
+    def _tied(self, *shape: int) -> Tensor:
+        """The embedding, which must be the same under all its names."""
+        first = next((name for name in EMBEDDINGS if name in self.tensors), EMBEDDINGS[0])
+        embedding = self._tensor(first, *shape)
+        for name in EMBEDDINGS:
+            if name in self.tensors and not torch.equal(self._tensor(name, *shape), embedding):
+                self.problems.append(f"{name} differs from {first}; they must be one embedding")
+        return embedding
+
+    def _positions(self, sinusoids: Tensor) -> Tensor:
+        """As stored, which is what the checkpoint's own implementation uses, or `sinusoids`."""
+        table = sinusoids
+        for name in reversed(POSITIONS):
+            if name not in self.tensors:
+                continue
+            table = self._tensor(name, *sinusoids.shape)
+            if not _is_rounded(table, sinusoids):
+                self.problems.append(f"{name} is not the sinusoidal table; learned positions?")
+        return table
 
     def _fill_encoder_layer(self, layer: EncoderLayer, prefix: str) -> None:
         self._fill_attention_in(layer.attention_in, f"{prefix}.self_attn", "qkv", layer.heads)
@@ -135,3 +194,9 @@ class _Loader:
     def _fill_norm(self, norm: AddNorm, name: str) -> None:
         norm.weight.data.copy_(self._tensor(f"{name}.weight", self.config.model_dim))
         norm.bias.data.copy_(self._tensor(f"{name}.bias", self.config.model_dim))
+
+
+def _is_rounded(table: Tensor, exact: Tensor) -> bool:
+    """Whether it is the exact one in any type that checkpoints are stored in."""
+    types = (torch.float32, torch.float16, torch.bfloat16)
+    return any(torch.allclose(table, exact.to(each).float(), atol=1e-3) for each in types)

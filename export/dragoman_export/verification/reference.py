@@ -29,13 +29,10 @@ class ReferenceDecoder:
         """
         self._pad_id = pad_id
         self._end_id = end_id
-        with _silence():
-            try:
-                self._model = transformers.AutoModelForSeq2SeqLM.from_pretrained(
-                    checkpoint, dtype=torch.float32, local_files_only=True
-                )
-            except (OSError, ValueError, RuntimeError) as error:
-                raise CheckpointError(f"transformers cannot load {checkpoint}: {error}") from error
+        with _silence(), _blaming(f"transformers cannot load {checkpoint}"):
+            self._model = transformers.AutoModelForSeq2SeqLM.from_pretrained(
+                checkpoint, dtype=torch.float32, local_files_only=True
+            )
         self._model.eval()
         self._model.generation_config = transformers.GenerationConfig(
             bad_words_ids=self._model.generation_config.bad_words_ids,
@@ -74,17 +71,20 @@ class ReferenceTokenizer:
         Raises:
             CheckpointError: transformers cannot load it.
         """
-        with _silence():
-            try:
-                self._tokenizer = transformers.AutoTokenizer.from_pretrained(
-                    checkpoint, local_files_only=True
-                )
-            except (OSError, ValueError, RuntimeError) as error:
-                raise CheckpointError(f"transformers cannot load {checkpoint}: {error}") from error
+        self._checkpoint = checkpoint
+        with _silence(), _blaming(f"transformers cannot load {checkpoint}"):
+            self._tokenizer = transformers.AutoTokenizer.from_pretrained(
+                checkpoint, local_files_only=True
+            )
 
     def encode(self, text: str) -> list[int]:
-        """Source token ids, the end token included; a special token in the text is text."""
-        token_ids: list[int] = self._tokenizer(text, split_special_tokens=True)["input_ids"]
+        """Source token ids, the end token included; a special token in the text is text.
+
+        Raises:
+            CheckpointError: transformers cannot.
+        """
+        with _blaming(f"the tokenizer of {self._checkpoint} fails at {text!r}"):
+            token_ids: list[int] = self._tokenizer(text, split_special_tokens=True)["input_ids"]
         return token_ids
 
 
@@ -105,6 +105,19 @@ class _Watcher(transformers.LogitsProcessor):  # type: ignore[misc] # transforme
             if token_id == self._end_id:
                 self._unfinished.remove(row)
         return scores
+
+
+@contextmanager
+def _blaming(what: str) -> Iterator[None]:
+    """Settings that we do not look at may make any library of transformers raise anything.
+
+    Raises:
+        CheckpointError: `what`, and what was raised, on one line.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise CheckpointError(f"{what}: {' '.join(str(error).split())}") from error
 
 
 @contextmanager

@@ -1,7 +1,9 @@
 """Reading a checkpoint's files, and refusing those that hold more than data."""
 
+import codecs
 import os
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -74,3 +76,77 @@ def test_a_config_that_is_no_json_object_is_named(copy: Path) -> None:
     (copy / "config.json").write_text("{")
     with pytest.raises(CheckpointError, match=r"cannot read .*config\.json"):
         read_checkpoint(copy)
+
+
+@pytest.mark.parametrize("name", ["config.json", "generation_config.json", "tokenizer_config.json"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe{\x00}\x00", b'{"a": "\xe4"}', b"[" * 100_000, b"{} {}", b"null"]
+)
+def test_settings_that_are_no_json_object_in_utf_8_are_named(
+    copy: Path, name: str, content: bytes
+) -> None:
+    (copy / name).write_bytes(content)
+
+    with pytest.raises(CheckpointError, match=re.escape(name)):
+        read_checkpoint(copy)
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "generation_config.json", "tokenizer_config.json", "model.safetensors"]
+)
+def test_what_is_there_and_is_no_file_is_named(copy: Path, name: str) -> None:
+    """A directory, or a link into a cache that has lost the file: neither counts as absent."""
+    (copy / name).unlink()
+    (copy / name).mkdir()
+    with pytest.raises(CheckpointError, match=re.escape(name)):
+        read_checkpoint(copy)
+
+    (copy / name).rmdir()
+    (copy / name).symlink_to("../../blobs/gone")
+    with pytest.raises(CheckpointError, match=re.escape(name)):
+        read_checkpoint(copy)
+
+
+def test_a_byte_order_mark_before_settings_means_nothing(copy: Path) -> None:
+    expected = read_checkpoint(copy).config
+    (copy / "config.json").write_bytes(codecs.BOM_UTF8 + (copy / "config.json").read_bytes())
+
+    assert read_checkpoint(copy).config == expected
+
+
+POINTER = b"version https://git-lfs.example/spec/v1\noid sha256:00\nsize 298763417\n"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "config.json",
+        "generation_config.json",
+        "tokenizer_config.json",
+        "vocab.json",
+        "source.spm",
+        "target.spm",
+        "model.safetensors",
+    ],
+)
+def test_what_git_lfs_has_not_fetched_is_named(copy: Path, name: str) -> None:
+    (copy / name).write_bytes(POINTER)
+
+    with pytest.raises(CheckpointError, match=rf"pointer of git-lfs: \S+/{name}; run git lfs pull"):
+        read_checkpoint(copy)
+
+
+def test_all_that_git_lfs_has_not_fetched_is_named_at_once(copy: Path) -> None:
+    (copy / "model.safetensors").rename(copy / "pytorch_model.bin")
+    for name in ("pytorch_model.bin", "source.spm", "target.spm"):
+        (copy / name).write_bytes(POINTER)
+
+    with pytest.raises(CheckpointError, match=r"source\.spm.*target\.spm.*pytorch_model\.bin"):
+        read_checkpoint(copy)
+
+
+def test_other_weights_than_those_that_are_read_may_be_pointers(copy: Path) -> None:
+    for name in ("pytorch_model.bin", "tf_model.h5"):
+        (copy / name).write_bytes(POINTER)
+
+    assert read_checkpoint(copy).tensors
