@@ -54,6 +54,14 @@ def swish_checkpoint(exports: Exports) -> Path:
         return exports.get("swish", lambda path: tiny.make_checkpoint(path, "swish"))
 
 
+@pytest.fixture(scope="session")
+def narrow_checkpoint(exports: Exports) -> Path:
+    """Heads of 10 in the encoder and of 5 in the decoder."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return exports.get("narrow", lambda path: tiny.make_checkpoint(path, dim=20))
+
+
 def exported(checkpoint: Path, exports: Exports, precision: Precision) -> Path:
     return exports.get(
         f"tiny-{precision}",

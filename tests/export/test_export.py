@@ -194,6 +194,22 @@ def test_a_checkpoint_as_opus_mt_publishes_them_is_exported(
     assert len(manifest.special_tokens.suppressed_ids) == 1
 
 
+@pytest.mark.parametrize("precision", ["float32", "int8", "float16"])
+def test_heads_of_any_width_are_exported(
+    narrow_checkpoint: Path, tmp_path: Path, precision: Precision
+) -> None:
+    """10 and 5, which no kernel takes: they are filled up, and nothing that is said changes."""
+    request = tiny.request(narrow_checkpoint, tmp_path / "bundle", precision)
+
+    manifest = export(request, tiny.no_progress)
+
+    assert manifest.architecture.head_dim == 8
+    assert manifest.architecture.model_dim == 20
+    if precision == "float32":
+        assert manifest.parity.different_count == manifest.parity.tie_count
+        assert manifest.parity.mean_log_prob_difference < 1e-5
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_a_checkpoint_that_many_hands_have_touched_is_exported(
     swish_checkpoint: Path, tmp_path: Path, *, dtype: torch.dtype

@@ -40,13 +40,13 @@ def no_progress(_what: str) -> Iterator[None]:
     yield
 
 
-def make_checkpoint(path: Path, activation: str = "relu") -> Path:
+def make_checkpoint(path: Path, activation: str = "relu", dim: int = 32) -> Path:
     path.mkdir()
     vocabulary = _make_tokenizer(path)
     pad_id = vocabulary["<pad>"]
     config = transformers.MarianConfig(
         vocab_size=len(vocabulary),
-        d_model=32,
+        d_model=dim,
         encoder_layers=2,
         decoder_layers=2,
         encoder_attention_heads=2,

@@ -14,7 +14,6 @@ from dragoman_export.checkpoints import Checkpoint, Settings, SourceTokenizer, r
 from dragoman_export.errors import CheckpointError
 from dragoman_export.families.marian_settings import (
     SPECIAL_TOKENS,
-    generation_setting,
     max_decoding_length,
     plain_settings,
     transformer_config,
@@ -111,7 +110,8 @@ def _vocabulary_problems(
 
 def _suppressed_ids(checkpoint: Checkpoint, end_id: object) -> tuple[int, ...]:
     """Single tokens among `bad_words_ids`, the end token never, as in `generate`."""
-    words = generation_setting(checkpoint, "bad_words_ids")
+    # Where there are generation settings, transformers looks at no others.
+    words = (checkpoint.generation_config or checkpoint.config).get("bad_words_ids")
     if words is None:
         return ()
     if not isinstance(words, list) or not all(map(_is_single_token, words)):

@@ -69,6 +69,9 @@ def plain_settings(checkpoint: Checkpoint) -> tuple[Settings, list[str]]:
         *_take_other_names(config),
         *_take_special_tokens(config, checkpoint.generation_config),
     ]
+    max_length = _generation_setting(checkpoint, "max_length")
+    if max_length is not None and (type(max_length) is not int or max_length < 1):
+        problems.append(f"max_length is {max_length!r}; a whole number from 1 is needed")
     return config, [*problems, *_problems(config)]
 
 
@@ -89,18 +92,18 @@ def transformer_config(config: Settings) -> TransformerConfig:
     )
 
 
-def generation_setting(checkpoint: Checkpoint, name: str) -> object:
-    """From generation_config.json or, as older checkpoints have it, config.json."""
-    return checkpoint.generation_config.get(name, checkpoint.config.get(name))
-
-
 def max_decoding_length(checkpoint: Checkpoint, max_positions: int) -> int:
     """`max_length` counts the start token, and the end token where its place is forced."""
-    max_length = generation_setting(checkpoint, "max_length")
+    max_length = _generation_setting(checkpoint, "max_length")
     if not isinstance(max_length, int):
         return min(DEFAULT_MAX_LENGTH, max_positions - 1)
-    forced = generation_setting(checkpoint, "forced_eos_token_id") is not None
+    forced = _generation_setting(checkpoint, "forced_eos_token_id") is not None
     return max(1, min(max_length - (2 if forced else 1), max_positions - 1))
+
+
+def _generation_setting(checkpoint: Checkpoint, name: str) -> object:
+    """From generation_config.json or, as older checkpoints have it, config.json."""
+    return checkpoint.generation_config.get(name, checkpoint.config.get(name))
 
 
 def _take_other_names(config: Settings) -> Iterator[str]:

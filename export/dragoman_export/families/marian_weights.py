@@ -104,7 +104,7 @@ class _Loader:
             assert isinstance(layer, DecoderLayer)
             self._fill_decoder_layer(layer, prefix)
         cross = [f"{prefix}.encoder_attn.{part}_proj" for prefix in prefixes for part in ("k", "v")]
-        self._fill_linear(transformer.encoder.cross_key_value, cross)
+        self._fill_heads(transformer.encoder.cross_key_value, cross, config.decoder_heads)
         self._refuse_rest()
 
     def _refuse_rest(self) -> None:
@@ -157,28 +157,43 @@ class _Loader:
 
     def _fill_encoder_layer(self, layer: EncoderLayer, prefix: str) -> None:
         self._fill_attention_in(layer.attention_in, f"{prefix}.self_attn", "qkv", layer.heads)
-        self._fill_linear(layer.attention_out, [f"{prefix}.self_attn.out_proj"])
+        self._fill_attention_out(layer.attention_out, f"{prefix}.self_attn.out_proj", layer.heads)
         self._fill_norm(layer.attention_norm, f"{prefix}.self_attn_layer_norm")
         self._fill_feed_forward(layer.feed_forward, prefix)
         self._fill_norm(layer.feed_forward_norm, f"{prefix}.final_layer_norm")
 
     def _fill_decoder_layer(self, layer: DecoderLayer, prefix: str) -> None:
         self._fill_attention_in(layer.self_in, f"{prefix}.self_attn", "qkv", layer.heads)
-        self._fill_linear(layer.self_out, [f"{prefix}.self_attn.out_proj"])
+        self._fill_attention_out(layer.self_out, f"{prefix}.self_attn.out_proj", layer.heads)
         self._fill_norm(layer.self_norm, f"{prefix}.self_attn_layer_norm")
         self._fill_attention_in(layer.cross_in, f"{prefix}.encoder_attn", "q", layer.heads)
-        self._fill_linear(layer.cross_out, [f"{prefix}.encoder_attn.out_proj"])
+        self._fill_attention_out(layer.cross_out, f"{prefix}.encoder_attn.out_proj", layer.heads)
         self._fill_norm(layer.cross_norm, f"{prefix}.encoder_attn_layer_norm")
         self._fill_feed_forward(layer.feed_forward, prefix)
         self._fill_norm(layer.feed_forward_norm, f"{prefix}.final_layer_norm")
 
     def _fill_attention_in(self, linear: Linear, prefix: str, parts: str, heads: int) -> None:
         """Queries come first, and 1/sqrt(head_dim) goes into them."""
-        self._fill_linear(linear, [f"{prefix}.{part}_proj" for part in parts])
-        dim = self.config.model_dim
-        scale = 1 / math.sqrt(dim // heads)
-        linear.weight.data[:, :dim] *= scale
-        linear.bias.data[:dim] *= scale
+        self._fill_heads(linear, [f"{prefix}.{part}_proj" for part in parts], heads)
+        queries = linear.weight.shape[1] // len(parts)
+        scale = 1 / math.sqrt(self.config.model_dim // heads)
+        linear.weight.data[:, :queries] *= scale
+        linear.bias.data[:queries] *= scale
+
+    def _fill_heads(self, linear: Linear, names: Sequence[str], heads: int) -> None:
+        """As _fill_linear; each head of each projection is filled up to its width."""
+        dim, width = self.config.model_dim, linear.weight.shape[1] // len(names)
+        weights = [self._tensor(f"{name}.weight", dim, dim) for name in names]
+        biases = [self._tensor(f"{name}.bias", dim) for name in names]
+        linear.weight.data.copy_(torch.cat([_filled_up(w, heads, width) for w in weights]).t())
+        linear.bias.data.copy_(torch.cat([_filled_up(bias, heads, width) for bias in biases]))
+
+    def _fill_attention_out(self, linear: Linear, name: str, heads: int) -> None:
+        """What heads are filled up with is read with zeros."""
+        width, dim = linear.weight.shape
+        weight = self._tensor(f"{name}.weight", dim, dim).t()
+        linear.weight.data.copy_(_filled_up(weight, heads, width))
+        linear.bias.data.copy_(self._tensor(f"{name}.bias", dim))
 
     def _fill_feed_forward(self, feed_forward: FeedForward, prefix: str) -> None:
         self._fill_linear(feed_forward.widen, [f"{prefix}.fc1"])
@@ -194,6 +209,14 @@ class _Loader:
     def _fill_norm(self, norm: AddNorm, name: str) -> None:
         norm.weight.data.copy_(self._tensor(f"{name}.weight", self.config.model_dim))
         norm.bias.data.copy_(self._tensor(f"{name}.bias", self.config.model_dim))
+
+
+def _filled_up(x: Tensor, heads: int, width: int) -> Tensor:
+    """(dim, ...) -> (width, ...): heads lie along dimension 0, zeros after each."""
+    each = x.reshape(heads, -1, *x.shape[1:])  # (heads, head_dim, ...)
+    wide = x.new_zeros(heads, width // heads, *x.shape[1:])
+    wide[:, : each.shape[1]] = each
+    return wide.flatten(0, 1)
 
 
 def _is_rounded(table: Tensor, exact: Tensor) -> bool:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from dragoman_export.network.operators import GROUP_SIZE
+from dragoman_export.network.operators import GROUP_SIZE, HEAD_MULTIPLE
 
 Activation = Literal["relu", "silu", "gelu"]
 
@@ -58,12 +58,21 @@ class TransformerConfig:
     `dragoman_export.precision.int8_caches`."""
 
     @property
+    def encoder_head_dim(self) -> int:
+        """Width of an encoder head, padding included."""
+        return _padded(self.model_dim // self.encoder_heads)
+
+    @property
     def decoder_head_dim(self) -> int:
-        """Width of a decoder head."""
-        return self.model_dim // self.decoder_heads
+        """Width of a decoder head, padding included."""
+        return _padded(self.model_dim // self.decoder_heads)
 
     @property
     def padded_vocabulary_size(self) -> int:
         """Rows of the embedding: whole groups of the top-k."""
         groups = math.ceil(self.vocabulary_size / GROUP_SIZE)
         return groups * GROUP_SIZE
+
+
+def _padded(head_dim: int) -> int:
+    return math.ceil(head_dim / HEAD_MULTIPLE) * HEAD_MULTIPLE

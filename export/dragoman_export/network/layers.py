@@ -1,7 +1,8 @@
 """Layers of the canonical Transformer; `dragoman_export.network.transformer` puts them together.
 
 Weights are (in, out). Linear layers and norms see tokens or rows in dimension 0 and nothing else,
-so no result depends on a neighbour. 1/sqrt(head_dim) is part of the query weights.
+so no result depends on a neighbour. 1/sqrt(head_dim) is part of the query weights; the zeros that
+heads are filled up with do not count in it.
 """
 
 from typing import NamedTuple
@@ -123,15 +124,16 @@ class EncoderLayer(nn.Module):
         super().__init__()
         dim, epsilon = config.model_dim, config.norm_epsilon
         self.heads = config.encoder_heads
-        self.attention_in = Linear(dim, 3 * dim)
-        self.attention_out = Linear(dim, dim)
+        width = self.heads * config.encoder_head_dim
+        self.attention_in = Linear(dim, 3 * width)
+        self.attention_out = Linear(width, dim)
         self.attention_norm = AddNorm(dim, epsilon)
         self.feed_forward = FeedForward(dim, config.encoder_hidden_dim, config.activation)
         self.feed_forward_norm = AddNorm(dim, epsilon)
 
     def forward(self, x: Tensor, padding: Padding) -> Tensor:
         """One layer further."""
-        # (batch, source, 3 * dim)
+        # (batch, source, 3 * width)
         query_key_value = functional.embedding(padding.padded_index, self.attention_in(x))
         attended = operators.attend_prompt(
             query_key_value, padding.source_last, padding.source, self.heads
@@ -197,11 +199,12 @@ class DecoderLayer(nn.Module):
         super().__init__()
         dim, epsilon = config.model_dim, config.norm_epsilon
         self.heads = config.decoder_heads
-        self.self_in = Linear(dim, 3 * dim)
-        self.self_out = Linear(dim, dim)
+        width = self.heads * config.decoder_head_dim
+        self.self_in = Linear(dim, 3 * width)
+        self.self_out = Linear(width, dim)
         self.self_norm = AddNorm(dim, epsilon)
-        self.cross_in = Linear(dim, dim)
-        self.cross_out = Linear(dim, dim)
+        self.cross_in = Linear(dim, width)
+        self.cross_out = Linear(width, dim)
         self.cross_norm = AddNorm(dim, epsilon)
         self.feed_forward = FeedForward(dim, config.decoder_hidden_dim, config.activation)
         self.feed_forward_norm = AddNorm(dim, epsilon)

@@ -20,6 +20,10 @@ from torch.nn import functional
 GROUP_SIZE = 128
 """Logits a group of the top-k; the vocabulary is padded to whole groups."""
 
+HEAD_MULTIPLE = 8
+"""Attention takes heads of whole multiples of this width; narrower ones are filled up with zeros,
+which change no product."""
+
 SHARED_ROWS = 4
 """Most rows that attend to one copy of a source together: a beam of 4 needs one copy, one of 5 two.
 

@@ -45,9 +45,8 @@ class Encoder(nn.Module):
         self.config = config
         self.embedding = embedding
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.encoder_layers))
-        self.cross_key_value = Linear(
-            config.model_dim, 2 * config.decoder_layers * config.model_dim
-        )
+        width = config.decoder_heads * config.decoder_head_dim
+        self.cross_key_value = Linear(config.model_dim, 2 * config.decoder_layers * width)
 
     def forward(
         self,

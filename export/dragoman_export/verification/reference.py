@@ -27,6 +27,7 @@ class ReferenceDecoder:
         Raises:
             CheckpointError: transformers cannot load it.
         """
+        self._checkpoint = checkpoint
         self._pad_id = pad_id
         self._end_id = end_id
         with _silence(), _blaming(f"transformers cannot load {checkpoint}"):
@@ -35,14 +36,18 @@ class ReferenceDecoder:
             )
         self._model.eval()
         self._model.generation_config = transformers.GenerationConfig(
-            bad_words_ids=self._model.generation_config.bad_words_ids,
+            bad_words_ids=self._model.generation_config.bad_words_ids or None,
             pad_token_id=pad_id,
             eos_token_id=end_id,
             decoder_start_token_id=start_id,
         )
 
     def decode(self, sources: Sequence[Sequence[int]], limit: int) -> list[Hypothesis]:
-        """Best token after best token for each of `sources`, at most `limit` each."""
+        """Best token after best token for each of `sources`, at most `limit` each.
+
+        Raises:
+            CheckpointError: transformers cannot.
+        """
         longest = max(len(source) for source in sources)
         padding = [longest - len(source) for source in sources]
         rows = zip(sources, padding, strict=True)
@@ -50,7 +55,8 @@ class ReferenceDecoder:
         places = torch.arange(longest)
         inside = places[None] < torch.tensor([len(source) for source in sources])[:, None]
         watcher = _Watcher(len(sources), self._end_id)
-        with _silence(), torch.inference_mode():
+        cannot = f"transformers cannot translate with {self._checkpoint}"
+        with _silence(), torch.inference_mode(), _blaming(cannot):
             self._model.generate(
                 input_ids=ids,
                 attention_mask=inside.long(),

@@ -178,6 +178,25 @@ def test_bad_words_that_are_no_tokens_are_refused(copy: Path, words: object) -> 
     assert "only a list of single tokens" in refusal(copy)
 
 
+def test_generation_settings_alone_say_what_is_a_bad_word(copy: Path) -> None:
+    """As in transformers; where there are none, config.json says it."""
+    tiny.change_config(copy, bad_words_ids=[[5]])
+    assert imported(copy).suppressed_ids == (264,)
+
+    (copy / "generation_config.json").write_text('{"max_length": 24}')
+    assert imported(copy).suppressed_ids == ()
+
+    (copy / "generation_config.json").unlink()
+    assert imported(copy).suppressed_ids == (5,)
+
+
+@pytest.mark.parametrize("length", [-1, 0, "512", [512], True, 1.5])
+def test_a_length_that_cannot_be_is_refused(copy: Path, length: object) -> None:
+    change_generation(copy, max_length=length)
+
+    assert f"max_length is {length!r}; a whole number from 1" in refusal(copy)
+
+
 def test_the_end_token_is_never_a_bad_word(copy: Path) -> None:
     """As in `generate`: a translation would never end."""
     change_generation(copy, bad_words_ids=[[0], [264]])

@@ -16,7 +16,7 @@ SOURCES = [[5, 9, 4, 0], [7, 0], [20, 21, 22, 23, 24, 25, 0]]
 TARGETS = torch.tensor([[3, 8, 13, 4], [40, 2, 6, 6], [11, 12, 3, 30]])
 
 
-@pytest.mark.parametrize("which", ["checkpoint", "swish_checkpoint"])
+@pytest.mark.parametrize("which", ["checkpoint", "swish_checkpoint", "narrow_checkpoint"])
 def test_logits_equal_those_of_transformers(which: str, request: pytest.FixtureRequest) -> None:
     path: Path = request.getfixturevalue(which)
     model = import_marian(read_checkpoint(path))
