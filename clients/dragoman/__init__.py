@@ -22,6 +22,7 @@ from dragoman.errors import (
     QueueFullError,
     ServerError,
     UnavailableError,
+    UsageError,
 )
 from dragoman.options import TranslateOptions
 from dragoman.results import (
@@ -58,5 +59,6 @@ __all__ = [
     "TranslateOptions",
     "Translation",
     "UnavailableError",
+    "UsageError",
     "__version__",
 ]

@@ -5,14 +5,17 @@ channel.py, how a stream works in async_stream.py.
 """
 # ruff: noqa: ASYNC109  a timeout is gRPC's deadline: the server knows it and gives up as well
 
+import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self, Unpack, overload
 
 import grpc
 
+from dragoman.arguments import as_credentials, as_seconds, as_target
 from dragoman.channel import open_async_channel
+from dragoman.errors import UsageError
 from dragoman.options import Options, TranslateOptions
 from dragoman.requests import (
     DEFAULT_CUT,
@@ -25,7 +28,8 @@ from dragoman.requests import (
 from dragoman.results import Model, StreamResult, Translation, read_models, read_translations
 from dragoman.status import error_from_rpc, in_whole_list
 from dragoman.streaming import AsyncTextStream, Window
-from dragoman.texts import as_texts, reject_single_text
+from dragoman.streaming.async_stream import ResponseCall
+from dragoman.texts import as_texts, check_iterable
 from dragoman.v1 import translation_pb2 as pb
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
 
@@ -65,22 +69,37 @@ class AsyncClient:
             credentials: `grpc.ssl_channel_credentials()` for TLS; plain text where None.
             timeout: Seconds that a request may take, retries counted; None waits for ever. A
                 stream instead ends when no text was answered for as long.
+
+        Raises:
+            InvalidArgumentError: An argument is none that can be.
         """
-        self._target = target
-        self._timeout = timeout
-        self._credentials = credentials
+        self._target = as_target(target)
+        self._timeout = as_seconds(timeout, "timeout")
+        self._credentials = as_credentials(credentials)
         self._channel: grpc.aio.Channel | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # the channel's
+        self._closed = False
         self._cuts: dict[str, Cut] = {}  # by name of the model, as asked of the server
 
     @property
     def _stub(self) -> "TranslationServiceAsyncStub":
+        self._check_usable()
         if self._channel is None:
+            self._loop = asyncio.get_running_loop()
             self._channel = open_async_channel(self._target, self._credentials)
+        elif self._loop is not asyncio.get_running_loop():
+            raise UsageError(
+                "the client belongs to another event loop, that of its first call: make one for "
+                "each asyncio.run, inside of it",
+                reason="OTHER_EVENT_LOOP",
+            )
         return TranslationServiceStub(self._channel)
 
     async def close(self) -> None:
         """Ends all calls and the connection; the client cannot be used again."""
-        if self._channel is not None:
+        self._closed = True
+        # A channel of an event loop that has ended went with it.
+        if self._channel is not None and self._loop is asyncio.get_running_loop():
             await self._channel.close()
 
     async def __aenter__(self) -> Self:
@@ -161,11 +180,10 @@ class AsyncClient:
         Raises:
             DragomanError: The stream as a whole failed; what was yielded before holds.
         """
-        reject_single_text(texts)
+        check_iterable(texts, or_async=True)
         window = Window(Options(**options), size=max_concurrency, timeout=self._seconds(timeout))
-        return AsyncTextStream(
-            texts, window, self._stub.StreamTranslateText, self._target
-        ).results()
+        self._check_usable()
+        return AsyncTextStream(texts, window, self._open_stream, self._target).results()
 
     async def models(self, *, timeout: float | None = None) -> list[Model]:
         """Lists the loaded models, sorted by name, with their language pairs and limits.
@@ -217,5 +235,12 @@ class AsyncClient:
             self._cuts[model] = cut_for(await self.models(timeout=seconds), model)
         return self._cuts[model]
 
+    def _check_usable(self) -> None:
+        if self._closed:
+            raise UsageError("the client is closed", reason="CLIENT_CLOSED")
+
+    def _open_stream(self, requests: AsyncIterator[pb.StreamTranslateTextRequest]) -> ResponseCall:
+        return self._stub.StreamTranslateText(requests)
+
     def _seconds(self, timeout: float | None) -> float | None:
-        return self._timeout if timeout is None else timeout
+        return self._timeout if timeout is None else as_seconds(timeout, "timeout")

@@ -5,13 +5,15 @@ channel.py, how a stream works in stream.py.
 """
 
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self, Unpack, overload
 
 import grpc
 
+from dragoman.arguments import as_credentials, as_seconds, as_target
 from dragoman.channel import open_channel
+from dragoman.errors import UsageError
 from dragoman.options import Options, TranslateOptions
 from dragoman.requests import (
     DEFAULT_CUT,
@@ -24,7 +26,8 @@ from dragoman.requests import (
 from dragoman.results import Model, StreamResult, Translation, read_models, read_translations
 from dragoman.status import error_from_rpc, in_whole_list
 from dragoman.streaming import TextStream, Window
-from dragoman.texts import as_texts, reject_single_text
+from dragoman.streaming.stream import ResponseCall
+from dragoman.texts import as_texts, check_iterable
 from dragoman.v1 import translation_pb2 as pb
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
 
@@ -61,16 +64,26 @@ class Client:
             credentials: `grpc.ssl_channel_credentials()` for TLS; plain text where None.
             timeout: Seconds that a request may take, retries counted; None waits for ever. A
                 stream instead ends when no text was answered for as long.
+
+        Raises:
+            InvalidArgumentError: An argument is none that can be.
         """
-        self._target = target
-        self._timeout = timeout
-        self._channel = open_channel(target, credentials)
-        self._stub = TranslationServiceStub(self._channel)
+        self._target = as_target(target)
+        self._timeout = as_seconds(timeout, "timeout")
+        self._channel = open_channel(self._target, as_credentials(credentials))
+        self._closed = False
         self._cuts: dict[str, Cut] = {}  # by name of the model, as asked of the server
 
     def close(self) -> None:
         """Ends all calls and the connection; the client cannot be used again."""
+        self._closed = True
         self._channel.close()
+
+    @property
+    def _stub(self) -> TranslationServiceStub:
+        if self._closed:
+            raise UsageError("the client is closed", reason="CLIENT_CLOSED")
+        return TranslationServiceStub(self._channel)
 
     def __enter__(self) -> Self:
         return self
@@ -150,9 +163,10 @@ class Client:
         Raises:
             DragomanError: The stream as a whole failed; what was yielded before holds.
         """
-        reject_single_text(texts)
+        check_iterable(texts, or_async=False)
         window = Window(Options(**options), size=max_concurrency, timeout=self._seconds(timeout))
-        return TextStream(texts, window, self._stub.StreamTranslateText, self._target).results()
+        _ = self._stub  # a closed client says so at once
+        return TextStream(texts, window, self._open_stream, self._target).results()
 
     def models(self, *, timeout: float | None = None) -> list[Model]:
         """Lists the loaded models, sorted by name, with their language pairs and limits.
@@ -204,5 +218,8 @@ class Client:
             self._cuts[model] = cut_for(self.models(timeout=seconds), model)
         return self._cuts[model]
 
+    def _open_stream(self, requests: Iterator[pb.StreamTranslateTextRequest]) -> ResponseCall:
+        return self._stub.StreamTranslateText(requests)
+
     def _seconds(self, timeout: float | None) -> float | None:
-        return self._timeout if timeout is None else timeout
+        return self._timeout if timeout is None else as_seconds(timeout, "timeout")

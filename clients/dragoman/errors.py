@@ -9,10 +9,10 @@
     │   └── ConnectError        no server could be reached
     ├── DeadlineExceededError   no answer within the timeout
     ├── CallCancelledError      the call was cancelled before it ended
+    ├── UsageError              the client is closed, or belongs to another event loop
     └── ServerError             anything else: a fault of the server, or not a Dragoman server
 
-Knows what each kind carries, not how it is read off the wire: that is status.py. An argument of
-the wrong type is a TypeError, as anywhere in Python.
+Knows what each kind carries, not how it is read off the wire: that is status.py.
 """
 
 from collections.abc import Mapping
@@ -61,7 +61,7 @@ class DragomanError(Exception):
 
 
 class InvalidArgumentError(DragomanError):
-    """A field of the request has a value that is not allowed.
+    """An argument cannot be sent, or a field of the request has a value that is not allowed.
 
     Attributes:
         violations: Each wrong field; may be empty.
@@ -115,6 +115,16 @@ class CallCancelledError(DragomanError):
     """The call was cancelled before it ended."""
 
     code = grpc.StatusCode.CANCELLED
+
+
+class UsageError(DragomanError):
+    """The client cannot be used any more, or not here; `reason` says which.
+
+    CLIENT_CLOSED: it was closed. OTHER_EVENT_LOOP: an AsyncClient belongs to the event loop of its
+    first call.
+    """
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
 
 
 class ServerError(DragomanError):

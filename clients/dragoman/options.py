@@ -1,15 +1,33 @@
 """How texts are to be translated, and how that is put on the wire.
 
-What is allowed for an option is the server's to say: only what protobuf cannot carry is refused
-here.
+What is allowed for an option is the server's to say: only what the wire cannot carry is refused
+here, when options are made.
 """
 
-from collections.abc import Sequence
+import dataclasses
+import reprlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Literal, Self, TypedDict, cast
 
-from dragoman.texts import check_text
+from dragoman.arguments import (
+    INT32_BITS,
+    INT64_BITS,
+    as_bool,
+    as_float,
+    as_int,
+    is_sequence,
+    refusal,
+    utf8_size,
+    wrong_type,
+)
 from dragoman.v1 import translation_pb2 as pb
+
+MAX_OPTIONS_BYTES = 100_000
+"""Of all strings among the options: so much a message has room for beside the largest text."""
+
+FRAME_BYTES = 6
+"""At most, that the wire needs beside each string."""
 
 EarlyStopping = bool | Literal["never"]
 """As transformers' `generate` has it."""
@@ -19,6 +37,25 @@ _EARLY_STOPPING = {
     True: pb.EARLY_STOPPING_TRUE,
     "never": pb.EARLY_STOPPING_NEVER,
 }
+
+_CODES = ("source_language_code", "target_language_code", "model")
+_INTEGERS = {
+    "beam_size": INT32_BITS,
+    "max_decoding_length": INT32_BITS,
+    "min_decoding_length": INT32_BITS,
+    "num_hypotheses": INT32_BITS,
+    "no_repeat_ngram_size": INT32_BITS,
+    "sampling_topk": INT32_BITS,
+    "seed": INT64_BITS,
+}
+_NUMBERS = (
+    "length_penalty",
+    "max_length_factor",
+    "repetition_penalty",
+    "sampling_topp",
+    "sampling_temperature",
+)
+_SWITCHES = ("return_scores", "return_token_scores")
 
 
 class TranslateOptions(TypedDict, total=False):
@@ -94,7 +131,11 @@ class TranslateOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """TranslateOptions, complete."""
+    """TranslateOptions, complete.
+
+    Raises:
+        InvalidArgumentError: One of them cannot be sent.
+    """
 
     source_language_code: str = ""
     target_language_code: str = ""
@@ -117,16 +158,36 @@ class Options:
     return_scores: bool | None = None
     return_token_scores: bool = False
 
+    def __post_init__(self) -> None:
+        for name, bits in _INTEGERS.items():
+            if (value := getattr(self, name)) is not None:
+                self._set(name, as_int(value, f"options.{name}", bits))
+        for name in _NUMBERS:
+            if (value := getattr(self, name)) is not None:
+                self._set(name, as_float(value, f"options.{name}"))
+        for name in _SWITCHES:
+            if (value := getattr(self, name)) is not None:
+                as_bool(value, f"options.{name}")
+        _check_early_stopping(self.early_stopping)
+        if self.suppress_sequences is not None:
+            self._set("suppress_sequences", _as_sequences(self.suppress_sequences))
+        self._check_strings()
+
+    def from_index(self, index: int) -> Self:
+        """Returns the options for a part of a list, whose first text has this index in the whole.
+
+        The server adds to the seed the index in the request: so a text draws the same however the
+        list is cut.
+        """
+        if self.seed is None or not index:
+            return self
+        return dataclasses.replace(self, seed=_wrap_int64(self.seed + index))
+
     def message(self, index: int) -> pb.DecodingOptions:
         """Returns the decoding options as they go on the wire.
 
         Args:
-            index: Of the request's first text in the whole list. The server adds to the seed the
-                index in the request: so a text draws the same however the list is cut.
-
-        Raises:
-            TypeError, ValueError: An option's value is none that it can have.
-            InvalidArgumentError: A text among them cannot be written in UTF-8.
+            index: Of the request's first text in the whole list; see from_index.
         """
         return pb.DecodingOptions(
             beam_size=self.beam_size,
@@ -135,39 +196,64 @@ class Options:
             length_penalty=self.length_penalty,
             max_length_factor=self.max_length_factor,
             num_hypotheses=self.num_hypotheses,
-            early_stopping=_early_stopping(self.early_stopping),
+            early_stopping=(
+                None if self.early_stopping is None else _EARLY_STOPPING[self.early_stopping]
+            ),
             repetition_penalty=self.repetition_penalty,
             no_repeat_ngram_size=self.no_repeat_ngram_size,
-            suppress_sequences=_suppress_sequences(self.suppress_sequences),
-            target_prefix=_option_text(self.target_prefix, "target_prefix"),
+            suppress_sequences=self.suppress_sequences,
+            target_prefix=self.target_prefix,
             sampling_topk=self.sampling_topk,
             sampling_topp=self.sampling_topp,
             sampling_temperature=self.sampling_temperature,
-            seed=None if self.seed is None else _as_int64(self.seed + index),
+            seed=None if self.seed is None else _wrap_int64(self.seed + index),
             return_scores=self.return_scores,
             return_token_scores=self.return_token_scores,
         )
 
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
 
-def _early_stopping(value: EarlyStopping | None) -> pb.EarlyStopping.ValueType | None:
-    if value is None:
-        return None
-    if value not in _EARLY_STOPPING:
-        raise ValueError(f'early_stopping must be False, True or "never", not {value!r}')
-    return _EARLY_STOPPING[value]
+    def _check_strings(self) -> None:
+        size = 0
+        for field, text in self._strings():
+            size += utf8_size(text, field) + FRAME_BYTES
+            if size > MAX_OPTIONS_BYTES:
+                raise refusal(
+                    field,
+                    f"makes the options longer than {MAX_OPTIONS_BYTES:,} bytes, the most that can "
+                    "be sent",
+                    "TEXT_TOO_LONG",
+                )
+
+    def _strings(self) -> Iterator[tuple[str, str]]:
+        """Yields each string among the options, after its name."""
+        for name in _CODES:
+            if (value := getattr(self, name)) is not None:
+                yield name, value
+        if self.target_prefix is not None:
+            yield "options.target_prefix", self.target_prefix
+        for index, text in enumerate(self.suppress_sequences or ()):
+            yield f"options.suppress_sequences[{index}]", text
 
 
-def _suppress_sequences(texts: Sequence[str]) -> list[str]:
-    if isinstance(texts, str):
-        raise TypeError("suppress_sequences takes a sequence of str, not a str")
-    return [_option_text(text, f"suppress_sequences[{index}]") for index, text in enumerate(texts)]
+def _check_early_stopping(value: object) -> None:
+    if value is None or isinstance(value, bool) or (isinstance(value, str) and value == "never"):
+        return
+    raise refusal(
+        "options.early_stopping",
+        f'must be False, True or "never", not {reprlib.repr(value)}',
+        "OUT_OF_RANGE",
+    )
 
 
-def _option_text(text: str, name: str) -> str:
-    check_text(text, f"options.{name}")
-    return text
+def _as_sequences(texts: object) -> tuple[str, ...]:
+    """Returns them so that the caller cannot change them meanwhile."""
+    if not is_sequence(texts):
+        raise wrong_type("options.suppress_sequences", "a sequence of str", texts)
+    return tuple(cast("Sequence[str]", texts))  # its items are checked with all other strings
 
 
-def _as_int64(number: int) -> int:
+def _wrap_int64(number: int) -> int:
     """Returns the number as 64 bits hold it, its sign counted."""
     return (number + (1 << 63)) % (1 << 64) - (1 << 63)

@@ -3,66 +3,57 @@
 Everything else that may be wrong with a text is the server's to say.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, Iterable, Sequence
+from typing import cast
 
-from dragoman.errors import FieldViolation, InvalidArgumentError
+from dragoman.arguments import is_sequence, refusal, utf8_size, wrong_type
 
 MAX_TEXT_BYTES = 4_000_000
 """Servers drop a larger message unread, and with it the other texts of its stream."""
 
 
-def as_texts(texts: str | Sequence[str]) -> list[str]:
+def as_texts(texts: object) -> list[str]:
     """Returns the texts of a call as a list that the caller cannot change meanwhile.
 
     Raises:
-        TypeError: They are not a string or a sequence of strings.
-        InvalidArgumentError: One of them cannot be written in UTF-8, or is far too long.
+        InvalidArgumentError: They are not a string or a sequence of strings, or one of them cannot
+            be sent.
     """
     if isinstance(texts, str):
         texts = [texts]
-    elif not isinstance(texts, Sequence):
-        raise TypeError(
-            f"translate takes a str or a sequence of str, not {type(texts).__name__}; "
-            "translate_stream takes any iterable"
+    elif not is_sequence(texts):
+        raise wrong_type(
+            "texts", "a str or a sequence of str (translate_stream takes any iterable)", texts
         )
-    for index, text in enumerate(texts):
+    taken = list(cast("Sequence[str]", texts))
+    for index, text in enumerate(taken):
         check_text(text, f"contents[{index}]")
-    return list(texts)
+    return taken
 
 
-def reject_single_text(texts: object) -> None:
-    """Refuses a string where an iterable of strings is meant, which it formally is.
+def check_iterable(texts: object, *, or_async: bool) -> None:
+    """Refuses what cannot be iterated over, and a single text where several are meant.
 
     Raises:
-        TypeError: `texts` is a string.
+        InvalidArgumentError: `texts` is no iterable of strings.
     """
     if isinstance(texts, str):
-        raise TypeError("translate_stream takes an iterable of str; translate takes a single str")
+        raise wrong_type("texts", "an iterable of str (translate takes a single str)", texts)
+    if isinstance(texts, AsyncIterable) and not or_async:
+        raise wrong_type("texts", "an iterable of str (AsyncClient takes asynchronous ones)", texts)
+    iterable = isinstance(texts, Iterable | AsyncIterable) or hasattr(texts, "__getitem__")
+    if not iterable or isinstance(texts, bytes | bytearray | memoryview):
+        raise wrong_type("texts", "an iterable of str", texts)
 
 
-def check_text(text: str, field: str) -> None:
+def check_text(text: object, field: str) -> None:
     """Raises what is wrong with a text that cannot even be sent.
 
     Raises:
-        TypeError: It is not a string.
-        InvalidArgumentError: It cannot be written in UTF-8, or is far too long.
+        InvalidArgumentError: It is no string, cannot be written in UTF-8, or is far too long.
     """
-    if not isinstance(text, str):
-        raise TypeError(f"{field} must be str, not {type(text).__name__}")
-    try:
-        size = len(text) if text.isascii() else len(text.encode())
-    except UnicodeEncodeError as error:
-        surrogate = f"U+{ord(text[error.start]):04X}"
-        raise _refusal(
-            field, f"has the lone surrogate {surrogate} at {error.start}", "INVALID_UNICODE"
-        ) from None
+    size = utf8_size(text, field)
     if size > MAX_TEXT_BYTES:
-        raise _refusal(
+        raise refusal(
             field, f"has {size:,} bytes; allowed: at most {MAX_TEXT_BYTES:,}", "TEXT_TOO_LONG"
         )
-
-
-def _refusal(field: str, description: str, reason: str) -> InvalidArgumentError:
-    error = InvalidArgumentError(f"{field} {description}", reason=reason)
-    error.violations = (FieldViolation(field, description, reason),)
-    return error

@@ -16,6 +16,7 @@ from dragoman import (
     InvalidArgumentError,
     ServerError,
     StreamResult,
+    UsageError,
 )
 from tests.clients.fake_server import (
     FakeServer,
@@ -305,7 +306,7 @@ async def test_a_client_closed_meanwhile_ends_the_stream(client: AsyncClient) ->
     results = client.translate_stream(map(str, itertools.count()))
     await anext(results)
     await client.close()
-    with pytest.raises(grpc.aio.UsageError, match="closed"):
+    with pytest.raises(UsageError, match="the client is closed"):
         await translated(results)
     assert not own_tasks()
 
@@ -323,5 +324,5 @@ async def test_a_server_that_is_replaced_costs_nothing(
 
 
 async def test_a_single_text_is_refused_with_what_is_right(client: AsyncClient) -> None:
-    with pytest.raises(TypeError, match="translate takes a single str"):
+    with pytest.raises(InvalidArgumentError, match="translate takes a single str"):
         client.translate_stream("hello")

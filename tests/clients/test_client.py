@@ -123,9 +123,9 @@ def test_a_long_list_draws_as_one_however_it_is_cut(server: FakeServer, client: 
 
 
 def test_an_option_that_cannot_be_sent_is_refused_at_once(client: Client) -> None:
-    with pytest.raises(ValueError, match="must be False, True or \"never\", not 'soon'"):
+    with pytest.raises(InvalidArgumentError, match="must be False, True or \"never\", not 'soon'"):
         client.translate("a", early_stopping="soon")  # type: ignore[call-overload]
-    with pytest.raises(TypeError, match="suppress_sequences takes a sequence of str"):
+    with pytest.raises(InvalidArgumentError, match="suppress_sequences must be a sequence of str"):
         client.translate_stream(["a"], suppress_sequences="bad")
     with pytest.raises(InvalidArgumentError, match=r"target_prefix has the lone surrogate"):
         client.translate_stream(["a"], target_prefix="\ud800")
@@ -185,9 +185,9 @@ def test_a_text_that_utf8_cannot_carry_is_named(client: Client) -> None:
 
 
 def test_wrong_types_are_refused_with_what_is_right(client: Client) -> None:
-    with pytest.raises(TypeError, match="translate_stream takes any iterable"):
+    with pytest.raises(InvalidArgumentError, match="translate_stream takes any iterable"):
         client.translate(iter(["a"]))  # type: ignore[call-overload]
-    with pytest.raises(TypeError, match=r"contents\[0\] must be str, not NoneType"):
+    with pytest.raises(InvalidArgumentError, match=r"contents\[0\] must be str, not NoneType"):
         client.translate([None])  # type: ignore[list-item]
 
 

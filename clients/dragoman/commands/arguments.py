@@ -8,6 +8,7 @@ from pathlib import Path
 
 import grpc
 
+from dragoman.arguments import MAX_SECONDS
 from dragoman.channel import Certificates, tls_credentials
 from dragoman.options import EarlyStopping, Options
 
@@ -104,6 +105,8 @@ def connection_problem(arguments: argparse.Namespace) -> str:
         return "give --tls-certificate and --tls-private-key together"
     if not arguments.timeout > 0:
         return f"--timeout must be more than 0 seconds, not {arguments.timeout:g}"
+    if arguments.timeout > MAX_SECONDS:
+        return f"--timeout must be at most {MAX_SECONDS:,.0f} seconds, not {arguments.timeout:g}"
     return ""
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import grpc
 from grpc_health.v1 import health_pb2
 
+from dragoman.arguments import as_target, utf8_size
 from dragoman.channel import open_channel
 from dragoman.commands.arguments import add_connection_options, connection_problem, credentials
 from dragoman.errors import DragomanError, NotFoundError
@@ -64,12 +65,14 @@ def _ask(arguments: argparse.Namespace) -> str:
     """Returns the name of the service's state.
 
     Raises:
-        DragomanError: The server cannot be reached, or does not know the service.
+        DragomanError: The server cannot be reached or asked so, or does not know the service.
         OSError: A TLS file cannot be read.
     """
+    utf8_size(arguments.service, "--service")
     request = health_pb2.HealthCheckRequest(service=arguments.service)
     # Without the client's own options: they keep calls from a server that does not serve.
-    with open_channel(arguments.target, credentials(arguments), options=()) as channel:
+    target = as_target(arguments.target)
+    with open_channel(target, credentials(arguments), options=()) as channel:
         check = channel.unary_unary(
             "/grpc.health.v1.Health/Check",
             health_pb2.HealthCheckRequest.SerializeToString,
@@ -80,5 +83,5 @@ def _ask(arguments: argparse.Namespace) -> str:
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 raise NotFoundError(f"the server knows no service {arguments.service!r}") from None
-            raise error_from_rpc(error, arguments.target) from None
+            raise error_from_rpc(error, target) from None
     return health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)

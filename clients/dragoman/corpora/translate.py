@@ -3,7 +3,6 @@
 Knows which failures are a line's and which are everybody's. Does not know files.
 """
 
-import dataclasses
 from collections import Counter
 from contextlib import closing
 from typing import NamedTuple
@@ -45,8 +44,7 @@ def translate_lines(
         DragomanError: The translator cannot go on, or none of the lines can be translated so.
         JobError: Too many failed.
     """
-    if options.seed is not None:
-        options = dataclasses.replace(options, seed=options.seed + first_line - 1)
+    options = options.from_index(first_line - 1)
     counts: Counter[str] = Counter()
     output: list[bytes] = []
     problems: list[Problem] = []

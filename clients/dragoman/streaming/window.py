@@ -13,6 +13,7 @@ import heapq
 from collections import deque
 from dataclasses import dataclass
 
+from dragoman.arguments import INT64_BITS, as_int, refusal
 from dragoman.errors import (
     DeadlineExceededError,
     DragomanError,
@@ -53,14 +54,12 @@ class Window:
             timeout: Seconds without any text answered after which the stream is given up.
 
         Raises:
-            TypeError, ValueError: An option or the size is none that can be.
-            InvalidArgumentError: A text among the options cannot be sent.
+            InvalidArgumentError: The size is none that can be.
         """
-        if size < 1:
-            raise ValueError(f"max_concurrency must be at least 1, not {size}")
-        options.message(0)  # what is wrong with them is known before anything is read
         self._options = options
-        self._size = size
+        self._size = as_int(size, "max_concurrency", INT64_BITS)
+        if self._size < 1:
+            raise refusal("max_concurrency", f"must be at least 1, not {size}", "OUT_OF_RANGE")
         self._timeout = timeout
         self._texts: deque[_Text] = deque()  # all that are not handed out, in order
         self._unsent: deque[_Text] = deque()  # to be sent now, in order
@@ -86,11 +85,7 @@ class Window:
         return len(self._texts) < self._size and not self._input_ended
 
     def add(self, text: str) -> None:
-        """Takes the next text of the input.
-
-        Raises:
-            TypeError: It is not a string.
-        """
+        """Takes the next text of the input; one that cannot be sent has its outcome at once."""
         entry = _Text(self._read, text)
         try:
             check_text(text, f"texts[{self._read}]")

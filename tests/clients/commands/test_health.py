@@ -56,3 +56,14 @@ def test_wrong_flags_are_told(capsys: Capture) -> None:
     with pytest.raises(SystemExit):
         main(["--timeout", "0"])
     assert "--timeout must be more than 0" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["--timeout", "inf"])
+    assert "--timeout must be at most 1,000,000,000 seconds" in capsys.readouterr().err
+
+
+def test_flags_that_cannot_be_sent_are_told(capsys: Capture) -> None:
+    assert main(["--target", "h\udce4:1"]) == UNKNOWN
+    assert main(["--service", "\udce4"]) == UNKNOWN
+    target, service = capsys.readouterr().err.splitlines()
+    assert target == "dragoman health: target has the lone surrogate U+DCE4 at 1"
+    assert service == "dragoman health: --service has the lone surrogate U+DCE4 at 0"

@@ -122,6 +122,16 @@ def test_a_wrong_option_is_reported_once_and_not_for_every_line(
     assert command.err == b"dragoman translate: options.beam_size is not allowed here\n"
 
 
+def test_a_flag_that_cannot_be_sent_is_reported_at_once(command: Command) -> None:
+    assert command("--target-language", "d\udce4", "a") == 2
+    assert (
+        command.err
+        == b"dragoman translate: target_language_code has the lone surrogate U+DCE4 at 1\n"
+    )
+    assert command("--beam-size", str(2**31), "a") == 2
+    assert b"options.beam_size is 2,147,483,648; allowed: " in command.err
+
+
 def test_incomplete_translations_are_pointed_out(command: Command) -> None:
     def cut_the_second(requests: Requests, _context: grpc.ServicerContext) -> Responses:
         for request in requests:

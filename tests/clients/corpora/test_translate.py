@@ -50,6 +50,6 @@ def test_lines_that_are_wrong_themselves_never_stop_the_job() -> None:
 
 def test_a_seed_is_that_of_the_line() -> None:
     upper = Upper()
-    for seed in (None, 5):
+    for seed in (None, 5, 2**63 - 1):
         translate_lines([Line("a")], 101, upper, Options(seed=seed))
-    assert [options.seed for options in upper.options] == [None, 105]
+    assert [options.seed for options in upper.options] == [None, 105, -(2**63) + 99]

@@ -16,6 +16,7 @@ from dragoman import (
     ServerError,
     StreamResult,
     UnavailableError,
+    UsageError,
 )
 from tests.clients.fake_server import (
     FakeServer,
@@ -299,7 +300,7 @@ def test_a_client_closed_meanwhile_ends_the_stream(client: Client) -> None:
     results = client.translate_stream(map(str, itertools.count()))
     next(results)
     client.close()
-    with pytest.raises(ValueError, match=r"(?i)channel closed|closed channel"):
+    with pytest.raises(UsageError, match="the client is closed"):
         list(results)
 
 
@@ -314,9 +315,7 @@ def test_a_server_that_is_replaced_costs_nothing(server: FakeServer, client: Cli
 
 
 def test_wrong_types_are_refused_with_what_is_right(client: Client) -> None:
-    with pytest.raises(TypeError, match="translate takes a single str"):
+    with pytest.raises(InvalidArgumentError, match="translate takes a single str"):
         client.translate_stream("hello")
-    with pytest.raises(TypeError, match=r"texts\[1\] must be str, not bytes"):
-        list(client.translate_stream(["a", b"b"]))  # type: ignore[list-item]
-    with pytest.raises(ValueError, match="max_concurrency must be at least 1, not 0"):
+    with pytest.raises(InvalidArgumentError, match="max_concurrency must be at least 1, not 0"):
         client.translate_stream(["a"], max_concurrency=0)
