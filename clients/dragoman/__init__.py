@@ -8,6 +8,7 @@ with Client("127.0.0.1:50051") as client:
 
 from importlib.metadata import version
 
+from dragoman import quiet  # noqa: F401  before anything imports gRPC
 from dragoman.async_client import AsyncClient
 from dragoman.client import Client
 from dragoman.errors import (

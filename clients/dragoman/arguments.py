@@ -117,24 +117,6 @@ def as_seconds(value: object, field: str, *, least: float | None = None) -> floa
     return seconds
 
 
-def as_target(value: object) -> str:
-    """Returns a target of gRPC.
-
-    Raises:
-        InvalidArgumentError: It is none.
-    """
-    utf8_size(value, "target")
-    assert isinstance(value, str)
-    if not value.strip() or not value.isprintable():
-        raise refusal("target", f"must be host:port, not {value!r}", "INVALID_TARGET")
-    if value.lower().startswith(("http://", "https://", "grpc://", "grpcs://")):
-        host = value.partition("://")[2].partition("/")[0]
-        raise refusal(
-            "target", f"must be host:port and no URL: {host!r}, not {value!r}", "INVALID_TARGET"
-        )
-    return value
-
-
 def as_credentials(value: object) -> grpc.ChannelCredentials | None:
     """Returns credentials, or None; raises InvalidArgumentError where it is neither."""
     if value is not None and not isinstance(value, grpc.ChannelCredentials):

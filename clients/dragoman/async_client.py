@@ -6,6 +6,7 @@ channel.py, how a stream works in async_stream.py.
 # ruff: noqa: ASYNC109  a timeout is gRPC's deadline: the server knows it and gives up as well
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
 from types import TracebackType
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple, Self, Unpack, overload
 
 import grpc
 
-from dragoman.arguments import as_credentials, as_seconds, as_target
+from dragoman.arguments import as_credentials, as_seconds
+from dragoman.calls import AsyncCall, Attempts, Retries
 from dragoman.channel import open_async_channel
-from dragoman.errors import UsageError
+from dragoman.errors import DragomanError, UsageError
 from dragoman.options import Options, TranslateOptions
 from dragoman.requests import (
     DEFAULT_CUT,
@@ -26,9 +28,10 @@ from dragoman.requests import (
     unary_request,
 )
 from dragoman.results import Model, StreamResult, Translation, read_models, read_translations
-from dragoman.status import error_from_rpc, in_whole_list
+from dragoman.status import in_whole_list
 from dragoman.streaming import AsyncTextStream, Window
 from dragoman.streaming.async_stream import ResponseCall
+from dragoman.target import Target, as_address
 from dragoman.texts import as_texts, check_iterable
 from dragoman.v1 import translation_pb2 as pb
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
@@ -45,7 +48,7 @@ class _Pending(NamedTuple):
     """A part of a list and the call that translates it."""
 
     part: Part
-    call: grpc.aio.UnaryUnaryCall[pb.TranslateTextRequest, pb.TranslateTextResponse]
+    call: AsyncCall[pb.TranslateTextRequest, pb.TranslateTextResponse]
 
 
 class AsyncClient:
@@ -60,6 +63,7 @@ class AsyncClient:
         *,
         credentials: grpc.ChannelCredentials | None = None,
         timeout: float | None = 60.0,
+        retry_seconds: float | None = None,
     ) -> None:
         """Makes a client; it connects, and takes its event loop, with the first call.
 
@@ -69,13 +73,18 @@ class AsyncClient:
             credentials: `grpc.ssl_channel_credentials()` for TLS; plain text where None.
             timeout: Seconds that a request may take, retries counted; None waits for ever. A
                 stream instead ends when no text was answered for as long.
+            retry_seconds: For which a request that no server takes is sent again: where none is
+                reached, it starts, drains or has no room. 0 never; None as long as the timeout
+                lets, but 5 s where this client has never reached a server. A stream counts from
+                the last text answered.
 
         Raises:
             InvalidArgumentError: An argument is none that can be.
         """
-        self._target = as_target(target)
-        self._timeout = as_seconds(timeout, "timeout")
         self._credentials = as_credentials(credentials)
+        self._target = Target(as_address(target), tls=self._credentials is not None)
+        self._timeout = as_seconds(timeout, "timeout")
+        self._retries = Retries(as_seconds(retry_seconds, "retry_seconds", least=0))
         self._channel: grpc.aio.Channel | None = None
         self._loop: asyncio.AbstractEventLoop | None = None  # the channel's
         self._closed = False
@@ -86,7 +95,7 @@ class AsyncClient:
         self._check_usable()
         if self._channel is None:
             self._loop = asyncio.get_running_loop()
-            self._channel = open_async_channel(self._target, self._credentials)
+            self._channel = open_async_channel(self._target.address, self._credentials)
         elif self._loop is not asyncio.get_running_loop():
             raise UsageError(
                 "the client belongs to another event loop, that of its first call: make one for "
@@ -181,7 +190,12 @@ class AsyncClient:
             DragomanError: The stream as a whole failed; what was yielded before holds.
         """
         check_iterable(texts, or_async=True)
-        window = Window(Options(**options), size=max_concurrency, timeout=self._seconds(timeout))
+        window = Window(
+            Options(**options),
+            size=max_concurrency,
+            timeout=self._seconds(timeout),
+            retries=self._retries,
+        )
         self._check_usable()
         return AsyncTextStream(texts, window, self._open_stream, self._target).results()
 
@@ -191,13 +205,13 @@ class AsyncClient:
         Raises:
             DragomanError: See errors.py for the kinds.
         """
-        try:
-            response = await self._stub.ListModels(
-                pb.ListModelsRequest(), timeout=self._seconds(timeout)
-            )
-        except grpc.RpcError as error:
-            raise error_from_rpc(error, self._target) from None
-        return read_models(response)
+        request = pb.ListModelsRequest()
+        call = AsyncCall(
+            lambda seconds: self._stub.ListModels(request, timeout=seconds),
+            self._attempts(self._seconds(timeout)),
+            self._target,
+        )
+        return read_models(await call.result())
 
     async def _translate_list(
         self, texts: list[str], options: Options, seconds: float | None
@@ -207,8 +221,7 @@ class AsyncClient:
         pending: deque[_Pending] = deque()
         try:
             for part in cut_texts(texts, await self._cut(texts, options.model, seconds)):
-                call = self._stub.TranslateText(unary_request(part, options), timeout=seconds)
-                pending.append(_Pending(part, call))
+                pending.append(_Pending(part, self._send(part, options, seconds)))
                 if len(pending) == REQUESTS_IN_FLIGHT:
                     translations += await self._finish(pending)
             while pending:
@@ -222,11 +235,24 @@ class AsyncClient:
         """Waits for the first of the pending calls and removes it."""
         part, call = pending[0]
         try:
-            response = await call
-        except grpc.RpcError as error:
-            raise in_whole_list(error_from_rpc(error, self._target), part.offset) from None
+            response = await call.result()
+        except DragomanError as error:
+            raise in_whole_list(error, part.offset) from None
         pending.popleft()
         return read_translations(response, len(part.texts))
+
+    def _send(
+        self, part: Part, options: Options, seconds: float | None
+    ) -> AsyncCall[pb.TranslateTextRequest, pb.TranslateTextResponse]:
+        request = unary_request(part, options)
+        return AsyncCall(
+            lambda left: self._stub.TranslateText(request, timeout=left),
+            self._attempts(seconds),
+            self._target,
+        )
+
+    def _attempts(self, seconds: float | None) -> Attempts:
+        return Attempts(self._retries, seconds, time.monotonic())
 
     async def _cut(self, texts: list[str], model: str, seconds: float | None) -> Cut:
         if len(texts) <= 1:

@@ -1,7 +1,7 @@
 """How the client connects: gRPC's service config and channel options, as data.
 
-Knows which calls gRPC retries and how it balances and keeps connections. Does not know what the
-calls are for; the stream's own retries are in window.py.
+Knows how gRPC balances, keeps and remakes connections. Does not know what the calls are for; what
+is tried again, and for how long, is in calls/ and in window.py, which know deadlines.
 """
 
 import json
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 import grpc
+
+from dragoman.target import Target
 
 Certificates = tuple[bytes | None, bytes | None, bytes | None]
 """Authorities, private key and certificate chain in PEM; what is None is the system's, or none."""
@@ -21,28 +23,10 @@ SERVICE_CONFIG: dict[str, object] = {
     "loadBalancingConfig": [{"round_robin": {}}],
     # A replica that drains says so before it refuses anything, and gets no further calls.
     "healthCheckConfig": {"serviceName": SERVICE},
-    "methodConfig": [
-        {
-            "name": [
-                {"service": SERVICE, "method": "TranslateText"},
-                {"service": SERVICE, "method": "ListModels"},
-            ],
-            # Delays are random between 0 and the backoff. With RESOURCE_EXHAUSTED the server sets
-            # them itself in grpc-retry-pushback-ms, or says there that the deadline is too near.
-            "retryPolicy": {
-                "maxAttempts": 4,
-                "initialBackoff": "0.1s",
-                "maxBackoff": "5s",
-                "backoffMultiplier": 3,
-                "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
-            },
-        }
-    ],
-    # When most calls of a channel fail, it stops retrying: retries must not feed an overload.
-    "retryThrottling": {"maxTokens": 20, "tokenRatio": 0.5},
 }
 
 _OPTIONS: tuple[tuple[str, int], ...] = (
+    # Only of what never left this side, or a server is sure not to have seen.
     ("grpc.enable_retries", 1),
     # A translation can be longer than its text: what the server sends is taken.
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
@@ -54,9 +38,10 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 0),
     ("grpc.http2.max_pings_without_data", 0),
-    # gRPC's own ceiling is two minutes: a restarted server would stay unnoticed that long.
-    ("grpc.initial_reconnect_backoff_ms", 500),
-    ("grpc.max_reconnect_backoff_ms", 5_000),
+    # gRPC's own ceiling is two minutes: a restarted server would stay unnoticed that long, and the
+    # first call after an outage would fail for what was before.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 500),
     # After a connection has ended, names are looked up again: so soon at the earliest, and not
     # after gRPC's own 30 s, as new replicas wait for it.
     ("grpc.dns_min_time_between_resolutions_ms", 2_000),
@@ -89,7 +74,7 @@ def open_channel(
         credentials: None for plain text.
         options: Instead of the client's.
     """
-    chosen = channel_options() if options is None else options
+    chosen = _chosen(target, options)
     if credentials is None:
         return grpc.insecure_channel(target, options=chosen)
     return grpc.secure_channel(target, credentials, options=chosen)
@@ -101,7 +86,15 @@ def open_async_channel(
     options: Sequence[tuple[str, str | int]] | None = None,
 ) -> grpc.aio.Channel:
     """Returns a channel of the running event loop; the arguments are those of `open_channel`."""
-    chosen = channel_options() if options is None else options
+    chosen = _chosen(target, options)
     if credentials is None:
         return grpc.aio.insecure_channel(target, options=chosen)
     return grpc.aio.secure_channel(target, credentials, options=chosen)
+
+
+def _chosen(
+    target: str, options: Sequence[tuple[str, str | int]] | None
+) -> list[tuple[str, str | int]]:
+    chosen = channel_options() if options is None else list(options)
+    # gRPC asks a proxy of the environment for this machine, too, unless no_proxy says otherwise.
+    return [*chosen, ("grpc.enable_http_proxy", 0)] if Target(target).is_local else chosen

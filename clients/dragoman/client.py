@@ -4,6 +4,7 @@ Knows calls. What goes on the wire is in requests.py and results.py, how the cli
 channel.py, how a stream works in stream.py.
 """
 
+import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from types import TracebackType
@@ -11,9 +12,10 @@ from typing import NamedTuple, Self, Unpack, overload
 
 import grpc
 
-from dragoman.arguments import as_credentials, as_seconds, as_target
+from dragoman.arguments import as_credentials, as_seconds
+from dragoman.calls import Attempts, Call, Retries
 from dragoman.channel import open_channel
-from dragoman.errors import UsageError
+from dragoman.errors import DragomanError, UsageError
 from dragoman.options import Options, TranslateOptions
 from dragoman.requests import (
     DEFAULT_CUT,
@@ -24,9 +26,10 @@ from dragoman.requests import (
     unary_request,
 )
 from dragoman.results import Model, StreamResult, Translation, read_models, read_translations
-from dragoman.status import error_from_rpc, in_whole_list
+from dragoman.status import in_whole_list
 from dragoman.streaming import TextStream, Window
 from dragoman.streaming.stream import ResponseCall
+from dragoman.target import Target, as_address
 from dragoman.texts import as_texts, check_iterable
 from dragoman.v1 import translation_pb2 as pb
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
@@ -40,7 +43,7 @@ class _Pending(NamedTuple):
     """A part of a list and the call that translates it."""
 
     part: Part
-    call: "grpc.Future[pb.TranslateTextResponse]"
+    call: Call[pb.TranslateTextResponse]
 
 
 class Client:
@@ -55,6 +58,7 @@ class Client:
         *,
         credentials: grpc.ChannelCredentials | None = None,
         timeout: float | None = 60.0,
+        retry_seconds: float | None = None,
     ) -> None:
         """Makes a client; it connects with the first call.
 
@@ -64,13 +68,19 @@ class Client:
             credentials: `grpc.ssl_channel_credentials()` for TLS; plain text where None.
             timeout: Seconds that a request may take, retries counted; None waits for ever. A
                 stream instead ends when no text was answered for as long.
+            retry_seconds: For which a request that no server takes is sent again: where none is
+                reached, it starts, drains or has no room. 0 never; None as long as the timeout
+                lets, but 5 s where this client has never reached a server. A stream counts from
+                the last text answered.
 
         Raises:
             InvalidArgumentError: An argument is none that can be.
         """
-        self._target = as_target(target)
+        tls = as_credentials(credentials)
+        self._target = Target(as_address(target), tls=tls is not None)
         self._timeout = as_seconds(timeout, "timeout")
-        self._channel = open_channel(self._target, as_credentials(credentials))
+        self._retries = Retries(as_seconds(retry_seconds, "retry_seconds", least=0))
+        self._channel = open_channel(target, tls)
         self._closed = False
         self._cuts: dict[str, Cut] = {}  # by name of the model, as asked of the server
 
@@ -164,7 +174,12 @@ class Client:
             DragomanError: The stream as a whole failed; what was yielded before holds.
         """
         check_iterable(texts, or_async=False)
-        window = Window(Options(**options), size=max_concurrency, timeout=self._seconds(timeout))
+        window = Window(
+            Options(**options),
+            size=max_concurrency,
+            timeout=self._seconds(timeout),
+            retries=self._retries,
+        )
         _ = self._stub  # a closed client says so at once
         return TextStream(texts, window, self._open_stream, self._target).results()
 
@@ -174,11 +189,13 @@ class Client:
         Raises:
             DragomanError: See errors.py for the kinds.
         """
-        try:
-            response = self._stub.ListModels(pb.ListModelsRequest(), timeout=self._seconds(timeout))
-        except grpc.RpcError as error:
-            raise error_from_rpc(error, self._target) from None
-        return read_models(response)
+        request = pb.ListModelsRequest()
+        call = Call(
+            lambda seconds: self._stub.ListModels.future(request, timeout=seconds),
+            self._attempts(self._seconds(timeout)),
+            self._target,
+        )
+        return read_models(call.result())
 
     def _translate_list(
         self, texts: list[str], options: Options, seconds: float | None
@@ -188,10 +205,7 @@ class Client:
         pending: deque[_Pending] = deque()
         try:
             for part in cut_texts(texts, self._cut(texts, options.model, seconds)):
-                call = self._stub.TranslateText.future(
-                    unary_request(part, options), timeout=seconds
-                )
-                pending.append(_Pending(part, call))
+                pending.append(_Pending(part, self._send(part, options, seconds)))
                 if len(pending) == REQUESTS_IN_FLIGHT:
                     translations += self._finish(pending)
             while pending:
@@ -206,10 +220,23 @@ class Client:
         part, call = pending[0]
         try:
             response = call.result()
-        except grpc.RpcError as error:
-            raise in_whole_list(error_from_rpc(error, self._target), part.offset) from None
+        except DragomanError as error:
+            raise in_whole_list(error, part.offset) from None
         pending.popleft()
         return read_translations(response, len(part.texts))
+
+    def _send(
+        self, part: Part, options: Options, seconds: float | None
+    ) -> Call[pb.TranslateTextResponse]:
+        request = unary_request(part, options)
+        return Call(
+            lambda left: self._stub.TranslateText.future(request, timeout=left),
+            self._attempts(seconds),
+            self._target,
+        )
+
+    def _attempts(self, seconds: float | None) -> Attempts:
+        return Attempts(self._retries, seconds, time.monotonic())
 
     def _cut(self, texts: list[str], model: str, seconds: float | None) -> Cut:
         if len(texts) <= 1:

@@ -4,10 +4,10 @@
     ├── InvalidArgumentError    a field has a value that is not allowed; do not send it again
     ├── NotFoundError           no such model or language pair
     ├── AuthenticationError     the server wants other credentials
-    ├── QueueFullError          no room for the texts, or too little time; see `retry_after`
+    ├── QueueFullError          no room for the texts; see `retry_after`
     ├── UnavailableError        the server is starting or draining; try again
     │   └── ConnectError        no server could be reached
-    ├── DeadlineExceededError   no answer within the timeout
+    ├── DeadlineExceededError   no answer within the timeout, or none possible
     ├── CallCancelledError      the call was cancelled before it ended
     ├── UsageError              the client is closed, or belongs to another event loop
     └── ServerError             anything else: a fault of the server, or not a Dragoman server
@@ -84,7 +84,7 @@ class AuthenticationError(DragomanError):
 
 
 class QueueFullError(DragomanError):
-    """The server has no room for the texts now, or could not translate them within the deadline.
+    """The server has no room for the texts now.
 
     Attributes:
         retry_after: Seconds after which the server thinks it sensible to try again; None where
@@ -102,13 +102,23 @@ class UnavailableError(DragomanError):
 
 
 class ConnectError(UnavailableError):
-    """No server could be reached, or the connection to it broke."""
+    """No server could be reached, or the connection to it broke; `reason` says which.
+
+    UNREACHABLE: nobody is there. NOT_READY: a server is, which starts or drains. TLS_FAILED: it
+    speaks no TLS, or has the wrong certificate. CONNECTION_BROKEN: the server went away during the
+    call, or what is between.
+    """
 
 
 class DeadlineExceededError(DragomanError):
-    """The answer did not come within the timeout."""
+    """The answer did not come within the timeout, or cannot, as the server says (WOULD_EXPIRE).
+
+    Attributes:
+        retry_after: As in QueueFullError, where the server said that it cannot.
+    """
 
     code = grpc.StatusCode.DEADLINE_EXCEEDED
+    retry_after: float | None = None
 
 
 class CallCancelledError(DragomanError):

@@ -28,6 +28,8 @@ from dragoman.errors import (
     ServerError,
     UnavailableError,
 )
+from dragoman.target import Target
+from dragoman.unreached import explain
 
 _ERRORS: dict[int, type[DragomanError]] = {
     code_pb2.INVALID_ARGUMENT: InvalidArgumentError,
@@ -77,19 +79,23 @@ def error_from_status(status: status_pb2.Status) -> DragomanError:
     return error
 
 
-def error_from_rpc(rpc_error: grpc.RpcError, target: str) -> DragomanError:
+def error_from_rpc(rpc_error: grpc.RpcError, target: Target) -> DragomanError:
     """Returns the exception for a failed call to the server at `target`."""
     status = _status_of(rpc_error)
     if status.code == code_pb2.INTERNAL and status.message == _WRITE_FAILED:
-        return ConnectError(f"the connection to {target} broke while texts were sent")
+        return ConnectError(
+            f"the connection to the server at {target} broke while texts were sent",
+            reason="CONNECTION_BROKEN",
+        )
     if status.code == code_pb2.RESOURCE_EXHAUSTED and _TOO_LARGE in status.message.lower():
         return InvalidArgumentError(
             f"the server takes no message so large: {status.message}", reason="MESSAGE_TOO_LARGE"
         )
     if not status.details:
-        _explain(status, target)
         if status.code == code_pb2.UNAVAILABLE:
-            return ConnectError(status.message)
+            reason, message = explain(status.message, target)
+            return ConnectError(message, reason=reason)
+        _explain(status, target)
     return error_from_status(status)
 
 
@@ -123,15 +129,9 @@ def _status_of(rpc_error: grpc.RpcError) -> status_pb2.Status:
     return cast("status_pb2.Status | None", rich) or plain
 
 
-def _explain(status: status_pb2.Status, target: str) -> None:
+def _explain(status: status_pb2.Status, target: Target) -> None:
     """Adds what the user can do to the message of an error that gRPC or a proxy made."""
-    if status.code == code_pb2.UNAVAILABLE:
-        why = status.message.rpartition("last error: ")[2].removeprefix("UNKNOWN: ")
-        status.message = (
-            f"cannot reach a Dragoman server at {target} ({why}); is it running? "
-            "`dragoman serve --bundle DIR` starts one"
-        )
-    elif status.code == code_pb2.DEADLINE_EXCEEDED:
+    if status.code == code_pb2.DEADLINE_EXCEEDED:
         status.message = f"no answer from {target} within the timeout"
     elif status.code == code_pb2.UNIMPLEMENTED:
         status.message = (

@@ -53,6 +53,11 @@ def answer_then_abort(count: int, code: int) -> StreamScript:
     return script
 
 
+def until_called(server: FakeServer, count: int) -> None:
+    while len(server.requests) < count:
+        pass
+
+
 def own_tasks() -> list[str]:
     return [t.get_name() for t in asyncio.all_tasks() if t.get_name().startswith("dragoman-")]
 
@@ -83,11 +88,37 @@ async def test_an_error_in_a_later_part_names_the_place_in_the_whole_list(
         await client.translate(["a"] * 6)
 
 
-async def test_passing_failures_are_retried_by_grpc(
+async def test_passing_failures_are_tried_again(server: FakeServer, client: AsyncClient) -> None:
+    server.failures += [queue_full(), draining(), queue_full(), draining()]
+    assert (await client.translate("a")).translated_text == "A"
+    assert len(server.requests) == 5
+
+
+async def test_a_server_that_is_replaced_during_a_call_costs_nothing_either(
     server: FakeServer, client: AsyncClient
 ) -> None:
-    server.failures += [draining(), queue_full()]
-    assert (await client.translate("a")).translated_text == "A"
+    server.limits.max_contents = 2
+    await client.translate(["a", "b"])
+    server.requests.clear()
+    server.hold.clear()
+    texts = [f"text {number}" for number in range(20)]
+    called = asyncio.create_task(client.translate(texts))
+    await asyncio.to_thread(until_called, server, 3)
+    await asyncio.to_thread(server.stop)
+    with FakeServer(port=server.port) as new:
+        new.limits.max_contents = 2
+        assert [t.translated_text for t in await called] == [t.upper() for t in texts]
+
+
+async def test_a_call_that_ends_with_the_client_says_so(server: FakeServer) -> None:
+    client = AsyncClient(server.target)
+    server.hold.clear()
+    called = asyncio.create_task(client.translate("a"))
+    await asyncio.to_thread(until_called, server, 1)
+    await client.close()
+    server.hold.set()
+    with pytest.raises(UsageError, match="the client is closed"):
+        await called
 
 
 async def test_a_call_past_its_timeout_exceeds_the_deadline(
@@ -110,7 +141,7 @@ async def test_models_are_listed(client: AsyncClient) -> None:
 
 
 async def test_no_server_is_a_connect_error() -> None:
-    async with AsyncClient("127.0.0.1:1") as client:
+    async with AsyncClient("127.0.0.1:1", retry_seconds=0) as client:
         with pytest.raises(ConnectError, match="dragoman serve"):
             await client.translate("a")
         with pytest.raises(ConnectError, match="dragoman serve"):

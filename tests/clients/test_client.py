@@ -2,6 +2,7 @@ import dataclasses
 import inspect
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Unpack, get_type_hints
 
 import pytest
@@ -19,10 +20,12 @@ from dragoman import (
     QueueFullError,
     ServerError,
     Translation,
+    UnavailableError,
+    UsageError,
 )
 from dragoman.options import Options, TranslateOptions
 from dragoman.v1 import translation_pb2 as pb
-from tests.clients.fake_server import FakeServer, bad_field, draining, queue_full, status
+from tests.clients.fake_server import FakeServer, bad_field, cause, draining, queue_full, status
 
 
 def test_a_text_gives_a_translation(client: Client) -> None:
@@ -191,21 +194,70 @@ def test_wrong_types_are_refused_with_what_is_right(client: Client) -> None:
         client.translate([None])  # type: ignore[list-item]
 
 
-def test_passing_failures_are_retried_by_grpc(server: FakeServer, client: Client) -> None:
-    server.failures += [draining(), queue_full(), draining()]
+def test_passing_failures_are_tried_again(server: FakeServer, client: Client) -> None:
+    server.failures += [queue_full(), draining(), queue_full(), draining()]
     assert client.translate("a").translated_text == "A"
-    assert len(server.requests) == 4
+    assert len(server.requests) == 5
 
 
-def test_a_queue_that_stays_full_is_reported_after_four_attempts(
-    server: FakeServer, client: Client
-) -> None:
+def test_a_queue_that_stays_full_is_reported_in_time(server: FakeServer, client: Client) -> None:
     server.failures += [queue_full(0.25)] * 10
     with pytest.raises(QueueFullError, match="the queue is full") as caught:
-        client.translate("a")
+        client.translate("a", timeout=0.2)  # no time for another attempt
     assert caught.value.retry_after == 0.25
     assert caught.value.reason == "QUEUE_FULL"
-    assert len(server.requests) == 4
+    assert len(server.requests) == 1
+
+
+def test_a_deadline_that_the_server_finds_too_near_is_one_that_is_exceeded(
+    server: FakeServer, client: Client
+) -> None:
+    late = queue_full(0.5)
+    late.details[0].Pack(cause("WOULD_EXPIRE"))
+    server.failures.append(late)
+    with pytest.raises(DeadlineExceededError) as caught:
+        client.translate("a", timeout=0.3)
+    assert (caught.value.reason, caught.value.retry_after) == ("WOULD_EXPIRE", 0.5)
+
+
+def test_nothing_is_tried_again_where_the_caller_does_it(server: FakeServer) -> None:
+    server.failures += [draining(), queue_full(), draining()]
+    with Client(server.target, retry_seconds=0) as client:
+        for kind in (UnavailableError, QueueFullError, UnavailableError):
+            with pytest.raises(kind):
+                client.translate("a")
+    assert len(server.requests) == 3
+
+
+def test_a_server_that_is_replaced_during_a_call_costs_nothing(
+    server: FakeServer, client: Client
+) -> None:
+    server.limits.max_contents = 2
+    client.translate(["a", "b"])
+    server.requests.clear()
+    server.hold.clear()
+    texts = [f"text {number}" for number in range(20)]
+    with ThreadPoolExecutor(1) as threads:
+        called = threads.submit(client.translate, texts)
+        while len(server.requests) < 3:  # in flight
+            pass
+        server.stop()
+        with FakeServer(port=server.port) as new:
+            new.limits.max_contents = 2
+            assert [t.translated_text for t in called.result()] == [t.upper() for t in texts]
+
+
+def test_a_call_that_ends_with_the_client_says_so(server: FakeServer) -> None:
+    client = Client(server.target)
+    server.hold.clear()
+    with ThreadPoolExecutor(1) as threads:
+        called = threads.submit(client.translate, "a")
+        while not server.requests:
+            pass
+        client.close()
+        server.hold.set()
+        with pytest.raises(UsageError, match="the client is closed"):
+            called.result()
 
 
 def test_other_failures_are_not_retried(server: FakeServer, client: Client) -> None:
@@ -223,7 +275,7 @@ def test_a_call_past_its_timeout_exceeds_the_deadline(server: FakeServer, client
 
 def test_no_server_is_a_connect_error_that_says_how_to_start_one() -> None:
     with (
-        Client("127.0.0.1:1") as client,
+        Client("127.0.0.1:1", retry_seconds=0) as client,
         pytest.raises(ConnectError, match=r"127\.0\.0\.1:1 .*refused.*dragoman serve"),
     ):
         client.translate("a")

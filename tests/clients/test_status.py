@@ -19,6 +19,7 @@ from dragoman import (
     UnavailableError,
 )
 from dragoman.status import error_from_rpc, error_from_status
+from dragoman.target import Target
 from tests.clients.fake_server import FakeServer, bad_field, cause, queue_full, status
 
 KINDS: dict[grpc.StatusCode, type[DragomanError]] = {
@@ -45,31 +46,41 @@ def test_each_status_is_its_exception(code: grpc.StatusCode) -> None:
 @pytest.mark.parametrize("code", FAILURES, ids=lambda code: code.name)
 def test_each_failed_call_is_its_exception(server: FakeServer, code: grpc.StatusCode) -> None:
     server.failures += [status(code.value[0], "why", cause("REASON"))] * 4
-    with Client(server.target) as client, pytest.raises(DragomanError, match="why") as caught:
+    with (
+        Client(server.target, retry_seconds=0) as client,
+        pytest.raises(DragomanError, match="why") as caught,
+    ):
         client.translate("a")
     assert type(caught.value) is KINDS.get(code, ServerError)
     assert caught.value.code is code
 
 
 def test_unavailable_without_details_did_not_come_from_a_server() -> None:
-    error = error_from_rpc(plain_error(grpc.StatusCode.UNAVAILABLE, "Socket closed"), "host:1")
+    error = error_from_rpc(
+        plain_error(grpc.StatusCode.UNAVAILABLE, "Socket closed"), Target("host:1")
+    )
     assert isinstance(error, ConnectError)
-    assert "host:1 (Socket closed)" in str(error)
+    assert error.reason == "CONNECTION_BROKEN"
+    assert str(error) == "the connection to the server at host:1 broke (Socket closed)"
 
 
 def test_unimplemented_says_that_the_server_is_another() -> None:
-    error = error_from_rpc(plain_error(grpc.StatusCode.UNIMPLEMENTED, "unknown service"), "host:1")
+    error = error_from_rpc(
+        plain_error(grpc.StatusCode.UNIMPLEMENTED, "unknown service"), Target("host:1")
+    )
     assert "host:1 is not a Dragoman server" in str(error)
 
 
 def test_a_stream_that_ends_while_it_is_written_to_is_a_broken_connection() -> None:
     masked = plain_error(grpc.StatusCode.INTERNAL, "Internal error from Core")
-    assert isinstance(error_from_rpc(masked, "host:1"), ConnectError)
+    assert isinstance(error_from_rpc(masked, Target("host:1")), ConnectError)
 
 
 def test_a_message_that_is_too_large_is_not_a_full_queue() -> None:
     details = "SERVER: Received message larger than max (5000000 vs. 4194304)"
-    error = error_from_rpc(plain_error(grpc.StatusCode.RESOURCE_EXHAUSTED, details), "host:1")
+    error = error_from_rpc(
+        plain_error(grpc.StatusCode.RESOURCE_EXHAUSTED, details), Target("host:1")
+    )
     assert isinstance(error, InvalidArgumentError)
     assert error.reason == "MESSAGE_TOO_LARGE"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dragoman import AsyncClient, DeadlineExceededError, QueueFullError, Translation
+from dragoman import AsyncClient, DeadlineExceededError, Translation
 from tests.integration.conftest import Bundles, everyday_sentences
 from tests.integration.served import Served
 
@@ -65,7 +65,7 @@ async def test_hopeless_requests_are_refused_at_once_and_the_others_are_all_righ
         seconds = []
         for _ in range(HOPELESS):
             began = time.monotonic()
-            with pytest.raises(QueueFullError) as caught:
+            with pytest.raises(DeadlineExceededError) as caught:
                 await client.translate("Good morning!", timeout=0.5)
             seconds.append(time.monotonic() - began)
             assert caught.value.reason == "WOULD_EXPIRE"
@@ -90,3 +90,11 @@ async def test_a_small_call_does_not_wait_for_a_large_one(small: Served) -> None
         assert await asyncio.to_thread(small.metric, "requests_waiting") > 10
         assert not large.done()
         await large
+
+
+async def test_a_deadline_that_no_server_could_keep_is_one_that_is_exceeded(small: Served) -> None:
+    async with AsyncClient(small.address) as client:
+        await client.translate("Good morning!")
+        for seconds in (0.001, 0.002, 0.003):
+            with pytest.raises(DeadlineExceededError):
+                await client.translate("Good morning! " * 20, timeout=seconds)

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 import grpc
 from grpc_health.v1 import health_pb2
 
-from dragoman.arguments import as_target, utf8_size
+from dragoman.arguments import utf8_size
 from dragoman.channel import open_channel
 from dragoman.commands.arguments import add_connection_options, connection_problem, credentials
 from dragoman.errors import DragomanError, NotFoundError
 from dragoman.status import error_from_rpc
+from dragoman.target import Target, as_address
 
 SERVING = 0
 NOT_SERVING = 1
@@ -71,8 +72,9 @@ def _ask(arguments: argparse.Namespace) -> str:
     utf8_size(arguments.service, "--service")
     request = health_pb2.HealthCheckRequest(service=arguments.service)
     # Without the client's own options: they keep calls from a server that does not serve.
-    target = as_target(arguments.target)
-    with open_channel(target, credentials(arguments), options=()) as channel:
+    tls = credentials(arguments)
+    target = Target(as_address(arguments.target), tls=tls is not None)
+    with open_channel(target.address, tls, options=()) as channel:
         check = channel.unary_unary(
             "/grpc.health.v1.Health/Check",
             health_pb2.HealthCheckRequest.SerializeToString,

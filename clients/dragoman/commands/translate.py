@@ -110,6 +110,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="give up when no line is answered for this long; default: %(default)g",
     )
+    server.add_argument(
+        "--retry-seconds",
+        type=float,
+        metavar="SECONDS",
+        help="how long to wait for a server that is not there or has no room; 0: not at all; "
+        "default: 5 until it is reached, then --timeout",
+    )
     return parser
 
 
@@ -121,7 +128,12 @@ def _translate(arguments: argparse.Namespace) -> int:
     with ExitStack() as stack:
         lines, total = _open_input(arguments, stack)
         client = stack.enter_context(
-            Client(arguments.target, credentials=credentials(arguments), timeout=arguments.timeout)
+            Client(
+                arguments.target,
+                credentials=credentials(arguments),
+                timeout=arguments.timeout,
+                retry_seconds=arguments.retry_seconds,
+            )
         )
         client.models()  # a wrong target must not cost the user the last output
         output = _open_output(arguments, stack)

@@ -7,6 +7,7 @@ from collections import Counter
 from contextlib import closing
 from typing import NamedTuple
 
+from dragoman.calls import may_pass
 from dragoman.commands.line_job import spoils_every_line
 from dragoman.commands.lines import Line, encode_line
 from dragoman.corpora.backends.backend import LineTranslator
@@ -15,7 +16,6 @@ from dragoman.corpora.storage.accounts import Outcome, Problem, Tally
 from dragoman.errors import InvalidArgumentError
 from dragoman.options import Options
 from dragoman.results import FinishReason, StreamResult
-from dragoman.streaming.retry import may_pass
 
 MOST_SERVER_FAILURES = 100
 """Of a shard: lines that failed for no fault of theirs. More of them are no accident, and would go

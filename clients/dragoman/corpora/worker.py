@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dragoman.calls import may_pass
 from dragoman.corpora.backends.backend import Backend, LineTranslator
 from dragoman.corpora.errors import JobError
 from dragoman.corpora.storage.accounts import Account
@@ -28,7 +29,6 @@ from dragoman.corpora.storage.store import Store
 from dragoman.corpora.translate import Translated, translate_lines
 from dragoman.errors import DeadlineExceededError, DragomanError
 from dragoman.options import Options
-from dragoman.streaming import may_pass
 
 SHARDS_AT_A_TIME = 2
 """The next one fills the rows that the end of the first leaves idle."""

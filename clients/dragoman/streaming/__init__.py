@@ -4,8 +4,7 @@ Knows what is sent, sent again and given up. Does not know how a connection is m
 """
 
 from dragoman.streaming.async_stream import AsyncTextStream
-from dragoman.streaming.retry import may_pass
 from dragoman.streaming.stream import TextStream
 from dragoman.streaming.window import Window
 
-__all__ = ["AsyncTextStream", "TextStream", "Window", "may_pass"]
+__all__ = ["AsyncTextStream", "TextStream", "Window"]

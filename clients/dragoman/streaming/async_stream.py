@@ -16,6 +16,7 @@ from dragoman.errors import CallCancelledError, DragomanError
 from dragoman.results import StreamResult
 from dragoman.status import error_from_answer, error_from_rpc
 from dragoman.streaming.window import Window
+from dragoman.target import Target
 from dragoman.v1 import translation_pb2 as pb
 
 GOODBYE_SECONDS = 1.0
@@ -50,7 +51,7 @@ class AsyncTextStream:
         texts: Iterable[str] | AsyncIterable[str],
         window: Window,
         open_call: OpenCall,
-        target: str,
+        target: Target,
     ) -> None:
         self.open_call = open_call
         self._texts = texts

@@ -17,6 +17,7 @@ from dragoman.errors import DragomanError
 from dragoman.results import StreamResult
 from dragoman.status import error_from_answer, error_from_rpc
 from dragoman.streaming.window import Window
+from dragoman.target import Target
 from dragoman.v1 import translation_pb2 as pb
 
 GOODBYE_SECONDS = 1.0
@@ -49,7 +50,7 @@ class TextStream:
     """Feeds texts through a window to the server and iterates over the results."""
 
     def __init__(
-        self, texts: Iterable[str], window: Window, open_call: OpenCall, target: str
+        self, texts: Iterable[str], window: Window, open_call: OpenCall, target: Target
     ) -> None:
         self.open_call = open_call
         self._texts = texts

@@ -14,7 +14,9 @@ from collections import deque
 from dataclasses import dataclass
 
 from dragoman.arguments import INT64_BITS, as_int, refusal
+from dragoman.calls import MOST_BREAKS, Retries, delay_seconds, is_broken, may_pass
 from dragoman.errors import (
+    ConnectError,
     DeadlineExceededError,
     DragomanError,
     InvalidArgumentError,
@@ -26,9 +28,14 @@ from dragoman.options import Options
 from dragoman.requests import stream_request
 from dragoman.results import StreamResult, Translation, read_translation
 from dragoman.status import error_from_status
-from dragoman.streaming.retry import ATTEMPTS, CALL_SECONDS, FIRST_ATTEMPTS, delay_seconds, may_pass
 from dragoman.texts import check_text
 from dragoman.v1 import translation_pb2 as pb
+
+CALL_SECONDS = 30.0
+"""A stream goes on over another call after so long: one call never leaves its replica, and others
+may have come since."""
+
+_ENDED_EARLY = UnavailableError("the server ended the stream early", reason="CONNECTION_BROKEN")
 
 
 @dataclass(slots=True)
@@ -45,13 +52,16 @@ class _Text:
 class Window:
     """The texts between the input and the results; at most `size` of them."""
 
-    def __init__(self, options: Options, *, size: int, timeout: float | None) -> None:
+    def __init__(
+        self, options: Options, *, size: int, timeout: float | None, retries: Retries
+    ) -> None:
         """Makes an empty window.
 
         Args:
             options: How the texts are translated.
             size: Most texts that are read and not yet handed out.
             timeout: Seconds without any text answered after which the stream is given up.
+            retries: The client's.
 
         Raises:
             InvalidArgumentError: The size is none that can be.
@@ -61,6 +71,7 @@ class Window:
         if self._size < 1:
             raise refusal("max_concurrency", f"must be at least 1, not {size}", "OUT_OF_RANGE")
         self._timeout = timeout
+        self._retries = retries
         self._texts: deque[_Text] = deque()  # all that are not handed out, in order
         self._unsent: deque[_Text] = deque()  # to be sent now, in order
         self._refused: list[tuple[float, int, _Text]] = []  # a heap: when to send again
@@ -68,8 +79,10 @@ class Window:
         self._read = 0
         self._input_ended = False
         self._input_error: Exception | None = None
-        self._answered_any = False
+        self._answered = 0  # texts
         self._lost_calls = 0  # since the last answer
+        self._breaks = 0  # of those, calls that the server had
+        self._lost_at = 0.0  # the first of them
         self._reopen_at = 0.0
         self._call_began_at: float | None = None  # when the first text went over the open call
         self._leaving = False  # the server drains: nothing more goes over this call
@@ -170,12 +183,20 @@ class Window:
         self._call_began_at = None
         if moves_on or not self._waiting:
             return
+        error = error or self._last_refusal or _ENDED_EARLY
+        if not self._lost_calls:
+            self._lost_at = now
         self._lost_calls += 1
-        error = error or self._last_refusal or UnavailableError("the server ended the stream early")
-        may_fail = ATTEMPTS if self._answered_any else FIRST_ATTEMPTS
-        if self._lost_calls >= may_fail or not may_pass(error):
-            self._failure = error
-        self._reopen_at = now + delay_seconds(self._lost_calls, error)
+        self._breaks += is_broken(error)
+        self._last_refusal = error
+        if self._progress_at is None:
+            self._progress_at = now
+        delay = delay_seconds(self._lost_calls, error)
+        limit = self._retries.limit(error)
+        over = limit is not None and now + delay > self._lost_at + limit
+        if over or self._breaks >= MOST_BREAKS or not may_pass(error):
+            self._failure = self._told(error)
+        self._reopen_at = now + delay
 
     # The results.
 
@@ -206,8 +227,12 @@ class Window:
         if self._timeout is None or self._progress_at is None:
             return
         if now >= self._progress_at + self._timeout:
-            raise self._last_refusal or DeadlineExceededError(
-                f"none of {self._waiting} texts was answered within {self._timeout:g} s"
+            raise (
+                self._told(self._last_refusal)
+                if self._last_refusal
+                else DeadlineExceededError(
+                    f"none of {self._waiting} texts was answered within {self._timeout:g} s"
+                )
             )
 
     def seconds_to_event(self, now: float) -> float | None:
@@ -232,10 +257,20 @@ class Window:
 
     def _settle(self, entry: _Text, outcome: Translation | DragomanError, now: float) -> None:
         entry.outcome = outcome
-        self._answered_any = True
-        self._lost_calls = 0
+        self._answered += 1
+        self._lost_calls = self._breaks = 0
+        self._retries.note_answer()
         self._last_refusal = None
         self._progress_at = now if self._waiting else None
+
+    def _told(self, error: DragomanError) -> DragomanError:
+        """Returns what ends the stream: that a server was there before, where one was."""
+        if not self._answered or not isinstance(error, ConnectError):
+            return error
+        return ConnectError(
+            f"the server went away after {self._answered:,} texts were answered: {error}",
+            reason=error.reason,
+        )
 
     def _refuse(self, entry: _Text, error: QueueFullError, now: float) -> None:
         entry.refusals += 1

@@ -1,15 +1,21 @@
 import pytest
 
+from dragoman.calls import Retries
+from dragoman.calls.retry import FIRST_SECONDS, MAX_CONNECT_SECONDS, MOST_BREAKS
 from dragoman.errors import ConnectError, DeadlineExceededError, ServerError
 from dragoman.options import Options
-from dragoman.streaming.retry import ATTEMPTS, CALL_SECONDS, MAX_BACKOFF_SECONDS, delay_seconds
-from dragoman.streaming.window import Window
+from dragoman.streaming.window import CALL_SECONDS, Window
 from tests.clients.fake_server import answer, draining, queue_full, refusal
 
+BROKEN = ConnectError("broken", reason="CONNECTION_BROKEN")
+NOBODY = ConnectError("nobody is there", reason="UNREACHABLE")
 
-def window_of(texts: str, *, size: int = 10, timeout: float | None = None) -> Window:
+
+def window_of(
+    texts: str, *, size: int = 10, timeout: float | None = None, seconds: float | None = None
+) -> Window:
     """A window that has read one text per letter."""
-    window = Window(Options(), size=size, timeout=timeout)
+    window = Window(Options(), size=size, timeout=timeout, retries=Retries(seconds))
     for text in texts:
         window.add(text)
     return window
@@ -57,7 +63,7 @@ def test_what_a_lost_call_left_is_sent_again_in_order() -> None:
     window.answer(answer(requests[1]), 0.0)
     window.lose_call(ConnectError("broken"), 0.0)
     assert not window.should_open(0.0)
-    later = MAX_BACKOFF_SECONDS
+    later = 1.0
     assert window.should_open(later)
     assert take(window, later) == "acd"
 
@@ -70,7 +76,7 @@ def test_a_draining_server_is_sent_nothing_more() -> None:
     assert take(window) == ""
     assert window.nothing_to_send(0.0)
     window.lose_call(None, 0.0)
-    assert take(window, MAX_BACKOFF_SECONDS) == "ab"
+    assert take(window, 1.0) == "ab"
 
 
 def test_an_old_call_is_ended_from_this_side_and_the_next_one_opened_at_once() -> None:
@@ -93,15 +99,54 @@ def test_an_old_call_that_leaves_texts_unanswered_is_a_lost_one() -> None:
     assert not window.should_open(CALL_SECONDS)
 
 
-def test_progress_makes_the_stream_patient_and_lost_calls_end_it() -> None:
-    window = window_of("ab")
+def lose(window: Window, error: ConnectError, *, until: float) -> float:
+    """Loses a call again and again, each as soon as it may be opened; returns when."""
+    now = 0.0
+    while now < until:
+        window.lose_call(error, now)
+        window.raise_failure(now)
+        now += window.seconds_to_event(now) or 0.0
+    return now
+
+
+def test_a_server_that_was_never_there_is_given_up_soon() -> None:
+    window = window_of("a", timeout=60.0)
+    with pytest.raises(ConnectError, match=r"^nobody is there$"):
+        lose(window, NOBODY, until=FIRST_SECONDS + MAX_CONNECT_SECONDS)
+    lose(window_of("a", timeout=60.0), NOBODY, until=FIRST_SECONDS - MAX_CONNECT_SECONDS)
+
+
+def test_one_that_was_there_has_the_whole_timeout_to_come_back() -> None:
+    window = window_of("ab", timeout=60.0)
     first = window.take(0.0)
     assert first is not None
     window.answer(answer(first), 0.0)
-    for _ in range(ATTEMPTS - 1):
-        window.lose_call(ConnectError("broken"), 0.0)
+    lose(window, NOBODY, until=59.0)
+    window.lose_call(NOBODY, 60.0)
+    with pytest.raises(ConnectError, match="went away after 1 texts were answered: nobody"):
+        window.raise_failure(60.0)
+
+
+def test_a_stream_without_any_connection_times_out_too() -> None:
+    window = window_of("a", timeout=2.0, seconds=100.0)
+    with pytest.raises(ConnectError, match="nobody is there"):
+        lose(window, NOBODY, until=3.0)
+
+
+def test_a_caller_may_say_for_how_long_it_is_tried() -> None:
+    lose(window_of("a", seconds=20.0), NOBODY, until=19.0)
+    with pytest.raises(ConnectError):
+        lose(window_of("a", seconds=20.0), NOBODY, until=21.0)
+    with pytest.raises(ConnectError):
+        lose(window_of("a", seconds=0.0), NOBODY, until=0.1)
+
+
+def test_a_text_that_breaks_every_call_is_not_sent_for_ever() -> None:
+    window = window_of("a")
+    for _ in range(MOST_BREAKS - 1):
+        window.lose_call(BROKEN, 0.0)
         window.raise_failure(0.0)
-    window.lose_call(ConnectError("broken"), 0.0)
+    window.lose_call(BROKEN, 0.0)
     with pytest.raises(ConnectError):
         window.raise_failure(0.0)
 
@@ -139,11 +184,3 @@ def test_an_idle_stream_does_not_time_out() -> None:
     assert first is not None
     window.answer(answer(first), 0.5)
     window.raise_failure(1000.0)
-
-
-@pytest.mark.parametrize("jitter", [0.0, 0.5, 1.0])
-def test_delays_grow_to_a_ceiling_and_are_spread(jitter: float) -> None:
-    delays = [delay_seconds(n, ConnectError("broken"), lambda: jitter) for n in range(1, 12)]
-    assert delays == sorted(delays)
-    assert delays[0] == pytest.approx(0.1 + 0.1 * jitter)
-    assert delays[-1] == pytest.approx(2.5 + 2.5 * jitter)

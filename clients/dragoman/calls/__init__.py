@@ -1,0 +1,26 @@
+"""Single calls, each sent again until it is answered or there is no more sense in it.
+
+Knows what is tried again, for how long and how often. Does not know what the calls are for.
+"""
+
+from dragoman.calls.async_call import AsyncCall
+from dragoman.calls.call import Call
+from dragoman.calls.retry import (
+    MOST_BREAKS,
+    Attempts,
+    Retries,
+    delay_seconds,
+    is_broken,
+    may_pass,
+)
+
+__all__ = [
+    "MOST_BREAKS",
+    "AsyncCall",
+    "Attempts",
+    "Call",
+    "Retries",
+    "delay_seconds",
+    "is_broken",
+    "may_pass",
+]
