@@ -8,7 +8,7 @@ channel.py, how a stream works in async_stream.py.
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self, Unpack, overload
 
@@ -32,7 +32,7 @@ from dragoman.status import in_whole_list
 from dragoman.streaming import AsyncTextStream, Window
 from dragoman.streaming.async_stream import ResponseCall
 from dragoman.target import Target, as_address
-from dragoman.texts import as_texts, check_iterable
+from dragoman.texts import Texts, as_texts, check_iterable
 from dragoman.v1 import translation_pb2 as pb
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
 
@@ -123,7 +123,7 @@ class AsyncClient:
         await self.close()
 
     @overload
-    async def translate(  # type: ignore[overload-overlap]  # a str is a Sequence[str]
+    async def translate(
         self,
         texts: str,
         *,
@@ -134,7 +134,7 @@ class AsyncClient:
     @overload
     async def translate(
         self,
-        texts: Sequence[str],
+        texts: Texts,
         *,
         timeout: float | None = None,
         **options: Unpack[TranslateOptions],
@@ -142,7 +142,7 @@ class AsyncClient:
 
     async def translate(
         self,
-        texts: str | Sequence[str],
+        texts: str | Texts,
         *,
         timeout: float | None = None,
         **options: Unpack[TranslateOptions],

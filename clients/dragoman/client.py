@@ -6,7 +6,7 @@ channel.py, how a stream works in stream.py.
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from types import TracebackType
 from typing import NamedTuple, Self, Unpack, overload
 
@@ -30,7 +30,7 @@ from dragoman.status import in_whole_list
 from dragoman.streaming import TextStream, Window
 from dragoman.streaming.stream import ResponseCall
 from dragoman.target import Target, as_address
-from dragoman.texts import as_texts, check_iterable
+from dragoman.texts import Texts, as_texts, check_iterable
 from dragoman.v1 import translation_pb2 as pb
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
 
@@ -107,7 +107,7 @@ class Client:
         self.close()
 
     @overload
-    def translate(  # type: ignore[overload-overlap]  # a str is a Sequence[str]
+    def translate(
         self,
         texts: str,
         *,
@@ -118,7 +118,7 @@ class Client:
     @overload
     def translate(
         self,
-        texts: Sequence[str],
+        texts: Texts,
         *,
         timeout: float | None = None,
         **options: Unpack[TranslateOptions],
@@ -126,7 +126,7 @@ class Client:
 
     def translate(
         self,
-        texts: str | Sequence[str],
+        texts: str | Texts,
         *,
         timeout: float | None = None,
         **options: Unpack[TranslateOptions],

@@ -3,13 +3,26 @@
 Everything else that may be wrong with a text is the server's to say.
 """
 
-from collections.abc import AsyncIterable, Iterable, Sequence
-from typing import cast
+from collections.abc import AsyncIterable, Iterable, Iterator, Sequence
+from typing import Protocol, cast
 
 from dragoman.arguments import is_sequence, refusal, utf8_size, wrong_type
 
 MAX_TEXT_BYTES = 4_000_000
 """Servers drop a larger message unread, and with it the other texts of its stream."""
+
+
+class Texts(Protocol):
+    """A sequence of str that is not itself a str, which formally is one.
+
+    A str only says whether it contains another str: so it is none of these to a type checker, and
+    `str | list[str]` is known to give a translation or a list.
+    """
+
+    def __contains__(self, value: object, /) -> bool: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[str]: ...
+    def __getitem__(self, index: int, /) -> str: ...
 
 
 def as_texts(texts: object) -> list[str]:

@@ -1,10 +1,20 @@
 """What mypy makes of the public API; it is mypy that runs these."""
 
+from collections import UserList, deque
+from collections.abc import Sequence
 from typing import assert_type
 
 import pytest
 
-from dragoman import AsyncClient, Client, DragomanError, Model, StreamResult, Translation
+from dragoman import (
+    AsyncClient,
+    Client,
+    DragomanError,
+    InvalidArgumentError,
+    Model,
+    StreamResult,
+    Translation,
+)
 from tests.clients.fake_server import FakeServer
 
 
@@ -13,6 +23,24 @@ def test_a_str_gives_one_translation_and_a_sequence_a_list(client: Client) -> No
     assert_type(client.translate(["a"]), list[Translation])
     assert_type(client.translate(("a", "b"), beam_size=1), list[Translation])
     assert_type(client.models(), list[Model])
+
+
+def test_either_gives_either(client: Client) -> None:
+    each: list[str | list[str]] = ["a", ["a"]]
+    for texts in each:
+        assert_type(client.translate(texts), Translation | list[Translation])
+    sequence: Sequence[str] = ("a",)
+    assert_type(client.translate(sequence), list[Translation])
+    assert_type(client.translate(UserList(["a"])), list[Translation])
+    assert_type(client.translate(deque(["a"])), list[Translation])
+
+
+def test_what_is_no_text_is_no_text_to_a_type_checker_either(client: Client) -> None:
+    for wrong in (b"a", {"a"}, {"a": 1}, None):
+        with pytest.raises(InvalidArgumentError):
+            client.translate(wrong)  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgumentError):
+        client.translate([b"a"])  # type: ignore[list-item]
 
 
 def test_a_stream_gives_results(client: Client) -> None:
@@ -31,6 +59,9 @@ async def test_the_async_client_gives_the_same(server: FakeServer) -> None:
     async with AsyncClient(server.target) as client:
         assert_type(await client.translate("a"), Translation)
         assert_type(await client.translate(["a"]), list[Translation])
+        either: str | list[str] = ["a"]
+        for either in ("a", ["a"]):
+            assert_type(await client.translate(either), Translation | list[Translation])
         assert_type(await client.models(), list[Model])
         async for result in client.translate_stream(["a"]):
             assert_type(result, StreamResult)

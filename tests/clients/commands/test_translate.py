@@ -243,7 +243,7 @@ def test_no_server_leaves_the_last_output_alone(
     output = tmp_path / "output.txt"
     output.write_bytes(b"precious\n")
     files = ["--input", str(source), "--output", str(output)]
-    assert translate.main(["--target", "127.0.0.1:1", *files]) == 2
+    assert translate.main(["--target", "127.0.0.1:1", "--retry-seconds=0", *files]) == 2
     assert output.read_bytes() == b"precious\n"
     assert b"cannot reach a Dragoman server at 127.0.0.1:1" in capsysbinary.readouterr().err
 
