@@ -4,11 +4,13 @@ Knows what is written for a line that fails, and which failures are not about th
 know the command line or the files.
 """
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from typing import BinaryIO
+from itertools import islice
 
+from dragoman.commands.journal import Problem
 from dragoman.commands.lines import Line, encode_line, shorten
+from dragoman.commands.output import Output
 from dragoman.commands.progress import LineProgress
 from dragoman.errors import (
     AuthenticationError,
@@ -18,6 +20,9 @@ from dragoman.errors import (
 )
 from dragoman.results import FinishReason, StreamResult
 
+Translate = Callable[[Iterator[str], int], Generator[StreamResult, None, None]]
+"""Makes results of texts, given the index of the first of them in the whole input."""
+
 
 class LineJob:
     """Lines on their way from the input to the output, and what became of them."""
@@ -25,7 +30,7 @@ class LineJob:
     def __init__(
         self,
         lines: Iterable[Line],
-        output: BinaryIO,
+        output: Output,
         progress: LineProgress,
         *,
         num_hypotheses: int = 1,
@@ -34,62 +39,76 @@ class LineJob:
         self._num_hypotheses = num_hypotheses
         self._output = output
         self._progress = progress
-        self._problems: dict[int, str] = {}  # lines that cannot be sent, by index
-        self._done = 0
-        self._failed = 0
-        self._cut: list[int] = []  # numbers of lines whose translations are incomplete
+        self._unsent: dict[int, str] = {}  # lines that cannot be sent, by their number
+        self._done = output.earlier.done
+        self._problems = dict(output.earlier.problems)
 
-    def texts(self) -> Iterator[str]:
-        """Yields what is sent; a line that cannot be sent keeps its place as an empty text."""
-        for index, line in enumerate(self._lines):
-            if line.problem:
-                self._problems[index] = line.problem
-            yield line.text
-
-    def write(self, results: Generator[StreamResult, None, None]) -> None:
-        """Writes a line for each of the results of `texts`, or one for each hypothesis.
+    def run(self, translate: Translate) -> None:
+        """Writes a line for each of the input, or one for each hypothesis.
 
         Raises:
-            DragomanError: The job cannot go on; what is written is whole lines.
+            DragomanError, OSError, KeyboardInterrupt: The job cannot go on; what is written is
+                whole lines, and it is said how many, and where they are.
         """
         try:
-            with closing(results):
+            first = self._done
+            with closing(translate(self._texts(first), first)) as results:
                 for result in results:
-                    self._output.writelines(map(encode_line, self._outcome(result)))
-                    self._output.flush()
-                    self._done += 1
-                    self._progress.update(self._done)
-        except DragomanError:
-            if self._done:
-                self._say(f"stopped after {self._done:,} lines, which are written")
+                    self._write(result, first + result.index + 1)
+            self._output.finish()
+        except BaseException as error:
+            self._leave(error)
             raise
+
+    def _texts(self, first: int) -> Iterator[str]:
+        """Yields what is sent; a line that cannot be sent keeps its place as an empty text."""
+        for number, line in enumerate(islice(self._lines, first, None), start=first + 1):
+            if line.problem:
+                self._unsent[number] = line.problem
+            yield line.text
+
+    def _write(self, result: StreamResult, number: int) -> None:
+        texts, problem = self._outcome(result, number)
+        if problem:
+            self._problems[number] = problem
+        self._output.write([encode_line(text) for text in texts], number, problem)
+        self._done = number
+        self._progress.update(number)
+
+    def _leave(self, error: BaseException) -> None:
+        how_to_go_on = self._output.leave()
+        if how_to_go_on:
+            self._say(f"stopped after {self._done:,} lines; {how_to_go_on}")
+        elif self._done and isinstance(error, DragomanError):
+            self._say(f"stopped after {self._done:,} lines, which are written")
 
     def report(self) -> int:
         """Says what is not as it should be, and returns how many lines failed."""
-        if self._cut:
+        cut = [number for number, problem in self._problems.items() if problem == "cut"]
+        failed = len(self._problems) - len(cut)
+        if cut:
             self._say(
-                f"{len(self._cut):,} of {self._done:,} translations reached the maximum decoding "
-                f"length and lack their end: lines {shorten(self._cut)}"
+                f"{len(cut):,} of {self._done:,} translations reached the maximum decoding "
+                f"length and lack their end: lines {shorten(cut)}"
             )
-        if self._failed:
-            self._say(f"{self._failed:,} of {self._done:,} lines failed")
-        return self._failed
+        if failed:
+            self._say(f"{failed:,} of {self._done:,} lines failed")
+        return failed
 
-    def _outcome(self, result: StreamResult) -> list[str]:
-        """Returns what is written for a line: always the same number of lines."""
-        problem = self._problems.pop(result.index, "")
+    def _outcome(self, result: StreamResult, number: int) -> tuple[list[str], Problem | None]:
+        """Returns what is written for a line, always as many lines, and what is wrong with it."""
+        problem = self._unsent.pop(number, "")
         if result.error is not None and spoils_every_line(result.error):
             raise result.error
         if problem or result.error is not None:
-            self._failed += 1
-            self._say(f"line {result.index + 1:,}: {problem or result.error}")
-            return [""] * self._num_hypotheses
-        if result.translation.finish_reason is FinishReason.LENGTH:
-            self._cut.append(result.index + 1)
-        if self._num_hypotheses == 1:
-            return [result.translation.translated_text]
+            self._say(f"line {number:,}: {problem or result.error}")
+            return [""] * self._num_hypotheses, "failed"
+        cut = result.translation.finish_reason is FinishReason.LENGTH
         texts = [hypothesis.translated_text for hypothesis in result.translation.hypotheses]
-        return texts + [""] * (self._num_hypotheses - len(texts))
+        if self._num_hypotheses == 1:
+            texts = [result.translation.translated_text]
+        lines = texts + [""] * (self._num_hypotheses - len(texts))
+        return lines, "cut" if cut else None
 
     def _say(self, message: str) -> None:
         self._progress.say(f"dragoman translate: {message}")

@@ -7,12 +7,17 @@ U+0085, form feed) occur inside of sentences, and splitting there would shift al
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
+from dragoman.texts import MAX_TEXT_BYTES
+
+MAX_LINE_BYTES = MAX_TEXT_BYTES + 16
+"""Of a line with its end and a byte order mark: what is longer is no text that can be sent."""
+
 
 class Line(NamedTuple):
     """One line of the input, its end removed."""
 
     text: str
-    """Empty where it is not valid UTF-8."""
+    """Empty where it is not valid UTF-8, or far too long."""
 
     problem: str = ""
     """Why it cannot be translated; empty where it can."""
@@ -21,11 +26,18 @@ class Line(NamedTuple):
 def read_lines(stream: BinaryIO) -> Iterator[Line]:
     r"""Yields each line without its end; a last line may lack it.
 
-    A \r before the end and a byte order mark at the start of the file are no part of a line.
+    A \r before the end and a byte order mark at the start of the file are no part of a line. Of a
+    line that is far too long no more is held than of others.
     """
-    for number, line in enumerate(stream):
-        content = line.removesuffix(b"\n").removesuffix(b"\r")
-        yield decode_line(content.removeprefix(b"\xef\xbb\xbf") if number == 0 else content)
+    first = True
+    while line := stream.readline(MAX_LINE_BYTES):
+        if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
+            _skip_line(stream)
+            yield Line("", f"has more than {MAX_TEXT_BYTES:,} bytes")
+        else:
+            content = line.removesuffix(b"\n").removesuffix(b"\r")
+            yield decode_line(content.removeprefix(b"\xef\xbb\xbf") if first else content)
+        first = False
 
 
 def decode_line(content: bytes) -> Line:
@@ -42,20 +54,14 @@ def encode_line(text: str) -> bytes:
     return text.replace("\r\n", " ").replace("\n", " ").replace("\r", " ").encode() + b"\n"
 
 
-def count_lines(stream: BinaryIO) -> int:
-    """Counts the lines from here to the end, and goes back to where it was."""
-    start = stream.tell()
-    count = 0
-    last = b"\n"
-    while block := stream.read(1 << 20):
-        count += block.count(b"\n")
-        last = block[-1:]
-    stream.seek(start)
-    return count + (last != b"\n")
-
-
 def shorten(numbers: Iterable[int], most: int = 10) -> str:
     """Writes line numbers as a list, a long one cut: "3, 17, 20 and 100 more"."""
     ordered = list(numbers)
     listed = ", ".join(f"{number:,}" for number in ordered[:most])
     return f"{listed} and {len(ordered) - most:,} more" if len(ordered) > most else listed
+
+
+def _skip_line(stream: BinaryIO) -> None:
+    """Reads to the end of the line."""
+    while (rest := stream.readline(1 << 20)) and not rest.endswith(b"\n"):
+        pass

@@ -1,9 +1,8 @@
 """`dragoman translate`: text, or a file line by line, through a running server.
 
 One line in is one line out (or as many as --num-hypotheses), in order, whatever happens to it: a
-line that fails is reported and leaves empty lines. The output is written as it comes, so what is
-finished outlives a crash.
-Knows the command line and opens the files; line_job.py keeps one line for one line.
+line that fails is reported and leaves empty lines.
+Knows the command line; output.py and source.py know files, line_job.py keeps one line for one line.
 """
 
 import argparse
@@ -12,7 +11,6 @@ import sys
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
 
 from dragoman.client import Client
 from dragoman.commands.arguments import (
@@ -23,11 +21,15 @@ from dragoman.commands.arguments import (
     credentials,
     translation_options,
 )
+from dragoman.commands.errors import CommandError
+from dragoman.commands.journal import Run
 from dragoman.commands.line_job import LineJob
-from dragoman.commands.lines import Line, count_lines, read_lines
+from dragoman.commands.output import FileOutput, Output, Place, StreamOutput
 from dragoman.commands.progress import LineProgress
+from dragoman.commands.source import STANDARD, Source, open_source
 from dragoman.errors import DragomanError
-from dragoman.results import StreamResult
+from dragoman.options import Options
+from dragoman.results import Model, StreamResult
 
 OK = 0
 LINES_FAILED = 1
@@ -44,7 +46,7 @@ def main(argv: list[str]) -> int:
         return _translate(arguments)
     except BrokenPipeError:
         raise
-    except (DragomanError, OSError) as error:
+    except (CommandError, DragomanError, OSError) as error:
         print(f"dragoman translate: {error}", file=sys.stderr)
         return NOT_DONE
 
@@ -53,8 +55,13 @@ def _problem(arguments: argparse.Namespace) -> str:
     """Returns what is wrong with the command line; empty where nothing is."""
     if arguments.text and arguments.input:
         return "give either TEXT or --input"
-    if arguments.input and arguments.output and _same_file(arguments.input, arguments.output):
-        return f"--output is the input, {arguments.input}: it would be overwritten unread"
+    place = _place(arguments)
+    if place is None and (arguments.force or arguments.resume):
+        return "--force and --resume are about the file of --output"
+    if arguments.input and place and _same_file(arguments.input, place.path):
+        return f"--output is the input, {arguments.input}: it would be overwritten"
+    if arguments.input and place and _same_file(arguments.input, place.partial):
+        return f"--input is the unfinished output, {arguments.input}: it would be overwritten"
     for name in ("concurrency", "num_hypotheses"):
         if getattr(arguments, name) < 1:
             flag = name.replace("_", "-")
@@ -73,13 +80,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("text", nargs="*", metavar="TEXT", help="a text to translate")
-    add("-i", "--input", type=Path, metavar="FILE", help="read the lines of FILE")
+    add("-i", "--input", type=Path, metavar="FILE", help="read the lines of FILE; - reads stdin")
     add(
         "-o",
         "--output",
         type=Path,
         metavar="FILE",
-        help="write to FILE, line by line as results come",
+        help="write FILE, which is there once it is whole; an interrupted run keeps what it has "
+        "done in FILE.partial; - writes to stdout",
+    )
+    add("--force", action="store_true", help="overwrite FILE, and drop an unfinished run")
+    add(
+        "--resume",
+        action="store_true",
+        help="go on with an unfinished run of FILE, which had the same input and options",
     )
     add_translation_options(parser.add_argument_group("translation"))
     search = parser.add_argument_group("search")
@@ -125,8 +139,17 @@ def _same_file(first: Path, second: Path) -> bool:
 
 
 def _translate(arguments: argparse.Namespace) -> int:
+    options = dataclasses.replace(
+        translation_options(arguments),
+        num_hypotheses=arguments.num_hypotheses if arguments.num_hypotheses > 1 else None,
+        seed=arguments.seed,
+    )
+    if place := _place(arguments):
+        place.check()
     with ExitStack() as stack:
-        lines, total = _open_input(arguments, stack)
+        source = open_source(arguments.text, arguments.input, stack)
+        if arguments.resume and source.identity is None:
+            raise CommandError("--resume needs --input FILE: a pipe may not say the same again")
         client = stack.enter_context(
             Client(
                 arguments.target,
@@ -135,46 +158,56 @@ def _translate(arguments: argparse.Namespace) -> int:
                 retry_seconds=arguments.retry_seconds,
             )
         )
-        client.models()  # a wrong target must not cost the user the last output
-        output = _open_output(arguments, stack)
-        bar_wanted = sys.stderr.isatty() and not output.isatty() and not arguments.text
-        progress = stack.enter_context(LineProgress(total=total, wanted=bar_wanted))
-        job = LineJob(lines, output, progress, num_hypotheses=arguments.num_hypotheses)
-        job.write(_results(client, job.texts(), arguments))
+        models = client.models()
+        output = _open_output(place, _describe(source, options, models), arguments, stack)
+        progress = stack.enter_context(_progress(source, arguments, place))
+        job = LineJob(source.lines, output, progress, num_hypotheses=arguments.num_hypotheses)
+
+        def translate(texts: Iterator[str], first: int) -> Generator[StreamResult, None, None]:
+            return client.translate_stream(
+                texts,
+                **dataclasses.asdict(options.from_index(first)),
+                max_concurrency=arguments.concurrency,
+            )
+
+        job.run(translate)
         return LINES_FAILED if job.report() else OK
 
 
-def _open_input(
-    arguments: argparse.Namespace, stack: ExitStack
-) -> tuple[Iterator[Line], int | None]:
-    """Returns the lines and how many they are, where that is known."""
-    if arguments.text:
-        return (Line(text) for text in arguments.text), len(arguments.text)
-    if arguments.input is not None:
-        file = stack.enter_context(arguments.input.open("rb"))
-        return read_lines(file), count_lines(file) if file.seekable() else None
-    if sys.stdin.isatty():
-        print("reading from the terminal, one text a line; Ctrl-D ends", file=sys.stderr)
-    # Not sys.stdin: a thread that waits in it when the program ends would be a fatal error.
-    return read_lines(open(sys.stdin.fileno(), "rb", closefd=False)), None
+def _place(arguments: argparse.Namespace) -> Place | None:
+    """Returns where the output file is to be; None for standard output."""
+    if arguments.output in {None, STANDARD}:
+        return None
+    return Place(arguments.output, force=arguments.force, resume=arguments.resume)
 
 
-def _open_output(arguments: argparse.Namespace, stack: ExitStack) -> BinaryIO:
-    if arguments.output is None:
-        return sys.stdout.buffer
-    file: BinaryIO = stack.enter_context(arguments.output.open("wb"))
-    return file
+def _describe(source: Source, options: Options, models: list[Model]) -> Run:
+    """Returns all that the output depends on."""
+    return {
+        "format": 1,
+        "input": source.identity,
+        "options": dataclasses.asdict(options),
+        "models": [
+            {"name": model.name, "precision": model.precision}
+            for model in models
+            if options.model in {"", model.name}
+        ],
+    }
 
 
-def _results(
-    client: Client, texts: Iterator[str], arguments: argparse.Namespace
-) -> Generator[StreamResult, None, None]:
-    options = translation_options(arguments)
-    wanted = arguments.num_hypotheses if arguments.num_hypotheses > 1 else None
-    return client.translate_stream(
-        texts,
-        **dataclasses.asdict(
-            dataclasses.replace(options, num_hypotheses=wanted, seed=arguments.seed)
-        ),
-        max_concurrency=arguments.concurrency,
-    )
+def _open_output(
+    place: Place | None, run: Run, arguments: argparse.Namespace, stack: ExitStack
+) -> Output:
+    if place is None:
+        if sys.stdout is None:
+            raise CommandError("standard output is closed: give --output FILE")
+        return StreamOutput(sys.stdout.buffer)
+    if place.is_stream:
+        return StreamOutput(stack.enter_context(place.path.open("wb")))
+    return FileOutput(place, run, arguments.num_hypotheses)
+
+
+def _progress(source: Source, arguments: argparse.Namespace, place: Place | None) -> LineProgress:
+    to_terminal = place is None and sys.stdout.isatty()
+    wanted = sys.stderr.isatty() and not to_terminal and not arguments.text
+    return LineProgress(total=source.total, wanted=wanted)

@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from dragoman.commands.lines import Line, count_lines, encode_line, read_lines, shorten
+from dragoman.commands.lines import Line, encode_line, read_lines, shorten
 
 
 def read(content: bytes) -> list[Line]:
@@ -25,13 +25,26 @@ def read(content: bytes) -> list[Line]:
 )
 def test_only_a_newline_ends_a_line(content: bytes, texts: list[str]) -> None:
     assert [line.text for line in read(content)] == texts
-    assert count_lines(io.BytesIO(content)) == len(texts)
 
 
 def test_a_line_that_is_not_utf8_says_where() -> None:
     first, second, third = read(b"good\nb\xffd\ngood\n")
     assert first == third == Line("good")
     assert second == Line("", "is not valid UTF-8: byte 0xff at position 1")
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_of_a_line_that_is_far_too_long_little_is_held(
+    end: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dragoman.commands.lines.MAX_LINE_BYTES", 8)
+    *lines, last = read(b"1234567\n12345678\nb\n" + b"x" * 3_000_000 + end)
+    assert lines == [
+        Line("1234567"),
+        Line("", "has more than 4,000,000 bytes"),
+        Line("b"),
+    ]
+    assert last == Line("", "has more than 4,000,000 bytes")
 
 
 def test_a_translation_is_one_line_whatever_is_in_it() -> None:

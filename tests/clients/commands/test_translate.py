@@ -10,6 +10,7 @@ from google.rpc import code_pb2  # type: ignore[import-untyped]
 
 from dragoman.commands import translate
 from dragoman.v1 import translation_pb2 as pb
+from tests.clients.commands.conftest import Command
 from tests.clients.fake_server import (
     FakeServer,
     Requests,
@@ -24,30 +25,6 @@ from tests.clients.fake_server import (
 )
 
 Capture = pytest.CaptureFixture[bytes]
-
-
-class Command:
-    """`dragoman translate` against the fake server, in this process."""
-
-    def __init__(self, server: FakeServer, capture: Capture) -> None:
-        self.server = server
-        self._capture = capture
-        self.out = self.err = b""
-
-    def __call__(self, *arguments: str | Path) -> int:
-        code = translate.main(["--target", self.server.target, *map(str, arguments)])
-        self.out, self.err = self._capture.readouterr()
-        return code
-
-
-@pytest.fixture
-def command(server: FakeServer, capsysbinary: Capture) -> Command:
-    return Command(server, capsysbinary)
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    return tmp_path / "source.txt"
 
 
 def fail_on(word: str, *, field: str = "content") -> StreamScript:
@@ -75,6 +52,18 @@ def test_standard_input_is_translated_line_by_line(
         monkeypatch.setattr("sys.stdin", stdin)
         assert command() == 0
     assert command.out == b"A\nB\n"
+
+
+def test_a_dash_is_standard_input_and_output(
+    command: Command, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source.write_bytes(b"a\nb\n")
+    with source.open() as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        assert command("-i", "-", "-o", "-") == 0
+    assert command.out == b"A\nB\n"
+    assert list(tmp_path.iterdir()) == [source]
 
 
 def test_a_file_of_n_lines_gives_n_lines_in_order(
@@ -229,11 +218,17 @@ def test_a_job_that_cannot_go_on_keeps_what_is_finished(
     source.write_bytes(b"a\nb\nc\nd\n")
     output = tmp_path / "output.txt"
     assert command("-i", source, "-o", output) == 2
-    assert output.read_bytes() == b"A\nB\n"
-    assert command.err.decode().splitlines() == [
-        "dragoman translate: stopped after 2 lines, which are written",
-        "dragoman translate: out of order",
-    ]
+    assert not output.exists()
+    partial = tmp_path / "output.txt.partial"
+    assert partial.read_bytes() == b"A\nB\n"
+    kept, why = command.err.decode().splitlines()
+    how = f"what is done is kept in {partial}: --resume goes on with it"
+    assert kept == f"dragoman translate: stopped after 2 lines; {how}"
+    assert why == "dragoman translate: out of order"
+    command.server.streams.append(break_for_good)
+    assert command("-i", source) == 2
+    assert command.out == b"A\nB\n"
+    assert command.err.startswith(b"dragoman translate: stopped after 2 lines, which are written\n")
 
 
 def test_no_server_leaves_the_last_output_alone(
@@ -242,7 +237,7 @@ def test_no_server_leaves_the_last_output_alone(
     source.write_bytes(b"a\n")
     output = tmp_path / "output.txt"
     output.write_bytes(b"precious\n")
-    files = ["--input", str(source), "--output", str(output)]
+    files = ["--input", str(source), "--output", str(output), "--force"]
     assert translate.main(["--target", "127.0.0.1:1", "--retry-seconds=0", *files]) == 2
     assert output.read_bytes() == b"precious\n"
     assert b"cannot reach a Dragoman server at 127.0.0.1:1" in capsysbinary.readouterr().err
@@ -257,7 +252,9 @@ def test_a_missing_input_is_reported(command: Command, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["text", "--input", "FILE"], b"give either TEXT or --input"),
-        (["--input", "FILE", "--output", "FILE"], b"it would be overwritten unread"),
+        (["--input", "FILE", "--output", "FILE"], b"it would be overwritten"),
+        (["--resume", "text"], b"--force and --resume are about the file of --output"),
+        (["--force", "--output", "-", "text"], b"--force and --resume are about the file"),
         (["--concurrency", "0", "text"], b"--concurrency must be at least 1, not 0"),
         (["--num-hypotheses", "0", "text"], b"--num-hypotheses must be at least 1, not 0"),
         (["--early-stopping", "soon", "text"], b"invalid choice: 'soon'"),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from dragoman.commands.durable import durable_file
 from dragoman.corpora.storage.accounts import Account, Problem, Tally
-from dragoman.corpora.storage.durable import durable_file
 from dragoman.corpora.storage.shards import Shard
 from dragoman.corpora.storage.store import Store
 

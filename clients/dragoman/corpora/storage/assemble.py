@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from dragoman.commands.durable import durable_file, write_durably
 from dragoman.corpora.errors import JobError
 from dragoman.corpora.storage.accounts import Account, Tally
-from dragoman.corpora.storage.durable import durable_file, write_durably
 from dragoman.corpora.storage.shards import CutFile, Shard
 from dragoman.corpora.storage.store import Store
 

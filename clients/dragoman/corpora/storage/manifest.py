@@ -6,11 +6,12 @@ Knows JSON. Does not know how a job is done.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
+from dragoman.commands.durable import write_durably
+from dragoman.commands.journal import differences
 from dragoman.corpora.errors import JobError
-from dragoman.corpora.storage.durable import write_durably
 from dragoman.corpora.storage.shards import Cut, CutFile
 from dragoman.options import Options
 
@@ -56,7 +57,7 @@ def keep_manifest(path: Path, manifest: Manifest, *, begun: bool) -> None:
     """
     if begun:
         earlier = json.loads(path.read_bytes()) if path.exists() else {}
-        if found := list(_differences(earlier, manifest, "")):
+        if found := list(differences(earlier, manifest)):
             raise JobError(
                 f"{path.parent.parent} holds translations of another job: {'; '.join(found)}. "
                 "Give another --output, or delete that directory"
@@ -66,18 +67,3 @@ def keep_manifest(path: Path, manifest: Manifest, *, begun: bool) -> None:
 
 def _encode(manifest: Manifest) -> bytes:
     return json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
-
-
-def _differences(earlier: object, now: object, name: str) -> Iterator[str]:
-    """Yields what differs, each with its name: `options.beam_size was 4 and is 1`."""
-    if isinstance(earlier, dict) and isinstance(now, dict):
-        for key in sorted(earlier.keys() | now.keys()):
-            path = f"{name}.{key}" if name else key
-            if key not in now:
-                yield f"{path} is missing"
-            elif key not in earlier:
-                yield f"{path} is new"
-            else:
-                yield from _differences(earlier[key], now[key], path)
-    elif earlier != now:
-        yield f"{name} was {json.dumps(earlier)} and is {json.dumps(now)}"

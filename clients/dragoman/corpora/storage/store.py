@@ -8,8 +8,8 @@ Does not know how anything is translated.
 import hashlib
 from pathlib import Path
 
+from dragoman.commands.durable import sweep, write_durably
 from dragoman.corpora.storage.accounts import Account
-from dragoman.corpora.storage.durable import sweep, write_durably
 from dragoman.corpora.storage.shards import Shard
 
 ATTEMPTS = ".attempts"

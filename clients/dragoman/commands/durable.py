@@ -27,12 +27,17 @@ def durable_file(path: Path) -> Iterator[BinaryIO]:
     try:
         with temporary.open("wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+            put_in_place(file, temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def put_in_place(file: BinaryIO, temporary: Path, path: Path) -> None:
+    """Gives an open file that is written whole its name, once it is on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+    temporary.replace(path)
     _sync_directory(path.parent)
 
 
