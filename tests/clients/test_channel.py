@@ -3,9 +3,11 @@ import threading
 from typing import cast
 
 import grpc
+import pytest
 
-from dragoman import Client
+from dragoman import AsyncClient, Client, ConnectError
 from dragoman.channel import SERVICE, SERVICE_CONFIG, channel_options
+from dragoman.target import PROXIES
 from dragoman.v1 import translation_pb2 as pb
 from tests.clients.fake_server import FakeServer, Requests, Responses, abort, answer, draining
 
@@ -50,6 +52,26 @@ def test_a_replica_that_does_not_serve_gets_no_calls() -> None:
             for _ in range(20):
                 client.translate("a")
             assert len(staying.requests) == 20
+
+
+async def test_no_proxy_is_asked_for_this_machine(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in PROXIES:
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    with Client(server.target) as client:
+        assert client.translate("a").translated_text == "A"
+    async with AsyncClient(server.target) as async_client:
+        assert (await async_client.translate("a")).translated_text == "A"
+
+
+def test_an_error_through_a_proxy_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("grpc_proxy", "http://127.0.0.1:1")
+    with (
+        Client("mt.invalid:50051", retry_seconds=0) as client,
+        pytest.raises(ConnectError, match=r"mt\.invalid:50051 through the proxy 127\.0\.0\.1:1 "),
+    ):
+        client.translate("a")
 
 
 def test_threads_may_share_a_client(server: FakeServer, client: Client) -> None:

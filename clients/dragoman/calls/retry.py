@@ -141,13 +141,13 @@ class Attempts:
         self._breaks += is_broken(error)
         self._last = error
         delay = delay_seconds(self._failures, error)
+        if self._timeout is not None and now + delay > self._start + self._timeout - LEAST_SECONDS:
+            raise _no_time_for(error)
         limit = self._retries.limit(error)
         if limit is not None and now + delay > self._start + limit:
             raise error
         if self._breaks >= MOST_BREAKS:
             raise error
-        if self._timeout is not None and now + delay > self._start + self._timeout - LEAST_SECONDS:
-            raise _no_time_for(error)
         return delay
 
     def note_answer(self) -> None:

@@ -4,17 +4,22 @@ Knows the names of the subcommands and which extra each needs. Does not import a
 it is asked for: `dragoman translate` must not wait for torch.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points, version
 from typing import NamedTuple
 
+from dragoman.commands.terminal import (
+    INTERRUPTED,
+    drop_output,
+    flush_output,
+    open_closed_streams,
+)
+
 GROUP = "dragoman.commands"
 """Entry points of this group are subcommands: functions from the arguments to an exit status."""
 
 USAGE_ERROR = 2
-INTERRUPTED = 130
 BROKEN_PIPE = 141
 
 
@@ -42,17 +47,20 @@ _OURS = {"dragoman", "dragoman_export", "dragoman_server"}
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the subcommand that the first argument names and returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    open_closed_streams()
     try:
-        status = _dispatch(arguments)
-        sys.stdout.flush()
+        try:
+            return _dispatch(arguments)
+        finally:  # also where the parser has shown its help and leaves
+            flush_output()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the output has gone. What is still buffered goes nowhere, without a word.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read the output has gone
+        drop_output()
         return BROKEN_PIPE
-    return status
+    except OSError as error:  # a full disk under the output, say, which no command can mend
+        return _error(str(error))
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -79,13 +87,18 @@ def _run(command: EntryPoint, arguments: list[str]) -> int:
         return int(main(arguments))
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
-        extra = _KNOWN[command.name].extra if command.name in _KNOWN else ""
-        if missing in _OURS or not extra:
+        known = _KNOWN.get(command.name, _Known(""))
+        if missing in _OURS or not known.extra:
             raise
-        return _error(
+        needs = (
             f"`dragoman {command.name}` needs {missing}: in a clone of Dragoman, "
-            f"{_how_to_install(extra)}"
+            f"{_how_to_install(known.extra)}"
         )
+        if {"-h", "--help"}.isdisjoint(arguments):
+            return _error(needs)
+        summary = known.summary[:1].upper() + known.summary[1:]
+        print(f"usage: dragoman {command.name} ...\n\n{summary}.\n\n{needs}")
+        return 0
 
 
 def _how_to_install(extra: str) -> str:

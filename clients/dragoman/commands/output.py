@@ -7,6 +7,7 @@ go on with it. Knows files. Does not know what is in the lines.
 import contextlib
 import fcntl
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
@@ -14,6 +15,7 @@ from typing import BinaryIO, NamedTuple, Protocol
 from dragoman.commands.durable import put_in_place
 from dragoman.commands.errors import CommandError
 from dragoman.commands.journal import Earlier, Journal, Problem, Run, read_journal
+from dragoman.commands.terminal import drop_output
 
 PARTIAL = ".partial"
 JOURNAL = ".journal"
@@ -52,6 +54,11 @@ class StreamOutput:
 
     def leave(self) -> str:
         """See Output."""
+        try:
+            self._stream.flush()
+        except OSError:  # what could not be written is told already
+            if self._stream is sys.stdout.buffer:
+                drop_output()
         return ""
 
 

@@ -27,6 +27,7 @@ from dragoman.commands.line_job import LineJob
 from dragoman.commands.output import FileOutput, Output, Place, StreamOutput
 from dragoman.commands.progress import LineProgress
 from dragoman.commands.source import STANDARD, Source, open_source
+from dragoman.commands.terminal import heed_interrupts
 from dragoman.errors import DragomanError
 from dragoman.options import Options
 from dragoman.results import Model, StreamResult
@@ -43,7 +44,8 @@ def main(argv: list[str]) -> int:
     if problem := _problem(arguments):
         parser.error(problem)
     try:
-        return _translate(arguments)
+        with heed_interrupts():
+            return _translate(arguments)
     except BrokenPipeError:
         raise
     except (CommandError, DragomanError, OSError) as error:

@@ -104,10 +104,11 @@ def test_a_delay_that_ends_after_the_deadline_is_not_waited_for() -> None:
 
 
 def test_what_the_server_finds_too_late_is_a_deadline() -> None:
-    attempts = Attempts(reached(), 0.001, 0.0)
-    with pytest.raises(DeadlineExceededError) as caught:
-        attempts.delay(full(0.5, "WOULD_EXPIRE"), 0.0)
-    assert (caught.value.reason, caught.value.retry_after) == ("WOULD_EXPIRE", 0.5)
+    for retries in (reached(), Retries(0.0)):
+        attempts = Attempts(retries, 0.001, 0.0)
+        with pytest.raises(DeadlineExceededError) as caught:
+            attempts.delay(full(0.5, "WOULD_EXPIRE"), 0.0)
+        assert (caught.value.reason, caught.value.retry_after) == ("WOULD_EXPIRE", 0.5)
 
 
 def test_a_deadline_says_what_was_before_it() -> None:

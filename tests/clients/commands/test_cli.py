@@ -64,6 +64,15 @@ def test_a_missing_extra_is_answered_with_the_line_that_installs_it(capsys: Capt
     assert "pip install '.[gpu]'" in serve
 
 
+def test_help_needs_no_extra(capsys: Capture) -> None:
+    assert cli.main(["serve", "--help"]) == 0
+    assert cli.main(["export", "--output", "x", "-h"]) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("usage: dragoman serve ...\n\nServe a bundle over gRPC.\n")
+    assert "pip install '.[export]'" in told.out
+    assert told.err == ""
+
+
 def test_a_missing_module_of_our_own_is_a_bug_and_not_a_missing_extra() -> None:
     with pytest.raises(ModuleNotFoundError, match=r"dragoman_server\.no_such_module"):
         cli.main(["inspect"])
