@@ -103,6 +103,7 @@ def test_a_window_has_a_size(kind: type[Client] | type[AsyncClient], size: objec
     ("name", "value"),
     [
         *(("target", value) for value in (None, "", "  ", 50051, b"h:1", "h\udce4:1", "h\0:1")),
+        *(("target", value) for value in ("host:0", "host:99999", "[::1]:70000")),
         *(("target", value) for value in ("http://host:50051/", "https://host:50051")),
         *(("timeout", value) for value in ("3", 0, float("nan"), -5)),
         *(("credentials", value) for value in ("ca.pem", b"PEM", True)),
@@ -113,6 +114,22 @@ def test_a_client_is_not_made_of_what_is_wrong(
 ) -> None:
     with pytest.raises(InvalidArgumentError, match=f"^{name} "):
         kind(**{name: value})
+
+
+async def test_a_list_of_models_has_a_timeout_too() -> None:
+    for value in ("3", 0, float("nan")):
+        with Client() as client, pytest.raises(InvalidArgumentError, match=r"^timeout "):
+            client.models(timeout=cast("float", value))
+        async with AsyncClient() as async_client:
+            with pytest.raises(InvalidArgumentError, match=r"^timeout "):
+                await async_client.models(timeout=cast("float", value))
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+@pytest.mark.parametrize("value", ["3", -1, float("inf"), True])
+def test_so_has_trying_again(kind: Callable[..., object], value: object) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"^retry_seconds "):
+        kind(retry_seconds=value)
 
 
 def test_a_url_is_answered_with_the_target_that_is_meant() -> None:

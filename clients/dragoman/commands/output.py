@@ -6,6 +6,7 @@ go on with it. Knows files. Does not know what is in the lines.
 
 import contextlib
 import fcntl
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -75,7 +76,7 @@ class Place(NamedTuple):
     @property
     def target(self) -> Path:
         """The file itself, where the path is a link to it."""
-        return self.path.resolve()
+        return Path(os.path.realpath(self.path))  # unlike resolve, also of a link to itself
 
     @property
     def partial(self) -> Path:
@@ -136,13 +137,15 @@ class FileOutput:
         resumes = place.resume and place.partial.exists()
         # "ab", as it must not be emptied before it is known that nobody else writes it.
         self._file: BinaryIO = place.partial.open("r+b" if resumes else "ab")
+        self._lock()
         try:
-            self._lock()
             self.earlier = self._read(run, lines_each) if resumes else Earlier()
             self._file.truncate(None if resumes else 0)
             self._journal = Journal(place.journal, run, self.earlier)
         except BaseException:
             self._file.close()
+            if not resumes:
+                place.partial.unlink()
             raise
         self._done = self.earlier.done
 
@@ -177,6 +180,7 @@ class FileOutput:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            self._file.close()
             raise CommandError(f"another run is writing {self._place.partial}") from None
         except OSError:
             return  # a file system without locks

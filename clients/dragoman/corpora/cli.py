@@ -27,7 +27,6 @@ from dragoman.commands.arguments import (
 from dragoman.corpora.backends.backend import Backend
 from dragoman.corpora.backends.service import Service
 from dragoman.corpora.errors import JobError
-from dragoman.corpora.job import Job
 from dragoman.corpora.progress import say
 from dragoman.corpora.storage.inputs import JOB_DIRECTORY, find_inputs
 from dragoman.corpora.storage.shards import Cut
@@ -61,7 +60,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _translate(arguments: argparse.Namespace) -> int:
-    from dragoman.corpora.pool import Cluster, translate_shards  # noqa: PLC0415  Ray takes 3 s to import
+    # Ray takes 3 s to import; and flags are explained where neither it nor numpy is installed.
+    from dragoman.corpora.job import Job  # noqa: PLC0415
+    from dragoman.corpora.pool import Cluster, translate_shards  # noqa: PLC0415
 
     cluster = Cluster(arguments.address, arguments.workers, arguments.cpus)
     output = arguments.output.absolute()

@@ -287,6 +287,22 @@ def test_a_link_stays_a_link(command: Command, source: Path, output: Path) -> No
     assert output.read_bytes() == TEXTS.upper()
 
 
+def test_a_link_to_nothing_gets_something(command: Command, source: Path, output: Path) -> None:
+    for link in (output.with_name("circle"), output.with_name("dangling")):
+        link.symlink_to("circle" if link.name == "circle" else output)
+        assert command("-i", source, "-o", link) == 0
+        assert link.read_bytes() == TEXTS.upper()
+
+
+def test_a_journal_that_cannot_be_written_leaves_nothing(
+    command: Command, source: Path, output: Path
+) -> None:
+    output.with_name("output.txt.partial.journal").mkdir()
+    assert command("-i", source, "-o", output) == 2
+    assert b"Is a directory" in command.err
+    assert names(output) == ["output.txt.partial.journal"]
+
+
 def test_the_input_may_not_be_what_is_written(
     source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -126,3 +126,27 @@ def test_the_first_interrupt_keeps_what_is_done(server: FakeServer, tmp_path: Pa
     assert kept.endswith(f"stopped after 1 lines; what is done is kept in {partial}")
     assert interrupted == "interrupted"
     assert partial.read_bytes() == b"A\n"
+
+
+def test_help_needs_the_client_alone() -> None:
+    code = """
+import sys
+for name in ("numpy", "onnxruntime", "pydantic", "prometheus_client", "ray", "torch", "uvloop"):
+    sys.modules[name] = None
+from dragoman.commands.cli import main
+for command in sys.argv[1:]:
+    try:
+        status = main([command, "--help"])
+    except SystemExit as end:
+        status = end.code
+    assert status == 0, command
+"""
+    names = ["corpora", "export", "health", "inspect", "load", "serve", "translate"]
+    run = subprocess.run(
+        [sys.executable, "-c", code, *names], capture_output=True, text=True, check=True
+    )
+    assert run.stderr == ""
+    told = [line.split()[2] for line in run.stdout.splitlines() if line.startswith("usage: ")]
+    assert told == names
+    for flag in ("--shard-lines", "--service", "--resume"):  # of those that the client has itself
+        assert flag in run.stdout
