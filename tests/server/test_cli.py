@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from dragoman_server import cli
 from dragoman_server.application import Application
 from dragoman_server.config import Config
+from dragoman_server.ending import LastWord
 from dragoman_server.monitoring.metrics import Metrics
 from tests.server.bundles import write_bundle
 from tests.server.service.fakes import FakeEngine
@@ -87,6 +89,31 @@ def test_a_signal_drains_and_ends_with_zero(
     assert _last_word(caplog) == (number.name, 0)
     ready = vars(caplog.records[0])
     assert (ready["model"], ready["precision"], ready["provider"]) == ("tiny", "float32", "cpu")
+
+
+def test_a_server_that_hangs_after_the_drain_is_ended(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes, ended = [], threading.Event()
+
+    class HangingEngine(SignallingEngine):
+        async def close(self) -> None:
+            ended.wait(60)  # and the event loop with it
+
+    def exit_process(code: int) -> None:
+        codes.append(code)
+        ended.set()
+
+    monkeypatch.setattr(cli, "OVERTIME_SECONDS", 0.5)
+    monkeypatch.setattr(cli, "LastWord", lambda: LastWord(exit_process))
+    monkeypatch.setattr("logging.disable", lambda *_: None)
+    monkeypatch.setattr("logging.shutdown", lambda: None)
+    monkeypatch.setattr(
+        cli, "_build", lambda config: make_application(config, HangingEngine(), Metrics())
+    )
+    assert cli.main(["--bundle", "b", *FREE_PORTS, "--drain-timeout-seconds", "0"]) == 1
+    assert codes == [1]
+    assert _last_word(caplog) == ("drain_hangs", 1)
 
 
 def test_a_signal_before_it_serves_is_not_kept_waiting(
