@@ -5,22 +5,6 @@ Knows what is tried again, for how long and how often. Does not know what the ca
 
 from dragoman.calls.async_call import AsyncCall
 from dragoman.calls.call import Call
-from dragoman.calls.retry import (
-    MOST_BREAKS,
-    Attempts,
-    Retries,
-    delay_seconds,
-    is_broken,
-    may_pass,
-)
+from dragoman.calls.retry import Attempts, Retries, may_pass
 
-__all__ = [
-    "MOST_BREAKS",
-    "AsyncCall",
-    "Attempts",
-    "Call",
-    "Retries",
-    "delay_seconds",
-    "is_broken",
-    "may_pass",
-]
+__all__ = ["AsyncCall", "Attempts", "Call", "Retries", "may_pass"]

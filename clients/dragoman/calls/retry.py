@@ -104,7 +104,7 @@ class Retries:
 
 
 class Attempts:
-    """Those of one request."""
+    """Those of one request, or of a stream since its last answer."""
 
     def __init__(self, retries: Retries, timeout: float | None, now: float) -> None:
         """Begins with the first attempt.

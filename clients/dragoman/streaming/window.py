@@ -14,7 +14,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from dragoman.arguments import INT64_BITS, as_int, refusal
-from dragoman.calls import MOST_BREAKS, Retries, delay_seconds, is_broken, may_pass
+from dragoman.calls import Attempts, Retries
 from dragoman.errors import (
     ConnectError,
     DeadlineExceededError,
@@ -45,8 +45,8 @@ class _Text:
     index: int
     text: str
     outcome: Translation | DragomanError | None = None
-    refusals: int = 0
-    """How often the server had no room for it."""
+    attempts: Attempts | None = None
+    """Since the server first had no room for it."""
 
 
 class Window:
@@ -80,9 +80,7 @@ class Window:
         self._input_ended = False
         self._input_error: Exception | None = None
         self._answered = 0  # texts
-        self._lost_calls = 0  # since the last answer
-        self._breaks = 0  # of those, calls that the server had
-        self._lost_at = 0.0  # the first of them
+        self._attempts: Attempts | None = None  # since the first call that was lost after that
         self._reopen_at = 0.0
         self._call_began_at: float | None = None  # when the first text went over the open call
         self._leaving = False  # the server drains: nothing more goes over this call
@@ -184,19 +182,14 @@ class Window:
         if moves_on or not self._waiting:
             return
         error = error or self._last_refusal or _ENDED_EARLY
-        if not self._lost_calls:
-            self._lost_at = now
-        self._lost_calls += 1
-        self._breaks += is_broken(error)
         self._last_refusal = error
         if self._progress_at is None:
             self._progress_at = now
-        delay = delay_seconds(self._lost_calls, error)
-        limit = self._retries.limit(error)
-        over = limit is not None and now + delay > self._lost_at + limit
-        if over or self._breaks >= MOST_BREAKS or not may_pass(error):
-            self._failure = self._told(error)
-        self._reopen_at = now + delay
+        self._attempts = self._attempts or Attempts(self._retries, None, now)
+        try:
+            self._reopen_at = now + self._attempts.delay(error, now)
+        except DragomanError as final:
+            self._failure = self._told(final)
 
     # The results.
 
@@ -258,7 +251,7 @@ class Window:
     def _settle(self, entry: _Text, outcome: Translation | DragomanError, now: float) -> None:
         entry.outcome = outcome
         self._answered += 1
-        self._lost_calls = self._breaks = 0
+        self._attempts = None
         self._retries.note_answer()
         self._last_refusal = None
         self._progress_at = now if self._waiting else None
@@ -273,9 +266,13 @@ class Window:
         )
 
     def _refuse(self, entry: _Text, error: QueueFullError, now: float) -> None:
-        entry.refusals += 1
+        entry.attempts = entry.attempts or Attempts(self._retries, None, now)
+        try:
+            when = now + entry.attempts.delay(error, now)
+        except DragomanError as final:
+            self._settle(entry, final, now)
+            return
         self._last_refusal = error
-        when = now + delay_seconds(entry.refusals, error)
         heapq.heappush(self._refused, (when, entry.index, entry))
 
     def _release_refused(self, now: float) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
-from dragoman.calls import Attempts, Retries, delay_seconds, may_pass
-from dragoman.calls.retry import FIRST_SECONDS, MOST_BREAKS
+from dragoman.calls import Attempts, Retries, may_pass
+from dragoman.calls.retry import FIRST_SECONDS, MOST_BREAKS, delay_seconds
 from dragoman.errors import (
     CallCancelledError,
     ConnectError,

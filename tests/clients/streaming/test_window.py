@@ -2,7 +2,7 @@ import pytest
 
 from dragoman.calls import Retries
 from dragoman.calls.retry import FIRST_SECONDS, MAX_CONNECT_SECONDS, MOST_BREAKS
-from dragoman.errors import ConnectError, DeadlineExceededError, ServerError
+from dragoman.errors import ConnectError, DeadlineExceededError, QueueFullError, ServerError
 from dragoman.options import Options
 from dragoman.streaming.window import CALL_SECONDS, Window
 from tests.clients.fake_server import answer, draining, queue_full, refusal
@@ -54,6 +54,20 @@ def test_a_refused_text_waits_for_what_the_server_asked() -> None:
     assert take(window, 10.4) == "b"
     assert window.seconds_to_event(10.4) == pytest.approx(0.1, abs=0.26)
     assert take(window, 10.76) == "a"
+
+
+@pytest.mark.parametrize("seconds", [0.0, 2.0])
+def test_a_text_that_is_refused_for_too_long_fails_alone(seconds: float) -> None:
+    window = window_of("a", seconds=seconds)
+    now = 0.0
+    while (result := window.pop()) is None:
+        request = window.take(now)
+        assert request is not None
+        window.answer(refusal(request, queue_full(0.5)), now)
+        now += window.seconds_to_event(now) or 0.0
+    assert isinstance(result.error, QueueFullError)
+    assert seconds / 2 <= now <= seconds
+    window.raise_failure(now)
 
 
 def test_what_a_lost_call_left_is_sent_again_in_order() -> None:
