@@ -29,7 +29,7 @@ from dragoman.errors import (
     UnavailableError,
 )
 from dragoman.target import Target
-from dragoman.unreached import explain
+from dragoman.unreached import explain, is_wrong_host
 
 _ERRORS: dict[int, type[DragomanError]] = {
     code_pb2.INVALID_ARGUMENT: InvalidArgumentError,
@@ -95,6 +95,9 @@ def error_from_rpc(rpc_error: grpc.RpcError, target: Target) -> DragomanError:
         if status.code == code_pb2.UNAVAILABLE:
             reason, message = explain(status.message, target)
             return ConnectError(message, reason=reason)
+        if status.code == code_pb2.UNAUTHENTICATED and is_wrong_host(status.message):
+            wrong_host = f"no TLS with the server at {target}: its certificate is not for this host"
+            return ConnectError(f"{wrong_host} ({status.message})", reason="TLS_FAILED")
         _explain(status, target)
     return error_from_status(status)
 

@@ -4,6 +4,7 @@ Knows the messages of gRPC's core about connections, and what they mean beside T
 """
 
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from dragoman.target import Target
 
@@ -50,7 +51,7 @@ def explain(message: str, target: Target) -> Unreached:
         message: gRPC's.
         target: Where the call went.
     """
-    why = message.rpartition("last error: ")[2]
+    why = unquote(message.rpartition("last error: ")[2])  # addresses are written as in URLs
     for prefix in _PREFIXES:
         why = why.removeprefix(prefix)
     if not any(said in message.lower() for said in _ATTEMPTS):
@@ -67,6 +68,11 @@ def explain(message: str, target: Target) -> Unreached:
     )
 
 
+def is_wrong_host(message: str) -> bool:
+    """Whether a message of gRPC with the status UNAUTHENTICATED is about the certificate."""
+    return "does not match SSL server name" in message
+
+
 def _tls_failure(why: str) -> str:
     return next((meaning for said, meaning in _TLS if said.lower() in why.lower()), "")
 
@@ -74,6 +80,8 @@ def _tls_failure(why: str) -> str:
 def _hint(why: str, target: Target) -> str:
     if target.proxy:
         return "http_proxy names the proxy, and no_proxy what is reached without it"
+    if target.tls and "health check call failed" in why:
+        return "is its TLS certificate for this host name?"
     if any(said in why for said in _CLOSED):
         wants = "ask for a TLS certificate of the client" if target.tls else "want TLS"
         return f"it closes the connection: does it {wants}?"

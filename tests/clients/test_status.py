@@ -64,6 +64,15 @@ def test_unavailable_without_details_did_not_come_from_a_server() -> None:
     assert str(error) == "the connection to the server at host:1 broke (Socket closed)"
 
 
+def test_a_certificate_for_another_host_is_no_missing_credential() -> None:
+    said = "call host does not match SSL server name"
+    target = Target("host:1", tls=True)
+    error = error_from_rpc(plain_error(grpc.StatusCode.UNAUTHENTICATED, said), target)
+    assert isinstance(error, ConnectError)
+    assert error.reason == "TLS_FAILED"
+    assert "its certificate is not for this host" in str(error)
+
+
 def test_unimplemented_says_that_the_server_is_another() -> None:
     error = error_from_rpc(
         plain_error(grpc.StatusCode.UNIMPLEMENTED, "unknown service"), Target("host:1")

@@ -90,6 +90,7 @@ def test_an_error_through_a_proxy_names_it_and_no_password(monkeypatch: pytest.M
     [
         (REFUSED, "UNREACHABLE", "host:1 (ipv4:10.0.0.1:1: Failed to connect to remote host"),
         (CLOSED, "UNREACHABLE", "does it want TLS?"),
+        (REFUSED.replace("ipv4:10.0.0.1", "ipv6:%5B::1%5D"), "UNREACHABLE", "(ipv6:[::1]:1: Fail"),
         (
             "connections to all backends failing; last error: ipv4:1.2.3.4:1: backend unhealthy",
             "NOT_READY",

@@ -81,6 +81,18 @@ def test_a_certificate_for_another_host_is_named(tmp_path: Path) -> None:
     assert "certificate is not for this host name" in str(error)
 
 
+def test_a_certificate_for_the_address_alone_does_not_name_the_host(
+    tls_server: FakeServer, certificate: Path
+) -> None:
+    """Its common name passes the handshake, and no call."""
+    trusted = grpc.ssl_channel_credentials(certificate.read_bytes())
+    with (
+        Client(f"localhost:{tls_server.port}", credentials=trusted, retry_seconds=1) as client,
+        pytest.raises(ConnectError, match=r"is its TLS certificate for this host name\?"),
+    ):
+        client.translate("a")
+
+
 def test_plain_text_and_tls_are_not_confused(
     tls_server: FakeServer, server: FakeServer, credentials: grpc.ChannelCredentials
 ) -> None:

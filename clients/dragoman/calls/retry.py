@@ -22,6 +22,9 @@ MOST_BREAKS = 10
 """Calls that may break one after the other while the server has them, half a minute in all: what is
 sent may be the cause, and must not take one replica after the other with it for ever."""
 
+MOST_CAUSES = 2
+"""That are told beside the last one."""
+
 LEAST_SECONDS = 0.001
 """Left of a deadline, for another attempt."""
 
@@ -120,6 +123,7 @@ class Attempts:
         self._failures = 0
         self._breaks = 0
         self._last: DragomanError | None = None
+        self._causes: dict[str, None] = {}  # why no server was reached, each once
 
     def seconds_left(self, now: float) -> float | None:
         """Returns until when the next attempt must be answered; None for ever."""
@@ -138,14 +142,16 @@ class Attempts:
         if not may_pass(error):
             raise error
         self._failures += 1
+        if isinstance(error, ConnectError):
+            self._causes[str(error)] = None
         self._breaks += is_broken(error)
         self._last = error
         delay = delay_seconds(self._failures, error)
         if self._timeout is not None and now + delay > self._start + self._timeout - LEAST_SECONDS:
-            raise _no_time_for(error)
+            raise self._with_causes(_no_time_for(error))
         limit = self._retries.limit(error)
         if limit is not None and now + delay > self._start + limit:
-            raise error
+            raise self._with_causes(error)
         if self._breaks >= MOST_BREAKS:
             raise error
         return delay
@@ -153,6 +159,14 @@ class Attempts:
     def note_answer(self) -> None:
         """Notes that the last attempt was answered."""
         self._retries.note_answer()
+
+    def _with_causes(self, error: DragomanError) -> DragomanError:
+        """Returns the last error with those before it: each address of a name has its own."""
+        others = [cause for cause in self._causes if cause != str(error)]
+        if not isinstance(error, ConnectError) or not others:
+            return error
+        told = "; before: ".join([str(error), *others[-MOST_CAUSES:]])
+        return ConnectError(told, reason=error.reason)
 
     def _too_late(self, error: DeadlineExceededError) -> DragomanError:
         """Returns the error for a deadline that passed, which says what there was before."""

@@ -111,6 +111,16 @@ def test_what_the_server_finds_too_late_is_a_deadline() -> None:
         assert (caught.value.reason, caught.value.retry_after) == ("WOULD_EXPIRE", 0.5)
 
 
+def test_each_address_of_a_name_has_its_cause_told() -> None:
+    attempts = Attempts(Retries(), 60.0, 0.0)
+    closed = ConnectError("does it want TLS?", reason="UNREACHABLE")
+    attempts.delay(closed, 0.0)
+    attempts.delay(NOBODY, 1.0)
+    attempts.delay(closed, 2.0)
+    with pytest.raises(ConnectError, match=r"^nobody is there; before: does it want TLS\?$"):
+        attempts.delay(NOBODY, 5.0)
+
+
 def test_a_deadline_says_what_was_before_it() -> None:
     attempts = Attempts(reached(), 2.0, 0.0)
     attempts.delay(NOBODY, 0.0)
