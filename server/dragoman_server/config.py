@@ -123,6 +123,9 @@ class Config(BaseSettings):
     """Most calls in progress in each process that takes calls, a stream counted as one; a call
     beyond them is refused with RESOURCE_EXHAUSTED."""
 
+    message_timeout_seconds: Annotated[float, Field(ge=0.1, le=3600), Number] = 10.0
+    """Time for a call's request to arrive, and for its answer to be taken once all of it is sent; a
+    stream may wait between its texts."""
     default_timeout_seconds: Timeout = 600.0
     """Deadline of a call, or of each text of a stream, whose client set none; never more than
     max_timeout_seconds."""

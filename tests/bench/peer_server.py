@@ -29,8 +29,8 @@ from dragoman_server.config import Config
 from dragoman_server.engine.async_engine import SWITCH_INTERVAL_SECONDS
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.models.tokenizer import Tokenizer
-from dragoman_server.service.guard import SERVICE_NAME
 from dragoman_server.service.listing import describe_model, model_limits
+from dragoman_server.service.service import SERVICE_NAME
 from tests.bench.peer_batcher import Batcher
 from tests.bench.peer_service import PeerService, TextBatcher
 from tests.bench.systems import CORES, Precision

@@ -8,18 +8,25 @@ from dragoman_server.engine.deadline import NO_LIMIT, Deadline, RemainingTime, T
 from dragoman_server.engine.engine import Engine, Progress
 from dragoman_server.engine.engine_metrics import EngineMetrics
 from dragoman_server.engine.futures import settle
+from dragoman_server.engine.outlook import UNREAD, Admission, Outline, Outlook
 from dragoman_server.engine.scheduler import Scheduler
-from dragoman_server.engine.waiting_queue import WaitingQueue
+from dragoman_server.engine.waiting_queue import ANYBODY, Sender, WaitingQueue
 
 __all__ = [
+    "ANYBODY",
     "NO_LIMIT",
+    "UNREAD",
+    "Admission",
     "AsyncEngine",
     "Deadline",
     "Engine",
     "EngineMetrics",
+    "Outline",
+    "Outlook",
     "Progress",
     "RemainingTime",
     "Scheduler",
+    "Sender",
     "TimeLimit",
     "WaitingQueue",
     "settle",

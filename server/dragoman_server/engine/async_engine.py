@@ -20,7 +20,8 @@ from dragoman_server.engine.deadline import NO_LIMIT, TimeLimit, has_passed
 from dragoman_server.engine.engine import Engine, Progress
 from dragoman_server.engine.forecast import Forecast, Promise
 from dragoman_server.engine.futures import settle
-from dragoman_server.engine.waiting_queue import WaitingQueue
+from dragoman_server.engine.outlook import UNREAD, Admission, Outline, Outlook
+from dragoman_server.engine.waiting_queue import ANYBODY, Sender, WaitingQueue
 from dragoman_server.errors import BackendError, ConfigError, DragomanError, UnavailableError
 from dragoman_server.sequence import (
     Completion,
@@ -44,6 +45,10 @@ STALL_SECONDS = 60.0
 
 # How often it is looked whether a thread, which was told to end, has ended.
 LOOK_SECONDS = 0.005
+
+OUTLOOK_SECONDS = 0.002
+"""How old an outlook may be that calls are refused for: to add up what waits takes longer than to
+refuse a call."""
 
 _TRANSLATED = (FinishReason.STOP, FinishReason.LENGTH)
 
@@ -88,6 +93,7 @@ class AsyncEngine:
         self._on_partial: dict[Sequence, OnPartial] = {}
         self._threads: list[threading.Thread] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._admission, self._looked_at = Admission(), -math.inf
         self._closing = False
         self._living = len(self._engines)
 
@@ -109,7 +115,7 @@ class AsyncEngine:
     @property
     def predicted_seconds(self) -> float:
         """Seconds that a text of mean length would take now; 0 where nothing is predicted."""
-        return self._forecast.usual_seconds(self._queue.load())
+        return self._forecast.usual_seconds(self._queue.snapshot())
 
     @property
     def kv_cache_usage(self) -> float:
@@ -152,18 +158,30 @@ class AsyncEngine:
             self._threads.append(thread)
             await asyncio.wrap_future(ready)
 
-    def check_room(self, limit: TimeLimit) -> None:
-        """Refuses what would be refused whatever it says, before anybody has read it.
+    def check_room(
+        self, limit: TimeLimit, outline: Outline = UNREAD, caller: str = "", texts_ahead: int = 0
+    ) -> None:
+        """Refuses texts that would be refused, before anybody has tokenised them. On any thread.
+
+        Args:
+            limit: When their translations are due.
+            outline: What is known of them.
+            caller: Whose they are.
+            texts_ahead: That were let in before and were not yet submitted.
 
         Raises:
-            QueueFullError: there is room for no text.
-            WouldExpireError: not even a text of one token would end when it is due.
+            QueueFullError: there is no room for all of them.
+            WouldExpireError: they would probably end later than they are due.
         """
-        self._queue.check_room(1)
-        if limit.due < math.inf:
-            load = self._queue.load()
-            predicted = self._forecast.seconds_of(1, load)
-            self._forecast.check(predicted, limit.due - self._clock(), load)
+        now = self._clock()
+        if not self._looked_at <= now < self._looked_at + OUTLOOK_SECONDS:
+            self._admission.outlook = self.outlook()
+            self._looked_at = now
+        self._admission.check(limit, now, outline, caller=caller, texts_ahead=texts_ahead)
+
+    def outlook(self) -> Outlook:
+        """Returns what a request would find that came now. On any thread."""
+        return self._forecast.outlook(self._queue.snapshot())
 
     def submit(
         self,
@@ -171,7 +189,7 @@ class AsyncEngine:
         options: TranslationOptions | ListOf[TranslationOptions],
         on_partial: OnPartial | None = None,
         limit: TimeLimit = NO_LIMIT,
-        texts_before: int = 0,
+        sender: Sender = ANYBODY,
     ) -> list[asyncio.Future[Completion]]:
         """Queues texts, all or none; must be called on the event loop.
 
@@ -184,8 +202,7 @@ class AsyncEngine:
             options: How to decode them, or each of them.
             on_partial: Called on the event loop with the target tokens so far, after each step.
             limit: When their translations are due, in seconds of the clock.
-            texts_before: Texts of the same caller that are not answered yet, where it sends them
-                one by one.
+            sender: Whose they are.
 
         Raises:
             QueueFullError: there is no room for all of them.
@@ -208,14 +225,14 @@ class AsyncEngine:
             )
             for ids, each in zip(source_ids, options, strict=True)
         ]
-        load = self._queue.load(texts_before + len(sequences) - 1)
+        load = self._queue.load(sender, len(sequences) - 1)
         predicted = self._forecast.seconds(sequences, load)
         self._forecast.check(predicted, limit.due - now, load)
         promise = Promise(now, limit.due, predicted, texts_left=len(sequences))
         # A call ends with its longest text, which therefore starts first; like lengths together
         # also leave less padding to the encoder and fewer rows idle at the end.
         longest_first = sorted(sequences, key=lambda sequence: -len(sequence.source_ids))
-        self._queue.put(longest_first, texts_before)
+        self._queue.put(longest_first, sender)
         return [self._expect(sequence, promise, on_partial) for sequence in sequences]
 
     async def close(self) -> None:

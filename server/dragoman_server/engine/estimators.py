@@ -56,11 +56,20 @@ class Line:
 
     def at(self, x: float) -> float:
         """Returns the y to expect at x, which is 0 or more."""
+        return self.intercept + self.slope * x
+
+    @property
+    def slope(self) -> float:
+        """By how much y grows with x."""
         if not self.count:
             return 0.0
         slope = max(0.0, self._covariance / (self._variance + RIDGE))
-        slope = min(slope, self._mean_y / self._mean_x)
-        return self._mean_y + slope * (x - self._mean_x)
+        return min(slope, self._mean_y / self._mean_x)
+
+    @property
+    def intercept(self) -> float:
+        """The y to expect at 0."""
+        return self._mean_y - self.slope * self._mean_x
 
 
 class Quantile:

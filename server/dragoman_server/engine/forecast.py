@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 from dragoman_server.engine.deadline import has_passed
 from dragoman_server.engine.estimators import Line, Mean, Quantile
-from dragoman_server.engine.waiting_queue import Load
-from dragoman_server.errors import WouldExpireError
+from dragoman_server.engine.outlook import Outline, Outlook, Pace, TimeCheck
+from dragoman_server.engine.waiting_queue import Load, Snapshot
 from dragoman_server.sequence import Sequence, TranslationOptions
 
 TIMELY_SHARE = 0.97
@@ -35,12 +35,6 @@ MARGIN_STEP, LEAST_MARGIN, LARGEST_MARGIN = 0.05, 0.5, 10.0
 
 GIVEN_UP = 1.25
 """What a request that was given up at its deadline would have taken, in units of what it had."""
-
-TRY_EVERY = 50
-"""Of the requests that an idle engine has no hope to answer in time, one in so many is tried."""
-
-LEAST_RETRY_SECONDS = 0.05
-"""A request that would be late by less is asked to stay away so long."""
 
 
 def step_costs() -> Line:
@@ -75,7 +69,7 @@ class Forecast:
         self._places = places
         self._source_tokens = Mean(MEMORY_TEXTS)
         self._target_tokens = Mean(MEMORY_TEXTS)
-        self._hopeless = 0
+        self._time_check = TimeCheck()
         self._margin = Quantile(
             TIMELY_SHARE, step=MARGIN_STEP, lowest=LEAST_MARGIN, highest=LARGEST_MARGIN
         )
@@ -108,20 +102,18 @@ class Forecast:
             longest = max(longest, sequence.expected_steps)
         return self._seconds(longest, load.plus(rows=rows, steps=steps))
 
-    def seconds_of(self, source_tokens: float, load: Load) -> float:
-        """Returns the seconds that a request of one such text takes, likewise."""
-        steps = math.ceil(source_tokens * self._ratio) + 1
-        return self._seconds(steps, load.plus(rows=1, steps=steps))
+    def outlook(self, queue: Snapshot) -> Outlook:
+        """Returns what a request finds now."""
+        usual_steps = math.ceil(self._source_tokens.value * self._ratio) + 1
+        return Outlook(queue, self._pace(), self._ratio, usual_steps, self.margin)
 
-    def usual_seconds(self, load: Load) -> float:
+    def usual_seconds(self, queue: Snapshot) -> float:
         """Returns the seconds that a text of mean length takes, with the margin."""
-        return self.margin * self.seconds_of(self._source_tokens.value, load)
+        usual = Outline([self._source_tokens.value])
+        return self.margin * self.outlook(queue).seconds_of(usual, caller="")
 
     def check(self, predicted: float, remaining: float, load: Load) -> None:
         """Refuses a request that would probably end too late.
-
-        While an engine has nothing to do, the margin does not count, and of what is late without it
-        some are tried: where all was refused, what is wrong would never be corrected.
 
         Args:
             predicted: Seconds without the margin; 0 where nothing is predicted.
@@ -131,27 +123,8 @@ class Forecast:
         Raises:
             WouldExpireError: It would.
         """
-        expected = predicted * self.margin
-        if (
-            predicted
-            and expected > remaining
-            and not self._is_worth_trying(predicted, remaining, load)
-        ):
-            raise WouldExpireError(
-                f"the answer would be there in about {expected:.2f} s, but its deadline is in "
-                f"{remaining:.2f} s: the server is busy",
-                retry_after_seconds=max(expected - remaining, LEAST_RETRY_SECONDS),
-                remaining_seconds=remaining,
-            )
-
-    def _is_worth_trying(self, predicted: float, remaining: float, load: Load) -> bool:
-        """Whether a request that would probably be late may take an engine that is idle."""
-        if load.rows >= len(self._costs):
-            return False
-        if predicted <= remaining:
-            return True
-        self._hopeless += 1
-        return self._hopeless % TRY_EVERY == 0
+        is_idle = load.rows < len(self._costs)
+        self._time_check.check(predicted, self.margin, remaining, is_idle=is_idle)
 
     def observe_text(self, source_tokens: int, target_tokens: int) -> None:
         """Learns from a translated text."""
@@ -180,15 +153,16 @@ class Forecast:
         return self._target_tokens.value / (self._source_tokens.value or 1)
 
     def _seconds(self, steps: int, load: Load) -> float:
-        """Returns the seconds until a text of `load` that takes so many steps has ended."""
+        pace = self._pace()
+        return 0.0 if pace is None else pace.seconds_until(steps, load)
+
+    def _pace(self) -> Pace | None:
         seen = [line for line in self._costs if line.count]
         if not self._has_seen_enough(seen):
-            return 0.0
-        rows = max(1.0, min(load.rows, self._places) / len(self._costs))
-        step = sum([line.at(rows) for line in seen]) / len(seen)
-        without_place = max(0, load.rows - load.rows_behind - self._places)
-        waiting = without_place * load.waiting_steps / load.waiting_rows / self._places
-        return step * (steps + waiting)
+            return None
+        seconds = sum([line.intercept for line in seen]) / len(seen)
+        seconds_per_row = sum([line.slope for line in seen]) / len(seen)
+        return Pace(seconds, seconds_per_row, len(self._costs), self._places)
 
     def _has_seen_enough(self, lines: list[Line]) -> bool:
         if self._source_tokens.count < ENOUGH_TEXTS:

@@ -1,24 +1,41 @@
-"""The one queue that all engines take from: bounded, and fair between requests.
+"""The one queue that all engines take from: bounded, and fair between callers.
+
+Each caller's texts are in a lane of their own, and the lane whose caller had least work done goes
+first (start-time fair queueing, Goyal et al., 1996). So who sends much waits for himself, and who
+sends little hardly waits for others.
 
 Knows rows, tokens and moments as numbers; knows nothing of models, clocks or I/O.
 """
 
 import math
 import threading
-from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from dragoman_server.engine.lane import Lane, Work, work_of
 from dragoman_server.errors import QueueFullError
 from dragoman_server.sequence import Sequence
 
 RETRY_AFTER_SECONDS = 0.5
 
-SPACING = 4
-"""A request of many texts is served as if they came one by one, each when so many texts, anybody's,
-had been taken since the one before. So one of a single text does not wait for all of a large one
-that came first, and the large one has its share beside any number of small ones. Where nobody else
-waits, spacing changes nothing."""
+SHARE = 8
+"""A caller who has texts waiting gets room for more as long as they are no more than so many times
+the room that is left: who comes next finds some whatever one caller sends."""
+
+FEW_TEXTS = 8
+"""That a caller may have waiting wherever there is room."""
+
+
+class Sender(NamedTuple):
+    """Whose a request is."""
+
+    caller: str = ""
+    """The connection that it came over."""
+    texts_before: int = 0
+    """Texts of the same stream that are not answered yet: as if all were one request's."""
+
+
+ANYBODY = Sender()
 
 
 class Load(NamedTuple):
@@ -51,80 +68,73 @@ class Taken(NamedTuple):
     """Their deadline passed while they waited; the engine tells of their end."""
 
 
-class _Place(NamedTuple):
-    """Where a sequence stands: who has the same turn is served in order of arrival."""
-
-    turn: int
-    arrival: int
-
-
 class WaitingQueue:
     """Thread-safe. A sequence that was put is taken once or removed once."""
 
     def __init__(self, *, max_queue_size: int, engines: int) -> None:
         self._max_queue_size = max_queue_size
-        self._order: list[tuple[int, int, Sequence]] = []
-        """Places and who stands there, in order."""
-        self._places: dict[Sequence, _Place] = {}
-        self._arrived = self._taken = 0
-        self._waiting_rows = 0
-        self._waiting_steps = 0
+        self._lanes: dict[str, Lane] = {}
+        """Of callers who have something waiting."""
+        self._callers: dict[Sequence, str] = {}
+        self._served = 0
+        """Virtual time: what the lane had had that was served last."""
+        self._waiting_rows = self._waiting_steps = 0
         self._running_rows = [0] * engines
         self._changed = threading.Condition()
         self._closed = False
 
     def __len__(self) -> int:
-        return len(self._order)
+        return len(self._callers)
 
-    def load(self, texts_before: int = 0) -> Load:
+    def load(self, sender: Sender = ANYBODY, texts_before: int = 0) -> Load:
         """Returns what a text finds that comes now, and as far as the engines told, what runs.
 
         Args:
+            sender: Whose it is.
             texts_before: Texts of the same request that have their turns before.
         """
-        total, steps = self._waiting_rows, self._waiting_steps
-        rows = total + sum(self._running_rows)
-        first_behind = bisect_left(self._order, (self._turn(texts_before) + 1,))
-        behind = self._order[first_behind:]
-        if not behind:
-            return Load(rows, total, steps)
-        if len(behind) < first_behind:
-            rows_behind, steps_behind = _work(behind)
-            return Load(rows, total - rows_behind, steps - steps_behind, rows_behind)
-        rows_ahead, steps_ahead = _work(self._order[:first_behind])
-        return Load(rows, rows_ahead, steps_ahead, total - rows_ahead)
+        with self._changed:
+            rows, steps = self._waiting_rows, self._waiting_steps
+            total = rows + sum(self._running_rows)
+            if not rows:
+                return Load(total, 0, 0)
+            lane = self._lanes.get(sender.caller)
+            own = Work(0, 0) if lane is None else lane.ahead(sender.texts_before + texts_before)
+            others = len(self._lanes) - (lane is not None)
+        return _load(Work(rows, steps), own, total_rows=total, others=others)
 
-    def check_room(self, texts: int) -> None:
-        """Raises QueueFullError where so many more do not fit."""
-        waiting = len(self._order)
-        if waiting + texts > self._max_queue_size:
-            raise QueueFullError(
-                f"the queue has no room for {texts} more texts: "
-                f"{waiting} of at most {self._max_queue_size} are waiting",
-                retry_after_seconds=RETRY_AFTER_SECONDS,
+    def snapshot(self) -> "Snapshot":
+        """Returns what callers find that come now."""
+        with self._changed:
+            return Snapshot(
+                sum(self._running_rows),
+                Work(self._waiting_rows, self._waiting_steps),
+                {caller: len(lane) for caller, lane in self._lanes.items()},
+                self._max_queue_size,
             )
 
-    def put(self, sequences: Iterable[Sequence], texts_before: int = 0) -> None:
+    def put(self, sequences: Iterable[Sequence], sender: Sender = ANYBODY) -> None:
         """Adds all the sequences of a request, or none.
 
         Args:
             sequences: In the order of their turns.
-            texts_before: Texts of the same caller that are not answered yet, where it sends them
-                one by one: as if they were of the same request.
+            sender: Whose they are.
 
         Raises:
-            QueueFullError: together they do not fit.
+            QueueFullError: together they do not fit, or leave others too little room.
         """
         batch = list(sequences)
         with self._changed:
-            self.check_room(len(batch))
-            for index, sequence in enumerate(batch, start=texts_before):
-                place = _Place(self._turn(index), self._arrived)
-                self._arrived += 1
-                self._places[sequence] = place
-                insort(self._order, (*place, sequence))
+            lane = self._lanes.get(sender.caller)
+            own = 0 if lane is None else len(lane)
+            check_room(len(batch), own, waiting=len(self), max_queue_size=self._max_queue_size)
+            if lane is None:
+                lane = self._lanes[sender.caller] = Lane(self._served)
+            for index, sequence in enumerate(batch, start=sender.texts_before):
+                lane.put(sequence, index)
+                self._callers[sequence] = sender.caller
                 self._waiting_rows += sequence.rows
-                self._waiting_steps += sequence.rows * sequence.expected_steps
+                self._waiting_steps += work_of(sequence)
             self._changed.notify_all()
 
     def take(
@@ -160,10 +170,12 @@ class WaitingQueue:
         with self._changed:
             self._running_rows[engine] = running_rows
             taken = Taken([], [])
-            while self._order and (share := self._fair_rows() - self._running_rows[engine]) > 0:
-                sequence = self._order[0][-1]
+            while self._lanes and (share := self._fair_rows() - self._running_rows[engine]) > 0:
+                caller, lane = min(self._lanes.items(), key=_served)
+                sequence = lane.first
                 if sequence.deadline <= now:
-                    self._forget(sequence)
+                    lane.forget(sequence)
+                    self._forget(sequence, caller)
                     taken.expired.append(sequence)
                     continue
                 if sequence.rows > free_rows:
@@ -171,9 +183,9 @@ class WaitingQueue:
                 is_more = sequence.rows > share or len(sequence.source_ids) > max_tokens
                 if taken.newcomers and is_more:
                     break
-                self._forget(sequence)
-                taken.newcomers.append(sequence)
-                self._taken += 1
+                self._served = lane.served
+                taken.newcomers.append(lane.take())
+                self._forget(sequence, caller)
                 free_rows -= sequence.rows
                 max_tokens -= len(sequence.source_ids)
                 self._running_rows[engine] += sequence.rows
@@ -182,45 +194,108 @@ class WaitingQueue:
     def remove(self, sequence: Sequence) -> bool:
         """Takes a cancelled sequence out; False where an engine has it already."""
         with self._changed:
-            if sequence not in self._places:
+            caller = self._callers.get(sequence)
+            if caller is None:
                 return False
-            self._forget(sequence)
+            self._lanes[caller].forget(sequence)
+            self._forget(sequence, caller)
             return True
 
     def wait(self) -> bool:
         """Blocks until a sequence is waiting; False once the queue is closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._order)
+            self._changed.wait_for(lambda: self._closed or self._callers)
             return not self._closed
 
     def close(self) -> list[Sequence]:
         """Lets no engine wait any longer; returns what was still waiting."""
         with self._changed:
             self._closed = True
-            left = [sequence for *_, sequence in self._order]
-            self._order.clear()
-            self._places.clear()
+            left = [sequence for lane in self._lanes.values() for sequence in lane.sequences]
+            self._lanes.clear()
+            self._callers.clear()
             self._waiting_rows = self._waiting_steps = 0
             self._changed.notify_all()
             return left
 
-    def _forget(self, sequence: Sequence) -> None:
-        del self._order[bisect_left(self._order, self._places.pop(sequence))]
+    def _forget(self, sequence: Sequence, caller: str) -> None:
+        """Counts a sequence no longer, which has left its lane."""
+        del self._callers[sequence]
+        if not self._lanes[caller]:
+            del self._lanes[caller]
         self._waiting_rows -= sequence.rows
-        self._waiting_steps -= sequence.rows * sequence.expected_steps
-
-    def _turn(self, texts_before: int) -> int:
-        """Returns the turn of a text that comes now: how many were taken by then, at the least."""
-        return self._taken + SPACING * texts_before
+        self._waiting_steps -= work_of(sequence)
 
     def _fair_rows(self) -> int:
         return -(-(self._waiting_rows + sum(self._running_rows)) // len(self._running_rows))
 
 
-def _work(places: list[tuple[int, int, Sequence]]) -> tuple[int, int]:
-    """Returns rows, and decoding steps added up over them."""
-    rows = steps = 0
-    for *_, sequence in places:
-        rows += sequence.rows
-        steps += sequence.rows * sequence.expected_steps
-    return rows, steps
+class Snapshot(NamedTuple):
+    """The queue at a moment."""
+
+    running_rows: int
+    """As far as the engines told."""
+    waiting: Work
+    texts_of: Mapping[str, int]
+    """That wait, by caller."""
+    max_queue_size: int
+
+    def load(self, caller: str) -> Load:
+        """Returns what a text of the caller's finds."""
+        rows, steps = self.waiting
+        total = rows + self.running_rows
+        if not rows:
+            return Load(total, 0, 0)
+        texts = self.texts_of.get(caller, 0)
+        share = texts / sum(self.texts_of.values())
+        own = Work(math.ceil(rows * share), math.ceil(steps * share))
+        others = len(self.texts_of) - (caller in self.texts_of)
+        return _load(self.waiting, own, total_rows=total, others=others)
+
+    def check_room(self, texts: int, caller: str, texts_ahead: int) -> None:
+        """Raises QueueFullError where so many do not fit; `texts_ahead` will come first."""
+        waiting = sum(self.texts_of.values()) + texts_ahead
+        own = self.texts_of.get(caller, 0)
+        check_room(texts, own, waiting=waiting, max_queue_size=self.max_queue_size)
+
+
+def check_room(texts: int, own: int, *, waiting: int, max_queue_size: int) -> None:
+    """Refuses texts or does not.
+
+    Args:
+        texts: So many come.
+        own: So many wait that are the same caller's.
+        waiting: So many wait in all.
+        max_queue_size: The most that may.
+
+    Raises:
+        QueueFullError: together they do not fit, or would leave others too little room.
+    """
+    left = max_queue_size - waiting - texts
+    if left < 0:
+        raise QueueFullError(
+            f"the queue has no room for {texts} more texts: "
+            f"{waiting} of at most {max_queue_size} are waiting",
+            retry_after_seconds=RETRY_AFTER_SECONDS,
+        )
+    if own and own + texts > max(FEW_TEXTS, SHARE * left):
+        raise QueueFullError(
+            f"{own} texts of this connection are waiting, and {texts} more would leave room for "
+            f"{left} of the {max_queue_size} that may wait: it has to leave some to others",
+            retry_after_seconds=RETRY_AFTER_SECONDS,
+        )
+
+
+def _load(waiting: Work, own: Work, *, total_rows: int, others: int) -> Load:
+    """Returns what a text finds of whose caller `own` is served before, among so many others.
+
+    While those and it are served, each other caller has as much served, if he has it.
+    """
+    rows, steps = waiting
+    ahead_rows = min(rows, own.rows + others * (own.rows + 1)) if others else own.rows
+    ahead_steps = min(steps, own.steps + (ahead_rows - own.rows) * steps / rows)
+    return Load(total_rows, ahead_rows, math.ceil(ahead_steps), rows - ahead_rows)
+
+
+def _served(item: tuple[str, Lane]) -> int:
+    return item[1].served

@@ -11,7 +11,6 @@ from dragoman_server.memory import MemoryLimit
 from dragoman_server.monitoring import Ended
 from dragoman_server.processes.messages import Setup
 from dragoman_server.service import (
-    CallGuard,
     Gate,
     GrpcServer,
     Health,
@@ -60,8 +59,7 @@ class FrontEnd:
             default_timeout_seconds=config.default_timeout_seconds,
             max_timeout_seconds=config.max_timeout_seconds,
         )
-        guard = CallGuard(self._gate, outcomes, {"TranslateText": service.check_room})
-        self._server = GrpcServer(config, service, guard, shares_port=shares_port)
+        self._server = GrpcServer(config, service, shares_port=shares_port)
 
     @property
     def healthy(self) -> bool:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Model
 from dragoman_server.config import Config
-from dragoman_server.engine import TimeLimit
+from dragoman_server.engine import Outlook, Sender, TimeLimit
 from dragoman_server.errors import DragomanError
 from dragoman_server.sequence import Outcome, TranslationOptions
 from dragoman_server.service import TextCodec
@@ -47,8 +47,7 @@ class Submit(NamedTuple):
     options: Sequence[TranslationOptions]
     wants_partial: bool
     limit: TimeLimit
-    texts_before: int
-    """Of the same caller, not answered yet."""
+    sender: Sender
 
 
 class Cancel(NamedTuple):
@@ -79,6 +78,12 @@ class Partial(NamedTuple):
 
     request: int
     token_ids: list[int]
+
+
+class State(NamedTuple):
+    """To a front end: what a request would find now."""
+
+    outlook: Outlook | None
 
 
 class Stalled(NamedTuple):

@@ -6,10 +6,21 @@ Owns the futures of the texts that it sent away. Knows messages; does not know h
 import asyncio
 import functools
 import itertools
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dragoman_server.engine import NO_LIMIT, TimeLimit, settle
+from dragoman_server.engine import (
+    ANYBODY,
+    NO_LIMIT,
+    UNREAD,
+    Admission,
+    Outline,
+    Outlook,
+    Sender,
+    TimeLimit,
+    settle,
+)
 from dragoman_server.errors import UnavailableError
 from dragoman_server.processes.messages import Cancel, Partial, Refused, Settled, Submit
 from dragoman_server.sequence import Completion, TranslationOptions
@@ -30,14 +41,31 @@ class _Request:
 class RemoteEngine:
     """Does what AsyncEngine does for a Translator; `send` takes its messages."""
 
-    def __init__(self, send: Callable[[Submit | Cancel], None]) -> None:
+    def __init__(
+        self,
+        send: Callable[[Submit | Cancel], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._send = send
         self._numbers = itertools.count()
         self._requests: dict[int, _Request] = {}
         self._closed = False
+        self._clock = clock
+        self._admission = Admission()
+        self._sent_since = 0
+        """Texts that were sent since the outlook came."""
 
-    def check_room(self, limit: TimeLimit) -> None:
-        """Refuses nothing: whether there is room is known where the engines are."""
+    def check_room(
+        self, limit: TimeLimit, outline: Outline = UNREAD, caller: str = "", texts_ahead: int = 0
+    ) -> None:
+        """As AsyncEngine.check_room, by what the engines' process told last."""
+        self._admission.check(
+            limit,
+            self._clock(),
+            outline,
+            caller=caller,
+            texts_ahead=self._sent_since + texts_ahead,
+        )
 
     def submit(
         self,
@@ -45,7 +73,7 @@ class RemoteEngine:
         options: TranslationOptions | Sequence[TranslationOptions],
         on_partial: OnPartial | None = None,
         limit: TimeLimit = NO_LIMIT,
-        texts_before: int = 0,
+        sender: Sender = ANYBODY,
     ) -> list[asyncio.Future[Completion]]:
         """As AsyncEngine.submit, but where there is no room every future says so.
 
@@ -62,9 +90,15 @@ class RemoteEngine:
         for index, future in enumerate(futures):
             future.add_done_callback(functools.partial(self._forget, number, index))
         self._requests[number] = _Request(futures, len(futures), on_partial)
+        self._sent_since += len(futures)
         wants_partial = on_partial is not None
-        self._send(Submit(number, source_ids, options, wants_partial, limit, texts_before))
+        self._send(Submit(number, source_ids, options, wants_partial, limit, sender))
         return futures
+
+    def look(self, outlook: Outlook | None) -> None:
+        """Knows from now on what a request would find."""
+        self._admission.outlook = outlook
+        self._sent_since = 0
 
     def receive(self, answer: Answer) -> None:
         """Settles what the engines' process tells of."""

@@ -11,11 +11,12 @@ import logging
 import signal
 import socket
 import sys
+from collections import deque
 
 import uvloop
 
 from dragoman_server.errors import DragomanError
-from dragoman_server.monitoring import configure_logging
+from dragoman_server.monitoring import Ended, configure_logging
 from dragoman_server.processes.front_end import FrontEnd
 from dragoman_server.processes.link import Link
 from dragoman_server.processes.messages import (
@@ -28,6 +29,7 @@ from dragoman_server.processes.messages import (
     Setup,
     Stalled,
     Started,
+    State,
     Stop,
     Told,
 )
@@ -44,11 +46,15 @@ class Worker:
         self._engine = RemoteEngine(self._send)
         self._orders: asyncio.Queue[object] = asyncio.Queue()
         self._link: Link | None = None
+        self._loop = asyncio.get_running_loop()
+        self._ended: deque[Ended] = deque()
 
     def received(self, message: object) -> None:
         """See link.Reader."""
         if isinstance(message, Settled | Partial | Refused):
             self._engine.receive(message)
+        elif isinstance(message, State):
+            self._engine.look(message.outlook)
         else:
             self._orders.put_nowait(message)
 
@@ -96,13 +102,27 @@ class Worker:
 
     def _build(self, setup: Setup) -> FrontEnd:
         configure_logging(setup.config.log_level, setup.config.log_format, sys.stderr)
-        front_end = FrontEnd(setup, self._engine, self._send, shares_port=True)
+        front_end = FrontEnd(setup, self._engine, self._record, shares_port=True)
         gc.freeze()  # as in cli.py
         return front_end
+
+    def _record(self, ended: Ended) -> None:
+        """Passes on how a request ended; it may have been refused on another thread."""
+        if not self._ended:
+            self._loop.call_soon_threadsafe(self._send_ended)
+        self._ended.append(ended)
+
+    def _send_ended(self) -> None:
+        while self._ended:
+            self._send(self._ended.popleft())
 
     def _send(self, message: object) -> None:
         assert self._link is not None
         self._link.send(message)
+
+
+async def _run(end: socket.socket) -> int:
+    return await Worker().run(end)
 
 
 def main(argv: list[str]) -> int:
@@ -110,7 +130,7 @@ def main(argv: list[str]) -> int:
     for number in (*DRAIN, *LEAVE, *IGNORED):
         signal.signal(number, signal.SIG_IGN)
     try:
-        return uvloop.run(Worker().run(socket.socket(fileno=int(argv[0]))))
+        return uvloop.run(_run(socket.socket(fileno=int(argv[0]))))
     except Exception:  # noqa: BLE001  whatever it is, it is the end
         _log.critical("worker_failed", exc_info=True)
         return 1

@@ -41,7 +41,11 @@ class WorkerProcess:
     """One front-end process."""
 
     def __init__(
-        self, process: Process, engine: TextQueue, record: Callable[[Ended], None]
+        self,
+        process: Process,
+        engine: TextQueue,
+        record: Callable[[Ended], None],
+        changed: Callable[[], None],
     ) -> None:
         loop = asyncio.get_running_loop()
         self.started: asyncio.Future[None] = loop.create_future()
@@ -53,12 +57,24 @@ class WorkerProcess:
         self._process = process
         self._engine = engine
         self._record = record
+        self._changed = changed
         self._link: Link | None = None
         self._texts: dict[tuple[int, int], asyncio.Future[Completion]] = {}
 
     @classmethod
-    async def spawn(cls, engine: TextQueue, record: Callable[[Ended], None]) -> Self:
-        """Starts a process, which then waits for its Setup."""
+    async def spawn(
+        cls,
+        engine: TextQueue,
+        record: Callable[[Ended], None],
+        changed: Callable[[], None],
+    ) -> Self:
+        """Starts a process, which then waits for its Setup.
+
+        Args:
+            engine: Translates what it sends.
+            record: Told how each request ended.
+            changed: Called when the engine has more or less to do.
+        """
         ours, theirs = socket.socketpair()
         with theirs:
             # -P: the directory that this process runs in is no place for modules.
@@ -73,7 +89,7 @@ class WorkerProcess:
             process = await create_subprocess_exec(
                 *command, pass_fds=[theirs.fileno()], start_new_session=True
             )
-        worker = cls(process, engine, record)
+        worker = cls(process, engine, record, changed)
         worker._link = await Link.open(ours, worker)
         return worker
 
@@ -150,7 +166,7 @@ class WorkerProcess:
                 message.options,
                 on_partial if message.wants_partial else None,
                 message.limit,
-                message.texts_before,
+                message.sender,
             )
         except DragomanError as error:
             self.send(Refused(number, error))
@@ -158,12 +174,14 @@ class WorkerProcess:
         for index, future in enumerate(futures):
             self._texts[number, index] = future
             future.add_done_callback(functools.partial(self._settle, number, index))
+        self._changed()
 
     def _tell_partial(self, number: int, token_ids: list[int]) -> None:
         self.send(Partial(number, token_ids))
 
     def _settle(self, number: int, index: int, future: asyncio.Future[Completion]) -> None:
         del self._texts[number, index]
+        self._changed()
         if future.cancelled():
             return
         error = future.exception()

@@ -5,10 +5,12 @@ Does not know what they and the engines tell each other: that is worker_process.
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
+from dragoman_server.engine import Outlook
 from dragoman_server.monitoring import Ended
 from dragoman_server.processes.front_end import LINGER_SECONDS, FrontEnd
-from dragoman_server.processes.messages import Drain, Setup, Stalled, Stop
+from dragoman_server.processes.messages import Drain, Setup, Stalled, State, Stop
 from dragoman_server.processes.worker_process import WorkerProcess
 from dragoman_server.service import TextQueue, reserve_port
 
@@ -16,8 +18,19 @@ ANSWER_SECONDS = LINGER_SECONDS + 1.0
 """For a process to say, after the time for draining, whether it was enough."""
 
 
+TELL_SECONDS = 0.005
+"""Between two outlooks that front ends are told. They count what they send meanwhile."""
+
+
+class Engines(TextQueue, Protocol):
+    """What is needed of an AsyncEngine."""
+
+    def outlook(self) -> Outlook | None:
+        """Returns what a request would find that came now."""
+
+
 def build_front_end(
-    setup: Setup, engine: TextQueue, record: Callable[[Ended], None]
+    setup: Setup, engine: Engines, record: Callable[[Ended], None]
 ) -> "FrontEnd | Workers":
     """Returns what takes the calls: in this process, or in as many others as the settings say."""
     if setup.config.workers:
@@ -34,11 +47,12 @@ class Workers:
         record: Told how each of their requests ended.
     """
 
-    def __init__(self, setup: Setup, engine: TextQueue, record: Callable[[Ended], None]) -> None:
+    def __init__(self, setup: Setup, engine: Engines, record: Callable[[Ended], None]) -> None:
         self._setup = setup
         self._engine = engine
         self._record = record
         self._workers: list[WorkerProcess] = []
+        self._telling: asyncio.TimerHandle | None = None
 
     @property
     def healthy(self) -> bool:
@@ -61,7 +75,9 @@ class Workers:
             port: int = reserved.getsockname()[1]
             setup = self._setup._replace(config=config.model_copy(update={"port": port}))
             for _ in range(config.workers):
-                self._workers.append(await WorkerProcess.spawn(self._engine, self._record))
+                self._workers.append(
+                    await WorkerProcess.spawn(self._engine, self._record, self._tell_outlook_soon)
+                )
             for worker in self._workers:
                 worker.send(setup)
             started = (worker.started for worker in self._workers)
@@ -74,6 +90,19 @@ class Workers:
         """Says that an engine hangs, or hangs no longer."""
         for worker in self._workers:
             worker.send(Stalled(stalled))
+
+    def _tell_outlook_soon(self) -> None:
+        if self._telling is None:
+            loop = asyncio.get_running_loop()
+            self._telling = loop.call_later(TELL_SECONDS, self._tell_outlook)
+
+    def _tell_outlook(self) -> None:
+        self._telling = None
+        outlook = self._engine.outlook()
+        for worker in self._workers:
+            worker.send(State(outlook))
+        if outlook is not None and not outlook.is_idle:
+            self._tell_outlook_soon()
 
     async def drain(self) -> bool:
         """Lets each refuse new requests and answer the accepted ones; False if time ran out.
@@ -94,6 +123,8 @@ class Workers:
 
     async def close(self) -> None:
         """Ends the processes."""
+        if self._telling is not None:
+            self._telling.cancel()
         for worker in self._workers:
             worker.send(Stop())
         await asyncio.gather(*(worker.ended() for worker in self._workers))

@@ -4,7 +4,6 @@ Knows the wire and grpc. Does not know rows or graphs, nor in which process the 
 """
 
 from dragoman_server.service.gate import Gate
-from dragoman_server.service.guard import CallGuard
 from dragoman_server.service.health import Health
 from dragoman_server.service.listing import batch_rows, describe_model, model_limits
 from dragoman_server.service.outcomes import Outcomes
@@ -14,7 +13,6 @@ from dragoman_server.service.translator import OnPartial, TextCodec, TextQueue, 
 
 __all__ = [
     "FLUSH_SECONDS",
-    "CallGuard",
     "Gate",
     "GrpcServer",
     "Health",

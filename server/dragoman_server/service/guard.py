@@ -5,152 +5,122 @@ know what the calls do.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, NoReturn, TypeAlias, cast
+from typing import TypeAlias, TypeVar, cast
 
-import grpc
 from google.protobuf.message import DecodeError, Message
-from grpc import aio
-from grpc_status import rpc_status
 
-from dragoman.v1.translation_pb2 import DESCRIPTOR
-from dragoman.v1.translation_pb2_grpc import (
-    TranslationServiceServicer,
-    add_TranslationServiceServicer_to_server,
-)
 from dragoman_server.engine import Deadline
-from dragoman_server.errors import InvalidArgumentError
+from dragoman_server.errors import DragomanError, InvalidArgumentError
+from dragoman_server.rpc import MALFORMED, Call, Caller, Method, Screen, Status
 from dragoman_server.service.gate import Gate
 from dragoman_server.service.outcomes import Outcomes
-from dragoman_server.service.status import retry_pushback
+from dragoman_server.service.status import told, wire_status
 
-SERVICE_NAME = DESCRIPTOR.services_by_name["TranslationService"].full_name
+Request = TypeVar("Request", bound=Message)
 
-Context: TypeAlias = aio.ServicerContext[Any, Any]
-# An RpcMethodHandler, but grpc's types know only its synchronous form.
-AsyncHandler: TypeAlias = Any
-Check: TypeAlias = Callable[[Context], None]
-
-PUSHBACK = "grpc-retry-pushback-ms"
-"""Tells gRPC at the client when to try again by itself, as its retry policy has it (gRFC A6)."""
+Check: TypeAlias = Callable[[Caller, Request | None], None]
+"""Raises the DragomanError that a call is refused with; before its message is there, and after. It
+runs on the server's own thread."""
 
 
 class CallGuard:
-    """Wraps the handlers of the TranslationService, once, when they are added to a server.
-
-    An interceptor of grpc's would do the same for each call anew. The wrapped handlers are given
-    the message's bytes, so that what protobuf cannot parse, such as a string that is not UTF-8, is
-    told to the client like any other wrong request.
+    """Makes methods of the TranslationService's calls.
 
     Args:
         gate: Lets calls in.
         outcomes: Told how each call ended.
-        checks: By the names of unary calls: what may refuse one before its message is read.
     """
 
-    def __init__(self, gate: Gate, outcomes: Outcomes, checks: Mapping[str, Check]) -> None:
+    def __init__(self, gate: Gate, outcomes: Outcomes) -> None:
         self._gate = gate
         self._outcomes = outcomes
-        self._checks = checks
 
-    def add(self, service: TranslationServiceServicer, server: aio.Server) -> None:
-        """Adds the service's calls, guarded, to a server."""
-        add_TranslationServiceServicer_to_server(service, cast("aio.Server", _Door(self, server)))
+    def unary(
+        self,
+        request_type: type[Request],
+        answer: Callable[[Request, Call], Awaitable[Message]],
+        check: Check[Request] | None = None,
+    ) -> Method:
+        """Returns a method that answers a request with what `answer` returns."""
 
-    def guarded(self, name: str, handler: AsyncHandler) -> AsyncHandler:
-        """Returns the handler to use instead of the service's own."""
-        if handler.response_streaming:
-            return grpc.stream_stream_rpc_method_handler(
-                self._stream_stream(handler), None, handler.response_serializer
-            )
-        # grpc hands a handler of this kind the call before its only message has come.
-        return grpc.stream_unary_rpc_method_handler(
-            self._unary_unary(handler, self._checks.get(name)), None, handler.response_serializer
-        )
+        def read(caller: Caller, message: bytes) -> Request | Status:
+            try:
+                request = _parsed(request_type, message)
+                if check is not None:
+                    check(caller, request)
+            except DragomanError as error:
+                return self._failed(error)
+            return request
 
-    def _unary_unary(
-        self, handler: AsyncHandler, check: Check | None
-    ) -> Callable[[AsyncIterator[bytes], Context], Awaitable[Message]]:
-        async def call(_: AsyncIterator[bytes], context: Context) -> Message:
-            deadline = Deadline(context)
+        async def handle(call: Call) -> None:
+            deadline = Deadline(call)
             arrived_at = self._outcomes.now()
             try:
                 with self._gate.call():
-                    if check is not None:
-                        check(context)
-                    request = _parsed(handler, await context.read())
-                    response: Message = await handler.unary_unary(request, context)
+                    response = await answer(cast("Request", call.request), call)
             except asyncio.CancelledError:
                 self._outcomes.cancelled(expired=deadline.expired())
                 raise
             except Exception as error:  # noqa: BLE001  the table of exceptions is status.py's
-                await self._abort(context, error)
-            self._outcomes.succeeded(arrived_at)
-            return response
+                call.finish(self._failed(error))
+            else:
+                self._outcomes.succeeded(arrived_at)
+                call.finish(message=response.SerializeToString())
 
-        return call
+        return Method(handle, read, self._screen(check))
 
-    def _stream_stream(
-        self, handler: AsyncHandler
-    ) -> Callable[[AsyncIterator[bytes], Context], Awaitable[None]]:
-        async def call(requests: AsyncIterator[bytes], context: Context) -> None:
-            # Written here and not yielded to grpc, which would leave the handler's generator to
-            # the garbage collector when the call is cancelled.
+    def stream(
+        self,
+        request_type: type[Request],
+        answers: Callable[[AsyncIterator[Request], Call], AsyncGenerator[Message, None]],
+    ) -> Method:
+        """Returns a method that answers a stream with a stream."""
+
+        async def handle(call: Call) -> None:
             try:
                 with self._gate.call():
-                    parsed = _parsed_each(handler, requests)
-                    async with aclosing(handler.stream_stream(parsed, context)) as responses:
+                    requests = _parsed_each(request_type, call)
+                    async with aclosing(answers(requests, call)) as responses:
                         async for response in responses:
-                            await context.write(response)
+                            await call.write(response.SerializeToString())
             except Exception as error:  # noqa: BLE001  the table of exceptions is status.py's
-                await self._abort(context, error)
+                call.finish(self._failed(error))
+            else:
+                call.finish()
 
-        return call
+        return Method(handle, None, self._screen(None))
 
-    async def _abort(self, context: Context, error: Exception) -> NoReturn:
-        status = rpc_status.to_status(self._outcomes.failed(error))
-        trailers = status.trailing_metadata
-        if pushback := retry_pushback(error):
-            trailers = (*trailers, (PUSHBACK, pushback))
-        await context.abort(status.code, status.details, trailers)
+    def _screen(self, check: Callable[[Caller, None], None] | None) -> Screen:
+        def screen(caller: Caller) -> Status | None:
+            try:
+                self._gate.check_room(caller.own_calls, caller.open_calls)
+                if check is not None:
+                    check(caller, None)
+            except DragomanError as error:
+                return self._failed(error)
+            return None
 
+        return screen
 
-class _Door:
-    """What the generated code takes for a server: hands it the guarded handlers."""
-
-    def __init__(self, guard: CallGuard, server: aio.Server) -> None:
-        self._guard = guard
-        self._server = server
-
-    def add_generic_rpc_handlers(self, handlers: Iterable[object]) -> None:
-        """The same handlers come by name."""
-
-    def add_registered_method_handlers(
-        self, service_name: str, handlers: Mapping[str, AsyncHandler]
-    ) -> None:
-        """Guards each of them."""
-        guarded = {name: self._guard.guarded(name, handler) for name, handler in handlers.items()}
-        generic = grpc.method_handlers_generic_handler(service_name, guarded)
-        self._server.add_generic_rpc_handlers((generic,))
-        self._server.add_registered_method_handlers(service_name, guarded)
+    def _failed(self, error: Exception) -> Status:
+        error = told(error)
+        return wire_status(error, self._outcomes.failed(error))
 
 
-def _parsed(handler: AsyncHandler, message: object) -> Message:
+async def _parsed_each(request_type: type[Request], call: Call) -> AsyncIterator[Request]:
+    while (message := await call.read()) is not None:
+        yield _parsed(request_type, message)
+
+
+def _parsed(request_type: type[Request], message: bytes) -> Request:
     try:
-        request: Message = handler.request_deserializer(b"" if message is aio.EOF else message)
+        return request_type.FromString(message)
     except DecodeError:
         raise InvalidArgumentError(
-            "the request is not a message of this call; strings must be UTF-8",
+            MALFORMED,
             field="",
             reason="MALFORMED_MESSAGE",
             allowed="a protobuf message with UTF-8 strings",
         ) from None
-    return request
-
-
-async def _parsed_each(
-    handler: AsyncHandler, messages: AsyncIterator[bytes]
-) -> AsyncGenerator[Message, None]:
-    async for message in messages:
-        yield _parsed(handler, message)

@@ -8,13 +8,15 @@ of several ends, the others hear of nothing any more; and it leaves them to the 
 """
 
 import asyncio
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import AsyncIterator
+from typing import NamedTuple, TypeAlias
 
 import grpc
-from grpc import aio
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
+from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 
-from dragoman_server.service.guard import SERVICE_NAME
+from dragoman_server.rpc import Call, Method, RpcError, Status, server_stream, unary
+from dragoman_server.service.service import SERVICE_NAME
 
 READINESS_NAMES = ("", SERVICE_NAME, "readiness")
 """Whether to send requests here."""
@@ -26,7 +28,8 @@ Kubernetes' gRPC probes ask for such names."""
 _States = health_pb2.HealthCheckResponse
 _Request: TypeAlias = health_pb2.HealthCheckRequest
 _Response: TypeAlias = health_pb2.HealthCheckResponse
-_Context: TypeAlias = aio.ServicerContext[Any, Any]
+
+_UNKNOWN = Status(grpc.StatusCode.NOT_FOUND, "there is no service of this name")
 
 
 class Health(NamedTuple):
@@ -36,7 +39,7 @@ class Health(NamedTuple):
     alive: bool = True
 
 
-class HealthService(health_pb2_grpc.HealthServicer):
+class HealthService:
     """Answers health checks on any number of servers. Built on the event loop that it runs on."""
 
     def __init__(self) -> None:
@@ -44,9 +47,12 @@ class HealthService(health_pb2_grpc.HealthServicer):
         self._changed = asyncio.Event()  # another one after each change
         self._closed = False
 
-    def add_to(self, server: aio.Server) -> None:
-        """Lets a server answer health checks."""
-        health_pb2_grpc.add_HealthServicer_to_server(self, server)
+    def methods(self) -> dict[str, Method]:
+        """Returns the service's methods by their paths."""
+        return {
+            f"/{HEALTH_NAME}/Check": unary(_Request, self._check),
+            f"/{HEALTH_NAME}/Watch": server_stream(_Request, self._watch),
+        }
 
     def tell(self, health: Health) -> None:
         """Tells everybody who asks from now on, and who watches."""
@@ -61,14 +67,18 @@ class HealthService(health_pb2_grpc.HealthServicer):
         self._closed = True
         self._wake()
 
-    async def Check(self, request: _Request, context: _Context) -> _Response:  # noqa: N802
+    async def _check(self, request: _Request, call: Call) -> _Response:  # noqa: ARG002
         """Answers how a service is; NOT_FOUND where there is none of the name."""
         state = self._states.get(request.service)
         if state is None:
-            await context.abort(grpc.StatusCode.NOT_FOUND, "there is no service of this name")
+            raise RpcError(_UNKNOWN)
         return _Response(status=state)
 
-    async def Watch(self, request: _Request, context: _Context) -> None:  # noqa: N802
+    async def _watch(
+        self,
+        request: _Request,
+        call: Call,  # noqa: ARG002
+    ) -> AsyncIterator[_Response]:
         """Tells how a service is, now and whenever that changes."""
         told = None
         while not self._closed:
@@ -76,7 +86,7 @@ class HealthService(health_pb2_grpc.HealthServicer):
             state = self._states.get(request.service, _States.SERVICE_UNKNOWN)
             if state != told:
                 told = state
-                await context.write(_Response(status=state))
+                yield _Response(status=state)
             await changed.wait()
 
     def _wake(self) -> None:

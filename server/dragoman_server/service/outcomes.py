@@ -9,11 +9,10 @@ import time
 from collections.abc import Callable
 
 from google.rpc import code_pb2  # type: ignore[import-untyped]  # .pyi files but no py.typed
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
-from dragoman_server.errors import OutOfMemoryError, OverloadError
+from dragoman_server.errors import OverloadError
 from dragoman_server.monitoring import Ended
-from dragoman_server.service.status import outcome_of, status_of
+from dragoman_server.service.status import outcome_of
 
 _log = logging.getLogger(__name__)
 
@@ -47,20 +46,26 @@ class Outcomes:
         else:
             self._tell(Ended("CANCELLED", failure="CANCELLED"))
 
-    def failed(self, error: Exception) -> Status:
-        """The request failed; returns what the client is told."""
-        if isinstance(error, MemoryError):
-            error = OutOfMemoryError("there is no memory for the request", retry_after_seconds=1.0)
+    def refused(self, error: OverloadError) -> None:
+        """The request was refused for lack of room or time. On any thread."""
+        outcome = outcome_of(error)
+        name: str = code_pb2.Code.Name(outcome.code)
+        self._tell(Ended(name, failure=outcome.failure, refusal=error.reason))
+
+    def failed(self, error: Exception) -> str:
+        """The request failed; returns the error's id in the log, where it is our failure."""
+        if isinstance(error, OverloadError):
+            self.refused(error)
+            return ""
         outcome = outcome_of(error)
         error_id = ""
-        refusal = error.reason if isinstance(error, OverloadError) else None
         if outcome.code == code_pb2.INTERNAL:
             error_id = secrets.token_hex(8)
             cause = error.__cause__ or error
             _log.error("request_failed", exc_info=cause, extra={"error_id": error_id})
         name: str = code_pb2.Code.Name(outcome.code)
-        self._tell(Ended(name, failure=outcome.failure, refusal=refusal))
-        return status_of(error, error_id)
+        self._tell(Ended(name, failure=outcome.failure))
+        return error_id
 
     def _tell(self, ended: Ended) -> None:
         self._record(ended)

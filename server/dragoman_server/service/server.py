@@ -8,19 +8,20 @@ import asyncio
 import socket
 
 import grpc
-from grpc import aio
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
-from dragoman_server.service.guard import SERVICE_NAME, CallGuard
+from dragoman_server.rpc import Method, RpcServer, stream
 from dragoman_server.service.health import Health, HealthService
-from dragoman_server.service.service import TranslationService
+from dragoman_server.service.service import SERVICE_NAME, TranslationService
 from dragoman_server.service.tls import load_credentials
 
 # Time for the last answers to leave once every call has ended.
 FLUSH_SECONDS = 1.0
+
+LEAST_STREAMS = 64
 
 
 class GrpcServer:
@@ -34,16 +35,14 @@ class GrpcServer:
         self,
         config: Config,
         service: TranslationService,
-        guard: CallGuard,
         *,
         shares_port: bool = False,
     ) -> None:
         self._config = config
         self._shares_port = shares_port
         self._service = service
-        self._guard = guard
         self._health = HealthService()
-        self._servers: list[aio.Server] = []
+        self._servers: list[RpcServer] = []
 
     async def start(self) -> int:
         """Starts to listen, not yet serving, and returns the port.
@@ -54,16 +53,11 @@ class GrpcServer:
         config = self._config
         credentials = load_credentials(config)
         self.tell_health(Health(ready=False))
-        server = aio.server(options=_options(config, shares_port=self._shares_port))
-        self._guard.add(self._service, server)
-        self._health.add_to(server)
-        names = (SERVICE_NAME, HEALTH_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, server)
-        port = await self._listen(server, config.port, credentials)
+        health = self._health.methods()
+        methods = self._service.methods() | health | _reflection()
+        port = await self._listen(config.port, methods, credentials)
         if config.health_port is not None:
-            probed = aio.server(options=_options(config, shares_port=self._shares_port))
-            self._health.add_to(probed)
-            await self._listen(probed, config.health_port, None)
+            await self._listen(config.health_port, health, None)
         return port
 
     def tell_health(self, health: Health) -> None:
@@ -76,14 +70,35 @@ class GrpcServer:
         await asyncio.gather(*(server.stop(FLUSH_SECONDS) for server in self._servers))
 
     async def _listen(
-        self, server: aio.Server, port: int, credentials: grpc.ServerCredentials | None
+        self, port: int, methods: dict[str, Method], credentials: grpc.ServerCredentials | None
     ) -> int:
         if not self._shares_port:
             probe_port(self._config.host, port)
-        port = _add_port(server, self._config.host, port, credentials)
-        await server.start()
+        server = RpcServer(
+            _options(self._config, shares_port=self._shares_port),
+            methods,
+            message_timeout_seconds=self._config.message_timeout_seconds,
+        )
         self._servers.append(server)
+        port = _add_port(server, self._config.host, port, credentials)
+        server.start()
         return port
+
+
+def _reflection() -> dict[str, Method]:
+    names = (SERVICE_NAME, HEALTH_NAME, reflection.SERVICE_NAME)
+    servicer = reflection.aio.ReflectionServicer(names)
+    # Its stub says that it returns a coroutine; it is a generator.
+    answers = stream(
+        reflection_pb2.ServerReflectionRequest,
+        servicer.ServerReflectionInfo,  # type: ignore[arg-type]
+    )
+    return {f"/{reflection.SERVICE_NAME}/ServerReflectionInfo": answers}
+
+
+def streams_per_connection(config: Config) -> int:
+    """Returns the most calls that a connection may have open; gRPC's clients keep the others."""
+    return max(LEAST_STREAMS, config.max_concurrent_requests // 8)
 
 
 def _options(config: Config, *, shares_port: bool) -> list[tuple[str, int]]:
@@ -91,9 +106,11 @@ def _options(config: Config, *, shares_port: bool) -> list[tuple[str, int]]:
         # Else a second server on the port is an error, not a partner.
         ("grpc.so_reuseport", int(shares_port)),
         ("grpc.max_receive_message_length", config.max_message_bytes),
-        # Clients may ping idle connections every 10 s; a silent one is closed after 60 + 20 s.
-        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.max_concurrent_streams", streams_per_connection(config)),
+        # To close a connection for its many pings costs 2.5 kB for each that comes meanwhile;
+        # to answer them costs little, as no more is read while 10,000 answers wait.
+        ("grpc.http2.max_ping_strikes", 0),
+        # A silent connection is closed after 60 + 20 s.
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
     ]
@@ -104,13 +121,11 @@ def _options(config: Config, *, shares_port: bool) -> list[tuple[str, int]]:
 
 
 def _add_port(
-    server: aio.Server, host: str, port: int, credentials: grpc.ServerCredentials | None
+    server: RpcServer, host: str, port: int, credentials: grpc.ServerCredentials | None
 ) -> int:
     address = _address(host, port)
     try:
-        if credentials is None:
-            return server.add_insecure_port(address)
-        return server.add_secure_port(address, credentials)
+        return server.add_port(address, credentials)
     except RuntimeError as error:
         raise ConfigError(f"gRPC cannot listen on {address}: {error}") from None
 

@@ -7,9 +7,8 @@ guard.py's.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 
-from grpc import aio
-
 from dragoman.v1.translation_pb2 import (
+    DESCRIPTOR,
     ListModelsRequest,
     ListModelsResponse,
     StreamTranslateTextRequest,
@@ -17,15 +16,18 @@ from dragoman.v1.translation_pb2 import (
     TranslateTextRequest,
     TranslateTextResponse,
 )
-from dragoman.v1.translation_pb2_grpc import TranslationServiceServicer
-from dragoman_server.engine import Deadline, RemainingTime, TimeLimit
+from dragoman_server.engine import Deadline, Sender, TimeLimit
+from dragoman_server.rpc import Call, Caller, Method
 from dragoman_server.service.gate import Gate
+from dragoman_server.service.guard import CallGuard
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.stream import TextStream
 from dragoman_server.service.translator import Translator
 
+SERVICE_NAME = DESCRIPTOR.services_by_name["TranslationService"].full_name
 
-class TranslationService(TranslationServiceServicer):
+
+class TranslationService:
     """Answers the calls, each within its time.
 
     Args:
@@ -48,61 +50,66 @@ class TranslationService(TranslationServiceServicer):
         self._default_timeout_seconds = min(default_timeout_seconds, max_timeout_seconds)
         self._max_timeout_seconds = max_timeout_seconds
 
-    def check_room(self, context: RemainingTime) -> None:
-        """Refuses a TranslateText that would be refused whatever it says.
+    def methods(self) -> dict[str, Method]:
+        """Returns the service's methods by their paths."""
+        guard = CallGuard(self._gate, self._outcomes)
+        methods = {
+            "TranslateText": guard.unary(
+                TranslateTextRequest, self._translate_texts, self._check_room
+            ),
+            "StreamTranslateText": guard.stream(StreamTranslateTextRequest, self._translate_stream),
+            "ListModels": guard.unary(ListModelsRequest, self._list_models),
+        }
+        return {f"/{SERVICE_NAME}/{name}": method for name, method in methods.items()}
+
+    def _check_room(self, caller: Caller, request: TranslateTextRequest | None) -> None:
+        """Refuses a TranslateText that there is no room or no time for.
 
         Raises:
             QueueFullError, WouldExpireError: The engine's.
         """
-        self._translator.check_room(self._limit(context))
+        self._translator.check_room(
+            self._limit(caller.seconds), caller.peer, caller.calls_before, request
+        )
 
-    async def TranslateText(  # noqa: N802  the proto's name
-        self,
-        request: TranslateTextRequest,
-        context: aio.ServicerContext[TranslateTextRequest, TranslateTextResponse],
+    async def _translate_texts(
+        self, request: TranslateTextRequest, call: Call
     ) -> TranslateTextResponse:
-        """Translates the texts of one request."""
-        seconds, limit = self._timeout_seconds(context), self._limit(context)
-        if seconds is None:
-            translations = await self._translator.translate_texts(request, limit)
-        else:
-            async with asyncio.timeout(seconds):
-                translations = await self._translator.translate_texts(request, limit)
+        remaining = call.time_remaining()
+        limit, sender = self._limit(remaining), Sender(call.peer)
+        async with asyncio.timeout(self._timeout_seconds(remaining)):
+            translations = await self._translator.translate_texts(request, limit, sender)
         return TranslateTextResponse(translations=translations)
 
-    def StreamTranslateText(  # noqa: N802
-        self,
-        request_iterator: AsyncIterator[StreamTranslateTextRequest],
-        context: aio.ServicerContext[StreamTranslateTextRequest, StreamTranslateTextResponse],
+    def _translate_stream(
+        self, requests: AsyncIterator[StreamTranslateTextRequest], call: Call
     ) -> AsyncGenerator[StreamTranslateTextResponse, None]:
         """Translates texts as they arrive."""
         stream = TextStream(
             self._translator,
             self._gate,
             self._outcomes,
-            Deadline(context),
-            self._timeout_seconds(context),
+            Deadline(call),
+            timeout_seconds=self._timeout_seconds(call.time_remaining()),
+            caller=call.peer,
         )
-        return stream.answers(request_iterator)
+        return stream.answers(requests)
 
-    async def ListModels(  # noqa: N802
+    async def _list_models(
         self,
         request: ListModelsRequest,  # noqa: ARG002  it has no fields
-        context: aio.ServicerContext[ListModelsRequest, ListModelsResponse],  # noqa: ARG002
+        call: Call,  # noqa: ARG002
     ) -> ListModelsResponse:
         """Lists the one model."""
         return ListModelsResponse(models=[self._translator.model])
 
-    def _limit(self, context: RemainingTime) -> TimeLimit:
-        seconds = self._timeout_seconds(context)
-        if seconds is None:
-            seconds = context.time_remaining() or 0.0
-        due = self._outcomes.now() + seconds
+    def _limit(self, remaining: float | None) -> TimeLimit:
+        seconds = self._timeout_seconds(remaining)
+        due = self._outcomes.now() + (remaining or 0.0 if seconds is None else seconds)
         return TimeLimit(due, due)
 
-    def _timeout_seconds(self, context: RemainingTime) -> float | None:
+    def _timeout_seconds(self, remaining: float | None) -> float | None:
         """None where the client's own deadline is all that counts: grpc sees to that."""
-        remaining = context.time_remaining()
         if remaining is None:
             return self._default_timeout_seconds
         return self._max_timeout_seconds if remaining > self._max_timeout_seconds else None

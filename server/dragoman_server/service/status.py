@@ -1,7 +1,7 @@
 """The one table from exceptions to status codes, and the google.rpc.Status that a client reads.
 
-Knows errors and the wire's error model. Does not know grpc: guard.py sends the status of a
-call, stream.py that of a text.
+Knows errors and the wire's error model. Does not know calls: guard.py sends the status of a call,
+stream.py that of a text.
 """
 
 import math
@@ -15,12 +15,15 @@ from google.rpc import (  # type: ignore[import-untyped]  # it has .pyi files bu
     error_details_pb2,
 )
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from grpc_status import rpc_status
 
+from dragoman_server import rpc
 from dragoman_server.errors import (
     BackendError,
     DeadlineError,
     InvalidArgumentError,
     NotFoundError,
+    OutOfMemoryError,
     OverloadError,
     UnavailableError,
     WouldExpireError,
@@ -28,6 +31,14 @@ from dragoman_server.errors import (
 from dragoman_server.monitoring import FailureReason
 
 DOMAIN = "dragoman"
+
+PUSHBACK = "grpc-retry-pushback-ms"
+"""Tells gRPC at the client when to try again by itself, as its retry policy has it (gRFC A6)."""
+
+MOST_REFUSALS = 512
+"""Different ones that are kept."""
+
+_refusals: dict[tuple[object, ...], rpc.Status] = {}
 
 
 class Outcome(NamedTuple):
@@ -57,7 +68,36 @@ def outcome_of(error: Exception) -> Outcome:
     return _UNEXPECTED
 
 
-def status_of(error: Exception, error_id: str) -> Status:
+def told(error: Exception) -> Exception:
+    """Returns the error that is told in an exception's place."""
+    if isinstance(error, MemoryError):
+        return OutOfMemoryError("there is no memory for the request", retry_after_seconds=1.0)
+    return error
+
+
+def wire_status(error: Exception, error_id: str = "") -> rpc.Status:
+    """Returns the end of a call that fails.
+
+    Those of refusals are kept: a server that is asked for too much says the same again and again.
+    """
+    if not isinstance(error, OverloadError):
+        return _wire_status(error, error_id)
+    pushback = retry_pushback(error)
+    key = (type(error), str(error), error.retry_after_seconds, pushback)
+    if (status := _refusals.get(key)) is None:
+        status = _wire_status(error)
+        if len(_refusals) >= MOST_REFUSALS:
+            _refusals.clear()
+        _refusals[key] = status._replace(trailers=(*status.trailers, (PUSHBACK, pushback)))
+    return _refusals[key]
+
+
+def _wire_status(error: Exception, error_id: str = "") -> rpc.Status:
+    status = rpc_status.to_status(status_of(error, error_id))
+    return rpc.Status(status.code, status.details, tuple(status.trailing_metadata))
+
+
+def status_of(error: Exception, error_id: str = "") -> Status:
     """Returns what the client is told; of an unexpected error no more than its id in the log."""
     code = outcome_of(error).code
     reason = str(getattr(error, "reason", "INTERNAL"))
@@ -80,15 +120,13 @@ def status_of(error: Exception, error_id: str) -> Status:
     return Status(code=code, message=message, details=details)
 
 
-def retry_pushback(error: Exception) -> str | None:
-    """Returns the value of gRPC's own `grpc-retry-pushback-ms`; None where nothing is said.
+def retry_pushback(error: OverloadError) -> str:
+    """Returns the value of gRPC's own `grpc-retry-pushback-ms`.
 
     It is a delay in milliseconds, or negative: not again. gRPC's retries are part of the call and
     its deadline stays: one that could come only after it would keep the client from what it is
     told now.
     """
-    if not isinstance(error, OverloadError):
-        return None
     seconds = error.retry_after_seconds
     if isinstance(error, WouldExpireError) and seconds >= error.remaining_seconds:
         return "-1"

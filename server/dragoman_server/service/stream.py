@@ -16,10 +16,11 @@ from dragoman.v1.translation_pb2 import (
     StreamTranslateTextResponse,
     Translation,
 )
-from dragoman_server.engine import TimeLimit
+from dragoman_server.engine import Sender, TimeLimit
 from dragoman_server.errors import DragomanError, InvalidArgumentError, shorten
 from dragoman_server.service.gate import Gate
 from dragoman_server.service.outcomes import Outcomes
+from dragoman_server.service.status import status_of, told
 from dragoman_server.service.translator import Translator
 
 
@@ -43,6 +44,7 @@ class TextStream:
         outcomes: Told how each text ended.
         deadline: The stream's.
         timeout_seconds: Time that each text has; None for no limit.
+        caller: The connection that it came over.
     """
 
     def __init__(
@@ -51,13 +53,16 @@ class TextStream:
         gate: Gate,
         outcomes: Outcomes,
         deadline: Expiry,
+        *,
         timeout_seconds: float | None,
+        caller: str,
     ) -> None:
         self._translator = translator
         self._gate = gate
         self._outcomes = outcomes
         self._deadline = deadline
         self._timeout_seconds = timeout_seconds
+        self._caller = caller
         self._free = asyncio.Semaphore(translator.model.limits.max_stream_texts)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._answers: deque[StreamTranslateTextResponse] = deque()
@@ -106,7 +111,7 @@ class TextStream:
         except DragomanError as error:
             self._fail(request.id, error)
         else:
-            translating = self._translate(request, texts_before=len(self._tasks))
+            translating = self._translate(request, Sender(self._caller, len(self._tasks)))
             self._tasks[request.id] = asyncio.create_task(translating)
 
     def _check_id(self, text_id: str) -> None:
@@ -119,12 +124,12 @@ class TextStream:
                 allowed="an id that the stream does not wait for",
             )
 
-    async def _translate(self, request: StreamTranslateTextRequest, *, texts_before: int) -> None:
+    async def _translate(self, request: StreamTranslateTextRequest, sender: Sender) -> None:
         arrived_at = self._outcomes.now()
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 limit = self._limit(arrived_at)
-                translation = await self._translated(request, limit, texts_before)
+                translation = await self._translated(request, limit, sender)
         except asyncio.CancelledError:
             self._outcomes.cancelled(expired=self._deadline.expired())
             raise
@@ -145,9 +150,9 @@ class TextStream:
         return TimeLimit(deadline=min(self._deadline.at, due), due=due)
 
     async def _translated(
-        self, request: StreamTranslateTextRequest, limit: TimeLimit, texts_before: int
+        self, request: StreamTranslateTextRequest, limit: TimeLimit, sender: Sender
     ) -> Translation:
-        self._translator.check_room(limit)
+        self._translator.check_room(limit, self._caller)
 
         def keep(token_ids: list[int]) -> None:
             if request.id in self._tasks:
@@ -155,10 +160,11 @@ class TextStream:
                 self._changed.set()
 
         on_partial = keep if request.partial_results else None
-        return await self._translator.translate_text(request, on_partial, limit, texts_before)
+        return await self._translator.translate_text(request, on_partial, limit, sender)
 
     def _fail(self, text_id: str, error: Exception) -> None:
-        status = self._outcomes.failed(error)
+        error = told(error)
+        status = status_of(error, self._outcomes.failed(error))
         self._answer(StreamTranslateTextResponse(id=text_id, error=status))
 
     def _answer(self, answer: StreamTranslateTextResponse) -> None:

@@ -5,6 +5,7 @@ engine batches.
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -18,7 +19,7 @@ from dragoman.v1.translation_pb2 import (
     TranslateTextRequest,
     Translation,
 )
-from dragoman_server.engine import NO_LIMIT, TimeLimit
+from dragoman_server.engine import ANYBODY, NO_LIMIT, UNREAD, Outline, Sender, TimeLimit
 from dragoman_server.models import find_pair
 from dragoman_server.sequence import Completion, FinishReason, TranslationOptions
 from dragoman_server.service.options import OptionsReader, RequestOptions
@@ -37,6 +38,9 @@ MOST_ORDERS = 256
 
 MOST_ORDER_BYTES = 1024
 """Of options that are remembered; they may hold long texts."""
+
+MEMORY_TEXTS = 64
+"""From which is learned how many tokens a character makes."""
 
 _FINISH_REASONS = {
     FinishReason.STOP: FINISH_REASON_STOP,
@@ -60,8 +64,17 @@ class TextCodec(Protocol):
 class TextQueue(Protocol):
     """What is needed of an AsyncEngine."""
 
-    def check_room(self, limit: TimeLimit) -> None:
-        """Raises an OverloadError where not even the shortest text would be taken."""
+    def check_room(
+        self, limit: TimeLimit, outline: Outline = UNREAD, caller: str = "", texts_ahead: int = 0
+    ) -> None:
+        """Raises an OverloadError where texts would not be taken. On any thread.
+
+        Args:
+            limit: When they are due.
+            outline: What is known of them.
+            caller: Whose they are.
+            texts_ahead: That were let in before and are not yet here.
+        """
 
     def submit(
         self,
@@ -69,7 +82,7 @@ class TextQueue(Protocol):
         options: TranslationOptions | Sequence[TranslationOptions],
         on_partial: OnPartial | None = None,
         limit: TimeLimit = NO_LIMIT,
-        texts_before: int = 0,
+        sender: Sender = ANYBODY,
     ) -> list[asyncio.Future[Completion]]:
         """Takes all of the texts or none; raises an OverloadError."""
 
@@ -97,21 +110,45 @@ class Translator:
         self._nothing = [manifest.special_tokens.end_id]
         self._options = OptionsReader(manifest, model.limits, tokenizer)
         self._orders: dict[tuple[str, str, str, bytes], _Order] = {}
+        self._tokens_per_character = 0.0
+        """Of the texts of just before."""
         self._tokenizer = tokenizer
         self._engine = engine
         self._check_memory = check_memory
 
-    def check_room(self, limit: TimeLimit) -> None:
-        """Refuses a request that the engine would refuse whatever it says; costs next to nothing.
+    def check_room(
+        self,
+        limit: TimeLimit,
+        caller: str,
+        texts_ahead: int = 0,
+        request: TranslateTextRequest | None = None,
+    ) -> None:
+        """Refuses what the engine would refuse; costs next to nothing. See TextQueue.
+
+        Args:
+            limit: When the answer is due.
+            caller: Whose the request is.
+            texts_ahead: That were let in before and are not yet here.
+            request: None where nobody has read it.
 
         Raises:
             QueueFullError, WouldExpireError: The engine's.
         """
         self._check_memory()
-        self._engine.check_room(limit)
+        outline = UNREAD
+        if request is not None and request.contents:
+            rate = self._tokens_per_character
+            outline = Outline(
+                [len(text) * rate for text in request.contents],
+                request.options.max_decoding_length or math.inf,
+            )
+        self._engine.check_room(limit, outline, caller, texts_ahead)
 
     async def translate_texts(
-        self, request: TranslateTextRequest, limit: TimeLimit = NO_LIMIT
+        self,
+        request: TranslateTextRequest,
+        limit: TimeLimit = NO_LIMIT,
+        sender: Sender = ANYBODY,
     ) -> list[Translation]:
         """Translates all the texts, 1:1 and in order, or none.
 
@@ -127,14 +164,14 @@ class Translator:
             self._encode(text, order, f"contents[{index}]")
             for index, text in enumerate(request.contents)
         ]
-        return await self._translate(sources, order.options, None, limit)
+        return await self._translate(sources, order.options, None, limit, sender)
 
     async def translate_text(
         self,
         request: StreamTranslateTextRequest,
         on_partial: OnPartial | None = None,
         limit: TimeLimit = NO_LIMIT,
-        texts_before: int = 0,
+        sender: Sender = ANYBODY,
     ) -> Translation:
         """Translates a text of a stream; raises as `translate_texts` does.
 
@@ -142,15 +179,13 @@ class Translator:
             request: The text and its options.
             on_partial: Called with the target tokens so far, for `partial_text`.
             limit: When its translation is due.
-            texts_before: Texts of the stream that are not answered yet.
+            sender: Whose it is.
         """
         order = self._understand(request)
         check_code_points([request.content], "content", self.model.limits)
         check_characters(request.content, "content")
         source = self._encode(request.content, order, "content")
-        translations = await self._translate(
-            [source], order.options, on_partial, limit, texts_before
-        )
+        translations = await self._translate([source], order.options, on_partial, limit, sender)
         return translations[0]
 
     def partial_text(self, token_ids: list[int]) -> str:
@@ -181,6 +216,8 @@ class Translator:
         token_ids = self._tokenizer.encode(text)
         if token_ids == self._nothing:
             return []
+        rate = len(token_ids) / len(text)
+        self._tokens_per_character += (rate - self._tokens_per_character) / MEMORY_TEXTS
         check_source_length(len(order.source_prefix) + len(token_ids), field, self.model.limits)
         return order.source_prefix + token_ids
 
@@ -190,7 +227,7 @@ class Translator:
         options: RequestOptions,
         on_partial: OnPartial | None,
         limit: TimeLimit,
-        texts_before: int = 0,
+        sender: Sender = ANYBODY,
     ) -> list[Translation]:
         submitted = [source for source in sources if source]
         if not submitted:
@@ -200,7 +237,7 @@ class Translator:
             for index, source in enumerate(sources)
             if source
         ]
-        futures = self._engine.submit(submitted, each, on_partial, limit, texts_before)
+        futures = self._engine.submit(submitted, each, on_partial, limit, sender)
         try:
             completions = iter(
                 [await futures[0]] if len(futures) == 1 else await asyncio.gather(*futures)

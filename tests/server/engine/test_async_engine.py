@@ -327,11 +327,13 @@ async def test_room_is_refused_before_a_text_is_known(held: Held) -> None:
     await held.fill()
     held.engine.check_room(held.due_in(1))
     held.learn(step_seconds=1.0)
+    held.clock.now += 1
     with pytest.raises(WouldExpireError):
         held.engine.check_room(held.due_in(1))
     held.engine.check_room(held.due_in(60))
     held.engine.check_room(TimeLimit(deadline=0.0))
     held.engine.submit([[5]] * 100, OPTIONS)
+    held.clock.now += 1
     with pytest.raises(QueueFullError):
         held.engine.check_room(held.due_in(60))
 

@@ -8,13 +8,13 @@ from dragoman_server.engine.forecast import (
     ENOUGH_TEXTS,
     GIVEN_UP,
     LARGEST_MARGIN,
-    LEAST_RETRY_SECONDS,
-    TRY_EVERY,
     Forecast,
     Promise,
     step_costs,
 )
-from dragoman_server.engine.waiting_queue import Load
+from dragoman_server.engine.lane import Work
+from dragoman_server.engine.outlook import LEAST_RETRY_SECONDS, TRY_EVERY, UNREAD
+from dragoman_server.engine.waiting_queue import Load, Snapshot
 from dragoman_server.errors import WouldExpireError
 from dragoman_server.sequence import Sequence, TranslationOptions
 
@@ -29,6 +29,10 @@ def costs(seconds: float = 0.01, per_row: float = 0.001, steps: int = 1000) -> L
         rows = step % 8 + 1
         line.observe(rows, seconds + per_row * rows)
     return line
+
+
+def queue(*, running: int) -> Snapshot:
+    return Snapshot(running, Work(0, 0), {}, 8)
 
 
 def forecast(*lines: Line, places: int = 8, texts: int = 100, ratio: int = 2) -> Forecast:
@@ -107,8 +111,8 @@ def test_before_enough_was_seen_nothing_is_predicted_nor_refused() -> None:
     few_texts = forecast(texts=ENOUGH_TEXTS - 1)
     for subject in (few_steps, few_texts):
         assert subject.seconds([text(20)], BUSY) == 0
-        assert subject.seconds_of(1, BUSY) == 0
-        assert subject.usual_seconds(BUSY) == 0
+        assert subject.outlook(queue(running=8)).seconds_of(UNREAD, "a") == 0
+        assert subject.usual_seconds(queue(running=8)) == 0
         subject.check(0.0, remaining=-1.0, load=BUSY)
     enough = forecast(costs(steps=ENOUGH_STEPS), texts=ENOUGH_TEXTS)
     assert enough.seconds([text(20)], BUSY) > 0
@@ -155,7 +159,8 @@ def test_an_idle_engine_tries_some_of_the_hopeless_and_so_learns() -> None:
 
 
 def test_the_shortest_text_is_predicted_two_steps_and_more() -> None:
-    assert forecast(ratio=1).seconds_of(1, Load(3, 0, 0)) == about(2 * step(4))
+    subject = forecast(ratio=1)
+    assert subject.outlook(queue(running=3)).seconds_of(UNREAD, "a") == about(2 * step(4))
 
 
 def promise(*, predicted: float = 1.0, due: float = math.inf, texts: int = 1) -> Promise:
@@ -224,6 +229,6 @@ def test_the_margin_decides_with_the_prediction() -> None:
 
 def test_the_usual_text_is_predicted_with_the_margin() -> None:
     subject = forecast(ratio=2)
-    assert subject.usual_seconds(IDLE) == about(21 * step(1))
+    assert subject.usual_seconds(queue(running=0)) == about(21 * step(1))
     subject.observe_end(promise(), translated=True, now=20.0)
-    assert subject.usual_seconds(IDLE) == about(21 * step(1) * subject.margin)
+    assert subject.usual_seconds(queue(running=0)) == about(21 * step(1) * subject.margin)

@@ -3,7 +3,8 @@ from functools import partial
 
 import pytest
 
-from dragoman_server.engine.waiting_queue import SPACING, WaitingQueue
+from dragoman_server.engine.lane import SPACING
+from dragoman_server.engine.waiting_queue import Sender, WaitingQueue
 from dragoman_server.errors import QueueFullError
 from dragoman_server.sequence import Sequence
 from tests.server.engine.fakes import sequence
@@ -53,7 +54,7 @@ def test_what_a_caller_sends_one_by_one_counts_as_one_request() -> None:
     queue = WaitingQueue(max_queue_size=99, engines=1)
     stream = [sequence([1]) for _ in range(9)]
     for unanswered, text in enumerate(stream):
-        queue.put([text], texts_before=unanswered)
+        queue.put([text], Sender("a", unanswered))
     other = sequence([2])
     queue.put([other])
     assert take(queue, free=2) == [stream[0], other]
@@ -198,10 +199,72 @@ def test_the_load_tells_what_has_its_turn_first_from_what_comes_later() -> None:
 
 def test_room_can_be_asked_for() -> None:
     queue = WaitingQueue(max_queue_size=1, engines=1)
-    queue.check_room(1)
+    queue.snapshot().check_room(1, "a", texts_ahead=0)
+    with pytest.raises(QueueFullError):
+        queue.snapshot().check_room(1, "a", texts_ahead=1)
     queue.put([sequence([1])])
     with pytest.raises(QueueFullError):
-        queue.check_room(1)
+        queue.snapshot().check_room(1, "a", texts_ahead=0)
+
+
+def test_who_sends_little_does_not_wait_for_who_sends_much() -> None:
+    queue = WaitingQueue(max_queue_size=999, engines=1)
+    much = [sequence([1]) for _ in range(100)]
+    for text in much:
+        queue.put([text], Sender("much"))
+    assert take(queue, free=10) == much[:10]
+    little = sequence([2])
+    queue.put([little], Sender("little"))
+    assert take(queue, free=1) == [little]
+
+
+def test_callers_who_send_much_are_served_alike_however_long_their_texts() -> None:
+    queue = WaitingQueue(max_queue_size=999, engines=1)
+    for _ in range(100):
+        queue.put([sequence([1], steps=10)], Sender("short"))
+        queue.put([sequence([2], steps=40)], Sender("long"))
+    taken = [text for _ in range(50) for text in take(queue, free=1)]
+    steps = {
+        first: sum(t.expected_steps for t in taken if t.source_ids == [first]) for first in (1, 2)
+    }
+    assert steps[1] == pytest.approx(steps[2], abs=40)
+
+
+def test_who_comes_back_has_no_credit_for_the_time_away() -> None:
+    queue = WaitingQueue(max_queue_size=999, engines=1)
+    for _ in range(100):
+        queue.put([sequence([1])], Sender("always"))
+    assert len(take(queue, free=50)) == 50
+    for _ in range(20):
+        queue.put([sequence([2])], Sender("back"))
+    taken = [text.source_ids for _ in range(20) for text in take(queue, free=1)]
+    assert taken.count([1]) == pytest.approx(10, abs=1)
+
+
+def test_one_caller_leaves_room_for_others_and_may_still_send_one_large_request() -> None:
+    queue = WaitingQueue(max_queue_size=90, engines=1)
+    queue.put([sequence([1]) for _ in range(60)], Sender("greedy"))
+    queue.put([sequence([1]) for _ in range(20)], Sender("greedy"))
+    with pytest.raises(QueueFullError, match="80 texts of this connection are waiting, and 1 more"):
+        queue.put([sequence([1])], Sender("greedy"))
+    queue.put([sequence([2])], Sender("other"))
+    whole = WaitingQueue(max_queue_size=90, engines=1)
+    whole.put([sequence([1]) for _ in range(90)], Sender("greedy"))
+    with pytest.raises(QueueFullError, match="90 of at most 90"):
+        whole.put([sequence([2])], Sender("other"))
+
+
+def test_the_load_of_a_caller_is_what_is_served_before_him() -> None:
+    queue = WaitingQueue(max_queue_size=99, engines=1)
+    for _ in range(40):
+        queue.put([sequence([1], steps=10)], Sender("much"))
+    # Himself and one text of the other caller's.
+    assert queue.load(Sender("little")) == (40, 1, 10, 39)
+    assert queue.load(Sender("much")) == (40, 40, 400, 0)
+    queue.put([sequence([2], steps=10)], Sender("little"))
+    assert queue.load(Sender("little")) == (41, 3, 30, 38)
+    for caller in ("much", "little", "nobody"):
+        assert queue.snapshot().load(caller) == pytest.approx(queue.load(Sender(caller)), abs=1)
 
 
 def test_wait_returns_when_a_text_arrives() -> None:

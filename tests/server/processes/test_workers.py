@@ -118,7 +118,7 @@ async def test_a_stream_gets_partial_texts_and_deadlines_cross(server: Running) 
     await stream.write(StreamTranslateTextRequest(id="1", content="a b c", partial_results=True))
     await stream.write(StreamTranslateTextRequest(id="2", content="d"))
     text, second = await server.engine.has_texts(2)
-    assert (text.texts_before, second.texts_before) == (0, 1)
+    assert (text.sender.texts_before, second.sender.texts_before) == (0, 1)
     remaining = text.limit.deadline - asyncio.get_running_loop().time()
     assert 50 < remaining < 61
     text.partial(2)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dragoman_server.engine.deadline import NO_LIMIT, TimeLimit
+from dragoman_server.engine.waiting_queue import ANYBODY, Sender
 from dragoman_server.errors import OverloadError, QueueFullError, UnavailableError
 from dragoman_server.sequence import Completion, FinishReason, TranslationOptions
 
@@ -41,7 +42,7 @@ class FakeText:
     on_partial: Callable[[list[int]], None] | None
     future: asyncio.Future[Completion]
     limit: TimeLimit
-    texts_before: int
+    sender: Sender
 
     def finish(self, reason: FinishReason = FinishReason.STOP) -> None:
         """Translates the text into itself."""
@@ -82,7 +83,10 @@ class FakeEngine:
             if not text.future.done():
                 text.fail(UnavailableError("the server stopped before the translation"))
 
-    def check_room(self, limit: TimeLimit) -> None:
+    def outlook(self) -> None:
+        """Knows none."""
+
+    def check_room(self, limit: TimeLimit, *_: object) -> None:
         self.checked.append(limit)
         if self.refusal is not None:
             raise self.refusal
@@ -93,7 +97,7 @@ class FakeEngine:
         options: TranslationOptions | Sequence[TranslationOptions],
         on_partial: Callable[[list[int]], None] | None = None,
         limit: TimeLimit = NO_LIMIT,
-        texts_before: int = 0,
+        sender: Sender = ANYBODY,
     ) -> list[asyncio.Future[Completion]]:
         if len(source_ids) > self.room:
             raise QueueFullError("the queue is full", retry_after_seconds=0.25)
@@ -101,7 +105,7 @@ class FakeEngine:
         if isinstance(options, TranslationOptions):
             options = [options] * len(source_ids)
         texts = [
-            FakeText(ids, each, on_partial, loop.create_future(), limit, texts_before)
+            FakeText(ids, each, on_partial, loop.create_future(), limit, sender)
             for ids, each in zip(source_ids, options, strict=True)
         ]
         for text in texts:

@@ -32,8 +32,8 @@ from dragoman_server.config import Config
 from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.processes.messages import Setup
 from dragoman_server.processes.workers import build_front_end
-from dragoman_server.service.guard import PUSHBACK
 from dragoman_server.service.listing import describe_model, model_limits
+from dragoman_server.service.status import PUSHBACK
 from tests.server.service.fakes import END_ID, FakeEngine, FakeTokenizer
 
 if TYPE_CHECKING:

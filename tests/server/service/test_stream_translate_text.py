@@ -26,7 +26,7 @@ async def test_answers_come_as_texts_finish_and_the_stream_ends_after_the_last(
         await call.write(Request(id=text_id, content=f"text {text_id}"))
     await call.done_writing()
     texts = await server.engine.has_texts(3)
-    assert [text.texts_before for text in texts] == [0, 1, 2]
+    assert [text.sender.texts_before for text in texts] == [0, 1, 2]
     answers = []
     for index in (1, 2, 0):
         texts[index].finish()

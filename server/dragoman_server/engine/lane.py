@@ -1,0 +1,114 @@
+"""The texts of one caller that wait, in the order of their turns.
+
+Knows rows, steps and turns. Does not know other callers: waiting_queue.py chooses between them.
+"""
+
+from bisect import bisect_left, insort
+from typing import NamedTuple
+
+from dragoman_server.sequence import Sequence
+
+SPACING = 4
+"""A request of many texts is served as if they came one by one, each when so many texts of the
+caller's had been taken since the one before. So one of a single text does not wait for all of a
+large one that came first, and the large one has its share beside any number of small ones. Where no
+other request waits, spacing changes nothing."""
+
+
+class Place(NamedTuple):
+    """Where a sequence stands: who has the same turn is served in order of arrival."""
+
+    turn: int
+    arrival: int
+
+
+class Work(NamedTuple):
+    """What sequences ask for."""
+
+    rows: int
+    steps: int
+    """Decoding steps that they are expected to take, added up over the rows."""
+
+
+class Lane:
+    """What one caller has waiting.
+
+    Attributes:
+        served: Virtual time: work that was taken from here, as far as it counts against the caller.
+        rows, steps: Of all that waits.
+    """
+
+    def __init__(self, served: int) -> None:
+        self.served = served
+        self.rows = self.steps = 0
+        self._taken = self._arrived = 0
+        self._order: list[tuple[int, int, Sequence]] = []
+        """Places and who stands there, in order."""
+        self._places: dict[Sequence, Place] = {}
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __contains__(self, sequence: Sequence) -> bool:
+        return sequence in self._places
+
+    @property
+    def first(self) -> Sequence:
+        """The sequence whose turn is next."""
+        return self._order[0][-1]
+
+    @property
+    def sequences(self) -> list[Sequence]:
+        """All, in order."""
+        return [sequence for *_, sequence in self._order]
+
+    def put(self, sequence: Sequence, texts_before: int) -> None:
+        """Adds a sequence, with so many of the same request before it."""
+        place = Place(self._turn(texts_before), self._arrived)
+        self._arrived += 1
+        self._places[sequence] = place
+        insort(self._order, (*place, sequence))
+        self.rows += sequence.rows
+        self.steps += work_of(sequence)
+
+    def take(self) -> Sequence:
+        """Takes the first out and counts its work against the caller."""
+        sequence = self.first
+        self.forget(sequence)
+        self._taken += 1
+        self.served += work_of(sequence)
+        return sequence
+
+    def forget(self, sequence: Sequence) -> None:
+        """Takes a sequence out that nobody will translate."""
+        del self._order[bisect_left(self._order, self._places.pop(sequence))]
+        self.rows -= sequence.rows
+        self.steps -= work_of(sequence)
+
+    def ahead(self, texts_before: int) -> Work:
+        """Returns what has its turn before a text that comes now."""
+        first_behind = bisect_left(self._order, (self._turn(texts_before) + 1,))
+        behind = self._order[first_behind:]
+        if not behind:
+            return Work(self.rows, self.steps)
+        if len(behind) < first_behind:
+            rows, steps = _add_up(behind)
+            return Work(self.rows - rows, self.steps - steps)
+        return _add_up(self._order[:first_behind])
+
+    def _turn(self, texts_before: int) -> int:
+        """Returns the turn of a text that comes now: how many were taken by then, at the least."""
+        return self._taken + SPACING * texts_before
+
+
+def work_of(sequence: Sequence) -> int:
+    """Returns the decoding steps that a sequence will probably take, added up over its rows."""
+    return sequence.rows * sequence.expected_steps
+
+
+def _add_up(places: list[tuple[int, int, Sequence]]) -> Work:
+    rows = steps = 0
+    for *_, sequence in places:
+        rows += sequence.rows
+        steps += work_of(sequence)
+    return Work(rows, steps)

@@ -1,0 +1,31 @@
+"""Calls over gRPC: HTTP/2 by gRPC's core, and in Python only what is answered.
+
+Knows calls, messages as bytes, statuses and time limits. Does not know what a message says.
+
+grpcio's own servers hand a call to a thread or to two tasks before anybody can refuse it. Here one
+thread takes calls from the core's completion queue and refuses there what is not let in; the event
+loop hears of the others once their first message has come. docs/architecture.md has the
+measurements. Of grpcio it needs what `grpc.server` is made of, which is no public interface: one
+module, core.py, knows it, and the version is pinned.
+"""
+
+from dragoman_server.rpc.call import Call, Caller
+from dragoman_server.rpc.handlers import MALFORMED, server_stream, stream, unary
+from dragoman_server.rpc.method import Method, Screen
+from dragoman_server.rpc.server import RpcServer
+from dragoman_server.rpc.status import OK, RpcError, Status
+
+__all__ = [
+    "MALFORMED",
+    "OK",
+    "Call",
+    "Caller",
+    "Method",
+    "RpcError",
+    "RpcServer",
+    "Screen",
+    "Status",
+    "server_stream",
+    "stream",
+    "unary",
+]

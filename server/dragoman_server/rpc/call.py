@@ -1,0 +1,122 @@
+"""One call on the event loop: its messages, its deadline, its end.
+
+Owns what a call has under way in the core. Does not know methods, nor what a message says.
+"""
+
+import asyncio
+import time
+from typing import NamedTuple
+
+from dragoman_server.rpc import core
+from dragoman_server.rpc.status import OK, Status
+
+
+class Caller(NamedTuple):
+    """Who makes a call that nobody has read yet."""
+
+    peer: str
+    """The other end of the connection, as in `ipv4:127.0.0.1:41234`."""
+    seconds: float | None
+    """Until the call's deadline; None where it has none."""
+    calls_before: int
+    """Let in, and not yet seen by the event loop."""
+    own_calls: int
+    """Open on the connection, without this one."""
+    open_calls: int
+    """On all connections."""
+
+
+class Call:
+    """What a handler is given.
+
+    Args:
+        inner: The call in the core.
+        caller: Who makes it.
+    """
+
+    def __init__(self, inner: core.CoreCall, caller: Caller) -> None:
+        self.peer = caller.peer
+        self.request: object = None
+        """Of a unary call: what its method's reader made of the message."""
+        self._inner = inner
+        seconds = caller.seconds
+        self._deadline = None if seconds is None else time.monotonic() + seconds
+        self._message: asyncio.Future[bytes | None] | None = None
+        self._written: asyncio.Future[None] | None = None
+        self._has_begun = self._is_over = False
+        self.arrived_at = time.monotonic()
+        self.ended_at: float | None = None
+        """When it got its status; the client may not have taken that yet."""
+        self.has_request = False
+        """Whether its first message has come, or it is a stream."""
+        self.task: asyncio.Task[None] | None = None
+        """What answers it."""
+
+    def time_remaining(self) -> float | None:
+        """Returns the seconds until the deadline, None where there is none."""
+        if self._deadline is None:
+            return None
+        return max(self._deadline - time.monotonic(), 0.0)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has its status or was cancelled."""
+        return self._is_over
+
+    async def read(self) -> bytes | None:
+        """Returns the next message; None where none comes any more."""
+        if self._message is None:
+            self.receive()
+        assert self._message is not None
+        message = await self._message
+        self._message = None
+        return message
+
+    async def write(self, message: bytes) -> None:
+        """Sends a message, as soon as the client takes it."""
+        if self._is_over:
+            raise asyncio.CancelledError
+        self._written = asyncio.get_running_loop().create_future()
+        operations = (*self._beginning(), core.send_message(message))
+        self._inner.start_server_batch(operations, self._on_written)
+        await self._written
+
+    def finish(self, status: Status = OK, message: bytes | None = None) -> None:
+        """Sends the last message, where there is one, and the status; later ones are ignored."""
+        if self._is_over:
+            return
+        self._is_over = True
+        self.ended_at = time.monotonic()
+        operations = self._beginning()
+        if message is not None:
+            operations = (*operations, core.send_message(message))
+        self._inner.start_server_batch((*operations, core.send_status(status)), None)
+
+    def drop(self) -> None:
+        """Ends a call whose client does not take its end."""
+        core.cancel(self._inner)
+
+    def receive(self) -> None:
+        """Asks the core for the next message."""
+        self._message = asyncio.get_running_loop().create_future()
+        self._inner.start_server_batch((core.receive_message(),), self._on_message)
+
+    def closed(self, *, cancelled: bool) -> None:
+        """The core has done with it."""
+        self._is_over = True
+        if cancelled and self.task is not None:
+            self.task.cancel()
+
+    def _beginning(self) -> tuple[core.Operation, ...]:
+        if self._has_begun:
+            return ()
+        self._has_begun = True
+        return (core.send_headers(),)
+
+    def _on_message(self, event: core.Event) -> None:
+        if self._message is not None and not self._message.done():
+            self._message.set_result(core.message_of(event))
+
+    def _on_written(self, event: core.Event) -> None:  # noqa: ARG002  success or not: see `closed`
+        if self._written is not None and not self._written.done():
+            self._written.set_result(None)

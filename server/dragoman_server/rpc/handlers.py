@@ -1,0 +1,78 @@
+"""Makes methods of functions from protobuf messages to protobuf messages.
+
+Knows how requests are parsed and answers written. Does not know what they say.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar, cast
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+from dragoman_server.rpc.call import Call, Caller
+from dragoman_server.rpc.method import Method
+from dragoman_server.rpc.status import RpcError, Status
+
+Request = TypeVar("Request", bound=Message)
+
+MALFORMED = "the request is not a message of this call; strings must be UTF-8"
+
+_MALFORMED = Status(grpc.StatusCode.INVALID_ARGUMENT, MALFORMED)
+
+
+def unary(
+    request_type: type[Request], answer: Callable[[Request, Call], Awaitable[Message]]
+) -> Method:
+    """Returns a method that answers a request."""
+
+    async def handle(call: Call) -> None:
+        response = await answer(cast("Request", call.request), call)
+        call.finish(message=response.SerializeToString())
+
+    return Method(handle, _reader(request_type))
+
+
+def server_stream(
+    request_type: type[Request], answers: Callable[[Request, Call], AsyncIterator[Message]]
+) -> Method:
+    """Returns a method that answers a request with a stream."""
+
+    async def handle(call: Call) -> None:
+        await _write_all(answers(cast("Request", call.request), call), call)
+
+    return Method(handle, _reader(request_type))
+
+
+def stream(
+    request_type: type[Request],
+    answers: Callable[[AsyncIterator[Request], Call], AsyncIterator[Message]],
+) -> Method:
+    """Returns a method that answers a stream with a stream."""
+
+    async def requests(call: Call) -> AsyncIterator[Request]:
+        while (message := await call.read()) is not None:
+            try:
+                yield request_type.FromString(message)
+            except DecodeError:
+                raise RpcError(_MALFORMED) from None
+
+    async def handle(call: Call) -> None:
+        await _write_all(answers(requests(call), call), call)
+
+    return Method(handle, None)
+
+
+async def _write_all(answers: AsyncIterator[Message], call: Call) -> None:
+    async for response in answers:
+        await call.write(response.SerializeToString())
+    call.finish()
+
+
+def _reader(request_type: type[Message]) -> Callable[[Caller, bytes], object]:
+    def read(caller: Caller, message: bytes) -> object:  # noqa: ARG001
+        try:
+            return request_type.FromString(message)
+        except DecodeError:
+            return _MALFORMED
+
+    return read

@@ -1,0 +1,229 @@
+"""A gRPC server: takes calls from the core on a thread of its own, refuses some of them there.
+
+Owns the thread and every call until its end. Does not know what the methods do.
+"""
+
+import asyncio
+import functools
+import logging
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import NamedTuple
+
+import grpc
+
+from dragoman_server.rpc import core
+from dragoman_server.rpc.call import Call, Caller
+from dragoman_server.rpc.method import Method
+from dragoman_server.rpc.status import RpcError, Status
+
+_log = logging.getLogger(__name__)
+
+CALLS_ASKED_FOR = 8
+"""Of the core, so that it need not keep the next ones while one is looked at."""
+
+SWEEP_SECONDS = 1.0
+
+_UNIMPLEMENTED = Status(grpc.StatusCode.UNIMPLEMENTED, "there is no such method")
+_FAILED = Status(grpc.StatusCode.INTERNAL, "the server failed; its log says why")
+_LATE = Status(grpc.StatusCode.DEADLINE_EXCEEDED, "the request's message did not come in time")
+_EMPTY = Status(grpc.StatusCode.INVALID_ARGUMENT, "the call has no message")
+
+_NEXT_CALL, _SHUT_DOWN = object(), object()
+
+
+class _Request(NamedTuple):
+    """Tells that the message of a unary call has come."""
+
+    call: Call
+    method: Method
+
+
+class _End(NamedTuple):
+    """Tells that the core has done with a call."""
+
+    call: Call
+
+
+class RpcServer:
+    """Serves methods on its ports. Built and started on the event loop that it runs on.
+
+    Args:
+        options: gRPC's channel arguments.
+        methods: By their paths, `/package.Service/Method`.
+        message_timeout_seconds: For a call's one message to come, and for its end to be taken.
+    """
+
+    def __init__(
+        self,
+        options: Iterable[tuple[str, int]],
+        methods: Mapping[str, Method],
+        *,
+        message_timeout_seconds: float,
+    ) -> None:
+        self._core = core.Core(options)
+        self._methods = {path.encode(): method for path, method in methods.items()}
+        self._message_timeout_seconds = message_timeout_seconds
+        self._loop = asyncio.get_running_loop()
+        self._inbox: deque[tuple[Callable[[core.Event], None], core.Event]] = deque()
+        self._is_woken = False
+        self._calls: dict[Call, None] = {}
+        """That the core has not done with, in order of arrival."""
+        self._calls_of: Counter[str] = Counter()
+        """The number of them by peer."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._has_shut_down = asyncio.Event()
+        self._thread: threading.Thread | None = None
+        self._sweep: asyncio.TimerHandle | None = None
+
+    def add_port(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
+        """Returns the port that is listened on.
+
+        Raises:
+            RuntimeError: It cannot be.
+        """
+        port = self._core.add_port(address, credentials)
+        if not port:
+            raise RuntimeError(f"failed to bind to {address}")
+        return port
+
+    def start(self) -> None:
+        """Takes calls from now on."""
+        self._core.start()
+        for _ in range(CALLS_ASKED_FOR):
+            self._core.request_call(_NEXT_CALL)
+        self._thread = threading.Thread(target=self._take_events, name="rpc", daemon=True)
+        self._thread.start()
+        self._sweep_late()
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Takes no more calls, and ends those that last longer than allowed."""
+        if self._thread is None:
+            return
+        self._core.shut_down(_SHUT_DOWN)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._has_shut_down.wait(), grace_seconds)
+        self._core.cancel_all_calls()
+        await self._has_shut_down.wait()
+        self._core.close()
+        await asyncio.to_thread(self._thread.join)
+        self._thread = None
+        if self._sweep is not None:
+            self._sweep.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _take_events(self) -> None:
+        """The thread's life."""
+        while (event := self._core.next_event()) is not None:
+            tag = event.tag
+            if tag is _NEXT_CALL:
+                if event.success:
+                    self._core.request_call(_NEXT_CALL)
+                    self._look_at(event)
+            elif tag is _SHUT_DOWN:
+                self._tell(lambda _: self._has_shut_down.set(), event)
+            elif isinstance(tag, _Request):
+                self._read(tag, event)
+            elif isinstance(tag, _End):
+                self._forget(tag.call)
+                self._tell(functools.partial(_close, tag.call), event)
+            elif tag is not None:
+                self._tell(tag, event)  # type: ignore[arg-type]  # a Happening
+
+    def _look_at(self, event: core.Event) -> None:
+        """Refuses a call or asks for its first message."""
+        inner, details = event.call, event.call_details
+        method = self._methods.get(details.method)
+        if method is None:
+            core.refuse(inner, _UNIMPLEMENTED)
+            return
+        caller = self._caller(core.peer_of(inner), core.seconds_left(details))
+        if method.screen is not None and (refusal := method.screen(caller)) is not None:
+            core.refuse(inner, refusal)
+            return
+        call = Call(inner, caller)
+        self._calls[call] = None
+        self._calls_of[call.peer] += 1
+        inner.start_server_batch((core.receive_close(),), _End(call))
+        if method.read is None:
+            call.has_request = True
+            self._tell(functools.partial(self._begin, call, method), event)
+            return
+        inner.start_server_batch((core.receive_message(),), _Request(call, method))
+
+    def _read(self, request: "_Request", event: core.Event) -> None:
+        """Refuses a call whose message is there, or lets it be answered."""
+        call, method = request
+        if call.is_over:
+            return
+        call.has_request = True
+        message = core.message_of(event)
+        if message is None:  # nobody listens either, where the client has gone
+            call.finish(_EMPTY)
+            return
+        assert method.read is not None
+        call.request = method.read(self._caller(call.peer, call.time_remaining()), message)
+        if isinstance(call.request, Status):
+            call.finish(call.request)
+        else:
+            self._tell(functools.partial(self._begin, call, method), event)
+
+    def _caller(self, peer: str, seconds: float | None) -> Caller:
+        return Caller(peer, seconds, len(self._inbox), self._calls_of[peer], len(self._calls))
+
+    def _forget(self, call: Call) -> None:
+        del self._calls[call]
+        self._calls_of[call.peer] -= 1
+        if not self._calls_of[call.peer]:
+            del self._calls_of[call.peer]
+
+    def _tell(self, happening: Callable[[core.Event], None], event: core.Event) -> None:
+        """Lets something happen on the event loop."""
+        self._inbox.append((happening, event))
+        if not self._is_woken:
+            self._is_woken = True
+            with suppress(RuntimeError):  # the loop is closed: nobody waits
+                self._loop.call_soon_threadsafe(self._happen)
+
+    def _happen(self) -> None:
+        self._is_woken = False
+        while self._inbox:
+            happening, event = self._inbox.popleft()
+            happening(event)
+
+    def _begin(self, call: Call, method: Method, event: core.Event) -> None:  # noqa: ARG002
+        if call.is_over:
+            return
+        task = self._loop.create_task(_answer(call, method))
+        call.task = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _sweep_late(self) -> None:
+        """Ends the calls whose message does not come, and those whose end is not taken."""
+        late = time.monotonic() - self._message_timeout_seconds
+        for call in list(self._calls):
+            if not call.has_request and call.arrived_at <= late:
+                call.finish(_LATE)
+            elif call.ended_at is not None and call.ended_at <= late:
+                call.drop()
+        self._sweep = self._loop.call_later(SWEEP_SECONDS, self._sweep_late)
+
+
+def _close(call: Call, event: core.Event) -> None:
+    call.closed(cancelled=core.was_cancelled(event))
+
+
+async def _answer(call: Call, method: Method) -> None:
+    try:
+        await method.handle(call)
+    except RpcError as error:
+        call.finish(error.status)
+    except Exception:  # noqa: BLE001  whatever it is, the client is to be told
+        _log.exception("call_failed")
+        call.finish(_FAILED)

@@ -1,0 +1,25 @@
+"""How a call ends, in gRPC's terms."""
+
+from typing import NamedTuple
+
+import grpc
+
+
+class Status(NamedTuple):
+    """What a client is told at a call's end."""
+
+    code: grpc.StatusCode
+    details: str = ""
+    trailers: tuple[tuple[str, str | bytes], ...] = ()
+    """Trailing metadata."""
+
+
+OK = Status(grpc.StatusCode.OK)
+
+
+class RpcError(Exception):
+    """Ends the call whose handler raises it with a status."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(status.details)
+        self.status = status

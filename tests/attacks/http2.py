@@ -1,0 +1,114 @@
+"""HTTP/2 by hand: what no well-behaved client would send.
+
+Knows frames. Headers are packed without a table to refer to, in both directions, so that a block
+means the same on any connection. Does not know gRPC's messages beyond their five bytes of prefix.
+"""
+
+import asyncio
+import struct
+from typing import Self
+
+from hpack import Decoder, Encoder
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, RESET, SETTINGS, PING, GOAWAY, WINDOW = 0, 1, 3, 4, 6, 7, 8
+ACK = END_STREAM = 1
+END_HEADERS = 4
+
+_TABLE_SIZE, _WINDOW_SIZE = 1, 4
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    """Returns a frame."""
+    length = struct.pack(">I", len(payload))[1:]
+    return length + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+def settings(**values: int) -> bytes:
+    """Returns the client's first frames."""
+    payload = struct.pack(">HI", _TABLE_SIZE, 0)
+    if "window" in values:
+        payload += struct.pack(">HI", _WINDOW_SIZE, values["window"])
+    return PREFACE + frame(SETTINGS, 0, 0, payload)
+
+
+def headers(path: bytes, *more: tuple[str, str]) -> bytes:
+    """Returns the header block that begins a call."""
+    encoder = Encoder()
+    encoder.header_table_size = 0
+    fields: list[tuple[str | bytes, str | bytes]] = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (b":path", path),
+        (":authority", "attack"),
+    ]
+    fields += [("te", "trailers"), ("content-type", "application/grpc"), *more]
+    return encoder.encode(fields)
+
+
+def message(content: bytes) -> bytes:
+    """Returns the payload that holds one message."""
+    return b"\0" + struct.pack(">I", len(content)) + content
+
+
+def reset(stream: int) -> bytes:
+    """Returns the frame that cancels a stream."""
+    return frame(RESET, 0, stream, struct.pack(">I", 8))
+
+
+class Connection:
+    """A connection that reads all that comes, and sends what it is told."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._next_stream = 1
+
+    @classmethod
+    async def open(cls, address: str, **values: int) -> Self:
+        """Connects; `window` is what the server may send on a stream."""
+        host, port = address.rsplit(":", 1)
+        connection = cls(*await asyncio.open_connection(host, int(port)))
+        connection.send(settings(**values))
+        return connection
+
+    def send(self, data: bytes) -> None:
+        """Sends bytes."""
+        self._writer.write(data)
+
+    def send_headers(self, path: str, *, end: bool = False) -> int:
+        """Begins a call; returns its stream."""
+        stream, self._next_stream = self._next_stream, self._next_stream + 2
+        flags = END_HEADERS | (END_STREAM if end else 0)
+        block = headers(path.encode("utf-8", "surrogateescape"))
+        self.send(frame(HEADERS, flags, stream, block))
+        return stream
+
+    def send_message(self, stream: int, content: bytes) -> None:
+        """Sends a call's only message."""
+        self.send(frame(DATA, END_STREAM, stream, message(content)))
+
+    async def status_of(self, stream: int) -> tuple[str, str]:
+        """Returns `grpc-status` and `grpc-message` of a stream, once it ends."""
+        while True:
+            kind, flags, number, payload = await self.frame()
+            if (kind, number) == (HEADERS, stream) and flags & END_STREAM:
+                fields = dict(Decoder().decode(payload, raw=True))
+                return fields[b"grpc-status"].decode(), fields.get(b"grpc-message", b"").decode()
+
+    async def reset_of(self, stream: int) -> bool:
+        """Returns True once the server has reset the stream."""
+        while True:
+            kind, _, number, _ = await self.frame()
+            if (kind, number) == (RESET, stream):
+                return True
+
+    async def frame(self) -> tuple[int, int, int, bytes]:
+        """Returns the next frame: its kind, flags, stream and payload."""
+        head = await self._reader.readexactly(9)
+        payload = await self._reader.readexactly(int.from_bytes(head[:3], "big"))
+        return head[3], head[4], int.from_bytes(head[5:], "big"), payload
+
+    def close(self) -> None:
+        """Hangs up."""
+        self._writer.close()

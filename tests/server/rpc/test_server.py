@@ -1,0 +1,247 @@
+"""Calls over real connections: let in, refused, answered, given up."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import grpc
+import pytest
+from google.protobuf.wrappers_pb2 import StringValue
+from grpc import aio
+
+from dragoman_server.rpc import (
+    Call,
+    Caller,
+    Method,
+    RpcError,
+    RpcServer,
+    Screen,
+    Status,
+    stream,
+    unary,
+)
+from tests.attacks.http2 import Connection
+
+FULL = Status(grpc.StatusCode.RESOURCE_EXHAUSTED, "full", (("why", "room"),))
+
+PATH = "/words.Words/Say"
+
+
+def say(handle: Callable[[Call], Awaitable[None]], screen: Screen | None = None) -> Method:
+    return Method(handle, lambda _, message: message, screen)
+
+
+async def echo(call: Call) -> None:
+    assert isinstance(call.request, bytes)
+    call.finish(message=call.request)
+
+
+@asynccontextmanager
+async def serving(method: Method, *, message_timeout_seconds: float = 60.0) -> AsyncIterator[str]:
+    server = RpcServer([], {PATH: method}, message_timeout_seconds=message_timeout_seconds)
+    port = server.add_port("127.0.0.1:0", None)
+    server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(0.0)
+
+
+def ask(
+    channel: aio.Channel, message: bytes, *, path: str = PATH, timeout: float | None = None
+) -> "aio.UnaryUnaryCall[bytes, bytes]":
+    method: aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
+    return method(message, timeout=timeout)
+
+
+async def status_of(call: "aio.UnaryUnaryCall[bytes, bytes]") -> tuple[grpc.StatusCode, str]:
+    with pytest.raises(aio.AioRpcError) as caught:
+        await call
+    return caught.value.code(), caught.value.details() or ""
+
+
+async def test_a_message_is_answered_with_a_message() -> None:
+    async with serving(say(echo)) as address, aio.insecure_channel(address) as channel:
+        assert await ask(channel, b"word") == b"word"
+        assert await ask(channel, b"") == b""
+
+
+async def test_what_nobody_serves_is_unimplemented() -> None:
+    async with serving(say(echo)) as address, aio.insecure_channel(address) as channel:
+        code, _ = await status_of(ask(channel, b"word", path="/words.Words/Shout"))
+        assert code is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_screen_refuses_before_anybody_reads() -> None:
+    seen: list[Caller] = []
+
+    def screen(caller: Caller) -> Status | None:
+        seen.append(caller)
+        return FULL
+
+    async def handle(_: Call) -> None:
+        raise AssertionError
+
+    method = say(handle, screen=screen)
+    async with serving(method) as address, aio.insecure_channel(address) as channel:
+        call = ask(channel, b"word", timeout=30)
+        assert await status_of(call) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "full")
+        assert ("why", "room") in tuple(await call.trailing_metadata() or ())
+        await status_of(ask(channel, b"word"))
+    with_deadline, without = seen
+    assert with_deadline.seconds == pytest.approx(30, abs=10)
+    assert without.seconds is None
+    assert with_deadline.peer.startswith("ipv4:127.0.0.1:")
+    assert (without.own_calls, without.open_calls) == (0, 0)
+
+
+async def test_a_reader_refuses_for_what_the_message_says() -> None:
+    method = Method(echo, lambda _, message: FULL if message == b"no" else message)
+    async with serving(method) as address, aio.insecure_channel(address) as channel:
+        assert (await status_of(ask(channel, b"no")))[1] == "full"
+        assert await ask(channel, b"yes") == b"yes"
+
+
+async def test_a_handler_ends_a_call_with_a_status() -> None:
+    async def handle(_: Call) -> None:
+        raise RpcError(FULL)
+
+    async with serving(say(handle)) as address, aio.insecure_channel(address) as channel:
+        assert (await status_of(ask(channel, b"word")))[1] == "full"
+
+
+async def test_a_handler_that_fails_tells_the_log_and_not_the_client(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def handle(_: Call) -> None:
+        raise ValueError("secret")
+
+    async with serving(say(handle)) as address, aio.insecure_channel(address) as channel:
+        code, details = await status_of(ask(channel, b"word"))
+    assert code is grpc.StatusCode.INTERNAL
+    assert "secret" not in details
+    assert [record.getMessage() for record in caplog.records] == ["call_failed"]
+
+
+async def test_who_gives_up_cancels_the_handler_and_nothing_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def handle(call: Call) -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            call.finish(message=b"too late")
+            ended.set()
+
+    with caplog.at_level(logging.DEBUG, logger="dragoman_server"):
+        async with serving(say(handle)) as address, aio.insecure_channel(address) as channel:
+            call = ask(channel, b"word")
+            await began.wait()
+            call.cancel()
+            await asyncio.wait_for(ended.wait(), 5)
+            code, _ = await status_of(ask(channel, b"word", timeout=0.05))
+            assert code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert caplog.records == []
+
+
+async def test_a_stream_is_read_and_answered_as_it_goes() -> None:
+    async def answers(requests: AsyncIterator[StringValue], _: Call) -> AsyncIterator[StringValue]:
+        async for request in requests:
+            yield StringValue(value=request.value.upper())
+
+    method = stream(StringValue, answers)
+    async with serving(method) as address, aio.insecure_channel(address) as channel:
+        call = channel.stream_stream(PATH, StringValue.SerializeToString, StringValue.FromString)()
+        for word in ("one", "two"):
+            await call.write(StringValue(value=word))
+            answer = await call.read()
+            assert isinstance(answer, StringValue)
+            assert answer.value == word.upper()
+        await call.done_writing()
+        assert await call.read() is aio.EOF
+        assert await call.code() is grpc.StatusCode.OK
+
+
+@pytest.mark.parametrize("kind", ["unary", "stream"])
+async def test_what_is_no_message_of_the_call_is_an_invalid_argument(kind: str) -> None:
+    async def answer(request: StringValue, _: Call) -> StringValue:
+        return request
+
+    async def answers(requests: AsyncIterator[StringValue], _: Call) -> AsyncIterator[StringValue]:
+        async for request in requests:
+            yield request
+
+    method = unary(StringValue, answer) if kind == "unary" else stream(StringValue, answers)
+    async with serving(method) as address, aio.insecure_channel(address) as channel:
+        for garbage in (b"\xff\xff", b"\x0a\x02\xc3\x28"):
+            code, details = await status_of(ask(channel, garbage))
+            assert code is grpc.StatusCode.INVALID_ARGUMENT
+            assert details == "the request is not a message of this call; strings must be UTF-8"
+
+
+async def test_a_call_whose_message_does_not_come_is_ended() -> None:
+    async with serving(say(echo), message_timeout_seconds=0.1) as address:
+        connection = await Connection.open(address)
+        connection.send_headers(PATH)
+        status, details = await asyncio.wait_for(connection.status_of(1), 10)
+        assert (status, details) == ("4", "the request's message did not come in time")
+        connection.close()
+
+
+async def test_a_call_whose_end_is_not_taken_is_dropped() -> None:
+    seen: list[int] = []
+
+    def screen(caller: Caller) -> Status | None:
+        seen.append(caller.open_calls)
+        return None
+
+    method = say(echo, screen=screen)
+    async with serving(method, message_timeout_seconds=0.1) as address:
+        connection = await Connection.open(address, window=0)
+        connection.send_headers(PATH)
+        connection.send_message(1, b"word")
+        async with aio.insecure_channel(address) as channel:
+            assert await ask(channel, b"word") == b"word"
+            assert await asyncio.wait_for(connection.reset_of(1), 10)
+            assert await ask(channel, b"word") == b"word"
+        connection.close()
+    assert seen == [0, 1, 0]
+
+
+async def test_a_method_whose_name_is_no_text_is_unimplemented() -> None:
+    async with serving(say(echo)) as address:
+        connection = await Connection.open(address)
+        connection.send_headers("/words.Words/\udcff\udcfe", end=True)
+        status, _ = await asyncio.wait_for(connection.status_of(1), 10)
+        assert status == "12"
+        connection.close()
+
+
+async def test_a_server_that_stops_ends_its_calls() -> None:
+    began = asyncio.Event()
+
+    async def handle(_: Call) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    async with AsyncExitStack() as stack:
+        address = await stack.enter_async_context(serving(say(handle)))
+        channel = aio.insecure_channel(address)
+        ended = asyncio.create_task(status_of(ask(channel, b"word")))
+        await began.wait()
+    code, _ = await asyncio.wait_for(ended, 10)
+    await channel.close()
+    assert code in {grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE}
+
+
+async def test_a_port_that_is_taken_is_an_error() -> None:
+    async with serving(say(echo)) as address:
+        server = RpcServer(
+            [("grpc.so_reuseport", 0)], {PATH: say(echo)}, message_timeout_seconds=1.0
+        )
+        with pytest.raises(RuntimeError, match="bind"):
+            server.add_port(address, None)
