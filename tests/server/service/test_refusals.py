@@ -1,12 +1,13 @@
 """Calls that are refused for overload: at once, unread, and with when to come back."""
 
+import json
 import time
+from dataclasses import replace
 
 import grpc
 import pytest
+from grpc import aio
 
-from dragoman import AsyncClient
-from dragoman import QueueFullError as ClientsQueueFullError
 from dragoman.v1.translation_pb2 import ListModelsRequest, TranslateTextRequest
 from dragoman_server.errors import OverloadError, QueueFullError, WouldExpireError
 from tests.server.service.harness import Running, failure_of, running
@@ -60,6 +61,25 @@ async def test_other_failures_say_nothing_about_retries(server: Running) -> None
     assert (await failure_of(server.stub.TranslateText(TranslateTextRequest()))).pushback is None
 
 
+RETRIES = json.dumps(
+    {
+        "methodConfig": [
+            {
+                "name": [{}],
+                "retryPolicy": {
+                    "maxAttempts": 4,
+                    "initialBackoff": "0.001s",
+                    "maxBackoff": "0.001s",
+                    "backoffMultiplier": 1,
+                    "retryableStatusCodes": ["RESOURCE_EXHAUSTED"],
+                },
+            }
+        ]
+    }
+)
+"""A client's that leaves retries to gRPC."""
+
+
 @pytest.mark.parametrize(
     ("refusal", "calls"),
     [(QueueFullError("full", retry_after_seconds=0.001), 4), (late(excess=1.0), 1)],
@@ -69,10 +89,10 @@ async def test_grpc_at_the_client_obeys_the_pushback(
     server: Running, refusal: OverloadError, calls: int
 ) -> None:
     server.engine.refusal = refusal
-    async with AsyncClient(f"127.0.0.1:{server.application.port}") as client:
-        with pytest.raises(ClientsQueueFullError) as caught:
-            await client.translate("a")
-    assert caught.value.retry_after == refusal.retry_after_seconds
+    address, options = f"127.0.0.1:{server.application.port}", [("grpc.service_config", RETRIES)]
+    async with aio.insecure_channel(address, options) as channel:
+        failure = await failure_of(replace(server, channel=channel).stub.TranslateText(REQUEST))
+    assert failure.retry_seconds == refusal.retry_after_seconds
     assert len(server.engine.checked) == calls
 
 
