@@ -1,11 +1,12 @@
 """The command `dragoman export`: arguments in, progress on stderr, an exit code out."""
 
 import argparse
+import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import get_args
 
 from dragoman.v1 import bundle_pb2
@@ -13,10 +14,16 @@ from dragoman_export.drafts import ScaleChoice
 from dragoman_export.errors import ExportError, UsageError
 from dragoman_export.export import ExportRequest, export
 from dragoman_export.manifest import Precision
+from dragoman_export.progress import LineProgress, TerminalProgress
 from dragoman_export.sentences import SENTENCES
 
 FAILURE = 2
 """Exit code of a request or a checkpoint that cannot be served."""
+
+ENDING = (signal.SIGTERM, signal.SIGHUP)
+
+SIGNALLED = 128
+"""Plus the signal's number: the exit code of who was told to end."""
 
 
 def main(argv: list[str]) -> int:
@@ -26,8 +33,10 @@ def main(argv: list[str]) -> int:
         0, or 2 after one clear message on stderr.
     """
     arguments = _parser().parse_args(argv)
+    progress = TerminalProgress() if sys.stderr.isatty() else LineProgress()
     try:
-        manifest = export(_request(arguments), _stage)
+        with _leaving_tidily():
+            manifest = export(_request(arguments), progress.stage, progress.done)
     except ExportError as error:
         print(f"dragoman export: {error}", file=sys.stderr)
         return FAILURE
@@ -90,15 +99,18 @@ def _sentences(path: Path | None) -> tuple[str, ...]:
 
 
 @contextmanager
-def _stage(what: str) -> Iterator[None]:
-    print(f"{what} ... ", end="", file=sys.stderr, flush=True)
-    start = time.perf_counter()
-    done = False
+def _leaving_tidily() -> Iterator[None]:
+    """Who is told to end unwinds first: half a bundle is nobody's."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        sys.exit(SIGNALLED + number)
+
+    before = {number: signal.signal(number, leave) for number in ENDING}
     try:
         yield
-        done = True
     finally:
-        print(f"{time.perf_counter() - start:.1f} s" if done else "failed", file=sys.stderr)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _summary(manifest: bundle_pb2.Manifest, output: Path) -> str:

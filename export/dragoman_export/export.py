@@ -30,6 +30,7 @@ from dragoman_export.precision.calibrate import calibrate
 from dragoman_export.precision.quantise import quantise
 from dragoman_export.verification import (
     DeviceGraphDecoder,
+    Done,
     EagerDecoder,
     GraphDecoder,
     Parity,
@@ -78,8 +79,15 @@ class ExportRequest:
     """Replace the bundle that lies at `output`."""
 
 
-def export(request: ExportRequest, stage: Stage) -> bundle_pb2.Manifest:
+def export(
+    request: ExportRequest, stage: Stage, done: Done = lambda _: None
+) -> bundle_pb2.Manifest:
     """Writes a bundle and returns its manifest.
+
+    Args:
+        request: What to export and where to.
+        stage: Told of each stage.
+        done: Told how far a stage is, while it lasts.
 
     Raises:
         ExportError: Nothing was written; the message says why.
@@ -91,10 +99,12 @@ def export(request: ExportRequest, stage: Stage) -> bundle_pb2.Manifest:
     with bundle.staged(
         request.output, checkpoint=request.checkpoint, force=request.force
     ) as directory:
-        return _write(request, name, directory, stage)
+        return _write(request, name, directory, stage, done)
 
 
-def _write(request: ExportRequest, name: str, directory: Path, stage: Stage) -> bundle_pb2.Manifest:
+def _write(
+    request: ExportRequest, name: str, directory: Path, stage: Stage, done: Done
+) -> bundle_pb2.Manifest:
     with stage("load"), reading(request.checkpoint):
         checkpoint = read_checkpoint(request.checkpoint)
         model = import_model(checkpoint)
@@ -102,9 +112,9 @@ def _write(request: ExportRequest, name: str, directory: Path, stage: Stage) -> 
     with reading(request.checkpoint), tidied(request.checkpoint) as tidy:
         sources = _sources(request, tidy, model, pairs)
         with stage(f"translate {len(sources)} sentences in PyTorch"):
-            said = listen(_reference(tidy, model), sources, model.max_decoding_length)
+            said = listen(_reference(tidy, model), sources, model.max_decoding_length, done)
     with tempfile.TemporaryDirectory(dir=directory) as attempts:
-        draft = _draft(request, _Workbench(model, said, Path(attempts), stage))
+        draft = _draft(request, _Workbench(model, said, Path(attempts), stage, done))
         draft.move(directory)
     model.tokenizer.save(directory / manifest.TOKENIZER_DIRECTORY)
     description = manifest.describe(
@@ -169,6 +179,7 @@ class _Workbench(NamedTuple):
     said: Sequence[Said]
     directory: Path
     stage: Stage
+    done: Done
 
     def float32(self) -> Draft:
         """The graphs of the model as it is."""
@@ -238,7 +249,7 @@ class _Workbench(NamedTuple):
 
     def _measure(self, decoder: Scorer) -> Parity:
         with self.stage(f"verify on {len(self.said)} sentences"):
-            return measure(decoder, self.said, self.model.max_decoding_length)
+            return measure(decoder, self.said, self.model.max_decoding_length, self.done)
 
 
 def _aside(name: str, target: Target) -> str:

@@ -1,9 +1,11 @@
 """The command: what it prints and how it exits."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
+from dragoman_export import export as pipeline
 from dragoman_export.cli import main
 from tests.export import tiny
 
@@ -71,3 +73,22 @@ def test_bad_use_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixtur
 
     assert caught.value.code == 2
     assert "usage: dragoman export" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_who_is_told_to_end_leaves_nothing(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    def be_told(_path: Path) -> None:
+        assert list((tmp_path / "models").iterdir())
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(pipeline, "read_checkpoint", be_told)
+    before = signal.getsignal(number)
+
+    with pytest.raises(SystemExit) as caught:
+        main([str(checkpoint), "--output", str(tmp_path / "models" / "bundle")])
+
+    assert caught.value.code == 128 + number
+    assert not list(tmp_path.iterdir())
+    assert signal.getsignal(number) == before

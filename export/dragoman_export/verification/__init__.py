@@ -8,6 +8,7 @@ from dragoman_export.verification.eager_decoding import EagerDecoder, encode
 from dragoman_export.verification.graph_decoding import GraphDecoder
 from dragoman_export.verification.reference import ReferenceDecoder, ReferenceTokenizer
 from dragoman_export.verification.verify import (
+    Done,
     Parity,
     Said,
     Scorer,
@@ -20,6 +21,7 @@ from dragoman_export.verification.verify import (
 
 __all__ = [
     "DeviceGraphDecoder",
+    "Done",
     "EagerDecoder",
     "GraphDecoder",
     "Parity",

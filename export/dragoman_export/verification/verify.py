@@ -3,7 +3,7 @@
 Knows two decoders and how to count. Does not know what runs them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -26,6 +26,10 @@ BATCH_TOKENS = 1024
 
 BATCH_SENTENCES = 32
 """Sentences decoded at once, each with caches of full length."""
+
+
+Done = Callable[[float], None]
+"""Told now and then which fraction of the work is done."""
 
 
 class Decoder(Protocol):
@@ -73,15 +77,18 @@ class Said(NamedTuple):
     hypothesis: Hypothesis
 
 
-def listen(reference: Decoder, sources: Sequence[Sequence[int]], limit: int) -> list[Said]:
+def listen(
+    reference: Decoder, sources: Sequence[Sequence[int]], limit: int, done: Done
+) -> list[Said]:
     """Decodes every source, the shortest first."""
     said: list[Said] = []
     for batch in _batches(sorted(sources, key=len)):
         said += map(Said, batch, reference.decode(batch, limit))
+        done(len(said) / len(sources))
     return said
 
 
-def measure(candidate: Scorer, said: Sequence[Said], limit: int) -> Parity:
+def measure(candidate: Scorer, said: Sequence[Said], limit: int, done: Done) -> Parity:
     """Decodes every source likewise, and scores what was said."""
     found: list[Hypothesis] = []
     scores: list[list[float]] = []
@@ -89,6 +96,7 @@ def measure(candidate: Scorer, said: Sequence[Said], limit: int) -> Parity:
         found += candidate.decode(batch, limit)
         targets = [said[index].hypothesis.token_ids for index in range(len(scores), len(found))]
         scores += candidate.score(batch, targets)
+        done(len(found) / len(said))
     return compare([hypothesis for _, hypothesis in said], found, scores)
 
 

@@ -95,18 +95,24 @@ class Echo:
 def test_no_batch_is_large() -> None:
     reference = Echo()
 
-    listen(reference, [[1]] * 70, limit=1)
+    fractions: list[float] = []
+
+    listen(reference, [[1]] * 70, 1, fractions.append)
 
     assert [len(batch) for batch in reference.batches] == [32, 32, 6]
+    assert fractions == [32 / 70, 64 / 70, 1]
 
 
 def test_long_sentences_are_decoded_in_small_batches() -> None:
     reference, candidate = Echo(), Echo()
     sources = [[length] * length for length in (500, 2, 3, 500, 500)]
 
-    found = measure(candidate, listen(reference, sources, limit=10), limit=10)
+    fractions: list[float] = []
+    said = listen(reference, sources, 10, fractions.append)
+    found = measure(candidate, said, 10, fractions.append)
 
     assert reference.batches == candidate.batches == [[2, 3], [500, 500], [500]]
+    assert fractions == [2 / 5, 4 / 5, 1] * 2
     assert (found.sentence_count, found.token_count) == (5, 35)
     assert (found.different_count, found.mean_log_prob_difference) == (0, 0)
 
