@@ -19,6 +19,7 @@ from dragoman_export.graphs.trace import trace
 from dragoman_export.manifest import Precision, require_name
 from dragoman_export.model import ImportedModel
 from dragoman_export.network import Transformer
+from dragoman_export.output import require_room
 from dragoman_export.precision import (
     ActivationScales,
     Calibration,
@@ -47,6 +48,11 @@ from dragoman_export.verification import (
 
 Stage = Callable[[str], AbstractContextManager[None]]
 """Told what is done now; the context ends when it is done."""
+
+
+LEAST_BYTES: dict[Precision, int] = {"float32": 4, "float16": 4, "bfloat16": 4, "int8": 1}
+"""Of disk for each number of a model, while its bundle is made. Graphs for a GPU are verified in
+float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +115,8 @@ def _write(
         checkpoint = read_checkpoint(request.checkpoint)
         model = import_model(checkpoint)
         pairs = language_pairs(model, request.source_language, request.target_language)
+    numbers = sum(each.numel() for each in model.transformer.parameters())
+    require_room(directory, numbers * LEAST_BYTES[request.precision])
     with reading(request.checkpoint), tidied(request.checkpoint) as tidy:
         sources = _sources(request, tidy, model, pairs)
         with stage(f"translate {len(sources)} sentences in PyTorch"):

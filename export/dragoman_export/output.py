@@ -4,6 +4,7 @@ Knows paths and permissions. Does not know what a bundle holds beside its manife
 """
 
 import os
+import shutil
 from pathlib import Path
 
 from dragoman_export.errors import UsageError
@@ -31,6 +32,16 @@ def place_for(output: Path, manifest: str, *, checkpoint: Path, force: bool) -> 
         _refuse_occupied(output, place, manifest, force=force)
         _refuse_irreplaceable(output, place)
     return place
+
+
+def require_room(directory: Path, size: int) -> None:
+    """Raises UsageError where a disk cannot hold `size` bytes more, whatever else comes."""
+    free = shutil.disk_usage(directory).free
+    if free < size:
+        raise UsageError(
+            f"no room for the bundle: it takes at least {size / 1e6:.0f} MB, "
+            f"and {free / 1e6:.0f} MB are free"
+        )
 
 
 def _refuse_mixture(output: Path, place: Path, checkpoint: Path) -> None:

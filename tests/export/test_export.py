@@ -152,6 +152,26 @@ def test_an_occupied_output_is_refused_before_any_work(checkpoint: Path, tmp_pat
         export(dataclasses.replace(request, force=True), no_stage)
 
 
+@pytest.mark.parametrize(
+    ("precision", "room"), [("float32", 150_000), ("float16", 150_000), ("int8", 40_000)]
+)
+def test_a_disk_too_small_is_found_before_anything_is_translated(
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    precision: Precision,
+    room: int,
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(room, 0, room))
+    monkeypatch.setattr(pipeline, "listen", lambda *_: pytest.fail("translated"))
+
+    with pytest.raises(UsageError, match="no room for the bundle"):
+        export(tiny.request(checkpoint, tmp_path / "bundle", precision), tiny.no_progress)
+
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.fixture
 def small_files() -> Iterator[None]:
     """Lets no file grow beyond what a graph takes: weights do not fit."""

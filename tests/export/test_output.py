@@ -10,6 +10,7 @@ import pytest
 
 from dragoman_export.bundle import staged
 from dragoman_export.errors import UsageError
+from dragoman_export.output import require_room
 
 NOBODY = 65534
 
@@ -129,3 +130,11 @@ def test_a_full_disk_is_found_before_any_work(place: Path, monkeypatch: pytest.M
         pytest.fail("work was begun")
 
     assert not (place / "new").exists()
+
+
+def test_room_is_asked_for_before_it_is_needed(tmp_path: Path) -> None:
+    free = shutil.disk_usage(tmp_path).free
+
+    require_room(tmp_path, free // 2)
+    with pytest.raises(UsageError, match=r"at least \d+ MB, and \d+ MB are free"):
+        require_room(tmp_path, free * 2)

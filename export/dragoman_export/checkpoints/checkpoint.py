@@ -49,7 +49,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
         CheckpointError: A file is missing, damaged, or holds more than tensors.
     """
     if not path.is_dir():
-        raise CheckpointError(f"checkpoint {path} is not a directory")
+        raise CheckpointError(f"checkpoint {path} is not a directory; nothing is downloaded")
+    if snapshots := sorted(path.glob(f"snapshots/*/{CONFIG}")):
+        raise CheckpointError(
+            f"{path} is a repository in the Hub's cache; its checkpoint is {snapshots[0].parent}"
+        )
     weights_files = find_weights(path)
     refuse_pointers([*sorted(path.glob("*.json")), *sorted(path.glob("*.spm")), *weights_files])
     config = read_settings(path / CONFIG)

@@ -34,6 +34,9 @@ POSITIONS = ("model.encoder.embed_positions.weight", "model.decoder.embed_positi
 
 OUTPUT_BIAS = "final_logits_bias"
 
+FORMAT_VERSION = "coder.version"
+"""Ends the name of a tensor that older tools store beside a model's own."""
+
 LAYER = re.compile(r"model\.(encoder|decoder)\.layers\.(\d+)\.")
 
 
@@ -59,9 +62,8 @@ def _numbers(config: TransformerConfig) -> int:
     """Of all parameters but positions, which are often not stored; takes no memory for them."""
     with torch.device("meta"):
         transformer = Transformer.empty(config)
-    parameters = {*transformer.encoder.parameters(), *transformer.decoder.parameters()}
     positions = transformer.encoder.embedding.positions.weight
-    return sum(each.numel() for each in parameters) - positions.numel()
+    return sum(each.numel() for each in transformer.parameters()) - positions.numel()
 
 
 def misfit(checkpoint: Checkpoint, problems: Sequence[str]) -> CheckpointError:
@@ -110,7 +112,8 @@ class _Loader:
     def _refuse_rest(self) -> None:
         """What is part of the model and of none that we know: without it, it is another model."""
         for name in self.tensors:
-            if name.startswith("model.") and name not in self.used:
+            ours = name.startswith("model.") and not name.endswith(FORMAT_VERSION)
+            if ours and name not in self.used:
                 self.problems.append(f"{name} has no place in such a model")
 
     def _tensor(self, name: str, *shape: int) -> Tensor:
@@ -133,7 +136,8 @@ class _Loader:
         head = transformer.decoder.head
         assert isinstance(head, TiedLinear)
         head.bias.data.zero_()
-        head.bias.data[:vocabulary] = self._tensor(OUTPUT_BIAS, 1, vocabulary)[0]
+        if OUTPUT_BIAS in self.tensors:  # where there is none, it is zero
+            head.bias.data[:vocabulary] = self._tensor(OUTPUT_BIAS, 1, vocabulary)[0]
 
     def _tied(self, *shape: int) -> Tensor:
         """The embedding, which must be the same under all its names."""

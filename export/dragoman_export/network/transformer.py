@@ -130,6 +130,10 @@ class Transformer(NamedTuple):
         embedding = TokenEmbedding(config)
         return cls(config, Encoder(config, embedding), DecoderStep(config, embedding))
 
+    def parameters(self) -> set[nn.Parameter]:
+        """Of both halves; what they share is there once."""
+        return {*self.encoder.parameters(), *self.decoder.parameters()}
+
     def copied(self, config: TransformerConfig) -> "Transformer":
         """A copy whose halves go by `config`, and go on sharing an embedding."""
         encoder, decoder = copy.deepcopy((self.encoder, self.decoder))  # as one

@@ -107,6 +107,18 @@ def test_what_is_there_and_is_no_file_is_named(copy: Path, name: str) -> None:
         read_checkpoint(copy)
 
 
+def test_a_repository_in_the_hubs_cache_says_where_its_checkpoint_is(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    repository = tmp_path / "models--Helsinki-NLP--opus-mt-en-de"
+    tiny.copy_checkpoint(checkpoint, repository / "snapshots" / "6183067f")
+
+    with pytest.raises(CheckpointError, match=r"its checkpoint is \S+/snapshots/6183067f"):
+        read_checkpoint(repository)
+
+    assert read_checkpoint(repository / "snapshots" / "6183067f").tensors
+
+
 def test_a_byte_order_mark_before_settings_means_nothing(copy: Path) -> None:
     expected = read_checkpoint(copy).config
     (copy / "config.json").write_bytes(codecs.BOM_UTF8 + (copy / "config.json").read_bytes())

@@ -89,6 +89,26 @@ def test_tensors_of_another_architecture_are_named(copy: Path) -> None:
     assert "model.decoder.layers.1.adapter.weight has no place" in str(caught.value)
 
 
+def test_an_output_bias_that_is_not_stored_is_zero(copy: Path) -> None:
+    file = copy / "model.safetensors"
+    tensors = safetensors.torch.load_file(file)
+    del tensors["final_logits_bias"]
+    safetensors.torch.save_file(tensors, file)
+
+    model = imported(copy)
+
+    bias = model.transformer.decoder.head.bias
+    assert isinstance(bias, torch.Tensor)
+    kept = [i for i in range(model.transformer.config.vocabulary_size) if i != 264]
+    assert bias[kept].eq(0).all()
+
+
+def test_the_version_of_a_format_is_no_part_of_a_model(copy: Path) -> None:
+    add_tensors(copy, {"model.encoder.version": torch.ones(1)})
+
+    imported(copy)
+
+
 def test_a_layer_more_than_the_settings_say_is_refused(copy: Path) -> None:
     tiny.change_config(copy, decoder_layers=1)
 
