@@ -2,53 +2,29 @@
 
 import itertools
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from dragoman.v1 import bundle_pb2
 from dragoman_export import bundle, manifest
 from dragoman_export.checkpoints import model_name, read_checkpoint, reading, tidied
-from dragoman_export.drafts import Draft, MeasuredWith, ScaleChoice, choose
+from dragoman_export.drafts import Draft, ScaleChoice
 from dragoman_export.errors import UsageError
 from dragoman_export.families import LanguagePair, import_model, language_pairs
-from dragoman_export.graphs import CPU, CUDA, Target, write_copy_graph, write_graphs
-from dragoman_export.graphs.trace import trace
 from dragoman_export.manifest import Precision, require_name
 from dragoman_export.model import ImportedModel
-from dragoman_export.network import Transformer
 from dragoman_export.output import require_room
-from dragoman_export.precision import (
-    ActivationScales,
-    Calibration,
-    HalfPrecision,
-    with_half_precision,
-    with_int8_caches,
-)
-from dragoman_export.precision.calibrate import calibrate
-from dragoman_export.precision.quantise import quantise
 from dragoman_export.verification import (
-    DeviceGraphDecoder,
     Done,
-    EagerDecoder,
-    GraphDecoder,
-    Parity,
     ReferenceDecoder,
     ReferenceTokenizer,
-    Said,
-    Scorer,
     listen,
-    measure,
     require_close,
     require_same,
     require_same_tokens,
 )
-
-Stage = Callable[[str], AbstractContextManager[None]]
-"""Told what is done now; the context ends when it is done."""
-
+from dragoman_export.workbench import Stage, Workbench
 
 LEAST_BYTES: dict[Precision, int] = {"float32": 4, "float16": 4, "bfloat16": 4, "int8": 1}
 """Of disk for each number of a model, while its bundle is made. Graphs for a GPU are verified in
@@ -122,7 +98,7 @@ def _write(
         with stage(f"translate {len(sources)} sentences in PyTorch"):
             said = listen(_reference(tidy, model), sources, model.max_decoding_length, done)
     with tempfile.TemporaryDirectory(dir=directory) as attempts:
-        draft = _draft(request, _Workbench(model, said, Path(attempts), stage, done))
+        draft = _draft(request, Workbench(model, said, Path(attempts), stage, done))
         draft.move(directory)
     model.tokenizer.save(directory / manifest.TOKENIZER_DIRECTORY)
     description = manifest.describe(
@@ -160,7 +136,7 @@ def _reference(checkpoint: Path, model: ImportedModel) -> ReferenceDecoder:
     return ReferenceDecoder(checkpoint, model.pad_id, model.end_id, model.decoder_start_id)
 
 
-def _draft(request: ExportRequest, bench: "_Workbench") -> Draft:
+def _draft(request: ExportRequest, bench: Workbench) -> Draft:
     """The graphs to save. Float32 ones may lose nothing, others little.
 
     Raises:
@@ -178,88 +154,3 @@ def _draft(request: ExportRequest, bench: "_Workbench") -> Draft:
         draft = bench.int8(request.activation_scales)
     require_close(draft.parity, request.precision)
     return draft
-
-
-class _Workbench(NamedTuple):
-    """Where graphs are made and measured."""
-
-    model: ImportedModel
-    said: Sequence[Said]
-    directory: Path
-    stage: Stage
-    done: Done
-
-    def float32(self) -> Draft:
-        """The graphs of the model as it is."""
-        return self._try_out(self.model.transformer, None)
-
-    def int8(self, scales: ActivationScales) -> Draft:
-        """The graphs of the model with 8-bit linear layers."""
-        with self.stage(f"quantise, {scales} scales"):
-            if scales == "per_row":
-                transformer = quantise(self.model.transformer, None)
-            else:
-                transformer = self._calibrated()
-        return self._try_out(transformer, scales)
-
-    def half(self, precision: HalfPrecision) -> Draft:
-        """The graphs of the model with 16-bit layers, which only a GPU runs as they are.
-
-        Raises:
-            VerificationError: The same graphs in float32 do not say what the checkpoint says.
-        """
-        stand_in = self._write("float32", self.model.transformer, CUDA)
-        require_same(self._measure(DeviceGraphDecoder(stand_in, self.model)))
-        half = replace(
-            self.model, transformer=with_half_precision(self.model.transformer, precision)
-        )
-        directory = self._write(precision, half.transformer, CUDA)
-        write_copy_graph(directory)
-        if precision == "float16":
-            parity = self._measure(DeviceGraphDecoder(directory, half))
-            measured_with: MeasuredWith = "onnxruntime"
-        else:
-            parity = self._measure(EagerDecoder(half))
-            measured_with = "pytorch"
-        return Draft(directory, half.transformer.config, None, parity, measured_with, CUDA)
-
-    def better(self, calibrated: Draft, per_row: Draft) -> Draft:
-        """What `choose` chooses, said aloud."""
-        chosen = choose(calibrated, per_row)
-        other = per_row if chosen is calibrated else calibrated
-        with self.stage(f"take {chosen} and not {other} by mean log-probability difference"):
-            return chosen
-
-    def _calibrated(self) -> Transformer:
-        """First the ranges of keys and values, then what else there is once they are in steps."""
-        original = self.model.transformer
-        scaled = with_int8_caches(original, self._calibrate(original))
-        return quantise(scaled, self._calibrate(scaled))
-
-    def _calibrate(self, transformer: Transformer) -> Calibration:
-        """On every other sentence: verification also sees inputs that calibration has not."""
-        half = self.said[::2]
-        targets = [hypothesis.token_ids for _, hypothesis in half]
-        sources = [source for source, _ in half]
-        return calibrate(replace(self.model, transformer=transformer), sources, targets)
-
-    def _try_out(self, transformer: Transformer, scales: ActivationScales | None) -> Draft:
-        directory = self._write(scales or "float32", transformer, CPU)
-        parity = self._measure(GraphDecoder(directory, self.model))
-        return Draft(directory, transformer.config, scales, parity)
-
-    def _write(self, name: str, transformer: Transformer, target: Target) -> Path:
-        directory = self.directory / name
-        directory.mkdir()
-        with self.stage(f"trace{_aside(name, target)}"):
-            write_graphs(trace(transformer, target), directory)
-        return directory
-
-    def _measure(self, decoder: Scorer) -> Parity:
-        with self.stage(f"verify on {len(self.said)} sentences"):
-            return measure(decoder, self.said, self.model.max_decoding_length, self.done)
-
-
-def _aside(name: str, target: Target) -> str:
-    """Which of several graphs is meant, where there are several."""
-    return f" for {target.provider} in {name}" if target is CUDA else ""

@@ -18,6 +18,7 @@ from google.protobuf import json_format
 
 from dragoman.v1 import bundle_pb2
 from dragoman_export import export as pipeline
+from dragoman_export import workbench
 from dragoman_export.drafts import ScaleChoice
 from dragoman_export.errors import UsageError, VerificationError
 from dragoman_export.export import export
@@ -112,8 +113,8 @@ def corrupted(float32_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         content[span] = bytes(byte ^ 0x80 for byte in content[span])
         path.write_bytes(content)
 
-    monkeypatch.setattr(pipeline, "trace", lambda *_: None)
-    monkeypatch.setattr(pipeline, "write_graphs", write_corrupted)
+    monkeypatch.setattr(workbench, "trace", lambda *_: None)
+    monkeypatch.setattr(workbench, "write_graphs", write_corrupted)
 
 
 @pytest.mark.usefixtures("corrupted")
@@ -282,7 +283,7 @@ def bad_calibration(monkeypatch: pytest.MonkeyPatch) -> None:
         inputs, outputs = calibrate(*arguments)
         return Calibration({place: largest / 5 for place, largest in inputs.items()}, outputs)
 
-    monkeypatch.setattr(pipeline, "calibrate", believe)
+    monkeypatch.setattr(workbench, "calibrate", believe)
 
 
 @pytest.mark.usefixtures("bad_calibration")

@@ -10,7 +10,7 @@ import pytest
 from google.protobuf import json_format
 
 from dragoman.v1 import bundle_pb2
-from dragoman_export import export as pipeline
+from dragoman_export import workbench
 from dragoman_export.checkpoints.checkpoint import read_checkpoint
 from dragoman_export.errors import UsageError, VerificationError
 from dragoman_export.export import export
@@ -134,7 +134,7 @@ def test_wrong_graphs_are_found_in_float32(
         content[span] = bytes(byte ^ 0x80 for byte in content[span])
         (directory / WEIGHTS).write_bytes(content)
 
-    monkeypatch.setattr(pipeline, "write_graphs", write_corrupted)
+    monkeypatch.setattr(workbench, "write_graphs", write_corrupted)
     with pytest.raises(VerificationError, match="the graphs are wrong"):
         export(tiny.request(checkpoint, tmp_path / "bundle", "bfloat16"), tiny.no_progress)
     assert not list(tmp_path.iterdir())

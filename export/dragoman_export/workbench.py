@@ -1,0 +1,124 @@
+"""Where a model's graphs are made in some precision and measured against what was said.
+
+Knows the steps of each precision. Does not know what a bundle holds beside graphs.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from dragoman_export.drafts import Draft, MeasuredWith, choose
+from dragoman_export.graphs import CPU, CUDA, Target, write_copy_graph, write_graphs
+from dragoman_export.graphs.trace import trace
+from dragoman_export.model import ImportedModel
+from dragoman_export.network import Transformer
+from dragoman_export.precision import (
+    ActivationScales,
+    Calibration,
+    HalfPrecision,
+    with_half_precision,
+    with_int8_caches,
+)
+from dragoman_export.precision.calibrate import calibrate
+from dragoman_export.precision.quantise import quantise
+from dragoman_export.verification import (
+    DeviceGraphDecoder,
+    Done,
+    EagerDecoder,
+    GraphDecoder,
+    Parity,
+    Said,
+    Scorer,
+    measure,
+    require_same,
+)
+
+Stage = Callable[[str], AbstractContextManager[None]]
+"""Told what is done now; the context ends when it is done."""
+
+
+class Workbench(NamedTuple):
+    """Where graphs are made and measured."""
+
+    model: ImportedModel
+    said: Sequence[Said]
+    directory: Path
+    stage: Stage
+    done: Done
+
+    def float32(self) -> Draft:
+        """The graphs of the model as it is."""
+        return self._try_out(self.model.transformer, None)
+
+    def int8(self, scales: ActivationScales) -> Draft:
+        """The graphs of the model with 8-bit linear layers."""
+        with self.stage(f"quantise, {scales} scales"):
+            if scales == "per_row":
+                transformer = quantise(self.model.transformer, None)
+            else:
+                transformer = self._calibrated()
+        return self._try_out(transformer, scales)
+
+    def half(self, precision: HalfPrecision) -> Draft:
+        """The graphs of the model with 16-bit layers, which only a GPU runs as they are.
+
+        Raises:
+            VerificationError: The same graphs in float32 do not say what the checkpoint says.
+        """
+        stand_in = self._write("float32", self.model.transformer, CUDA)
+        require_same(self._measure(DeviceGraphDecoder(stand_in, self.model)))
+        half = replace(
+            self.model, transformer=with_half_precision(self.model.transformer, precision)
+        )
+        directory = self._write(precision, half.transformer, CUDA)
+        write_copy_graph(directory)
+        if precision == "float16":
+            parity = self._measure(DeviceGraphDecoder(directory, half))
+            measured_with: MeasuredWith = "onnxruntime"
+        else:
+            parity = self._measure(EagerDecoder(half))
+            measured_with = "pytorch"
+        return Draft(directory, half.transformer.config, None, parity, measured_with, CUDA)
+
+    def better(self, calibrated: Draft, per_row: Draft) -> Draft:
+        """What `choose` chooses, said aloud."""
+        chosen = choose(calibrated, per_row)
+        other = per_row if chosen is calibrated else calibrated
+        with self.stage(f"take {chosen} and not {other} by mean log-probability difference"):
+            return chosen
+
+    def _calibrated(self) -> Transformer:
+        """First the ranges of keys and values, then what else there is once they are in steps."""
+        original = self.model.transformer
+        scaled = with_int8_caches(original, self._calibrate(original))
+        return quantise(scaled, self._calibrate(scaled))
+
+    def _calibrate(self, transformer: Transformer) -> Calibration:
+        """On every other sentence: verification also sees inputs that calibration has not."""
+        half = self.said[::2]
+        targets = [hypothesis.token_ids for _, hypothesis in half]
+        sources = [source for source, _ in half]
+        return calibrate(replace(self.model, transformer=transformer), sources, targets)
+
+    def _try_out(self, transformer: Transformer, scales: ActivationScales | None) -> Draft:
+        directory = self._write(scales or "float32", transformer, CPU)
+        parity = self._measure(GraphDecoder(directory, self.model))
+        return Draft(directory, transformer.config, scales, parity)
+
+    def _write(self, name: str, transformer: Transformer, target: Target) -> Path:
+        directory = self.directory / name
+        directory.mkdir()
+        with self.stage(f"trace{_aside(name, target)}"):
+            write_graphs(trace(transformer, target), directory)
+        return directory
+
+    def _measure(self, decoder: Scorer) -> Parity:
+        with self.stage(f"verify on {len(self.said)} sentences"):
+            return measure(decoder, self.said, self.model.max_decoding_length, self.done)
+
+
+def _aside(name: str, target: Target) -> str:
+    """Which of several graphs is meant, where there are several."""
+    return f" for {target.provider} in {name}" if target is CUDA else ""
