@@ -9,8 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import TimeRemainingColumn as RemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
 
 BAR_WIDTH = 20
 
@@ -35,7 +42,7 @@ class TerminalProgress:
     """While a stage lasts: the time that it took so far and, where it can be told, what is left."""
 
     def __init__(self) -> None:
-        self._running: tuple[Progress, TaskID] | None = None
+        self._running: Progress | None = None
 
     @contextmanager
     def stage(self, what: str) -> Iterator[None]:
@@ -44,22 +51,35 @@ class TerminalProgress:
             TextColumn("{task.description}", markup=False),
             BarColumn(BAR_WIDTH),
             TimeElapsedColumn(),
-            TextColumn("left:"),
-            RemainingColumn(),
+            _Left(),
             console=Console(stderr=True),
             transient=True,
             refresh_per_second=REFRESHES_PER_SECOND,
         )
         with _timed(lambda took: _write(f"{what} ... {took}\n")), bar:
-            self._running = bar, bar.add_task(what, total=None)
+            self._running = bar
+            bar.add_task(what, total=None, ends=None)
             yield
             self._running = None
 
     def done(self, fraction: float) -> None:
         """See export.Done."""
         if self._running is not None:
-            bar, task = self._running
-            bar.update(task, total=1.0, completed=fraction)
+            (task,) = self._running.tasks
+            start = task.start_time or 0.0
+            ends = start + (task.get_time() - start) / fraction
+            self._running.update(task.id, total=1.0, completed=fraction, ends=ends)
+
+
+class _Left(ProgressColumn):
+    """What is left if all goes on as it began; rich's own wants more steps than there are."""
+
+    def render(self, task: Task) -> Text:
+        """See ProgressColumn."""
+        ends = task.fields["ends"]
+        if ends is None:
+            return Text("")
+        return Text(f"about {max(0.0, ends - task.get_time()):.0f} s left")
 
 
 @contextmanager

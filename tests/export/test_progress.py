@@ -48,7 +48,7 @@ def test_a_terminal_shows_the_time_and_what_is_left(monkeypatch: pytest.MonkeyPa
 
     text = shown(monkeypatch, verify)
 
-    assert re.search(r"verify on \[41\] sentences .*0:00:00.*left:", text)
+    assert re.search(r"verify on \[41\] sentences .*0:00:00.*about 0 s left", text)
     assert text.splitlines()[-1].endswith("verify on [41] sentences ... 0.0 s")
 
 

@@ -82,9 +82,10 @@ def listen(
 ) -> list[Said]:
     """Decodes every source, the shortest first."""
     said: list[Said] = []
+    tokens = _tokens(sources)
     for batch in _batches(sorted(sources, key=len)):
         said += map(Said, batch, reference.decode(batch, limit))
-        done(len(said) / len(sources))
+        done(_tokens([source for source, _ in said]) / tokens)
     return said
 
 
@@ -92,11 +93,12 @@ def measure(candidate: Scorer, said: Sequence[Said], limit: int, done: Done) -> 
     """Decodes every source likewise, and scores what was said."""
     found: list[Hypothesis] = []
     scores: list[list[float]] = []
-    for batch in _batches([source for source, _ in said]):
+    sources = [source for source, _ in said]
+    for batch in _batches(sources):
         found += candidate.decode(batch, limit)
         targets = [said[index].hypothesis.token_ids for index in range(len(scores), len(found))]
         scores += candidate.score(batch, targets)
-        done(len(found) / len(said))
+        done(_tokens(sources[: len(found)]) / _tokens(sources))
     return compare([hypothesis for _, hypothesis in said], found, scores)
 
 
@@ -181,6 +183,10 @@ def _agreed(reference: Hypothesis, candidate: Hypothesis) -> int:
         (index for index, (a, b) in enumerate(pairs) if a != b),
         min(len(reference.token_ids), len(candidate.token_ids)),
     )
+
+
+def _tokens(sources: Sequence[Sequence[int]]) -> int:
+    return sum(map(len, sources))
 
 
 def _batches(sources: Sequence[Sequence[int]]) -> list[list[Sequence[int]]]:
