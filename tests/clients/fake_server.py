@@ -114,6 +114,9 @@ class FakeServer(TranslationServiceServicer):
         self.failures: deque[status_pb2.Status] = deque()
         """What the next unary calls fail with."""
 
+        self.fails_models = True
+        """Whether ListModels is one of them."""
+
         self.streams: deque[StreamScript] = deque()
         """What the next streams do; answering each text follows."""
 
@@ -197,7 +200,7 @@ class FakeServer(TranslationServiceServicer):
 
     def ListModels(self, request: pb.ListModelsRequest, context: object) -> pb.ListModelsResponse:
         del request
-        if self.failures:
+        if self.failures and self.fails_models:
             abort(cast("grpc.ServicerContext", context), self.failures.popleft())
         pair = pb.LanguagePair(source_language_code="en", target_language_code="de")
         model = pb.Model(

@@ -31,6 +31,8 @@ class Answer(NamedTuple):
     """From sending its request to here."""
     target_tokens: int
     """Of the translation, the end token not counted; 0 without one."""
+    problem: str = ""
+    """What the server or gRPC said of a failure, or what is wrong; empty where the status is OK."""
 
 
 class Reader:
@@ -62,17 +64,21 @@ class Reader:
             seconds: That it took.
         """
         if response is None:
-            return failed(response_ids, NO_MESSAGE, seconds)
+            return failed(response_ids, NO_MESSAGE, seconds, "gRPC told of success alone")
         found = response.translations
         if len(found) != len(indices):
-            self._note(f"{len(found)} translations came for {len(indices)} texts")
-            return failed(response_ids, WRONG, seconds)
-        return [
-            Answer(response_id, self._judge(index, each), seconds, each.target_token_count)
-            for response_id, index, each in zip(response_ids, indices, found, strict=True)
-        ]
+            problem = f"{len(found)} translations came for {len(indices)} texts"
+            self._note(problem)
+            return failed(response_ids, WRONG, seconds, problem)
+        answers = []
+        for response_id, index, each in zip(response_ids, indices, found, strict=True):
+            problem = self._problem(index, each)
+            status = WRONG if problem else OK
+            answers.append(Answer(response_id, status, seconds, each.target_token_count, problem))
+        return answers
 
-    def _judge(self, index: int, translation: pb.Translation) -> str:
+    def _problem(self, index: int, translation: pb.Translation) -> str:
+        """Returns what is wrong with a translation; empty where nothing is."""
         text, sentences = translation.translated_text, self._sentences
         self.translations.setdefault(index, text)
         if sentences.expected is not None and text != sentences.expected[index]:
@@ -81,17 +87,18 @@ class Reader:
             wanted, tokens = sentences.target_lengths[index], translation.target_token_count
             if tokens != wanted:
                 return self._wrong(index, f"expected {wanted} target tokens, came {tokens}")
-        return OK
+        return ""
 
     def _wrong(self, index: int, what: str) -> str:
-        self._note(f"line {index + 1}, {self._sentences.texts[index]!r}: {what}")
-        return WRONG
+        problem = f"line {index + 1}, {self._sentences.texts[index]!r}: {what}"
+        self._note(problem)
+        return problem
 
     def _note(self, problem: str) -> None:
         if len(self.wrong) < MOST_TOLD:
             self.wrong.append(problem)
 
 
-def failed(response_ids: Sequence[int], status: str, seconds: float) -> list[Answer]:
+def failed(response_ids: Sequence[int], status: str, seconds: float, problem: str) -> list[Answer]:
     """Returns the answers of a request that ended without a response."""
-    return [Answer(response_id, status, seconds, 0) for response_id in response_ids]
+    return [Answer(response_id, status, seconds, 0, problem) for response_id in response_ids]

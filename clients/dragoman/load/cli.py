@@ -29,11 +29,11 @@ from dragoman.load.flags import (
     problem,
 )
 from dragoman.load.loadgen import LoadTest
+from dragoman.load.peak import NO_SEARCH, Peak, PeakSearch
 from dragoman.load.progress import Progress, run_line
 from dragoman.load.quality import measure_quality
 from dragoman.load.result import Report, Run
 from dragoman.load.scrape import Scraper
-from dragoman.load.search import LOWEST_RATE, TRIES, find_peak
 from dragoman.load.sentences import Sentences, SentencesError, read_sentences
 from dragoman.load.session import Session
 
@@ -46,12 +46,6 @@ WARM_UP_CONCURRENCY = 32
 
 FIRST_SHARE = 0.5
 """Of the rate that warming up reached: where the search for the peak begins."""
-
-STEP_DOWN = 0.95
-"""What is tried next where a full test does not confirm the rate that the search found."""
-
-HOPELESS_SECONDS = 2.0
-"""Of arrivals without an answer, at which a step of the search is given up."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -87,6 +81,7 @@ class _Command:
         self._argv = argv
         self._progress = progress
         self._runs: list[Run] = []
+        self._untold: Run | None = None
 
     def run(self) -> Report:
         """Connects, warms up and tests."""
@@ -161,11 +156,9 @@ class _Command:
         self._progress.say(f"no metrics at {url} (--metrics-url): queue and stages are not told")
         return None
 
-    def _tests(self, session: Session, sentences: Sentences, rate: float) -> int | None:
-        """Makes the tests; returns the peak's place among the runs where one is looked for."""
+    def _tests(self, session: Session, sentences: Sentences, rate: float) -> Peak:
+        """Makes the tests; where a peak is looked for and found, the last one is its."""
         arguments = self._arguments
-        if not rate:
-            raise RuntimeError("no sentence was translated while warming up: nothing was tested")
         test = LoadTest(
             arguments.scenario,
             arguments.duration,
@@ -177,31 +170,32 @@ class _Command:
         )
         if not arguments.find_peak:
             self._test(session, test)
-            return None
-        return self._find_peak(session, test, arguments.target_qps or rate * FIRST_SHARE)
-
-    def _find_peak(self, session: Session, test: LoadTest, start: float) -> int | None:
-        trial = self._arguments.trial_duration
-
-        def keeps(rate: float) -> bool:
-            most = max(round(rate * HOPELESS_SECONDS), 16)
-            step = dataclasses.replace(test, rate=rate, seconds=trial, most_outstanding=most)
-            return self._test(session, step).valid
-
-        found = find_peak(keeps, start, precision=self._arguments.precision / 100)
-        while found is not None and found > LOWEST_RATE:
-            self._progress.say(f"confirming {found:.4g}/s for {test.seconds:g} s")
-            for _ in range(TRIES):
-                if self._test(session, dataclasses.replace(test, rate=found)).valid:
-                    return len(self._runs) - 1
-            found *= STEP_DOWN
-        return None
+            return NO_SEARCH
+        search = PeakSearch(
+            lambda test: self._test(session, test),
+            self._say,
+            test=test,
+            trial_seconds=arguments.trial_duration,
+            precision=arguments.precision / 100,
+        )
+        return search.find(arguments.target_qps or rate * FIRST_SHARE)
 
     def _test(self, session: Session, test: LoadTest) -> Run:
+        self._tell_last()
         run = session.run(test)
         self._runs.append(run)
-        self._progress.say(run_line(run, f"{test.percentile:g}"))
+        self._untold = run
         return run
+
+    def _say(self, line: str) -> None:
+        self._tell_last()
+        self._progress.say(line)
+
+    def _tell_last(self) -> None:
+        """Tells of the run before what comes now; the last one is told of by the result."""
+        if self._untold is not None:
+            self._progress.say(run_line(self._untold, f"{self._arguments.percentile:g}"))
+            self._untold = None
 
     def _report(
         self,
@@ -209,7 +203,7 @@ class _Command:
         model: str,
         sentences: Sentences,
         session: Session,
-        peak: int | None,
+        peak: Peak,
     ) -> Report:
         arguments = self._arguments
         references = sentences.references
@@ -226,22 +220,22 @@ class _Command:
             latency_percentile=arguments.percentile,
             options=shown_options(arguments),
             runs=self._runs,
-            peak=peak,
+            peak=len(self._runs) - 1 if peak.is_confirmed else None,
+            search_told=peak.told,
             quality=measure_quality(translations, references) if references else None,
             wrong=session.reader.wrong,
         )
 
 
 def _tell(report: Report, arguments: argparse.Namespace, progress: Progress) -> None:
-    print(report.result.loadgen_summary)
     for problem_found in report.wrong:
         print(f"wrong answer: {problem_found}")
     if report.quality is not None:
         quality = report.quality
         print(f"BLEU {quality.bleu:.2f} ({quality.bleu_signature})")
         print(f"chrF {quality.chrf:.2f} ({quality.chrf_signature})")
-    if arguments.find_peak and report.peak is None:
-        print("No rate was found that keeps the bound.")
+    if report.search_told:
+        print(report.search_told)
     print(run_line(report.result, f"{report.latency_percentile:g}"))
     if arguments.json:
         _write(arguments.json, json.dumps(dataclasses.asdict(report), indent=1) + "\n", progress)

@@ -141,7 +141,7 @@ class Endpoint:
             if _is_cancelled():
                 raise
             seconds = time.perf_counter() - sent
-            answers = failed(response_ids, _status(error), seconds)
+            answers = failed(response_ids, _status(error), seconds, _words(error))
         else:
             seconds = time.perf_counter() - sent
             answers = self.reader.read(response, response_ids, indices, seconds)
@@ -159,6 +159,12 @@ def _status(error: BaseException) -> str:
     if isinstance(error, grpc.aio.AioRpcError):
         return error.code().name
     return "CANCELLED" if isinstance(error, asyncio.CancelledError) else "INTERNAL"
+
+
+def _words(error: BaseException) -> str:
+    """Returns what was said of a failure, in one line."""
+    said = error.details() if isinstance(error, grpc.aio.AioRpcError) else str(error)
+    return " ".join((said or "").split())
 
 
 async def _all(*awaitables: object) -> None:

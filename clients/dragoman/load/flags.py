@@ -13,6 +13,8 @@ from dragoman.commands.arguments import (
 
 OFFLINE_TEXTS = 32
 OFFLINE_CONCURRENCY = 16
+TRIAL_BOUNDS = 4
+"""Of the latency, that a trial lasts at least: else every rate would keep the bound."""
 METRICS_PORT = 9464
 """What `dragoman serve` serves them on where nothing else is said."""
 
@@ -79,6 +81,8 @@ def _scenario_problem(arguments: argparse.Namespace) -> str:
         return "the server scenario needs --target-qps, or --find-peak"
     if arguments.find_peak and not server:
         return f"--find-peak is of the server scenario, not of {arguments.scenario}"
+    if arguments.find_peak and (told := _trial_problem(arguments)):
+        return told
     if arguments.texts_per_request and arguments.scenario != "offline":
         return (
             "--texts-per-request is of the offline scenario: in the others each text is a request"
@@ -86,6 +90,16 @@ def _scenario_problem(arguments: argparse.Namespace) -> str:
     if arguments.target_lengths and (arguments.texts_per_request or 1) > 1:
         return "--target-lengths needs --texts-per-request 1: all texts of a request share options"
     return ""
+
+
+def _trial_problem(arguments: argparse.Namespace) -> str:
+    fewest = TRIAL_BOUNDS * arguments.latency_bound_ms / 1e3
+    if arguments.trial_duration >= fewest:
+        return ""
+    return (
+        f"--trial-duration must be at least {TRIAL_BOUNDS} times --latency-bound-ms, {fewest:g} s, "
+        f"not {arguments.trial_duration:g}: in a shorter trial no queue has the time to grow"
+    )
 
 
 def _metrics_problem(arguments: argparse.Namespace) -> str:

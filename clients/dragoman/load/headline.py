@@ -28,13 +28,14 @@ def headline(report: Report) -> str:
     if not run.latency_ms:
         return f"None of {run.requests:,} requests was answered with a translation."
     if report.peak is not None:
-        return (
+        peak = (
             f"{readable(run.offered_rate)} texts per second, arriving at random: "
             f"{report.latency_percentile:g} % of them are translated within "
             f"{readable(report.latency_bound_ms)} ms."
         )
-    if len(report.runs) > 1:
-        return f"No rate was found that keeps the bound of {readable(report.latency_bound_ms)} ms."
+        return f"{peak} {report.search_told}".rstrip()
+    if report.search_told:
+        return report.search_told
     return _of_a_single_run(run, report.latency_percentile)
 
 

@@ -36,6 +36,8 @@ class LoadTest:
     rate: float = 1.0
     """Requests per second of the server scenario; for offline the rate expected, which decides how
     many samples there are."""
+    requests: int = 1
+    """Fewest requests; the test is as much longer as they take."""
     bound_seconds: float = 0.25
     """Of the latency, in the server scenario."""
     percentile: float = 97.0
@@ -61,8 +63,10 @@ class Verdict:
     """What LoadGen found."""
 
     valid: bool
-    reasons: list[str]
-    """What was not satisfied."""
+    unsatisfied: list[str]
+    """Its rules that were not, in its words: "early stopping", "min duration", ..."""
+    fewest_requests: int | None
+    """That it would need to be sure of the percentile, at least; None where it had enough."""
     summary: str
     samples: list[Sample]
 
@@ -102,7 +106,8 @@ def read_logs(logs: Path) -> Verdict:
     samples = sorted(pair for pair in found if pair is not None)
     return Verdict(
         valid="Result is : VALID" in summary,
-        reasons=_reasons(summary),
+        unsatisfied=_unsatisfied(summary),
+        fewest_requests=_fewest_requests(summary, len(samples)),
         summary=summary,
         samples=[sample for _, sample in samples],
     )
@@ -126,15 +131,17 @@ def _sample(line: str) -> tuple[int, Sample] | None:
     )
 
 
-def _reasons(summary: str) -> list[str]:
-    lines = [line.strip() for line in summary.splitlines()]
-    wanted = [line for line in lines if line.startswith("* Would need")]
-    unsatisfied = [re.split(r"\s*:\s*", line)[0] for line in lines if re.search(r": *N[Oo]$", line)]
-    told = [each.removesuffix(" satisfied").lower() for each in unsatisfied]
-    if told == ["early stopping"] and wanted:
-        more = wanted[0].removeprefix("* Would need to run at least ").rstrip(",")
-        return [f"LoadGen: too few requests to be sure, {more} at this latency"]
-    return [f"LoadGen: {each} not satisfied" for each in told]
+def _unsatisfied(summary: str) -> list[str]:
+    lines = [line.strip() for line in summary.splitlines() if re.search(r": *N[Oo]$", line)]
+    names = [re.split(r"\s*:\s*", line)[0] for line in lines]
+    return [name.removesuffix(" satisfied").lower() for name in names]
+
+
+def _fewest_requests(summary: str, requests: int) -> int | None:
+    if more := re.search(r"Would need to run at least (\d+) more queries", summary):
+        return requests + int(more[1])
+    fewest = re.search(r"^ \* Need to process at least (\d+) queries", summary, re.MULTILINE)
+    return int(fewest[1]) if fewest else None
 
 
 def _settings(test: LoadTest) -> mlperf_loadgen.TestSettings:
@@ -142,7 +149,7 @@ def _settings(test: LoadTest) -> mlperf_loadgen.TestSettings:
     settings.scenario = _SCENARIOS[test.scenario]
     settings.mode = mlperf_loadgen.TestMode.PerformanceOnly
     settings.min_duration_ms = round(test.seconds * 1000)
-    settings.min_query_count = 1
+    settings.min_query_count = test.requests
     settings.server_target_qps = settings.offline_expected_qps = test.rate
     settings.server_target_latency_ns = round(test.bound_seconds * 1e9)
     settings.server_target_latency_percentile = test.percentile / 100

@@ -4,10 +4,12 @@ Pure: takes data, gives a Run.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from math import ceil
 from typing import NamedTuple
 
 from dragoman.load.answers import OK, REFUSED, WRONG, Answer
+from dragoman.load.confidence import enough_requests
 from dragoman.load.loadgen import LoadTest, Sample, Verdict
 from dragoman.load.recorder import percentile
 from dragoman.load.result import Moment, Run, Stages
@@ -46,14 +48,18 @@ def measure(
     latencies = sorted(each.sample.latency for each in good)
     seconds = max(each.at for each in ended) - min(each.sample.scheduled for each in ended)
     outcomes = dict(Counter(answer.status for answer in answers).most_common())
-    reasons = [*_failures(outcomes), *([] if verdict.valid else verdict.reasons)]
+    problems = {answer.status: answer.problem for answer in reversed(answers) if answer.problem}
+    failures = _failures(outcomes, problems)
+    enough = None if failures else _enough_requests(test, verdict)
     within = sum(each <= test.bound_seconds for each in latencies)
     return Run(
         scenario=test.scenario,
-        offered_rate=test.rate if test.scenario == "server" else None,
+        target_rate=test.rate if test.scenario == "server" else None,
+        offered_rate=_offered_rate(test, verdict.samples),
         seconds=seconds,
         requests=len(ended),
         outcomes=outcomes,
+        problems=problems,
         completed_rate=len(good) / seconds,
         goodput=(within if test.scenario == "server" else len(good)) / seconds,
         target_tokens_per_second=sum(answer.target_tokens for answer in answers) / seconds,
@@ -62,23 +68,73 @@ def measure(
         refusal_ms=_percentiles(
             sorted(answer.seconds for answer in answers if answer.status == REFUSED)
         ),
-        valid=verdict.valid and not reasons,
-        reasons=reasons,
+        valid=verdict.valid and not failures,
+        reasons=[*failures, *_unsatisfied(test, verdict, seconds, enough)],
+        enough_requests=enough,
         loadgen_summary=verdict.summary,
         timeline=_timeline(ended, readings),
         stages=_stages(latencies, readings),
     )
 
 
-def _failures(outcomes: dict[str, int]) -> list[str]:
+def _failures(outcomes: dict[str, int], problems: dict[str, str]) -> list[str]:
+    """What was not translated as it should be, each with what was said of the first."""
     total = sum(outcomes.values())
-    return [
-        f"{count} of {total} answers were wrong"
-        if status == WRONG
-        else f"{count} of {total} requests ended with {status}"
-        for status, count in outcomes.items()
-        if status != OK
-    ]
+    told = []
+    for status, count in outcomes.items():
+        if status == OK:
+            continue
+        what = "answers were wrong" if status == WRONG else f"requests ended with {status}"
+        problem = f": {problems[status]}" if status in problems else ""
+        told.append(f"{count} of {total} {what}{problem}")
+    return told
+
+
+def _offered_rate(test: LoadTest, samples: Sequence[Sample]) -> float | None:
+    """Requests per second of the time in which they were due: never fewer than are answered."""
+    if test.scenario != "server":
+        return None
+    due = [sample.scheduled for sample in samples]
+    seconds = max(due) - min(due)
+    return len(samples) / seconds if seconds else test.rate
+
+
+def _enough_requests(test: LoadTest, verdict: Verdict) -> int | None:
+    """See Run."""
+    if verdict.fewest_requests is None or verdict.unsatisfied != ["early stopping"]:
+        return None
+    if test.scenario != "server":
+        return verdict.fewest_requests
+    late = sum(sample.latency > test.bound_seconds for sample in verdict.samples)
+    enough = enough_requests(test.percentile, late, len(verdict.samples))
+    return max(verdict.fewest_requests, enough or 0)
+
+
+def _unsatisfied(
+    test: LoadTest, verdict: Verdict, seconds: float, enough: int | None
+) -> Iterator[str]:
+    """What LoadGen was not content with, and what would help."""
+    requests = len(verdict.samples)
+    for rule in verdict.unsatisfied:
+        if enough is not None:
+            rate = test.rate if test.scenario == "server" else requests / seconds
+            yield (
+                f"LoadGen: {requests:,} requests are too few to be sure; at this latency about "
+                f"{enough:,} are enough: --duration {_duration(enough / rate)}"
+            )
+        elif test.scenario == "offline" and rule == "min duration":
+            yield (
+                f"LoadGen: all was done after {seconds:.3g} of {test.seconds:g} s; more is due at "
+                f"once with --target-qps {ceil(requests / seconds)}"
+            )
+        else:
+            yield f"LoadGen: {rule} not satisfied"
+
+
+def _duration(seconds: float) -> str:
+    """Writes it with some more, so that chance does not make it too short."""
+    more = 1.1 * seconds
+    return f"{ceil(more)}" if more > 10 else f"{ceil(10 * more) / 10:g}"  # noqa: PLR2004  seconds
 
 
 def _percentiles(ascending: Sequence[float]) -> dict[str, float]:

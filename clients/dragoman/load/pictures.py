@@ -112,7 +112,7 @@ def rates_picture(report: Report) -> str:
         report: At least one of its runs has a rate and translated something.
     """
     tried = [run for run in report.runs if run.offered_rate is not None and run.latency_ms]
-    runs = sorted(tried, key=lambda run: (run.offered_rate or 0.0, run.curve_ms))
+    runs = sorted(tried, key=lambda run: (run.target_rate or 0.0, run.curve_ms))
     percentile, bound = report.latency_percentile, report.latency_bound_ms
     with canvas(3.1) as drawing:
         (panel,) = drawing.panels
@@ -137,10 +137,10 @@ def _top_edge(reached: Sequence[float], bound: float) -> float:
 def _draw_rates(panel: Panel, runs: Sequence[Run], percentile: float, colour: str) -> None:
     """Marks all runs and joins the fastest ones of each rate; `runs` ascend by rate and latency."""
     latencies = [at_percentile(run, percentile) or 0.0 for run in runs]
-    fastest: dict[float | None, float] = {}
+    fastest: dict[float | None, tuple[float, float]] = {}
     for run, latency in zip(runs, latencies, strict=True):
-        fastest.setdefault(run.offered_rate, latency)
-    panel.plot(list(fastest), list(fastest.values()), color=colour, label=f"p{percentile:g}")
+        fastest.setdefault(run.target_rate, (run.offered_rate or 0.0, latency))
+    panel.plot(*zip(*fastest.values(), strict=True), color=colour, label=f"p{percentile:g}")
     top = panel.get_ylim()[1]
     for run, latency in zip(runs, latencies, strict=True):
         mark = "o" if latency <= top else "^"

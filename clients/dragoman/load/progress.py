@@ -83,8 +83,8 @@ def progress_line(
 def run_line(run: Run, percentile_name: str) -> str:
     """Returns a run in one line."""
     parts: list[str] = [run.scenario]
-    if run.offered_rate is not None:
-        parts.append(f"offered {run.offered_rate:.4g}/s")
+    if run.target_rate is not None:
+        parts.append(f"asked {run.target_rate:.4g}/s  offered {run.offered_rate:.4g}/s")
     parts.append(f"completed {run.completed_rate:.4g}/s")
     if run.latency_ms:
         shown = dict.fromkeys(("50", percentile_name, "99"))

@@ -51,14 +51,18 @@ class Run:
     """One test of LoadGen: a scenario, and in the server scenario one rate."""
 
     scenario: Scenario
+    target_rate: float | None
+    """Requests per second that LoadGen was told to send; None but in the server scenario."""
     offered_rate: float | None
-    """Requests per second that were scheduled; None but in the server scenario."""
+    """Requests per second that it sent, as chance would have it; None likewise."""
     seconds: float
     """From the first request's time to the last answer."""
     requests: int
     """Samples that LoadGen issued; each is one text."""
     outcomes: dict[str, int]
     """Requests by gRPC status: OK, RESOURCE_EXHAUSTED, ..."""
+    problems: dict[str, str]
+    """By each of these that is not OK: what was said of the first that ended so."""
     completed_rate: float
     """Texts translated per second."""
     goodput: float
@@ -76,6 +80,9 @@ class Run:
     valid: bool
     reasons: list[str]
     """Why it is not valid; empty where it is."""
+    enough_requests: int | None
+    """How many requests LoadGen would probably be content with, where it says nothing of this run
+    but that there were too few; else None."""
     loadgen_summary: str
     """LoadGen's own words."""
     timeline: list[Moment] = field(default_factory=list)
@@ -118,6 +125,8 @@ class Report:
     """In the order in which they were made: one, or the steps of a search and its confirmation."""
     peak: int | None = None
     """Index of the run with the highest rate that kept the bound, where a peak was looked for."""
+    search_told: str = ""
+    """Why a search found no peak, or what remains unsure of it; empty where nothing does."""
     quality: Quality | None = None
     wrong: list[str] = field(default_factory=list)
     """The first wrong answers, each with its text, what was expected and what came."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dragoman.load import loadgen
-from dragoman.load.answers import OK, Answer, Reader
+from dragoman.load.answers import OK, REFUSED, Answer, Reader
 from dragoman.load.clients import Client
 from dragoman.load.endpoint import OnAnswers
 from dragoman.load.loadgen import LoadTest
@@ -20,6 +20,9 @@ from dragoman.load.result import Run
 from dragoman.load.scrape import Scraper
 
 WATCH_SECONDS = 1.0
+
+PASSING = {"CANCELLED", "DEADLINE_EXCEEDED", REFUSED, "UNAVAILABLE"}
+"""How a request may end that would be answered later."""
 
 Watch = Callable[[LoadTest, float, Recorder, Scraper | None], None]
 """Told once a second: of a test, the seconds since its start, what came, and the metrics."""
@@ -70,6 +73,10 @@ class Session:
         """Keeps so many requests in progress for a while; returns the texts translated a second.
 
         All of them are waited for: an answer that came later would be taken for one of a test.
+
+        Raises:
+            RuntimeError: Nothing was translated; says what the first failure was. It is raised at
+                once where so many requests failed in a way that waiting does not mend.
         """
         recorder = Recorder()
         started = time.monotonic()
@@ -85,17 +92,20 @@ class Session:
         def on_answers(answers: list[Answer]) -> None:
             with turn:
                 recorder.note_answers(answers)
-                if time.monotonic() < started + seconds:
+                if time.monotonic() < started + seconds and not hopeless():
                     send(len(answers))
                 elif len(recorder.answers) == len(recorder.sent):
                     done.set()
+
+        def hopeless() -> bool:
+            came = recorder.answers.values()
+            return len(came) >= concurrency and all(_is_lasting(answer.status) for answer in came)
 
         self._on_answers = on_answers
         with turn:
             send(concurrency)
         done.wait()
-        translated = sum(answer.status == OK for answer in recorder.answers.values())
-        return translated / (time.monotonic() - started)
+        return _translated(recorder.in_order()) / (time.monotonic() - started)
 
     def run(self, test: LoadTest) -> Run:
         """Runs one test."""
@@ -151,6 +161,21 @@ class Session:
 
     def _take(self, answers: list[Answer]) -> None:
         self._on_answers(answers)
+
+
+def _is_lasting(status: str) -> bool:
+    return status not in {OK, *PASSING}
+
+
+def _translated(answers: Sequence[Answer]) -> int:
+    translated = sum(answer.status == OK for answer in answers)
+    if not translated:
+        status, problem = answers[0].status, answers[0].problem
+        raise RuntimeError(
+            "no sentence was translated while warming up, so nothing was tested; the first "
+            f"request ended with {status}: {problem}"
+        )
+    return translated
 
 
 def _drop(answers: list[Answer]) -> None:

@@ -47,15 +47,18 @@ def run(
     ok: int = 6720,
     refused: int = 0,
     reasons: tuple[str, ...] = (),
+    enough_requests: int | None = None,
 ) -> Run:
     """A run without a timeline and stages."""
     outcomes = {"OK": ok, "RESOURCE_EXHAUSTED": refused}
     return Run(
         scenario=scenario,
+        target_rate=rate,
         offered_rate=rate,
         seconds=seconds,
         requests=ok + refused,
         outcomes={code: count for code, count in outcomes.items() if count},
+        problems={},
         completed_rate=ok / seconds,
         goodput=0.98 * ok / seconds,
         target_tokens_per_second=24.6 * ok / seconds,
@@ -64,6 +67,7 @@ def run(
         refusal_ms=percentiles(1.4, 0.4) if refused else {},
         valid=not reasons,
         reasons=list(reasons),
+        enough_requests=enough_requests,
         loadgen_summary=SUMMARY,
     )
 

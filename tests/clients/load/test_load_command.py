@@ -1,14 +1,16 @@
 """`dragoman load` against the fake server, LoadGen included. Tests last for tenths of a second."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from google.rpc import code_pb2  # type: ignore[import-untyped]  # it has .pyi files but no py.typed
 
 from dragoman.load import cli
-from tests.clients.fake_server import FakeServer
+from tests.clients.fake_server import FakeServer, status
 
 pytestmark = pytest.mark.alone
 
@@ -109,7 +111,10 @@ def test_requests_that_are_refused_make_a_run_invalid(command: Command, server: 
     assert sum(outcomes.values()) == command.run["requests"]
     refused = outcomes["RESOURCE_EXHAUSTED"]
     assert command.run["reasons"] == [
-        f"{refused} of {command.run['requests']} requests ended with RESOURCE_EXHAUSTED"
+        (
+            f"{refused} of {command.run['requests']} requests ended with RESOURCE_EXHAUSTED: "
+            "the queue is full"
+        )
     ]
     assert command.run["refusal_ms"]["50"] > 0
 
@@ -141,12 +146,43 @@ def test_the_peak_is_the_last_run_of_a_search(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A test at a rate far below one a second would only wait for its few requests.
-    monkeypatch.setattr("dragoman.load.search.LOWEST_RATE", 5.0)
-    arguments = ("--find-peak", "--target-qps", "20", "--trial-duration", "0.2")
+    monkeypatch.setattr("dragoman.load.peak.LOWEST_RATE", 200.0)
+    arguments = ("--find-peak", "--target-qps", "600", "--trial-duration", "0.2")
     bound = ("--latency-bound-ms", "0.0001")
     assert command(*arguments, "--duration", "0.2", *bound) == cli.INVALID
     assert command.report["peak"] is None
     assert len(command.report["runs"]) > 3
+    assert "No rate was found that keeps the bound" in command.report["search_told"]
+
+
+def test_short_trials_are_extended_until_they_decide(
+    command: Command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trial of 0.4 s has 100 requests, of which nothing is to be learnt."""
+    monkeypatch.setattr("dragoman.load.search.GROWTH", 10.0)
+    arguments = ("--find-peak", "--target-qps", "250", "--trial-duration", "0.4")
+    command(*arguments, "--duration", "1", "--latency-bound-ms", "100", "--precision", "900")
+    assert all(run["requests"] >= 152 or not run["valid"] for run in command.report["runs"])
+    assert command.report["runs"][0]["target_rate"] == 250.0
+    assert "too few" not in capsys.readouterr().err
+
+
+def test_a_run_that_is_too_short_is_told_with_the_duration_that_would_do(
+    command: Command,
+) -> None:
+    arguments = ("--target-qps", "200", "--latency-bound-ms", "20000")
+    assert command(*arguments, "--duration", "0.1") == cli.INVALID
+    (reason,) = command.run["reasons"]
+    told = re.fullmatch(r"LoadGen: (\d+) requests are too few .* --duration (\S+)", reason)
+    assert told is not None
+    assert command(*arguments, "--duration", told[2]) == cli.VALID
+
+
+def test_the_verdict_is_told_once(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(*SERVER) == cli.VALID
+    told = capsys.readouterr()
+    assert (told.out + told.err).count("VALID") == 1
+    assert told.out.endswith("VALID\n")
 
 
 def test_references_give_bleu_and_chrf(command: Command) -> None:
@@ -181,6 +217,10 @@ def test_loadgens_files_are_kept_where_asked_to(command: Command) -> None:
         (("--target-qps", "0"), "--target-qps must be more than 0, not 0"),
         (("--find-peak", "--scenario", "offline"), "--find-peak is of the server scenario"),
         (("--target-qps", "1", "--texts-per-request", "2"), "is of the offline scenario"),
+        (
+            ("--find-peak", "--trial-duration", "0.9"),
+            "--trial-duration must be at least 4 times --latency-bound-ms, 1 s, not 0.9",
+        ),
         (("--target-qps", "1", "--percentile", "100"), "--percentile must be below 100"),
         (("--target-qps", "1", "--metrics-url", "ftp://x"), "must be an http URL or none"),
         (("--target-qps", "1", "--timeout", "0"), "--timeout must be more than 0 seconds"),
@@ -195,12 +235,28 @@ def test_what_makes_no_sense_is_told(
     assert told in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("clients", ["1", "2"])
+def test_a_server_that_fails_everything_ends_the_test_at_once_with_its_words(
+    command: Command, server: FakeServer, capsys: pytest.CaptureFixture[str], clients: str
+) -> None:
+    missing = status(code_pb2.NOT_FOUND, "no model translates into fr;\n there is de")
+    server.failures.extend([missing] * 10_000)
+    server.fails_models = False
+    arguments = ("--warm-up", "60", "-t", "fr", "--clients", clients)
+    assert command(*SERVER, *arguments) == cli.NOT_DONE
+    told = capsys.readouterr().err
+    assert "ended with NOT_FOUND: no model translates into fr; there is de" in told
+    assert not command.report
+
+
 def test_a_server_that_refuses_everything_is_not_tested(
     command: Command, server: FakeServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.refused.update(TEXTS)
     assert command(*SERVER) == cli.NOT_DONE
-    assert "no sentence was translated while warming up" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "no sentence was translated while warming up" in told
+    assert "RESOURCE_EXHAUSTED: the queue is full" in told
 
 
 def test_a_wrong_target_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,12 +9,17 @@ TEST = LoadTest("server", 10.0, 4, rate=2.0, bound_seconds=0.25)
 
 
 def verdict(*samples: Sample, valid: bool = True) -> Verdict:
-    return Verdict(valid, [] if valid else ["LoadGen: too slow"], "summary", list(samples))
+    return Verdict(valid, [] if valid else ["min duration"], None, "summary", list(samples))
+
+
+def too_few(*samples: Sample, fewest: int) -> Verdict:
+    return Verdict(False, ["early stopping"], fewest, "summary", list(samples))
 
 
 def test_latencies_are_those_of_what_was_translated() -> None:
     samples = [Sample(0, 0.0, 0.1), Sample(1, 0.5, 0.4), Sample(2, 1.5, 0.001)]
-    answers = [Answer(1, OK, 0.09, 5), Answer(2, OK, 0.39, 7), Answer(3, REFUSED, 0.002, 0)]
+    refusal = Answer(3, REFUSED, 0.002, 0, "the queue is full")
+    answers = [Answer(1, OK, 0.09, 5), Answer(2, OK, 0.39, 7), refusal]
     run = measure(TEST, verdict(*samples), answers, [])
     assert run.requests == 3
     assert run.outcomes == {OK: 2, REFUSED: 1}
@@ -27,7 +32,7 @@ def test_latencies_are_those_of_what_was_translated() -> None:
     assert len(run.curve_ms) == 201
     assert run.refusal_ms["50"] == pytest.approx(2)
     assert not run.valid
-    assert run.reasons == ["1 of 3 requests ended with RESOURCE_EXHAUSTED"]
+    assert run.reasons == ["1 of 3 requests ended with RESOURCE_EXHAUSTED: the queue is full"]
 
 
 def test_a_wrong_answer_makes_a_run_invalid_that_loadgen_likes() -> None:
@@ -40,7 +45,66 @@ def test_a_wrong_answer_makes_a_run_invalid_that_loadgen_likes() -> None:
 def test_loadgens_reasons_are_kept() -> None:
     run = measure(TEST, verdict(Sample(0, 0.0, 9.0), valid=False), [Answer(1, OK, 9.0, 1)], [])
     assert not run.valid
-    assert run.reasons == ["LoadGen: too slow"]
+    assert run.reasons == ["LoadGen: min duration not satisfied"]
+
+
+def test_of_each_kind_of_failure_the_first_is_told() -> None:
+    samples = [Sample(0, number / 10, 0.1) for number in range(4)]
+    answers = [
+        Answer(1, OK, 0.1, 1),
+        Answer(2, "NOT_FOUND", 0.1, 0, "no model translates into fr"),
+        Answer(3, "NOT_FOUND", 0.1, 0, "something else"),
+        Answer(4, WRONG, 0.1, 1, "expected 'A', came 'B'"),
+    ]
+    run = measure(TEST, verdict(*samples), answers, [])
+    assert run.problems == {
+        "NOT_FOUND": "no model translates into fr",
+        "WRONG": "expected 'A', came 'B'",
+    }
+    assert run.reasons == [
+        "2 of 4 requests ended with NOT_FOUND: no model translates into fr",
+        "1 of 4 answers were wrong: expected 'A', came 'B'",
+    ]
+
+
+@pytest.mark.parametrize("late", [0, 2])
+def test_where_too_few_requests_are_all_that_is_wrong_a_duration_is_named(late: int) -> None:
+    samples = [Sample(0, 0.5 * number, 0.1 + (number < late)) for number in range(100)]
+    answers = [Answer(number, OK, 0.1, 1) for number in range(100)]
+    run = measure(TEST, too_few(*samples, fewest=152), answers, [])
+    enough = {0: 152, 2: 1575}[late]
+    assert run.enough_requests == enough
+    assert run.reasons == [
+        (
+            "LoadGen: 100 requests are too few to be sure; at this latency about "
+            f"{enough:,} are enough: --duration {-(-enough * 11 // 20)}"
+        )
+    ]
+
+
+def test_a_run_with_failures_is_broken_however_few_its_requests() -> None:
+    samples = [Sample(0, 0.5 * number, 0.1) for number in range(4)]
+    answers = [Answer(number, OK if number else REFUSED, 0.1, 1) for number in range(4)]
+    assert measure(TEST, too_few(*samples, fewest=152), answers, []).enough_requests is None
+
+
+def test_texts_that_are_all_done_too_soon_are_told_with_the_rate_that_would_do() -> None:
+    test = LoadTest("offline", 10.0, 4, rate=2.0)
+    samples = [Sample(0, 0.0, 4.0) for _ in range(22)]
+    answers = [Answer(number, OK, 0.1, 1) for number in range(22)]
+    assert measure(test, verdict(*samples, valid=False), answers, []).reasons == [
+        "LoadGen: all was done after 4 of 10 s; more is due at once with --target-qps 6"
+    ]
+
+
+def test_no_more_is_answered_than_was_offered() -> None:
+    """LoadGen's arrivals are random: of 2 a second asked for it may send 2.5."""
+    samples = [Sample(0, 0.4 * number, 0.1) for number in range(26)]
+    run = measure(TEST, verdict(*samples), [Answer(n, OK, 0.1, 1) for n in range(26)], [])
+    assert run.target_rate == 2.0
+    assert run.offered_rate == pytest.approx(2.6)
+    assert run.completed_rate == pytest.approx(26 / 10.1)
+    assert run.completed_rate < 2.6
 
 
 def test_a_run_without_any_translation_has_no_latencies() -> None:
