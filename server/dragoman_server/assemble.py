@@ -1,9 +1,7 @@
 """Builds the engine of a bundle: sessions, caches, one engine per thread around one queue."""
 
 import logging
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Limits
@@ -17,6 +15,7 @@ from dragoman_server.engine import (
     WaitingQueue,
 )
 from dragoman_server.errors import ConfigError
+from dragoman_server.machine import cpu_count
 from dragoman_server.models import Bundle
 from dragoman_server.monitoring import Metrics
 from dragoman_server.runtime import cache_shape
@@ -30,18 +29,6 @@ _log = logging.getLogger(__name__)
 THREADS_PER_CORE = 16
 FEWEST_THREADS = 64
 """Engines and their threads that may be asked for: more only wait for each other, for minutes."""
-
-
-def cpu_count(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """Returns the CPUs that this process may use: its affinity, cut by its container's quota."""
-    allowed = len(os.sched_getaffinity(0))
-    try:
-        quota, period = cgroup.read_text().split()
-    except (OSError, ValueError):
-        return allowed
-    if quota == "max":
-        return allowed
-    return max(1, min(allowed, int(quota) // int(period)))
 
 
 def build_engine(

@@ -91,7 +91,8 @@ class Config(BaseSettings):
     max_batch_size: Rows | None = None
     """Rows per engine, which is the most texts that it decodes at once. Cache memory grows with
     it. Default: what kv_cache_memory holds; without that 128, fewer where they would take more than
-    2 GiB, but no fewer than 16."""
+    2 GiB, but no fewer than 16; on cpu fewer still where the caches of all engines would take more
+    than half of the memory of the machine or its container."""
     kv_cache_memory: Annotated[ByteSize, Field(ge=1, le=2**50), Number] | None = None
     """Most bytes that an engine's caches may take, with or without a unit: 4GiB. Where
     max_batch_size is not given they hold as many rows as have room, at most 512. Default: no

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dragoman_server.assemble import build_engine, cpu_count
+from dragoman_server.assemble import build_engine
 from dragoman_server.config import Config
 from dragoman_server.engine.async_engine import AsyncEngine
 from dragoman_server.errors import BundleError, ConfigError
@@ -14,25 +14,6 @@ from dragoman_server.models.bundle import Bundle
 from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.sequence import TranslationOptions
 from dragoman_server.service.listing import model_limits
-
-
-@pytest.mark.parametrize(
-    ("quota", "expected"),
-    [("max 100000", 8), ("200000 100000", 2), ("150000 100000", 1), ("50000 100000", 1)],
-)
-def test_the_containers_quota_limits_the_cpus(
-    tmp_path: Path, quota: str, expected: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
-    (tmp_path / "cpu.max").write_text(quota)
-    assert cpu_count(tmp_path / "cpu.max") == expected
-
-
-def test_without_a_quota_the_affinity_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3})
-    assert cpu_count(tmp_path / "absent") == 2
 
 
 async def test_a_built_engine_translates(bundle: Path) -> None:

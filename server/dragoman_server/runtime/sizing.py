@@ -3,6 +3,8 @@
 Pure arithmetic on the manifest. Knows nothing of providers or of how memory is taken.
 """
 
+import math
+
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman_server.errors import ConfigError
 from dragoman_server.runtime.kv_cache import CacheShape
@@ -14,6 +16,11 @@ DEFAULT_ROWS = 128
 DEFAULT_BYTES = 2 << 30
 """Where no setting says anything, large models get fewer rows than that for their caches' sake, but
 enough for the widest beam."""
+
+DEFAULT_SHARE = 0.5
+"""Of the memory that this process may take: all that the caches of all engines get where no setting
+says anything, even if they then have fewer rows than the widest beam. The rest is for weights,
+scratch memory and calls."""
 
 MOST_ROWS = 512
 """That a memory budget alone makes; more must be asked for."""
@@ -48,6 +55,7 @@ def engine_rows(
     kv_cache_memory: int | None,
     max_input_length: int,
     max_decoding_length: int,
+    memory: float = math.inf,
 ) -> int:
     """Returns the rows of an engine.
 
@@ -57,6 +65,8 @@ def engine_rows(
         kv_cache_memory: Most bytes that an engine's caches may take, if there is a limit.
         max_input_length: Longest source, in tokens.
         max_decoding_length: Longest target, the start token not counted.
+        memory: Bytes for each engine, of which its caches take DEFAULT_SHARE at most where neither
+            rows nor a limit are asked for.
 
     Raises:
         ConfigError: The limit has no room for the rows, or for one.
@@ -69,7 +79,7 @@ def engine_rows(
     ).row_bytes
     if kv_cache_memory is None:
         default = min(DEFAULT_ROWS, max(DEFAULT_BYTES // row_bytes, MAX_BEAM_SIZE))
-        return max_batch_size or default
+        return max_batch_size or int(min(default, max(1, DEFAULT_SHARE * memory / row_bytes)))
     allowed = kv_cache_memory // row_bytes
     wanted = max_batch_size or 1
     if wanted > allowed:

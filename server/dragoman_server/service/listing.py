@@ -3,10 +3,13 @@
 Does not know how it is run.
 """
 
+import math
+
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import LanguagePair, Limits, Model
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
+from dragoman_server.machine import cpu_count, memory_bytes
 from dragoman_server.runtime import engine_rows
 from dragoman_server.sequence import MAX_BEAM_SIZE
 
@@ -48,7 +51,16 @@ def batch_rows(manifest: Manifest, config: Config, limits: Limits) -> int:
         kv_cache_memory=config.kv_cache_memory,
         max_input_length=limits.max_input_length,
         max_decoding_length=limits.max_decoding_length,
+        memory=_memory(manifest, config),
     )
+
+
+def _memory(manifest: Manifest, config: Config) -> float:
+    """Bytes of the machine's memory for each engine; no limit where caches are on a device."""
+    if config.provider == "cuda" or (config.provider == "auto" and "cuda" in manifest.providers):
+        return math.inf
+    engines = config.engines or max(1, cpu_count() // (config.threads_per_engine or 1))
+    return memory_bytes() / engines
 
 
 def describe_model(manifest: Manifest, limits: Limits, provider: str) -> Model:

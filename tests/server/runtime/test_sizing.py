@@ -1,12 +1,14 @@
+import math
 import re
 
 import pytest
 
 from dragoman.v1.bundle_pb2 import Architecture, Graph, Manifest, TensorSpec
+from dragoman.v1.translation_pb2 import Limits
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
 from dragoman_server.runtime.sizing import engine_rows
-from dragoman_server.service.listing import model_limits
+from dragoman_server.service.listing import batch_rows, model_limits
 
 SIZES = Architecture(decoder_layers=2, decoder_heads=4, head_dim=8, max_positions=64)
 ROW = 2 * 2 * 4 * 8 * (20 + 11) * 2
@@ -19,7 +21,11 @@ def manifest(data_type: str = "float16", candidates: int = 33) -> Manifest:
 
 
 def rows(
-    max_batch_size: int | None, kv_cache_memory: int | None, *, max_input_length: int = 20
+    max_batch_size: int | None,
+    kv_cache_memory: int | None,
+    *,
+    max_input_length: int = 20,
+    memory: float = math.inf,
 ) -> int:
     return engine_rows(
         manifest(),
@@ -27,6 +33,7 @@ def rows(
         kv_cache_memory=kv_cache_memory,
         max_input_length=max_input_length,
         max_decoding_length=10,
+        memory=memory,
     )
 
 
@@ -46,6 +53,21 @@ def test_rows_are_what_is_asked_for_or_what_the_memory_holds(
     max_batch_size: int | None, kv_cache_memory: int | None, expected: int
 ) -> None:
     assert rows(max_batch_size, kv_cache_memory) == expected
+
+
+@pytest.mark.parametrize(
+    ("memory", "expected"),
+    [(300 * ROW, 128), (80 * ROW, 40), (20 * ROW, 10), (21.9 * ROW, 10), (ROW, 1)],
+)
+def test_caches_take_half_of_the_memory_by_default(memory: float, expected: int) -> None:
+    assert rows(None, None, memory=memory) == expected
+
+
+@pytest.mark.parametrize(("max_batch_size", "kv_cache_memory"), [(100, None), (None, 100 * ROW)])
+def test_what_is_asked_for_is_taken_whatever_the_memory(
+    max_batch_size: int | None, kv_cache_memory: int | None
+) -> None:
+    assert rows(max_batch_size, kv_cache_memory, memory=20 * ROW) == 100
 
 
 def test_large_caches_have_fewer_rows_by_default() -> None:
@@ -95,3 +117,30 @@ def test_the_widest_beam_has_rows_and_candidates(
 ) -> None:
     config = Config.model_validate({"bundle": "x"} | settings)
     assert model_limits(manifest(candidates=candidates), config).max_beam_size == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "providers", "expected"),
+    [
+        ({"engines": 1}, ["cpu"], 40),
+        ({"engines": 4}, ["cpu"], 10),
+        ({}, ["cpu"], 5),
+        ({"threads_per_engine": 4}, ["cpu"], 20),
+        ({"max_batch_size": 100}, ["cpu"], 100),
+        ({"engines": 1}, ["cuda"], 128),
+        ({"engines": 1, "provider": "cpu"}, ["cuda"], 40),
+    ],
+)
+def test_all_engines_share_the_memory_that_this_process_may_take(
+    settings: dict[str, int],
+    providers: list[str],
+    expected: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("dragoman_server.service.listing.memory_bytes", lambda: 80 * ROW)
+    monkeypatch.setattr("dragoman_server.service.listing.cpu_count", lambda: 8)
+    config = Config.model_validate({"bundle": "x"} | settings)
+    made = manifest()
+    made.providers.extend(providers)
+    limits = Limits(max_input_length=20, max_decoding_length=10)
+    assert batch_rows(made, config, limits) == expected
