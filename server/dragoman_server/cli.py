@@ -120,6 +120,7 @@ def _build(config: Config) -> Application:
 
     metrics = Metrics()
     engine, provider = build_engine(bundle, config, limits, metrics)
+    metrics.engines.set(engine.engine_count)
     metrics.kv_cache_bytes.set(engine.kv_cache_bytes)
     model = describe_model(bundle.manifest, limits, provider)
     setup = Setup(config, bundle.manifest, model, functools.partial(Tokenizer, bundle))

@@ -5,9 +5,12 @@ Knows processes and pipes. What a process does is endpoint.py's.
 
 import itertools
 import multiprocessing
+import os
 import threading
+import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from dragoman.load.answers import Answer, Reader
@@ -29,6 +32,10 @@ class Client(Protocol):
 
     def close(self) -> None:
         """Ends it; afterwards `reader` has all that was read."""
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU time that this process and those that send for it have taken."""
 
     @property
     def reader(self) -> Reader:
@@ -103,12 +110,23 @@ class ClientProcesses:
         for process in self._processes:
             process.join()
 
+    @property
+    def cpu_seconds(self) -> float:
+        """See Client."""
+        return time.process_time() + sum(_cpu_seconds(each.pid) for each in self._processes)
+
     def _read(self, pipe: Pipe) -> None:
         while not isinstance(message := pipe.recv(), _Ended):
             self._on_answers([Answer(*fields) for fields in message])
         for index, text in message.translations.items():
             self.reader.translations.setdefault(index, text)
         self.reader.wrong += message.wrong
+
+
+def _cpu_seconds(pid: int | None) -> float:
+    """Of another process that runs: user and system time, the 14th and 15th field of its status."""
+    fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _live(pipe: Pipe, connection: Connection, sentences: Sentences, options: Options) -> None:

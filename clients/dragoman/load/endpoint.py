@@ -84,6 +84,11 @@ class Endpoint:
         """
         self._loop.call_soon_threadsafe(self._enqueue, response_ids, indices)
 
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU time that this process has taken."""
+        return time.process_time()
+
     def close(self) -> None:
         """Ends what is in progress and closes the channels."""
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -13,7 +13,7 @@ from dragoman.load.answers import REFUSED
 from dragoman.load.figures import aligned, at_percentile, readable, share
 from dragoman.load.headline import cards, failures, headline, headline_percentiles
 from dragoman.load.pictures import distribution_picture, rates_picture, stages_picture
-from dragoman.load.result import Report, Run, Stages
+from dragoman.load.result import Effort, Report, Run, Stages
 from dragoman.load.timeline import timeline_picture
 
 
@@ -172,6 +172,16 @@ def _quality(report: Report) -> Table:
     return Table([f"{found.texts:,} texts", "score", "signature"], rows)
 
 
+def _effort(effort: Effort | None) -> dict[str, str]:
+    if effort is None:
+        return {}
+    load = f"load generator {readable(effort.client_cores)} cores"
+    if effort.server_cores is None:
+        return {"busy": f"{load}; of the server nothing is known"}
+    engines = "" if effort.engines is None else f", {effort.engines} engines"
+    return {"busy": f"server {readable(effort.server_cores)} cores{engines}; {load}"}
+
+
 def _about(report: Report) -> dict[str, str]:
     started = datetime.fromisoformat(report.started_at)
     return {
@@ -180,6 +190,7 @@ def _about(report: Report) -> dict[str, str]:
         "scenario": report.result.scenario,
         "server": report.target,
         "load from": report.client,
+        **_effort(report.result.effort),
         "started": started.isoformat(sep=" ", timespec="minutes"),
         "dragoman": report.version,
     }

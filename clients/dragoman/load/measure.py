@@ -12,8 +12,8 @@ from dragoman.load.answers import OK, REFUSED, WRONG, Answer
 from dragoman.load.confidence import enough_requests
 from dragoman.load.loadgen import LoadTest, Sample, Verdict
 from dragoman.load.recorder import percentile
-from dragoman.load.result import Moment, Run, Stages
-from dragoman.load.scrape import STAGES, Reading, mean
+from dragoman.load.result import Effort, Moment, Run, Stages
+from dragoman.load.scrape import CPU_SECONDS, STAGES, Reading, increase, mean
 
 PERCENTILES = (50.0, 90.0, 95.0, 97.0, 99.0, 99.9, 100.0)
 CURVE = [half / 2 for half in range(201)]
@@ -32,7 +32,12 @@ class _Ended(NamedTuple):
 
 
 def measure(
-    test: LoadTest, verdict: Verdict, answers: Sequence[Answer], readings: Sequence[Reading]
+    test: LoadTest,
+    verdict: Verdict,
+    answers: Sequence[Answer],
+    readings: Sequence[Reading],
+    *,
+    client_cores: float,
 ) -> Run:
     """Returns what a test found.
 
@@ -42,6 +47,7 @@ def measure(
         answers: One for each of LoadGen's samples, in the order of sending.
         readings: Of the server's metrics, the first before the test and the last after it; none
             or one where they could not be read.
+        client_cores: See Effort.
     """
     ended = [_Ended(*pair) for pair in zip(verdict.samples, answers, strict=True)]
     good = [each for each in ended if each.answer.status == OK]
@@ -74,6 +80,7 @@ def measure(
         loadgen_summary=verdict.summary,
         timeline=_timeline(ended, readings),
         stages=_stages(latencies, readings),
+        effort=Effort(client_cores, *_server_effort(readings)),
     )
 
 
@@ -145,16 +152,20 @@ def _percentiles(ascending: Sequence[float]) -> dict[str, float]:
 
 def _timeline(ended: Sequence[_Ended], readings: Sequence[Reading]) -> list[Moment]:
     """Returns a moment for each second; the metrics' readings are taken as a second apart."""
+    end = max(each.at for each in ended)
+    count = max(1, round(end))
     seconds: dict[int, list[_Ended]] = {}
     for each in ended:
-        seconds.setdefault(int(each.at), []).append(each)
+        seconds.setdefault(min(int(each.at), count - 1), []).append(each)
     moments = []
-    for second in range(max(seconds) + 1):
+    for second in range(count):
         here = seconds.get(second, [])
+        last = second == count - 1
         latencies = sorted(e.sample.latency for e in here if e.answer.status == OK)
         moments.append(
             Moment(
-                second=second + 1,
+                second=end if last else second + 1,
+                seconds=end - second if last else 1.0,
                 answered=len(latencies),
                 refused=sum(e.answer.status == REFUSED for e in here),
                 p50_ms=percentile(latencies, 50) * 1e3 if latencies else None,
@@ -178,6 +189,18 @@ def _load(readings: Sequence[Reading], second: int) -> dict[str, float | None]:
         "running": values.get("requests_running"),
         "rows_per_step": mean(before, readings[after], "batch_rows"),
     }
+
+
+def _server_effort(readings: Sequence[Reading]) -> tuple[float | None, int | None]:
+    """Cores kept busy, and engines."""
+    if len(readings) < 2:  # noqa: PLR2004
+        return None, None
+    first, last = readings[0], readings[-1]
+    seconds, engines = increase(first, last, CPU_SECONDS), last.values.get("engines")
+    return (
+        None if seconds is None else seconds / (last.at - first.at),
+        None if engines is None else int(engines),
+    )
 
 
 def _stages(latencies: Iterable[float], readings: Sequence[Reading]) -> Stages | None:

@@ -12,10 +12,15 @@ Scenario = Literal["single-stream", "server", "offline"]
 
 @dataclass(frozen=True)
 class Moment:
-    """One second of a run. What the server's metrics say is None where they were not read."""
+    """One second of a run. What the server's metrics say is None where they were not read.
+
+    A run does not end with a second: its last moment is from half a second to one and a half long.
+    """
 
     second: float
     """Since the run's first request was due; the end of the second that is told of."""
+    seconds: float
+    """How long it is: 1, but for the last one."""
     answered: int
     """Requests answered with a translation."""
     refused: int
@@ -44,6 +49,19 @@ class Stages:
     """From there to the last token."""
     rest_ms: float
     """All else until the client has the answer: network, protocol, tokenizer, the client itself."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What a run took of processors."""
+
+    client_cores: float
+    """That the load generator kept busy in the mean, all its processes together."""
+    server_cores: float | None = None
+    """Likewise the server's process, in which its engines are; None where its metrics were not
+    read, or do not say."""
+    engines: int | None = None
+    """Of the server; None likewise."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +105,7 @@ class Run:
     """LoadGen's own words."""
     timeline: list[Moment] = field(default_factory=list)
     stages: Stages | None = None
+    effort: Effort | None = None
 
 
 @dataclass(frozen=True)

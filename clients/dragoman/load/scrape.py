@@ -15,6 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families
 PERIOD_SECONDS = 1.0
 TIMEOUT_SECONDS = 2.0
 
+CPU_SECONDS = "process_cpu_seconds_total"
+"""As Prometheus' libraries call it in every program."""
+
 STAGES = ("queue", "encode", "decode")
 
 
@@ -24,7 +27,7 @@ class Reading(NamedTuple):
     at: float
     """Of time.monotonic."""
     values: dict[str, float]
-    """By name without prefix; sums over labels."""
+    """By name without Dragoman's prefix; sums over labels."""
 
 
 class Scraper:
@@ -70,8 +73,9 @@ def _fetch(url: str) -> dict[str, float]:
     values: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            if sample.name.startswith("dragoman_") and not sample.name.endswith("_bucket"):
-                name = sample.name.removeprefix("dragoman_")
+            name = sample.name.removeprefix("dragoman_")
+            is_ours = name != sample.name and not name.endswith("_bucket")
+            if is_ours or name == CPU_SECONDS:
                 values[name] = values.get(name, 0.0) + sample.value
     return values
 

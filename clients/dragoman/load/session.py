@@ -123,14 +123,17 @@ class Session:
         self._on_answers = on_answers
         if scraper:
             scraper.start()
+        started, taken = time.monotonic(), self._client.cpu_seconds
         with tempfile.TemporaryDirectory() as temporary:
             logs = self._log_directory(Path(temporary))
             verdict = self._watched(
                 test, recorder, scraper, lambda: loadgen.run_test(test, send, logs)
             )
+        cores = (self._client.cpu_seconds - taken) / (time.monotonic() - started)
         if scraper:
             scraper.stop()
-        return measure(test, verdict, recorder.in_order(), scraper.readings if scraper else [])
+        readings = scraper.readings if scraper else []
+        return measure(test, verdict, recorder.in_order(), readings, client_cores=cores)
 
     def _log_directory(self, temporary: Path) -> Path:
         if self._logs is None:

@@ -34,7 +34,7 @@ def timeline_picture(report: Report) -> str:
         report: Its result has a timeline.
     """
     moments = report.result.timeline
-    edges = [moments[0].second - 1, *(moment.second for moment in moments)]
+    edges = [moments[0].second - moments[0].seconds, *(moment.second for moment in moments)]
     told = [(title, [s for s in series if s.is_known]) for title, series in _series(moments)]
     told = [(title, series) for title, series in told if series]
     width = 1.3 if len(moments) <= FEW_SECONDS else 0.7
@@ -59,8 +59,8 @@ def _top_edge(series: Sequence[Series]) -> float:
 
 
 def _series(moments: Sequence[Moment]) -> list[tuple[str, list[Series]]]:
-    answered = [float(moment.answered) for moment in moments]
-    refused = [float(moment.refused) for moment in moments]
+    answered = [moment.answered / moment.seconds for moment in moments]
+    refused = [moment.refused / moment.seconds for moment in moments]
     anything_refused = any(refused)
     return [
         (

@@ -176,6 +176,9 @@ class Metrics:
         self.kv_cache_usage_ratio = self._gauge(
             "kv_cache_usage_ratio", "Part of the cache rows in use, from 0 to 1."
         )
+        self.engines = self._gauge(
+            "engines", "Engines, each with rows of its own; chosen at start, load never changes it."
+        )
         self.kv_cache_bytes = self._gauge(
             "kv_cache_bytes", "Bytes of cache allocated at start; load never changes it."
         )

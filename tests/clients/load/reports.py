@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 from statistics import NormalDist
 
-from dragoman.load.result import Moment, Quality, Report, Run, Scenario, Stages
+from dragoman.load.result import Effort, Moment, Quality, Report, Run, Scenario, Stages
 
 PERCENTILES = (50.0, 90.0, 95.0, 97.0, 99.0, 99.9, 100.0)
 
@@ -83,6 +83,7 @@ def timeline(
     return [
         Moment(
             second=float(second),
+            seconds=1.0,
             answered=round(rate * (1 + 0.09 * math.sin(1.7 * second))),
             refused=round(refused * (1 + 0.3 * math.sin(2.9 * second))) if second > 4 else 0,
             p50_ms=median_ms * (1 + 0.12 * math.sin(1.3 * second)),
@@ -125,6 +126,7 @@ def search() -> Report:
         replace(
             run(112.0),
             timeline=timeline(60, 112.0, 58.0),
+            effort=Effort(client_cores=0.211, server_cores=1.72, engines=2),
             stages=Stages(queue_ms=6.4, encode_ms=5.1, decode_ms=51.3, rest_ms=2.2),
         ),
     ]

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from dragoman.load.html_report import render_report
-from dragoman.load.result import Quality, Report
+from dragoman.load.result import Effort, Quality, Report
 from tests.clients.load.reports import (
     SUMMARY,
     offline,
@@ -142,6 +142,13 @@ def test_a_search_begins_with_its_peak() -> None:
         "Failed 0",
     ):
         assert card in text
+
+
+def test_what_kept_the_processors_busy_is_told() -> None:
+    assert "busy server 1.72 cores, 2 engines; load generator 0.21 cores" in page_of("search").text
+    unknown = replace(overload().result, effort=Effort(client_cores=0.5))
+    told = "busy load generator 0.50 cores; of the server nothing is known"
+    assert told in page(report(unknown)).text
 
 
 def test_every_run_of_a_search_has_its_line_and_its_reasons() -> None:

@@ -139,6 +139,7 @@ def test_single_stream_sends_one_request_after_the_other(command: Command) -> No
 def test_several_client_processes_share_the_work(command: Command) -> None:
     expected = command.write("expected.txt", *(text.upper() for text in TEXTS))
     assert command(*SERVER, "--clients", "2", "--expected", expected) == cli.VALID
+    assert command.run["effort"]["client_cores"] > 0.0
     assert command.run["outcomes"] == {"OK": command.run["requests"]}
 
 

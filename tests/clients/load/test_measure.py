@@ -1,11 +1,18 @@
 import pytest
 
+from dragoman.load import measure as measuring
 from dragoman.load.answers import OK, REFUSED, WRONG, Answer
 from dragoman.load.loadgen import LoadTest, Sample, Verdict
-from dragoman.load.measure import measure
+from dragoman.load.result import Effort, Run
 from dragoman.load.scrape import Reading
 
 TEST = LoadTest("server", 10.0, 4, rate=2.0, bound_seconds=0.25)
+
+
+def measure(
+    test: LoadTest, verdict: Verdict, answers: list[Answer], readings: list[Reading]
+) -> Run:
+    return measuring.measure(test, verdict, answers, readings, client_cores=0.25)
 
 
 def verdict(*samples: Sample, valid: bool = True) -> Verdict:
@@ -115,7 +122,7 @@ def test_a_run_without_any_translation_has_no_latencies() -> None:
 
 
 def test_seconds_are_told_apart_with_what_the_metrics_say_of_them() -> None:
-    samples = [Sample(0, 0.2, 0.1), Sample(1, 1.2, 0.2), Sample(2, 1.9, 0.2)]
+    samples = [Sample(0, 0.2, 0.1), Sample(1, 1.2, 0.2), Sample(2, 1.9, 0.8)]
     answers = [Answer(number, OK, 0.1, 1) for number in range(3)]
     readings = [
         _reading(50.0, rows=0.0, steps=0, waiting=0),
@@ -141,6 +148,35 @@ def test_stages_are_means_and_the_rest_is_what_the_client_saw_beyond_them() -> N
     assert stages.encode_ms == pytest.approx(20)
     assert stages.decode_ms == pytest.approx(100)
     assert stages.rest_ms == pytest.approx(120)
+
+
+@pytest.mark.parametrize(
+    ("last", "lengths", "answered"),
+    [(3.02, [1, 1, 1.02], [2, 2, 3]), (3.6, [1, 1, 1, 0.6], [2, 2, 2, 1]), (0.2, [0.2], [1])],
+)
+def test_what_is_left_over_of_a_second_is_no_drop_at_the_end(
+    last: float, lengths: list[float], answered: list[int]
+) -> None:
+    ends = [at for at in (0.3, 0.8, 1.3, 1.8, 2.3, 2.8) if at < last] + [last]
+    samples = [Sample(0, end - 0.1, 0.1) for end in ends]
+    timeline = measure(
+        TEST, verdict(*samples), [Answer(n, OK, 0.1, 1) for n in range(len(ends))], []
+    ).timeline
+    assert [moment.seconds for moment in timeline] == pytest.approx(lengths)
+    assert [moment.answered for moment in timeline] == answered
+    assert timeline[-1].second == pytest.approx(last)
+
+
+def test_what_client_and_server_took_of_the_processors_is_told() -> None:
+    readings = [
+        Reading(50.0, {"process_cpu_seconds_total": 7.0, "engines": 2.0}),
+        Reading(60.0, {"process_cpu_seconds_total": 22.0, "engines": 2.0}),
+    ]
+    answers = [Answer(1, OK, 0.1, 1)]
+    assert measure(TEST, verdict(Sample(0, 0.0, 0.1)), answers, readings).effort == Effort(
+        0.25, 1.5, 2
+    )
+    assert measure(TEST, verdict(Sample(0, 0.0, 0.1)), answers, []).effort == Effort(0.25)
 
 
 def test_without_metrics_there_are_no_stages() -> None:

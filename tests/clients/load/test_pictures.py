@@ -162,9 +162,9 @@ def test_panels_without_figures_are_left_out() -> None:
 
 def test_seconds_without_answers_are_gaps() -> None:
     moments = [
-        Moment(1, answered=2, refused=0, p50_ms=4.0, p97_ms=5.0),
-        Moment(2, answered=0, refused=0, p50_ms=None, p97_ms=None),
-        Moment(3, answered=1, refused=0, p50_ms=4.0, p97_ms=4.0, waiting=0.0),
+        Moment(1, 1.0, answered=2, refused=0, p50_ms=4.0, p97_ms=5.0),
+        Moment(2, 1.0, answered=0, refused=0, p50_ms=None, p97_ms=None),
+        Moment(3, 1.0, answered=1, refused=0, p50_ms=4.0, p97_ms=4.0, waiting=0.0),
     ]
     written = texts(timeline_picture(report(replace(run(), timeline=moments))))
     assert {"latency, ms", "texts in the server"} <= set(written)

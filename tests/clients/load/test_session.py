@@ -18,6 +18,10 @@ class SlowClient:
         self._on_answers = on_answers
         self._late: list[int] = []
 
+    @property
+    def cpu_seconds(self) -> float:
+        return 0.0
+
     def start(self) -> None:
         pass
 

@@ -168,7 +168,7 @@ def test_the_conventions_metrics_are_all_there() -> None:
             *("requests", "request_failures", "request_latency_seconds", "requests_running"),
             *("requests_waiting", "request_queue_seconds", "request_encode_seconds"),
             *("request_decode_seconds", "time_to_first_token_seconds", "batch_rows", "steps"),
-            *("time_per_output_token_seconds", "kv_cache_usage_ratio", "kv_cache_bytes"),
+            *("time_per_output_token_seconds", "kv_cache_usage_ratio", "kv_cache_bytes", "engines"),
             *("source_tokens", "target_tokens", "step_seconds", "model_info"),
             *("refusals", "requests_expired", "predicted_seconds"),
         )
