@@ -147,11 +147,9 @@ def _latencies(run: Run) -> Table:
     told = {"translated": run.latency_ms, "refused": run.refusal_ms}
     found = {name: figures for name, figures in told.items() if figures}
     percentiles = list(dict.fromkeys(p for figures in found.values() for p in figures))
-    headings = ["ms", *("slowest" if p == "100" else f"p{p}" for p in percentiles)]
-    rows = [
-        [name, *aligned([figures.get(p) for p in percentiles])] for name, figures in found.items()
-    ]
-    return Table(headings, rows)
+    names = ["slowest" if p == "100" else f"p{p}" for p in percentiles]
+    columns = [aligned([figures.get(p) for p in percentiles]) for figures in found.values()]
+    return Table(["ms", *found], list(zip(names, *columns, strict=True)) if found else [])
 
 
 def _outcomes(run: Run) -> Table:

@@ -182,13 +182,23 @@ def test_refusals_and_failures_are_told() -> None:
     assert "Refused 2,412 33.5 %, half of them within 1.40 ms" in text
     assert "Failed 3 < 0.1 %" in text
     assert "RESOURCE_EXHAUSTED 2,412 33.5 % DEADLINE_EXCEEDED 3 < 0.1 %" in text
-    assert "refused 1.40 2.34 2.70 2.97 3.55 4.82 6.20" in text
+    assert "ms translated refused p50 410 1.40" in text
+    assert "6.20 Outcomes" in text
 
 
 def test_percentiles_of_what_was_translated_are_told() -> None:
     text = page_of("single-stream").text
-    assert "ms p50 p90 p95 p97 p99 p99.9 slowest" in text
-    assert "translated 4.10 6.42 7.29 7.92 9.26 12.09 15.07" in text
+    assert "ms translated p50 4.10 p90 6.42 p95 7.29 p97 7.92 p99 9.26" in text
+    assert "p99.9 12.09 slowest 15.07" in text
+
+
+def test_a_narrow_screen_has_every_figure_of_a_run_beside_its_name() -> None:
+    """Where columns have no room side by side the page writes each heading before its cell."""
+    found = page_of("search")
+    headings = [data for tag, data in found.words if tag == "th"]
+    named = [value for name, value in found.attributes if name == "data-name"]
+    columns = headings[headings.index("offered/s") : headings.index("verdict") + 1]
+    assert named == columns * len(REPORTS["search"].runs)
 
 
 @pytest.mark.parametrize("name", ["single-stream", "offline"])
