@@ -36,7 +36,11 @@ class Server(Served):
 
     def rss_bytes(self) -> int:
         """Resident memory of the process and of all that it started."""
-        return sum(_resident(pid) for pid in _tree(self.process.pid))
+        return sum(_memory(pid, "VmRSS") for pid in _tree(self.process.pid))
+
+    def peak_bytes(self) -> int:
+        """The most that each process has had resident at any moment, added up."""
+        return sum(_memory(pid, "VmHWM") for pid in _tree(self.process.pid))
 
 
 class Report(NamedTuple):
@@ -95,8 +99,8 @@ def _tree(pid: int) -> list[int]:
     return [pid, *(each for child in children for each in _tree(child))]
 
 
-def _resident(pid: int) -> int:
+def _memory(pid: int, figure: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(f"{figure}:"):
             return int(line.split()[1]) * 1024
     return 0

@@ -23,6 +23,10 @@ FLUSH_SECONDS = 1.0
 
 LEAST_STREAMS = 64
 
+# Bit 0 of grpc's algorithms. A call that names another ends with UNIMPLEMENTED, and is told that
+# only `identity` is accepted.
+UNCOMPRESSED_ALONE = 1
+
 
 class GrpcServer:
     """Listens for calls. Built and started on the event loop that it runs on.
@@ -106,6 +110,8 @@ def _options(config: Config, *, shares_port: bool) -> list[tuple[str, int]]:
         # Else a second server on the port is an error, not a partner.
         ("grpc.so_reuseport", int(shares_port)),
         ("grpc.max_receive_message_length", config.max_message_bytes),
+        # Of requests: the length above is looked at once a message is unpacked to any size.
+        ("grpc.compression_enabled_algorithms_bitset", UNCOMPRESSED_ALONE),
         ("grpc.max_concurrent_streams", streams_per_connection(config)),
         # To close a connection for its many pings costs 2.5 kB for each that comes meanwhile;
         # to answer them costs little, as no more is read while 10,000 answers wait.
