@@ -9,7 +9,6 @@ import faulthandler
 import functools
 import gc
 import os
-import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,7 +21,13 @@ from dragoman_server.ending import BY_SIGNAL, FAILED, NOT_STARTED, Ending, LastW
 from dragoman_server.errors import DragomanError
 from dragoman_server.memory import save_address_space
 from dragoman_server.models import Bundle
-from dragoman_server.monitoring import Metrics, configure_logging
+from dragoman_server.monitoring import (
+    LAST_LINES_SECONDS,
+    STDERR,
+    LineWriter,
+    Metrics,
+    configure_logging,
+)
 from dragoman_server.processes import Setup, build_front_end
 from dragoman_server.service import describe_model, model_limits
 from dragoman_server.settings import load_config
@@ -39,16 +44,29 @@ def main(argv: Sequence[str]) -> int:
         0 after every accepted request was answered; 1 where time ran out first or the engine
         died; 2 where the server could not start.
     """
+    _open_standard_streams()
+    lines = LineWriter(STDERR)
     try:
         config = load_config(argv, os.environ)
-        configure_logging(config.log_level, config.log_format, sys.stderr)
-        if sys.stderr is not None and not faulthandler.is_enabled():
-            faulthandler.enable(all_threads=False)  # says where a library crashed
+        configure_logging(config.log_level, config.log_format, lines)
+        if not faulthandler.is_enabled():
+            faulthandler.enable(STDERR, all_threads=False)  # says where a library crashed
         save_address_space()
         return _Serving(config).run()
     except DragomanError as error:
-        print(f"dragoman serve: {error}", file=sys.stderr)
+        lines.write(f"dragoman serve: {error}\n")
+        lines.drain(LAST_LINES_SECONDS)
         return NOT_STARTED
+
+
+def _open_standard_streams() -> None:
+    """Opens what of stdin, stdout and stderr is closed, or sockets would get their descriptors."""
+    for descriptor in (0, 1, STDERR):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest that is free
+        os.set_inheritable(descriptor, True)  # by front-end processes
 
 
 class _Serving:

@@ -22,9 +22,10 @@ MOST_GROWTH = 20_000_000
 def refusal(
     address: str, method: str, message: bytes, packing: grpc.Compression
 ) -> tuple[grpc.StatusCode, str]:
-    with grpc.insecure_channel(address) as channel, pytest.raises(grpc.RpcError) as caught:
-        call = channel.unary_stream(method, request_serializer=bytes)
-        next(call(message, compression=packing, timeout=30))
+    with grpc.insecure_channel(address) as channel:
+        call: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(method)
+        with pytest.raises(grpc.RpcError) as caught:
+            next(call(message, compression=packing, timeout=30))
     return caught.value.code(), caught.value.details() or ""
 
 
@@ -40,3 +41,4 @@ def test_what_is_packed_is_refused_unseen(float32_bundle: Path, workers: int) ->
                 assert packing.name.lower() in details
         assert server.peak_bytes() - before < MOST_GROWTH
         assert client.translate("the cat") == right
+    assert all(line.startswith("{") for line in server.log), "the core wrote lines of its own"

@@ -3,7 +3,8 @@
 Knows their names, units and formats. Does not know when anything happens.
 """
 
-from dragoman_server.monitoring.logs import configure_logging
+from dragoman_server.monitoring.line_writer import STDERR, LineWriter
+from dragoman_server.monitoring.logs import LAST_LINES_SECONDS, configure_logging
 from dragoman_server.monitoring.metrics import (
     Ended,
     EngineLoad,
@@ -13,9 +14,12 @@ from dragoman_server.monitoring.metrics import (
 )
 
 __all__ = [
+    "LAST_LINES_SECONDS",
+    "STDERR",
     "Ended",
     "EngineLoad",
     "FailureReason",
+    "LineWriter",
     "Metrics",
     "MetricsServer",
     "configure_logging",

@@ -16,7 +16,7 @@ from collections import deque
 import uvloop
 
 from dragoman_server.errors import DragomanError
-from dragoman_server.monitoring import Ended, configure_logging
+from dragoman_server.monitoring import STDERR, Ended, LineWriter, configure_logging
 from dragoman_server.processes.front_end import FrontEnd
 from dragoman_server.processes.link import Link
 from dragoman_server.processes.messages import (
@@ -101,7 +101,7 @@ class Worker:
             loop.add_signal_handler(number, self._send, Told(number.name))
 
     def _build(self, setup: Setup) -> FrontEnd:
-        configure_logging(setup.config.log_level, setup.config.log_format, sys.stderr)
+        configure_logging(setup.config.log_level, setup.config.log_format, LineWriter(STDERR))
         front_end = FrontEnd(setup, self._engine, self._record, shares_port=True)
         gc.freeze()  # as in cli.py
         return front_end

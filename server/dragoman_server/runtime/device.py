@@ -145,7 +145,7 @@ class OrtDevice:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # errors are raised, and stderr may have no reader
         providers: list[Any] = ["CPUExecutionProvider"]
         if self._kind == "cuda":
             providers.insert(0, ("CUDAExecutionProvider", _CUDA_OPTIONS | cuda_options))

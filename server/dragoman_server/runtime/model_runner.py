@@ -100,7 +100,7 @@ def load_sessions(bundle: Bundle, provider: str, *, engines: int = 1, threads: i
     # Each graph has threads, which would go on spinning while the other graph's are at work.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors are raised, and stderr may have no reader
     # The fused SkipLayerNormalization is 6 times slower than its parts on the CPU provider.
     disabled = ["SkipLayerNormFusion"] if provider == "cpu" else []
     providers = [_CPU] if provider == "cpu" else [_CUDA, _CPU]

@@ -1,30 +1,50 @@
-import io
 import json
 import logging
+import os
+import sys
+import threading
+import warnings
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
 from dragoman.v1.translation_pb2 import TranslateTextRequest
+from dragoman_server.monitoring.line_writer import LineWriter
 from dragoman_server.monitoring.logs import JsonFormatter, configure_logging
 from tests.server.service.harness import Running, failure_of
 
 
+class Log:
+    """Where this process logs to."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.lines = LineWriter(os.open(path, os.O_WRONLY | os.O_CREAT))
+
+    def getvalue(self) -> str:
+        self.lines.drain(10)
+        return self._path.read_text("ascii")
+
+
 @pytest.fixture
-def stream() -> Iterator[io.StringIO]:
+def stream(tmp_path: Path) -> Iterator[Log]:
     root, ours = logging.getLogger(), logging.getLogger("dragoman_server")
     handlers, levels = root.handlers[:], (root.level, ours.level)
-    stream = io.StringIO()
-    configure_logging("info", "json", stream)
-    yield stream
+    hooks = threading.excepthook, sys.unraisablehook
+    log = Log(tmp_path / "log")
+    configure_logging("info", "json", log.lines)
+    yield log
+    logging.captureWarnings(capture=False)
+    threading.excepthook, sys.unraisablehook = hooks
     root.handlers[:] = handlers
     root.setLevel(levels[0])
     ours.setLevel(levels[1])
 
 
 def test_an_event_is_one_json_line_with_its_fields_and_the_time_in_utc(
-    stream: io.StringIO,
+    stream: Log,
 ) -> None:
     logging.getLogger("dragoman_server.x").info("ready", extra={"port": 1, "host": "h"})
     (line,) = stream.getvalue().splitlines()
@@ -39,8 +59,8 @@ def test_an_event_is_one_json_line_with_its_fields_and_the_time_in_utc(
     }
 
 
-def test_the_text_form_says_the_same(stream: io.StringIO) -> None:
-    configure_logging("warning", "text", stream)
+def test_the_text_form_says_the_same(stream: Log) -> None:
+    configure_logging("warning", "text", stream.lines)
     logging.getLogger("dragoman_server.x").info("quiet")
     logging.getLogger("dragoman_server.x").warning("loud", extra={"port": 1})
     assert stream.getvalue().endswith("Z warning loud port=1\n")
@@ -48,7 +68,7 @@ def test_the_text_form_says_the_same(stream: io.StringIO) -> None:
 
 
 def test_an_exception_is_told_by_type_and_place_but_not_by_its_message(
-    stream: io.StringIO,
+    stream: Log,
 ) -> None:
     try:
         int("the user's text")
@@ -57,6 +77,58 @@ def test_an_exception_is_told_by_type_and_place_but_not_by_its_message(
     event = json.loads(stream.getvalue())
     assert event["exception"] == "ValueError"
     assert "test_logs.py" in event["stack"][0]
+    assert "user's text" not in stream.getvalue()
+
+
+HOSTILE = 'a\n{"event": "ready"}\x1b[2J\u2028\x85\u202e\ud800 level=error'
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_nothing_that_a_value_holds_begins_another_line(form: str, stream: Log) -> None:
+    configure_logging("info", "json" if form == "json" else "text", stream.lines)
+    logging.getLogger("dragoman_server.x").info(HOSTILE, extra={"name_of_it": HOSTILE})
+    logging.getLogger("library").warning(HOSTILE)
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 2
+    assert all(line.isprintable() for line in lines)
+    if form == "json":
+        event = json.loads(lines[0])
+        assert (event["event"], event["name_of_it"]) == (HOSTILE, HOSTILE)
+    else:
+        name, _, value = lines[0].partition(" name_of_it=")
+        assert json.loads(name.partition(" info ")[2]) == json.loads(value) == HOSTILE
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_what_a_library_says_of_an_exception_is_not_repeated(form: str, stream: Log) -> None:
+    configure_logging("info", "json" if form == "json" else "text", stream.lines)
+    try:
+        int("the user's text")
+    except ValueError as error:
+        logging.getLogger("asyncio").error("Task failed: %r", error, exc_info=error)  # noqa: TRY400
+    assert "library_failed" in stream.getvalue()
+    assert "ValueError" in stream.getvalue()
+    assert "user's text" not in stream.getvalue()
+
+
+@pytest.mark.filterwarnings("default")
+def test_what_python_itself_would_write_to_stderr_is_an_event(stream: Log) -> None:
+    def fail() -> None:
+        raise KeyError("the user's text")
+
+    class Failing:
+        def __del__(self) -> None:
+            raise KeyError("the user's text")
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    Failing()
+    warnings.warn("odd", stacklevel=1)
+    events = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [event["event"] for event in events[:2]] == ["thread_failed", "unraisable"]
+    assert [event["exception"] for event in events[:2]] == ["KeyError", "KeyError"]
+    assert "odd" in events[2]["event"]
     assert "user's text" not in stream.getvalue()
 
 
