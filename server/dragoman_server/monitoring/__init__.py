@@ -10,8 +10,8 @@ from dragoman_server.monitoring.metrics import (
     EngineLoad,
     FailureReason,
     Metrics,
-    MetricsServer,
 )
+from dragoman_server.monitoring.metrics_server import MetricsServer
 
 __all__ = [
     "LAST_LINES_SECONDS",

@@ -1,4 +1,4 @@
-"""Declares every metric of the server, once, and serves them to Prometheus.
+"""Declares every metric of the server, once.
 
 Knows names, units, labels and buckets. Does not know when anything happens: the engine and the
 service are handed a `Metrics` and count on its attributes. A request is a call of TranslateText or
@@ -6,18 +6,9 @@ ListModels, a text of StreamTranslateText, or a stream that is refused or broken
 text is one source text that goes through the engine.
 """
 
-import threading
 from typing import Literal, NamedTuple, Protocol
-from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    GCCollector,
-    ProcessCollector,
-    start_http_server,
-)
+from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, ProcessCollector
 
 from dragoman_server.monitoring.histogram import Histogram
 
@@ -233,34 +224,3 @@ class Metrics:
             labels=labels,
             registry=self.registry,
         )
-
-
-class MetricsServer:
-    """Answers Prometheus' scrapes on a port of its own, in a thread of its own."""
-
-    def __init__(self, metrics: Metrics, *, host: str, port: int) -> None:
-        self._metrics = metrics
-        self._host = host
-        self._port = port
-        self._running: tuple[WSGIServer, threading.Thread] | None = None
-
-    def start(self) -> int:
-        """Starts to listen and returns the port, which is chosen by the system where 0 was asked.
-
-        Raises:
-            OSError: The address cannot be listened on.
-        """
-        self._running = start_http_server(
-            self._port, addr=self._host, registry=self._metrics.registry
-        )
-        return self._running[0].server_port
-
-    def close(self) -> None:
-        """Stops listening; does nothing if not started."""
-        if self._running is None:
-            return
-        server, thread = self._running
-        self._running = None
-        server.shutdown()
-        server.server_close()
-        thread.join()
