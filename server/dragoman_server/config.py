@@ -120,6 +120,9 @@ class Config(BaseSettings):
     max_message_bytes: Annotated[int, Field(ge=1024, le=2**30), Number] = 4 * 1024 * 1024
     """Largest message that is received, in bytes; gRPC refuses a larger one with
     RESOURCE_EXHAUSTED."""
+    max_connections: Annotated[int, Field(ge=1, le=1_000_000), Number] = 4096
+    """Most connections in each process that takes calls; one beyond them is closed at once. Fewer
+    where the process may not open as many files."""
     max_concurrent_requests: Annotated[int, Field(ge=1, le=100_000), Number] = 1024
     """Most calls in progress in each process that takes calls, a stream counted as one; a call
     beyond them is refused with RESOURCE_EXHAUSTED."""

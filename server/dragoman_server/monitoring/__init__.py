@@ -4,12 +4,13 @@ Knows their names, units and formats. Does not know when anything happens.
 """
 
 from dragoman_server.monitoring.line_writer import STDERR, LineWriter
-from dragoman_server.monitoring.logs import LAST_LINES_SECONDS, configure_logging
+from dragoman_server.monitoring.logs import LAST_LINES_SECONDS, configure_logging, log_lines_lost
 from dragoman_server.monitoring.metrics import (
     Ended,
     EngineLoad,
     FailureReason,
     Metrics,
+    Shortage,
 )
 from dragoman_server.monitoring.metrics_server import MetricsServer
 
@@ -22,5 +23,7 @@ __all__ = [
     "LineWriter",
     "Metrics",
     "MetricsServer",
+    "Shortage",
     "configure_logging",
+    "log_lines_lost",
 ]

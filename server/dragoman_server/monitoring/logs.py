@@ -45,12 +45,23 @@ def configure_logging(
     sys.unraisablehook = _tell_unraisable
 
 
+def log_lines_lost() -> int:
+    """Returns how many lines this process has lost."""
+    handlers = logging.getLogger().handlers
+    return sum(handler.lines_lost for handler in handlers if isinstance(handler, LineHandler))
+
+
 class LineHandler(logging.Handler):
     """Hands records to a LineWriter; when it is closed, as it is at exit, waits for it a while."""
 
     def __init__(self, lines: LineWriter) -> None:
         super().__init__()
         self._lines = lines
+
+    @property
+    def lines_lost(self) -> int:
+        """Lines that nobody will read."""
+        return self._lines.lines_lost
 
     def emit(self, record: logging.LogRecord) -> None:
         """See logging.Handler."""

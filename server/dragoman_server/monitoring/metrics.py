@@ -61,6 +61,14 @@ class Ended(NamedTuple):
     """One of REFUSAL_CAUSES, where it was refused because of overload."""
 
 
+class Shortage(NamedTuple):
+    """What a process had too little of."""
+
+    connections_full_seconds: float
+    """Seconds in which it had as many connections as it may have."""
+    log_lines_lost: int
+
+
 class EngineLoad(Protocol):
     """What the gauges read from the engine at each scrape."""
 
@@ -94,6 +102,7 @@ class Metrics:
         GCCollector(registry=self.registry)
         self._declare_requests()
         self._declare_texts()
+        self._declare_shortages()
         self._declare_engine()
 
     def _declare_requests(self) -> None:
@@ -121,6 +130,16 @@ class Metrics:
         self.request_latency_seconds = self._histogram(
             "request_latency_seconds",
             "Seconds from a request's arrival to its answer, for requests answered with OK.",
+        )
+
+    def _declare_shortages(self) -> None:
+        self.connections_full_seconds_total = self._counter(
+            "connections_full_seconds_total",
+            "Seconds in which a process had as many connections as it may have, and turned others "
+            "away.",
+        )
+        self.log_lines_lost_total = self._counter(
+            "log_lines_lost_total", "Lines of the log that nobody read in time."
         )
 
     def _declare_texts(self) -> None:
@@ -187,8 +206,12 @@ class Metrics:
             *("model", "architecture", "precision", "provider"),
         )
 
-    def record(self, ended: Ended) -> None:
-        """Counts a request that ended."""
+    def record(self, ended: Ended | Shortage) -> None:
+        """Counts a request that ended, or a shortage."""
+        if isinstance(ended, Shortage):
+            self.connections_full_seconds_total.inc(ended.connections_full_seconds)
+            self.log_lines_lost_total.inc(ended.log_lines_lost)
+            return
         self.requests_total.labels(ended.code).inc()
         if ended.seconds is not None:
             self.request_latency_seconds.observe(ended.seconds)

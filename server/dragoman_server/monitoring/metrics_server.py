@@ -106,6 +106,11 @@ class MetricsServer:
         listening.listen(BACKLOG)
         async with server:
             await stopped.wait()
+        # A task of Python's that accepts, cancelled before it begins, would leave its socket open.
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in self._open:
+                task.cancel()
+            await asyncio.wait(others)
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._open) >= MOST_CONNECTIONS:

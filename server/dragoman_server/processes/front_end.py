@@ -8,8 +8,9 @@ import logging
 from collections.abc import Callable
 
 from dragoman_server.memory import MemoryLimit
-from dragoman_server.monitoring import Ended
+from dragoman_server.monitoring import Ended, Shortage
 from dragoman_server.processes.messages import Setup
+from dragoman_server.processes.shortages import ShortageWatch, reserve_descriptors
 from dragoman_server.service import (
     Gate,
     GrpcServer,
@@ -33,7 +34,7 @@ class FrontEnd:
     Args:
         setup: What it serves, and where.
         engine: Translates.
-        record: Told how each request ended.
+        record: Told how each request ended, and what there is too little of.
         shares_port: Whether other processes listen on the same port.
     """
 
@@ -41,11 +42,16 @@ class FrontEnd:
         self,
         setup: Setup,
         engine: TextQueue,
-        record: Callable[[Ended], None],
+        record: Callable[[Ended | Shortage], None],
         *,
         shares_port: bool = False,
     ) -> None:
-        config = setup.config
+        config = setup.config.model_copy(
+            update={"max_connections": reserve_descriptors(setup.config.max_connections)}
+        )
+        self._record = record
+        self._max_connections = config.max_connections
+        self._watching: asyncio.Task[None] | None = None
         self._drain_timeout_seconds = config.drain_timeout_seconds
         self._memory = MemoryLimit()
         self._gate = Gate(max_calls=config.max_concurrent_requests)
@@ -78,6 +84,8 @@ class FrontEnd:
         """
         port = await self._server.start()
         self._memory.check_start()
+        watch = ShortageWatch(self._record, self._max_connections)
+        self._watching = asyncio.create_task(watch.run())
         self._server.tell_health(Health(ready=True))
         return port
 
@@ -100,6 +108,8 @@ class FrontEnd:
 
     async def close(self) -> None:
         """Closes the port and every connection."""
+        if self._watching is not None:
+            self._watching.cancel()
         await self._server.stop()
 
     def kill(self) -> None:

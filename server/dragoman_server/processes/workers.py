@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from dragoman_server.engine import Outlook
-from dragoman_server.monitoring import Ended
+from dragoman_server.monitoring import Ended, Shortage
 from dragoman_server.processes.front_end import LINGER_SECONDS, FrontEnd
 from dragoman_server.processes.messages import Drain, Setup, Stalled, State, Stop
+from dragoman_server.processes.shortages import ShortageWatch
 from dragoman_server.processes.worker_process import WorkerProcess
 from dragoman_server.service import TextQueue, reserve_port
 
@@ -30,7 +31,7 @@ class Engines(TextQueue, Protocol):
 
 
 def build_front_end(
-    setup: Setup, engine: Engines, record: Callable[[Ended], None]
+    setup: Setup, engine: Engines, record: Callable[[Ended | Shortage], None]
 ) -> "FrontEnd | Workers":
     """Returns what takes the calls: in this process, or in as many others as the settings say."""
     if setup.config.workers:
@@ -44,15 +45,18 @@ class Workers:
     Args:
         setup: What each of them is told. A port of 0 is chosen once, for all.
         engine: Translates what they send.
-        record: Told how each of their requests ended.
+        record: Told how each of their requests ended, and what there is too little of.
     """
 
-    def __init__(self, setup: Setup, engine: Engines, record: Callable[[Ended], None]) -> None:
+    def __init__(
+        self, setup: Setup, engine: Engines, record: Callable[[Ended | Shortage], None]
+    ) -> None:
         self._setup = setup
         self._engine = engine
         self._record = record
         self._workers: list[WorkerProcess] = []
         self._telling: asyncio.TimerHandle | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     @property
     def healthy(self) -> bool:
@@ -71,6 +75,8 @@ class Workers:
             ConfigError: The port is taken or a TLS file is wrong.
         """
         config = self._setup.config
+        watch = ShortageWatch(self._record, connections=None)
+        self._watching = asyncio.create_task(watch.run())
         with reserve_port(config.host, config.port) as reserved:
             port: int = reserved.getsockname()[1]
             setup = self._setup._replace(config=config.model_copy(update={"port": port}))
@@ -125,6 +131,8 @@ class Workers:
         """Ends the processes."""
         if self._telling is not None:
             self._telling.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
         for worker in self._workers:
             worker.send(Stop())
         await asyncio.gather(*(worker.ended() for worker in self._workers))

@@ -23,6 +23,12 @@ FLUSH_SECONDS = 1.0
 
 LEAST_STREAMS = 64
 
+# For a connection that says nothing, or not what gRPC says.
+HANDSHAKE_MS = 10_000
+
+# Of health_port.
+HEALTH_CONNECTIONS = 64
+
 # Bit 0 of grpc's algorithms. A call that names another ends with UNIMPLEMENTED, and is told that
 # only `identity` is accepted.
 UNCOMPRESSED_ALONE = 1
@@ -59,9 +65,9 @@ class GrpcServer:
         self.tell_health(Health(ready=False))
         health = self._health.methods()
         methods = self._service.methods() | health | _reflection()
-        port = await self._listen(config.port, methods, credentials)
+        port = await self._listen(config.port, methods, credentials, config.max_connections)
         if config.health_port is not None:
-            await self._listen(config.health_port, health, None)
+            await self._listen(config.health_port, health, None, HEALTH_CONNECTIONS)
         return port
 
     def tell_health(self, health: Health) -> None:
@@ -74,12 +80,16 @@ class GrpcServer:
         await asyncio.gather(*(server.stop(FLUSH_SECONDS) for server in self._servers))
 
     async def _listen(
-        self, port: int, methods: dict[str, Method], credentials: grpc.ServerCredentials | None
+        self,
+        port: int,
+        methods: dict[str, Method],
+        credentials: grpc.ServerCredentials | None,
+        connections: int,
     ) -> int:
         if not self._shares_port:
             probe_port(self._config.host, port)
         server = RpcServer(
-            _options(self._config, shares_port=self._shares_port),
+            _options(self._config, connections, shares_port=self._shares_port),
             methods,
             message_timeout_seconds=self._config.message_timeout_seconds,
         )
@@ -105,11 +115,13 @@ def streams_per_connection(config: Config) -> int:
     return max(LEAST_STREAMS, config.max_concurrent_requests // 8)
 
 
-def _options(config: Config, *, shares_port: bool) -> list[tuple[str, int]]:
+def _options(config: Config, connections: int, *, shares_port: bool) -> list[tuple[str, int]]:
     options = [
         # Else a second server on the port is an error, not a partner.
         ("grpc.so_reuseport", int(shares_port)),
         ("grpc.max_receive_message_length", config.max_message_bytes),
+        ("grpc.max_allowed_incoming_connections", connections),
+        ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
         # Of requests: the length above is looked at once a message is unpacked to any size.
         ("grpc.compression_enabled_algorithms_bitset", UNCOMPRESSED_ALONE),
         ("grpc.max_concurrent_streams", streams_per_connection(config)),

@@ -128,6 +128,7 @@ def test_an_answer_has_to_be_read_in_time(
     Gauge("large", page, registry=metrics.registry)
     with serving.connect() as slow:
         slow.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        slow.recv(1)
         while serving.server.connections:  # until it is let go
             pass
         received = sum(map(len, iter(lambda: slow.recv(1_000_000), b"")))
