@@ -117,7 +117,7 @@ class Config(BaseSettings):
     """Most code points in all texts of a request together."""
     max_stream_texts: Texts = 256
     """Most unanswered texts of a stream; the server reads no further until one is answered."""
-    max_message_bytes: Annotated[int, Field(ge=1024, le=2**30), Number] = 4 * 1024 * 1024
+    max_message_bytes: Annotated[int, Field(ge=1024, le=2**30), Number] = 1024 * 1024
     """Largest message that is received, in bytes; gRPC refuses a larger one with
     RESOURCE_EXHAUSTED."""
     max_connections: Annotated[int, Field(ge=1, le=1_000_000), Number] = 4096

@@ -366,8 +366,8 @@ class StreamTranslateTextRequest(_message.Message):
     OPTIONS_FIELD_NUMBER: _builtins.int
     PARTIAL_RESULTS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """Chosen by the client, repeated in each answer. Must not be one that the
-    stream still waits for.
+    """Chosen by the client, repeated in each answer; at most 128 code points,
+    or the stream ends. Must not be one that the stream still waits for.
     """
     content: _builtins.str
     """The text, as in TranslateTextRequest.contents."""

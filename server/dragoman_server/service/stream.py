@@ -23,6 +23,9 @@ from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.status import status_of, told
 from dragoman_server.service.translator import Translator
 
+MAX_ID_LENGTH = 128
+"""Code points of a text's id."""
+
 
 class Expiry(Protocol):
     """What is needed of a Deadline."""
@@ -105,6 +108,7 @@ class TextStream:
             await self._free.acquire()
 
     def _accept(self, request: StreamTranslateTextRequest) -> None:
+        _check_id_length(request.id)
         try:
             self._gate.check_open()
             self._check_id(request.id)
@@ -188,6 +192,18 @@ class TextStream:
         task = asyncio.create_task(coroutine)
         task.add_done_callback(lambda _: self._changed.set())
         return task
+
+
+def _check_id_length(text_id: str) -> None:
+    """Raises InvalidArgumentError where an id is long: it would be kept and repeated."""
+    if len(text_id) > MAX_ID_LENGTH:
+        raise InvalidArgumentError(
+            f"id has {len(text_id)} code points; allowed: at most {MAX_ID_LENGTH}",
+            field="id",
+            reason="ID_TOO_LONG",
+            given=f"{len(text_id)} code points",
+            allowed=f"at most {MAX_ID_LENGTH}",
+        )
 
 
 async def _end(*tasks: asyncio.Task[None]) -> None:

@@ -8,6 +8,10 @@ from collections.abc import Sequence
 from dragoman.v1.translation_pb2 import Limits
 from dragoman_server.errors import InvalidArgumentError, NotFoundError, shorten
 
+PHRASES = {"\ufdfa": 17, "\ufdfb": 7}
+"""Code points that stand for phrases, and how many more those have (Unicode, NFKC). All others
+stand for six at the most."""
+
 
 def check_model(asked: str, existing: str) -> None:
     """Raises NotFoundError where the model asked for is not the one that exists."""
@@ -36,8 +40,13 @@ def check_contents(contents: Sequence[str], limits: Limits) -> None:
 
 
 def check_code_points(texts: Sequence[str], field: str, limits: Limits) -> None:
-    """Raises InvalidArgumentError where the texts together are too long."""
+    """Raises InvalidArgumentError where the texts together are too long.
+
+    A ligature that the tokenizer takes for a whole phrase counts as that.
+    """
     count = sum(map(len, texts))
+    if count <= limits.max_code_points:
+        count += sum(more * text.count(each) for each, more in PHRASES.items() for text in texts)
     if count > limits.max_code_points:
         raise _wrong(
             field,

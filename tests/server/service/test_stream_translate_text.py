@@ -92,6 +92,20 @@ async def test_a_full_queue_and_a_failed_backend_are_answers(server: Running) ->
     call.cancel()
 
 
+async def test_a_long_id_ends_the_stream_once_its_texts_are_answered(server: Running) -> None:
+    call = server.stub.StreamTranslateText()
+    await call.write(Request(id="x" * 128, content="a"))
+    await call.write(Request(id="x" * 129, content="b"))
+    await call.write(Request(id="1", content="c"))
+    (text,) = await server.engine.has_texts(1)
+    text.finish()
+    assert (await read(call)).translation.translated_text == "a"
+    failure = await failure_of(call.read())
+    assert (failure.code, failure.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "ID_TOO_LONG")
+    assert failure.message == "id has 129 code points; allowed: at most 128"
+    assert len(server.engine.texts) == 1
+
+
 async def test_an_id_that_is_waited_for_is_refused_and_free_again_afterwards(
     server: Running,
 ) -> None:

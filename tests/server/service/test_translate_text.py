@@ -80,6 +80,12 @@ async def test_the_pairs_prefix_goes_before_the_source() -> None:
         (asking(), "contents", "NO_CONTENTS", "1 to 3"),
         (asking("a", "b", "c", "d"), "contents", "TOO_MANY_CONTENTS", "1 to 3"),
         (asking("x" * 60, "ö" * 41), "contents", "TOO_MANY_CODE_POINTS", "at most 100"),
+        (
+            asking("x" * 10, "\ufdfa" * 4, "\ufdfb" * 3),
+            "contents",
+            "TOO_MANY_CODE_POINTS",
+            "at most 100",
+        ),
         (asking("a", "b\0c"), "contents[1]", "NUL_CHARACTER", "text without NUL characters"),
         (asking("a", "b " * 16), "contents[1]", "TEXT_TOO_LONG", "at most 16"),
     ],
