@@ -16,7 +16,7 @@ from collections import deque
 import uvloop
 
 from dragoman_server.errors import DragomanError
-from dragoman_server.monitoring import STDERR, Ended, LineWriter, configure_logging
+from dragoman_server.monitoring import STDERR, Ended, LineWriter, Shortage, configure_logging
 from dragoman_server.processes.front_end import FrontEnd
 from dragoman_server.processes.link import Link
 from dragoman_server.processes.messages import (
@@ -47,7 +47,7 @@ class Worker:
         self._orders: asyncio.Queue[object] = asyncio.Queue()
         self._link: Link | None = None
         self._loop = asyncio.get_running_loop()
-        self._ended: deque[Ended] = deque()
+        self._ended: deque[Ended | Shortage] = deque()
 
     def received(self, message: object) -> None:
         """See link.Reader."""
@@ -106,11 +106,11 @@ class Worker:
         gc.freeze()  # as in cli.py
         return front_end
 
-    def _record(self, ended: Ended) -> None:
-        """Passes on how a request ended; it may have been refused on another thread."""
+    def _record(self, told: Ended | Shortage) -> None:
+        """Passes on what is counted; a request may have been refused on another thread."""
         if not self._ended:
             self._loop.call_soon_threadsafe(self._send_ended)
-        self._ended.append(ended)
+        self._ended.append(told)
 
     def _send_ended(self) -> None:
         while self._ended:
