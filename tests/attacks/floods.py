@@ -115,7 +115,7 @@ def _connected(address: str) -> Iterator[socket.socket]:
 
 
 def _sent(connection: socket.socket, data: bytes, until: float) -> bool:
-    """Sends all of it, however slowly it is taken; False where the server hangs up or time is up."""
+    """Sends all of it, however slowly; False where the server hangs up or time is up."""
     left = memoryview(data)
     while left:
         try:

@@ -87,7 +87,7 @@ def test_a_certificate_for_the_address_alone_does_not_name_the_host(
     """Its common name passes the handshake, and no call."""
     trusted = grpc.ssl_channel_credentials(certificate.read_bytes())
     with (
-        Client(f"localhost:{tls_server.port}", credentials=trusted, retry_seconds=1) as client,
+        Client(f"localhost:{tls_server.port}", credentials=trusted, retry_seconds=5) as client,
         pytest.raises(ConnectError, match=r"is its TLS certificate for this host name\?"),
     ):
         client.translate("a")
