@@ -4,20 +4,18 @@ Knows the order of things: connect, warm up, test or search, tell.
 """
 
 import argparse
-import dataclasses
 import functools
-import json
 import os
 import shlex
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 
 from dragoman.client import Client
 from dragoman.commands.arguments import certificates, credentials, translation_options
 from dragoman.errors import DragomanError
+from dragoman.load.allowed import problem
 from dragoman.load.clients import ClientProcesses
 from dragoman.load.describe import describe_client, describe_model, shown_options
 from dragoman.load.endpoint import Connection, Endpoint
@@ -26,9 +24,9 @@ from dragoman.load.flags import (
     OFFLINE_TEXTS,
     metrics_url,
     parser,
-    problem,
 )
 from dragoman.load.loadgen import LoadTest
+from dragoman.load.outputs import OutputError, check_outputs, tell
 from dragoman.load.peak import NO_SEARCH, Peak, PeakSearch
 from dragoman.load.progress import Progress, run_line
 from dragoman.load.quality import measure_quality
@@ -60,14 +58,18 @@ def main(argv: Sequence[str]) -> int:
     progress = Progress(sys.stderr, lively=sys.stderr.isatty())
     try:
         report = _Command(arguments, argv, progress).run()
-    except (DragomanError, SentencesError, OSError, RuntimeError) as error:
+    except (DragomanError, SentencesError, OutputError, OSError, RuntimeError) as error:
         progress.say(f"dragoman load: {error}")
         return NOT_DONE
     except KeyboardInterrupt:
         progress.say("interrupted")
         sys.stderr.flush()
         os._exit(INTERRUPTED)  # LoadGen's thread cannot be told to end
-    _tell(report, arguments, progress)
+    try:
+        tell(report, arguments, progress)
+    except OutputError as error:
+        progress.say(f"dragoman load: {error}")
+        return NOT_DONE
     return VALID if report.result.valid else INVALID
 
 
@@ -86,6 +88,7 @@ class _Command:
     def run(self) -> Report:
         """Connects, warms up and tests."""
         arguments = self._arguments
+        check_outputs(arguments)
         started = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
         sentences = read_sentences(
             arguments.input,
@@ -176,7 +179,7 @@ class _Command:
             self._say,
             test=test,
             trial_seconds=arguments.trial_duration,
-            precision=arguments.precision / 100,
+            precision=arguments.peak_precision / 100,
         )
         return search.find(arguments.target_qps or rate * FIRST_SHARE)
 
@@ -225,27 +228,3 @@ class _Command:
             quality=measure_quality(translations, references) if references else None,
             wrong=session.reader.wrong,
         )
-
-
-def _tell(report: Report, arguments: argparse.Namespace, progress: Progress) -> None:
-    for problem_found in report.wrong:
-        print(f"wrong answer: {problem_found}")
-    if report.quality is not None:
-        quality = report.quality
-        print(f"BLEU {quality.bleu:.2f} ({quality.bleu_signature})")
-        print(f"chrF {quality.chrf:.2f} ({quality.chrf_signature})")
-    if report.search_told:
-        print(report.search_told)
-    print(run_line(report.result, f"{report.latency_percentile:g}"))
-    if arguments.json:
-        _write(arguments.json, json.dumps(dataclasses.asdict(report), indent=1) + "\n", progress)
-    if arguments.html:
-        from dragoman.load.html_report import render_report  # noqa: PLC0415  see main
-
-        _write(arguments.html, render_report(report), progress)
-
-
-def _write(path: Path, text: str, progress: Progress) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, "utf-8")
-    progress.say(f"wrote {path}")

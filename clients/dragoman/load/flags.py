@@ -1,20 +1,18 @@
-"""The command line of `dragoman load`: what may be said, and what is wrong with what was said."""
+"""The command line of `dragoman load`: its flags, and what each is for."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from dragoman.commands.arguments import (
     add_connection_options,
     add_search_options,
     add_translation_options,
-    connection_problem,
 )
+from dragoman.load.allowed import RANGES, TRIAL_BOUNDS
 
 OFFLINE_TEXTS = 32
 OFFLINE_CONCURRENCY = 16
-TRIAL_BOUNDS = 4
-"""Of the latency, that a trial lasts at least: else every rate would keep the bound."""
 METRICS_PORT = 9464
 """What `dragoman serve` serves them on where nothing else is said."""
 
@@ -37,19 +35,6 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def problem(arguments: argparse.Namespace) -> str:
-    """Returns what is wrong with the command line; empty where nothing is."""
-    for name in _POSITIVE:
-        value = getattr(arguments, name)
-        if value is not None and not value > 0:
-            return f"--{name.replace('_', '-')} must be more than 0, not {value:g}"
-    if not arguments.percentile < 100:  # noqa: PLR2004  per cent
-        return f"--percentile must be below 100, not {arguments.percentile:g}"
-    return (
-        _scenario_problem(arguments) or _metrics_problem(arguments) or connection_problem(arguments)
-    )
-
-
 def metrics_url(arguments: argparse.Namespace) -> str | None:
     """Returns where the server's metrics are, as told or by default; None for nowhere."""
     if arguments.metrics_url == "none":
@@ -60,131 +45,119 @@ def metrics_url(arguments: argparse.Namespace) -> str | None:
     return f"http://{host or arguments.target}:{METRICS_PORT}/metrics"
 
 
-_POSITIVE = (
-    "target_qps",
-    "latency_bound_ms",
-    "percentile",
-    "duration",
-    "trial_duration",
-    "precision",
-    "warm_up",
-    "clients",
-    "connections",
-    "concurrency",
-    "texts_per_request",
-)
-
-
-def _scenario_problem(arguments: argparse.Namespace) -> str:
-    server = arguments.scenario == "server"
-    if server and arguments.target_qps is None and not arguments.find_peak:
-        return "the server scenario needs --target-qps, or --find-peak"
-    if arguments.find_peak and not server:
-        return f"--find-peak is of the server scenario, not of {arguments.scenario}"
-    if arguments.find_peak and (told := _trial_problem(arguments)):
-        return told
-    if arguments.texts_per_request and arguments.scenario != "offline":
-        return (
-            "--texts-per-request is of the offline scenario: in the others each text is a request"
-        )
-    if arguments.target_lengths and (arguments.texts_per_request or 1) > 1:
-        return "--target-lengths needs --texts-per-request 1: all texts of a request share options"
-    return ""
-
-
-def _trial_problem(arguments: argparse.Namespace) -> str:
-    fewest = TRIAL_BOUNDS * arguments.latency_bound_ms / 1e3
-    if arguments.trial_duration >= fewest:
-        return ""
-    return (
-        f"--trial-duration must be at least {TRIAL_BOUNDS} times --latency-bound-ms, {fewest:g} s, "
-        f"not {arguments.trial_duration:g}: in a shorter trial no queue has the time to grow"
-    )
-
-
-def _metrics_problem(arguments: argparse.Namespace) -> str:
-    url = arguments.metrics_url
-    if url and url != "none" and urlsplit(url).scheme not in {"http", "https"}:
-        return f"--metrics-url must be an http URL or none, not {url}"
-    return ""
-
-
 def _add_test_options(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add(
         "--scenario",
         choices=("single-stream", "server", "offline"),
         default="server",
-        help="one request after the other; at random times; or all at once. Default: %(default)s",
+        help="when texts are due: one after the other, at random times, or all at once; default: "
+        "%(default)s",
     )
-    add("--target-qps", type=float, metavar="X", help="requests per second of the server scenario")
+    add(
+        "--target-qps",
+        type=float,
+        metavar="RATE",
+        help="requests per second of the server scenario, which needs it or --find-peak; offline, "
+        f"the texts per second to be expected; {RANGES['target_qps']}; default: what warming up "
+        "reached",
+    )
     add(
         "--find-peak",
         action="store_true",
-        help="look for the highest rate that keeps the bound, beginning with --target-qps",
+        help="look for the highest rate that keeps the bound, beginning with --target-qps, or with "
+        "half of what warming up reached",
     )
     add(
         "--latency-bound-ms",
         type=float,
         default=250.0,
         metavar="MS",
-        help="of the server scenario; default: %(default)g",
+        help="milliseconds, from when a request is due, in which it must be answered in the server "
+        f"scenario; {RANGES['latency_bound_ms']}; default: %(default)g",
     )
     add(
         "--percentile",
         type=float,
         default=97.0,
-        metavar="P",
-        help="per cent of the requests that must keep it; default: %(default)g",
+        metavar="PER_CENT",
+        help=f"of the requests that must keep the bound; {RANGES['percentile']}; "
+        "default: %(default)g",
     )
+    _add_durations(add)
+    add(
+        "--peak-precision",
+        type=float,
+        default=4.0,
+        metavar="PER_CENT",
+        help="how close --find-peak comes to the lowest rate that does not keep the bound; "
+        f"{RANGES['peak_precision']}; default: %(default)g",
+    )
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the sentences' order and the arrivals' times, which the same seed repeats; from "
+        "0; default: %(default)s",
+    )
+
+
+def _add_durations(add: Callable[..., argparse.Action]) -> None:
     add(
         "--duration",
         type=float,
         default=60.0,
         metavar="SECONDS",
-        help="of a test, at least; default: %(default)g",
+        help=f"of a test, at least; {RANGES['duration']}; default: %(default)g",
     )
     add(
         "--trial-duration",
         type=float,
         default=15.0,
         metavar="SECONDS",
-        help="of each step of --find-peak; what it finds is confirmed for --duration. "
-        "Default: %(default)g",
-    )
-    add(
-        "--precision",
-        type=float,
-        default=4.0,
-        metavar="PER_CENT",
-        help="of --find-peak; default: %(default)g",
+        help="of each trial of --find-peak, at least: one that cannot decide is made longer, up to "
+        f"8 times this or --duration; from {TRIAL_BOUNDS} times the bound to "
+        f"{RANGES['trial_duration'].most:,g}; default: %(default)g",
     )
     add(
         "--warm-up",
         type=float,
         default=3.0,
         metavar="SECONDS",
-        help="before the first test; default: %(default)g",
+        help="of requests before the first test, which do not count; "
+        f"{RANGES['warm_up']}; default: %(default)g",
     )
-    add("--seed", type=int, default=0, metavar="N", help="of order and times; default: %(default)s")
 
 
 def _add_sentence_options(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("-i", "--input", type=Path, metavar="FILE", help="a sentence a line; default: a sample")
-    add("--references", type=Path, metavar="FILE", help="human translations, for BLEU and chrF")
+    add(
+        "-i",
+        "--input",
+        type=Path,
+        metavar="FILE",
+        help="what is translated: UTF-8, a sentence a line; default: a built-in sample in English",
+    )
+    add(
+        "--references",
+        type=Path,
+        metavar="FILE",
+        help="human translations, line by line, for BLEU and chrF; default: neither is told",
+    )
     add(
         "--expected",
         type=Path,
         metavar="FILE",
-        help="what the server must answer, line by line; anything else makes the run INVALID",
+        help="what the server must answer, line by line: anything else makes the run INVALID; "
+        "default: any answer is right",
     )
     add(
         "--target-lengths",
         type=Path,
         metavar="FILE",
-        help="target tokens that each translation shall have, line by line: for models whose "
-        "weights are random",
+        help="target tokens that each translation shall have, line by line, from 1: for models "
+        "whose weights are random; default: the model decides",
     )
 
 
@@ -196,32 +169,62 @@ def _add_client_options(group: argparse._ArgumentGroup) -> None:
         type=float,
         default=60.0,
         metavar="SECONDS",
-        help="deadline of each request; default: %(default)g",
+        help="deadline of each request, more than 0; default: %(default)g",
     )
-    add("--clients", type=int, default=1, metavar="N", help="client processes; default: 1")
-    add("--connections", type=int, default=1, metavar="N", help="of each of them; default: 1")
+    add(
+        "--clients",
+        type=int,
+        default=1,
+        metavar="N",
+        help=f"processes that send requests in turns; {RANGES['clients']}; default: %(default)s",
+    )
+    add(
+        "--connections",
+        type=int,
+        default=1,
+        metavar="N",
+        help=f"TCP connections of each of them; {RANGES['connections']}; default: %(default)s",
+    )
     add(
         "--concurrency",
         type=int,
         metavar="N",
-        help="requests in progress while warming up and in the offline scenario; "
-        f"default: 32, offline {OFFLINE_CONCURRENCY}",
+        help="most requests in progress while warming up and in the offline scenario; "
+        f"{RANGES['concurrency']}; default: 32, offline {OFFLINE_CONCURRENCY}, or "
+        f"{OFFLINE_CONCURRENCY * OFFLINE_TEXTS} with --target-lengths",
     )
     add(
         "--texts-per-request",
         type=int,
         metavar="N",
-        help=f"of the offline scenario; default: {OFFLINE_TEXTS}, or 1 with --target-lengths",
+        help=f"of the offline scenario; {RANGES['texts_per_request']}, and no more than the "
+        f"server takes; default: {OFFLINE_TEXTS}, or 1 with --target-lengths",
     )
     add(
         "--metrics-url",
         metavar="URL",
-        help="of the server's metrics, or none; default: http://HOST:9464/metrics",
+        help="http or https, where the server's metrics are, or none, to do without them; default: "
+        f"http://HOST:{METRICS_PORT}/metrics, with the target's HOST",
     )
 
 
 def _add_output_options(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--json", type=Path, metavar="FILE", help="write all the figures")
-    add("--html", type=Path, metavar="FILE", help="write a report with pictures, all in one file")
-    add("--logs", type=Path, metavar="DIR", help="keep LoadGen's own files")
+    add(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write all figures, replacing FILE; default: nothing is written",
+    )
+    add(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help="write a report with pictures, all in one file; default: nothing is written",
+    )
+    add(
+        "--logs",
+        type=Path,
+        metavar="DIR",
+        help="keep LoadGen's own files, a folder for each test; default: they are deleted",
+    )

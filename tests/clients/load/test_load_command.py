@@ -160,9 +160,9 @@ def test_short_trials_are_extended_until_they_decide(
     command: Command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A trial of 0.4 s has 100 requests, of which nothing is to be learnt."""
-    monkeypatch.setattr("dragoman.load.search.GROWTH", 10.0)
+    monkeypatch.setattr("dragoman.load.search.GROWTH", 2.0)
     arguments = ("--find-peak", "--target-qps", "250", "--trial-duration", "0.4")
-    command(*arguments, "--duration", "1", "--latency-bound-ms", "100", "--precision", "900")
+    command(*arguments, "--duration", "1", "--latency-bound-ms", "100", "--peak-precision", "100")
     assert all(run["requests"] >= 152 or not run["valid"] for run in command.report["runs"])
     assert command.report["runs"][0]["target_rate"] == 250.0
     assert "too few" not in capsys.readouterr().err
@@ -206,6 +206,21 @@ def test_the_html_report_is_written(command: Command) -> None:
     assert html.read_text("utf-8").startswith("<!DOCTYPE html>")
 
 
+@pytest.mark.parametrize("flag", ["--json", "--html", "--logs"])
+def test_an_output_that_cannot_be_written_is_told_before_the_test(
+    command: Command, server: FakeServer, capsys: pytest.CaptureFixture[str], flag: str
+) -> None:
+    in_the_way = command.write("file", "")
+    assert command(*SERVER, flag, in_the_way / "below") == cli.NOT_DONE
+    assert f"cannot write {flag} {in_the_way / 'below'}: Not a directory" in capsys.readouterr().err
+    folder = command.directory / "folder"
+    folder.mkdir()
+    if flag != "--logs":
+        assert command(*SERVER, flag, folder) == cli.NOT_DONE
+        assert "Is a directory" in capsys.readouterr().err
+    assert not server.requests
+
+
 def test_loadgens_files_are_kept_where_asked_to(command: Command) -> None:
     command(*SERVER, "--logs", command.directory / "logs")
     assert (command.directory / "logs/test-01/mlperf_log_detail.txt").stat().st_size > 0
@@ -215,14 +230,27 @@ def test_loadgens_files_are_kept_where_asked_to(command: Command) -> None:
     ("arguments", "told"),
     [
         ((), "needs --target-qps, or --find-peak"),
-        (("--target-qps", "0"), "--target-qps must be more than 0, not 0"),
+        (("--target-qps", "0"), "--target-qps must be more than 0, at most 1,000,000, not 0"),
+        (
+            ("--target-qps", "1", "--duration", "inf"),
+            "--duration must be more than 0, at most 604,800, not inf",
+        ),
+        (("--target-qps", "nan"), "--target-qps must be more than 0"),
+        (
+            ("--target-qps", "1", "--clients", "1000"),
+            "--clients must be from 1, at most 256, not 1000",
+        ),
+        (("--target-qps", "1", "--seed", "-1"), "--seed must be from 0 to"),
         (("--find-peak", "--scenario", "offline"), "--find-peak is of the server scenario"),
         (("--target-qps", "1", "--texts-per-request", "2"), "is of the offline scenario"),
         (
             ("--find-peak", "--trial-duration", "0.9"),
             "--trial-duration must be at least 4 times --latency-bound-ms, 1 s, not 0.9",
         ),
-        (("--target-qps", "1", "--percentile", "100"), "--percentile must be below 100"),
+        (
+            ("--target-qps", "1", "--percentile", "100"),
+            "--percentile must be more than 0, at most 99.99, not 100",
+        ),
         (("--target-qps", "1", "--metrics-url", "ftp://x"), "must be an http URL or none"),
         (("--target-qps", "1", "--timeout", "0"), "--timeout must be more than 0 seconds"),
     ],
