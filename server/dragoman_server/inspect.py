@@ -47,16 +47,20 @@ def main(argv: Sequence[str]) -> int:
     if arguments.json:
         print(json_format.MessageToJson(manifest, ensure_ascii=False))
     else:
-        _print(manifest, Console())
+        print(_tables(manifest), end="")
     return 0
 
 
-def _print(manifest: Manifest, console: Console) -> None:
-    console.print(_table("model", _model_rows(manifest)))
-    console.print(_graphs(manifest))
-    console.print(_files(manifest))
-    console.print(_table("provenance", _provenance_rows(manifest.provenance)))
-    console.print(_table("parity with the checkpoint", _parity_rows(manifest.parity)))
+def _tables(manifest: Manifest) -> str:
+    """As standard output shows them. rich prints nothing itself: a closed pipe is an exit to it."""
+    console = Console()
+    with console.capture() as shown:
+        console.print(_table("model", _model_rows(manifest)))
+        console.print(_graphs(manifest))
+        console.print(_files(manifest))
+        console.print(_table("provenance", _provenance_rows(manifest.provenance)))
+        console.print(_table("parity with the checkpoint", _parity_rows(manifest.parity)))
+    return shown.get()
 
 
 def _model_rows(manifest: Manifest) -> list[tuple[str, str]]:

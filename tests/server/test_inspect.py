@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,22 @@ def test_the_manifest_is_printed_as_json(
     manifest = write_bundle(tmp_path / "bundle")
     assert main([str(tmp_path / "bundle"), "--json"]) == 0
     assert json_format.Parse(capsys.readouterr().out, Manifest()) == manifest
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_reader_that_goes_away_ends_it_without_a_word(tmp_path: Path, form: list[str]) -> None:
+    write_bundle(tmp_path / "bundle")
+    program = "import sys; from dragoman.commands.cli import main; sys.exit(main(sys.argv[1:]))"
+    read, write = os.pipe()
+    os.close(read)
+    run = subprocess.run(
+        [sys.executable, "-c", program, "inspect", str(tmp_path / "bundle"), *form],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(write)
+    assert (run.returncode, run.stderr) == (141, b"")
 
 
 def test_a_tampered_bundle_is_told_in_one_line(

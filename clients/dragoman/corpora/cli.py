@@ -54,6 +54,8 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         say("interrupted: run it again to go on")
         return INTERRUPTED
+    except BrokenPipeError:  # whoever read what is said here has gone
+        raise
     except (JobError, DragomanError, OSError) as error:
         say(str(error))
         return NOT_DONE

@@ -14,6 +14,7 @@ from importlib.metadata import version
 
 from dragoman.client import Client
 from dragoman.commands.arguments import certificates, credentials, translation_options
+from dragoman.commands.cli import BROKEN_PIPE
 from dragoman.errors import DragomanError
 from dragoman.load.allowed import problem
 from dragoman.load.clients import ClientProcesses
@@ -58,6 +59,8 @@ def main(argv: Sequence[str]) -> int:
     progress = Progress(sys.stderr, lively=sys.stderr.isatty())
     try:
         report = _Command(arguments, argv, progress).run()
+    except BrokenPipeError:
+        os._exit(BROKEN_PIPE)  # as below
     except (DragomanError, SentencesError, OutputError, OSError, RuntimeError) as error:
         progress.say(f"dragoman load: {error}")
         return NOT_DONE

@@ -103,8 +103,11 @@ class ClientProcesses:
 
     def close(self) -> None:
         """Ends the processes and takes over what they read."""
-        for pipe in self._pipes:
-            pipe.send(None)
+        try:
+            for pipe in self._pipes:
+                pipe.send(None)
+        except BrokenPipeError:
+            raise RuntimeError("a client process has ended") from None
         for reader in self._readers:
             reader.join()
         for process in self._processes:

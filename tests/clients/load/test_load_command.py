@@ -1,7 +1,10 @@
 """`dragoman load` against the fake server, LoadGen included. Tests last for tenths of a second."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -286,6 +289,21 @@ def test_a_server_that_refuses_everything_is_not_tested(
     told = capsys.readouterr().err
     assert "no sentence was translated while warming up" in told
     assert "RESOURCE_EXHAUSTED: the queue is full" in told
+
+
+def test_a_reader_that_goes_away_ends_the_test_without_a_word(server: FakeServer) -> None:
+    program = "import sys; from dragoman.commands.cli import main; sys.exit(main(sys.argv[1:]))"
+    flags = ("--target", server.target, "--metrics-url", "none", "--warm-up", "0.05")
+    read, write = os.pipe()
+    os.close(read)
+    run = subprocess.run(
+        [sys.executable, "-c", program, "load", *flags, *SERVER],
+        stdout=subprocess.PIPE,
+        stderr=write,
+        check=False,
+    )
+    os.close(write)
+    assert (run.returncode, run.stdout) == (141, b"")
 
 
 def test_a_wrong_target_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
