@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from dragoman_server.allowed import allowed
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
 
@@ -68,16 +69,25 @@ def _parser() -> _Parser:
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
     )
+    schemas = Config.model_json_schema()["properties"]
     for name, field in Config.model_fields.items():
-        parser.add_argument(_flag(name), dest=name, metavar="VALUE", help=_help(field))
+        values = allowed(name, schemas[name])
+        placeholder, help_text = values.placeholder, _help(field, values.limits)
+        parser.add_argument(_flag(name), dest=name, metavar=placeholder, help=help_text)
     return parser
 
 
-def _help(field: FieldInfo) -> str:
+def _help(field: FieldInfo, limits: str) -> str:
+    """What the setting is, its limits, and its default, unless the text tells it."""
     text = " ".join((field.description or "").split()).replace("%", "%%")
     if field.is_required():
         return f"{text} Required."
-    return text if field.default is None else f"{text} (default: {field.default})"
+    told = [limits] if limits else []
+    if field.default is not None:
+        told.append(f"default: {field.default}")
+    elif "Default: " not in text:
+        told.append("default: none")
+    return f"{text} ({'; '.join(told)})" if told else text
 
 
 def _read_flags(argv: Sequence[str]) -> dict[str, str]:

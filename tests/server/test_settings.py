@@ -1,6 +1,7 @@
 """Where settings come from, and what is said of a wrong one."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -214,7 +215,48 @@ def test_every_setting_has_a_flag_with_a_help_text(capsys: pytest.CaptureFixture
     for name, field in Config.model_fields.items():
         assert f"--{name.replace('_', '-')} " in help_text
         assert field.description
-    assert "(default: 50051)" in help_text
+    assert "(0 to 65535; default: 50051)" in help_text
+
+
+@pytest.mark.parametrize(
+    ("name", "placeholder", "told"),
+    [
+        ("provider", "{auto,cpu,cuda}", "(default: auto)"),
+        ("log_level", "{debug,info,warning,error}", "(default: info)"),
+        ("host", "HOST", "(default: 127.0.0.1)"),
+        ("health_port", "PORT", "(0 to 65535)"),
+        ("engines", "N", "(1 to 1024)"),
+        ("max_queue_size", "N", "(1 to 1,000,000; default: 4096)"),
+        ("kv_cache_memory", "BYTES", "(1 to 1,048,576 GiB)"),
+        ("max_message_bytes", "BYTES", "(1024 to 1 GiB; default: 1048576)"),
+        ("drain_timeout_seconds", "SECONDS", "(0 to 86,400; default: 30.0)"),
+        ("tls_certificate", "PATH", "Default: no TLS."),
+        ("config", "PATH", "(default: none)"),
+        ("bundle", "PATH", "Required."),
+    ],
+)
+def test_help_says_what_is_allowed_and_what_applies_where_nothing_is_said(
+    capsys: pytest.CaptureFixture[str], name: str, placeholder: str, told: str
+) -> None:
+    with pytest.raises(SystemExit):
+        load("--help")
+    flag = f"--{name.replace('_', '-')} {placeholder} "
+    help_text = " ".join(capsys.readouterr().out.partition("options:")[2].split())
+    assert help_text.partition(flag)[2].partition(" --")[0].endswith(told)
+
+
+def test_no_number_is_without_limits_and_nothing_without_a_default(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        load("--help")
+    help_text = " ".join(capsys.readouterr().out.partition("options:")[2].split())
+    for name in Config.model_fields:
+        _, _, entry = help_text.partition(f"--{name.replace('_', '-')} ")
+        entry = entry.partition(" --")[0]
+        assert re.search("[dD]efault: |Required", entry), name
+        if re.match("N|PORT|BYTES|SECONDS", entry):
+            assert " to " in entry.rpartition("(")[2], name
 
 
 def test_settings_cannot_be_changed() -> None:
