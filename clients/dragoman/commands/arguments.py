@@ -23,61 +23,111 @@ def add_translation_options(group: argparse._ArgumentGroup) -> None:
         "--source-language",
         default="",
         metavar="CODE",
-        help="of the text, such as en; needed if several of the model's pairs fit",
+        help="BCP-47 code of the text's language, such as en; default: the model's, where only"
+        " one fits",
     )
     add(
         "-t",
         "--target-language",
         default="",
         metavar="CODE",
-        help="to translate into, such as de; likewise",
+        help="BCP-47 code of the language to translate into, such as de; default: the model's, where only one fits",
     )
     add(
         "-m",
         "--model",
         default="",
         metavar="NAME",
-        help="must be the server's model; may be left out",
+        help="of the model, which must be the server's; default: whichever it has",
     )
-    add("--max-decoding-length", type=int, metavar="N", help="most target tokens of a line")
-    add("--min-decoding-length", type=int, metavar="N", help="fewest target tokens of a line")
-    add("--max-length-factor", type=float, metavar="X", help="most target tokens per source token")
     add(
-        "--target-prefix", default="", metavar="TEXT", help="text that each translation begins with"
+        "--max-decoding-length",
+        type=int,
+        metavar="N",
+        help="most target tokens of a text; from 1 to the server's limit; default: the model's",
+    )
+    add(
+        "--min-decoding-length",
+        type=int,
+        metavar="N",
+        help="fewest target tokens of a text; from 0 to the most; default: 0",
+    )
+    add(
+        "--max-length-factor",
+        type=float,
+        metavar="X",
+        help="most target tokens for each source token; more than 0, at most 100; default: no "
+        "such limit",
+    )
+    add(
+        "--target-prefix",
+        default="",
+        metavar="TEXT",
+        help="text that each translation begins with; default: none",
     )
     add(
         "--suppress-sequence",
         action="append",
         default=[],
         metavar="TEXT",
-        help="text that no translation may contain; may be given several times",
+        help="text that no translation may contain; may be given up to 256 times; default: none",
     )
-    add("--repetition-penalty", type=float, metavar="X", help="above 1: fewer repetitions")
-    add("--no-repeat-ngram-size", type=int, metavar="N", help="never repeat N tokens in a row")
+    add(
+        "--repetition-penalty",
+        type=float,
+        metavar="X",
+        help="how much less likely what was said becomes; from 1, which changes nothing, to "
+        "10; default: 1",
+    )
+    add(
+        "--no-repeat-ngram-size",
+        type=int,
+        metavar="N",
+        help="never repeat N tokens in a row; 0 allows all; default: 0",
+    )
 
 
 def add_search_options(group: argparse._ArgumentGroup) -> None:
     """Adds beams and sampling."""
     add = group.add_argument
-    add("--beam-size", type=int, metavar="N", help="1 is greedy search")
-    add("--length-penalty", type=float, metavar="X", help="higher favours longer translations")
+    add(
+        "--beam-size",
+        type=int,
+        metavar="N",
+        help="hypotheses kept at each step; from 1, greedy search, to the server's limit, at "
+        "most 16; default: 1",
+    )
+    add(
+        "--length-penalty",
+        type=float,
+        metavar="X",
+        help="power of the length that a beam's score is divided by, more favours longer ones;"
+        " from -10 to 10; default: 1",
+    )
     add(
         "--early-stopping",
         choices=_EARLY_STOPPING,
-        help="end when no better one is likely, when N are found, or when none is possible",
+        help="end a beam when no better one is likely (false), when N are found (true), or "
+        "when none is possible (never); default: false",
     )
-    add("--sampling-topk", type=int, metavar="N", help="draw each token from the N best")
+    add(
+        "--sampling-topk",
+        type=int,
+        metavar="N",
+        help="draw each token from the N best; from 1, the best one, to 1,024; default: 1",
+    )
     add(
         "--sampling-topp",
         type=float,
         metavar="P",
-        help="draw only from the best that together have probability P",
+        help="draw only from the best that together have probability P; more than 0, at most "
+        "1; default: 1",
     )
     add(
         "--sampling-temperature",
         type=float,
         metavar="X",
-        help="above 1: draw unlikely tokens more often",
+        help="above 1: draw unlikely tokens more often; from 0.01 to 100; default: 1",
     )
 
 
@@ -86,15 +136,25 @@ def add_connection_options(
 ) -> None:
     """Adds where the server is, `target` if nothing is said, and how to trust it."""
     add = group.add_argument
-    where = "default: %(default)s" if target else "where it listens"
+    where = "where it listens, or any gRPC target"
+    where += "; default: %(default)s" if target else ""
     add("--target", default=target, metavar="HOST:PORT", help=where)
-    add("--tls", action="store_true", help="use TLS, with the usual certificate authorities")
-    add("--tls-ca", type=Path, metavar="FILE", help="use TLS, with the authorities in a PEM file")
+    add(
+        "--tls",
+        action="store_true",
+        help="use TLS, with the usual certificate authorities; default: plain text",
+    )
+    add(
+        "--tls-ca",
+        type=Path,
+        metavar="FILE",
+        help="use TLS, with the authorities in a PEM file; default: the usual ones",
+    )
     add(
         "--tls-certificate",
         type=Path,
         metavar="FILE",
-        help="show this PEM certificate to the server",
+        help="show this PEM certificate to the server; default: none",
     )
     add("--tls-private-key", type=Path, metavar="FILE", help="PEM key of --tls-certificate")
 
