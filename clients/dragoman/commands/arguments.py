@@ -31,7 +31,8 @@ def add_translation_options(group: argparse._ArgumentGroup) -> None:
         "--target-language",
         default="",
         metavar="CODE",
-        help="BCP-47 code of the language to translate into, such as de; default: the model's, where only one fits",
+        help="BCP-47 code of the language to translate into, such as de; default: the model's, "
+        "where only one fits",
     )
     add(
         "-m",

@@ -5,6 +5,8 @@ may read meanwhile, without a lock: each float is replaced at once, and what is 
 them is off by less than one observation weighs. Knows nothing of what is measured.
 """
 
+import math
+
 RIDGE = 0.25
 """Added to the variance of x: where x hardly varies there is no slope to be seen, and none is
 claimed."""
@@ -26,6 +28,27 @@ class Mean:
         """Takes a value in."""
         self.count += 1
         self.value += (value - self.value) / min(self.count, self._memory)
+
+
+class Least:
+    """The least of the last values, at least `memory` and at most twice as many; 0 before them."""
+
+    def __init__(self, memory: int) -> None:
+        self._memory = memory
+        self._count = 0
+        self._before, self._now = 0.0, math.inf
+
+    @property
+    def value(self) -> float:
+        """The least; 0 before there were `memory` values."""
+        return min(self._before, self._now)
+
+    def observe(self, value: float) -> None:
+        """Takes a value in."""
+        self._now = min(self._now, value)
+        self._count += 1
+        if self._count % self._memory == 0:
+            self._before, self._now = self._now, math.inf
 
 
 class Line:

@@ -16,7 +16,7 @@ from collections.abc import Sequence as ListOf
 from dataclasses import dataclass
 
 from dragoman_server.engine.deadline import has_passed
-from dragoman_server.engine.estimators import Line, Mean, Quantile
+from dragoman_server.engine.estimators import Least, Line, Mean, Quantile
 from dragoman_server.engine.outlook import Outline, Outlook, Pace, TimeCheck
 from dragoman_server.engine.waiting_queue import Load, Snapshot
 from dragoman_server.sequence import Sequence, TranslationOptions
@@ -69,6 +69,7 @@ class Forecast:
         self._places = places
         self._source_tokens = Mean(MEMORY_TEXTS)
         self._target_tokens = Mean(MEMORY_TEXTS)
+        self._least_tokens = Least(MEMORY_TEXTS)
         self._time_check = TimeCheck()
         self._margin = Quantile(
             TIMELY_SHARE, step=MARGIN_STEP, lowest=LEAST_MARGIN, highest=LARGEST_MARGIN
@@ -105,7 +106,8 @@ class Forecast:
     def outlook(self, queue: Snapshot) -> Outlook:
         """Returns what a request finds now."""
         usual_steps = math.ceil(self._source_tokens.value * self._ratio) + 1
-        return Outlook(queue, self._pace(), self._ratio, usual_steps, self.margin)
+        least = self._least_tokens.value
+        return Outlook(queue, self._pace(), self._ratio, usual_steps, self.margin, least)
 
     def usual_seconds(self, queue: Snapshot) -> float:
         """Returns the seconds that a text of mean length takes, with the margin."""
@@ -129,6 +131,7 @@ class Forecast:
     def observe_text(self, source_tokens: int, target_tokens: int) -> None:
         """Learns from a translated text."""
         self._source_tokens.observe(source_tokens)
+        self._least_tokens.observe(source_tokens)
         self._target_tokens.observe(target_tokens)
 
     def observe_end(self, promise: Promise, *, translated: bool, now: float) -> None:

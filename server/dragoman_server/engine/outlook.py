@@ -27,8 +27,8 @@ class Outline(NamedTuple):
     max_decoding_length: float = math.inf
 
 
-UNREAD = Outline([1])
-"""Of a request that nobody has read: it has a text, of one token at the least."""
+UNREAD = Outline([])
+"""Of a request that nobody has read: it counts as the shortest text of those of just before."""
 
 
 class Pace(NamedTuple):
@@ -61,6 +61,8 @@ class Outlook(NamedTuple):
     """Of a text of mean length."""
     margin: float
     """What predicted seconds are multiplied by."""
+    least_tokens: float
+    """Source tokens of the shortest text of just before."""
 
     @property
     def is_idle(self) -> bool:
@@ -78,9 +80,8 @@ class Outlook(NamedTuple):
         if self.pace is None:
             return 0.0
         most = outline.max_decoding_length
-        steps = [
-            math.ceil(min(tokens * self.tokens_ratio, most)) + 1 for tokens in outline.source_tokens
-        ]
+        source_tokens = outline.source_tokens or (self.least_tokens,)
+        steps = [math.ceil(min(tokens * self.tokens_ratio, most)) + 1 for tokens in source_tokens]
         load = self.queue.load(caller).plus(
             rows=len(steps) + texts_ahead, steps=sum(steps) + texts_ahead * self.usual_steps
         )
@@ -155,7 +156,7 @@ class Admission:
         outlook = self.outlook
         if outlook is None:
             return
-        outlook.queue.check_room(len(outline.source_tokens), caller, texts_ahead)
+        outlook.queue.check_room(len(outline.source_tokens) or 1, caller, texts_ahead)
         if limit.due < math.inf and outlook.pace is not None:
             rows = outlook.queue.running_rows + outlook.queue.waiting.rows + texts_ahead
             self._time_check.check(

@@ -158,9 +158,20 @@ def test_an_idle_engine_tries_some_of_the_hopeless_and_so_learns() -> None:
     assert tried == 10
 
 
-def test_the_shortest_text_is_predicted_two_steps_and_more() -> None:
+def test_a_request_that_nobody_has_read_counts_as_the_shortest_of_just_before() -> None:
+    subject = forecast(ratio=1, texts=256)
+    least = [subject.outlook(queue(running=3)).seconds_of(UNREAD, "a")]
+    for tokens in (4, *[20] * 255, *[20] * 256):
+        subject.observe_text(tokens, tokens)
+        least.append(subject.outlook(queue(running=3)).seconds_of(UNREAD, "a"))
+    assert least[0] == about(11 * step(4))
+    assert least[1] == least[256] == about(5 * step(4))
+    assert least[-1] == about(21 * step(4))
+
+
+def test_what_is_not_known_yet_is_predicted_a_step() -> None:
     subject = forecast(ratio=1)
-    assert subject.outlook(queue(running=3)).seconds_of(UNREAD, "a") == about(2 * step(4))
+    assert subject.outlook(queue(running=3)).seconds_of(UNREAD, "a") == about(step(4))
 
 
 def promise(*, predicted: float = 1.0, due: float = math.inf, texts: int = 1) -> Promise:
