@@ -15,6 +15,7 @@ from dragoman_export.families import LanguagePair, import_model, language_pairs
 from dragoman_export.manifest import Precision, require_name
 from dragoman_export.model import ImportedModel
 from dragoman_export.output import require_room
+from dragoman_export.sentences import SCRIPTS
 from dragoman_export.verification import (
     Done,
     ReferenceDecoder,
@@ -22,6 +23,7 @@ from dragoman_export.verification import (
     listen,
     require_close,
     require_same,
+    require_same_texts,
     require_same_tokens,
 )
 from dragoman_export.workbench import Stage, Workbench
@@ -93,10 +95,14 @@ def _write(
         pairs = language_pairs(model, request.source_language, request.target_language)
     numbers = sum(each.numel() for each in model.transformer.parameters())
     require_room(directory, numbers * LEAST_BYTES[request.precision])
+    sources = _sources(request, model, pairs)
     with reading(request.checkpoint), tidied(request.checkpoint) as tidy:
-        sources = _sources(request, tidy, model, pairs)
+        own = ReferenceTokenizer(tidy, model.tokenizer.control_names())
+        texts = [*request.sentences, *SCRIPTS, *model.tokenizer.probes()]
+        require_same_tokens(own, model.tokenizer, texts)
         with stage(f"translate {len(sources)} sentences in PyTorch"):
             said = listen(_reference(tidy, model), sources, model.max_decoding_length, done)
+        require_same_texts(own, model.tokenizer, [hypothesis.token_ids for _, hypothesis in said])
     with tempfile.TemporaryDirectory(dir=directory) as attempts:
         draft = _draft(request, Workbench(model, said, Path(attempts), stage, done))
         draft.move(directory)
@@ -115,17 +121,14 @@ def _write(
 
 
 def _sources(
-    request: ExportRequest, tidy: Path, model: ImportedModel, pairs: Sequence[LanguagePair]
+    request: ExportRequest, model: ImportedModel, pairs: Sequence[LanguagePair]
 ) -> list[list[int]]:
-    """Token ids of the sentences to verify on, as the server would make them; all pairs in turn.
-
-    Raises:
-        VerificationError: The checkpoint's own tokenizer makes others.
-    """
-    encoded = [model.tokenizer.encode(sentence) for sentence in request.sentences]
-    require_same_tokens(ReferenceTokenizer(tidy), request.sentences, encoded)
+    """Token ids of the sentences to verify on, as the server would make them; all pairs in turn."""
     turns = itertools.cycle(pairs)
-    sources = [[*next(turns).source_prefix_ids, *token_ids] for token_ids in encoded]
+    sources = [
+        [*next(turns).source_prefix_ids, *model.tokenizer.encode(sentence)]
+        for sentence in request.sentences
+    ]
     longest, most = max(map(len, sources), default=0), model.transformer.config.max_positions
     if not sources or longest > most:
         raise UsageError(f"sentences to verify on: 1 or more, of at most {most} tokens")

@@ -6,7 +6,7 @@ from importlib import metadata
 from typing import Literal
 
 from dragoman.v1 import bundle_pb2
-from dragoman_export.checkpoints import Checkpoint, model_name, tokenizer
+from dragoman_export.checkpoints import Checkpoint, model_name
 from dragoman_export.drafts import Draft
 from dragoman_export.errors import UsageError
 from dragoman_export.families import LanguagePair
@@ -15,7 +15,7 @@ from dragoman_export.graphs import files as graph_files
 from dragoman_export.model import ImportedModel
 from dragoman_export.network import CANDIDATES, TransformerConfig
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 TOKENIZER_DIRECTORY = "tokenizer"
 
@@ -68,7 +68,7 @@ def describe(
         providers=[target.provider],
         encoder=_graph(graph_files.ENCODER, encoder_contract(config)),
         decoder=_graph(graph_files.DECODER, target.decoder_contract(config)),
-        tokenizer=_tokenizer(),
+        tokenizer=model.tokenizer.describe(TOKENIZER_DIRECTORY),
         provenance=_provenance(checkpoint),
         activation_scales=draft.activation_scales or "",
         parity=bundle_pb2.ParityReport(**asdict(draft.parity), measured_with=draft.measured_with),
@@ -104,15 +104,6 @@ def _graph(path: str, contract: GraphContract) -> bundle_pb2.Graph:
 def _tensor(tensor: GraphTensor) -> bundle_pb2.TensorSpec:
     return bundle_pb2.TensorSpec(
         name=tensor.name, data_type=tensor.data_type, shape=[str(size) for size in tensor.shape]
-    )
-
-
-def _tokenizer() -> bundle_pb2.TokenizerFiles:
-    return bundle_pb2.TokenizerFiles(
-        kind="sentencepiece",
-        source_model_path=f"{TOKENIZER_DIRECTORY}/{tokenizer.SOURCE_MODEL}",
-        target_model_path=f"{TOKENIZER_DIRECTORY}/{tokenizer.TARGET_MODEL}",
-        vocabulary_path=f"{TOKENIZER_DIRECTORY}/{tokenizer.VOCABULARY}",
     )
 
 

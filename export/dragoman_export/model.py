@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dragoman_export.checkpoints import SourceTokenizer
+from dragoman_export.checkpoints import CheckpointTokenizer
 from dragoman_export.network import Transformer
 
 
@@ -15,10 +15,10 @@ class ImportedModel:
 
     transformer: Transformer
 
-    tokenizer: SourceTokenizer
+    tokenizer: CheckpointTokenizer
 
     vocabulary: dict[str, int]
-    """Pieces and their ids."""
+    """Source pieces and their ids, added tokens included."""
 
     decoder_start_id: int
     """First token that the decoder is given."""

@@ -1,9 +1,10 @@
-"""English sentences that every export is verified on unless others are given.
+"""Sentences that every export is verified on: English ones unless others are given, and scripts.
 
 Written for this purpose: one word to about sixty, with names, numbers, quotes, questions, lists,
 addresses, odd spacing and characters that vocabularies lack. They are not in a model's training
 data, and the language matters little: the two implementations must agree on anything.
 """
+# ruff: noqa: RUF001 - other scripts have characters that look like Latin ones
 
 SENTENCES = (
     "Yes.",
@@ -69,3 +70,20 @@ SENTENCES = (
     "Characters such as 漢字, Ω, ½, ☃ and 🚲 may be missing from the vocabulary.",
     "</s> <pad> and <unk> are text here, not tokens.",
 )
+
+SCRIPTS = (
+    "We visited Düsseldorf and Nürnberg; Übung, Straße, mañana, Łódź, Žižek, İstanbul, Việt.",
+    "Где находится вокзал? Київ, Ђорђе, Ўзбекистон.",
+    "Πού είναι ο σταθμός; ἄνθρωπος",
+    "Որտե՞ղ է կայարանը։ სად არის სადგური?",
+    "איפה התחנה? שָׁלוֹם",
+    "أين المحطة؟ ایستگاه کجاست؟ اسٹیشن کہاں ہے؟",
+    "स्टेशन कहाँ है? স্টেশন কোথায়? ਸਟੇਸ਼ਨ ਕਿੱਥੇ ਹੈ? સ્ટેશન ક્યાં છે?",
+    "நிலையம் எங்கே? స్టేషన్ ఎక్కడ ఉంది? ನಿಲ್ದಾಣ ಎಲ್ಲಿದೆ? സ്റ്റേഷൻ എവിടെ? දුම්රිය ස්ථානය කොහෙද?",
+    "สถานีอยู่ที่ไหน ສະຖານີຢູ່ໃສ ဘူတာဘယ်မှာလဲ။ ស្ថានីយ៍នៅឯណា?",
+    "车站在哪里？車站在哪裡？駅はどこですか。エキ 역이 어디예요?",
+    "ጣቢያው የት ነው? ས་ཚིགས་ག་པར་ཡོད། Өртөө хаана вэ?",
+    "½ ² ﬁ Ⅳ № ™ € “ ” … 👩\u200d🚀 e\u0301 \u200b \u00a0",
+    ">>fra<< and >> << are text here, and so is <s>.",
+)
+"""Every export compares their tokens, whatever it is verified on: they are no calibration data."""

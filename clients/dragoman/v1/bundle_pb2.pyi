@@ -362,6 +362,10 @@ class TokenizerFiles(_message.Message):
     SOURCE_MODEL_PATH_FIELD_NUMBER: _builtins.int
     TARGET_MODEL_PATH_FIELD_NUMBER: _builtins.int
     VOCABULARY_PATH_FIELD_NUMBER: _builtins.int
+    TARGET_VOCABULARY_PATH_FIELD_NUMBER: _builtins.int
+    ADDED_TOKENS_FIELD_NUMBER: _builtins.int
+    CONTROL_IDS_FIELD_NUMBER: _builtins.int
+    HIDDEN_IDS_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """"sentencepiece": two sentencepiece models and a vocabulary that maps pieces
     to ids.
@@ -372,6 +376,24 @@ class TokenizerFiles(_message.Message):
     """Sentencepiece model for targets."""
     vocabulary_path: _builtins.str
     """JSON object of pieces to ids."""
+    target_vocabulary_path: _builtins.str
+    """JSON object of target pieces to ids. Empty where targets have the
+    vocabulary of sources.
+    """
+    @_builtins.property
+    def added_tokens(self) -> _containers.RepeatedCompositeFieldContainer[Global___AddedToken]:
+        """Tokens that are cut out of a text before sentencepiece sees it."""
+
+    @_builtins.property
+    def control_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Ids that no text yields, beside those of SpecialTokens: padding and the
+        tokens that name a target language.
+        """
+
+    @_builtins.property
+    def hidden_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Ids that give no text, beside the end, start and unknown tokens."""
+
     def __init__(
         self,
         *,
@@ -379,14 +401,56 @@ class TokenizerFiles(_message.Message):
         source_model_path: _builtins.str = ...,
         target_model_path: _builtins.str = ...,
         vocabulary_path: _builtins.str = ...,
+        target_vocabulary_path: _builtins.str = ...,
+        added_tokens: _abc.Iterable[Global___AddedToken] | None = ...,
+        control_ids: _abc.Iterable[_builtins.int] | None = ...,
+        hidden_ids: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "source_model_path", b"source_model_path", "target_model_path", b"target_model_path", "vocabulary_path", b"vocabulary_path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added_tokens", b"added_tokens", "control_ids", b"control_ids", "hidden_ids", b"hidden_ids", "kind", b"kind", "source_model_path", b"source_model_path", "target_model_path", b"target_model_path", "target_vocabulary_path", b"target_vocabulary_path", "vocabulary_path", b"vocabulary_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TokenizerFiles: _TypeAlias = TokenizerFiles  # noqa: Y015
+
+@_typing.final
+class AddedToken(_message.Message):
+    """A token that was added to a vocabulary, such as "<NUM>"."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    SINGLE_WORD_FIELD_NUMBER: _builtins.int
+    LSTRIP_FIELD_NUMBER: _builtins.int
+    RSTRIP_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """How it stands in a text."""
+    id: _builtins.int
+    """Its id."""
+    single_word: _builtins.bool
+    """It is one only between spaces; as a part of a word it is text."""
+    lstrip: _builtins.bool
+    """It takes the white space before it."""
+    rstrip: _builtins.bool
+    """It takes the white space behind it."""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        id: _builtins.int = ...,
+        single_word: _builtins.bool = ...,
+        lstrip: _builtins.bool = ...,
+        rstrip: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "lstrip", b"lstrip", "rstrip", b"rstrip", "single_word", b"single_word", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddedToken: _TypeAlias = AddedToken  # noqa: Y015
 
 @_typing.final
 class BundleFile(_message.Message):

@@ -7,12 +7,12 @@ from dragoman_export.checkpoints.checkpoint import Checkpoint, read_checkpoint
 from dragoman_export.checkpoints.files import Settings, reading
 from dragoman_export.checkpoints.name import model_name
 from dragoman_export.checkpoints.tidy import tidied
-from dragoman_export.checkpoints.tokenizer import SourceTokenizer, read_vocabulary
+from dragoman_export.checkpoints.tokenizer import CheckpointTokenizer, read_vocabulary
 
 __all__ = [
     "Checkpoint",
+    "CheckpointTokenizer",
     "Settings",
-    "SourceTokenizer",
     "model_name",
     "read_checkpoint",
     "read_vocabulary",

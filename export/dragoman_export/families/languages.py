@@ -66,6 +66,11 @@ def canonical(code: str) -> str:
         raise UsageError(f"{code!r} is no language code; give one of BCP-47, such as de") from None
 
 
+def is_target_token(piece: str) -> bool:
+    """Whether a piece of a vocabulary names a target language."""
+    return TARGET_TOKEN.fullmatch(piece) is not None
+
+
 def _target_tokens(vocabulary: Mapping[str, int]) -> dict[str, int]:
     """Token id of each target language that the vocabulary has a token for."""
     matches = ((TARGET_TOKEN.fullmatch(piece), token) for piece, token in vocabulary.items())

@@ -10,13 +10,21 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from dragoman_export.checkpoints import Checkpoint, Settings, SourceTokenizer, read_vocabulary
+from dragoman.v1.bundle_pb2 import SpecialTokens
+from dragoman_export.checkpoints import Checkpoint, Settings
 from dragoman_export.errors import CheckpointError
 from dragoman_export.families.marian_settings import (
     SPECIAL_TOKENS,
     max_decoding_length,
     plain_settings,
     transformer_config,
+)
+from dragoman_export.families.marian_tokens import (
+    UNKNOWN_PIECE,
+    make_tokenizer,
+    read_tokens,
+    read_vocabularies,
+    vocabulary_problems,
 )
 from dragoman_export.families.marian_weights import load_weights, misfit, size_problems
 from dragoman_export.model import ImportedModel
@@ -27,8 +35,6 @@ FAMILY = "marian"
 SUPPRESSED_BIAS = -1e9
 """Output bias of what is never generated: its probability is 0 in float32."""
 
-UNKNOWN_PIECE = "<unk>"
-
 
 def import_marian(checkpoint: Checkpoint) -> ImportedModel:
     """Maps a Marian checkpoint onto the canonical Transformer.
@@ -37,29 +43,36 @@ def import_marian(checkpoint: Checkpoint) -> ImportedModel:
         CheckpointError: With every tokenizer file that is missing, every setting that is not
             supported, every tensor that is missing or misshapen.
     """
-    vocabulary = read_vocabulary(checkpoint.path)
+    vocabularies = read_vocabularies(checkpoint)
     settings, problems = plain_settings(checkpoint)
     suppressed = _suppressed_ids(checkpoint, settings.get("eos_token_id"))
     problems += [
-        *_vocabulary_problems(settings, vocabulary, suppressed),
+        *_id_problems(settings, suppressed),
+        *vocabulary_problems(checkpoint, vocabularies),
         *_language_problems(checkpoint.tokenizer_config),
     ]
     if problems:
         what = f"{checkpoint.path} is not a Marian checkpoint that can be exported:"
         raise CheckpointError.listing(what, problems)
     config = transformer_config(settings)
+    tokens = read_tokens(checkpoint, vocabularies, config.vocabulary_size)
     transformer = _filled(checkpoint, config)
     _suppress(transformer, suppressed)
-    unknown_id, end_id = vocabulary[UNKNOWN_PIECE], settings["eos_token_id"]
+    special = SpecialTokens(
+        decoder_start_id=settings["decoder_start_token_id"],
+        end_id=settings["eos_token_id"],
+        unknown_id=tokens.vocabulary[UNKNOWN_PIECE],
+        suppressed_ids=suppressed,
+    )
     return ImportedModel(
         family=FAMILY,
         transformer=transformer,
-        tokenizer=SourceTokenizer(checkpoint.path, vocabulary, unknown_id, end_id),
-        vocabulary=vocabulary,
-        decoder_start_id=settings["decoder_start_token_id"],
-        end_id=end_id,
+        tokenizer=make_tokenizer(checkpoint.path, tokens, special, settings["pad_token_id"]),
+        vocabulary=tokens.vocabulary,
+        decoder_start_id=special.decoder_start_id,
+        end_id=special.end_id,
         pad_id=settings["pad_token_id"],
-        unknown_id=unknown_id,
+        unknown_id=special.unknown_id,
         suppressed_ids=suppressed,
         max_decoding_length=max_decoding_length(checkpoint, config.max_positions),
         source_language=checkpoint.tokenizer_config.get("source_lang"),
@@ -92,16 +105,10 @@ def _language_problems(tokenizer_config: Settings) -> Iterator[str]:
             yield f"{name} is {tokenizer_config[name]!r} in tokenizer_config.json; text is needed"
 
 
-def _vocabulary_problems(
-    config: Settings, vocabulary: dict[str, int], suppressed: Sequence[int]
-) -> Iterator[str]:
-    if UNKNOWN_PIECE not in vocabulary:
-        yield f"vocab.json has no {UNKNOWN_PIECE}"
+def _id_problems(config: Settings, suppressed: Sequence[int]) -> Iterator[str]:
     size = config.get("vocab_size")
     if not isinstance(size, int):
         return
-    if not all(0 <= token_id < size for token_id in vocabulary.values()):
-        yield f"vocab.json has ids outside the model's vocabulary of {size}"
     special = {name: config.get(name) for name in SPECIAL_TOKENS}
     for name, token_id in [*special.items(), *(("bad_words_ids", word) for word in suppressed)]:
         if isinstance(token_id, int) and not 0 <= token_id < size:

@@ -16,6 +16,7 @@ from dragoman_export.verification.verify import (
     measure,
     require_close,
     require_same,
+    require_same_texts,
     require_same_tokens,
 )
 
@@ -34,5 +35,6 @@ __all__ = [
     "measure",
     "require_close",
     "require_same",
+    "require_same_texts",
     "require_same_tokens",
 ]

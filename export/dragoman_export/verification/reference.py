@@ -1,7 +1,8 @@
 """The checkpoint's own implementation in transformers: what the bundle is held against."""
 
+import copy
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,12 @@ import torch
 import transformers
 from torch import Tensor
 
+from dragoman.v1.bundle_pb2 import AddedToken
 from dragoman_export.errors import CheckpointError
 from dragoman_export.verification.hypothesis import Hypothesis
+
+LANGUAGE_MARK = ">>"
+"""A text that begins so may name a target language."""
 
 
 class ReferenceDecoder:
@@ -69,10 +74,18 @@ class ReferenceDecoder:
 
 
 class ReferenceTokenizer:
-    """The checkpoint's own tokenizer in transformers."""
+    """The checkpoint's own tokenizer in transformers.
 
-    def __init__(self, checkpoint: Path) -> None:
+    It takes the name of a token in a text for the token, whoever wrote it. Where a text has names
+    that must be text, it is asked with those tokens taken out.
+    """
+
+    def __init__(self, checkpoint: Path, text_names: Collection[str] = ()) -> None:
         """Loads it.
+
+        Args:
+            checkpoint: Its directory.
+            text_names: Names of tokens that are text in a text; so is ">>...<<".
 
         Raises:
             CheckpointError: transformers cannot load it.
@@ -82,16 +95,76 @@ class ReferenceTokenizer:
             self._tokenizer = transformers.AutoTokenizer.from_pretrained(
                 checkpoint, local_files_only=True
             )
+            self._plain = _without_names(self._tokenizer, text_names)
+        self._text_names = (*text_names, LANGUAGE_MARK)
 
     def encode(self, text: str) -> list[int]:
-        """Source token ids, the end token included; a special token in the text is text.
+        """Source token ids, the end token included.
 
         Raises:
             CheckpointError: transformers cannot.
         """
         with _blaming(f"the tokenizer of {self._checkpoint} fails at {text!r}"):
-            token_ids: list[int] = self._tokenizer(text, split_special_tokens=True)["input_ids"]
-        return token_ids
+            if not any(name in text for name in self._text_names):
+                token_ids: list[int] = self._tokenizer(text)["input_ids"]
+                return token_ids
+            plain: list[int] = self._plain(text, add_special_tokens=False)["input_ids"]
+            return [*plain, self._tokenizer.eos_token_id]
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """Text of target tokens; special ones give none.
+
+        Raises:
+            CheckpointError: transformers cannot.
+        """
+        with _blaming(f"the tokenizer of {self._checkpoint} fails at {list(token_ids)}"):
+            text: str = self._tokenizer.decode(
+                list(token_ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
+            )
+        return text
+
+    def added_tokens(self) -> list[AddedToken]:
+        """Tokens that are cut out of a text before it is tokenised, special ones among them."""
+        return [
+            AddedToken(
+                text=token.content,
+                id=token_id,
+                single_word=token.single_word,
+                lstrip=token.lstrip,
+                rstrip=token.rstrip,
+            )
+            for token_id, token in self._tokenizer.added_tokens_decoder.items()
+        ]
+
+    def hidden_ids(self) -> list[int]:
+        """Ids of special tokens, which give no text."""
+        return [token_id for token_id in self._tokenizer.all_special_ids if token_id is not None]
+
+
+def _without_names(
+    tokenizer: transformers.PreTrainedTokenizer, names: Collection[str]
+) -> transformers.PreTrainedTokenizer:
+    """A copy that has no tokens of these names, as far as texts can have them."""
+    own: Any = type(tokenizer)
+
+    class Plain(own):  # type: ignore[misc] # transformers is untyped
+        all_special_tokens = ()
+
+        def remove_language_code(self, text: str) -> tuple[list[str], str]:
+            return [], text
+
+        def _convert_token_to_id(self, token: str) -> int:
+            known = self.unk_token if token in names else token
+            token_id: int = super()._convert_token_to_id(known)
+            return token_id
+
+    plain = copy.copy(tokenizer)
+    plain.__class__ = Plain
+    kept = {i: t for i, t in plain.added_tokens_decoder.items() if t.content not in names}
+    plain._added_tokens_decoder = kept  # noqa: SLF001 - it can be told so in no other way
+    plain._added_tokens_encoder = {t.content: i for i, t in kept.items()}  # noqa: SLF001
+    plain.tokens_trie = type(plain.tokens_trie)(plain._added_tokens_encoder)  # noqa: SLF001
+    return plain
 
 
 class _Watcher(transformers.LogitsProcessor):  # type: ignore[misc] # transformers is untyped

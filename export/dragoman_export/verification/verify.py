@@ -3,7 +3,7 @@
 Knows two decoders and how to count. Does not know what runs them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -51,10 +51,14 @@ class Scorer(Decoder, Protocol):
 
 
 class Tokenizer(Protocol):
-    """Source text to token ids."""
+    """Text to token ids and back."""
 
     def encode(self, text: str) -> list[int]:
-        """Token ids, the end token included."""
+        """Source token ids, the end token included."""
+        ...
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """Text of target tokens."""
         ...
 
 
@@ -138,16 +142,27 @@ def compare(
     )
 
 
-def require_same_tokens(
-    reference: Tokenizer, texts: Sequence[str], encoded: Sequence[Sequence[int]]
-) -> None:
-    """Raises VerificationError where `encoded` is not what the reference makes of the texts."""
-    for text, found in zip(texts, encoded, strict=True):
-        expected = reference.encode(text)
-        if expected != list(found):
+def require_same_tokens(reference: Tokenizer, found: Tokenizer, texts: Iterable[str]) -> None:
+    """Raises VerificationError where two tokenizers make different tokens of a text."""
+    for text in texts:
+        expected, token_ids = reference.encode(text), found.encode(text)
+        if expected != token_ids:
             raise VerificationError(
-                f"{text!r} becomes the tokens {list(found)}, with the checkpoint's own tokenizer "
+                f"{text!r} becomes the tokens {token_ids}, with the checkpoint's own tokenizer "
                 f"{expected}: the bundle would translate something else and is not written"
+            )
+
+
+def require_same_texts(
+    reference: Tokenizer, found: Tokenizer, targets: Iterable[Sequence[int]]
+) -> None:
+    """Raises VerificationError where two tokenizers make different texts of target tokens."""
+    for token_ids in targets:
+        expected, text = reference.decode(token_ids), found.decode(token_ids)
+        if expected != text:
+            raise VerificationError(
+                f"the tokens {list(token_ids)} become {text!r}, with the checkpoint's own "
+                f"tokenizer {expected!r}: the bundle would say something else and is not written"
             )
 
 

@@ -18,7 +18,7 @@ from dragoman_server.errors import BundleError
 from dragoman_server.models.manifest import problems_of
 from dragoman_server.models.private_copy import detach
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MANIFEST_NAME = "bundle.json"
 
 MOST_MANIFEST_BYTES = 16 << 20
@@ -133,6 +133,7 @@ def _needed_paths(manifest: Manifest) -> list[str]:
         tokenizer.source_model_path,
         tokenizer.target_model_path,
         tokenizer.vocabulary_path,
+        *([tokenizer.target_vocabulary_path] if tokenizer.target_vocabulary_path else []),
         *([manifest.copy.path] if "cuda" in manifest.providers else []),
     ]
 

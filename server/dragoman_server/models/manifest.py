@@ -159,6 +159,16 @@ def _tokenizer(manifest: Manifest) -> Iterator[str]:
     yield from _path("tokenizer.source_model_path", files.source_model_path)
     yield from _path("tokenizer.target_model_path", files.target_model_path)
     yield from _path("tokenizer.vocabulary_path", files.vocabulary_path)
+    if files.target_vocabulary_path:
+        yield from _path("tokenizer.target_vocabulary_path", files.target_vocabulary_path)
+    for index, token in enumerate(files.added_tokens):
+        field = f"tokenizer.added_tokens[{index}]"
+        if not 1 <= len(token.text) <= LONGEST_NAME:
+            yield f"{field}.text has {len(token.text)} characters; allowed: 1 to {LONGEST_NAME}"
+        yield from _ids(f"{field}.id", [token.id], manifest)
+    yield from _unique("tokenizer.added_tokens", [token.text for token in files.added_tokens])
+    yield from _ids("tokenizer.control_ids", files.control_ids, manifest)
+    yield from _ids("tokenizer.hidden_ids", files.hidden_ids, manifest)
 
 
 def _files(manifest: Manifest) -> Iterator[str]:

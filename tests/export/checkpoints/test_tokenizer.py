@@ -1,39 +1,18 @@
-"""Text to ids by the rule that the server follows."""
+"""The tokenizer files of a checkpoint. What texts become: families/test_marian_tokens.py."""
 
-import warnings
 from pathlib import Path
 
 import pytest
-import transformers
 
-from dragoman_export.checkpoints.tokenizer import SourceTokenizer, read_vocabulary
+from dragoman.v1.bundle_pb2 import SpecialTokens, TokenizerFiles
+from dragoman_export.checkpoints.tokenizer import CheckpointTokenizer, read_vocabulary
 from dragoman_export.errors import CheckpointError
 from tests.export import tiny
 
-END, UNKNOWN = 0, 1
-
-
-@pytest.fixture
-def tokenizer(checkpoint: Path) -> SourceTokenizer:
-    return SourceTokenizer(checkpoint, read_vocabulary(checkpoint), UNKNOWN, END)
-
-
-def test_ids_equal_those_of_marians_tokenizer(checkpoint: Path, tokenizer: SourceTokenizer) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # sacremoses, which it names, is for other languages
-        theirs = transformers.MarianTokenizer.from_pretrained(checkpoint)
-    for text in (*tiny.SENTENCES, *tiny.TEXTS, "  odd   spacing ", "", "Ünknown § pieces"):
-        assert tokenizer.encode(text) == theirs(text, split_special_tokens=True)["input_ids"]
-
-
-@pytest.mark.parametrize("text", ["</s>", "the <pad> cat", "<unk>"])
-def test_names_of_special_tokens_are_text(
-    checkpoint: Path, tokenizer: SourceTokenizer, text: str
-) -> None:
-    *ids, end = tokenizer.encode(text)
-
-    assert end == END
-    assert not {END, read_vocabulary(checkpoint)["<pad>"]} & set(ids)
+FILES = TokenizerFiles(
+    source_model_path="source.spm", target_model_path="target.spm", vocabulary_path="vocab.json"
+)
+SPECIAL = SpecialTokens(end_id=0, unknown_id=1)
 
 
 def test_missing_files_are_all_named(checkpoint: Path, tmp_path: Path) -> None:
@@ -45,16 +24,40 @@ def test_missing_files_are_all_named(checkpoint: Path, tmp_path: Path) -> None:
         read_vocabulary(copy)
 
 
-def test_a_vocabulary_of_anything_but_ids_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ['{"a": "b"}', "[]", "{", '{"a": true}'])
+def test_a_vocabulary_of_anything_but_ids_is_refused(
+    checkpoint: Path, tmp_path: Path, content: str
+) -> None:
     copy = tiny.copy_checkpoint(checkpoint, tmp_path / "copy")
-    (copy / "vocab.json").write_text('{"a": "b"}')
+    (copy / "vocab.json").write_text(content)
 
-    with pytest.raises(CheckpointError, match="no JSON object of ids"):
+    with pytest.raises(CheckpointError, match=r"cannot read .*vocab\.json"):
         read_vocabulary(copy)
 
 
-def test_a_damaged_model_is_named(tmp_path: Path) -> None:
-    (tmp_path / "source.spm").write_bytes(b"nothing")
+def test_a_damaged_model_is_named(checkpoint: Path, tmp_path: Path) -> None:
+    copy = tiny.copy_checkpoint(checkpoint, tmp_path / "copy")
+    (copy / "source.spm").write_bytes(b"nothing")
 
-    with pytest.raises(CheckpointError, match=r"source\.spm is no sentencepiece model"):
-        SourceTokenizer(tmp_path, {}, UNKNOWN, END)
+    with pytest.raises(CheckpointError, match=r"source\.spm .* is no sentencepiece model"):
+        CheckpointTokenizer(copy, FILES, SPECIAL)
+
+
+def test_a_bundle_gets_the_files_and_their_paths(checkpoint: Path, tmp_path: Path) -> None:
+    tokenizer = CheckpointTokenizer(checkpoint, FILES, SPECIAL)
+
+    tokenizer.save(tmp_path / "tokens")
+
+    described = tokenizer.describe("tokens")
+    assert described.vocabulary_path == "tokens/vocab.json"
+    for path in (described.source_model_path, described.target_model_path):
+        name = path.removeprefix("tokens/")
+        assert (tmp_path / path).read_bytes() == (checkpoint / name).read_bytes()
+
+
+def test_probes_are_what_the_source_model_does_not_know(checkpoint: Path, tmp_path: Path) -> None:
+    copy = tiny.copy_checkpoint(checkpoint, tmp_path / "copy")
+    (copy / "vocab.json").write_text('{"</s>": 0, "<unk>": 1, "e": 2, "ß": 3, "\u2581Ж": 4}')
+
+    assert {"ß", " Ж"} <= set(CheckpointTokenizer(copy, FILES, SPECIAL).probes())
+    assert "e" not in CheckpointTokenizer(copy, FILES, SPECIAL).probes()

@@ -13,6 +13,7 @@ from dragoman_export.verification.verify import (
     measure,
     require_close,
     require_same,
+    require_same_texts,
     require_same_tokens,
 )
 
@@ -118,16 +119,28 @@ def test_long_sentences_are_decoded_in_small_batches() -> None:
 
 
 class Letters:
-    """A tokenizer that gives each letter its place in the alphabet."""
+    """A tokenizer that gives each letter its place in the alphabet, from `first` on."""
+
+    def __init__(self, first: str = "a") -> None:
+        self._first = ord(first)
 
     def encode(self, text: str) -> list[int]:
-        return [ord(letter) - ord("a") for letter in text]
+        return [ord(letter) - self._first for letter in text]
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        return "".join(chr(self._first + token_id) for token_id in token_ids)
 
 
 def test_the_same_tokens_pass() -> None:
-    require_same_tokens(Letters(), ["abc", "b"], [[0, 1, 2], [1]])
+    require_same_tokens(Letters(), Letters(), ["abc", "b"])
+    require_same_texts(Letters(), Letters(), [[0, 1, 2], [1]])
 
 
 def test_other_tokens_are_refused_with_the_text() -> None:
-    with pytest.raises(VerificationError, match=r"'b' becomes the tokens \[2\], .* \[1\]"):
-        require_same_tokens(Letters(), ["abc", "b"], [[0, 1, 2], [2]])
+    with pytest.raises(VerificationError, match=r"'b' becomes the tokens \[0\], .* \[1\]"):
+        require_same_tokens(Letters(), Letters("b"), ["", "b", "c"])
+
+
+def test_other_texts_are_refused_with_the_tokens() -> None:
+    with pytest.raises(VerificationError, match=r"the tokens \[1\] become 'c', .* 'b'"):
+        require_same_texts(Letters(), Letters("b"), [[], [1], [2]])

@@ -106,6 +106,15 @@ def test_any_odd_value_anywhere_is_refused_or_means_something(bundle: Path) -> N
         ("specialTokens.suppressedIds", [0, 9], "suppressed_ids has end_id, 0"),
         ("tokenizer.kind", "bpe", "tokenizer.kind is 'bpe'; allowed: sentencepiece"),
         ("tokenizer.vocabularyPath", "", "tokenizer.vocabulary_path is ''"),
+        ("tokenizer.targetVocabularyPath", "../x", "tokenizer.target_vocabulary_path is '../x'"),
+        ("tokenizer.controlIds", [-1], "tokenizer.control_ids has -1"),
+        ("tokenizer.hiddenIds", [-1], "tokenizer.hidden_ids has -1"),
+        (
+            "tokenizer.addedTokens",
+            [{"id": 0}],
+            r"tokenizer.added_tokens\[0\].text has 0 characters",
+        ),
+        ("tokenizer.addedTokens", [{"text": "a", "id": -1}], r"added_tokens\[0\].id has -1"),
         ("files", [], "files is empty"),
         ("files.0.path", "../weights.bin", "which leaves the bundle"),
         ("files.0.path", "a/../../b", "which leaves the bundle"),
@@ -136,7 +145,7 @@ def test_all_that_is_wrong_is_told_at_once(bundle: Path) -> None:
 
 
 def test_the_many_problems_of_a_foreign_manifest_are_counted(bundle: Path) -> None:
-    (bundle / "bundle.json").write_text('{"formatVersion": 2}')
+    (bundle / "bundle.json").write_text('{"formatVersion": 3}')
     with pytest.raises(BundleError, match=r"; and \d+ more$"):
         read_manifest(bundle)
 

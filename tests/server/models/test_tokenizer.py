@@ -1,12 +1,14 @@
+import shutil
 from pathlib import Path
 
 import pytest
 from transformers import MarianTokenizer
 
+from dragoman_export.export import export
 from dragoman_server.errors import BundleError
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.models.tokenizer import Tokenizer
-from tests.export import tiny
+from tests.export import tiny, tokenizers
 
 pytestmark = pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses")
 
@@ -20,6 +22,21 @@ def test_ids_are_those_of_the_checkpoints_own_tokenizer(bundle: Bundle, checkpoi
     theirs, ours = MarianTokenizer.from_pretrained(checkpoint), Tokenizer(bundle)
     for text in (*tiny.TEXTS, *tiny.SENTENCES, "  two  spaces ", "tab\tand\nline"):
         assert ours.encode(text) == theirs(text, split_special_tokens=True)["input_ids"], text
+
+
+def test_what_was_added_and_what_only_the_vocabulary_knows_keep_their_ids_in_a_bundle(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    copy = tokenizers.beyond_its_source(checkpoint, tmp_path / "checkpoint")
+    export(tiny.request(copy, tmp_path / "bundle"), tiny.no_progress)
+    ours, theirs = (
+        Tokenizer(Bundle.load(tmp_path / "bundle")),
+        MarianTokenizer.from_pretrained(copy),
+    )
+    for text in tokenizers.texts(3000, ["<NUM>", "ß", "ü"]):
+        ids = theirs(text)["input_ids"]
+        assert ours.encode(text) == ids, text
+        assert ours.decode(ids) == theirs.decode(ids, skip_special_tokens=True), text
 
 
 def test_text_comes_back(bundle: Bundle, checkpoint: Path) -> None:
@@ -45,9 +62,24 @@ def test_a_text_of_nothing_is_the_end_token_alone(bundle: Bundle, text: str) -> 
     assert tokenizer.encode(text) == [bundle.manifest.special_tokens.end_id]
 
 
-def test_special_tokens_give_no_text(bundle: Bundle) -> None:
+def test_special_tokens_the_unknown_one_and_ids_without_a_piece_give_no_text(
+    bundle: Bundle,
+) -> None:
     tokenizer, special = Tokenizer(bundle), bundle.manifest.special_tokens
-    assert tokenizer.decode([special.decoder_start_id, special.end_id]) == ""
+    silent = [special.decoder_start_id, special.unknown_id, 10_000, special.end_id]
+    assert tokenizer.decode(silent) == ""
+    *cat, end = tokenizer.encode("the cat")
+    assert tokenizer.decode([*cat, special.unknown_id, end]) == "the cat"
+
+
+def test_a_damaged_tokenizer_is_an_error_of_the_bundle(
+    float32_bundle: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(float32_bundle, tmp_path / "bundle")
+    (tmp_path / "bundle/tokenizer/source.spm").write_bytes(b"nothing")
+    manifest = Bundle.load(float32_bundle).manifest
+    with pytest.raises(BundleError, match="the tokenizer cannot be read"):
+        Tokenizer(Bundle(tmp_path / "bundle", manifest))
 
 
 def test_another_kind_of_tokenizer_is_refused(bundle: Bundle) -> None:

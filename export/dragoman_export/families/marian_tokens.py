@@ -1,0 +1,134 @@
+"""What a Marian checkpoint says of its tokens: vocabularies, added tokens, those that steer it.
+
+Source of the rules: transformers' `MarianTokenizer`, which is asked for what its many files add up
+to. Does not know weights or languages.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from dragoman.v1.bundle_pb2 import AddedToken, SpecialTokens, TokenizerFiles
+from dragoman_export.checkpoints import (
+    Checkpoint,
+    CheckpointTokenizer,
+    read_vocabulary,
+    tidied,
+    tokenizer,
+)
+from dragoman_export.errors import CheckpointError
+from dragoman_export.families.languages import is_target_token
+from dragoman_export.verification import ReferenceTokenizer
+
+UNKNOWN_PIECE = "<unk>"
+STEERING_PIECES = ("</s>", "<pad>")
+
+REQUIRED_VALUES = {"split_special_tokens": False, "sp_model_kwargs": {}}
+"""Settings of tokenizer_config.json of which we support one value."""
+
+
+class Vocabularies(NamedTuple):
+    """Pieces and their ids."""
+
+    source: dict[str, int]
+
+    target: dict[str, int] | None
+    """None where targets have the sources' vocabulary."""
+
+
+class MarianTokens(NamedTuple):
+    """All tokens of a checkpoint."""
+
+    vocabulary: dict[str, int]
+    """Source pieces and their ids, added tokens included."""
+
+    is_separate: bool
+    """Whether targets have a vocabulary of their own."""
+
+    added: Sequence[AddedToken]
+
+    hidden_ids: Sequence[int]
+    """Ids that give no text."""
+
+
+def read_vocabularies(checkpoint: Checkpoint) -> Vocabularies:
+    """Reads vocab.json and, where targets have their own, target_vocab.json.
+
+    Raises:
+        CheckpointError: A tokenizer file is missing or damaged.
+    """
+    source, target = read_vocabulary(checkpoint.path), None
+    if checkpoint.tokenizer_config.get("separate_vocabs"):
+        target = read_vocabulary(checkpoint.path, tokenizer.TARGET_VOCABULARY)
+    return Vocabularies(source, target)
+
+
+def vocabulary_problems(checkpoint: Checkpoint, vocabularies: Vocabularies) -> Iterator[str]:
+    """What of them is not supported."""
+    for name, value in REQUIRED_VALUES.items():
+        found = checkpoint.tokenizer_config.get(name)
+        if found not in (None, value):
+            yield f"tokenizer_config.json: {name} is {found!r}; only {value!r} is supported"
+    source, target = vocabularies
+    if UNKNOWN_PIECE not in source:
+        yield f"vocab.json has no {UNKNOWN_PIECE}"
+    size = checkpoint.config.get("vocab_size")
+    for file, ids in ((tokenizer.VOCABULARY, source), (tokenizer.TARGET_VOCABULARY, target or {})):
+        if isinstance(size, int) and not all(0 <= i < size for i in ids.values()):
+            yield f"{file} has ids outside the model's vocabulary of {size}"
+    if target is not None:
+        yield from _different_special_tokens(source, target)
+
+
+def read_tokens(checkpoint: Checkpoint, vocabularies: Vocabularies, size: int) -> MarianTokens:
+    """Asks transformers what was added to the vocabularies of a model of `size` tokens.
+
+    Raises:
+        CheckpointError: transformers cannot load them, or the model has no such tokens.
+    """
+    with tidied(checkpoint.path) as tidy:
+        own = ReferenceTokenizer(tidy)
+    added = own.added_tokens()
+    outside = [token for token in added if not 0 <= token.id < size]
+    if outside:
+        raise CheckpointError(
+            f"{checkpoint.path}: the added token {outside[0].text!r} has the id {outside[0].id}, "
+            f"outside the model's vocabulary of {size}"
+        )
+    named = {token.text: token.id for token in added}
+    is_separate = vocabularies.target is not None
+    return MarianTokens(vocabularies.source | named, is_separate, added, own.hidden_ids())
+
+
+def make_tokenizer(
+    path: Path, tokens: MarianTokens, special: SpecialTokens, pad_id: int
+) -> CheckpointTokenizer:
+    """The tokenizer that the server will have.
+
+    Raises:
+        CheckpointError: A file is no sentencepiece model.
+    """
+    targets = {i for piece, i in tokens.vocabulary.items() if is_target_token(piece)}
+    steering = {special.end_id, special.decoder_start_id, special.unknown_id}
+    controls = targets.union({pad_id}, special.suppressed_ids) - steering
+    files = TokenizerFiles(
+        kind="sentencepiece",
+        source_model_path=tokenizer.SOURCE_MODEL,
+        target_model_path=tokenizer.TARGET_MODEL,
+        vocabulary_path=tokenizer.VOCABULARY,
+        target_vocabulary_path=tokenizer.TARGET_VOCABULARY if tokens.is_separate else "",
+        added_tokens=[t for t in tokens.added if t.id not in controls | steering],
+        control_ids=sorted(controls),
+        hidden_ids=sorted({pad_id, *tokens.hidden_ids} - steering),
+    )
+    return CheckpointTokenizer(path, files, special)
+
+
+def _different_special_tokens(source: dict[str, int], target: dict[str, int]) -> Iterator[str]:
+    for piece in (UNKNOWN_PIECE, *STEERING_PIECES):
+        if source.get(piece) != target.get(piece):
+            yield (
+                f"{piece} is {source.get(piece)} in {tokenizer.VOCABULARY} and "
+                f"{target.get(piece)} in {tokenizer.TARGET_VOCABULARY}; with one embedding they "
+                "must be the same"
+            )
