@@ -3,7 +3,7 @@
 #
 #   usage: tests/gpu/run.sh [CARRIED=build/gpu] [REPORT=gpu.json]
 #
-# Needs onnxruntime-gpu, pytest, numpy, protobuf, prometheus-client, sentencepiece; the benchmark also
+# Needs onnxruntime-gpu, pytest, numpy, protobuf, prometheus-client, sentencepiece, langcodes; the benchmark also
 # torch with CUDA and transformers, and ctranslate2 if it is there. CARRIED is what
 # `python -m tests.gpu.prepare` made on a machine with the export extra: nothing is exported here.
 set -euo pipefail

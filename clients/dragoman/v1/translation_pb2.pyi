@@ -291,13 +291,11 @@ class TranslateTextRequest(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     source_language_code: _builtins.str
-    """BCP-47 code of the texts' language. May be empty where only one of the
-    model's language pairs then fits.
+    """BCP-47 code of the texts' language, at most 35 characters. May be empty
+    where only one of the model's language pairs then fits.
     """
     target_language_code: _builtins.str
-    """BCP-47 code of the language to translate into. May be empty where only one
-    of the model's language pairs then fits.
-    """
+    """BCP-47 code of the language to translate into, likewise."""
     model: _builtins.str
     """Name of the model. May be empty where the server has one model."""
     @_builtins.property

@@ -20,7 +20,7 @@ from dragoman.v1.translation_pb2 import (
     Translation,
 )
 from dragoman_server.engine import ANYBODY, NO_LIMIT, UNREAD, Outline, Sender, TimeLimit
-from dragoman_server.models import find_pair
+from dragoman_server.models import LanguagePairs
 from dragoman_server.sequence import Completion, FinishReason, TranslationOptions
 from dragoman_server.service.options import OptionsReader, RequestOptions
 from dragoman_server.service.validation import (
@@ -106,7 +106,7 @@ class Translator:
         check_memory: Callable[[], None] = lambda: None,
     ) -> None:
         self.model = model
-        self._pairs = manifest.language_pairs
+        self._pairs = LanguagePairs(manifest.language_pairs)
         self._nothing = [manifest.special_tokens.end_id]
         self._options = OptionsReader(manifest, model.limits, tokenizer)
         self._orders: dict[tuple[str, str, str, bytes], _Order] = {}
@@ -206,7 +206,7 @@ class Translator:
 
     def _read_order(self, request: TranslateTextRequest | StreamTranslateTextRequest) -> _Order:
         check_model(request.model, self.model.name)
-        pair = find_pair(self._pairs, request.source_language_code, request.target_language_code)
+        pair = self._pairs.find(request.source_language_code, request.target_language_code)
         return _Order(list(pair.source_prefix_ids), self._options.read(request.options))
 
     def _encode(self, text: str, order: _Order, field: str) -> list[int]:

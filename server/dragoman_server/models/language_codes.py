@@ -1,0 +1,90 @@
+"""Codes that mean the same language, or nearly: aliases, macrolanguages, likely scripts.
+
+Knows the tables of BCP-47 and CLDR as langcodes has them. Its functions are not used: they remember
+every code that they are asked about, and anybody may ask. Does not know which languages there are.
+"""
+
+from collections.abc import Iterator
+
+from langcodes.data_dicts import (
+    LANGUAGE_REPLACEMENTS,
+    LIKELY_SUBTAGS,
+    NORMALIZED_MACROLANGUAGES,
+    TERRITORY_REPLACEMENTS,
+)
+
+MACROLANGUAGES = NORMALIZED_MACROLANGUAGES | {"nb": "no"}
+"""A language and the macrolanguage that mostly means it: cmn and zh, arb and ar."""
+
+MEMBERS = {macrolanguage: language for language, macrolanguage in MACROLANGUAGES.items()}
+
+SCRIPT_LENGTH = 4
+EXTENDED_LANGUAGE_LENGTH = 3
+
+
+def normal(code: str) -> str:
+    """Returns the code in lower case, with hyphens."""
+    return code.replace("_", "-").lower()
+
+
+def canonical(code: str) -> str:
+    """Returns the canonical code for one in normal form: `fra` is fr, `sh` is sr-latn."""
+    replaced = LANGUAGE_REPLACEMENTS.get(code)
+    if replaced is not None:
+        return normal(replaced)
+    language, *rest = code.split("-")
+    if len(language) == 1:
+        return code  # private use
+    if rest and len(rest[0]) == EXTENDED_LANGUAGE_LENGTH and rest[0].isalpha():
+        language = rest.pop(0)  # zh-yue is yue
+    language, *implied = normal(LANGUAGE_REPLACEMENTS.get(language, language)).split("-")
+    script = [rest.pop(0)] if rest and _is_script(rest[0]) else []
+    region = [normal(TERRITORY_REPLACEMENTS.get(rest[0], rest.pop(0)))] if rest else []
+    script = script or [subtag for subtag in implied if _is_script(subtag)]
+    region = region or [subtag for subtag in implied if not _is_script(subtag)]
+    return "-".join([language, *script, *region, *rest])
+
+
+def ranges(code: str) -> list[str]:
+    """Returns what fits a code, best first: itself, its canonical form, then ever less of it.
+
+    RFC 4647, 3.4: de-AT-1996, then de-AT, then de. Each also with the macrolanguage or its main
+    language, and with the script that the language, or the language there, is mostly written in.
+    """
+    own = normal(code)
+    fitting = [own]
+    for shortened in _shortened(canonical(own)):
+        for variant in _equivalent(shortened):
+            fitting += [variant, *_with_likely_script(variant)]
+    return list(dict.fromkeys(fitting))
+
+
+def _shortened(code: str) -> Iterator[str]:
+    subtags = code.split("-")
+    while subtags:
+        yield "-".join(subtags)
+        subtags.pop()
+        while subtags and len(subtags[-1]) == 1:  # a singleton introduces what was just removed
+            subtags.pop()
+
+
+def _equivalent(code: str) -> list[str]:
+    language, *rest = code.split("-")
+    related = (MACROLANGUAGES.get(language), MEMBERS.get(language))
+    return ["-".join([name, *rest]) for name in (language, *related) if name]
+
+
+def _with_likely_script(code: str) -> list[str]:
+    language, *rest = code.split("-")
+    if len(rest) > 1 or (rest and _is_script(rest[0])):
+        return []
+    known = MACROLANGUAGES.get(language, language)
+    likely = LIKELY_SUBTAGS.get("-".join([known, *(region.upper() for region in rest)]))
+    if likely is None:
+        return []
+    script = normal(likely.split("-")[1])
+    return ["-".join([language, script, *rest]), f"{language}-{script}"]
+
+
+def _is_script(subtag: str) -> bool:
+    return len(subtag) == SCRIPT_LENGTH and subtag.isalpha()
