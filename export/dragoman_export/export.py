@@ -20,6 +20,7 @@ from dragoman_export.verification import (
     Done,
     ReferenceDecoder,
     ReferenceTokenizer,
+    Said,
     listen,
     require_close,
     require_same,
@@ -92,17 +93,13 @@ def _write(
     with stage("load"), reading(request.checkpoint):
         checkpoint = read_checkpoint(request.checkpoint)
         model = import_model(checkpoint)
-        pairs = language_pairs(model, request.source_language, request.target_language)
+        pairs, remarks = language_pairs(model, request.source_language, request.target_language)
+    for remark in remarks:
+        with stage(remark):
+            pass
     numbers = sum(each.numel() for each in model.transformer.parameters())
     require_room(directory, numbers * LEAST_BYTES[request.precision])
-    sources = _sources(request, model, pairs)
-    with reading(request.checkpoint), tidied(request.checkpoint) as tidy:
-        own = ReferenceTokenizer(tidy, model.tokenizer.control_names())
-        texts = [*request.sentences, *SCRIPTS, *model.tokenizer.probes()]
-        require_same_tokens(own, model.tokenizer, texts)
-        with stage(f"translate {len(sources)} sentences in PyTorch"):
-            said = listen(_reference(tidy, model), sources, model.max_decoding_length, done)
-        require_same_texts(own, model.tokenizer, [hypothesis.token_ids for _, hypothesis in said])
+    said = _said(request, model, pairs, stage, done)
     with tempfile.TemporaryDirectory(dir=directory) as attempts:
         draft = _draft(request, Workbench(model, said, Path(attempts), stage, done))
         draft.move(directory)
@@ -118,6 +115,29 @@ def _write(
     with stage("save"):
         bundle.write_manifest(description, directory)
     return description
+
+
+def _said(
+    request: ExportRequest,
+    model: ImportedModel,
+    pairs: Sequence[LanguagePair],
+    stage: Stage,
+    done: Done,
+) -> list[Said]:
+    """What the checkpoint's own implementation says of the sentences to verify on.
+
+    Raises:
+        VerificationError: Its tokenizer makes other tokens of a text, or another text of tokens.
+    """
+    sources = _sources(request, model, pairs)
+    texts = [*request.sentences, *SCRIPTS, *model.tokenizer.probes()]
+    with reading(request.checkpoint), tidied(request.checkpoint) as tidy:
+        own = ReferenceTokenizer(tidy, model.tokenizer.control_names())
+        require_same_tokens(own, model.tokenizer, texts)
+        with stage(f"translate {len(sources)} sentences in PyTorch"):
+            said = listen(_reference(tidy, model), sources, model.max_decoding_length, done)
+        require_same_texts(own, model.tokenizer, [hypothesis.token_ids for _, hypothesis in said])
+    return said
 
 
 def _sources(

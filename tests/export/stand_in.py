@@ -26,7 +26,7 @@ def write_stand_in(path: Path, output: Path) -> bundle_pb2.Manifest:
     draft = Draft(output, model.transformer.config, None, Parity(0, 0, 0, 0, 0.0, 0.0), target=CUDA)
     description = manifest.describe(
         name="stand-in",
-        pairs=language_pairs(model, None, None),
+        pairs=language_pairs(model, None, None).pairs,
         precision="float32",
         draft=draft,
         checkpoint=checkpoint,

@@ -17,7 +17,7 @@ from dragoman_export.checkpoints import (
     tokenizer,
 )
 from dragoman_export.errors import CheckpointError
-from dragoman_export.families.languages import is_target_token
+from dragoman_export.families.target_labels import find_labels
 from dragoman_export.verification import ReferenceTokenizer
 
 UNKNOWN_PIECE = "<unk>"
@@ -108,7 +108,7 @@ def make_tokenizer(
     Raises:
         CheckpointError: A file is no sentencepiece model.
     """
-    targets = {i for piece, i in tokens.vocabulary.items() if is_target_token(piece)}
+    targets = {label.token_id for label in find_labels(tokens.vocabulary)}
     steering = {special.end_id, special.decoder_start_id, special.unknown_id}
     controls = targets.union({pad_id}, special.suppressed_ids) - steering
     files = TokenizerFiles(

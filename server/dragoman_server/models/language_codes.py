@@ -48,14 +48,15 @@ def canonical(code: str) -> str:
 def ranges(code: str) -> list[str]:
     """Returns what fits a code, best first: itself, its canonical form, then ever less of it.
 
-    RFC 4647, 3.4: de-AT-1996, then de-AT, then de. Each also with the macrolanguage or its main
-    language, and with the script that the language, or the language there, is mostly written in.
+    RFC 4647, 3.4: de-AT-1996, then de-AT, then de. Each also with and without the script that the
+    language, or the language there, is mostly written in; then with the macrolanguage or its main
+    language.
     """
     own = normal(code)
     fitting = [own]
     for shortened in _shortened(canonical(own)):
         for variant in _equivalent(shortened):
-            fitting += [variant, *_with_likely_script(variant)]
+            fitting += [variant, *_by_likely_script(variant)]
     return list(dict.fromkeys(fitting))
 
 
@@ -74,16 +75,20 @@ def _equivalent(code: str) -> list[str]:
     return ["-".join([name, *rest]) for name in (language, *related) if name]
 
 
-def _with_likely_script(code: str) -> list[str]:
+def _by_likely_script(code: str) -> list[str]:
+    """Returns the code with the likely script if it has none, without its script if it is that."""
     language, *rest = code.split("-")
-    if len(rest) > 1 or (rest and _is_script(rest[0])):
+    script = rest.pop(0) if rest and _is_script(rest[0]) else None
+    if len(rest) > 1:
         return []
     known = MACROLANGUAGES.get(language, language)
     likely = LIKELY_SUBTAGS.get("-".join([known, *(region.upper() for region in rest)]))
     if likely is None:
         return []
-    script = normal(likely.split("-")[1])
-    return ["-".join([language, script, *rest]), f"{language}-{script}"]
+    usual = normal(likely.split("-")[1])
+    if script is not None:
+        return ["-".join([language, *rest])] if script == usual else []
+    return ["-".join([language, usual, *rest]), f"{language}-{usual}"]
 
 
 def _is_script(subtag: str) -> bool:

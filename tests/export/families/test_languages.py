@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,15 @@ from dragoman_export.checkpoints.checkpoint import read_checkpoint
 from dragoman_export.errors import UsageError
 from dragoman_export.export import export
 from dragoman_export.families import import_model
-from dragoman_export.families.languages import LanguagePair, canonical, language_pairs
+from dragoman_export.families.languages import (
+    Directions,
+    LanguagePair,
+    canonical,
+    language_pairs,
+)
 from dragoman_export.model import ImportedModel
 from tests.export import tiny
+from tests.export.families.labels import LISTS
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +49,15 @@ def test_what_is_no_code_is_refused() -> None:
 
 
 def test_the_checkpoint_names_its_languages(model: ImportedModel) -> None:
-    assert language_pairs(model, None, None) == [LanguagePair("en", "de")]
+    assert language_pairs(model, None, None) == Directions([LanguagePair("en", "de")], [])
 
 
 def test_the_request_goes_before_the_checkpoint(model: ImportedModel) -> None:
-    assert language_pairs(model, "eng", "fra") == [LanguagePair("en", "fr")]
+    assert language_pairs(model, "eng", "fra").pairs == [LanguagePair("en", "fr")]
 
 
 def test_each_target_token_is_a_direction(multilingual: ImportedModel) -> None:
-    assert language_pairs(multilingual, None, None) == [
+    assert language_pairs(multilingual, None, None).pairs == [
         LanguagePair("en", "fr", (40,)),
         LanguagePair("en", "de", (41,)),
         LanguagePair("en", "cmn-Hans", (42,)),
@@ -57,7 +65,7 @@ def test_each_target_token_is_a_direction(multilingual: ImportedModel) -> None:
 
 
 def test_one_of_several_targets_can_be_picked(multilingual: ImportedModel) -> None:
-    assert language_pairs(multilingual, None, "fr") == [LanguagePair("en", "fr", (40,))]
+    assert language_pairs(multilingual, None, "fr").pairs == [LanguagePair("en", "fr", (40,))]
 
 
 def test_a_target_that_the_model_lacks_is_refused(multilingual: ImportedModel) -> None:
@@ -65,17 +73,105 @@ def test_a_target_that_the_model_lacks_is_refused(multilingual: ImportedModel) -
         language_pairs(multilingual, None, "spa")
 
 
+def with_labels(model: ImportedModel, labels: str, stated: str = "de") -> ImportedModel:
+    tokens = {f">>{label}<<": 40 + index for index, label in enumerate(labels.split())}
+    return dataclasses.replace(model, vocabulary=model.vocabulary | tokens, target_language=stated)
+
+
+def targets(model: ImportedModel, target: str | None = None) -> list[str]:
+    return [pair.target for pair in language_pairs(model, None, target).pairs]
+
+
+def test_a_stray_label_does_not_change_what_a_model_of_one_target_translates_into(
+    model: ImportedModel,
+) -> None:
+    found = language_pairs(with_labels(model, "nds"), None, None)
+    assert found.pairs == [LanguagePair("en", "de")]
+    assert found.remarks == ["leave out >>nds<<: the checkpoint says that it translates into de"]
+
+
+def test_a_stray_label_can_be_asked_for_as_can_the_one_target(model: ImportedModel) -> None:
+    stray = with_labels(model, "nds")
+    assert language_pairs(stray, None, "nds").pairs == [LanguagePair("en", "nds", (40,))]
+    assert language_pairs(stray, None, "deu").pairs == [LanguagePair("en", "de")]
+    with pytest.raises(UsageError, match="not translate into 'fr'; it does into de, nds"):
+        language_pairs(stray, None, "fr")
+
+
+@pytest.mark.parametrize(
+    ("stated", "labels", "expected"),
+    [
+        ("mul", "nds deu", ["nds", "de"]),
+        ("sla", "rus pol", ["ru", "pl"]),
+        ("ROMANCE", "fr es", ["fr", "es"]),
+        ("fr+es+ro", "fr es ro", ["fr", "es", "ro"]),
+        ("zho", "cmn_Hans yue", ["cmn-Hans", "yue"]),
+        ("nor", "nob nno", ["nb", "nn"]),
+        ("hbs", "bos_Latn hrv srp_Cyrl", ["bs", "hr", "sr-Cyrl"]),
+        ("aze", "aze_Latn", ["az-Latn"]),
+        ("por", "pob por", ["pob", "pt"]),
+    ],
+)
+def test_a_group_a_macrolanguage_or_one_of_its_own_leaves_all_labels(
+    model: ImportedModel, stated: str, labels: str, expected: list[str]
+) -> None:
+    assert targets(with_labels(model, labels, stated)) == expected
+
+
+def test_every_target_of_a_published_list_is_a_direction_and_what_is_unusual_is_said(
+    model: ImportedModel,
+) -> None:
+    romance = with_labels(model, LISTS["en-ROMANCE"], "fr+fr_BE+es")
+    pairs, (remark,) = language_pairs(romance, None, None)
+    assert len(pairs) == len(LISTS["en-ROMANCE"].split())
+    assert remark == "tell alike targets apart: >>pt_br<< is pt-BR-x-2"
+
+
+def test_one_of_two_alike_targets_is_asked_for_as_the_model_spells_it(model: ImportedModel) -> None:
+    alike = with_labels(model, "bos bos_Latn zh_cn zh_CN", "mul")
+    for asked, token in (("bos", 40), ("bs", 40), ("bos_Latn", 41), ("zh_cn", 42), ("zh-CN", 43)):
+        (pair,) = language_pairs(alike, None, asked).pairs
+        assert pair.source_prefix_ids == (token,), asked
+
+
+def test_several_sources_are_several_directions(model: ImportedModel) -> None:
+    several = dataclasses.replace(model, source_language="fr+fra+fr_BE+es")
+    assert language_pairs(several, None, None).pairs == [
+        LanguagePair("fr", "de"),
+        LanguagePair("fr-BE", "de"),
+        LanguagePair("es", "de"),
+    ]
+    assert language_pairs(model, "rus+ukr", None).pairs == [
+        LanguagePair("ru", "de"),
+        LanguagePair("uk", "de"),
+    ]
+
+
+def test_a_source_that_is_no_code_asks_for_one(model: ImportedModel) -> None:
+    family = dataclasses.replace(model, source_language="ROMANCE")
+    with pytest.raises(UsageError, match=r"source_lang: 'ROMANCE' is no .* as --source-language"):
+        language_pairs(family, None, None)
+
+
 def test_a_model_of_several_targets_is_exported_and_verified_with_all(
     checkpoint: Path, tmp_path: Path
 ) -> None:
     copy = tiny.copy_checkpoint(checkpoint, tmp_path / "multilingual")
     vocabulary = json.loads((copy / "vocab.json").read_text())
-    names = {50: ">>fra<<", 51: ">>deu<<"}
+    names = {50: ">>fra<<", 51: ">>deu<<", 52: ">>fr<<"}
     renamed = {names.get(token_id, piece): token_id for piece, token_id in vocabulary.items()}
     (copy / "vocab.json").write_text(json.dumps(renamed))
 
-    manifest = export(tiny.request(copy, tmp_path / "bundle"), tiny.no_progress)
+    said = []
+
+    @contextmanager
+    def stage(what: str) -> Iterator[None]:
+        said.append(what)
+        yield
+
+    manifest = export(tiny.request(copy, tmp_path / "bundle"), stage)
 
     pairs = {p.target_language_code: list(p.source_prefix_ids) for p in manifest.language_pairs}
-    assert pairs == {"fr": [50], "de": [51]}
+    assert pairs == {"fra": [50], "de": [51], "fr": [52]}
+    assert "tell alike targets apart: >>fra<< is fra" in said
     assert manifest.parity.different_count == manifest.parity.tie_count
