@@ -16,6 +16,14 @@ WRONG = "WRONG"
 NO_MESSAGE = "NO_MESSAGE"
 """Answered with OK and nothing else."""
 
+LASTING = frozenset(
+    {
+        *("FAILED_PRECONDITION", "INVALID_ARGUMENT", "NOT_FOUND", "OUT_OF_RANGE"),
+        *("PERMISSION_DENIED", "UNAUTHENTICATED", "UNIMPLEMENTED", WRONG),
+    }
+)
+"""How a request ends that would end so again, later and at any rate."""
+
 MOST_TOLD = 20
 """Wrong answers that are kept; the others are counted."""
 

@@ -20,6 +20,11 @@ _SCENARIOS = {
     "offline": mlperf_loadgen.TestScenario.Offline,
 }
 
+SHORT_LATENCY_NS = 1_000_000
+LATENCY_MARGIN = 4.0
+"""Times as fast as expected that one request after the other may be: LoadGen makes them before the
+test and must not run out of them."""
+
 Send = Callable[[Sequence[int], Sequence[int]], None]
 """Takes LoadGen's response ids and the samples' indices."""
 
@@ -34,8 +39,8 @@ class LoadTest:
     samples: int
     """Different samples that there are."""
     rate: float = 1.0
-    """Requests per second of the server scenario; for offline the rate expected, which decides how
-    many samples there are."""
+    """Requests per second of the server scenario; in the others the rate expected, which decides
+    how many samples there are."""
     requests: int = 1
     """Fewest requests; the test is as much longer as they take."""
     bound_seconds: float = 0.25
@@ -150,6 +155,9 @@ def _settings(test: LoadTest) -> mlperf_loadgen.TestSettings:
     settings.mode = mlperf_loadgen.TestMode.PerformanceOnly
     settings.min_duration_ms = round(test.seconds * 1000)
     settings.min_query_count = test.requests
+    settings.single_stream_expected_latency_ns = min(
+        SHORT_LATENCY_NS, round(1e9 / (LATENCY_MARGIN * test.rate))
+    )
     settings.server_target_qps = settings.offline_expected_qps = test.rate
     settings.server_target_latency_ns = round(test.bound_seconds * 1e9)
     settings.server_target_latency_percentile = test.percentile / 100

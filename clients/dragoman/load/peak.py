@@ -9,6 +9,7 @@ from dataclasses import replace
 from math import ceil
 from typing import NamedTuple
 
+from dragoman.load.answers import LASTING
 from dragoman.load.confidence import fewest_requests
 from dragoman.load.figures import readable
 from dragoman.load.loadgen import LoadTest
@@ -44,6 +45,10 @@ class Peak(NamedTuple):
 
 
 NO_SEARCH = Peak(False, "")
+
+
+class _FailsAtAnyRateError(Exception):
+    """A trial failed in a way that a lower rate does not mend; says how."""
 
 
 class PeakSearch:
@@ -83,12 +88,13 @@ class PeakSearch:
                 f"beginning with {self.lowest:.4g}/s: at {start:.4g}/s the {self._fewest} requests "
                 f"that LoadGen wants take longer than {self._most_seconds:g} s"
             )
-        found = find_peak(
-            self._trial,
-            max(start, self.lowest),
-            precision=self._precision,
-            lowest=self.lowest,
-        )
+        try:
+            return self._find(max(start, self.lowest))
+        except _FailsAtAnyRateError as error:
+            return Peak(False, str(error))
+
+    def _find(self, start: float) -> Peak:
+        found = find_peak(self._trial, start, precision=self._precision, lowest=self.lowest)
         if found.rate is None:
             return Peak(False, self._nothing_found(found.undecided))
         confirmed = self._confirm(found.rate)
@@ -118,13 +124,21 @@ class PeakSearch:
     def _decide(self, test: LoadTest) -> Outcome:
         """Makes a test, again and longer where it was too short to decide."""
         test = replace(test, requests=self._fewest)
-        while (outcome := outcome_of(run := self._run(test))) is Outcome.UNDECIDED:
+        while (outcome := self._outcome(run := self._run(test))) is Outcome.UNDECIDED:
             wanted = ceil(MARGIN * (run.enough_requests or 0))
             if not run.requests < wanted <= test.rate * self._most_seconds:
                 break
             self._say(f"undecided at {test.rate:.4g}/s: once more, with {wanted:,} requests")
             test = replace(test, requests=wanted)
         return outcome
+
+    def _outcome(self, run: Run) -> Outcome:
+        if not LASTING.isdisjoint(run.outcomes):
+            raise _FailsAtAnyRateError(
+                f"The search ended at {readable(run.target_rate)}/s, as no other rate mends what "
+                f"failed: {'; '.join(run.reasons)}."
+            )
+        return outcome_of(run)
 
     def _nothing_found(self, undecided: float | None) -> str:
         if undecided is not None:

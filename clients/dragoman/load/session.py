@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dragoman.load import loadgen
-from dragoman.load.answers import OK, REFUSED, Answer, Reader
+from dragoman.load.answers import LASTING, OK, Answer, Reader
 from dragoman.load.clients import Client
 from dragoman.load.endpoint import OnAnswers
 from dragoman.load.loadgen import LoadTest
@@ -21,8 +21,6 @@ from dragoman.load.scrape import Scraper
 
 WATCH_SECONDS = 1.0
 
-PASSING = {"CANCELLED", "DEADLINE_EXCEEDED", REFUSED, "UNAVAILABLE"}
-"""How a request may end that would be answered later."""
 
 Watch = Callable[[LoadTest, float, Recorder, Scraper | None], None]
 """Told once a second: of a test, the seconds since its start, what came, and the metrics."""
@@ -99,7 +97,7 @@ class Session:
 
         def hopeless() -> bool:
             came = recorder.answers.values()
-            return len(came) >= concurrency and all(_is_lasting(answer.status) for answer in came)
+            return len(came) >= concurrency and all(answer.status in LASTING for answer in came)
 
         self._on_answers = on_answers
         with turn:
@@ -164,10 +162,6 @@ class Session:
 
     def _take(self, answers: list[Answer]) -> None:
         self._on_answers(answers)
-
-
-def _is_lasting(status: str) -> bool:
-    return status not in {OK, *PASSING}
 
 
 def _translated(answers: Sequence[Answer]) -> int:

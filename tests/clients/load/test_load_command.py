@@ -139,6 +139,15 @@ def test_single_stream_sends_one_request_after_the_other(command: Command) -> No
     assert command.run["seconds"] >= 3
 
 
+def test_single_stream_does_not_run_out_of_requests(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However fast the server: LoadGen takes 1 ms for short and would have 1,000 a second."""
+    monkeypatch.setattr("dragoman.load.loadgen.SHORT_LATENCY_NS", 100_000_000)
+    command("--scenario", "single-stream", "--duration", "0.5")
+    assert not any("min duration" in reason for reason in command.run["reasons"])
+
+
 def test_several_client_processes_share_the_work(command: Command) -> None:
     expected = command.write("expected.txt", *(text.upper() for text in TEXTS))
     assert command(*SERVER, "--clients", "2", "--expected", expected) == cli.VALID

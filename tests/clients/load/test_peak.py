@@ -1,5 +1,9 @@
 """Searches of servers that are simulated: what LoadGen would say of them follows its rule."""
 
+from dataclasses import replace
+
+import pytest
+
 from dragoman.load.confidence import enough_requests
 from dragoman.load.loadgen import LoadTest
 from dragoman.load.peak import PeakSearch
@@ -85,6 +89,38 @@ def test_a_start_below_what_can_be_decided_is_raised_and_told() -> None:
     assert server.search(15.0).find(0.1).is_confirmed
     assert server.tests[0].rate > 1.2
     assert server.said[0].startswith("beginning with 1.267/s: at 0.1/s the 152 requests")
+
+
+@pytest.mark.parametrize("status", ["INVALID_ARGUMENT", "NOT_FOUND", "WRONG"])
+def test_what_fails_at_any_rate_ends_the_search_at_once(status: str) -> None:
+    server = Simulated(100.0)
+
+    def run(test: LoadTest) -> Run:
+        found = replace(server(test), valid=False, reasons=["1 of 9 requests ended"])
+        return replace(found, outcomes={"OK": 8, status: 1})
+
+    search = PeakSearch(run, server.said.append, test=FULL, trial_seconds=15.0, precision=0.04)
+    confirmed, told = search.find(50.0)
+    assert not confirmed
+    assert told == (
+        "The search ended at 50.0/s, as no other rate mends what failed: 1 of 9 requests ended."
+    )
+    assert len(server.tests) == 1
+
+
+def test_refusals_and_deadlines_are_what_a_lower_rate_mends() -> None:
+    server = Simulated(1000.0)
+
+    def run(test: LoadTest) -> Run:
+        found = server(test)
+        if test.rate <= 40:
+            return found
+        found = replace(found, valid=False, reasons=["refused"])
+        return replace(found, outcomes={"OK": 8, "RESOURCE_EXHAUSTED": 1, "DEADLINE_EXCEEDED": 1})
+
+    search = PeakSearch(run, server.said.append, test=FULL, trial_seconds=15.0, precision=0.04)
+    assert search.find(50.0).is_confirmed
+    assert 38 <= server.tests[-1].rate <= 40
 
 
 def test_a_peak_that_no_full_test_confirms_is_given_up_after_some_steps() -> None:
