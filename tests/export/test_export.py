@@ -26,7 +26,7 @@ from dragoman_export.families.marian import position_table
 from dragoman_export.graphs import files as graph_files
 from dragoman_export.manifest import Precision
 from dragoman_export.precision.calibrate import Calibration, calibrate
-from tests.export import tiny
+from tests.export import tiny, tokenizers
 
 
 def files(directory: Path) -> dict[str, bytes]:
@@ -125,6 +125,16 @@ def test_a_corrupted_graph_is_refused_and_nothing_is_written(
         export(tiny.request(checkpoint, tmp_path / "bundle"), tiny.no_progress)
 
     assert not list(tmp_path.iterdir())
+
+
+def test_a_tokenizer_that_makes_other_tokens_is_refused_and_nothing_is_written(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    copy = tiny.copy_checkpoint(checkpoint, tmp_path / "copy")
+    tokenizers.change_tokenizer(copy, eos_token="unused3")  # config.json has another end token
+    with pytest.raises(VerificationError, match=r"becomes the tokens .* would translate something"):
+        export(tiny.request(copy, tmp_path / "bundle"), tiny.no_progress)
+    assert not (tmp_path / "bundle").exists()
 
 
 @pytest.mark.usefixtures("corrupted")

@@ -113,6 +113,15 @@ def beyond_its_source(checkpoint: Path, copy: Path) -> Path:
     return copy
 
 
+def with_a_target_vocabulary(checkpoint: Path, copy: Path) -> Path:
+    """The tiny checkpoint, ready to export, with other ids for the same pieces of targets."""
+    tiny.copy_checkpoint(checkpoint, copy)
+    ordinary = [piece for piece in read_pieces(copy) if piece not in {"</s>", "<unk>", "<pad>"}]
+    write_vocabulary(copy, [*ordinary[1:], ordinary[0]], "target_vocab.json")
+    change_tokenizer(copy, separate_vocabs=True)
+    return copy
+
+
 def several_targets(checkpoint: Path, copy: Path) -> Path:
     """With tokens for target languages."""
     english_only(checkpoint, copy)

@@ -77,7 +77,7 @@ class CheckpointTokenizer(SentencePieceTokenizer):
             for piece in read_vocabulary(self._checkpoint)
             if model.piece_to_id(piece) == model.unk_id()
         ]
-        return [*added, *lacking][:MOST_PROBES]
+        return [*added, *sorted(lacking, key=len)][:MOST_PROBES]
 
     def save(self, directory: Path) -> None:
         """Copies the files into a new `directory`."""

@@ -39,6 +39,18 @@ def test_what_was_added_and_what_only_the_vocabulary_knows_keep_their_ids_in_a_b
         assert ours.decode(ids) == theirs.decode(ids, skip_special_tokens=True), text
 
 
+def test_targets_may_have_a_vocabulary_of_their_own(checkpoint: Path, tmp_path: Path) -> None:
+    copy = tokenizers.with_a_target_vocabulary(checkpoint, tmp_path / "checkpoint")
+    export(tiny.request(copy, tmp_path / "bundle"), tiny.no_progress)
+    ours = Tokenizer(Bundle.load(tmp_path / "bundle"))
+    theirs = MarianTokenizer.from_pretrained(copy)
+    for text in tiny.TEXTS:
+        assert ours.encode(text) == theirs(text)["input_ids"]
+        *ids, _end = theirs(text_target=text)["input_ids"]
+        assert ours.encode_target(text) == ids != ours.encode(text)[:-1]
+        assert ours.decode(ids) == theirs.decode(ids, skip_special_tokens=True) == text
+
+
 def test_text_comes_back(bundle: Bundle, checkpoint: Path) -> None:
     theirs, ours = MarianTokenizer.from_pretrained(checkpoint), Tokenizer(bundle)
     for text in tiny.TEXTS:
