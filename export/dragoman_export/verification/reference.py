@@ -112,28 +112,32 @@ class ReferenceTokenizer:
             return [*plain, self._tokenizer.eos_token_id]
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """Text of target tokens; special ones give none.
+        """Text of target tokens; special ones, and ids that no piece has, give none.
 
         Raises:
             CheckpointError: transformers cannot.
         """
         with _blaming(f"the tokenizer of {self._checkpoint} fails at {list(token_ids)}"):
+            known = (self._tokenizer.decoder, self._tokenizer.added_tokens_decoder)
+            pieces = [i for i in token_ids if any(i in ids for ids in known)]
             text: str = self._tokenizer.decode(
-                list(token_ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
+                pieces, skip_special_tokens=True, clean_up_tokenization_spaces=False
             )
         return text
 
     def added_tokens(self) -> list[AddedToken]:
         """Tokens that are cut out of a text before it is tokenised, special ones among them."""
+        described = self._tokenizer.added_tokens_decoder
         return [
             AddedToken(
-                text=token.content,
+                text=text,
                 id=token_id,
-                single_word=token.single_word,
-                lstrip=token.lstrip,
-                rstrip=token.rstrip,
+                single_word=described[token_id].single_word,
+                lstrip=described[token_id].lstrip,
+                rstrip=described[token_id].rstrip,
             )
-            for token_id, token in self._tokenizer.added_tokens_decoder.items()
+            for text, token_id in self._tokenizer.get_added_vocab().items()
+            if text
         ]
 
     def hidden_ids(self) -> list[int]:

@@ -19,6 +19,7 @@ from dragoman_export.families.marian_tokens import (
     read_vocabularies,
     vocabulary_problems,
 )
+from dragoman_export.verification import ReferenceTokenizer
 from tests.export import tokenizers
 
 pytestmark = pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses")
@@ -179,6 +180,20 @@ def test_an_added_token_that_the_model_lacks_is_refused(checkpoint: Path, tmp_pa
     size = len(tokenizers.read_pieces(copy))
     with pytest.raises(CheckpointError, match=f"added token '<NUM>' has the id {size}, outside"):
         tokens_of(copy, size)
+
+
+def test_an_id_that_no_piece_has_gives_no_text_on_either_side(checkpoint: Path) -> None:
+    *cat, end = ours(checkpoint).encode("the cat")
+    for tokenizer in (ours(checkpoint), ReferenceTokenizer(checkpoint)):
+        assert tokenizer.decode([*cat, 10_000, end]) == "the cat"
+
+
+def test_tokens_of_no_or_the_same_text_do_no_harm(checkpoint: Path, tmp_path: Path) -> None:
+    copy = tokenizers.english_only(checkpoint, tmp_path / "copy")
+    size = len(tokenizers.read_pieces(copy))
+    twice = {str(size): {"content": "<NUM>"}, str(size + 1): {"content": "<NUM>"}}
+    tokenizers.change_tokenizer(copy, added_tokens_decoder=twice | {str(size + 2): {"content": ""}})
+    assert ours(copy).encode("a <NUM> b") == theirs(copy)("a <NUM> b")["input_ids"]
 
 
 def test_added_tokens_are_cut_out_as_transformers_does_it(checkpoint: Path, tmp_path: Path) -> None:
