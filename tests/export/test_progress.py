@@ -1,8 +1,10 @@
 """What is told of a stage, in a log and on a terminal."""
 
+import contextlib
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -13,15 +15,23 @@ from dragoman_export.progress import LineProgress, TerminalProgress
 def shown(monkeypatch: pytest.MonkeyPatch, work: Callable[[], None]) -> str:
     """What the work writes to standard error where that is a terminal."""
     outer, inner = os.openpty()
-    os.set_blocking(outer, False)
     monkeypatch.setenv("TERM", "xterm")
+    pieces: list[bytes] = []
     with os.fdopen(inner, "w", encoding="utf-8") as stream, monkeypatch.context() as patched:
         patched.setattr(sys, "stderr", stream)
+        reading = threading.Thread(target=read_all, args=(outer, pieces))
+        reading.start()
         work()
-        stream.flush()
-        text = os.read(outer, 1 << 16).decode()
+    reading.join()
     os.close(outer)
-    return text
+    return b"".join(pieces).decode()
+
+
+def read_all(terminal: int, pieces: list[bytes]) -> None:
+    """Reads until nobody writes to the terminal any more, which is an error of its own kind."""
+    with contextlib.suppress(OSError):
+        while piece := os.read(terminal, 1 << 16):
+            pieces.append(piece)
 
 
 def test_a_log_has_a_line_for_each_stage(capsys: pytest.CaptureFixture[str]) -> None:
