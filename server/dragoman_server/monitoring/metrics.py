@@ -59,6 +59,8 @@ class Ended(NamedTuple):
     failure: FailureReason | None = None
     refusal: str | None = None
     """One of REFUSAL_CAUSES, where it was refused because of overload."""
+    times: int = 1
+    """Requests that ended so."""
 
 
 class Shortage(NamedTuple):
@@ -212,13 +214,14 @@ class Metrics:
             self.connections_full_seconds_total.inc(ended.connections_full_seconds)
             self.log_lines_lost_total.inc(ended.log_lines_lost)
             return
-        self.requests_total.labels(ended.code).inc()
+        self.requests_total.labels(ended.code).inc(ended.times)
         if ended.seconds is not None:
-            self.request_latency_seconds.observe(ended.seconds)
+            for _ in range(ended.times):
+                self.request_latency_seconds.observe(ended.seconds)
         if ended.failure is not None:
-            self.request_failures_total.labels(ended.failure).inc()
+            self.request_failures_total.labels(ended.failure).inc(ended.times)
         if ended.refusal is not None:
-            self.refusals_total.labels(ended.refusal).inc()
+            self.refusals_total.labels(ended.refusal).inc(ended.times)
 
     def watch(self, engine: EngineLoad) -> None:
         """Lets the load gauges read the engine at each scrape."""

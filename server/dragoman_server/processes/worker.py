@@ -11,12 +11,11 @@ import logging
 import signal
 import socket
 import sys
-from collections import deque
 
 import uvloop
 
 from dragoman_server.errors import DragomanError
-from dragoman_server.monitoring import STDERR, Ended, LineWriter, Shortage, configure_logging
+from dragoman_server.monitoring import STDERR, LineWriter, configure_logging
 from dragoman_server.processes.front_end import FrontEnd
 from dragoman_server.processes.link import Link
 from dragoman_server.processes.messages import (
@@ -34,6 +33,7 @@ from dragoman_server.processes.messages import (
     Told,
 )
 from dragoman_server.processes.remote_engine import RemoteEngine
+from dragoman_server.processes.tally import Tally
 from dragoman_server.signals import DRAIN, IGNORED, LEAVE
 
 _log = logging.getLogger(__name__)
@@ -46,8 +46,7 @@ class Worker:
         self._engine = RemoteEngine(self._send)
         self._orders: asyncio.Queue[object] = asyncio.Queue()
         self._link: Link | None = None
-        self._loop = asyncio.get_running_loop()
-        self._ended: deque[Ended | Shortage] = deque()
+        self._tally = Tally(self._send)
 
     def received(self, message: object) -> None:
         """See link.Reader."""
@@ -80,7 +79,9 @@ class Worker:
                         front_end.tell_stalled(stalled=stalled)
                     case Drain():
                         assert front_end is not None
-                        self._send(Drained(await front_end.drain()))
+                        in_time = await front_end.drain()
+                        self._tally.flush()
+                        self._send(Drained(in_time))
                     case Stop():
                         return 0
         except DragomanError as error:
@@ -90,6 +91,7 @@ class Worker:
             self._engine.close()
             if front_end is not None:
                 await front_end.close()
+            self._tally.flush()
             self._link.close()
         _log.error("engines_gone")
         return 1
@@ -102,19 +104,9 @@ class Worker:
 
     def _build(self, setup: Setup) -> FrontEnd:
         configure_logging(setup.config.log_level, setup.config.log_format, LineWriter(STDERR))
-        front_end = FrontEnd(setup, self._engine, self._record, shares_port=True)
+        front_end = FrontEnd(setup, self._engine, self._tally.record, shares_port=True)
         gc.freeze()  # as in cli.py
         return front_end
-
-    def _record(self, told: Ended | Shortage) -> None:
-        """Passes on what is counted; a request may have been refused on another thread."""
-        if not self._ended:
-            self._loop.call_soon_threadsafe(self._send_ended)
-        self._ended.append(told)
-
-    def _send_ended(self) -> None:
-        while self._ended:
-            self._send(self._ended.popleft())
 
     def _send(self, message: object) -> None:
         assert self._link is not None

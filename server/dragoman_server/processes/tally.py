@@ -1,0 +1,49 @@
+"""How requests ended, gathered in a front-end process before the engines' process is told.
+
+A server that is asked for far more than it can do refuses thousands of calls a second: to tell of
+each would cost more than to refuse it. Knows counts. Does not know what they are of.
+"""
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Callable
+
+from dragoman_server.monitoring import Ended, Shortage
+
+TELL_SECONDS = 0.05
+
+
+class Tally:
+    """Counts on any thread; tells on the event loop that it was built on.
+
+    Args:
+        tell: Takes what was counted.
+    """
+
+    def __init__(self, tell: Callable[[Ended | Shortage], None]) -> None:
+        self._tell = tell
+        self._loop = asyncio.get_running_loop()
+        self._counts: Counter[Ended | Shortage] = Counter()
+        self._is_due = False
+        self._lock = threading.Lock()
+
+    def record(self, told: Ended | Shortage) -> None:
+        """Counts one; within TELL_SECONDS it is told."""
+        with self._lock:
+            self._counts[told] += 1
+            was_due, self._is_due = self._is_due, True
+        if not was_due:
+            self._loop.call_soon_threadsafe(self._loop.call_later, TELL_SECONDS, self.flush)
+
+    def flush(self) -> None:
+        """Tells all that was counted."""
+        with self._lock:
+            self._is_due = False
+            counts, self._counts = self._counts, Counter()
+        for told, times in counts.items():
+            if isinstance(told, Ended):
+                self._tell(told._replace(times=times))
+            else:
+                for _ in range(times):
+                    self._tell(told)
