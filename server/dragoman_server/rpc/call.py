@@ -101,10 +101,10 @@ class Call:
         self._message = asyncio.get_running_loop().create_future()
         self._inner.start_server_batch((core.receive_message(),), self._on_message)
 
-    def closed(self, *, cancelled: bool) -> None:
-        """The core has done with it."""
+    def cancelled(self) -> None:
+        """The client gave up, or did not take the end."""
         self._is_over = True
-        if cancelled and self.task is not None:
+        if self.task is not None:
             self.task.cancel()
 
     def _beginning(self) -> tuple[core.Operation, ...]:

@@ -131,7 +131,8 @@ class RpcServer:
                 self._read(tag, event)
             elif isinstance(tag, _End):
                 self._forget(tag.call)
-                self._tell(functools.partial(_close, tag.call), event)
+                if core.was_cancelled(event):
+                    self._tell(functools.partial(_cancel, tag.call), event)
             elif tag is not None:
                 self._tell(tag, event)  # type: ignore[arg-type]  # a Happening
 
@@ -215,8 +216,8 @@ class RpcServer:
         self._sweep = self._loop.call_later(SWEEP_SECONDS, self._sweep_late)
 
 
-def _close(call: Call, event: core.Event) -> None:
-    call.closed(cancelled=core.was_cancelled(event))
+def _cancel(call: Call, event: core.Event) -> None:  # noqa: ARG001
+    call.cancelled()
 
 
 async def _answer(call: Call, method: Method) -> None:
