@@ -5,6 +5,7 @@ means the same on any connection. Does not know gRPC's messages beyond their fiv
 """
 
 import asyncio
+import contextlib
 import struct
 from typing import Self
 
@@ -109,6 +110,8 @@ class Connection:
         payload = await self._reader.readexactly(int.from_bytes(head[:3], "big"))
         return head[3], head[4], int.from_bytes(head[5:], "big"), payload
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Hangs up."""
-        self._writer.close()
+        self._writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()

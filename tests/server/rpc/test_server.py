@@ -189,7 +189,7 @@ async def test_a_call_whose_message_does_not_come_is_ended() -> None:
         connection.send_headers(PATH)
         status, details = await asyncio.wait_for(connection.status_of(1), 10)
         assert (status, details) == ("4", "the request's message did not come in time")
-        connection.close()
+        await connection.close()
 
 
 async def test_a_call_whose_end_is_not_taken_is_dropped() -> None:
@@ -208,7 +208,7 @@ async def test_a_call_whose_end_is_not_taken_is_dropped() -> None:
             assert await ask(channel, b"word") == b"word"
             assert await asyncio.wait_for(connection.reset_of(1), 10)
             assert await ask(channel, b"word") == b"word"
-        connection.close()
+        await connection.close()
     assert seen == [0, 1, 0]
 
 
@@ -218,7 +218,7 @@ async def test_a_method_whose_name_is_no_text_is_unimplemented() -> None:
         connection.send_headers("/words.Words/\udcff\udcfe", end=True)
         status, _ = await asyncio.wait_for(connection.status_of(1), 10)
         assert status == "12"
-        connection.close()
+        await connection.close()
 
 
 async def test_a_server_that_stops_ends_its_calls() -> None:
