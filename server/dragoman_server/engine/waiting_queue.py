@@ -109,6 +109,7 @@ class WaitingQueue:
             return Snapshot(
                 sum(self._running_rows),
                 Work(self._waiting_rows, self._waiting_steps),
+                len(self),
                 {caller: len(lane) for caller, lane in self._lanes.items()},
                 self._max_queue_size,
             )
@@ -236,8 +237,10 @@ class Snapshot(NamedTuple):
     running_rows: int
     """As far as the engines told."""
     waiting: Work
+    texts: int
+    """That wait."""
     texts_of: Mapping[str, int]
-    """That wait, by caller."""
+    """Likewise, by caller."""
     max_queue_size: int
 
     def load(self, caller: str) -> Load:
@@ -246,16 +249,14 @@ class Snapshot(NamedTuple):
         total = rows + self.running_rows
         if not rows:
             return Load(total, 0, 0)
-        texts = self.texts_of.get(caller, 0)
-        share = texts / sum(self.texts_of.values())
+        share = self.texts_of.get(caller, 0) / self.texts
         own = Work(math.ceil(rows * share), math.ceil(steps * share))
         others = len(self.texts_of) - (caller in self.texts_of)
         return _load(self.waiting, own, total_rows=total, others=others)
 
     def check_room(self, texts: int, caller: str, texts_ahead: int) -> None:
         """Raises QueueFullError where so many do not fit; `texts_ahead` will come first."""
-        waiting = sum(self.texts_of.values()) + texts_ahead
-        own = self.texts_of.get(caller, 0)
+        waiting, own = self.texts + texts_ahead, self.texts_of.get(caller, 0)
         check_room(texts, own, waiting=waiting, max_queue_size=self.max_queue_size)
 
 

@@ -43,12 +43,14 @@ class Call:
         self._deadline = None if seconds is None else time.monotonic() + seconds
         self._message: asyncio.Future[bytes | None] | None = None
         self._written: asyncio.Future[None] | None = None
-        self._has_begun = self._is_over = False
+        self._has_begun = False
+        self.is_over = False
+        """Whether it has its status or was cancelled."""
         self.arrived_at = time.monotonic()
         self.ended_at: float | None = None
         """When it got its status; the client may not have taken that yet."""
         self.has_request = False
-        """Whether its first message has come, or it is a stream."""
+        """Whether its first message was let in, or it is a stream."""
         self.task: asyncio.Task[None] | None = None
         """What answers it."""
 
@@ -58,23 +60,18 @@ class Call:
             return None
         return max(self._deadline - time.monotonic(), 0.0)
 
-    @property
-    def is_over(self) -> bool:
-        """Whether it has its status or was cancelled."""
-        return self._is_over
-
     async def read(self) -> bytes | None:
         """Returns the next message; None where none comes any more."""
         if self._message is None:
-            self.receive()
-        assert self._message is not None
+            self._message = asyncio.get_running_loop().create_future()
+            self._inner.start_server_batch((core.receive_message(),), self._on_message)
         message = await self._message
         self._message = None
         return message
 
     async def write(self, message: bytes) -> None:
         """Sends a message, as soon as the client takes it."""
-        if self._is_over:
+        if self.is_over:
             raise asyncio.CancelledError
         self._written = asyncio.get_running_loop().create_future()
         operations = (*self._beginning(), core.send_message(message))
@@ -83,9 +80,9 @@ class Call:
 
     def finish(self, status: Status = OK, message: bytes | None = None) -> None:
         """Sends the last message, where there is one, and the status; later ones are ignored."""
-        if self._is_over:
+        if self.is_over:
             return
-        self._is_over = True
+        self.is_over = True
         self.ended_at = time.monotonic()
         operations = self._beginning()
         if message is not None:
@@ -96,14 +93,9 @@ class Call:
         """Ends a call whose client does not take its end."""
         core.cancel(self._inner)
 
-    def receive(self) -> None:
-        """Asks the core for the next message."""
-        self._message = asyncio.get_running_loop().create_future()
-        self._inner.start_server_batch((core.receive_message(),), self._on_message)
-
     def cancelled(self) -> None:
         """The client gave up, or did not take the end."""
-        self._is_over = True
+        self.is_over = True
         if self.task is not None:
             self.task.cancel()
 
@@ -117,6 +109,6 @@ class Call:
         if self._message is not None and not self._message.done():
             self._message.set_result(core.message_of(event))
 
-    def _on_written(self, event: core.Event) -> None:  # noqa: ARG002  success or not: see `closed`
+    def _on_written(self, event: core.Event) -> None:  # noqa: ARG002  success or not: see `cancelled`
         if self._written is not None and not self._written.done():
             self._written.set_result(None)

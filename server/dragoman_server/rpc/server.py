@@ -68,7 +68,7 @@ class RpcServer:
         self._methods = {path.encode(): method for path, method in methods.items()}
         self._message_timeout_seconds = message_timeout_seconds
         self._loop = asyncio.get_running_loop()
-        self._inbox: deque[tuple[Callable[[core.Event], None], core.Event]] = deque()
+        self._inbox: deque[Callable[[], object]] = deque()
         self._is_woken = False
         self._calls: dict[Call, None] = {}
         """That the core has not done with, in order of arrival."""
@@ -120,21 +120,27 @@ class RpcServer:
     def _take_events(self) -> None:
         """The thread's life."""
         while (event := self._core.next_event()) is not None:
-            tag = event.tag
-            if tag is _NEXT_CALL:
-                if event.success:
-                    self._core.request_call(_NEXT_CALL)
-                    self._look_at(event)
-            elif tag is _SHUT_DOWN:
-                self._tell(lambda _: self._has_shut_down.set(), event)
-            elif isinstance(tag, _Request):
-                self._read(tag, event)
-            elif isinstance(tag, _End):
-                self._forget(tag.call)
-                if core.was_cancelled(event):
-                    self._tell(functools.partial(_cancel, tag.call), event)
-            elif tag is not None:
-                self._tell(tag, event)  # type: ignore[arg-type]  # a Happening
+            try:
+                self._handle(event)
+            except Exception:  # noqa: BLE001  one call's failure must not end them all
+                _log.exception("call_failed")
+
+    def _handle(self, event: core.Event) -> None:
+        tag = event.tag
+        if tag is _NEXT_CALL:
+            if event.success:
+                self._core.request_call(_NEXT_CALL)
+                self._look_at(event)
+        elif tag is _SHUT_DOWN:
+            self._tell(self._has_shut_down.set)
+        elif isinstance(tag, _Request):
+            self._read(tag, event)
+        elif isinstance(tag, _End):
+            self._forget(tag.call)
+            if core.was_cancelled(event):
+                self._tell(tag.call.cancelled)
+        elif callable(tag):
+            self._tell(functools.partial(tag, event))
 
     def _look_at(self, event: core.Event) -> None:
         """Refuses a call or asks for its first message."""
@@ -153,16 +159,15 @@ class RpcServer:
         inner.start_server_batch((core.receive_close(),), _End(call))
         if method.read is None:
             call.has_request = True
-            self._tell(functools.partial(self._begin, call, method), event)
+            self._tell(functools.partial(self._begin, call, method))
             return
         inner.start_server_batch((core.receive_message(),), _Request(call, method))
 
-    def _read(self, request: "_Request", event: core.Event) -> None:
+    def _read(self, request: _Request, event: core.Event) -> None:
         """Refuses a call whose message is there, or lets it be answered."""
         call, method = request
         if call.is_over:
             return
-        call.has_request = True
         message = core.message_of(event)
         if message is None:  # nobody listens either, where the client has gone
             call.finish(_EMPTY)
@@ -172,7 +177,8 @@ class RpcServer:
         if isinstance(call.request, Status):
             call.finish(call.request)
         else:
-            self._tell(functools.partial(self._begin, call, method), event)
+            call.has_request = True
+            self._tell(functools.partial(self._begin, call, method))
 
     def _caller(self, peer: str, seconds: float | None) -> Caller:
         return Caller(peer, seconds, len(self._inbox), self._calls_of[peer], len(self._calls))
@@ -183,9 +189,9 @@ class RpcServer:
         if not self._calls_of[call.peer]:
             del self._calls_of[call.peer]
 
-    def _tell(self, happening: Callable[[core.Event], None], event: core.Event) -> None:
+    def _tell(self, happening: Callable[[], object]) -> None:
         """Lets something happen on the event loop."""
-        self._inbox.append((happening, event))
+        self._inbox.append(happening)
         if not self._is_woken:
             self._is_woken = True
             with suppress(RuntimeError):  # the loop is closed: nobody waits
@@ -194,10 +200,9 @@ class RpcServer:
     def _happen(self) -> None:
         self._is_woken = False
         while self._inbox:
-            happening, event = self._inbox.popleft()
-            happening(event)
+            self._inbox.popleft()()
 
-    def _begin(self, call: Call, method: Method, event: core.Event) -> None:  # noqa: ARG002
+    def _begin(self, call: Call, method: Method) -> None:
         if call.is_over:
             return
         task = self._loop.create_task(_answer(call, method))
@@ -214,10 +219,6 @@ class RpcServer:
             elif call.ended_at is not None and call.ended_at <= late:
                 call.drop()
         self._sweep = self._loop.call_later(SWEEP_SECONDS, self._sweep_late)
-
-
-def _cancel(call: Call, event: core.Event) -> None:  # noqa: ARG001
-    call.cancelled()
 
 
 async def _answer(call: Call, method: Method) -> None:

@@ -86,10 +86,11 @@ def wire_status(error: Exception, error_id: str = "") -> rpc.Status:
     key = (type(error), str(error), error.retry_after_seconds, pushback)
     if (status := _refusals.get(key)) is None:
         status = _wire_status(error)
+        status = status._replace(trailers=(*status.trailers, (PUSHBACK, pushback)))
         if len(_refusals) >= MOST_REFUSALS:
             _refusals.clear()
-        _refusals[key] = status._replace(trailers=(*status.trailers, (PUSHBACK, pushback)))
-    return _refusals[key]
+        _refusals[key] = status
+    return status
 
 
 def _wire_status(error: Exception, error_id: str = "") -> rpc.Status:

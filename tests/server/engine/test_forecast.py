@@ -32,7 +32,7 @@ def costs(seconds: float = 0.01, per_row: float = 0.001, steps: int = 1000) -> L
 
 
 def queue(*, running: int) -> Snapshot:
-    return Snapshot(running, Work(0, 0), {}, 8)
+    return Snapshot(running, Work(0, 0), 0, {}, 8)
 
 
 def forecast(*lines: Line, places: int = 8, texts: int = 100, ratio: int = 2) -> Forecast:

@@ -245,3 +245,22 @@ async def test_a_port_that_is_taken_is_an_error() -> None:
         )
         with pytest.raises(RuntimeError, match="bind"):
             server.add_port(address, None)
+
+
+async def test_a_screen_or_reader_that_fails_ends_no_other_call(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def read(_: Caller, message: bytes) -> object:
+        if message == b"bad":
+            raise MemoryError
+        return message
+
+    method = Method(echo, read)
+    async with (
+        serving(method, message_timeout_seconds=0.1) as address,
+        aio.insecure_channel(address) as channel,
+    ):
+        code, _ = await status_of(ask(channel, b"bad"))
+        assert code is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert await ask(channel, b"good") == b"good"
+    assert [record.getMessage() for record in caplog.records] == ["call_failed"]
