@@ -4,7 +4,7 @@ import contextlib
 import io
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -98,19 +98,25 @@ def _train(model: Any, path: Path, vocabulary: dict[str, int], steps: int = 60) 
         optimizer.step()
 
 
-def _make_tokenizer(path: Path) -> dict[str, int]:
+def train_pieces(lines: Iterable[str], **settings: Any) -> bytes:
+    """Returns a sentencepiece model of the lines, the same each time."""
     writer = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(TEXTS),
+        sentence_iterator=iter(lines),
         model_writer=writer,
-        vocab_size=150,
         hard_vocab_limit=False,
         num_threads=1,
         minloglevel=2,
+        **settings,
     )
+    return writer.getvalue()
+
+
+def _make_tokenizer(path: Path) -> dict[str, int]:
+    trained = train_pieces(TEXTS, vocab_size=150)
     for name in ("source.spm", "target.spm"):
-        (path / name).write_bytes(writer.getvalue())
-    model = sentencepiece.SentencePieceProcessor(model_proto=writer.getvalue())
+        (path / name).write_bytes(trained)
+    model = sentencepiece.SentencePieceProcessor(model_proto=trained)
     pieces = [model.id_to_piece(piece) for piece in range(model.get_piece_size())]
     ordinary = [piece for piece in pieces if piece not in {"<s>", "</s>", "<unk>"}]
     unused = [f"unused{number}" for number in range(200)]  # more than one group of the top-k

@@ -1,7 +1,6 @@
 """Checkpoints with unlike tokenizers, and texts in twenty scripts to try them on."""
 # ruff: noqa: RUF001 - other scripts have characters that look like Latin ones
 
-import io
 import json
 import random
 from collections.abc import Iterable
@@ -162,17 +161,7 @@ def change_tokenizer(checkpoint: Path, **settings: object) -> None:
 
 
 def _train(path: Path, lines: Iterable[str]) -> None:
-    writer = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(lines),
-        model_writer=writer,
-        vocab_size=600,
-        hard_vocab_limit=False,
-        character_coverage=0.98,
-        num_threads=1,
-        minloglevel=2,
-    )
-    path.write_bytes(writer.getvalue())
+    path.write_bytes(tiny.train_pieces(lines, vocab_size=600, character_coverage=0.98))
 
 
 def _pieces(path: Path) -> list[str]:
