@@ -161,7 +161,7 @@ class AsyncEngine:
     def check_room(
         self, limit: TimeLimit, outline: Outline = UNREAD, caller: str = "", texts_ahead: int = 0
     ) -> None:
-        """Refuses texts that would be refused, before anybody has tokenised them. On any thread.
+        """Refuses texts that would be refused, before anybody has tokenised them.
 
         Args:
             limit: When their translations are due.
@@ -180,7 +180,7 @@ class AsyncEngine:
         self._admission.check(limit, now, outline, caller=caller, texts_ahead=texts_ahead)
 
     def outlook(self) -> Outlook:
-        """Returns what a request would find that came now. On any thread."""
+        """Returns what a request would find that came now."""
         return self._forecast.outlook(self._queue.snapshot())
 
     def submit(

@@ -5,7 +5,6 @@ each would cost more than to refuse it. Knows counts. Does not know what they ar
 """
 
 import asyncio
-import threading
 from collections import Counter
 from collections.abc import Callable
 
@@ -15,7 +14,7 @@ TELL_SECONDS = 0.05
 
 
 class Tally:
-    """Counts on any thread; tells on the event loop that it was built on.
+    """Counts and tells, on the event loop that it was built on.
 
     Args:
         tell: Takes what was counted.
@@ -26,21 +25,18 @@ class Tally:
         self._loop = asyncio.get_running_loop()
         self._counts: Counter[Ended | Shortage] = Counter()
         self._is_due = False
-        self._lock = threading.Lock()
 
     def record(self, told: Ended | Shortage) -> None:
         """Counts one; within TELL_SECONDS it is told."""
-        with self._lock:
-            self._counts[told] += 1
-            was_due, self._is_due = self._is_due, True
-        if not was_due:
-            self._loop.call_soon_threadsafe(self._loop.call_later, TELL_SECONDS, self.flush)
+        self._counts[told] += 1
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_later(TELL_SECONDS, self.flush)
 
     def flush(self) -> None:
         """Tells all that was counted."""
-        with self._lock:
-            self._is_due = False
-            counts, self._counts = self._counts, Counter()
+        self._is_due = False
+        counts, self._counts = self._counts, Counter()
         for told, times in counts.items():
             if isinstance(told, Ended):
                 self._tell(told._replace(times=times))

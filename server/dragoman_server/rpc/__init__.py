@@ -2,11 +2,11 @@
 
 Knows calls, messages as bytes, statuses and time limits. Does not know what a message says.
 
-grpcio's own servers hand a call to a thread or to two tasks before anybody can refuse it. Here one
-thread takes calls from the core's completion queue and refuses there what is not let in; the event
-loop hears of the others once their first message has come. docs/architecture.md has the
-measurements. Of grpcio it needs what `grpc.server` is made of, which is no public interface: one
-module, core.py, knows it, and the version is pinned.
+grpcio's own servers hand a call to a thread or to two tasks before anybody can refuse it. Here
+calls come from the core's completion queue to the event loop, which refuses some at once and makes
+tasks of the others once their first message has come. docs/architecture.md has the measurements.
+Of grpcio it needs what `grpc.server` is made of, which is no public interface: one module, core.py,
+knows it, and the version is pinned.
 """
 
 from dragoman_server.rpc.call import Call, Caller

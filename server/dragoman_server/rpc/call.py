@@ -19,7 +19,7 @@ class Caller(NamedTuple):
     seconds: float | None
     """Until the call's deadline; None where it has none."""
     calls_before: int
-    """Let in, and not yet seen by the event loop."""
+    """Let in, whose handlers have not begun yet."""
     own_calls: int
     """Open on the connection, without this one."""
     open_calls: int

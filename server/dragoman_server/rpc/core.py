@@ -3,7 +3,6 @@
 Knows operations and events of the core. Does not know what is done with them.
 """
 
-import threading
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, TypeAlias, cast
@@ -20,6 +19,9 @@ _NO_FLAGS = 0
 
 _FOREVER_SECONDS = 1e9
 """The core says of a call without a deadline that it is due in the far future."""
+
+_LONG_AGO = 1.0
+"""Seconds since the epoch, in place of a deadline: not to wait."""
 
 _CODES = {code: code.value[0] for code in grpc.StatusCode}
 
@@ -68,7 +70,6 @@ class Core:
         self._queue = cygrpc.CompletionQueue()
         self._server = cygrpc.Server(tuple(options), False)
         self._server.register_completion_queue(self._queue)
-        self._lock = threading.Lock()
         self._shuts_down = False
 
     def add_port(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
@@ -85,9 +86,8 @@ class Core:
 
     def request_call(self, tag: object) -> None:
         """Asks for one call, which comes as an event with the tag; not once it shuts down."""
-        with self._lock:
-            if not self._shuts_down:
-                self._server.request_call(self._queue, self._queue, tag)
+        if not self._shuts_down:
+            self._server.request_call(self._queue, self._queue, tag)
 
     def next_event(self) -> Event | None:
         """Blocks until something happens; returns None once the queue has shut down."""
@@ -96,11 +96,17 @@ class Core:
             return None
         return cast("Event", event)
 
+    def ready_event(self) -> Event | None:
+        """Returns what has happened; None where nothing has, or the queue has shut down."""
+        event = self._queue.poll(deadline=_LONG_AGO)
+        if event.completion_type != cygrpc.CompletionType.operation_complete:
+            return None
+        return cast("Event", event)
+
     def shut_down(self, tag: object) -> None:
         """Takes no more calls; an event with the tag tells that the last one has ended."""
-        with self._lock:
-            self._shuts_down = True
-            self._server.shutdown(self._queue, tag)
+        self._shuts_down = True
+        self._server.shutdown(self._queue, tag)
 
     def cancel_all_calls(self) -> None:
         """Ends all calls."""

@@ -7,19 +7,18 @@ from dragoman_server.rpc.call import Call, Caller
 from dragoman_server.rpc.status import Status
 
 Screen: TypeAlias = Callable[[Caller], Status | None]
-"""Returns how a call is refused, or None. It runs on the server's own thread and must be quick."""
-
+"""Returns how a call is refused, or None; must be quick."""
 
 Reader: TypeAlias = Callable[[Caller, bytes], object]
 """Takes the one message of a unary call and returns what `Call.request` shall be, or the Status
-that the call is refused with. It runs where a Screen does."""
+that the call is refused with."""
 
 
 class Method(NamedTuple):
     """One method of a service."""
 
     handle: Callable[[Call], Awaitable[None]]
-    """Answers a call, on the event loop. It is cancelled where the client gives up."""
+    """Answers a call, in a task that is cancelled where the client gives up."""
     read: Reader | None
     """None where the method takes a stream: then it is handed the call before any message, and
     reads."""

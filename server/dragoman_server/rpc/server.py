@@ -1,15 +1,13 @@
-"""A gRPC server: takes calls from the core on a thread of its own, refuses some of them there.
+"""A gRPC server: takes calls from the core, refuses some of them before a task is made of them.
 
-Owns the thread and every call until its end. Does not know what the methods do.
+Owns every call until its end. Does not know what the methods do.
 """
 
 import asyncio
-import functools
 import logging
-import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -17,6 +15,7 @@ import grpc
 
 from dragoman_server.rpc import core
 from dragoman_server.rpc.call import Call, Caller
+from dragoman_server.rpc.event_pump import EventPump
 from dragoman_server.rpc.method import Method
 from dragoman_server.rpc.status import RpcError, Status
 
@@ -65,18 +64,18 @@ class RpcServer:
         message_timeout_seconds: float,
     ) -> None:
         self._core = core.Core(options)
+        self._pump = EventPump(self._core, self._handle_all)
         self._methods = {path.encode(): method for path, method in methods.items()}
         self._message_timeout_seconds = message_timeout_seconds
         self._loop = asyncio.get_running_loop()
-        self._inbox: deque[Callable[[], object]] = deque()
-        self._is_woken = False
+        self._begun = 0
+        """Calls whose tasks have not run yet."""
         self._calls: dict[Call, None] = {}
         """That the core has not done with, in order of arrival."""
         self._calls_of: Counter[str] = Counter()
         """The number of them by peer."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._has_shut_down = asyncio.Event()
-        self._thread: threading.Thread | None = None
         self._sweep: asyncio.TimerHandle | None = None
 
     def add_port(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
@@ -95,13 +94,12 @@ class RpcServer:
         self._core.start()
         for _ in range(CALLS_ASKED_FOR):
             self._core.request_call(_NEXT_CALL)
-        self._thread = threading.Thread(target=self._take_events, name="rpc", daemon=True)
-        self._thread.start()
+        self._pump.start()
         self._sweep_late()
 
     async def stop(self, grace_seconds: float) -> None:
         """Takes no more calls, and ends those that last longer than allowed."""
-        if self._thread is None:
+        if self._sweep is None:
             return
         self._core.shut_down(_SHUT_DOWN)
         with suppress(TimeoutError):
@@ -109,17 +107,16 @@ class RpcServer:
         self._core.cancel_all_calls()
         await self._has_shut_down.wait()
         self._core.close()
-        await asyncio.to_thread(self._thread.join)
-        self._thread = None
-        if self._sweep is not None:
-            self._sweep.cancel()
+        await self._pump.join()
+        self._sweep.cancel()
+        self._sweep = None
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _take_events(self) -> None:
-        """The thread's life."""
-        while (event := self._core.next_event()) is not None:
+    def _handle_all(self, events: Iterator[core.Event]) -> None:
+        self._begun = 0  # the tasks of before have run since
+        for event in events:
             try:
                 self._handle(event)
             except Exception:  # noqa: BLE001  one call's failure must not end them all
@@ -132,15 +129,15 @@ class RpcServer:
                 self._core.request_call(_NEXT_CALL)
                 self._look_at(event)
         elif tag is _SHUT_DOWN:
-            self._tell(self._has_shut_down.set)
+            self._has_shut_down.set()
         elif isinstance(tag, _Request):
             self._read(tag, event)
         elif isinstance(tag, _End):
             self._forget(tag.call)
             if core.was_cancelled(event):
-                self._tell(tag.call.cancelled)
+                tag.call.cancelled()
         elif callable(tag):
-            self._tell(functools.partial(tag, event))
+            tag(event)
 
     def _look_at(self, event: core.Event) -> None:
         """Refuses a call or asks for its first message."""
@@ -159,7 +156,7 @@ class RpcServer:
         inner.start_server_batch((core.receive_close(),), _End(call))
         if method.read is None:
             call.has_request = True
-            self._tell(functools.partial(self._begin, call, method))
+            self._begin(call, method)
             return
         inner.start_server_batch((core.receive_message(),), _Request(call, method))
 
@@ -178,10 +175,10 @@ class RpcServer:
             call.finish(call.request)
         else:
             call.has_request = True
-            self._tell(functools.partial(self._begin, call, method))
+            self._begin(call, method)
 
     def _caller(self, peer: str, seconds: float | None) -> Caller:
-        return Caller(peer, seconds, len(self._inbox), self._calls_of[peer], len(self._calls))
+        return Caller(peer, seconds, self._begun, self._calls_of[peer], len(self._calls))
 
     def _forget(self, call: Call) -> None:
         del self._calls[call]
@@ -189,22 +186,8 @@ class RpcServer:
         if not self._calls_of[call.peer]:
             del self._calls_of[call.peer]
 
-    def _tell(self, happening: Callable[[], object]) -> None:
-        """Lets something happen on the event loop."""
-        self._inbox.append(happening)
-        if not self._is_woken:
-            self._is_woken = True
-            with suppress(RuntimeError):  # the loop is closed: nobody waits
-                self._loop.call_soon_threadsafe(self._happen)
-
-    def _happen(self) -> None:
-        self._is_woken = False
-        while self._inbox:
-            self._inbox.popleft()()
-
     def _begin(self, call: Call, method: Method) -> None:
-        if call.is_over:
-            return
+        self._begun += 1
         task = self._loop.create_task(_answer(call, method))
         call.task = task
         self._tasks.add(task)

@@ -49,7 +49,7 @@ class Gate:
             )
 
     def check_room(self, own_calls: int, open_calls: int) -> None:
-        """Refuses a call or does not. On any thread.
+        """Refuses a call or does not.
 
         Args:
             own_calls: Calls that its connection has open.

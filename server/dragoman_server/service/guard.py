@@ -21,8 +21,8 @@ from dragoman_server.service.status import told, wire_status
 Request = TypeVar("Request", bound=Message)
 
 Check: TypeAlias = Callable[[Caller, Request | None], None]
-"""Raises the DragomanError that a call is refused with; before its message is there, and after. It
-runs on the server's own thread."""
+"""Raises the DragomanError that a call is refused with; before its message is there, and
+after."""
 
 
 class CallGuard:

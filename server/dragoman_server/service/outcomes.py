@@ -47,7 +47,7 @@ class Outcomes:
             self._tell(Ended("CANCELLED", failure="CANCELLED"))
 
     def refused(self, error: OverloadError) -> None:
-        """The request was refused for lack of room or time. On any thread."""
+        """The request was refused for lack of room or time."""
         outcome = outcome_of(error)
         name: str = code_pb2.Code.Name(outcome.code)
         self._tell(Ended(name, failure=outcome.failure, refusal=error.reason))

@@ -67,7 +67,7 @@ class TextQueue(Protocol):
     def check_room(
         self, limit: TimeLimit, outline: Outline = UNREAD, caller: str = "", texts_ahead: int = 0
     ) -> None:
-        """Raises an OverloadError where texts would not be taken. On any thread.
+        """Raises an OverloadError where texts would not be taken.
 
         Args:
             limit: When they are due.
