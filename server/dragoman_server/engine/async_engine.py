@@ -175,7 +175,7 @@ class AsyncEngine:
         """
         now = self._clock()
         if not self._looked_at <= now < self._looked_at + OUTLOOK_SECONDS:
-            self._admission.outlook = self.outlook()
+            self._admission.look(self.outlook())
             self._looked_at = now
         self._admission.check(limit, now, outline, caller=caller, texts_ahead=texts_ahead)
 

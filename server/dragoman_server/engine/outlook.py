@@ -133,9 +133,16 @@ class Admission:
     """Refuses before anybody has tokenised a request, by an outlook of just before."""
 
     def __init__(self) -> None:
-        self.outlook: Outlook | None = None
+        self._outlook: Outlook | None = None
         """None before there is one: nothing is refused."""
+        self._seconds: dict[tuple[str, int], float] = {}
+        """What it says of unread requests, by caller and texts ahead."""
         self._time_check = TimeCheck()
+
+    def look(self, outlook: Outlook | None) -> None:
+        """Goes by another outlook from now on."""
+        self._outlook = outlook
+        self._seconds.clear()
 
     def check(
         self, limit: TimeLimit, now: float, outline: Outline, *, caller: str, texts_ahead: int
@@ -153,15 +160,25 @@ class Admission:
             QueueFullError: there is no room for all of them.
             WouldExpireError: they would probably end later than they are due.
         """
-        outlook = self.outlook
+        outlook = self._outlook
         if outlook is None:
             return
         outlook.queue.check_room(len(outline.source_tokens) or 1, caller, texts_ahead)
         if limit.due < math.inf and outlook.pace is not None:
             rows = outlook.queue.running_rows + outlook.queue.waiting.rows + texts_ahead
             self._time_check.check(
-                outlook.seconds_of(outline, caller, texts_ahead),
+                self._seconds_of(outlook, outline, caller, texts_ahead),
                 outlook.margin,
                 limit.due - now,
                 is_idle=rows < outlook.pace.engines,
             )
+
+    def _seconds_of(
+        self, outlook: Outlook, outline: Outline, caller: str, texts_ahead: int
+    ) -> float:
+        if outline is not UNREAD:
+            return outlook.seconds_of(outline, caller, texts_ahead)
+        key = (caller, texts_ahead)
+        if (seconds := self._seconds.get(key)) is None:
+            seconds = self._seconds[key] = outlook.seconds_of(outline, caller, texts_ahead)
+        return seconds

@@ -102,6 +102,7 @@ class Metrics:
         self.registry = registry or CollectorRegistry()
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
+        self._counters_of: dict[tuple[str | None, ...], list[Counter]] = {}
         self._declare_requests()
         self._declare_texts()
         self._declare_shortages()
@@ -214,14 +215,22 @@ class Metrics:
             self.connections_full_seconds_total.inc(ended.connections_full_seconds)
             self.log_lines_lost_total.inc(ended.log_lines_lost)
             return
-        self.requests_total.labels(ended.code).inc(ended.times)
+        for counter in self._counters(ended.code, ended.failure, ended.refusal):
+            counter.inc(ended.times)
         if ended.seconds is not None:
             for _ in range(ended.times):
                 self.request_latency_seconds.observe(ended.seconds)
-        if ended.failure is not None:
-            self.request_failures_total.labels(ended.failure).inc(ended.times)
-        if ended.refusal is not None:
-            self.refusals_total.labels(ended.refusal).inc(ended.times)
+
+    def _counters(self, *labels: str | None) -> list[Counter]:
+        """Returns what counts ends of these code, failure and refusal."""
+        if (counters := self._counters_of.get(labels)) is None:
+            families = (self.requests_total, self.request_failures_total, self.refusals_total)
+            counters = self._counters_of[labels] = [
+                family.labels(label)
+                for family, label in zip(families, labels, strict=True)
+                if label is not None
+            ]
+        return counters
 
     def watch(self, engine: EngineLoad) -> None:
         """Lets the load gauges read the engine at each scrape."""

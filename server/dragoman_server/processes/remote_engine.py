@@ -97,7 +97,7 @@ class RemoteEngine:
 
     def look(self, outlook: Outlook | None) -> None:
         """Knows from now on what a request would find."""
-        self._admission.outlook = outlook
+        self._admission.look(outlook)
         self._sent_since = 0
 
     def receive(self, answer: Answer) -> None:

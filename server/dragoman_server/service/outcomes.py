@@ -30,6 +30,8 @@ class Outcomes:
     ) -> None:
         self._record = record
         self._clock = clock
+        self._refusals: dict[type[OverloadError], Ended] = {}
+        """How those end that are refused for the same reason."""
 
     def now(self) -> float:
         """Seconds of the clock that `succeeded` compares with, which is the engine's too."""
@@ -48,16 +50,20 @@ class Outcomes:
 
     def refused(self, error: OverloadError) -> None:
         """The request was refused for lack of room or time."""
-        outcome = outcome_of(error)
-        name: str = code_pb2.Code.Name(outcome.code)
-        self._tell(Ended(name, failure=outcome.failure, refusal=error.reason))
+        kind = type(error)
+        if (ended := self._refusals.get(kind)) is None:
+            outcome = outcome_of(kind)
+            name: str = code_pb2.Code.Name(outcome.code)
+            ended = Ended(name, failure=outcome.failure, refusal=kind.reason)
+            self._refusals[kind] = ended
+        self._tell(ended)
 
     def failed(self, error: Exception) -> str:
         """The request failed; returns the error's id in the log, where it is our failure."""
         if isinstance(error, OverloadError):
             self.refused(error)
             return ""
-        outcome = outcome_of(error)
+        outcome = outcome_of(type(error))
         error_id = ""
         if outcome.code == code_pb2.INTERNAL:
             error_id = secrets.token_hex(8)

@@ -60,9 +60,9 @@ _TABLE: dict[type[BaseException], Outcome] = {
 _UNEXPECTED = Outcome(code_pb2.INTERNAL, "OTHER")
 
 
-def outcome_of(error: Exception) -> Outcome:
-    """Returns the code and the failure reason of `error`; INTERNAL where it is a bug of ours."""
-    for kind in type(error).__mro__:
+def outcome_of(error_type: type[Exception]) -> Outcome:
+    """Returns an exception's code and failure reason; INTERNAL where it is a bug of ours."""
+    for kind in error_type.__mro__:
         if kind in _TABLE:
             return _TABLE[kind]
     return _UNEXPECTED
@@ -100,7 +100,7 @@ def _wire_status(error: Exception, error_id: str = "") -> rpc.Status:
 
 def status_of(error: Exception, error_id: str = "") -> Status:
     """Returns what the client is told; of an unexpected error no more than its id in the log."""
-    code = outcome_of(error).code
+    code = outcome_of(type(error)).code
     reason = str(getattr(error, "reason", "INTERNAL"))
     message = str(error)
     metadata: dict[str, str] = {}
