@@ -106,11 +106,13 @@ class MetricsServer:
         listening.listen(BACKLOG)
         async with server:
             await stopped.wait()
-        # A task of Python's that accepts, cancelled before it begins, would leave its socket open.
-        while others := asyncio.all_tasks() - {asyncio.current_task()}:
-            for task in self._open:
-                task.cancel()
-            await asyncio.wait(others)
+            # What is accepted has to become a connection while the server is open, else Python
+            # leaves its socket open.
+            asyncio.get_running_loop().remove_reader(listening)
+            while others := asyncio.all_tasks() - {asyncio.current_task()}:
+                for task in self._open:
+                    task.cancel()
+                await asyncio.wait(others)
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._open) >= MOST_CONNECTIONS:

@@ -5,7 +5,7 @@ import http.client
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 from prometheus_client import Gauge
@@ -148,10 +148,13 @@ def test_a_thousand_idle_connections_take_no_threads_and_are_let_go_for_others(
         assert threading.active_count() == threads
 
 
-def test_closing_waits_for_nobody() -> None:
+@pytest.mark.parametrize("attempt", range(8))
+def test_closing_waits_for_nobody_and_leaves_no_connection_open(attempt: int) -> None:
     serving = Serving(Metrics())
     with serving.connect() as idle:
-        idle.sendall(b"GET ")
+        idle.sendall(b"GET "[: attempt % 5])
         serving.server.close()
         assert serving.server.connections == 0
+        with suppress(ConnectionResetError):
+            assert idle.recv(1) == b""
     serving.server.close()
