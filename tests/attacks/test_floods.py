@@ -1,5 +1,6 @@
 """Floods on a few connections: everybody else is served, and memory stays where it was."""
 
+import os
 import threading
 import time
 from collections import Counter
@@ -60,6 +61,19 @@ def test_a_flood_of_seconds_costs_others_little_time(float32_bundle: Path, flood
     assert (report.wrong, report.errors) == (0, {})
     # A call of a tiny model takes a few milliseconds; its 99th percentile is the machine's.
     assert report.p99_seconds < max(2 * calm.p99_seconds, 0.05)
+
+
+def test_who_reads_from_connections_comes_after_who_answers(float32_bundle: Path) -> None:
+    with Server(float32_bundle) as server:
+        pid = server.process.pid
+        answering = os.getpriority(os.PRIO_PROCESS, pid)
+        reading = [
+            os.getpriority(os.PRIO_PROCESS, int(thread.name))
+            for thread in Path(f"/proc/{pid}/task").iterdir()
+            if (thread / "comm").read_text() == "event_engine\n"
+        ]
+    assert reading
+    assert min(reading) > answering
 
 
 def test_who_fills_the_queue_leaves_room_and_turns_to_others(float32_bundle: Path) -> None:
