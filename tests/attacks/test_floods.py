@@ -14,16 +14,20 @@ import pytest
 from dragoman.v1.translation_pb2 import TranslateTextRequest
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
 from tests.attacks import floods
+from tests.attacks.half_messages import half_messages
 from tests.attacks.harness import LightCallers, Server
 
 MEGABYTE = 1_000_000
 
 Flood = Callable[[str, float], object]
 
+TRANSLATE = "/dragoman.v1.TranslationService/TranslateText"
+
 FLOODS: dict[str, Flood] = {
     "resets": floods.resets,
     "unread calls": partial(floods.unread_calls, connections=20, calls=3000),
     "headers only": partial(floods.headers_only, connections=20, calls=500),
+    "half messages": partial(half_messages, path=TRANSLATE, connections=10, streams=100),
     "pings": floods.pings,
     "settings": floods.settings,
     "window updates": floods.window_updates,

@@ -11,7 +11,7 @@ knows it, and the version is pinned.
 
 from dragoman_server.rpc.call import Call, Caller
 from dragoman_server.rpc.handlers import MALFORMED, server_stream, stream, unary
-from dragoman_server.rpc.method import Method, Screen
+from dragoman_server.rpc.method import Method, Screen, Unread
 from dragoman_server.rpc.server import RpcServer
 from dragoman_server.rpc.status import OK, RpcError, Status
 
@@ -25,6 +25,7 @@ __all__ = [
     "RpcServer",
     "Screen",
     "Status",
+    "Unread",
     "server_stream",
     "stream",
     "unary",

@@ -1,6 +1,7 @@
 """What a server can be asked, and who is let in."""
 
 from collections.abc import Awaitable, Callable
+from enum import Enum
 from typing import NamedTuple, TypeAlias
 
 from dragoman_server.rpc.call import Call, Caller
@@ -14,6 +15,13 @@ Reader: TypeAlias = Callable[[Caller, bytes], object]
 that the call is refused with."""
 
 
+class Unread(Enum):
+    """Why a call is ended whose message has not come."""
+
+    LATE = "the request's message did not come in time"
+    CROWDED_OUT = "too many messages are on their way, and this call's takes longest"
+
+
 class Method(NamedTuple):
     """One method of a service."""
 
@@ -23,3 +31,5 @@ class Method(NamedTuple):
     """None where the method takes a stream: then it is handed the call before any message, and
     reads."""
     screen: Screen | None = None
+    unread: Callable[[Unread], Status] | None = None
+    """Returns what a call is told at its end whose message has not come."""

@@ -18,7 +18,8 @@ import grpc
 from dragoman_server.rpc import core
 from dragoman_server.rpc.call import Call, Caller
 from dragoman_server.rpc.event_pump import EventPump
-from dragoman_server.rpc.method import Method
+from dragoman_server.rpc.incoming import Incoming
+from dragoman_server.rpc.method import Method, Unread
 from dragoman_server.rpc.status import RpcError, Status
 
 _log = logging.getLogger(__name__)
@@ -34,7 +35,10 @@ answered before more is read from those who send most."""
 
 _UNIMPLEMENTED = Status(grpc.StatusCode.UNIMPLEMENTED, "there is no such method")
 _FAILED = Status(grpc.StatusCode.INTERNAL, "the server failed; its log says why")
-_LATE = Status(grpc.StatusCode.DEADLINE_EXCEEDED, "the request's message did not come in time")
+_UNREAD = {
+    Unread.LATE: Status(grpc.StatusCode.DEADLINE_EXCEEDED, Unread.LATE.value),
+    Unread.CROWDED_OUT: Status(grpc.StatusCode.RESOURCE_EXHAUSTED, Unread.CROWDED_OUT.value),
+}
 _EMPTY = Status(grpc.StatusCode.INVALID_ARGUMENT, "the call has no message")
 
 _NEXT_CALL, _SHUT_DOWN = object(), object()
@@ -60,6 +64,7 @@ class RpcServer:
         options: gRPC's channel arguments.
         methods: By their paths, `/package.Service/Method`.
         message_timeout_seconds: For a call's one message to come, and for its end to be taken.
+        most_incoming: Messages on their way at once; one more, and the slowest call is ended.
     """
 
     def __init__(
@@ -68,6 +73,7 @@ class RpcServer:
         methods: Mapping[str, Method],
         *,
         message_timeout_seconds: float,
+        most_incoming: int,
     ) -> None:
         self._core = _built_aside(options)
         self._pump = EventPump(self._core, self._handle_all)
@@ -76,10 +82,11 @@ class RpcServer:
         self._loop = asyncio.get_running_loop()
         self._begun = 0
         """Calls whose tasks have not run yet."""
-        self._calls: dict[Call, None] = {}
+        self._calls: dict[Call, Method] = {}
         """That the core has not done with, in order of arrival."""
         self._calls_of: Counter[str] = Counter()
         """The number of them by peer."""
+        self._incoming: Incoming[Call] = Incoming(most_incoming)
         self._tasks: set[asyncio.Task[None]] = set()
         self._has_shut_down = asyncio.Event()
         self._sweep: asyncio.TimerHandle | None = None
@@ -157,7 +164,7 @@ class RpcServer:
             core.refuse(inner, refusal)
             return
         call = Call(inner, caller)
-        self._calls[call] = None
+        self._calls[call] = method
         self._calls_of[call.peer] += 1
         inner.start_server_batch((core.receive_close(),), _End(call))
         if method.read is None:
@@ -165,10 +172,13 @@ class RpcServer:
             self._begin(call, method)
             return
         inner.start_server_batch((core.receive_message(),), _Request(call, method))
+        if (slowest := self._incoming.begin(call)) is not None:
+            self._end_unread(slowest, Unread.CROWDED_OUT)
 
     def _read(self, request: _Request, event: core.Event) -> None:
         """Refuses a call whose message is there, or lets it be answered."""
         call, method = request
+        self._incoming.end(call)
         if call.is_over:
             return
         message = core.message_of(event)
@@ -186,7 +196,15 @@ class RpcServer:
     def _caller(self, peer: str, seconds: float | None) -> Caller:
         return Caller(peer, seconds, self._begun, self._calls_of[peer], len(self._calls))
 
+    def _end_unread(self, call: Call, why: Unread) -> None:
+        if call.is_over:
+            return
+        self._incoming.end(call)
+        unread = self._calls[call].unread
+        call.finish(_UNREAD[why] if unread is None else unread(why))
+
     def _forget(self, call: Call) -> None:
+        self._incoming.end(call)
         del self._calls[call]
         self._calls_of[call.peer] -= 1
         if not self._calls_of[call.peer]:
@@ -204,7 +222,7 @@ class RpcServer:
         late = time.monotonic() - self._message_timeout_seconds
         for call in list(self._calls):
             if not call.has_request and call.arrived_at <= late:
-                call.finish(_LATE)
+                self._end_unread(call, Unread.LATE)
             elif call.ended_at is not None and call.ended_at <= late:
                 call.drop()
         self._sweep = self._loop.call_later(SWEEP_SECONDS, self._sweep_late)

@@ -12,9 +12,9 @@ from typing import TypeAlias, TypeVar, cast
 from google.protobuf.message import DecodeError, Message
 
 from dragoman_server.engine import Deadline
-from dragoman_server.errors import InvalidArgumentError
-from dragoman_server.rpc import MALFORMED, Call, Caller, Method, Screen, Status
-from dragoman_server.service.gate import Gate
+from dragoman_server.errors import DeadlineError, InvalidArgumentError, TooManyCallsError
+from dragoman_server.rpc import MALFORMED, Call, Caller, Method, Screen, Status, Unread
+from dragoman_server.service.gate import RETRY_AFTER_SECONDS, Gate
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.status import told, wire_status
 
@@ -69,7 +69,7 @@ class CallGuard:
                 self._outcomes.succeeded(arrived_at)
                 call.finish(message=response.SerializeToString())
 
-        return Method(handle, read, self._screen(check))
+        return Method(handle, read, self._screen(check), self._unread)
 
     def stream(
         self,
@@ -103,6 +103,11 @@ class CallGuard:
             return None
 
         return screen
+
+    def _unread(self, why: Unread) -> Status:
+        if why is Unread.LATE:
+            return self._failed(DeadlineError(why.value))
+        return self._failed(TooManyCallsError(why.value, retry_after_seconds=RETRY_AFTER_SECONDS))
 
     def _failed(self, error: Exception) -> Status:
         error = told(error)

@@ -33,6 +33,15 @@ HEALTH_CONNECTIONS = 64
 # only `identity` is accepted.
 UNCOMPRESSED_ALONE = 1
 
+INCOMING_BYTES = 16 << 20
+"""Of all the messages that are on their way, where each is as large as it may be."""
+
+LEAST_INCOMING = 16
+"""Messages that may be on their way however large each may be."""
+
+UNREAD_BYTES = 16 << 10
+"""That a stream may send before its message is asked for; larger ones take one more round trip."""
+
 
 class GrpcServer:
     """Listens for calls. Built and started on the event loop that it runs on.
@@ -92,6 +101,7 @@ class GrpcServer:
             _options(self._config, connections, shares_port=self._shares_port),
             methods,
             message_timeout_seconds=self._config.message_timeout_seconds,
+            most_incoming=max(LEAST_INCOMING, INCOMING_BYTES // self._config.max_message_bytes),
         )
         self._servers.append(server)
         port = _add_port(server, self._config.host, port, credentials)
@@ -128,6 +138,11 @@ def _options(config: Config, connections: int, *, shares_port: bool) -> list[tup
         # To close a connection for its many pings costs 2.5 kB for each that comes meanwhile;
         # to answer them costs little, as no more is read while 10,000 answers wait.
         ("grpc.http2.max_ping_strikes", 0),
+        # What a stream may send before anybody reads it; gRPC would allow megabytes.
+        ("grpc.http2.lookahead_bytes", UNREAD_BYTES),
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", 65536),
+        ("grpc.http2.bdp_probe", 0),
         # A silent connection is closed after 60 + 20 s.
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),

@@ -38,8 +38,15 @@ async def echo(call: Call) -> None:
 
 
 @asynccontextmanager
-async def serving(method: Method, *, message_timeout_seconds: float = 60.0) -> AsyncIterator[str]:
-    server = RpcServer([], {PATH: method}, message_timeout_seconds=message_timeout_seconds)
+async def serving(
+    method: Method, *, message_timeout_seconds: float = 60.0, most_incoming: int = 64
+) -> AsyncIterator[str]:
+    server = RpcServer(
+        [],
+        {PATH: method},
+        message_timeout_seconds=message_timeout_seconds,
+        most_incoming=most_incoming,
+    )
     port = server.add_port("127.0.0.1:0", None)
     server.start()
     try:
@@ -192,6 +199,25 @@ async def test_a_call_whose_message_does_not_come_is_ended() -> None:
         await connection.close()
 
 
+async def test_the_slowest_of_too_many_messages_makes_room() -> None:
+    async with serving(say(echo), most_incoming=2) as address:
+        connection = await Connection.open(address)
+        for _ in range(3):
+            connection.send_headers(PATH)
+        status, details = await asyncio.wait_for(connection.status_of(1), 10)
+        assert status == "8"
+        assert details == "too many messages are on their way, and this call's takes longest"
+        async with aio.insecure_channel(address) as channel:
+            for _ in range(3):
+                assert await ask(channel, b"word") == b"word"
+        status, _ = await asyncio.wait_for(connection.status_of(3), 10)
+        assert status == "8"
+        connection.send_message(5, b"word")
+        status, _ = await asyncio.wait_for(connection.status_of(5), 10)
+        assert status == "0"
+        await connection.close()
+
+
 async def test_a_call_whose_end_is_not_taken_is_dropped() -> None:
     seen: list[int] = []
 
@@ -241,7 +267,10 @@ async def test_a_server_that_stops_ends_its_calls() -> None:
 async def test_a_port_that_is_taken_is_an_error() -> None:
     async with serving(say(echo)) as address:
         server = RpcServer(
-            [("grpc.so_reuseport", 0)], {PATH: say(echo)}, message_timeout_seconds=1.0
+            [("grpc.so_reuseport", 0)],
+            {PATH: say(echo)},
+            message_timeout_seconds=1.0,
+            most_incoming=64,
         )
         with pytest.raises(RuntimeError, match="bind"):
             server.add_port(address, None)
