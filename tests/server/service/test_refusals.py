@@ -1,5 +1,6 @@
 """Calls that are refused for overload: at once, unread, and with when to come back."""
 
+import asyncio
 import json
 import time
 from dataclasses import replace
@@ -10,6 +11,8 @@ from grpc import aio
 
 from dragoman.v1.translation_pb2 import ListModelsRequest, TranslateTextRequest
 from dragoman_server.errors import OverloadError, QueueFullError, WouldExpireError
+from dragoman_server.service.server import LEAST_INCOMING
+from tests.attacks.http2 import Connection
 from tests.server.service.harness import Running, failure_of, running
 
 REQUEST = TranslateTextRequest(contents=["a"])
@@ -55,6 +58,23 @@ async def test_too_many_calls_push_back_streams_included() -> None:
         failure = await failure_of(server.stub.StreamTranslateText().read())
         assert (failure.reason, failure.pushback) == ("TOO_MANY_CALLS", "500")
         first.cancel()
+
+
+async def test_messages_that_do_not_come_are_counted() -> None:
+    async with running(message_timeout_seconds=0.5, max_message_bytes=2**30) as server:
+        connection = await Connection.open(f"127.0.0.1:{server.application.port}")
+        for _ in range(LEAST_INCOMING + 1):
+            connection.send_headers("/dragoman.v1.TranslationService/TranslateText")
+        status, details = await asyncio.wait_for(connection.status_of(1), 10)
+        assert status == "8"
+        assert details == "too many messages are on their way, and this call's takes longest"
+        for index in range(LEAST_INCOMING):
+            status, _ = await asyncio.wait_for(connection.status_of(3 + 2 * index), 10)
+            assert status == "4"
+        await connection.close()
+        assert server.sample("dragoman_refusals_total", cause="TOO_MANY_CALLS") == 1
+        failures = server.sample("dragoman_request_failures_total", reason="DEADLINE")
+        assert failures == LEAST_INCOMING
 
 
 async def test_other_failures_say_nothing_about_retries(server: Running) -> None:
