@@ -3,12 +3,16 @@
     python -m tests.bench.overload --bundle DIR --rates 500 1000 2000 5000
 
 Prints, for each rate: answers in time, refusals with their 99th percentile, calls given up at their
-deadline, each by the second; the generator's share of a core, and the server's memory.
+deadline, each by the second; the generator's share of a core, and the server's memory; and how long
+the slowest of some sentences takes a second after it ends, or that an answer is not what it was
+before.
 """
 
 import argparse
+import time
 from pathlib import Path
 
+from dragoman import Client, Translation
 from tests.attacks.harness import Server
 from tests.bench.open_loop import EXPIRED, OK, run
 from tests.bench.origin import Origin, load_average
@@ -16,6 +20,12 @@ from tests.bench.tables import text_table
 
 REFUSED = "8"
 WARM_UP_SECONDS = 4.0
+AFTER_SECONDS = 1.0
+SENTENCES = (
+    "Where is the nearest train station, please?",
+    "The cat sleeps.",
+    "It is raining again.",
+)
 
 
 def main() -> None:
@@ -32,7 +42,11 @@ def main() -> None:
     deadline = arguments.deadline or None
     rows = []
     loads = [load_average()]
-    with Server(arguments.bundle, workers=arguments.workers) as server:
+    with (
+        Server(arguments.bundle, workers=arguments.workers) as server,
+        Client(server.address) as client,
+    ):
+        right = client.translate(SENTENCES)
         run(server.address, arguments.rates[0] / 2, WARM_UP_SECONDS, deadline, 4)
         for rate in arguments.rates:
             ends, cpu = run(
@@ -47,13 +61,25 @@ def main() -> None:
                     f"{ends.quantile(REFUSED, 0.99) * 1000:.0f}",
                     f"{cpu / arguments.seconds:.2f}",
                     f"{server.rss_bytes() / 1e6:.0f}",
+                    _after(client, right),
                 ]
             )
     loads.append(load_average())
     origin = Origin.here("tests.bench.overload", ("grpcio", "onnxruntime"), loads)
     print(origin.heading("one sentence", 1))
     columns = ["asked/s", "in time/s", "refused/s", "given up/s", "p99 ms", "refused p99 ms"]
-    print(text_table([*columns, "generator's cores", "server MB"], rows))
+    print(text_table([*columns, "generator's cores", "server MB", "ms after"], rows))
+
+
+def _after(client: Client, right: list[Translation]) -> str:
+    time.sleep(AFTER_SECONDS)
+    slowest = 0.0
+    for sentence, translation in zip(SENTENCES, right, strict=True):
+        began = time.monotonic()
+        if client.translate(sentence) != translation:
+            return "WRONG"
+        slowest = max(slowest, time.monotonic() - began)
+    return f"{slowest * 1000:.0f}"
 
 
 if __name__ == "__main__":

@@ -39,6 +39,9 @@ INCOMING_BYTES = 16 << 20
 LEAST_INCOMING = 16
 """Messages that may be on their way however large each may be."""
 
+RECEIVED_BYTES = 64 << 10
+"""Of a connection, that nobody has looked at yet."""
+
 UNREAD_BYTES = 16 << 10
 """That a stream may send before its message is asked for; larger ones take one more round trip."""
 
@@ -141,8 +144,13 @@ def _options(config: Config, connections: int, *, shares_port: bool) -> list[tup
         # What a stream may send before anybody reads it; gRPC would allow megabytes.
         ("grpc.http2.lookahead_bytes", UNREAD_BYTES),
         ("grpc.http2.bdp_probe", 0),
+        # What a connection may send before anybody looks at it: kernels would keep megabytes.
+        ("grpc.tcp_receive_buffer_size", RECEIVED_BYTES),
+        ("grpc.experimental.tcp_max_read_chunk_size", RECEIVED_BYTES),
         ("grpc.http2.lookahead_bytes", 65536),
         ("grpc.http2.bdp_probe", 0),
+        ("grpc.tcp_receive_buffer_size", 65536),
+        ("grpc.experimental.tcp_max_read_chunk_size", 65536),
         # A silent connection is closed after 60 + 20 s.
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
