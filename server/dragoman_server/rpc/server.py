@@ -29,7 +29,7 @@ CALLS_ASKED_FOR = 8
 
 SWEEP_SECONDS = 1.0
 
-NICENESS = 10
+NICENESS = 5
 """Of gRPC's threads, above that of the event loop: where processors are short, what was taken in is
 answered before more is read from those who send most."""
 
