@@ -36,11 +36,11 @@ class Server(Served):
 
     def rss_bytes(self) -> int:
         """Resident memory of the process and of all that it started."""
-        return sum(_memory(pid, "VmRSS") for pid in _tree(self.process.pid))
+        return sum(memory_bytes(pid, "VmRSS") for pid in _tree(self.process.pid))
 
     def peak_bytes(self) -> int:
         """The most that each process has had resident at any moment, added up."""
-        return sum(_memory(pid, "VmHWM") for pid in _tree(self.process.pid))
+        return sum(memory_bytes(pid, "VmHWM") for pid in _tree(self.process.pid))
 
 
 class Report(NamedTuple):
@@ -99,7 +99,8 @@ def _tree(pid: int) -> list[int]:
     return [pid, *(each for child in children for each in _tree(child))]
 
 
-def _memory(pid: int, figure: str) -> int:
+def memory_bytes(pid: int, figure: str) -> int:
+    """Returns a figure of the memory of a process, as /proc names it."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(f"{figure}:"):
             return int(line.split()[1]) * 1024

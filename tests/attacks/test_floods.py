@@ -21,13 +21,13 @@ MEGABYTE = 1_000_000
 
 Flood = Callable[[str, float], object]
 
-TRANSLATE = "/dragoman.v1.TranslationService/TranslateText"
-
 FLOODS: dict[str, Flood] = {
     "resets": floods.resets,
     "unread calls": partial(floods.unread_calls, connections=20, calls=3000),
     "headers only": partial(floods.headers_only, connections=20, calls=500),
-    "half messages": partial(half_messages, path=TRANSLATE, connections=10, streams=100),
+    "half messages": partial(
+        half_messages, path=floods.METHOD.decode(), connections=10, streams=100
+    ),
     "pings": floods.pings,
     "settings": floods.settings,
     "window updates": floods.window_updates,

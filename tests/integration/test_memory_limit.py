@@ -7,6 +7,7 @@ import pytest
 
 from dragoman import Client
 from dragoman_server.memory import START_BYTES
+from tests.attacks.harness import memory_bytes
 from tests.integration.served import Served
 
 LIMITED = """
@@ -25,9 +26,7 @@ class Limited(Served):
 
     def size(self) -> int:
         """Bytes of its address space."""
-        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        (kilobytes,) = (line.split()[1] for line in lines if line.startswith("VmSize:"))
-        return int(kilobytes) * 1024
+        return memory_bytes(self.process.pid, "VmSize")
 
 
 def test_a_server_serves_within_its_limit_or_says_that_it_cannot(float32_bundle: Path) -> None:

@@ -6,7 +6,7 @@ grpcio's own servers hand a call to a thread or to two tasks before anybody can 
 calls come from the core's completion queue to the event loop, which refuses some at once and makes
 tasks of the others once their first message has come. docs/architecture.md has the measurements.
 Of grpcio it needs what `grpc.server` is made of, which is no public interface: one module, core.py,
-knows it, and the version is pinned.
+knows it, and the package bounds the versions.
 """
 
 from dragoman_server.rpc.call import Call, Caller

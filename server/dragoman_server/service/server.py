@@ -147,10 +147,6 @@ def _options(config: Config, connections: int, *, shares_port: bool) -> list[tup
         # What a connection may send before anybody looks at it: kernels would keep megabytes.
         ("grpc.tcp_receive_buffer_size", RECEIVED_BYTES),
         ("grpc.experimental.tcp_max_read_chunk_size", RECEIVED_BYTES),
-        ("grpc.http2.lookahead_bytes", 65536),
-        ("grpc.http2.bdp_probe", 0),
-        ("grpc.tcp_receive_buffer_size", 65536),
-        ("grpc.experimental.tcp_max_read_chunk_size", 65536),
         # A silent connection is closed after 60 + 20 s.
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
