@@ -117,15 +117,18 @@ class Config(BaseSettings):
     """Most code points in all texts of a request together."""
     max_stream_texts: Texts = 256
     """Most unanswered texts of a stream; the server reads no further until one is answered."""
-    max_message_bytes: Annotated[int, Field(ge=1024, le=2**30), Number] = 1024 * 1024
+    max_message_bytes: Annotated[int, Field(ge=1024, le=2**30), Number] | None = None
     """Largest message that is received, in bytes; gRPC refuses a larger one with
-    RESOURCE_EXHAUSTED."""
+    RESOURCE_EXHAUSTED. Default: 262144, or 8 for each of max_code_points where that is more."""
     max_connections: Annotated[int, Field(ge=1, le=1_000_000), Number] = 4096
     """Most connections in each process that takes calls; one beyond them is closed at once. Fewer
     where the process may not open as many files."""
     max_concurrent_requests: Annotated[int, Field(ge=1, le=100_000), Number] = 1024
     """Most calls in progress in each process that takes calls, a stream counted as one; a call
     beyond them is refused with RESOURCE_EXHAUSTED."""
+    max_concurrent_streams: Annotated[int, Field(ge=1, le=100_000), Number] = 128
+    """Most streams among them. Each may be in the midst of a message, so together they can take so
+    many times max_message_bytes of memory."""
 
     message_timeout_seconds: Annotated[float, Field(ge=0.1, le=3600), Number] = 10.0
     """Time for a call's request to arrive, and for its answer to be taken once all of it is sent; a
@@ -154,6 +157,13 @@ class Config(BaseSettings):
     """Least severe events that are logged."""
     log_format: Literal["json", "text"] = "json"
     """Form of a log line."""
+
+    @property
+    def message_bytes(self) -> int:
+        """Largest message that is received, whether or not max_message_bytes is set."""
+        if self.max_message_bytes is not None:
+            return self.max_message_bytes
+        return max(256 * 1024, min(8 * self.max_code_points, 2**30))
 
     @model_validator(mode="after")
     def _tls_is_complete(self) -> Self:

@@ -8,9 +8,11 @@ import time
 from tests.attacks import http2
 from tests.attacks.http2 import ACK, Connection
 
-LENGTH = 1_000_000
+SERVICE = "/dragoman.v1.TranslationService/"
+
+LENGTH = 250_000
 """That each message is said to have."""
-SENT = 900_000
+SENT = 240_000
 """Bytes of it that come."""
 
 _PIECE = 16_384
@@ -68,14 +70,16 @@ class _Pourer:
         self._first_window = first_window
 
 
-def half_messages(address: str, until: float, *, path: str, connections: int, streams: int) -> None:
+def half_messages(
+    address: str, until: float, *, method: str, connections: int, streams: int
+) -> None:
     """Begins messages on each connection, and ends none; reads what the server says."""
 
     async def pour() -> None:
         connection = await Connection.open(address, window=1 << 30)
         try:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-                await _Pourer(connection, path, streams).run()
+                await _Pourer(connection, SERVICE + method, streams).run()
         finally:
             await connection.close()
 

@@ -51,7 +51,7 @@ class Report(NamedTuple):
     wrong: int
     """Answers that differ from the one that the caller had at first."""
     errors: dict[str, int]
-    """Calls that failed, by the name of their code."""
+    """Calls that failed, by the name of their code and what they were told."""
 
 
 class LightCallers:

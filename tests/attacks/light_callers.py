@@ -40,7 +40,7 @@ class Caller:
             try:
                 self.wrong += await self.translate() != right
             except aio.AioRpcError as error:
-                self.errors[error.code().name] += 1
+                self.errors[f"{error.code().name}: {error.details()}"] += 1
             self.seconds.append(time.monotonic() - began)
             await asyncio.sleep(PAUSE_SECONDS)
         await self._channel.close()

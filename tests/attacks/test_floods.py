@@ -25,8 +25,9 @@ FLOODS: dict[str, Flood] = {
     "resets": floods.resets,
     "unread calls": partial(floods.unread_calls, connections=20, calls=3000),
     "headers only": partial(floods.headers_only, connections=20, calls=500),
-    "half messages": partial(
-        half_messages, path=floods.METHOD.decode(), connections=10, streams=100
+    "half messages": partial(half_messages, method="TranslateText", connections=10, streams=100),
+    "half messages of streams": partial(
+        half_messages, method="StreamTranslateText", connections=20, streams=100
     ),
     "pings": floods.pings,
     "settings": floods.settings,

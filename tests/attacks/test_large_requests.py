@@ -28,7 +28,10 @@ LARGE = {
 
 
 def test_they_leave_nothing_behind(float32_bundle: Path) -> None:
-    with Server(float32_bundle) as server, Client(server.address) as client:
+    with (
+        Server(float32_bundle, max_message_bytes=1 << 20) as server,
+        Client(server.address) as client,
+    ):
         right = client.translate("the cat")
         with grpc.insecure_channel(server.address) as channel:
             call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(

@@ -228,7 +228,7 @@ def test_every_setting_has_a_flag_with_a_help_text(capsys: pytest.CaptureFixture
         ("engines", "N", "(1 to 1024)"),
         ("max_queue_size", "N", "(1 to 1,000,000; default: 4096)"),
         ("kv_cache_memory", "BYTES", "(1 to 1,048,576 GiB)"),
-        ("max_message_bytes", "BYTES", "(1024 to 1 GiB; default: 1048576)"),
+        ("max_message_bytes", "BYTES", "(1024 to 1 GiB)"),
         ("drain_timeout_seconds", "SECONDS", "(0 to 86,400; default: 30.0)"),
         ("tls_certificate", "PATH", "Default: no TLS."),
         ("config", "PATH", "(default: none)"),

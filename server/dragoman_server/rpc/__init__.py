@@ -13,6 +13,7 @@ from dragoman_server.rpc.call import Call, Caller
 from dragoman_server.rpc.handlers import MALFORMED, server_stream, stream, unary
 from dragoman_server.rpc.method import Method, Screen, Unread
 from dragoman_server.rpc.server import RpcServer
+from dragoman_server.rpc.shares import why_no_more
 from dragoman_server.rpc.status import OK, RpcError, Status
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "server_stream",
     "stream",
     "unary",
+    "why_no_more",
 ]

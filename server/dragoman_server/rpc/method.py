@@ -16,10 +16,10 @@ that the call is refused with."""
 
 
 class Unread(Enum):
-    """Why a call is ended whose message has not come."""
+    """Why a call is ended that nobody has read."""
 
-    LATE = "the request's message did not come in time"
-    CROWDED_OUT = "too many messages are on their way, and this call's takes longest"
+    LATE = "its message did not come in time"
+    TOO_MANY = "there are too many like it"
 
 
 class Method(NamedTuple):
@@ -31,5 +31,5 @@ class Method(NamedTuple):
     """None where the method takes a stream: then it is handed the call before any message, and
     reads."""
     screen: Screen | None = None
-    unread: Callable[[Unread], Status] | None = None
-    """Returns what a call is told at its end whose message has not come."""
+    unread: Callable[[Unread, str], Status] | None = None
+    """Returns what a call is told at its end that nobody has read, with a text that says why."""

@@ -7,7 +7,6 @@ import asyncio
 import logging
 import os
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -18,8 +17,9 @@ import grpc
 from dragoman_server.rpc import core
 from dragoman_server.rpc.call import Call, Caller
 from dragoman_server.rpc.event_pump import EventPump
-from dragoman_server.rpc.incoming import Incoming
+from dragoman_server.rpc.incoming import PATIENCE_SECONDS, Incoming
 from dragoman_server.rpc.method import Method, Unread
+from dragoman_server.rpc.shares import Tally, why_no_more
 from dragoman_server.rpc.status import RpcError, Status
 
 _log = logging.getLogger(__name__)
@@ -36,9 +36,11 @@ answered before more is read from those who send most."""
 _UNIMPLEMENTED = Status(grpc.StatusCode.UNIMPLEMENTED, "there is no such method")
 _FAILED = Status(grpc.StatusCode.INTERNAL, "the server failed; its log says why")
 _UNREAD = {
-    Unread.LATE: Status(grpc.StatusCode.DEADLINE_EXCEEDED, Unread.LATE.value),
-    Unread.CROWDED_OUT: Status(grpc.StatusCode.RESOURCE_EXHAUSTED, Unread.CROWDED_OUT.value),
+    Unread.LATE: grpc.StatusCode.DEADLINE_EXCEEDED,
+    Unread.TOO_MANY: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
+_LATE = "the request's message did not come in time"
+_SLOWEST = "too many messages are on their way, and this call's takes longest"
 _EMPTY = Status(grpc.StatusCode.INVALID_ARGUMENT, "the call has no message")
 
 _NEXT_CALL, _SHUT_DOWN = object(), object()
@@ -64,7 +66,10 @@ class RpcServer:
         options: gRPC's channel arguments.
         methods: By their paths, `/package.Service/Method`.
         message_timeout_seconds: For a call's one message to come, and for its end to be taken.
-        most_incoming: Messages on their way at once; one more, and the slowest call is ended.
+        most_incoming: Messages on their way at once; where there are more, the slowest of the
+            connection that has most of them are ended.
+        most_streams: Calls at once that may send one message after the other: of none of them is
+            known whether the next one is on its way.
     """
 
     def __init__(
@@ -74,6 +79,7 @@ class RpcServer:
         *,
         message_timeout_seconds: float,
         most_incoming: int,
+        most_streams: int,
     ) -> None:
         self._core = _built_aside(options)
         self._pump = EventPump(self._core, self._handle_all)
@@ -84,12 +90,15 @@ class RpcServer:
         """Calls whose tasks have not run yet."""
         self._calls: dict[Call, Method] = {}
         """That the core has not done with, in order of arrival."""
-        self._calls_of: Counter[str] = Counter()
-        """The number of them by peer."""
+        self._tally = Tally()
+        """Of them."""
+        self._most_streams = most_streams
+        self._streams = Tally()
         self._incoming: Incoming[Call] = Incoming(most_incoming)
         self._tasks: set[asyncio.Task[None]] = set()
         self._has_shut_down = asyncio.Event()
         self._sweep: asyncio.TimerHandle | None = None
+        self._next_look: asyncio.TimerHandle | None = None
 
     def add_port(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
         """Returns the port that is listened on.
@@ -123,6 +132,8 @@ class RpcServer:
         await self._pump.join()
         self._sweep.cancel()
         self._sweep = None
+        if self._next_look is not None:
+            self._next_look.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -163,22 +174,31 @@ class RpcServer:
         if method.screen is not None and (refusal := method.screen(caller)) is not None:
             core.refuse(inner, refusal)
             return
+        if method.read is None and (refusal := self._screen_stream(caller, method)) is not None:
+            core.refuse(inner, refusal)
+            return
         call = Call(inner, caller)
         self._calls[call] = method
-        self._calls_of[call.peer] += 1
+        self._tally.add(call.peer)
         inner.start_server_batch((core.receive_close(),), _End(call))
         if method.read is None:
+            self._streams.add(call.peer)
             call.has_request = True
             self._begin(call, method)
             return
         inner.start_server_batch((core.receive_message(),), _Request(call, method))
-        if (slowest := self._incoming.begin(call)) is not None:
-            self._end_unread(slowest, Unread.CROWDED_OUT)
+        self._incoming.begin(call, call.peer, call.arrived_at)
+        self._end_slowest()
+
+    def _screen_stream(self, caller: Caller, method: Method) -> Status | None:
+        own, total = self._streams.of(caller.peer), self._streams.total
+        why = why_no_more(own, total, most=self._most_streams, what="streams")
+        return None if why is None else _unread(method, Unread.TOO_MANY, why)
 
     def _read(self, request: _Request, event: core.Event) -> None:
         """Refuses a call whose message is there, or lets it be answered."""
         call, method = request
-        self._incoming.end(call)
+        self._incoming.end(call, call.peer)
         if call.is_over:
             return
         message = core.message_of(event)
@@ -194,21 +214,32 @@ class RpcServer:
             self._begin(call, method)
 
     def _caller(self, peer: str, seconds: float | None) -> Caller:
-        return Caller(peer, seconds, self._begun, self._calls_of[peer], len(self._calls))
+        return Caller(peer, seconds, self._begun, self._tally.of(peer), self._tally.total)
 
-    def _end_unread(self, call: Call, why: Unread) -> None:
-        if call.is_over:
+    def _end_slowest(self) -> None:
+        """Ends calls where too many messages are on their way, or looks again soon."""
+        if not self._incoming.is_crowded:
             return
-        self._incoming.end(call)
-        unread = self._calls[call].unread
-        call.finish(_UNREAD[why] if unread is None else unread(why))
+        now = time.monotonic()
+        while (slowest := self._incoming.slowest(now)) is not None:
+            self._end_unread(slowest, Unread.TOO_MANY, _SLOWEST)
+        if self._incoming.is_crowded and self._next_look is None:
+            self._next_look = self._loop.call_later(PATIENCE_SECONDS / 4, self._look_again)
+
+    def _look_again(self) -> None:
+        self._next_look = None
+        self._end_slowest()
+
+    def _end_unread(self, call: Call, why: Unread, text: str) -> None:
+        self._incoming.end(call, call.peer)
+        if not call.is_over:
+            call.finish(_unread(self._calls[call], why, text))
 
     def _forget(self, call: Call) -> None:
-        self._incoming.end(call)
-        del self._calls[call]
-        self._calls_of[call.peer] -= 1
-        if not self._calls_of[call.peer]:
-            del self._calls_of[call.peer]
+        self._incoming.end(call, call.peer)
+        self._tally.remove(call.peer)
+        if self._calls.pop(call).read is None:
+            self._streams.remove(call.peer)
 
     def _begin(self, call: Call, method: Method) -> None:
         self._begun += 1
@@ -222,7 +253,7 @@ class RpcServer:
         late = time.monotonic() - self._message_timeout_seconds
         for call in list(self._calls):
             if not call.has_request and call.arrived_at <= late:
-                self._end_unread(call, Unread.LATE)
+                self._end_unread(call, Unread.LATE, _LATE)
             elif call.ended_at is not None and call.ended_at <= late:
                 call.drop()
         self._sweep = self._loop.call_later(SWEEP_SECONDS, self._sweep_late)
@@ -236,6 +267,10 @@ async def _answer(call: Call, method: Method) -> None:
     except Exception:  # noqa: BLE001  whatever it is, the client is to be told
         _log.exception("call_failed")
         call.finish(_FAILED)
+
+
+def _unread(method: Method, why: Unread, text: str) -> Status:
+    return Status(_UNREAD[why], text) if method.unread is None else method.unread(why, text)
 
 
 def _built_aside(options: Iterable[tuple[str, int]]) -> core.Core:

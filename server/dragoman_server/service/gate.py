@@ -8,15 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dragoman_server.errors import TooManyCallsError, UnavailableError
+from dragoman_server.rpc import why_no_more
 
 RETRY_AFTER_SECONDS = 0.5
-
-SHARE = 8
-"""A caller may have so many times as many calls in progress as are left to others: who comes next
-finds room whatever one caller does."""
-
-FEW = 64
-"""One in so many of the calls allowed, or a single one, may a caller have in any case."""
 
 
 class Gate:
@@ -25,7 +19,6 @@ class Gate:
     def __init__(self, *, max_calls: int) -> None:
         self._max_calls = max_calls
         self._calls = 0
-        self._few_calls = max(1, max_calls // FEW)
         self._closed = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -60,20 +53,9 @@ class Gate:
             TooManyCallsError: As many calls as allowed are open, or a connection's share of them.
         """
         self.check_open()
-        left = self._max_calls - open_calls
-        if own_calls < self._few_calls and open_calls < 2 * self._max_calls:
-            return
-        if left <= 0:
-            raise TooManyCallsError(
-                f"{open_calls} calls are in progress, the most that this server allows",
-                retry_after_seconds=RETRY_AFTER_SECONDS,
-            )
-        if own_calls >= SHARE * left:
-            raise TooManyCallsError(
-                f"{own_calls} calls of this connection are in progress, which leaves {left} of the "
-                f"{self._max_calls} that this server allows: it has to leave some to others",
-                retry_after_seconds=RETRY_AFTER_SECONDS,
-            )
+        why = why_no_more(own_calls, open_calls, most=self._max_calls, what="calls")
+        if why is not None:
+            raise TooManyCallsError(why, retry_after_seconds=RETRY_AFTER_SECONDS)
 
     @contextmanager
     def call(self) -> Iterator[None]:

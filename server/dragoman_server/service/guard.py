@@ -90,7 +90,7 @@ class CallGuard:
             else:
                 call.finish()
 
-        return Method(handle, None, self._screen(None))
+        return Method(handle, None, self._screen(None), self._unread)
 
     def _screen(self, check: Callable[[Caller, None], None] | None) -> Screen:
         def screen(caller: Caller) -> Status | None:
@@ -104,10 +104,10 @@ class CallGuard:
 
         return screen
 
-    def _unread(self, why: Unread) -> Status:
+    def _unread(self, why: Unread, text: str) -> Status:
         if why is Unread.LATE:
-            return self._failed(DeadlineError(why.value))
-        return self._failed(TooManyCallsError(why.value, retry_after_seconds=RETRY_AFTER_SECONDS))
+            return self._failed(DeadlineError(text))
+        return self._failed(TooManyCallsError(text, retry_after_seconds=RETRY_AFTER_SECONDS))
 
     def _failed(self, error: Exception) -> Status:
         error = told(error)

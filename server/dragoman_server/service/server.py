@@ -104,7 +104,8 @@ class GrpcServer:
             _options(self._config, connections, shares_port=self._shares_port),
             methods,
             message_timeout_seconds=self._config.message_timeout_seconds,
-            most_incoming=max(LEAST_INCOMING, INCOMING_BYTES // self._config.max_message_bytes),
+            most_incoming=max(LEAST_INCOMING, INCOMING_BYTES // self._config.message_bytes),
+            most_streams=self._config.max_concurrent_streams,
         )
         self._servers.append(server)
         port = _add_port(server, self._config.host, port, credentials)
@@ -132,7 +133,7 @@ def _options(config: Config, connections: int, *, shares_port: bool) -> list[tup
     options = [
         # Else a second server on the port is an error, not a partner.
         ("grpc.so_reuseport", int(shares_port)),
-        ("grpc.max_receive_message_length", config.max_message_bytes),
+        ("grpc.max_receive_message_length", config.message_bytes),
         ("grpc.max_allowed_incoming_connections", connections),
         ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
         # Of requests: the length above is looked at once a message is unpacked to any size.

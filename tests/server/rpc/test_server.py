@@ -39,13 +39,18 @@ async def echo(call: Call) -> None:
 
 @asynccontextmanager
 async def serving(
-    method: Method, *, message_timeout_seconds: float = 60.0, most_incoming: int = 64
+    method: Method,
+    *,
+    message_timeout_seconds: float = 60.0,
+    most_incoming: int = 64,
+    most_streams: int = 64,
 ) -> AsyncIterator[str]:
     server = RpcServer(
         [],
         {PATH: method},
         message_timeout_seconds=message_timeout_seconds,
         most_incoming=most_incoming,
+        most_streams=most_streams,
     )
     port = server.add_port("127.0.0.1:0", None)
     server.start()
@@ -199,8 +204,10 @@ async def test_a_call_whose_message_does_not_come_is_ended() -> None:
         await connection.close()
 
 
-async def test_the_slowest_of_too_many_messages_makes_room() -> None:
-    async with serving(say(echo), most_incoming=2) as address:
+async def test_of_too_many_messages_the_slowest_of_who_sends_most_make_room() -> None:
+    async with serving(say(echo), most_incoming=3) as address:
+        other = await Connection.open(address)
+        other.send_headers(PATH)
         connection = await Connection.open(address)
         for _ in range(3):
             connection.send_headers(PATH)
@@ -212,10 +219,55 @@ async def test_the_slowest_of_too_many_messages_makes_room() -> None:
                 assert await ask(channel, b"word") == b"word"
         status, _ = await asyncio.wait_for(connection.status_of(3), 10)
         assert status == "8"
-        connection.send_message(5, b"word")
-        status, _ = await asyncio.wait_for(connection.status_of(5), 10)
-        assert status == "0"
-        await connection.close()
+        for left, stream_id in ((connection, 5), (other, 1)):
+            left.send_message(stream_id, b"word")
+            status, _ = await asyncio.wait_for(left.status_of(stream_id), 10)
+            assert status == "0"
+            await left.close()
+
+
+async def test_messages_that_come_whole_make_no_room_for_each_other() -> None:
+    async with (
+        serving(say(echo), most_incoming=16) as address,
+        aio.insecure_channel(address) as channel,
+    ):
+        words = [b"word %d" % index for index in range(200)]
+        assert await asyncio.gather(*(ask(channel, word) for word in words)) == words
+
+
+async def test_streams_are_bounded_and_leave_room_for_other_connections() -> None:
+    begun = asyncio.Semaphore(0)
+
+    async def handle(_: Call) -> None:
+        begun.release()
+        await asyncio.Event().wait()
+
+    async with serving(Method(handle, None), most_streams=9) as address, AsyncExitStack() as stack:
+
+        async def connect() -> Connection:
+            connection = await Connection.open(address)
+            stack.push_async_callback(connection.close)
+            return connection
+
+        async def refusal_of(connection: Connection) -> str:
+            refused = connection.send_headers(PATH)
+            status, details = await asyncio.wait_for(connection.status_of(refused), 10)
+            assert status == "8"
+            return details
+
+        greedy = await connect()
+        for _ in range(8):
+            greedy.send_headers(PATH)
+        assert await refusal_of(greedy) == (
+            "8 streams of this connection are in progress, which leaves 1 of the 9 that this "
+            "server allows: it has to leave some to others"
+        )
+        for _ in range(10):  # a first one finds room in twice as much
+            (await connect()).send_headers(PATH)
+        for _ in range(18):
+            await asyncio.wait_for(begun.acquire(), 10)
+        details = await refusal_of(await connect())
+        assert details == "18 streams are in progress, the most that this server allows"
 
 
 async def test_a_call_whose_end_is_not_taken_is_dropped() -> None:
@@ -271,6 +323,7 @@ async def test_a_port_that_is_taken_is_an_error() -> None:
             {PATH: say(echo)},
             message_timeout_seconds=1.0,
             most_incoming=64,
+            most_streams=64,
         )
         with pytest.raises(RuntimeError, match="bind"):
             server.add_port(address, None)
