@@ -1,7 +1,7 @@
 """What one connection, or a few, can send for as long as they like.
 
 Each flood goes on until `until`, in seconds of the monotonic clock, and reads nothing unless it
-says so. Where the server hangs up or takes no more, that is its good right.
+says so. Where the server hangs up on frames that go on and on, they go on over a new connection.
 """
 
 import socket
@@ -27,16 +27,17 @@ WIDE = 1 << 30
 
 def resets(address: str, until: float) -> int:
     """Opens streams and cancels each at once; reads. Returns how many."""
-    with _connected(address) as connection:
-        _read_forever(connection)
-        connection.sendall(http2.settings(window=WIDE))
-        first = 1
-        while time.monotonic() < until:
-            streams = range(first, first + 2 * AT_ONCE, 2)
-            first = streams.stop
-            if not _sent(connection, b"".join(map(_opened_and_reset, streams)), until):
-                break
-    return first // 2
+    count = 0
+    while time.monotonic() < until:
+        with _connected(address) as connection:
+            _read_forever(connection)
+            first, is_open = 1, _sent(connection, http2.settings(window=WIDE), until)
+            while is_open and time.monotonic() < until:
+                streams = range(first, first + 2 * AT_ONCE, 2)
+                first = streams.stop
+                is_open = _sent(connection, b"".join(map(_opened_and_reset, streams)), until)
+            count += first // 2
+    return count
 
 
 def unread_calls(address: str, until: float, *, connections: int, calls: int) -> None:
@@ -86,11 +87,11 @@ def empty_messages(address: str, until: float) -> None:
 
 
 def _repeat(address: str, piece: bytes, until: float, start: bytes = b"") -> None:
-    with _connected(address) as connection:
-        connection.sendall(http2.settings(window=WIDE) + start)
-        while time.monotonic() < until and _sent(connection, piece * 4 * AT_ONCE, until):
-            pass
-        _wait(until)
+    while time.monotonic() < until:
+        with _connected(address) as connection:
+            is_open = _sent(connection, http2.settings(window=WIDE) + start, until)
+            while is_open and time.monotonic() < until:
+                is_open = _sent(connection, piece * 4 * AT_ONCE, until)
 
 
 def _headers(stream: int) -> bytes:

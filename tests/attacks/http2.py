@@ -69,6 +69,7 @@ class Connection:
     async def open(cls, address: str, **values: int) -> Self:
         """Connects; `window` is what the server may send on a stream."""
         host, port = address.rsplit(":", 1)
+        host = host.strip("[]")
         connection = cls(*await asyncio.open_connection(host, int(port)))
         connection.send(settings(**values))
         return connection
@@ -76,6 +77,10 @@ class Connection:
     def send(self, data: bytes) -> None:
         """Sends bytes."""
         self._writer.write(data)
+
+    async def drain(self) -> None:
+        """Waits until most of what was sent has left; raises OSError where nobody takes it."""
+        await self._writer.drain()
 
     def send_headers(self, path: str, *, end: bool = False) -> int:
         """Begins a call; returns its stream."""

@@ -68,6 +68,15 @@ def test_a_flood_of_seconds_costs_others_little_time(float32_bundle: Path, flood
     assert report.p99_seconds < max(2 * calm.p99_seconds, 0.05)
 
 
+def test_who_floods_is_hung_up_on_counted_and_told(float32_bundle: Path) -> None:
+    with Server(float32_bundle) as server:
+        floods.empty_messages(server.address, time.monotonic() + 3)
+        hung_up = server.metric("connections_flooding_total")
+        assert hung_up >= 1
+    told = [line for line in server.log if "connection_flooded" in line]
+    assert len(told) == hung_up
+
+
 def test_who_reads_from_connections_comes_after_who_answers(float32_bundle: Path) -> None:
     with Server(float32_bundle) as server:
         pid = server.process.pid

@@ -64,11 +64,13 @@ class Ended(NamedTuple):
 
 
 class Shortage(NamedTuple):
-    """What a process had too little of."""
+    """What a process had too little of, or too much."""
 
     connections_full_seconds: float
     """Seconds in which it had as many connections as it may have."""
     log_lines_lost: int
+    floods: int = 0
+    """Connections that were closed as they sent far more than their calls explain."""
 
 
 class EngineLoad(Protocol):
@@ -144,6 +146,10 @@ class Metrics:
         self.log_lines_lost_total = self._counter(
             "log_lines_lost_total", "Lines of the log that nobody read in time."
         )
+        self.connections_flooding_total = self._counter(
+            "connections_flooding_total",
+            "Connections that were closed because they sent far more than their calls explain.",
+        )
 
     def _declare_texts(self) -> None:
         self.request_queue_seconds = self._histogram(
@@ -214,6 +220,7 @@ class Metrics:
         if isinstance(ended, Shortage):
             self.connections_full_seconds_total.inc(ended.connections_full_seconds)
             self.log_lines_lost_total.inc(ended.log_lines_lost)
+            self.connections_flooding_total.inc(ended.floods)
             return
         for counter in self._counters(ended.code, ended.failure, ended.refusal):
             counter.inc(ended.times)

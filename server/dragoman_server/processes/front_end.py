@@ -65,7 +65,9 @@ class FrontEnd:
             default_timeout_seconds=config.default_timeout_seconds,
             max_timeout_seconds=config.max_timeout_seconds,
         )
-        self._server = GrpcServer(config, service, shares_port=shares_port)
+        self._server = GrpcServer(
+            config, service, lambda: record(Shortage(0.0, 0, floods=1)), shares_port=shares_port
+        )
 
     @property
     def healthy(self) -> bool:

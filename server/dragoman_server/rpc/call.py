@@ -4,6 +4,7 @@ Owns what a call has under way in the core. Does not know methods, nor what a me
 """
 
 import asyncio
+import math
 import time
 from typing import NamedTuple
 
@@ -49,10 +50,22 @@ class Call:
         self.arrived_at = time.monotonic()
         self.ended_at: float | None = None
         """When it got its status; the client may not have taken that yet."""
+        self.received_bytes = 0
+        """Of its messages."""
         self.has_request = False
         """Whether its first message was let in, or it is a stream."""
         self.task: asyncio.Task[None] | None = None
         """What answers it."""
+
+    @property
+    def waits_since(self) -> float:
+        """When it began to wait for its client: for its message, or for its end to be taken.
+
+        inf while it waits for nothing of the kind.
+        """
+        if self.is_over:
+            return math.inf if self.ended_at is None else self.ended_at
+        return math.inf if self.has_request else self.arrived_at
 
     def time_remaining(self) -> float | None:
         """Returns the seconds until the deadline, None where there is none."""
@@ -106,8 +119,10 @@ class Call:
         return (core.send_headers(),)
 
     def _on_message(self, event: core.Event) -> None:
+        message = core.message_of(event)
+        self.received_bytes += len(message or b"")
         if self._message is not None and not self._message.done():
-            self._message.set_result(core.message_of(event))
+            self._message.set_result(message)
 
     def _on_written(self, event: core.Event) -> None:  # noqa: ARG002  success or not: see `cancelled`
         if self._written is not None and not self._written.done():

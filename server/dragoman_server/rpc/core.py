@@ -145,9 +145,9 @@ def send_status(status: Status = OK) -> Operation:
     )
 
 
-def refuse(call: CoreCall, status: Status) -> None:
-    """Ends a call that nobody has read."""
-    call.start_server_batch((send_headers(), send_status(status), receive_close()), None)
+def refuse(call: CoreCall, status: Status, tag: object) -> None:
+    """Ends a call that nobody has read; an event with the tag tells that it is over."""
+    call.start_server_batch((receive_close(), send_headers(), send_status(status)), tag)
 
 
 def cancel(call: CoreCall) -> None:

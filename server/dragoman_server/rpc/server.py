@@ -7,7 +7,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import NamedTuple
@@ -17,9 +17,10 @@ import grpc
 from dragoman_server.rpc import core
 from dragoman_server.rpc.call import Call, Caller
 from dragoman_server.rpc.event_pump import EventPump
-from dragoman_server.rpc.incoming import PATIENCE_SECONDS, Incoming
+from dragoman_server.rpc.floods import Traffic, hang_up
+from dragoman_server.rpc.incoming import PATIENCE_SECONDS
 from dragoman_server.rpc.method import Method, Unread
-from dragoman_server.rpc.shares import Tally, why_no_more
+from dragoman_server.rpc.open_calls import Limits, OpenCalls
 from dragoman_server.rpc.status import RpcError, Status
 
 _log = logging.getLogger(__name__)
@@ -29,7 +30,9 @@ CALLS_ASKED_FOR = 8
 
 SWEEP_SECONDS = 1.0
 
-NICENESS = 5
+FLOOD_LOOK_SECONDS = 0.5
+
+NICENESS = 10
 """Of gRPC's threads, above that of the event loop: where processors are short, what was taken in is
 answered before more is read from those who send most."""
 
@@ -53,6 +56,12 @@ class _Request(NamedTuple):
     method: Method
 
 
+class _Refused(NamedTuple):
+    """Tells that the core has done with a call that was refused at once."""
+
+    peer: str
+
+
 class _End(NamedTuple):
     """Tells that the core has done with a call."""
 
@@ -65,11 +74,8 @@ class RpcServer:
     Args:
         options: gRPC's channel arguments.
         methods: By their paths, `/package.Service/Method`.
-        message_timeout_seconds: For a call's one message to come, and for its end to be taken.
-        most_incoming: Messages on their way at once; where there are more, the slowest of the
-            connection that has most of them are ended.
-        most_streams: Calls at once that may send one message after the other: of none of them is
-            known whether the next one is on its way.
+        limits: To what is taken in.
+        hung_up: Told of each connection that was ended because it sent far more than calls.
     """
 
     def __init__(
@@ -77,27 +83,22 @@ class RpcServer:
         options: Iterable[tuple[str, int]],
         methods: Mapping[str, Method],
         *,
-        message_timeout_seconds: float,
-        most_incoming: int,
-        most_streams: int,
+        limits: Limits,
+        hung_up: Callable[[Traffic], None],
     ) -> None:
         self._core = _built_aside(options)
         self._pump = EventPump(self._core, self._handle_all)
         self._methods = {path.encode(): method for path, method in methods.items()}
-        self._message_timeout_seconds = message_timeout_seconds
         self._loop = asyncio.get_running_loop()
         self._begun = 0
         """Calls whose tasks have not run yet."""
-        self._calls: dict[Call, Method] = {}
-        """That the core has not done with, in order of arrival."""
-        self._tally = Tally()
-        """Of them."""
-        self._most_streams = most_streams
-        self._streams = Tally()
-        self._incoming: Incoming[Call] = Incoming(most_incoming)
+        self._calls = OpenCalls(limits)
+        self._hung_up = hung_up
+        self._ports: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._has_shut_down = asyncio.Event()
         self._sweep: asyncio.TimerHandle | None = None
+        self._flood_look: asyncio.TimerHandle | None = None
         self._next_look: asyncio.TimerHandle | None = None
 
     def add_port(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
@@ -109,6 +110,7 @@ class RpcServer:
         port = self._core.add_port(address, credentials)
         if not port:
             raise RuntimeError(f"failed to bind to {address}")
+        self._ports.add(port)
         return port
 
     def start(self) -> None:
@@ -118,6 +120,7 @@ class RpcServer:
             self._core.request_call(_NEXT_CALL)
         self._pump.start()
         self._sweep_late()
+        self._look_for_floods()
 
     async def stop(self, grace_seconds: float) -> None:
         """Takes no more calls, and ends those that last longer than allowed."""
@@ -130,10 +133,10 @@ class RpcServer:
         await self._has_shut_down.wait()
         self._core.close()
         await self._pump.join()
-        self._sweep.cancel()
+        for timer in (self._sweep, self._flood_look, self._next_look):
+            if timer is not None:
+                timer.cancel()
         self._sweep = None
-        if self._next_look is not None:
-            self._next_look.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -156,8 +159,11 @@ class RpcServer:
             self._has_shut_down.set()
         elif isinstance(tag, _Request):
             self._read(tag, event)
+        elif isinstance(tag, _Refused):
+            if not core.was_cancelled(event):
+                self._calls.refused(tag.peer)
         elif isinstance(tag, _End):
-            self._forget(tag.call)
+            self._calls.end(tag.call)
             if core.was_cancelled(event):
                 tag.call.cancelled()
         elif callable(tag):
@@ -168,40 +174,38 @@ class RpcServer:
         inner, details = event.call, event.call_details
         method = self._methods.get(details.method)
         if method is None:
-            core.refuse(inner, _UNIMPLEMENTED)
+            core.refuse(inner, _UNIMPLEMENTED, None)
             return
         caller = self._caller(core.peer_of(inner), core.seconds_left(details))
-        if method.screen is not None and (refusal := method.screen(caller)) is not None:
-            core.refuse(inner, refusal)
-            return
-        if method.read is None and (refusal := self._screen_stream(caller, method)) is not None:
-            core.refuse(inner, refusal)
+        if (refusal := self._screen(caller, method)) is not None:
+            core.refuse(inner, refusal, _Refused(caller.peer))
             return
         call = Call(inner, caller)
-        self._calls[call] = method
-        self._tally.add(call.peer)
+        self._calls.begin(call, method)
         inner.start_server_batch((core.receive_close(),), _End(call))
         if method.read is None:
-            self._streams.add(call.peer)
             call.has_request = True
             self._begin(call, method)
             return
         inner.start_server_batch((core.receive_message(),), _Request(call, method))
-        self._incoming.begin(call, call.peer, call.arrived_at)
         self._end_slowest()
 
-    def _screen_stream(self, caller: Caller, method: Method) -> Status | None:
-        own, total = self._streams.of(caller.peer), self._streams.total
-        why = why_no_more(own, total, most=self._most_streams, what="streams")
+    def _screen(self, caller: Caller, method: Method) -> Status | None:
+        if method.screen is not None and (refusal := method.screen(caller)) is not None:
+            return refusal
+        if method.read is not None:
+            return None
+        why = self._calls.why_no_more_streams(caller.peer)
         return None if why is None else _unread(method, Unread.TOO_MANY, why)
 
     def _read(self, request: _Request, event: core.Event) -> None:
         """Refuses a call whose message is there, or lets it be answered."""
         call, method = request
-        self._incoming.end(call, call.peer)
+        self._calls.message_came(call)
         if call.is_over:
             return
         message = core.message_of(event)
+        call.received_bytes = len(message or b"")
         if message is None:  # nobody listens either, where the client has gone
             call.finish(_EMPTY)
             return
@@ -214,16 +218,15 @@ class RpcServer:
             self._begin(call, method)
 
     def _caller(self, peer: str, seconds: float | None) -> Caller:
-        return Caller(peer, seconds, self._begun, self._tally.of(peer), self._tally.total)
+        return Caller(peer, seconds, self._begun, self._calls.of(peer), self._calls.total)
 
     def _end_slowest(self) -> None:
         """Ends calls where too many messages are on their way, or looks again soon."""
-        if not self._incoming.is_crowded:
+        if not self._calls.is_crowded:
             return
-        now = time.monotonic()
-        while (slowest := self._incoming.slowest(now)) is not None:
+        while (slowest := self._calls.slowest()) is not None:
             self._end_unread(slowest, Unread.TOO_MANY, _SLOWEST)
-        if self._incoming.is_crowded and self._next_look is None:
+        if self._calls.is_crowded and self._next_look is None:
             self._next_look = self._loop.call_later(PATIENCE_SECONDS / 4, self._look_again)
 
     def _look_again(self) -> None:
@@ -231,15 +234,9 @@ class RpcServer:
         self._end_slowest()
 
     def _end_unread(self, call: Call, why: Unread, text: str) -> None:
-        self._incoming.end(call, call.peer)
+        self._calls.message_came(call)
         if not call.is_over:
-            call.finish(_unread(self._calls[call], why, text))
-
-    def _forget(self, call: Call) -> None:
-        self._incoming.end(call, call.peer)
-        self._tally.remove(call.peer)
-        if self._calls.pop(call).read is None:
-            self._streams.remove(call.peer)
+            call.finish(_unread(self._calls.method_of(call), why, text))
 
     def _begin(self, call: Call, method: Method) -> None:
         self._begun += 1
@@ -250,13 +247,21 @@ class RpcServer:
 
     def _sweep_late(self) -> None:
         """Ends the calls whose message does not come, and those whose end is not taken."""
-        late = time.monotonic() - self._message_timeout_seconds
-        for call in list(self._calls):
-            if not call.has_request and call.arrived_at <= late:
-                self._end_unread(call, Unread.LATE, _LATE)
-            elif call.ended_at is not None and call.ended_at <= late:
+        for call in self._calls.late():
+            if call.is_over:
                 call.drop()
+            else:
+                self._end_unread(call, Unread.LATE, _LATE)
         self._sweep = self._loop.call_later(SWEEP_SECONDS, self._sweep_late)
+
+    def _look_for_floods(self) -> None:
+        """Hangs up on connections that flood; seldom enough to take a fiftieth of the time."""
+        began_at = time.monotonic()
+        for connection in self._calls.flooding(self._ports):
+            hang_up(connection, self._ports)
+            self._hung_up(connection)
+        delay = max(FLOOD_LOOK_SECONDS, 50 * (time.monotonic() - began_at))
+        self._flood_look = self._loop.call_later(delay, self._look_for_floods)
 
 
 async def _answer(call: Call, method: Method) -> None:

@@ -5,7 +5,9 @@ application.py decides.
 """
 
 import asyncio
+import logging
 import socket
+from collections.abc import Callable
 
 import grpc
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
@@ -13,10 +15,12 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
-from dragoman_server.rpc import Method, RpcServer, stream
+from dragoman_server.rpc import Limits, Method, RpcServer, Traffic, stream
 from dragoman_server.service.health import Health, HealthService
 from dragoman_server.service.service import SERVICE_NAME, TranslationService
 from dragoman_server.service.tls import load_credentials
+
+_log = logging.getLogger(__name__)
 
 # Time for the last answers to leave once every call has ended.
 FLUSH_SECONDS = 1.0
@@ -49,6 +53,7 @@ UNREAD_BYTES = 16 << 10
 class GrpcServer:
     """Listens for calls. Built and started on the event loop that it runs on.
 
+    `flooded` is told of each connection that was closed because it sent far more than calls.
     Where it shares its port, others may listen there too: the system hands each connection to one
     of them.
     """
@@ -57,12 +62,14 @@ class GrpcServer:
         self,
         config: Config,
         service: TranslationService,
+        flooded: Callable[[], None],
         *,
         shares_port: bool = False,
     ) -> None:
         self._config = config
         self._shares_port = shares_port
         self._service = service
+        self._flooded = flooded
         self._health = HealthService()
         self._servers: list[RpcServer] = []
 
@@ -98,19 +105,28 @@ class GrpcServer:
         credentials: grpc.ServerCredentials | None,
         connections: int,
     ) -> int:
+        config = self._config
         if not self._shares_port:
-            probe_port(self._config.host, port)
+            probe_port(config.host, port)
         server = RpcServer(
-            _options(self._config, connections, shares_port=self._shares_port),
+            _options(config, connections, shares_port=self._shares_port),
             methods,
-            message_timeout_seconds=self._config.message_timeout_seconds,
-            most_incoming=max(LEAST_INCOMING, INCOMING_BYTES // self._config.message_bytes),
-            most_streams=self._config.max_concurrent_streams,
+            limits=Limits(
+                message_timeout_seconds=config.message_timeout_seconds,
+                incoming=max(LEAST_INCOMING, INCOMING_BYTES // config.message_bytes),
+                message_bytes=config.message_bytes,
+                streams=config.max_concurrent_streams,
+            ),
+            hung_up=self._tell_flood,
         )
         self._servers.append(server)
-        port = _add_port(server, self._config.host, port, credentials)
+        port = _add_port(server, config.host, port, credentials)
         server.start()
         return port
+
+    def _tell_flood(self, traffic: Traffic) -> None:
+        _log.warning("connection_flooded", extra=traffic._asdict())
+        self._flooded()
 
 
 def _reflection() -> dict[str, Method]:

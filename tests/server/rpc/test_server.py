@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import grpc
 import pytest
@@ -13,15 +15,19 @@ from grpc import aio
 from dragoman_server.rpc import (
     Call,
     Caller,
+    Limits,
     Method,
     RpcError,
     RpcServer,
     Screen,
     Status,
+    Traffic,
     stream,
     unary,
 )
-from tests.attacks.http2 import Connection
+from dragoman_server.rpc.floods import ALLOWED_BYTES
+from dragoman_server.rpc.server import FLOOD_LOOK_SECONDS
+from tests.attacks.http2 import DATA, Connection, frame
 
 FULL = Status(grpc.StatusCode.RESOURCE_EXHAUSTED, "full", (("why", "room"),))
 
@@ -42,20 +48,22 @@ async def serving(
     method: Method,
     *,
     message_timeout_seconds: float = 60.0,
-    most_incoming: int = 64,
-    most_streams: int = 64,
+    incoming: int = 64,
+    message_bytes: int = 1 << 20,
+    streams: int = 64,
+    hung_up: Callable[[Traffic], None] = lambda _: None,
+    host: str = "127.0.0.1",
 ) -> AsyncIterator[str]:
     server = RpcServer(
         [],
         {PATH: method},
-        message_timeout_seconds=message_timeout_seconds,
-        most_incoming=most_incoming,
-        most_streams=most_streams,
+        limits=Limits(message_timeout_seconds, incoming, message_bytes, streams),
+        hung_up=hung_up,
     )
-    port = server.add_port("127.0.0.1:0", None)
+    port = server.add_port(f"{host}:0", None)
     server.start()
     try:
-        yield f"127.0.0.1:{port}"
+        yield f"{host}:{port}"
     finally:
         await server.stop(0.0)
 
@@ -205,7 +213,7 @@ async def test_a_call_whose_message_does_not_come_is_ended() -> None:
 
 
 async def test_of_too_many_messages_the_slowest_of_who_sends_most_make_room() -> None:
-    async with serving(say(echo), most_incoming=3) as address:
+    async with serving(say(echo), incoming=3) as address:
         other = await Connection.open(address)
         other.send_headers(PATH)
         connection = await Connection.open(address)
@@ -228,7 +236,7 @@ async def test_of_too_many_messages_the_slowest_of_who_sends_most_make_room() ->
 
 async def test_messages_that_come_whole_make_no_room_for_each_other() -> None:
     async with (
-        serving(say(echo), most_incoming=16) as address,
+        serving(say(echo), incoming=16) as address,
         aio.insecure_channel(address) as channel,
     ):
         words = [b"word %d" % index for index in range(200)]
@@ -242,7 +250,7 @@ async def test_streams_are_bounded_and_leave_room_for_other_connections() -> Non
         begun.release()
         await asyncio.Event().wait()
 
-    async with serving(Method(handle, None), most_streams=9) as address, AsyncExitStack() as stack:
+    async with serving(Method(handle, None), streams=9) as address, AsyncExitStack() as stack:
 
         async def connect() -> Connection:
             connection = await Connection.open(address)
@@ -321,9 +329,8 @@ async def test_a_port_that_is_taken_is_an_error() -> None:
         server = RpcServer(
             [("grpc.so_reuseport", 0)],
             {PATH: say(echo)},
-            message_timeout_seconds=1.0,
-            most_incoming=64,
-            most_streams=64,
+            limits=Limits(1.0, incoming=64, message_bytes=1 << 20, streams=64),
+            hung_up=lambda _: None,
         )
         with pytest.raises(RuntimeError, match="bind"):
             server.add_port(address, None)
@@ -346,3 +353,45 @@ async def test_a_screen_or_reader_that_fails_ends_no_other_call(
         assert code is grpc.StatusCode.DEADLINE_EXCEEDED
         assert await ask(channel, b"good") == b"good"
     assert [record.getMessage() for record in caplog.records] == ["call_failed"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+async def test_a_connection_that_sends_for_nothing_is_hung_up_on(host: str) -> None:
+    floods: list[Traffic] = []
+    async with serving(say(echo), hung_up=floods.append, host=host) as address:
+        connection = await Connection.open(address)
+        connection.send_headers(PATH)
+        nothing = frame(DATA, 0, 1, b"") * 100_000
+        async with asyncio.timeout(30):
+            while not floods:
+                connection.send(nothing)
+                with suppress(OSError):
+                    await connection.drain()
+                await asyncio.sleep(0)
+        await connection.close()
+        assert len(floods) == 1
+        assert floods[0].received_bytes > ALLOWED_BYTES
+        async with aio.insecure_channel(address) as channel:
+            assert await ask(channel, b"word") == b"word"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+@pytest.mark.parametrize("refused", [False, True], ids=["answered", "refused when read"])
+async def test_who_sends_much_in_calls_is_not_hung_up_on(host: str, *, refused: bool) -> None:
+    floods: list[Traffic] = []
+    text = b"x" * 500_000
+    method = Method(echo, lambda _, message: FULL if refused else message[:1])
+    async with (
+        serving(method, hung_up=floods.append, host=host) as address,
+        aio.insecure_channel(address) as channel,
+    ):
+        until = time.monotonic() + 4 * FLOOD_LOOK_SECONDS
+        sent = 0
+        while time.monotonic() < until or sent < 2 * ALLOWED_BYTES:
+            sent += len(text)
+            if refused:
+                assert await status_of(ask(channel, text)) == (FULL.code, FULL.details)
+            else:
+                assert await ask(channel, text) == b"x"
+    assert floods == []
