@@ -50,6 +50,9 @@ _WRITE_FAILED = "Internal error from Core"
 _TOO_LARGE = "message larger than max"
 """gRPC says so with RESOURCE_EXHAUSTED, but trying again would not help."""
 
+_REFUSED_STREAM = "RST_STREAM with error code 7"
+"""HTTP/2's REFUSED_STREAM, of which gRPC makes UNAVAILABLE: nobody has looked at the call."""
+
 _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -92,6 +95,11 @@ def error_from_rpc(rpc_error: grpc.RpcError, target: Target) -> DragomanError:
             f"the server takes no message so large: {status.message}", reason="MESSAGE_TOO_LARGE"
         )
     if not status.details:
+        if status.code == code_pb2.UNAVAILABLE and _REFUSED_STREAM in status.message:
+            return QueueFullError(
+                f"the server at {target} takes no more calls of this connection now",
+                reason="TOO_MANY_CALLS",
+            )
         if status.code == code_pb2.UNAVAILABLE:
             reason, message = explain(status.message, target)
             return ConnectError(message, reason=reason)

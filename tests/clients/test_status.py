@@ -64,6 +64,14 @@ def test_unavailable_without_details_did_not_come_from_a_server() -> None:
     assert str(error) == "the connection to the server at host:1 broke (Socket closed)"
 
 
+def test_a_call_that_http2_refuses_may_come_again() -> None:
+    said = "Received RST_STREAM with error code 7"
+    error = error_from_rpc(plain_error(grpc.StatusCode.UNAVAILABLE, said), Target("host:1"))
+    assert type(error) is QueueFullError
+    assert error.reason == "TOO_MANY_CALLS"
+    assert "host:1" in str(error)
+
+
 def test_a_certificate_for_another_host_is_no_missing_credential() -> None:
     said = "call host does not match SSL server name"
     target = Target("host:1", tls=True)
