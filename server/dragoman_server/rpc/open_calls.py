@@ -53,11 +53,6 @@ class OpenCalls:
         """Their number."""
         return self._tally.total
 
-    @property
-    def is_crowded(self) -> bool:
-        """Whether too many messages are on their way."""
-        return self._incoming.is_crowded
-
     def of(self, peer: str) -> int:
         """Returns the number of a connection's calls."""
         return self._tally.of(peer)
@@ -75,14 +70,14 @@ class OpenCalls:
         """A connection's call was refused before it was one of these."""
         self._floods.explain(peer, REFUSED_BYTES)
 
-    def begin(self, call: Call, method: Method) -> None:
-        """One more; its first message is asked for."""
+    def begin(self, call: Call, method: Method) -> Call | None:
+        """One more, whose first message is asked for; returns one that has to make room for it."""
         self._methods[call] = method
         self._tally.add(call.peer)
         if method.read is None:
             self._streams.add(call.peer)
-        else:
-            self._incoming.begin(call, call.peer, call.arrived_at)
+            return None
+        return self._incoming.begin(call, call.peer)
 
     def message_came(self, call: Call) -> None:
         """The one message of a call is there, or will not come any more."""
@@ -96,10 +91,6 @@ class OpenCalls:
         self._tally.remove(call.peer)
         if self._methods.pop(call).read is None:
             self._streams.remove(call.peer)
-
-    def slowest(self) -> Call | None:
-        """Returns the call that has to make room for messages of others, if there is one."""
-        return self._incoming.slowest(time.monotonic())
 
     def late(self) -> list[Call]:
         """Returns those whose message has not come in time, and whose end was not taken in time."""

@@ -18,7 +18,6 @@ from dragoman_server.rpc import core
 from dragoman_server.rpc.call import Call, Caller
 from dragoman_server.rpc.event_pump import EventPump
 from dragoman_server.rpc.floods import Traffic, hang_up
-from dragoman_server.rpc.incoming import PATIENCE_SECONDS
 from dragoman_server.rpc.method import Method, Unread
 from dragoman_server.rpc.open_calls import Limits, OpenCalls
 from dragoman_server.rpc.status import RpcError, Status
@@ -99,7 +98,6 @@ class RpcServer:
         self._has_shut_down = asyncio.Event()
         self._sweep: asyncio.TimerHandle | None = None
         self._flood_look: asyncio.TimerHandle | None = None
-        self._next_look: asyncio.TimerHandle | None = None
 
     def add_port(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
         """Returns the port that is listened on.
@@ -133,7 +131,7 @@ class RpcServer:
         await self._has_shut_down.wait()
         self._core.close()
         await self._pump.join()
-        for timer in (self._sweep, self._flood_look, self._next_look):
+        for timer in (self._sweep, self._flood_look):
             if timer is not None:
                 timer.cancel()
         self._sweep = None
@@ -181,14 +179,15 @@ class RpcServer:
             core.refuse(inner, refusal, _Refused(caller.peer))
             return
         call = Call(inner, caller)
-        self._calls.begin(call, method)
+        slowest = self._calls.begin(call, method)
         inner.start_server_batch((core.receive_close(),), _End(call))
         if method.read is None:
             call.has_request = True
             self._begin(call, method)
             return
         inner.start_server_batch((core.receive_message(),), _Request(call, method))
-        self._end_slowest()
+        if slowest is not None:
+            self._end_unread(slowest, Unread.TOO_MANY, _SLOWEST)
 
     def _screen(self, caller: Caller, method: Method) -> Status | None:
         if method.screen is not None and (refusal := method.screen(caller)) is not None:
@@ -219,19 +218,6 @@ class RpcServer:
 
     def _caller(self, peer: str, seconds: float | None) -> Caller:
         return Caller(peer, seconds, self._begun, self._calls.of(peer), self._calls.total)
-
-    def _end_slowest(self) -> None:
-        """Ends calls where too many messages are on their way, or looks again soon."""
-        if not self._calls.is_crowded:
-            return
-        while (slowest := self._calls.slowest()) is not None:
-            self._end_unread(slowest, Unread.TOO_MANY, _SLOWEST)
-        if self._calls.is_crowded and self._next_look is None:
-            self._next_look = self._loop.call_later(PATIENCE_SECONDS / 4, self._look_again)
-
-    def _look_again(self) -> None:
-        self._next_look = None
-        self._end_slowest()
 
     def _end_unread(self, call: Call, why: Unread, text: str) -> None:
         self._calls.message_came(call)

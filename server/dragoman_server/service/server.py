@@ -37,7 +37,7 @@ HEALTH_CONNECTIONS = 64
 # only `identity` is accepted.
 UNCOMPRESSED_ALONE = 1
 
-INCOMING_BYTES = 16 << 20
+INCOMING_BYTES = 48 << 20
 """Of all the messages that are on their way, where each is as large as it may be."""
 
 LEAST_INCOMING = 16

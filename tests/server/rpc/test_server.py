@@ -48,7 +48,7 @@ async def serving(
     method: Method,
     *,
     message_timeout_seconds: float = 60.0,
-    incoming: int = 64,
+    incoming: int = 256,
     message_bytes: int = 1 << 20,
     streams: int = 64,
     hung_up: Callable[[Traffic], None] = lambda _: None,
@@ -236,7 +236,7 @@ async def test_of_too_many_messages_the_slowest_of_who_sends_most_make_room() ->
 
 async def test_messages_that_come_whole_make_no_room_for_each_other() -> None:
     async with (
-        serving(say(echo), incoming=16) as address,
+        serving(say(echo), incoming=256) as address,
         aio.insecure_channel(address) as channel,
     ):
         words = [b"word %d" % index for index in range(200)]
