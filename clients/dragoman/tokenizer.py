@@ -40,14 +40,17 @@ class SentencePieceTokenizer:
         target_vocabulary = read_ids(directory / targets) if targets else vocabulary
         steering = {special.end_id, special.decoder_start_id, *special.suppressed_ids}
         controls = steering.union(files.control_ids)
+        target_controls = controls
+        if targets:  # the other ids are of one of them alone
+            controls, target_controls = {special.end_id, *files.control_ids}, steering
         hidden = {special.end_id, special.decoder_start_id, special.unknown_id, *files.hidden_ids}
         self._end_id = special.end_id
         self._added = _AddedTokens([t for t in files.added_tokens if t.id not in controls])
         self._source, self._target = (
-            _Pieces(directory / path, _without(ids, controls), special.unknown_id)
-            for path, ids in (
-                (files.source_model_path, vocabulary),
-                (files.target_model_path, target_vocabulary),
+            _Pieces(directory / path, _without(ids, steering_ids), special.unknown_id)
+            for path, ids, steering_ids in (
+                (files.source_model_path, vocabulary, controls),
+                (files.target_model_path, target_vocabulary, target_controls),
             )
         )
         named = {i: piece for piece, i in target_vocabulary.items()}

@@ -156,7 +156,9 @@ def _sources(
 
 
 def _reference(checkpoint: Path, model: ImportedModel) -> ReferenceDecoder:
-    return ReferenceDecoder(checkpoint, model.pad_id, model.end_id, model.decoder_start_id)
+    return ReferenceDecoder(
+        checkpoint, model.pad_id, model.end_id, model.decoder_start_id, model.reference_settings
+    )
 
 
 def _draft(request: ExportRequest, bench: Workbench) -> Draft:

@@ -15,7 +15,7 @@ from dragoman_export.graphs import files as graph_files
 from dragoman_export.model import ImportedModel
 from dragoman_export.network import CANDIDATES, TransformerConfig
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 TOKENIZER_DIRECTORY = "tokenizer"
 
@@ -90,6 +90,7 @@ def _architecture(family: str, config: TransformerConfig) -> bundle_pb2.Architec
         head_dim=config.decoder_head_dim,
         vocabulary_size=config.vocabulary_size,
         max_positions=config.max_positions,
+        source_vocabulary_size=config.source_vocabulary_size or 0,
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dragoman_export.checkpoints import CheckpointTokenizer
+from dragoman_export.checkpoints import CheckpointTokenizer, Settings
 from dragoman_export.network import Transformer
 
 
@@ -37,6 +37,10 @@ class ImportedModel:
 
     max_decoding_length: int
     """Default limit of a translation in tokens, the end token not counted."""
+
+    reference_settings: Settings
+    """What the checkpoint's own implementation is told of its settings, so that it goes by the
+    weights that are there."""
 
     source_language: str | None
     """As the checkpoint says; None where it says nothing."""

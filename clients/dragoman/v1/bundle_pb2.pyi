@@ -153,6 +153,7 @@ class Architecture(_message.Message):
     HEAD_DIM_FIELD_NUMBER: _builtins.int
     VOCABULARY_SIZE_FIELD_NUMBER: _builtins.int
     MAX_POSITIONS_FIELD_NUMBER: _builtins.int
+    SOURCE_VOCABULARY_SIZE_FIELD_NUMBER: _builtins.int
     family: _builtins.str
     """Family that the checkpoint was imported as: "marian"."""
     encoder_layers: _builtins.int
@@ -168,10 +169,16 @@ class Architecture(_message.Message):
     head_dim: _builtins.int
     """Width of a decoder head."""
     vocabulary_size: _builtins.int
-    """Number of tokens in the vocabulary."""
+    """Number of tokens in the vocabulary: of targets, where sources have their
+    own.
+    """
     max_positions: _builtins.int
     """Number of positions that the model was made for, in tokens: the longest
     source and the longest target.
+    """
+    source_vocabulary_size: _builtins.int
+    """Number of tokens of sources, where they have an embedding of their own; 0
+    where they share that of targets.
     """
     def __init__(
         self,
@@ -185,10 +192,11 @@ class Architecture(_message.Message):
         head_dim: _builtins.int = ...,
         vocabulary_size: _builtins.int = ...,
         max_positions: _builtins.int = ...,
+        source_vocabulary_size: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decoder_heads", b"decoder_heads", "decoder_layers", b"decoder_layers", "encoder_heads", b"encoder_heads", "encoder_layers", b"encoder_layers", "family", b"family", "head_dim", b"head_dim", "max_positions", b"max_positions", "model_dim", b"model_dim", "vocabulary_size", b"vocabulary_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decoder_heads", b"decoder_heads", "decoder_layers", b"decoder_layers", "encoder_heads", b"encoder_heads", "encoder_layers", b"encoder_layers", "family", b"family", "head_dim", b"head_dim", "max_positions", b"max_positions", "model_dim", b"model_dim", "source_vocabulary_size", b"source_vocabulary_size", "vocabulary_size", b"vocabulary_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -387,7 +395,8 @@ class TokenizerFiles(_message.Message):
     @_builtins.property
     def control_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Ids that no text yields, beside those of SpecialTokens: padding and the
-        tokens that name a target language.
+        tokens that name a target language. Where targets have a vocabulary of
+        their own they are of sources, and only SpecialTokens are of both.
         """
 
     @_builtins.property

@@ -17,7 +17,9 @@ from dragoman_export.families.marian_settings import (
     SPECIAL_TOKENS,
     max_decoding_length,
     plain_settings,
+    shares_embedding,
     transformer_config,
+    vocabulary_sizes,
 )
 from dragoman_export.families.marian_tokens import (
     UNKNOWN_PIECE,
@@ -26,7 +28,15 @@ from dragoman_export.families.marian_tokens import (
     read_vocabularies,
     vocabulary_problems,
 )
-from dragoman_export.families.marian_weights import load_weights, misfit, size_problems
+from dragoman_export.families.marian_weights import (
+    Embeddings,
+    Positions,
+    find_embeddings,
+    load_weights,
+    misfit,
+    sinusoidal_positions,
+    size_problems,
+)
 from dragoman_export.model import ImportedModel
 from dragoman_export.network import Transformer, TransformerConfig
 
@@ -48,15 +58,18 @@ def import_marian(checkpoint: Checkpoint) -> ImportedModel:
     suppressed = _suppressed_ids(checkpoint, settings.get("eos_token_id"))
     problems += [
         *_id_problems(settings, suppressed),
-        *vocabulary_problems(checkpoint, vocabularies),
+        *vocabulary_problems(checkpoint, vocabularies, settings),
         *_language_problems(checkpoint.tokenizer_config),
     ]
     if problems:
         what = f"{checkpoint.path} is not a Marian checkpoint that can be exported:"
         raise CheckpointError.listing(what, problems)
-    config = transformer_config(settings)
-    tokens = read_tokens(checkpoint, vocabularies, config.vocabulary_size)
-    transformer = _filled(checkpoint, config)
+    embeddings = find_embeddings(checkpoint.tensors, shared=shares_embedding(settings))
+    sinusoids = position_table(settings["max_position_embeddings"], settings["d_model"])
+    positions = sinusoidal_positions(checkpoint.tensors, sinusoids)
+    config = transformer_config(settings, embeddings, own_positions=positions.differ)
+    tokens = read_tokens(checkpoint, vocabularies, settings["vocab_size"])
+    transformer = _filled(checkpoint, config, embeddings, positions)
     _suppress(transformer, suppressed)
     special = SpecialTokens(
         decoder_start_id=settings["decoder_start_token_id"],
@@ -75,6 +88,7 @@ def import_marian(checkpoint: Checkpoint) -> ImportedModel:
         unknown_id=special.unknown_id,
         suppressed_ids=suppressed,
         max_decoding_length=max_decoding_length(checkpoint, config.max_positions),
+        reference_settings={"tie_word_embeddings": True},
         source_language=checkpoint.tokenizer_config.get("source_lang"),
         target_language=checkpoint.tokenizer_config.get("target_lang"),
     )
@@ -91,11 +105,13 @@ def position_table(positions: int, dim: int) -> Tensor:
     return torch.cat([angles.sin(), angles[:, : dim // 2].cos()], dim=1).float()
 
 
-def _filled(checkpoint: Checkpoint, config: TransformerConfig) -> Transformer:
+def _filled(
+    checkpoint: Checkpoint, config: TransformerConfig, embeddings: Embeddings, positions: Positions
+) -> Transformer:
     if problems := [*size_problems(config, checkpoint.tensors)]:
         raise misfit(checkpoint, problems)
     transformer = Transformer.empty(config)
-    load_weights(transformer, checkpoint, position_table(config.max_positions, config.model_dim))
+    load_weights(transformer, checkpoint, embeddings, positions)
     return transformer
 
 
@@ -106,11 +122,10 @@ def _language_problems(tokenizer_config: Settings) -> Iterator[str]:
 
 
 def _id_problems(config: Settings, suppressed: Sequence[int]) -> Iterator[str]:
-    size = config.get("vocab_size")
-    if not isinstance(size, int):
-        return
+    sizes = vocabulary_sizes(config)
     special = {name: config.get(name) for name in SPECIAL_TOKENS}
     for name, token_id in [*special.items(), *(("bad_words_ids", word) for word in suppressed)]:
+        size = sizes.targets if name == "bad_words_ids" else min(sizes)
         if isinstance(token_id, int) and not 0 <= token_id < size:
             yield f"{name} {token_id} lies outside the vocabulary of {size}"
 

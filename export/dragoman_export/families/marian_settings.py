@@ -5,8 +5,10 @@ Knows config.json and generation_config.json. Does not know tensors or the token
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from dragoman_export.checkpoints import Checkpoint, Settings
+from dragoman_export.families.marian_weights import Embeddings
 from dragoman_export.network import Activation, TransformerConfig
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -17,8 +19,6 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 
 REQUIRED_VALUES: Settings = {
-    "share_encoder_decoder_embeddings": True,
-    "tie_word_embeddings": True,
     "static_position_embeddings": True,
     "normalize_before": False,
     "normalize_embedding": False,
@@ -75,8 +75,11 @@ def plain_settings(checkpoint: Checkpoint) -> tuple[Settings, list[str]]:
     return config, [*problems, *_problems(config)]
 
 
-def transformer_config(config: Settings) -> TransformerConfig:
+def transformer_config(
+    config: Settings, embeddings: Embeddings, *, own_positions: bool
+) -> TransformerConfig:
     """Sizes and switches of settings without problems."""
+    is_one = embeddings.sources == embeddings.targets
     return TransformerConfig(
         encoder_layers=config["encoder_layers"],
         decoder_layers=config["decoder_layers"],
@@ -85,11 +88,33 @@ def transformer_config(config: Settings) -> TransformerConfig:
         decoder_heads=config["decoder_attention_heads"],
         encoder_hidden_dim=config["encoder_ffn_dim"],
         decoder_hidden_dim=config["decoder_ffn_dim"],
-        vocabulary_size=config["vocab_size"],
+        vocabulary_size=vocabulary_sizes(config).targets,
+        source_vocabulary_size=None if is_one else config["vocab_size"],
+        own_positions=own_positions,
+        tied_output=embeddings.output == embeddings.targets,
         max_positions=config["max_position_embeddings"],
         activation=ACTIVATIONS[config["activation_function"]],
         embedding_scale=math.sqrt(config["d_model"]) if config.get("scale_embedding") else 1.0,
     )
+
+
+def shares_embedding(config: Settings) -> bool:
+    """Whether sources and targets have one embedding."""
+    return bool(config.get("share_encoder_decoder_embeddings", True))
+
+
+class VocabularySizes(NamedTuple):
+    """Tokens that the model has embeddings of; a number that is wrong is told elsewhere."""
+
+    sources: int
+    targets: int
+
+
+def vocabulary_sizes(config: Settings) -> VocabularySizes:
+    """As settings have them, with or without problems."""
+    sources = config.get("vocab_size")
+    targets = sources if shares_embedding(config) else config.get("decoder_vocab_size", sources)
+    return VocabularySizes(*(size if type(size) is int else 0 for size in (sources, targets)))
 
 
 def max_decoding_length(checkpoint: Checkpoint, max_positions: int) -> int:
@@ -150,8 +175,14 @@ def _odd_values(config: Settings) -> Iterator[str]:
         yield f"activation_function is {activation!r}; known are {', '.join(ACTIVATIONS)}"
     if not isinstance(config.get("scale_embedding", False), bool):
         yield f"scale_embedding is {config['scale_embedding']!r}; true or false is needed"
-    if config.get("decoder_vocab_size", config.get("vocab_size")) != config.get("vocab_size"):
-        yield "decoder_vocab_size differs from vocab_size; only one vocabulary is supported"
+    for name in ("share_encoder_decoder_embeddings", "tie_word_embeddings"):
+        if not isinstance(config.get(name, True), bool):
+            yield f"{name} is {config[name]!r}; true or false is needed"
+    size = config.get("decoder_vocab_size", config.get("vocab_size"))
+    if type(size) is not int or not 1 <= size <= LARGEST_SIZE:
+        yield f"decoder_vocab_size is {size!r}; a whole number from 1 to {LARGEST_SIZE} is needed"
+    elif shares_embedding(config) and size != config.get("vocab_size"):
+        yield "decoder_vocab_size differs from vocab_size, though they share an embedding"
     if "quantization_config" in config:
         yield "quantization_config is set; quantised weights are not supported"
     positions = config.get("max_position_embeddings")

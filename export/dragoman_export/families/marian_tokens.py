@@ -12,16 +12,19 @@ from dragoman.v1.bundle_pb2 import AddedToken, SpecialTokens, TokenizerFiles
 from dragoman_export.checkpoints import (
     Checkpoint,
     CheckpointTokenizer,
+    Settings,
     read_vocabulary,
     tidied,
     tokenizer,
 )
 from dragoman_export.errors import CheckpointError
+from dragoman_export.families.marian_settings import shares_embedding, vocabulary_sizes
 from dragoman_export.families.target_labels import find_labels
 from dragoman_export.verification import ReferenceTokenizer
 
 UNKNOWN_PIECE = "<unk>"
-STEERING_PIECES = ("</s>", "<pad>")
+END_PIECE = "</s>"
+PADDING_PIECE = "<pad>"
 
 REQUIRED_VALUES = {"split_special_tokens": False, "sp_model_kwargs": {}}
 """Settings of tokenizer_config.json of which we support one value."""
@@ -63,8 +66,10 @@ def read_vocabularies(checkpoint: Checkpoint) -> Vocabularies:
     return Vocabularies(source, target)
 
 
-def vocabulary_problems(checkpoint: Checkpoint, vocabularies: Vocabularies) -> Iterator[str]:
-    """What of them is not supported."""
+def vocabulary_problems(
+    checkpoint: Checkpoint, vocabularies: Vocabularies, settings: Settings
+) -> Iterator[str]:
+    """What of them is not supported, or not as the settings say."""
     for name, value in REQUIRED_VALUES.items():
         found = checkpoint.tokenizer_config.get(name)
         if found not in (None, value):
@@ -72,12 +77,19 @@ def vocabulary_problems(checkpoint: Checkpoint, vocabularies: Vocabularies) -> I
     source, target = vocabularies
     if UNKNOWN_PIECE not in source:
         yield f"vocab.json has no {UNKNOWN_PIECE}"
-    size = checkpoint.config.get("vocab_size")
-    for file, ids in ((tokenizer.VOCABULARY, source), (tokenizer.TARGET_VOCABULARY, target or {})):
-        if isinstance(size, int) and not all(0 <= i < size for i in ids.values()):
+    sizes = vocabulary_sizes(settings)
+    one = tokenizer.VOCABULARY
+    files = [
+        (one, source, sizes.sources),
+        (tokenizer.TARGET_VOCABULARY, target or {}, sizes.targets),
+    ]
+    if target is None:
+        files.append((one, source, sizes.targets))
+    for file, ids, size in files:
+        if size and not all(0 <= i < size for i in ids.values()):
             yield f"{file} has ids outside the model's vocabulary of {size}"
     if target is not None:
-        yield from _different_special_tokens(source, target)
+        yield from _different_special_tokens(source, target, is_one=shares_embedding(settings))
 
 
 def read_tokens(checkpoint: Checkpoint, vocabularies: Vocabularies, size: int) -> MarianTokens:
@@ -111,6 +123,9 @@ def make_tokenizer(
     targets = {label.token_id for label in find_labels(tokens.vocabulary)}
     steering = {special.end_id, special.decoder_start_id, special.unknown_id}
     controls = targets.union({pad_id}, special.suppressed_ids) - steering
+    if tokens.is_separate:  # what is suppressed is a target, and no source for it
+        padding = tokens.vocabulary.get(PADDING_PIECE, pad_id)
+        controls = targets.union({pad_id, padding}) - {special.end_id, special.unknown_id}
     files = TokenizerFiles(
         kind="sentencepiece",
         source_model_path=tokenizer.SOURCE_MODEL,
@@ -124,11 +139,13 @@ def make_tokenizer(
     return CheckpointTokenizer(path, files, special)
 
 
-def _different_special_tokens(source: dict[str, int], target: dict[str, int]) -> Iterator[str]:
-    for piece in (UNKNOWN_PIECE, *STEERING_PIECES):
+def _different_special_tokens(
+    source: dict[str, int], target: dict[str, int], *, is_one: bool
+) -> Iterator[str]:
+    """A model is told one id of each; its padding is no target but in a shared embedding."""
+    for piece in (UNKNOWN_PIECE, END_PIECE, *([PADDING_PIECE] if is_one else [])):
         if source.get(piece) != target.get(piece):
             yield (
                 f"{piece} is {source.get(piece)} in {tokenizer.VOCABULARY} and "
-                f"{target.get(piece)} in {tokenizer.TARGET_VOCABULARY}; with one embedding they "
-                "must be the same"
+                f"{target.get(piece)} in {tokenizer.TARGET_VOCABULARY}; they must be the same"
             )

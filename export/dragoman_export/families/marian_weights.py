@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,23 +12,20 @@ from torch import Tensor
 from dragoman_export.checkpoints import Checkpoint
 from dragoman_export.errors import CheckpointError
 from dragoman_export.network import (
-    AddNorm,
     DecoderLayer,
     EncoderLayer,
     FeedForward,
     Linear,
+    Norm,
     TiedLinear,
     Transformer,
     TransformerConfig,
 )
 
-EMBEDDINGS = (
-    "model.shared.weight",
-    "model.encoder.embed_tokens.weight",
-    "model.decoder.embed_tokens.weight",
-    "lm_head.weight",
-)
-"""One tied tensor; which of its names a file keeps depends on who wrote it."""
+SHARED = "model.shared.weight"
+SOURCES = "model.encoder.embed_tokens.weight"
+TARGETS = "model.decoder.embed_tokens.weight"
+OUTPUT = "lm_head.weight"
 
 POSITIONS = ("model.encoder.embed_positions.weight", "model.decoder.embed_positions.weight")
 """One table of sinusoids, which is as likely left out."""
@@ -38,6 +36,65 @@ FORMAT_VERSION = "coder.version"
 """Ends the name of a tensor that older tools store beside a model's own."""
 
 LAYER = re.compile(r"model\.(encoder|decoder)\.layers\.(\d+)\.")
+
+
+class Embeddings(NamedTuple):
+    """Names of the tensors that are the three embeddings; what is tied has one name."""
+
+    sources: str
+    targets: str
+    output: str
+    """The output projection."""
+
+
+def find_embeddings(tensors: Mapping[str, Tensor], *, shared: bool) -> Embeddings:
+    """Which tensors are tied: which of its names a file keeps depends on who wrote it.
+
+    As transformers does it since 5.0: what is there and differs is not tied, whatever the settings
+    say; what is not there is what it may be tied to.
+
+    Args:
+        tensors: All of them, by name.
+        shared: Whether sources and targets may have one embedding.
+    """
+    first = (SHARED, OUTPUT, TARGETS, SOURCES) if shared else (TARGETS, OUTPUT)
+    base = next((name for name in first if name in tensors), first[0])
+
+    def own(name: str) -> str:
+        is_other = name in tensors and not torch.equal(tensors[name], tensors[base])
+        return name if is_other else base
+
+    return Embeddings(own(SOURCES) if shared else SOURCES, own(TARGETS), own(OUTPUT))
+
+
+class Positions(NamedTuple):
+    """The tables, (positions, dim)."""
+
+    sources: Tensor
+    targets: Tensor
+    problems: Sequence[str] = ()
+    """What is not as it must be."""
+
+    @property
+    def differ(self) -> bool:
+        """Whether there are two."""
+        return not torch.equal(self.sources, self.targets)
+
+
+def sinusoidal_positions(tensors: Mapping[str, Tensor], sinusoids: Tensor) -> Positions:
+    """As stored, which is what the checkpoint's own implementation uses, or `sinusoids`."""
+    problems, tables = [], []
+    for name in POSITIONS:
+        table = tensors.get(name, sinusoids)
+        if table.shape != sinusoids.shape:
+            shape = tuple(sinusoids.shape)
+            problems.append(f"{name} has shape {tuple(table.shape)}; {shape} is needed")
+            table = sinusoids
+        elif not _is_rounded(table, sinusoids):
+            problems.append(f"{name} is not the sinusoidal table; learned positions?")
+        tables.append(table)
+    sources, targets = tables
+    return Positions(sources, targets, problems)
 
 
 MOST_GROWTH = 16
@@ -73,14 +130,22 @@ def misfit(checkpoint: Checkpoint, problems: Sequence[str]) -> CheckpointError:
     )
 
 
-def load_weights(transformer: Transformer, checkpoint: Checkpoint, positions: Tensor) -> None:
-    """Fills every parameter; `positions` is the position table to use where none is stored.
+def load_weights(
+    transformer: Transformer, checkpoint: Checkpoint, embeddings: Embeddings, positions: Positions
+) -> None:
+    """Fills every parameter.
+
+    Args:
+        transformer: The model to fill.
+        checkpoint: Where from.
+        embeddings: Which of its tensors they are.
+        positions: Of sources and targets.
 
     Raises:
         CheckpointError: With every tensor that is missing, of the wrong shape, or not what it must
             be, and every one that no setting accounts for.
     """
-    loader = _Loader(transformer.config, checkpoint.tensors)
+    loader = _Loader(transformer.config, checkpoint.tensors, embeddings, [*positions.problems])
     loader.fill(transformer, positions)
     if loader.problems:
         raise misfit(checkpoint, loader.problems)
@@ -92,12 +157,14 @@ def load_weights(transformer: Transformer, checkpoint: Checkpoint, positions: Te
 class _Loader:
     config: TransformerConfig
     tensors: dict[str, Tensor]
+    embeddings: Embeddings
     problems: list[str] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
 
-    def fill(self, transformer: Transformer, positions: Tensor) -> None:
+    def fill(self, transformer: Transformer, positions: Positions) -> None:
         config = self.config
         self._fill_embedding(transformer, positions)
+        self._fill_norms_around(transformer)
         for index, layer in enumerate(transformer.encoder.layers):
             assert isinstance(layer, EncoderLayer)
             self._fill_encoder_layer(layer, f"model.encoder.layers.{index}")
@@ -127,37 +194,39 @@ class _Loader:
             return tensor
         return torch.zeros(shape)
 
-    def _fill_embedding(self, transformer: Transformer, positions: Tensor) -> None:
+    def _fill_embedding(self, transformer: Transformer, positions: Positions) -> None:
         vocabulary, dim = self.config.vocabulary_size, self.config.model_dim
-        embedding = transformer.encoder.embedding
-        embedding.tokens.weight.data.zero_()
-        embedding.tokens.weight.data[:vocabulary] = self._tied(vocabulary, dim)
-        embedding.positions.weight.data.copy_(self._positions(positions))
+        sources, targets, output = self.embeddings
+        embedding = transformer.decoder.embedding
+        _fill_rows(embedding.tokens.weight, self._tensor(targets, vocabulary, dim))
+        if (size := self.config.source_vocabulary_size) is not None:
+            own = transformer.encoder.embedding.tokens
+            _fill_rows(own.weight, self._tensor(sources, size, dim))
+        self._fill_positions(transformer, positions)
         head = transformer.decoder.head
-        assert isinstance(head, TiedLinear)
+        assert isinstance(head, Linear | TiedLinear)
+        if isinstance(head, Linear):
+            _fill_rows(head.weight.t(), self._tensor(output, vocabulary, dim))
         head.bias.data.zero_()
         if OUTPUT_BIAS in self.tensors:  # where there is none, it is zero
             head.bias.data[:vocabulary] = self._tensor(OUTPUT_BIAS, 1, vocabulary)[0]
+        self.used.update(name for name in (SHARED, SOURCES, TARGETS) if name in self.tensors)
 
-    def _tied(self, *shape: int) -> Tensor:
-        """The embedding, which must be the same under all its names."""
-        first = next((name for name in EMBEDDINGS if name in self.tensors), EMBEDDINGS[0])
-        embedding = self._tensor(first, *shape)
-        for name in EMBEDDINGS:
-            if name in self.tensors and not torch.equal(self._tensor(name, *shape), embedding):
-                self.problems.append(f"{name} differs from {first}; they must be one embedding")
-        return embedding
+    def _fill_positions(self, transformer: Transformer, positions: Positions) -> None:
+        for embedding, table in (
+            (transformer.encoder.embedding, positions.sources),
+            (transformer.decoder.embedding, positions.targets),
+        ):
+            embedding.positions.weight.data.copy_(table)
+        self.used.update(POSITIONS)
 
-    def _positions(self, sinusoids: Tensor) -> Tensor:
-        """As stored, which is what the checkpoint's own implementation uses, or `sinusoids`."""
-        table = sinusoids
-        for name in reversed(POSITIONS):
-            if name not in self.tensors:
-                continue
-            table = self._tensor(name, *sinusoids.shape)
-            if not _is_rounded(table, sinusoids):
-                self.problems.append(f"{name} is not the sinusoidal table; learned positions?")
-        return table
+    def _fill_norms_around(self, transformer: Transformer) -> None:
+        sides = (("encoder", transformer.encoder), ("decoder", transformer.decoder))
+        for side, module in sides:
+            if isinstance(module.embedding_norm, Norm):
+                self._fill_norm(module.embedding_norm, f"model.{side}.layernorm_embedding")
+            if isinstance(module.final_norm, Norm):
+                self._fill_norm(module.final_norm, f"model.{side}.layer_norm")
 
     def _fill_encoder_layer(self, layer: EncoderLayer, prefix: str) -> None:
         self._fill_attention_in(layer.attention_in, f"{prefix}.self_attn", "qkv", layer.heads)
@@ -210,9 +279,15 @@ class _Loader:
         linear.weight.data.copy_(torch.cat(weights).t())
         linear.bias.data.copy_(torch.cat([self._tensor(f"{n}.bias", outputs) for n in names]))
 
-    def _fill_norm(self, norm: AddNorm, name: str) -> None:
+    def _fill_norm(self, norm: Norm, name: str) -> None:
         norm.weight.data.copy_(self._tensor(f"{name}.weight", self.config.model_dim))
         norm.bias.data.copy_(self._tensor(f"{name}.bias", self.config.model_dim))
+
+
+def _fill_rows(table: Tensor, rows: Tensor) -> None:
+    """Fills a table, with zeros after the rows that there are."""
+    table.data.zero_()
+    table.data[: len(rows)] = rows
 
 
 def _filled_up(x: Tensor, heads: int, width: int) -> Tensor:

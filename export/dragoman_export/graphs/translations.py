@@ -180,6 +180,11 @@ def _add_and_norm(
     return normed
 
 
+def _norm(x: TensorType, weight: TensorType, bias: TensorType, epsilon: float) -> TensorType:
+    normed, _, _ = op.LayerNormalization(x, weight, bias, axis=-1, epsilon=epsilon)
+    return normed
+
+
 def _to_steps(x: TensorType) -> TensorType:
     zero = op.Constant(value=helper.make_tensor("zero_point", INT8, [], [0]))
     return op.QuantizeLinear(x, op.Constant(value_float=1.0), zero)
@@ -250,6 +255,7 @@ def translations() -> Translations:
         ours.extent.default: _extent,
         ours.to_steps.default: _to_steps,
         ours.add_and_norm.default: _add_and_norm,
+        ours.norm.default: _norm,
         ours.attend_prompt.default: _attend_prompt,
         ours.attend_past.default: _attend_past,
         ours.attend_source.default: _attend_source,

@@ -6,12 +6,12 @@ Knows layers and the operators that they are made of. Does not know checkpoints,
 from dragoman_export.network.config import Activation, TransformerConfig
 from dragoman_export.network.device_step import CANDIDATES, DeviceStep
 from dragoman_export.network.layers import (
-    AddNorm,
     DecoderLayer,
     EncoderLayer,
     FeedForward,
     LayerCache,
     Linear,
+    Norm,
     Step,
     TiedLinear,
 )
@@ -24,7 +24,6 @@ __all__ = [
     "SHARED_ROWS",
     "TORCH_TYPES",
     "Activation",
-    "AddNorm",
     "DecoderLayer",
     "DecoderStep",
     "DeviceStep",
@@ -32,6 +31,7 @@ __all__ = [
     "FeedForward",
     "LayerCache",
     "Linear",
+    "Norm",
     "Step",
     "TiedLinear",
     "Transformer",

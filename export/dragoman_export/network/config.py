@@ -35,13 +35,32 @@ class TransformerConfig:
     """Likewise in the decoder."""
 
     vocabulary_size: int
-    """Tokens of the vocabulary, before padding."""
+    """Tokens of targets, before padding, and of sources where they share an embedding."""
+
+    source_vocabulary_size: int | None = None
+    """Tokens of sources where they have an embedding of their own."""
+
+    tied_output: bool = True
+    """Whether the output projection is the embedding of targets."""
 
     max_positions: int
     """Rows of the position table, in tokens."""
 
+    own_positions: bool = False
+    """Whether sources and targets have position tables of their own."""
+
     activation: Activation
     """Of the feed-forward's hidden layer."""
+
+    norm_first: bool = False
+    """Whether each sublayer reads normalised rows (pre-norm) and adds to the plain ones; else the
+    sum is normalised (post-norm)."""
+
+    final_norm: bool = False
+    """Whether encoder and decoder end with a norm."""
+
+    embedding_norm: bool = False
+    """Whether they begin with one."""
 
     embedding_scale: float = 1.0
     """Token embeddings are multiplied by this; 1 leaves them."""

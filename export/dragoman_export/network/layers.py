@@ -51,16 +51,11 @@ class TiedLinear(nn.Module):
 class TokenEmbedding(nn.Module):
     """Token ids and positions -> what the first layer reads, (rows, model_dim)."""
 
-    def __init__(self, config: TransformerConfig) -> None:
+    def __init__(self, scale: float, tokens: nn.Embedding, positions: nn.Embedding) -> None:
         super().__init__()
-        self.scale = config.embedding_scale
-        self.tokens = nn.Embedding(config.padded_vocabulary_size, config.model_dim)
-        self.positions = nn.Embedding(config.max_positions, config.model_dim)
-
-    def fold_scale(self) -> None:
-        """Scales the table itself, to the same bits: for a table that nobody else reads."""
-        self.tokens.weight.data *= self.scale
-        self.scale = 1.0
+        self.scale = scale
+        self.tokens = tokens
+        self.positions = positions
 
     def forward(self, token_ids: Tensor, positions: Tensor) -> Tensor:
         """Both (rows,) integers."""
@@ -71,17 +66,40 @@ class TokenEmbedding(nn.Module):
         return embedded
 
 
-class AddNorm(nn.Module):
-    """x, y (rows, model_dim) -> layer normalisation of x + y."""
+class Norm(nn.Module):
+    """x (rows, model_dim) -> its layer normalisation."""
 
-    def __init__(self, dim: int, epsilon: float) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(dim))
-        self.bias = nn.Parameter(torch.empty(dim))
-        self.epsilon = epsilon
+        self.weight = nn.Parameter(torch.empty(config.model_dim))
+        self.bias = nn.Parameter(torch.empty(config.model_dim))
+        self.epsilon = config.norm_epsilon
 
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """As the class says."""
+        normed: Tensor = operators.norm(x, self.weight, self.bias, self.epsilon)
+        return normed
+
+
+class ResidualNorm(Norm):
+    """What is around a sublayer: the residual, and a norm before the sublayer or after the sum.
+
+    x = norm.after(x, sublayer(norm.before(x))), all (rows, model_dim).
+    """
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__(config)
+        self.is_first = config.norm_first
+
+    def before(self, x: Tensor) -> Tensor:
+        """What the sublayer reads."""
+        normed: Tensor = self(x) if self.is_first else x
+        return normed
+
+    def after(self, x: Tensor, y: Tensor) -> Tensor:
+        """What the next one gets of x and of the sublayer's y."""
+        if self.is_first:
+            return x + y
         normed: Tensor = operators.add_and_norm(x, y, self.weight, self.bias, self.epsilon)
         return normed
 
@@ -122,26 +140,26 @@ class EncoderLayer(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        dim, epsilon = config.model_dim, config.norm_epsilon
+        dim = config.model_dim
         self.heads = config.encoder_heads
         width = self.heads * config.encoder_head_dim
         self.attention_in = Linear(dim, 3 * width)
         self.attention_out = Linear(width, dim)
-        self.attention_norm = AddNorm(dim, epsilon)
+        self.attention_norm = ResidualNorm(config)
         self.feed_forward = FeedForward(dim, config.encoder_hidden_dim, config.activation)
-        self.feed_forward_norm = AddNorm(dim, epsilon)
+        self.feed_forward_norm = ResidualNorm(config)
 
     def forward(self, x: Tensor, padding: Padding) -> Tensor:
         """One layer further."""
-        # (batch, source, 3 * width)
-        query_key_value = functional.embedding(padding.padded_index, self.attention_in(x))
+        packed = self.attention_in(self.attention_norm.before(x))
+        query_key_value = functional.embedding(padding.padded_index, packed)
+        # (batch, source, width)
         attended = operators.attend_prompt(
             query_key_value, padding.source_last, padding.source, self.heads
         )
         packed = functional.embedding(padding.packed_index, attended.flatten(0, 1))
-        x = self.attention_norm(x, self.attention_out(packed))
-        normed: Tensor = self.feed_forward_norm(x, self.feed_forward(x))
-        return normed
+        x = self.attention_norm.after(x, self.attention_out(packed))
+        return self.feed_forward_norm.after(x, self.feed_forward(self.feed_forward_norm.before(x)))
 
 
 class LayerCache(NamedTuple):
@@ -197,32 +215,32 @@ class DecoderLayer(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        dim, epsilon = config.model_dim, config.norm_epsilon
+        dim = config.model_dim
         self.heads = config.decoder_heads
         width = self.heads * config.decoder_head_dim
         self.self_in = Linear(dim, 3 * width)
         self.self_out = Linear(width, dim)
-        self.self_norm = AddNorm(dim, epsilon)
+        self.self_norm = ResidualNorm(config)
         self.cross_in = Linear(dim, width)
         self.cross_out = Linear(width, dim)
-        self.cross_norm = AddNorm(dim, epsilon)
+        self.cross_norm = ResidualNorm(config)
         self.feed_forward = FeedForward(dim, config.decoder_hidden_dim, config.activation)
-        self.feed_forward_norm = AddNorm(dim, epsilon)
+        self.feed_forward_norm = ResidualNorm(config)
 
     def forward(self, x: Tensor, cache: LayerCache, step: Step) -> tuple[Tensor, LayerCache]:
         """One layer further, (rows, model_dim), and the cache with this token in it."""
         attended, self_key, self_value = operators.attend_past(
-            self.self_in(x), cache.self_key, cache.self_value,
+            self.self_in(self.self_norm.before(x)), cache.self_key, cache.self_value,
             step.positions, step.target_capacity, self.heads,
         )  # fmt: skip
-        x = self.self_norm(x, self.self_out(attended))
-        query = self.cross_in(x)
+        x = self.self_norm.after(x, self.self_out(attended))
+        query = self.cross_in(self.cross_norm.before(x))
         source = (cache.cross_key, cache.cross_value, step.source_last, step.source_capacity)
         attended, cross_key, cross_value = (
             operators.attend_source(query, *source, self.heads)
             if step.sharing is None
             else operators.attend_shared_source(query, *source, *step.sharing, self.heads)
         )
-        x = self.cross_norm(x, self.cross_out(attended))
-        x = self.feed_forward_norm(x, self.feed_forward(x))
+        x = self.cross_norm.after(x, self.cross_out(attended))
+        x = self.feed_forward_norm.after(x, self.feed_forward(self.feed_forward_norm.before(x)))
         return x, LayerCache(self_key, self_value, cross_key, cross_value)

@@ -66,6 +66,17 @@ def _(x: Tensor, y: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> Ten
     return torch.empty_like(x)
 
 
+@torch.library.custom_op("dragoman::norm", mutates_args=())
+def norm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> Tensor:
+    """Layer normalisation of x (rows, dim), scaled by `weight`, shifted by `bias`."""
+    return functional.layer_norm(x, weight.shape, weight, bias, epsilon)
+
+
+@norm.register_fake
+def _(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> Tensor:
+    return torch.empty_like(x)
+
+
 @torch.library.custom_op("dragoman::extent", mutates_args=())
 def extent(x: Tensor, dimension: int) -> Tensor:
     """Size of one dimension, (1,) int32."""

@@ -21,6 +21,7 @@ from dragoman_export.network.layers import (
     EncoderLayer,
     LayerCache,
     Linear,
+    Norm,
     Padding,
     SharedSources,
     Step,
@@ -44,7 +45,9 @@ class Encoder(nn.Module):
         super().__init__()
         self.config = config
         self.embedding = embedding
+        self.embedding_norm = Norm(config) if config.embedding_norm else nn.Identity()
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.encoder_layers))
+        self.final_norm = Norm(config) if config.final_norm else nn.Identity()
         width = config.decoder_heads * config.decoder_head_dim
         self.cross_key_value = Linear(config.model_dim, 2 * config.decoder_layers * width)
 
@@ -60,10 +63,11 @@ class Encoder(nn.Module):
         config = self.config
         source = operators.extent(padded_index, 1)
         padding = Padding(padded_index, packed_index, source_last, source)
-        x = self.embedding(token_ids, positions).to(TORCH_TYPES[config.element_type])
+        x = self.embedding_norm(self.embedding(token_ids, positions))
+        x = x.to(TORCH_TYPES[config.element_type])
         for layer in self.layers:
             x = layer(x, padding)
-        key_value: Tensor = self.cross_key_value(x)
+        key_value: Tensor = self.cross_key_value(self.final_norm(x))
         if config.cache_type == "int8":
             key_value = operators.to_steps(key_value)
         shape = (-1, 2 * config.decoder_layers, config.decoder_heads, config.decoder_head_dim)
@@ -77,8 +81,14 @@ class DecoderStep(nn.Module):
         super().__init__()
         self.config = config
         self.embedding = embedding
+        self.embedding_norm = Norm(config) if config.embedding_norm else nn.Identity()
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
-        self.head: nn.Module = TiedLinear(embedding.tokens)
+        self.final_norm = Norm(config) if config.final_norm else nn.Identity()
+        self.head: nn.Module = (
+            TiedLinear(embedding.tokens)
+            if config.tied_output
+            else Linear(config.model_dim, config.padded_vocabulary_size)
+        )
 
     def forward(  # noqa: PLR0917 - a graph takes its tensors by position
         self,
@@ -109,16 +119,20 @@ class DecoderStep(nn.Module):
         self, token_ids: Tensor, step: Step, caches: list[LayerCache]
     ) -> tuple[Tensor, list[LayerCache]]:
         """Float32 logits of every token, (rows, padded vocab), and the caches."""
-        x = self.embedding(token_ids, step.positions).to(TORCH_TYPES[self.config.element_type])
+        x = self.embedding_norm(self.embedding(token_ids, step.positions))
+        x = x.to(TORCH_TYPES[self.config.element_type])
         new_caches = []
         for layer, cache in zip(self.layers, caches, strict=True):
             x, new_cache = layer(x, cache, step)
             new_caches.append(new_cache)
-        return self.head(x.float()), new_caches
+        return self.head(self.final_norm(x).float()), new_caches
 
 
 class Transformer(NamedTuple):
-    """Encoder and decoder of one model; they share their embedding."""
+    """Encoder and decoder of one model, which share their embedding.
+
+    The config says what of it each has of its own.
+    """
 
     config: TransformerConfig
     encoder: Encoder
@@ -127,15 +141,34 @@ class Transformer(NamedTuple):
     @classmethod
     def empty(cls, config: TransformerConfig) -> "Transformer":
         """A model whose weights are still to be filled in."""
-        embedding = TokenEmbedding(config)
-        return cls(config, Encoder(config, embedding), DecoderStep(config, embedding))
+        tokens = nn.Embedding(config.padded_vocabulary_size, config.model_dim)
+        positions = nn.Embedding(config.max_positions, config.model_dim)
+        target = source = TokenEmbedding(config.embedding_scale, tokens, positions)
+        if config.source_vocabulary_size is not None or config.own_positions:
+            if config.source_vocabulary_size is not None:
+                tokens = nn.Embedding(config.source_vocabulary_size, config.model_dim)
+            if config.own_positions:
+                positions = nn.Embedding(config.max_positions, config.model_dim)
+            source = TokenEmbedding(config.embedding_scale, tokens, positions)
+        return cls(config, Encoder(config, source), DecoderStep(config, target))
+
+    def fold_scale(self) -> None:
+        """Scales the tables of tokens, to the same bits.
+
+        For a model whose output projection has weights of its own.
+        """
+        embeddings = {self.encoder.embedding, self.decoder.embedding}
+        for tokens in {embedding.tokens for embedding in embeddings}:
+            tokens.weight.data *= self.encoder.embedding.scale
+        for embedding in embeddings:
+            embedding.scale = 1.0
 
     def parameters(self) -> set[nn.Parameter]:
         """Of both halves; what they share is there once."""
         return {*self.encoder.parameters(), *self.decoder.parameters()}
 
     def copied(self, config: TransformerConfig) -> "Transformer":
-        """A copy whose halves go by `config`, and go on sharing an embedding."""
+        """A copy whose halves go by `config`, and go on sharing what they share."""
         encoder, decoder = copy.deepcopy((self.encoder, self.decoder))  # as one
         encoder.config = decoder.config = config
         return Transformer(config, encoder, decoder)

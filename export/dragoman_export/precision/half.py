@@ -20,6 +20,8 @@ def with_half_precision(model: Transformer, precision: HalfPrecision) -> Transfo
         precision: Element type of the copy.
     """
     half = model.copied(replace(model.config, element_type=precision, cache_type=precision))
-    for module in (half.encoder.layers, half.encoder.cross_key_value, half.decoder.layers):
+    encoder, decoder = half.encoder, half.decoder
+    layers = (encoder.layers, encoder.final_norm, encoder.cross_key_value, decoder.layers)
+    for module in (*layers, decoder.final_norm):
         module.to(TORCH_TYPES[precision])
     return half

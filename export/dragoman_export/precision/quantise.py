@@ -91,7 +91,7 @@ def quantise(model: Transformer, calibration: Calibration | None) -> Transformer
     quantised = model.copied(model.config)
     for side, root in (("encoder", quantised.encoder), ("decoder", quantised.decoder)):
         _quantise_below(root, side, calibration)
-    quantised.encoder.embedding.fold_scale()  # the output projection has its own weights now
+    quantised.fold_scale()
     return quantised
 
 

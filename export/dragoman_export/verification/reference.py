@@ -2,9 +2,10 @@
 
 import copy
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -26,8 +27,15 @@ class ReferenceDecoder:
     and the forced end token are preferences of a caller, not the model's opinion.
     """
 
-    def __init__(self, checkpoint: Path, pad_id: int, end_id: int, start_id: int) -> None:
-        """Loads the checkpoint in float32.
+    def __init__(
+        self,
+        checkpoint: Path,
+        pad_id: int,
+        end_id: int,
+        start_id: int,
+        settings: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        """Loads the checkpoint in float32; `settings` take the place of its own.
 
         Raises:
             CheckpointError: transformers cannot load it.
@@ -37,7 +45,7 @@ class ReferenceDecoder:
         self._end_id = end_id
         with _silence(), _blaming(f"transformers cannot load {checkpoint}"):
             self._model = transformers.AutoModelForSeq2SeqLM.from_pretrained(
-                checkpoint, dtype=torch.float32, local_files_only=True
+                checkpoint, dtype=torch.float32, local_files_only=True, **settings
             )
         self._model.eval()
         self._model.generation_config = transformers.GenerationConfig(

@@ -18,7 +18,7 @@ from dragoman_server.errors import BundleError
 from dragoman_server.models.manifest import problems_of
 from dragoman_server.models.private_copy import detach
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 MANIFEST_NAME = "bundle.json"
 
 MOST_MANIFEST_BYTES = 16 << 20

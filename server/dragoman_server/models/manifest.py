@@ -54,6 +54,9 @@ def _sizes(manifest: Manifest) -> Iterator[str]:
     ):
         yield from _within(f"architecture.{name}", getattr(sizes, name), 1, most)
     yield from _within("architecture.vocabulary_size", sizes.vocabulary_size, 2, MOST_TOKENS)
+    yield from _within(
+        "architecture.source_vocabulary_size", sizes.source_vocabulary_size, 0, MOST_TOKENS
+    )
     yield from _within("architecture.max_positions", sizes.max_positions, 2, MOST_POSITIONS)
     longest = max(sizes.max_positions, 2) - 1  # the start token takes a position
     length = manifest.decoding_defaults.max_decoding_length
@@ -61,23 +64,25 @@ def _sizes(manifest: Manifest) -> Iterator[str]:
 
 
 def _languages(manifest: Manifest) -> Iterator[str]:
-    pairs = manifest.language_pairs
+    pairs, source_size = manifest.language_pairs, _source_size(manifest)
     if not pairs:
         yield "language_pairs is empty; allowed: one pair or more"
     for index, pair in enumerate(pairs):
         field = f"language_pairs[{index}]"
         yield from _text(f"{field}.source_language_code", pair.source_language_code, LONGEST_CODE)
         yield from _text(f"{field}.target_language_code", pair.target_language_code, LONGEST_CODE)
-        yield from _ids(f"{field}.source_prefix_ids", pair.source_prefix_ids, manifest)
+        yield from _ids(f"{field}.source_prefix_ids", pair.source_prefix_ids, source_size)
     named = [f"{pair.source_language_code} to {pair.target_language_code}" for pair in pairs]
     yield from _unique("language_pairs", named)
 
 
 def _tokens(manifest: Manifest) -> Iterator[str]:
-    special = manifest.special_tokens
-    for name in ("decoder_start_id", "end_id", "unknown_id"):
-        yield from _ids(f"special_tokens.{name}", [getattr(special, name)], manifest)
-    yield from _ids("special_tokens.suppressed_ids", special.suppressed_ids, manifest)
+    special, size = manifest.special_tokens, manifest.architecture.vocabulary_size
+    yield from _ids("special_tokens.decoder_start_id", [special.decoder_start_id], size)
+    for name in ("end_id", "unknown_id"):
+        of_both = min(size, _source_size(manifest))
+        yield from _ids(f"special_tokens.{name}", [getattr(special, name)], of_both)
+    yield from _ids("special_tokens.suppressed_ids", special.suppressed_ids, size)
     if special.end_id in special.suppressed_ids:
         yield f"special_tokens.suppressed_ids has end_id, {special.end_id}, which ends a target"
 
@@ -154,7 +159,8 @@ def _caches(decoder: Graph, manifest: Manifest) -> Iterator[str]:
 
 
 def _tokenizer(manifest: Manifest) -> Iterator[str]:
-    files = manifest.tokenizer
+    files, source_size = manifest.tokenizer, _source_size(manifest)
+    most = max(source_size, manifest.architecture.vocabulary_size)
     yield from _one_of("tokenizer.kind", files.kind, ("sentencepiece",))
     yield from _path("tokenizer.source_model_path", files.source_model_path)
     yield from _path("tokenizer.target_model_path", files.target_model_path)
@@ -165,10 +171,10 @@ def _tokenizer(manifest: Manifest) -> Iterator[str]:
         field = f"tokenizer.added_tokens[{index}]"
         if not 1 <= len(token.text) <= LONGEST_NAME:
             yield f"{field}.text has {len(token.text)} characters; allowed: 1 to {LONGEST_NAME}"
-        yield from _ids(f"{field}.id", [token.id], manifest)
+        yield from _ids(f"{field}.id", [token.id], source_size)
     yield from _unique("tokenizer.added_tokens", [token.text for token in files.added_tokens])
-    yield from _ids("tokenizer.control_ids", files.control_ids, manifest)
-    yield from _ids("tokenizer.hidden_ids", files.hidden_ids, manifest)
+    yield from _ids("tokenizer.control_ids", files.control_ids, source_size)
+    yield from _ids("tokenizer.hidden_ids", files.hidden_ids, most)
 
 
 def _files(manifest: Manifest) -> Iterator[str]:
@@ -208,10 +214,15 @@ def _text(field: str, value: str, longest: int = LONGEST_NAME) -> Iterator[str]:
         yield f"{field} is {_shown(value)}; allowed: 1 to {longest} printable characters"
 
 
-def _ids(field: str, ids: Collection[int], manifest: Manifest) -> Iterator[str]:
-    highest = max(manifest.architecture.vocabulary_size, 1) - 1
+def _ids(field: str, ids: Collection[int], size: int) -> Iterator[str]:
+    highest = max(size, 1) - 1
     if wrong := [index for index in ids if not 0 <= index <= highest]:
         yield f"{field} has {wrong[0]}; allowed: 0 to {highest:,}, as the vocabulary has it"
+
+
+def _source_size(manifest: Manifest) -> int:
+    sizes = manifest.architecture
+    return sizes.source_vocabulary_size or sizes.vocabulary_size
 
 
 def _unique(field: str, names: Collection[str]) -> Iterator[str]:

@@ -102,7 +102,8 @@ def _check_sizes(bundle: Bundle, sessions: Sessions) -> None:
         BundleError: The graphs have fewer than the manifest says.
     """
     sizes = bundle.manifest.architecture
-    token_id, position = sizes.vocabulary_size - 1, sizes.max_positions - 1
+    size = sizes.source_vocabulary_size or sizes.vocabulary_size
+    token_id, position = size - 1, sizes.max_positions - 1
     last = pack([[token_id]])._replace(positions=np.array([position]))
     try:
         sessions.encoder.run(["cross_key_value"], last._asdict())

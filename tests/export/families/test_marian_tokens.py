@@ -41,7 +41,7 @@ ADDED = ("<NUM>", "<NUM>x", "[ENT]", "<left>", "<right>", "word", "<special>", "
 
 def problems(checkpoint: Path) -> list[str]:
     read = read_checkpoint(checkpoint)
-    return list(vocabulary_problems(read, read_vocabularies(read)))
+    return list(vocabulary_problems(read, read_vocabularies(read), read.config))
 
 
 def tokens_of(checkpoint: Path, size: int = 100_000) -> MarianTokens:

@@ -8,7 +8,7 @@ import transformers
 
 from dragoman_export.checkpoints.checkpoint import read_checkpoint
 from dragoman_export.families.marian import import_marian, position_table
-from dragoman_export.model import ImportedModel
+from dragoman_export.network import Transformer
 from dragoman_export.network.layers import LayerCache, Step
 from dragoman_export.verification.graph_decoding import packed
 
@@ -21,7 +21,7 @@ def test_logits_equal_those_of_transformers(which: str, request: pytest.FixtureR
     path: Path = request.getfixturevalue(which)
     model = import_marian(read_checkpoint(path))
 
-    found = eager_logits(model, SOURCES, TARGETS)
+    found = eager_logits(model.transformer, SOURCES, TARGETS)
 
     expected = reference_logits(path, SOURCES, TARGETS)
     kept = [i for i in range(expected.shape[2]) if i not in model.suppressed_ids]
@@ -31,7 +31,7 @@ def test_logits_equal_those_of_transformers(which: str, request: pytest.FixtureR
 def test_suppressed_and_padding_ids_have_no_probability(checkpoint: Path) -> None:
     model = import_marian(read_checkpoint(checkpoint))
 
-    probabilities = eager_logits(model, SOURCES, TARGETS).softmax(dim=2)
+    probabilities = eager_logits(model.transformer, SOURCES, TARGETS).softmax(dim=2)
 
     assert model.suppressed_ids
     assert probabilities[:, :, list(model.suppressed_ids)].eq(0).all()
@@ -61,12 +61,12 @@ def reference_logits(
 
 
 def eager_logits(
-    model: ImportedModel, sources: list[list[int]], targets: torch.Tensor
+    transformer: Transformer, sources: list[list[int]], targets: torch.Tensor
 ) -> torch.Tensor:  # (rows, target, padded vocab)
     inputs = {name: torch.from_numpy(array) for name, array in packed(sources).items()}
-    key_value = model.transformer.encoder(**inputs)
+    key_value = transformer.encoder(**inputs)
     caches = empty_caches(
-        model, len(sources), target=targets.shape[1], source=max(map(len, sources))
+        transformer, len(sources), target=targets.shape[1], source=max(map(len, sources))
     )
     start = 0
     for row, source in enumerate(sources):
@@ -80,13 +80,15 @@ def eager_logits(
     for position in range(targets.shape[1]):
         positions = torch.full((len(sources),), position, dtype=torch.int32)
         step = Step(positions, inputs["source_last"], *capacities)
-        logits, caches = model.transformer.decoder.logits(targets[:, position], step, caches)
+        logits, caches = transformer.decoder.logits(targets[:, position], step, caches)
         steps.append(logits)
     return torch.stack(steps, dim=1)
 
 
-def empty_caches(model: ImportedModel, rows: int, *, target: int, source: int) -> list[LayerCache]:
-    config = model.transformer.config
+def empty_caches(
+    transformer: Transformer, rows: int, *, target: int, source: int
+) -> list[LayerCache]:
+    config = transformer.config
     heads, head_dim = config.decoder_heads, config.decoder_head_dim
 
     def cache(capacity: int) -> torch.Tensor:

@@ -45,9 +45,9 @@ def test_another_unit_changes_nothing_else(model: ImportedModel, calibration: Ca
     scaled = with_int8_caches(model.transformer, calibration)
     targets = torch.tensor(TARGETS)
 
-    found = eager_logits(with_float_caches(model, scaled), SOURCES, targets)
+    found = eager_logits(with_float_caches(model, scaled).transformer, SOURCES, targets)
 
-    expected = eager_logits(model, SOURCES, targets)
+    expected = eager_logits(model.transformer, SOURCES, targets)
     torch.testing.assert_close(found, expected, atol=2e-4, rtol=1e-4)
 
 

@@ -145,7 +145,7 @@ def test_all_that_is_wrong_is_told_at_once(bundle: Path) -> None:
 
 
 def test_the_many_problems_of_a_foreign_manifest_are_counted(bundle: Path) -> None:
-    (bundle / "bundle.json").write_text('{"formatVersion": 3}')
+    (bundle / "bundle.json").write_text('{"formatVersion": 4}')
     with pytest.raises(BundleError, match=r"; and \d+ more$"):
         read_manifest(bundle)
 

@@ -1,0 +1,139 @@
+"""Makes tiny Marian checkpoints that have two vocabularies, or embeddings that are not tied."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import sentencepiece
+import torch
+import transformers
+
+from tests.export import tiny
+
+SOURCES = tiny.TEXTS
+TARGETS = (
+    "die kleine Katze saß auf der Matte",
+    "ein Haus am Fluss ist ein gutes Haus",
+    "wohin führt die lange Straße",
+    "sie sagte dass er am Montag käme",
+    "niemand kennt den Ärger mit den Zahlen 1 2 3 4 5 6 7 8 9 0",
+    "der schnelle braune Fuchs springt über den faulen Hund",
+)
+
+PAD_ID = 2
+
+
+class Kind(NamedTuple):
+    """What is tied, and which vocabularies there are."""
+
+    shares_embedding: bool
+    ties_output: bool
+    separate_vocabularies: bool
+
+
+KINDS = {
+    "two vocabularies": Kind(shares_embedding=False, ties_output=True, separate_vocabularies=True),
+    "nothing tied": Kind(shares_embedding=False, ties_output=False, separate_vocabularies=True),
+    "output not tied": Kind(shares_embedding=True, ties_output=False, separate_vocabularies=False),
+    "one vocabulary, two embeddings": Kind(
+        shares_embedding=False, ties_output=True, separate_vocabularies=False
+    ),
+}
+
+
+def make_checkpoint(path: Path, kind: Kind) -> Path:
+    path.mkdir()
+    sources, targets = _vocabularies(path, kind)
+    config = transformers.MarianConfig(
+        vocab_size=len(sources),
+        decoder_vocab_size=len(targets),
+        share_encoder_decoder_embeddings=kind.shares_embedding,
+        tie_word_embeddings=kind.ties_output,
+        d_model=48,
+        encoder_layers=2,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=3,
+        encoder_ffn_dim=48,
+        decoder_ffn_dim=64,
+        max_position_embeddings=128,
+        activation_function="swish",
+        scale_embedding=True,
+        init_std=0.15,
+        dropout=0.0,
+        pad_token_id=PAD_ID,
+        eos_token_id=0,
+        decoder_start_token_id=PAD_ID,
+        forced_eos_token_id=0,
+    )
+    torch.manual_seed(2)
+    model = transformers.MarianMTModel(config)
+    if kind.shares_embedding:  # transformers ties nothing where it is not to tie the output
+        for side in (model.model.encoder, model.model.decoder):
+            side.embed_tokens.weight = model.model.shared.weight
+    _train(
+        model,
+        _ids(path / "source.spm", sources, SOURCES),
+        _ids(path / "target.spm", targets, TARGETS),
+    )
+    model.generation_config = transformers.GenerationConfig(
+        max_length=32, bad_words_ids=[[PAD_ID]], pad_token_id=PAD_ID, eos_token_id=0,
+        forced_eos_token_id=0, decoder_start_token_id=PAD_ID,
+    )  # fmt: skip
+    model.save_pretrained(path)
+    settings = {
+        "source_lang": "en",
+        "target_lang": "de",
+        "tokenizer_class": "MarianTokenizer",
+        "separate_vocabs": kind.separate_vocabularies,
+    }
+    (path / "tokenizer_config.json").write_text(json.dumps(settings))
+    return path
+
+
+def _vocabularies(path: Path, kind: Kind) -> tuple[dict[str, int], dict[str, int]]:
+    """Writes the tokenizer's files; returns the pieces and ids of sources and targets."""
+    pieces = []
+    for name, texts, size in (("source.spm", SOURCES, 150), ("target.spm", TARGETS, 170)):
+        model = tiny.train_pieces(texts, vocab_size=size)
+        (path / name).write_bytes(model)
+        pieces.append(_pieces(model))
+    if not kind.separate_vocabularies:
+        pieces = [[*pieces[0], *pieces[1]]] * 2
+    special = ["</s>", "<unk>", "<pad>"]
+    sources, targets = ([*dict.fromkeys([*special, *own])] for own in pieces)
+    vocabularies = {"vocab.json": sources}
+    if kind.separate_vocabularies:
+        vocabularies["target_vocab.json"] = targets
+    for name, vocabulary in vocabularies.items():
+        (path / name).write_text(json.dumps(_numbered(vocabulary)))
+    return _numbered(sources), _numbered(targets)
+
+
+def _numbered(pieces: Sequence[str]) -> dict[str, int]:
+    return {piece: index for index, piece in enumerate(pieces)}
+
+
+def _pieces(model: bytes) -> list[str]:
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+    return [processor.id_to_piece(i) for i in range(3, processor.get_piece_size())]
+
+
+def _ids(model: Path, vocabulary: dict[str, int], texts: Sequence[str]) -> torch.Tensor:
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(model))
+    rows = [[vocabulary[p] for p in processor.encode(t, out_type=str)] + [0] for t in texts]
+    longest = max(map(len, rows))
+    return torch.tensor([[*row, *[PAD_ID] * (longest - len(row))] for row in rows])
+
+
+def _train(model: transformers.MarianMTModel, sources: torch.Tensor, targets: torch.Tensor) -> None:
+    """Learns its few sentences: enough to say different things and to come to an end."""
+    labels = targets.masked_fill(targets == PAD_ID, -100)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    mask = (sources != PAD_ID).long()
+    for _ in range(80):
+        loss = model(input_ids=sources, attention_mask=mask, labels=labels).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()

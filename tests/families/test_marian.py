@@ -1,0 +1,95 @@
+"""Marian checkpoints with two vocabularies, or with embeddings that are not tied."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+
+from dragoman_export.checkpoints import read_checkpoint
+from dragoman_export.export import export
+from dragoman_export.families import import_model
+from tests.export import tiny, two_vocabularies
+from tests.export.two_vocabularies import KINDS, Kind
+from tests.exports import Exports
+from tests.families.compare import generated, said, translated
+
+PLAIN = [text for text in tiny.SENTENCES if "</s>" not in text]
+"""Without the names of tokens, which transformers takes for tokens."""
+
+TEXTS = [
+    *two_vocabularies.SOURCES,
+    *PLAIN,
+    *(f"{first} {second}" for first in PLAIN for second in two_vocabularies.SOURCES),
+]
+
+pytestmark = pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses")
+
+
+@pytest.fixture(scope="module", params=KINDS.values(), ids=list(KINDS))
+def kind(request: pytest.FixtureRequest) -> Kind:
+    chosen: Kind = request.param
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def checkpoint(kind: Kind, exports: Exports) -> Path:
+    name = "marian-" + "".join(str(int(each)) for each in kind)
+    return exports.get(name, lambda path: two_vocabularies.make_checkpoint(path, kind))
+
+
+@pytest.fixture(scope="module")
+def bundles(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    directory = tmp_path_factory.mktemp("bundles")
+    for precision in ("float32", "int8"):
+        request = tiny.request(checkpoint, directory / precision, precision)
+        export(request, tiny.no_progress)
+    return {precision: directory / precision for precision in ("float32", "int8")}
+
+
+def test_the_model_has_what_the_weights_have(checkpoint: Path, kind: Kind) -> None:
+    config = import_model(read_checkpoint(checkpoint)).transformer.config
+    assert (config.source_vocabulary_size is None) == kind.shares_embedding
+    assert config.tied_output == kind.ties_output
+
+
+@pytest.mark.parametrize("beam_size", [1, 4])
+def test_float32_is_what_transformers_generates(
+    checkpoint: Path, bundles: dict[str, Path], beam_size: int
+) -> None:
+    settings = import_model(read_checkpoint(checkpoint)).reference_settings
+    expected = generated(checkpoint, TEXTS, beam_size, settings)
+    assert len({each.text for each in expected}) > len(TEXTS) // 6
+    found = [said(each) for each in translated(bundles["float32"], TEXTS, [beam_size])]
+    assert found == expected
+
+
+def test_no_text_depends_on_its_neighbours(bundles: dict[str, Path]) -> None:
+    for bundle in bundles.values():
+        mixed = translated(bundle, TEXTS, [1, 4, 2])
+        for index in range(0, len(TEXTS), 5):
+            (alone,) = translated(bundle, [TEXTS[index]], [[1, 4, 2][index % 3]])
+            assert alone == mixed[index]
+
+
+def test_what_is_there_counts_and_not_what_the_settings_say(
+    exports: Exports, tmp_path: Path
+) -> None:
+    kind = KINDS["output not tied"]
+    checkpoint = exports.get(
+        "marian-100", lambda path: two_vocabularies.make_checkpoint(path, kind)
+    )
+    copy = tmp_path / "copy"
+    shutil.copytree(checkpoint, copy)
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"tie_word_embeddings": True}))
+    assert not import_model(read_checkpoint(copy)).transformer.config.tied_output
+    export(tiny.request(copy, tmp_path / "bundle", "float32"), tiny.no_progress)
+
+    tensors = safetensors.torch.load_file(copy / "model.safetensors")
+    del tensors["lm_head.weight"]
+    safetensors.torch.save_file(tensors, copy / "model.safetensors")
+    (copy / "config.json").write_text(json.dumps(config | {"tie_word_embeddings": False}))
+    assert import_model(read_checkpoint(copy)).transformer.config.tied_output
+    export(tiny.request(copy, tmp_path / "tied", "float32"), tiny.no_progress)
