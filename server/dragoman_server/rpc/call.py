@@ -11,6 +11,9 @@ from typing import NamedTuple
 from dragoman_server.rpc import core
 from dragoman_server.rpc.status import OK, Status
 
+MESSAGE_BYTES = 256
+"""That a message of a stream may have around it, and its answer's acknowledgements."""
+
 
 class Caller(NamedTuple):
     """Who makes a call that nobody has read yet."""
@@ -120,7 +123,7 @@ class Call:
 
     def _on_message(self, event: core.Event) -> None:
         message = core.message_of(event)
-        self.received_bytes += len(message or b"")
+        self.received_bytes += len(message or b"") + MESSAGE_BYTES
         if self._message is not None and not self._message.done():
             self._message.set_result(message)
 

@@ -7,6 +7,7 @@ read. No option bounds that (endpoints of gRPC 1.80), so whoever goes on is hung
 Owns what each connection has sent that was good for something. Does not know what a call is.
 """
 
+import errno
 import os
 import socket
 import struct
@@ -80,8 +81,9 @@ class FloodWatch:
         for connection in connections:
             peer, received = connection
             before = seen.get(peer)
-            if before is None or received < before.received_bytes:
-                before = _Seen(0, 0, 0.0)
+            if before is None or received < before.received_bytes:  # one that is new
+                self._seen[peer] = _Seen(received, explained[peer], 0.0)
+                continue
             more = received - before.received_bytes
             good = explained[peer] - before.explained_bytes
             excess = max(0.0, before.excess_bytes + more - good - forgiven)
@@ -99,7 +101,11 @@ def key_of(peer: str) -> str:
 
 
 def open_connections(ports: Collection[int]) -> Iterator[Traffic]:
-    """Yields those of this process to its own `ports`; none where the system does not tell."""
+    """Yields those of this process to its own `ports`; none where the system does not tell.
+
+    Raises:
+        OSError: There are too many open files to look at them.
+    """
     for connection, accepted in _accepted(ports):
         with suppress(OSError):
             info = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RECEIVED.size)
@@ -107,7 +113,11 @@ def open_connections(ports: Collection[int]) -> Iterator[Traffic]:
 
 
 def hang_up(traffic: Traffic, ports: Collection[int]) -> None:
-    """Ends a connection of this process to its own `ports`, whoever holds its descriptor."""
+    """Ends a connection of this process to its own `ports`, whoever holds its descriptor.
+
+    Raises:
+        OSError: There are too many open files to look for it.
+    """
     for peer, accepted in _accepted(ports):
         if peer == traffic.peer:
             with suppress(OSError):
@@ -136,8 +146,10 @@ def _copied(descriptor: int) -> socket.socket | None:
     """Returns a copy, which nobody else closes or opens anew; None of what is no socket."""
     try:
         copy = os.dup(descriptor)
-    except OSError:  # closed by now, or there may be no more
-        return None
+    except OSError as error:
+        if error.errno == errno.EBADF:  # closed by now
+            return None
+        raise
     try:
         return socket.socket(fileno=copy)
     except OSError:

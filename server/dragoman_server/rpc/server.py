@@ -243,9 +243,10 @@ class RpcServer:
     def _look_for_floods(self) -> None:
         """Hangs up on connections that flood; seldom enough to take a fiftieth of the time."""
         began_at = time.monotonic()
-        for connection in self._calls.flooding(self._ports):
-            hang_up(connection, self._ports)
-            self._hung_up(connection)
+        with suppress(OSError):  # too many open files: another time
+            for connection in self._calls.flooding(self._ports):
+                hang_up(connection, self._ports)
+                self._hung_up(connection)
         delay = max(FLOOD_LOOK_SECONDS, 50 * (time.monotonic() - began_at))
         self._flood_look = self._loop.call_later(delay, self._look_for_floods)
 

@@ -1,5 +1,7 @@
 """Connections that send more than their calls explain: told from those that send much."""
 
+import errno
+import os
 import socket
 import sys
 from collections import Counter
@@ -21,11 +23,12 @@ PEER, KEY = "ipv4:10.0.0.1:4000", "10.0.0.1 4000"
 
 
 class Watched:
-    """A watch whose clock stands still but for `seconds`."""
+    """A watch whose clock stands still but for `seconds`, and that has seen the connection."""
 
     def __init__(self) -> None:
         self.now = 100.0
         self.watch = FloodWatch(lambda: self.now)
+        assert not self.floods(0)
 
     def floods(self, received: int, *, seconds: float = 0.0, pending: int = 0) -> bool:
         self.now += seconds
@@ -73,13 +76,17 @@ def test_a_port_that_comes_again_begins_anew() -> None:
     watched = Watched()
     assert not watched.floods(ALLOWED_BYTES)
     assert not watched.floods(ALLOWED_BYTES - 1)
+    assert not watched.floods(2 * ALLOWED_BYTES - 1)
+    assert watched.floods(2 * ALLOWED_BYTES)
 
 
-def test_who_is_gone_is_forgotten() -> None:
+def test_who_is_gone_is_forgotten_and_who_is_new_is_not_judged() -> None:
     watched = Watched()
     watched.watch.explain(PEER, ALLOWED_BYTES)
     assert list(watched.watch.look([], Counter())) == []
-    assert watched.floods(ALLOWED_BYTES + 1)
+    assert not watched.floods(10 * ALLOWED_BYTES)
+    assert not watched.floods(11 * ALLOWED_BYTES)
+    assert watched.floods(11 * ALLOWED_BYTES + 1)
 
 
 @pytest.mark.parametrize(
@@ -116,3 +123,12 @@ def test_what_came_over_a_connection_is_known_and_it_can_be_ended(host: str) -> 
         hang_up(traffic, {port})
         one.settimeout(10)
         assert one.recv(1) == b""
+
+
+def test_what_cannot_be_looked_at_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> int:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(os, "dup", fail)
+    with pytest.raises(OSError, match="too many"):
+        list(open_connections({1}))
