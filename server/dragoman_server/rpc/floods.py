@@ -66,10 +66,10 @@ class FloodWatch:
         self._explained[peer] += size
 
     def look(self, connections: Collection[Traffic], pending: Counter[str]) -> Iterator[Traffic]:
-        """Yields the connections that flood.
+        """Yields the connections that flood; all of them are to be taken.
 
         Args:
-            connections: All that are open.
+            connections: All that are open: one that is missed counts as new when it is back.
             pending: Bytes that may be on their way, by peer.
         """
         now = self._clock()
@@ -81,9 +81,8 @@ class FloodWatch:
         for connection in connections:
             peer, received = connection
             before = seen.get(peer)
-            if before is None or received < before.received_bytes:  # one that is new
-                self._seen[peer] = _Seen(received, explained[peer], 0.0)
-                continue
+            if before is None or received < before.received_bytes:  # it was not there before
+                before = _Seen(0, 0, 0.0)
             more = received - before.received_bytes
             good = explained[peer] - before.explained_bytes
             excess = max(0.0, before.excess_bytes + more - good - forgiven)

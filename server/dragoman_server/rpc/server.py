@@ -244,7 +244,7 @@ class RpcServer:
         """Hangs up on connections that flood; seldom enough to take a fiftieth of the time."""
         began_at = time.monotonic()
         with suppress(OSError):  # too many open files: another time
-            for connection in self._calls.flooding(self._ports):
+            for connection in list(self._calls.flooding(self._ports)):
                 hang_up(connection, self._ports)
                 self._hung_up(connection)
         delay = max(FLOOD_LOOK_SECONDS, 50 * (time.monotonic() - began_at))
