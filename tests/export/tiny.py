@@ -66,7 +66,8 @@ def make_checkpoint(path: Path, activation: str = "relu", dim: int = 32) -> Path
     torch.manual_seed(1)
     model = transformers.MarianMTModel(config)
     model.final_logits_bias.normal_()
-    _train(model, path, vocabulary)
+    ids = padded_ids(path / "source.spm", vocabulary, TEXTS)
+    train(model, ids, ids, pad_id, steps=60)
     model.generation_config = transformers.GenerationConfig(
         max_length=24,
         bad_words_ids=[[pad_id]],
@@ -82,17 +83,24 @@ def make_checkpoint(path: Path, activation: str = "relu", dim: int = 32) -> Path
     return path
 
 
-def _train(model: Any, path: Path, vocabulary: dict[str, int], steps: int = 60) -> None:
-    """Learns a little copying: enough to say different things and to come to an end."""
-    pieces = sentencepiece.SentencePieceProcessor(model_file=str(path / "source.spm"))
-    pad_id = vocabulary["<pad>"]
-    rows = [[vocabulary[p] for p in pieces.encode(t, out_type=str)] + [0] for t in TEXTS]
+def padded_ids(model: Path, vocabulary: dict[str, int], texts: Iterable[str]) -> torch.Tensor:
+    """Token ids of texts as a sentencepiece model cuts them, (texts, longest)."""
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(model))
+    rows = [[vocabulary[p] for p in pieces.encode(t, out_type=str)] + [0] for t in texts]
     longest = max(map(len, rows))
-    ids = torch.tensor([[*row, *[pad_id] * (longest - len(row))] for row in rows])
-    labels = ids.masked_fill(ids == pad_id, -100)
+    pad_id = vocabulary["<pad>"]
+    return torch.tensor([[*row, *[pad_id] * (longest - len(row))] for row in rows])
+
+
+def train(
+    model: Any, sources: torch.Tensor, targets: torch.Tensor, pad_id: int, steps: int
+) -> None:
+    """Learns a few sentences: enough to say different things and to come to an end."""
+    labels = targets.masked_fill(targets == pad_id, -100)
+    mask = (sources != pad_id).long()
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     for _ in range(steps):
-        loss = model(input_ids=ids, attention_mask=(ids != pad_id).long(), labels=labels).loss
+        loss = model(input_ids=sources, attention_mask=mask, labels=labels).loss
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -72,10 +72,12 @@ def make_checkpoint(path: Path, kind: Kind) -> Path:
     if kind.shares_embedding:  # transformers ties nothing where it is not to tie the output
         for side in (model.model.encoder, model.model.decoder):
             side.embed_tokens.weight = model.model.shared.weight
-    _train(
+    tiny.train(
         model,
-        _ids(path / "source.spm", sources, SOURCES),
-        _ids(path / "target.spm", targets, TARGETS),
+        tiny.padded_ids(path / "source.spm", sources, SOURCES),
+        tiny.padded_ids(path / "target.spm", targets, TARGETS),
+        PAD_ID,
+        steps=80,
     )
     model.generation_config = transformers.GenerationConfig(
         max_length=32, bad_words_ids=[[PAD_ID]], pad_token_id=PAD_ID, eos_token_id=0,
@@ -118,22 +120,3 @@ def _numbered(pieces: Sequence[str]) -> dict[str, int]:
 def _pieces(model: bytes) -> list[str]:
     processor = sentencepiece.SentencePieceProcessor(model_proto=model)
     return [processor.id_to_piece(i) for i in range(3, processor.get_piece_size())]
-
-
-def _ids(model: Path, vocabulary: dict[str, int], texts: Sequence[str]) -> torch.Tensor:
-    processor = sentencepiece.SentencePieceProcessor(model_file=str(model))
-    rows = [[vocabulary[p] for p in processor.encode(t, out_type=str)] + [0] for t in texts]
-    longest = max(map(len, rows))
-    return torch.tensor([[*row, *[PAD_ID] * (longest - len(row))] for row in rows])
-
-
-def _train(model: transformers.MarianMTModel, sources: torch.Tensor, targets: torch.Tensor) -> None:
-    """Learns its few sentences: enough to say different things and to come to an end."""
-    labels = targets.masked_fill(targets == PAD_ID, -100)
-    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    mask = (sources != PAD_ID).long()
-    for _ in range(80):
-        loss = model(input_ids=sources, attention_mask=mask, labels=labels).loss
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
