@@ -6,6 +6,7 @@ for both languages whose embedding is also the output projection.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -30,7 +31,6 @@ from dragoman_export.families.marian_tokens import (
 )
 from dragoman_export.families.marian_weights import (
     Embeddings,
-    Positions,
     find_embeddings,
     load_weights,
     misfit,
@@ -65,11 +65,9 @@ def import_marian(checkpoint: Checkpoint) -> ImportedModel:
         what = f"{checkpoint.path} is not a Marian checkpoint that can be exported:"
         raise CheckpointError.listing(what, problems)
     embeddings = find_embeddings(checkpoint.tensors, shared=shares_embedding(settings))
-    sinusoids = position_table(settings["max_position_embeddings"], settings["d_model"])
-    positions = sinusoidal_positions(checkpoint.tensors, sinusoids)
-    config = transformer_config(settings, embeddings, own_positions=positions.differ)
+    config = transformer_config(settings, embeddings)
     tokens = read_tokens(checkpoint, vocabularies, settings["vocab_size"])
-    transformer = _filled(checkpoint, config, embeddings, positions)
+    transformer = _filled(checkpoint, config, embeddings)
     _suppress(transformer, suppressed)
     special = SpecialTokens(
         decoder_start_id=settings["decoder_start_token_id"],
@@ -106,11 +104,13 @@ def position_table(positions: int, dim: int) -> Tensor:
 
 
 def _filled(
-    checkpoint: Checkpoint, config: TransformerConfig, embeddings: Embeddings, positions: Positions
+    checkpoint: Checkpoint, config: TransformerConfig, embeddings: Embeddings
 ) -> Transformer:
     if problems := [*size_problems(config, checkpoint.tensors)]:
         raise misfit(checkpoint, problems)
-    transformer = Transformer.empty(config)
+    sinusoids = position_table(config.max_positions, config.model_dim)
+    positions = sinusoidal_positions(checkpoint.tensors, sinusoids)
+    transformer = Transformer.empty(replace(config, own_positions=positions.differ))
     load_weights(transformer, checkpoint, embeddings, positions)
     return transformer
 
@@ -126,7 +126,7 @@ def _id_problems(config: Settings, suppressed: Sequence[int]) -> Iterator[str]:
     special = {name: config.get(name) for name in SPECIAL_TOKENS}
     for name, token_id in [*special.items(), *(("bad_words_ids", word) for word in suppressed)]:
         size = sizes.targets if name == "bad_words_ids" else min(sizes)
-        if isinstance(token_id, int) and not 0 <= token_id < size:
+        if size and isinstance(token_id, int) and not 0 <= token_id < size:
             yield f"{name} {token_id} lies outside the vocabulary of {size}"
 
 

@@ -75,9 +75,7 @@ def plain_settings(checkpoint: Checkpoint) -> tuple[Settings, list[str]]:
     return config, [*problems, *_problems(config)]
 
 
-def transformer_config(
-    config: Settings, embeddings: Embeddings, *, own_positions: bool
-) -> TransformerConfig:
+def transformer_config(config: Settings, embeddings: Embeddings) -> TransformerConfig:
     """Sizes and switches of settings without problems."""
     is_one = embeddings.sources == embeddings.targets
     return TransformerConfig(
@@ -90,7 +88,6 @@ def transformer_config(
         decoder_hidden_dim=config["decoder_ffn_dim"],
         vocabulary_size=vocabulary_sizes(config).targets,
         source_vocabulary_size=None if is_one else config["vocab_size"],
-        own_positions=own_positions,
         tied_output=embeddings.output == embeddings.targets,
         max_positions=config["max_position_embeddings"],
         activation=ACTIVATIONS[config["activation_function"]],

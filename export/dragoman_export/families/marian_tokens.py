@@ -78,13 +78,14 @@ def vocabulary_problems(
     if UNKNOWN_PIECE not in source:
         yield f"vocab.json has no {UNKNOWN_PIECE}"
     sizes = vocabulary_sizes(settings)
-    one = tokenizer.VOCABULARY
-    files = [
-        (one, source, sizes.sources),
-        (tokenizer.TARGET_VOCABULARY, target or {}, sizes.targets),
-    ]
     if target is None:
-        files.append((one, source, sizes.targets))
+        smallest = min(filter(None, sizes), default=0)
+        files = [(tokenizer.VOCABULARY, source, smallest)]
+    else:
+        files = [
+            (tokenizer.VOCABULARY, source, sizes.sources),
+            (tokenizer.TARGET_VOCABULARY, target, sizes.targets),
+        ]
     for file, ids, size in files:
         if size and not all(0 <= i < size for i in ids.values()):
             yield f"{file} has ids outside the model's vocabulary of {size}"

@@ -161,6 +161,7 @@ def test_a_special_token_may_be_in_either_file_but_not_different(copy: Path) -> 
         ({"d_model": 2**20}, "; the weights have "),
         ({"encoder_ffn_dim": 2**24}, "; the weights have "),
         ({"vocab_size": 2**24, "decoder_vocab_size": None}, "; the weights have "),
+        ({"d_model": 2**24, "max_position_embeddings": 65_536}, "; the weights have "),
         ({"vocab_size": 10**20}, "vocab_size is 100000000000000000000; a whole number"),
     ],
 )
