@@ -29,7 +29,6 @@ from dragoman.options import TranslateOptions
 from dragoman.results import (
     FinishReason,
     Hypothesis,
-    LanguagePair,
     Limits,
     Model,
     StreamResult,
@@ -50,7 +49,6 @@ __all__ = [
     "FinishReason",
     "Hypothesis",
     "InvalidArgumentError",
-    "LanguagePair",
     "Limits",
     "Model",
     "NotFoundError",

@@ -101,14 +101,6 @@ class StreamResult:
 
 
 @dataclass(frozen=True, slots=True)
-class LanguagePair:
-    """A direction of translation, in BCP-47 codes."""
-
-    source_language_code: str
-    target_language_code: str
-
-
-@dataclass(frozen=True, slots=True)
 class Limits:
     """What a request may ask of a model."""
 
@@ -141,8 +133,11 @@ class Model:
     architecture: str
     """Family of the checkpoint, for example "marian"."""
 
-    language_pairs: tuple[LanguagePair, ...]
-    """The directions that it translates."""
+    source_language_codes: tuple[str, ...]
+    """BCP-47 codes of the languages that it translates from, each into every target."""
+
+    target_language_codes: tuple[str, ...]
+    """BCP-47 codes of the languages that it translates into."""
 
     precision: str
     """Of its weights: "float32" or "int8"."""
@@ -221,15 +216,12 @@ def _finish_reason(message: pb.Translation | pb.Hypothesis) -> FinishReason:
 
 
 def _read_model(message: pb.Model) -> Model:
-    pairs = (
-        LanguagePair(pair.source_language_code, pair.target_language_code)
-        for pair in message.language_pairs
-    )
     limits = message.limits
     return Model(
         name=message.name,
         architecture=message.architecture,
-        language_pairs=tuple(pairs),
+        source_language_codes=tuple(message.source_language_codes),
+        target_language_codes=tuple(message.target_language_codes),
         precision=message.precision,
         provider=message.provider,
         limits=Limits(

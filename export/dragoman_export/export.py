@@ -11,9 +11,9 @@ from dragoman_export import bundle, manifest
 from dragoman_export.checkpoints import model_name, read_checkpoint, reading, tidied
 from dragoman_export.drafts import Draft, ScaleChoice
 from dragoman_export.errors import UsageError
-from dragoman_export.families import LanguagePair, import_model, language_pairs
+from dragoman_export.families import Languages, find_languages, import_model
 from dragoman_export.manifest import Precision, require_name
-from dragoman_export.model import ImportedModel
+from dragoman_export.model import UNTOLD_TARGET, ImportedModel, Prompt, Source, Target
 from dragoman_export.output import require_room
 from dragoman_export.sentences import SCRIPTS
 from dragoman_export.verification import (
@@ -93,20 +93,20 @@ def _write(
     with stage("load"), reading(request.checkpoint):
         checkpoint = read_checkpoint(request.checkpoint)
         model = import_model(checkpoint)
-        pairs, remarks = language_pairs(model, request.source_language, request.target_language)
-    for remark in remarks:
+        languages = find_languages(model, request.source_language, request.target_language)
+    for remark in languages.remarks:
         with stage(remark):
             pass
     numbers = sum(each.numel() for each in model.transformer.parameters())
     require_room(directory, numbers * LEAST_BYTES[request.precision])
-    said = _said(request, model, pairs, stage, done)
+    said = _said(request, model, languages, stage, done)
     with tempfile.TemporaryDirectory(dir=directory) as attempts:
         draft = _draft(request, Workbench(model, said, Path(attempts), stage, done))
         draft.move(directory)
     model.tokenizer.save(directory / manifest.TOKENIZER_DIRECTORY)
     description = manifest.describe(
         name=name,
-        pairs=pairs,
+        languages=languages,
         precision=request.precision,
         draft=draft,
         checkpoint=checkpoint,
@@ -120,7 +120,7 @@ def _write(
 def _said(
     request: ExportRequest,
     model: ImportedModel,
-    pairs: Sequence[LanguagePair],
+    languages: Languages,
     stage: Stage,
     done: Done,
 ) -> list[Said]:
@@ -129,30 +129,50 @@ def _said(
     Raises:
         VerificationError: Its tokenizer makes other tokens of a text, or another text of tokens.
     """
-    sources = _sources(request, model, pairs)
-    texts = [*request.sentences, *SCRIPTS, *model.tokenizer.probes()]
+    prompts = _prompts(request, model, languages)
     with reading(request.checkpoint), tidied(request.checkpoint) as tidy:
-        own = ReferenceTokenizer(tidy, model.tokenizer.control_names())
-        require_same_tokens(own, model.tokenizer, texts)
-        with stage(f"translate {len(sources)} sentences in PyTorch"):
-            said = listen(_reference(tidy, model), sources, model.max_decoding_length, done)
+        own = ReferenceTokenizer(tidy, model.tokenizer.control_names)
+        _compare_tokens(own, model, [*request.sentences, *SCRIPTS, *model.tokenizer.probes])
+        with stage(f"translate {len(prompts)} sentences in PyTorch"):
+            said = listen(_reference(tidy, model), prompts, model.max_decoding_length, done)
         require_same_texts(own, model.tokenizer, [hypothesis.token_ids for _, hypothesis in said])
     return said
 
 
-def _sources(
-    request: ExportRequest, model: ImportedModel, pairs: Sequence[LanguagePair]
-) -> list[list[int]]:
-    """Token ids of the sentences to verify on, as the server would make them; all pairs in turn."""
-    turns = itertools.cycle(pairs)
-    sources = [
-        [*next(turns).source_prefix_ids, *model.tokenizer.encode(sentence)]
-        for sentence in request.sentences
+def _prompts(request: ExportRequest, model: ImportedModel, languages: Languages) -> list[Prompt]:
+    """The sentences to verify on as the server would give them; all languages in turn."""
+    sources = itertools.cycle(languages.sources.values())
+    targets = itertools.cycle(languages.targets.values())
+    prompts = [
+        _prompt(model, sentence, next(sources), next(targets)) for sentence in request.sentences
     ]
-    longest, most = max(map(len, sources), default=0), model.transformer.config.max_positions
-    if not sources or longest > most:
+    longest = max((len(prompt.source_ids) for prompt in prompts), default=0)
+    most = model.transformer.config.max_positions
+    if not prompts or longest > most:
         raise UsageError(f"sentences to verify on: 1 or more, of at most {most} tokens")
-    return sources
+    return prompts
+
+
+def _prompt(model: ImportedModel, text: str, source: Source, target: Target) -> Prompt:
+    source_ids = [
+        *target.source_prefix_ids,
+        *source.prefix_ids,
+        *model.tokenizer.encode(text),
+        *source.suffix_ids,
+    ]
+    return Prompt(source_ids, target.target_prefix_ids)
+
+
+def _compare_tokens(own: ReferenceTokenizer, model: ImportedModel, texts: Sequence[str]) -> None:
+    """Compares tokens, those that tell a source language among them; all languages in turn."""
+    sources = itertools.cycle(model.sources or [model.any_source])
+    for text in itertools.islice(itertools.cycle(texts), max(len(texts), len(model.sources))):
+        source = next(sources)
+        language = own.source_code(source.token) if source.token else None
+        if (expected := own.encode(text, language)) is not None:
+            require_same_tokens(
+                text, expected, _prompt(model, text, source, UNTOLD_TARGET).source_ids
+            )
 
 
 def _reference(checkpoint: Path, model: ImportedModel) -> ReferenceDecoder:

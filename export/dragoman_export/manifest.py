@@ -1,6 +1,5 @@
 """What a bundle says of itself."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
 from typing import Literal
@@ -9,13 +8,13 @@ from dragoman.v1 import bundle_pb2
 from dragoman_export.checkpoints import Checkpoint, model_name
 from dragoman_export.drafts import Draft
 from dragoman_export.errors import UsageError
-from dragoman_export.families import LanguagePair
+from dragoman_export.families import Languages
 from dragoman_export.graphs import GraphContract, GraphTensor, copy_graph, encoder_contract
 from dragoman_export.graphs import files as graph_files
 from dragoman_export.model import ImportedModel
 from dragoman_export.network import CANDIDATES, TransformerConfig
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 
 TOKENIZER_DIRECTORY = "tokenizer"
 
@@ -35,7 +34,7 @@ def require_name(name: str) -> None:
 def describe(
     *,
     name: str,
-    pairs: Sequence[LanguagePair],
+    languages: Languages,
     precision: Precision,
     draft: Draft,
     checkpoint: Checkpoint,
@@ -47,19 +46,28 @@ def describe(
         format_version=FORMAT_VERSION,
         name=name,
         architecture=_architecture(model.family, config),
-        language_pairs=[
-            bundle_pb2.BundleLanguagePair(
-                source_language_code=pair.source,
-                target_language_code=pair.target,
-                source_prefix_ids=pair.source_prefix_ids,
+        source_languages=[
+            bundle_pb2.SourceLanguage(
+                language_code=code, prefix_ids=source.prefix_ids, suffix_ids=source.suffix_ids
             )
-            for pair in pairs
+            for code, source in languages.sources.items()
+        ],
+        target_languages=[
+            bundle_pb2.TargetLanguage(
+                language_code=code,
+                source_prefix_ids=target.source_prefix_ids,
+                target_prefix_ids=target.target_prefix_ids,
+            )
+            for code, target in languages.targets.items()
         ],
         special_tokens=bundle_pb2.SpecialTokens(
             decoder_start_id=model.decoder_start_id,
             end_id=model.end_id,
             unknown_id=model.unknown_id,
             suppressed_ids=model.suppressed_ids,
+            suppressed_sequences=[
+                bundle_pb2.TokenSequence(ids=ids) for ids in model.suppressed_sequences
+            ],
         ),
         decoding_defaults=bundle_pb2.DecodingDefaults(
             max_decoding_length=model.max_decoding_length

@@ -1,9 +1,54 @@
 """What an importer makes of a checkpoint: everything that a bundle says, and the model itself."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dragoman_export.checkpoints import CheckpointTokenizer, Settings
 from dragoman_export.network import Transformer
+
+
+class Source(NamedTuple):
+    """How a model is told that a text is of a language."""
+
+    name: str = ""
+    """The language as the model spells it; empty where it is not told."""
+
+    token: str = ""
+    """What of its vocabulary names it; likewise."""
+
+    prefix_ids: tuple[int, ...] = ()
+    """Before the text, after what tells the target."""
+
+    suffix_ids: tuple[int, ...] = ()
+    """After the text and its end token."""
+
+
+class Target(NamedTuple):
+    """How a model is told to translate into a language."""
+
+    name: str = ""
+    token: str = ""
+    """As of Source."""
+
+    source_prefix_ids: tuple[int, ...] = ()
+    """Before the text."""
+
+    target_prefix_ids: tuple[int, ...] = ()
+    """What the translation begins with; no part of its text."""
+
+
+class Prompt(NamedTuple):
+    """All that a model is given of a text."""
+
+    source_ids: Sequence[int]
+
+    target_ids: Sequence[int] = ()
+    """What the translation begins with, after the start token."""
+
+
+UNTOLD_SOURCE, UNTOLD_TARGET = Source(), Target()
+"""Of models that are told no language."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,9 +62,6 @@ class ImportedModel:
 
     tokenizer: CheckpointTokenizer
 
-    vocabulary: dict[str, int]
-    """Source pieces and their ids, added tokens included."""
-
     decoder_start_id: int
     """First token that the decoder is given."""
 
@@ -32,18 +74,37 @@ class ImportedModel:
     unknown_id: int
     """Stands for a piece that the vocabulary lacks."""
 
-    suppressed_ids: tuple[int, ...]
+    suppressed_ids: tuple[int, ...] = ()
     """Never generated; the output bias sees to it."""
 
+    suppressed_sequences: tuple[tuple[int, ...], ...] = ()
+    """Never generated one after the other, each of two tokens or more."""
+
     max_decoding_length: int
-    """Default limit of a translation in tokens, the end token not counted."""
+    """Default limit of a translation in tokens; the end token and what the model is told in the
+    target are not counted."""
 
     reference_settings: Settings
     """What the checkpoint's own implementation is told of its settings, so that it goes by the
     weights that are there."""
 
-    source_language: str | None
+    sources: Sequence[Source] = ()
+    """The languages that the model is told of; none where it is told nothing."""
+
+    targets: Sequence[Target] = ()
+    """Likewise."""
+
+    any_source: Source = UNTOLD_SOURCE
+    """What a text gets whose language the model is not told."""
+
+    any_target: Target = UNTOLD_TARGET
+    """Likewise."""
+
+    source_language: str | None = None
     """As the checkpoint says; None where it says nothing."""
 
-    target_language: str | None
+    target_language: str | None = None
     """Likewise."""
+
+    default_target: str | None = None
+    """Name of the target that it is made for, of several that it could be told."""

@@ -98,8 +98,8 @@ class Workbench(NamedTuple):
     def _calibrate(self, transformer: Transformer) -> Calibration:
         """On every other sentence: verification also sees inputs that calibration has not."""
         half = self.said[::2]
-        targets = [hypothesis.token_ids for _, hypothesis in half]
-        sources = [source for source, _ in half]
+        sources = [prompt.source_ids for prompt, _ in half]
+        targets = [[*prompt.target_ids, *hypothesis.token_ids] for prompt, hypothesis in half]
         return calibrate(replace(self.model, transformer=transformer), sources, targets)
 
     def _try_out(self, transformer: Transformer, scales: ActivationScales | None) -> Draft:

@@ -22,7 +22,7 @@ from dragoman_server.runtime import cache_shape
 from dragoman_server.runtime.model_runner import available_providers, choose_provider
 from dragoman_server.runtime.runners import Runners, load_runners
 from dragoman_server.search import Search
-from dragoman_server.service import batch_rows
+from dragoman_server.service import batch_rows, longest_target
 
 _log = logging.getLogger(__name__)
 
@@ -103,7 +103,8 @@ def _load_runners(
     shape = cache_shape(
         bundle.manifest,
         max_rows=rows,
-        target_capacity=limits.max_decoding_length + 1,  # the start token takes a position
+        target_capacity=longest_target(bundle.manifest, limits)
+        + 1,  # the start token takes a position
         source_capacity=limits.max_input_length,
     )
     loaded = load_runners(
@@ -130,7 +131,7 @@ def _search(manifest: Manifest, rows: int, limits: Limits) -> Search:
     special = manifest.special_tokens
     return Search(
         max_rows=rows,
-        max_length=limits.max_decoding_length,
+        max_length=longest_target(manifest, limits),
         decoder_start_id=special.decoder_start_id,
         end_id=special.end_id,
         vocabulary_size=manifest.architecture.vocabulary_size,

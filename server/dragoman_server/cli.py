@@ -134,14 +134,14 @@ def _build(config: Config) -> Application:
     limits = model_limits(bundle.manifest, config)
     # Not before the bundle is known to be good: onnxruntime takes a second to import.
     from dragoman_server.assemble import build_engine  # noqa: PLC0415
-    from dragoman_server.models import Tokenizer  # noqa: PLC0415
+    from dragoman_server.models import load_tokenizer  # noqa: PLC0415
 
     metrics = Metrics()
     engine, provider = build_engine(bundle, config, limits, metrics)
     metrics.engines.set(engine.engine_count)
     metrics.kv_cache_bytes.set(engine.kv_cache_bytes)
     model = describe_model(bundle.manifest, limits, provider)
-    setup = Setup(config, bundle.manifest, model, functools.partial(Tokenizer, bundle))
+    setup = Setup(config, bundle.manifest, model, functools.partial(load_tokenizer, bundle))
     return Application(
         config,
         model=model,

@@ -64,15 +64,12 @@ def _tables(manifest: Manifest) -> str:
 
 
 def _model_rows(manifest: Manifest) -> list[tuple[str, str]]:
-    pairs = [
-        f"{pair.source_language_code} to {pair.target_language_code}"
-        for pair in manifest.language_pairs
-    ]
     return [
         ("name", manifest.name),
         ("family", manifest.architecture.family),
         ("sizes", _sizes(manifest.architecture)),
-        ("languages", ", ".join(pairs)),
+        ("from", ", ".join(each.language_code for each in manifest.source_languages)),
+        ("into", ", ".join(each.language_code for each in manifest.target_languages)),
         ("precision", _precision(manifest)),
         ("providers", ", ".join(manifest.providers)),
         ("positions", f"{manifest.architecture.max_positions} tokens"),

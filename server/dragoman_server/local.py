@@ -19,7 +19,7 @@ from dragoman.v1.translation_pb2 import Model, StreamTranslateTextRequest, Trans
 from dragoman_server.assemble import build_engine
 from dragoman_server.config import Config
 from dragoman_server.errors import BackendError, DragomanError
-from dragoman_server.models import Bundle, Tokenizer
+from dragoman_server.models import Bundle, load_tokenizer
 from dragoman_server.monitoring import Metrics
 from dragoman_server.service import Translator, describe_model, model_limits
 
@@ -75,7 +75,7 @@ class LocalTranslator:
         limits = model_limits(bundle.manifest, config)
         engine, provider = build_engine(bundle, config, limits, Metrics())
         model = describe_model(bundle.manifest, limits, provider)
-        translator = Translator(bundle.manifest, model, Tokenizer(bundle), engine)
+        translator = Translator(bundle.manifest, model, load_tokenizer(bundle), engine)
         with _running_loop() as loop:
             try:
                 _call(loop, engine.start()).result()

@@ -64,6 +64,9 @@ class TranslationOptions:
     """Tokens that are never said one after the other."""
     target_prefix: tuple[int, ...] = ()
     """What the translation begins with; at most max_decoding_length tokens."""
+    forced_length: int = 0
+    """How many of these are the model's own, such as a target language: they are no part of the
+    text, but count in the length that a score is divided by."""
     sampling_topk: int = 1
     """Tokens that the next one is drawn from; 1 takes the best. Of greedy search only."""
     sampling_topp: float = 1.0
@@ -96,7 +99,8 @@ class Completion(NamedTuple):
     finish_reason: FinishReason
     score: float | None
     """Natural-log probability of the tokens, the end token counted, over their number (with beams:
-    over their number to the power of length_penalty). The tokens of target_prefix do not count."""
+    over their number to the power of length_penalty). The tokens of target_prefix do not count, but
+    for the model's own."""
     token_scores: list[float] | None = None
     """Natural-log probability that the model gives each token, the end token too where it is
     there; 0 for what was forced."""

@@ -9,7 +9,7 @@ from sentencepiece import SentencePieceProcessor
 
 from dragoman_export.sentences import SENTENCES
 from dragoman_server.models.bundle import Bundle
-from dragoman_server.models.tokenizer import Tokenizer
+from dragoman_server.models.tokenizer import load_tokenizer
 from tests.bench.batches import equalise
 from tests.bench.workload import Workload, spread
 
@@ -69,7 +69,7 @@ def encode(
     `equal` sentences of one length: the best case of a system that decodes a batch to its longest
     sentence.
     """
-    tokenizer = Tokenizer(bundle)
+    tokenizer = load_tokenizer(bundle)
     sources = [tokenizer.encode(text) for text in corpus.sources]
     if not forced_lengths:
         return Workload(sources, None)

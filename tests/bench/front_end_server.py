@@ -25,7 +25,7 @@ from dragoman_server.engine.engine_metrics import EngineMetrics
 from dragoman_server.engine.forecast import step_costs
 from dragoman_server.engine.waiting_queue import WaitingQueue
 from dragoman_server.models.bundle import Bundle
-from dragoman_server.models.tokenizer import Tokenizer
+from dragoman_server.models.tokenizer import load_tokenizer
 from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.processes.messages import Setup
 from dragoman_server.processes.workers import build_front_end
@@ -87,7 +87,7 @@ async def _serve(bundle: Bundle, workers: int) -> None:
         max_rows=ROWS,
     )
     model = describe_model(bundle.manifest, model_limits(bundle.manifest, config), "cpu")
-    setup = Setup(config, bundle.manifest, model, functools.partial(Tokenizer, bundle))
+    setup = Setup(config, bundle.manifest, model, functools.partial(load_tokenizer, bundle))
     application = Application(
         config,
         model=model,

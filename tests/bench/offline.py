@@ -14,7 +14,8 @@ from typing import get_args
 from sacrebleu import BLEU
 
 from dragoman_server.models.bundle import Bundle, read_manifest
-from dragoman_server.models.tokenizer import Tokenizer
+from dragoman_server.models.tokenizer import load_tokenizer
+from dragoman_server.service import TextCodec
 from tests.bench.arithmetic import Sizes, multiply_adds
 from tests.bench.corpus import Corpus, encode
 from tests.bench.entrants import Entrant, entrants
@@ -50,7 +51,7 @@ def compare(
         for entrant in in_turns(taking_part, number):
             with stage(f"{model.name}: {entrant.setting.title}: run {number + 1}"):
                 entrant.run()
-    tokenizer = Tokenizer(bundle)
+    tokenizer = load_tokenizer(bundle)
     references = None if model.forced_lengths else corpus.references
     return [_contender(e, model, tokenizer, references) for e in taking_part], loads
 
@@ -65,7 +66,7 @@ def _prepare(
 
 
 def _contender(
-    entrant: Entrant, model: Model, tokenizer: Tokenizer, references: list[str] | None
+    entrant: Entrant, model: Model, tokenizer: TextCodec, references: list[str] | None
 ) -> Contender:
     setting, bleu = entrant.setting, None
     if references is not None and len(references) == len(entrant.targets):

@@ -28,7 +28,7 @@ from dragoman.v1.translation_pb2_grpc import add_TranslationServiceServicer_to_s
 from dragoman_server.config import Config
 from dragoman_server.engine.async_engine import SWITCH_INTERVAL_SECONDS
 from dragoman_server.models.bundle import Bundle
-from dragoman_server.models.tokenizer import Tokenizer
+from dragoman_server.models.tokenizer import load_tokenizer
 from dragoman_server.service.listing import describe_model, model_limits
 from dragoman_server.service.service import SERVICE_NAME
 from tests.bench.peer_batcher import Batcher
@@ -101,7 +101,7 @@ async def _run(arguments: argparse.Namespace) -> None:
     service = PeerService(
         bundle.manifest,
         describe_peer(bundle.manifest, config, arguments.precision),
-        Tokenizer(bundle),
+        load_tokenizer(bundle),
         batcher,
         max_queue_size=arguments.max_queue_size,
     )

@@ -17,7 +17,7 @@ from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2_grpc import TranslationServiceServicer
 from dragoman_server.engine.waiting_queue import RETRY_AFTER_SECONDS
 from dragoman_server.errors import DragomanError, QueueFullError
-from dragoman_server.models.languages import LanguagePairs
+from dragoman_server.models.languages import Languages
 from dragoman_server.service.status import status_of
 from dragoman_server.service.translator import TextCodec
 from dragoman_server.service.validation import check_contents, check_model, check_source_length
@@ -43,7 +43,7 @@ class PeerService(TranslationServiceServicer):
         max_queue_size: int,
     ) -> None:
         self._manifest = manifest
-        self._pairs = LanguagePairs(manifest.language_pairs)
+        self._languages = Languages(manifest)
         self._model = model
         self._nothing = [manifest.special_tokens.end_id]
         self._tokenizer = tokenizer
@@ -79,10 +79,10 @@ class PeerService(TranslationServiceServicer):
         """Translates all the texts, 1:1 and in order, or none."""
         limits = self._model.limits
         check_model(request.model, self._model.name)
-        pair = self._pairs.find(request.source_language_code, request.target_language_code)
+        _, target = self._languages.find(request.source_language_code, request.target_language_code)
         search, longest = read_options(request.options, self._manifest, limits)
         check_contents(request.contents, limits)
-        sources = [self._encode(text, pair.source_prefix_ids) for text in request.contents]
+        sources = [self._encode(text, target.source_prefix_ids) for text in request.contents]
         for index, source in enumerate(sources):
             check_source_length(len(source), f"contents[{index}]", limits)
         # Longest first, as CTranslate2 itself sorts what it is given at once.

@@ -20,7 +20,7 @@ from dragoman_server.engine.engine_metrics import EngineMetrics
 from dragoman_server.engine.scheduler import Scheduler
 from dragoman_server.engine.waiting_queue import WaitingQueue
 from dragoman_server.models.bundle import Bundle
-from dragoman_server.models.tokenizer import Tokenizer
+from dragoman_server.models.tokenizer import load_tokenizer
 from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.runtime.kv_cache import KVCache
 from dragoman_server.runtime.model_runner import ModelRunner, Sessions, load_sessions
@@ -79,7 +79,7 @@ def measure(bundle: Bundle, rows: int, texts: list[str]) -> Measurement:
             source_capacity=MAX_LENGTH,
         )
     )
-    tokenizer = Tokenizer(bundle)
+    tokenizer = load_tokenizer(bundle)
     options = TranslationOptions(MAX_LENGTH)
     queue = WaitingQueue(max_queue_size=len(texts), engines=1)
     queue.put([Sequence(tokenizer.encode(text), options) for text in texts])

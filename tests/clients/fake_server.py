@@ -202,11 +202,11 @@ class FakeServer(TranslationServiceServicer):
         del request
         if self.failures and self.fails_models:
             abort(cast("grpc.ServicerContext", context), self.failures.popleft())
-        pair = pb.LanguagePair(source_language_code="en", target_language_code="de")
         model = pb.Model(
             name="fake",
             architecture="marian",
-            language_pairs=[pair],
+            source_language_codes=["en"],
+            target_language_codes=["de"],
             precision="int8",
             provider="cpu",
             limits=self.limits,

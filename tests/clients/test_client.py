@@ -16,7 +16,6 @@ from dragoman import (
     FinishReason,
     Hypothesis,
     InvalidArgumentError,
-    LanguagePair,
     QueueFullError,
     ServerError,
     Translation,
@@ -281,10 +280,10 @@ def test_no_server_is_a_connect_error_that_says_how_to_start_one() -> None:
         client.translate("a")
 
 
-def test_models_are_listed_with_their_pairs_and_limits(client: Client) -> None:
+def test_models_are_listed_with_their_languages_and_limits(client: Client) -> None:
     (model,) = client.models()
     assert model.name == "fake"
-    assert model.language_pairs == (LanguagePair("en", "de"),)
+    assert (model.source_language_codes, model.target_language_codes) == (("en",), ("de",))
     assert model.limits.max_contents == 1024
 
 

@@ -7,7 +7,7 @@ from dragoman_export import bundle, manifest
 from dragoman_export.checkpoints.checkpoint import read_checkpoint
 from dragoman_export.drafts import Draft
 from dragoman_export.families import import_model
-from dragoman_export.families.languages import language_pairs
+from dragoman_export.families.languages import find_languages
 from dragoman_export.graphs.copy_graph import write_copy_graph
 from dragoman_export.graphs.files import write_graphs
 from dragoman_export.graphs.target import CUDA
@@ -26,7 +26,7 @@ def write_stand_in(path: Path, output: Path) -> bundle_pb2.Manifest:
     draft = Draft(output, model.transformer.config, None, Parity(0, 0, 0, 0, 0.0, 0.0), target=CUDA)
     description = manifest.describe(
         name="stand-in",
-        pairs=language_pairs(model, None, None).pairs,
+        languages=find_languages(model, None, None),
         precision="float32",
         draft=draft,
         checkpoint=checkpoint,

@@ -22,7 +22,7 @@ from dragoman_export import workbench
 from dragoman_export.drafts import ScaleChoice
 from dragoman_export.errors import UsageError, VerificationError
 from dragoman_export.export import export
-from dragoman_export.families.marian import position_table
+from dragoman_export.families.positions import sinusoids
 from dragoman_export.graphs import files as graph_files
 from dragoman_export.manifest import Precision
 from dragoman_export.precision.calibrate import Calibration, calibrate
@@ -57,14 +57,14 @@ def test_manifest_describes_the_model(float32_bundle: Path, checkpoint: Path) ->
     manifest = read_manifest(float32_bundle)
 
     weights = (checkpoint / "model.safetensors").read_bytes()
-    assert manifest.format_version == 4
+    assert manifest.format_version == 5
     assert manifest.name == "tiny"
     assert manifest.precision == "float32"
     assert list(manifest.providers) == ["cpu"]
     assert manifest.architecture.family == "marian"
     assert (manifest.architecture.decoder_heads, manifest.architecture.head_dim) == (4, 8)
-    pairs = [(p.source_language_code, p.target_language_code) for p in manifest.language_pairs]
-    assert pairs == [("en", "de")]
+    assert [each.language_code for each in manifest.source_languages] == ["en"]
+    assert [each.language_code for each in manifest.target_languages] == ["de"]
     assert manifest.decoding_defaults.max_decoding_length == 22
     assert manifest.special_tokens.unknown_id == 1
     assert list(manifest.special_tokens.suppressed_ids) == [
@@ -208,7 +208,7 @@ def test_a_checkpoint_as_opus_mt_publishes_them_is_exported(
     """Pickled tensors under all their names, stored positions, one config file."""
     opus = tiny.copy_checkpoint(swish_checkpoint, tmp_path / "opus")
     tensors = safetensors.torch.load_file(opus / "model.safetensors")
-    shared, positions = tensors["model.shared.weight"], position_table(64, 32)
+    shared, positions = tensors["model.shared.weight"], sinusoids(64, 32)
     for side in ("encoder", "decoder"):
         tensors[f"model.{side}.embed_tokens.weight"] = shared
         tensors[f"model.{side}.embed_positions.weight"] = positions
@@ -249,7 +249,7 @@ def test_a_checkpoint_that_many_hands_have_touched_is_exported(
     touched = tiny.copy_checkpoint(swish_checkpoint, tmp_path / "touched")
     tensors = safetensors.torch.load_file(touched / "model.safetensors")
     for side in ("encoder", "decoder"):
-        tensors[f"model.{side}.embed_positions.weight"] = position_table(64, 32)
+        tensors[f"model.{side}.embed_positions.weight"] = sinusoids(64, 32)
     (touched / "model.safetensors").unlink()
     names = sorted(tensors)
     parts = {"one.bin": names[::2], "two.bin": names[1::2]}

@@ -120,6 +120,12 @@ def train_pieces(lines: Iterable[str], **settings: Any) -> bytes:
     return writer.getvalue()
 
 
+def pieces_of(model: bytes) -> list[str]:
+    """All but the three that control it."""
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+    return [processor.id_to_piece(i) for i in range(3, processor.get_piece_size())]
+
+
 def _make_tokenizer(path: Path) -> dict[str, int]:
     trained = train_pieces(TEXTS, vocab_size=150)
     for name in ("source.spm", "target.spm"):

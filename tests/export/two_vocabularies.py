@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import sentencepiece
 import torch
 import transformers
 
@@ -100,7 +99,7 @@ def _vocabularies(path: Path, kind: Kind) -> tuple[dict[str, int], dict[str, int
     for name, texts, size in (("source.spm", SOURCES, 150), ("target.spm", TARGETS, 170)):
         model = tiny.train_pieces(texts, vocab_size=size)
         (path / name).write_bytes(model)
-        pieces.append(_pieces(model))
+        pieces.append(tiny.pieces_of(model))
     if not kind.separate_vocabularies:
         pieces = [[*pieces[0], *pieces[1]]] * 2
     special = ["</s>", "<unk>", "<pad>"]
@@ -115,8 +114,3 @@ def _vocabularies(path: Path, kind: Kind) -> tuple[dict[str, int], dict[str, int
 
 def _numbered(pieces: Sequence[str]) -> dict[str, int]:
     return {piece: index for index, piece in enumerate(pieces)}
-
-
-def _pieces(model: bytes) -> list[str]:
-    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
-    return [processor.id_to_piece(i) for i in range(3, processor.get_piece_size())]

@@ -1,6 +1,9 @@
 """What a bundle says beside what the checkpoint's own library says."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,42 +14,133 @@ from dragoman.v1.translation_pb2 import DecodingOptions, StreamTranslateTextRequ
 from dragoman_server.config import Config
 from dragoman_server.local import LocalTranslator
 
+TIE = 1e-4
+"""Scores that are closer than this are equal: the order of a sum decides."""
+
+SCORE_TOLERANCE = 1e-4
+SUPPRESSED_SHARE = 5e-3
+"""What scores may be higher where tokens are suppressed: the library counts their probability, and
+that of padding is not nothing in a model of a minute's training."""
+
 
 class Said(NamedTuple):
     text: str
     tokens: int
-    """Without the end token."""
+    """Without the end token and what the model was told to begin with."""
+    score: float | None = None
+    """Of beam search."""
 
 
-def generated(
-    checkpoint: Path, texts: Sequence[str], beam_size: int, settings: Mapping[str, Any]
-) -> list[Said]:
-    """Translations by transformers in float32, with the checkpoint's own settings but for these."""
-    tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
-    model = transformers.AutoModelForSeq2SeqLM.from_pretrained(
-        checkpoint, dtype=torch.float32, **settings
-    )
-    batch = tokenizer(list(texts), return_tensors="pt", padding=True)
-    with torch.inference_mode():
-        rows = model.eval().generate(**batch, num_beams=beam_size, do_sample=False)
-    said = tokenizer.batch_decode(
-        rows, skip_special_tokens=True, clean_up_tokenization_spaces=False
-    )
-    end_id = model.generation_config.eos_token_id
-    return [
-        Said(text, row.index(end_id)) for text, row in zip(said, rows[:, 1:].tolist(), strict=True)
-    ]
+@dataclass(frozen=True)
+class Direction:
+    """A language pair as a request names it, and as the checkpoint's own library is told it."""
+
+    source: str = ""
+    target: str = ""
+    source_language: str | None = None
+    """For the tokenizer."""
+    target_token: str | None = None
+    """That a translation begins with."""
+    prefix: str = ""
+    """Before the text."""
 
 
-def translated(bundle: Path, texts: Sequence[str], beam_sizes: Sequence[int]) -> list[Translation]:
-    """Translations of all texts at once, each with the beam of its turn."""
+ANY = Direction()
+
+
+class Library:
+    """transformers with a checkpoint, in float32 and with its own settings but for these."""
+
+    def __init__(self, checkpoint: Path, settings: Mapping[str, Any] | None = None) -> None:
+        self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(checkpoint)
+        self._model: Any = transformers.AutoModelForSeq2SeqLM.from_pretrained(
+            checkpoint, dtype=torch.float32, **settings or {}
+        ).eval()
+
+    @property
+    def suppresses(self) -> bool:
+        """Whether there are tokens that it never says."""
+        return bool(self._model.generation_config.bad_words_ids)
+
+    @torch.inference_mode()
+    def translate(
+        self, texts: Sequence[str], beam_size: int, direction: Direction = ANY
+    ) -> list[Said]:
+        """Translates all of one direction at once."""
+        forced_id = self._forced_id(direction)
+        output = self._model.generate(
+            **self._encode(texts, direction),
+            num_beams=beam_size,
+            do_sample=False,
+            return_dict_in_generate=True,
+            output_scores=True,
+            **{} if forced_id is None else {"forced_bos_token_id": forced_id},
+        )
+        rows = output.sequences[:, 1 if forced_id is None else 2 :]
+        said = self._tokenizer.batch_decode(
+            rows, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        end_id = self._model.generation_config.eos_token_id
+        scores = [None] * len(said) if beam_size == 1 else output.sequences_scores.tolist()
+        return [
+            Said(text, row.index(end_id) if end_id in row else len(row), score)
+            for text, row, score in zip(said, rows.tolist(), scores, strict=True)
+        ]
+
+    @torch.inference_mode()
+    def closest(self, text: str, beam_size: int, direction: Direction = ANY) -> float:
+        """How near a hypothesis that beam search drops comes to one that it keeps."""
+        source = self._encode([text], direction)
+        end_id = self._model.generation_config.eos_token_id
+        forced_id = self._forced_id(direction)
+        begin = [self._model.generation_config.decoder_start_token_id]
+        running = [(begin if forced_id is None else [*begin, forced_id], 0.0)]
+        closest = math.inf
+        for _ in range(self._model.generation_config.max_length - len(running[0][0])):
+            longer = []
+            for said, score in running:
+                logits = self._model(**source, decoder_input_ids=torch.tensor([said])).logits
+                best = logits[0, -1].log_softmax(0).topk(2 * beam_size + 1)
+                pairs = zip(best.values.tolist(), best.indices.tolist(), strict=True)
+                longer += [([*said, token], score + more) for more, token in pairs]
+            longer.sort(key=lambda one: -one[1])
+            going = [one for one in longer if one[0][-1] != end_id]
+            closest = min(closest, going[beam_size - 1][1] - going[beam_size][1])
+            running = going[:beam_size]
+        return closest
+
+    def _encode(self, texts: Sequence[str], direction: Direction) -> dict[str, Any]:
+        if direction.source_language is not None:
+            self._tokenizer.src_lang = direction.source_language
+        prefixed = [direction.prefix + text for text in texts]
+        batch = self._tokenizer(prefixed, return_tensors="pt", padding=True)
+        return {name: batch[name] for name in ("input_ids", "attention_mask")}
+
+    def _forced_id(self, direction: Direction) -> int | None:
+        if direction.target_token is not None:
+            return int(self._tokenizer.convert_tokens_to_ids(direction.target_token))
+        token_id: int | None = self._model.generation_config.forced_bos_token_id
+        return token_id
+
+
+def translated(
+    bundle: Path,
+    texts: Sequence[str],
+    beam_sizes: Sequence[int],
+    directions: Sequence[Direction] = (ANY,),
+) -> list[Translation]:
+    """Translations of all texts at once, each with the beam and the direction of its turn."""
     requests = [
         StreamTranslateTextRequest(
             id=str(index),
             content=text,
-            options=DecodingOptions(beam_size=beam_sizes[index % len(beam_sizes)]),
+            source_language_code=direction.source,
+            target_language_code=direction.target,
+            options=DecodingOptions(beam_size=beam_size),
         )
-        for index, text in enumerate(texts)
+        for index, (text, beam_size, direction) in enumerate(
+            zip(texts, cycle(beam_sizes), cycle(directions), strict=False)
+        )
     ]
     with LocalTranslator.open(Config(bundle=bundle, engines=1)) as translator:
         outcomes = list(translator.translate_stream(requests))
@@ -56,5 +150,22 @@ def translated(bundle: Path, texts: Sequence[str], beam_sizes: Sequence[int]) ->
     return [outcome for outcome in outcomes if isinstance(outcome, Translation)]
 
 
-def said(translation: Translation) -> Said:
-    return Said(translation.translated_text, translation.target_token_count)
+def require_same(
+    found: Sequence[Translation],
+    library: Library,
+    texts: Sequence[str],
+    beam_size: int,
+    direction: Direction = ANY,
+) -> None:
+    """Texts, lengths and the scores of beams are those of the library, but for a tie or two."""
+    expected = library.translate(texts, beam_size, direction)
+    assert len({each.text for each in expected}) > len(texts) // 6  # so that it means something
+    ties = 0
+    for text, ours, theirs in zip(texts, found, expected, strict=True):
+        if (ours.translated_text, ours.target_token_count) != theirs[:2]:
+            assert library.closest(text, beam_size, direction) < TIE, (text, ours, theirs)
+            ties += 1
+        elif theirs.score is not None:
+            most = SUPPRESSED_SHARE if library.suppresses else SCORE_TOLERANCE
+            assert -SCORE_TOLERANCE < ours.score - theirs.score < most, (text, ours, theirs)
+    assert ties <= len(texts) // 50, ties

@@ -16,7 +16,7 @@ from dragoman_export.export import ExportRequest, export
 from dragoman_export.manifest import Precision
 from dragoman_export.sentences import SENTENCES
 from dragoman_server.models.bundle import Bundle
-from dragoman_server.models.tokenizer import Tokenizer
+from dragoman_server.models.tokenizer import load_tokenizer
 from dragoman_server.runtime.runners import load_runners
 from dragoman_server.runtime.sizing import cache_shape
 from dragoman_server.sequence import TranslationOptions
@@ -80,7 +80,7 @@ def _workload(sentences: list[str]) -> Workload:
         path = Path(directory) / "float32"
         _export("float32", path)
         bundle = Bundle.load(path)
-        tokenizer = Tokenizer(bundle)
+        tokenizer = load_tokenizer(bundle)
         sources = [tokenizer.encode(sentence) for sentence in sentences]
         shape = cache_shape(
             bundle.manifest,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dragoman_server.models.bundle import Bundle
-from dragoman_server.models.tokenizer import Tokenizer
+from dragoman_server.models.tokenizer import load_tokenizer
 from dragoman_server.runtime.device import OrtDevice
 from dragoman_server.runtime.runners import device_runners, load_runners
 from dragoman_server.runtime.sizing import cache_shape
@@ -28,7 +28,7 @@ def test_a_devices_translations_are_the_cpus(bundles: Bundles, tmp_path: Path) -
         target_capacity=MAX_LENGTH + 1,
         source_capacity=MAX_SOURCE,
     )
-    tokenizer = Tokenizer(ordinary)
+    tokenizer = load_tokenizer(ordinary)
     requests = [
         (tokenizer.encode(sentence), TranslationOptions(MAX_LENGTH, 0, BEAMS[index % len(BEAMS)]))
         for index, sentence in enumerate(everyday_sentences()[:32])

@@ -13,7 +13,7 @@ from dragoman_server.assemble import build_engine
 from dragoman_server.config import Config
 from dragoman_server.engine.async_engine import AsyncEngine
 from dragoman_server.models.bundle import Bundle
-from dragoman_server.models.tokenizer import Tokenizer
+from dragoman_server.models.tokenizer import load_tokenizer
 from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.sequence import Completion, EarlyStopping, TranslationOptions
 from dragoman_server.service.listing import model_limits
@@ -36,7 +36,7 @@ def loaded(bundles: Bundles) -> Bundle:
 @pytest.fixture(scope="module")
 def sources(loaded: Bundle) -> list[list[int]]:
     """Short and long sentences, as tokens."""
-    tokenizer = Tokenizer(loaded)
+    tokenizer = load_tokenizer(loaded)
     texts = corpus("tatoeba_test").sources[:34] + corpus("flores_dev").sources[:6]
     return [tokenizer.encode(text) for text in texts]
 
@@ -129,7 +129,7 @@ async def test_suppressed_sequences_are_its_bad_words(
     sources: list[list[int]],
     options: TranslationOptions,
 ) -> None:
-    tokenizer = Tokenizer(loaded)
+    tokenizer = load_tokenizer(loaded)
     bad_words = [tokenizer.encode_target(text) for text in SUPPRESSED]
     assert {len(tokens) for tokens in bad_words} >= {1, 2}
     options = replace(options, suppress_sequences=tuple(map(tuple, bad_words)))
@@ -149,7 +149,7 @@ async def test_a_prefix_is_its_decoder_input(
     sources: list[list[int]],
     options: TranslationOptions,
 ) -> None:
-    prefix = Tokenizer(loaded).encode_target(PREFIX)
+    prefix = load_tokenizer(loaded).encode_target(PREFIX)
     start = model.config.decoder_start_token_id
     options = replace(options, target_prefix=tuple(prefix), no_repeat_ngram_size=2)
     settings = {

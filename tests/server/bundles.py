@@ -19,7 +19,7 @@ CONTENTS = {
 
 def write_bundle(path: Path) -> Manifest:
     content = manifest()
-    content.format_version = 4
+    content.format_version = 5
     content.providers.append("cpu")
     sizes = content.architecture
     sizes.encoder_layers = sizes.encoder_heads = sizes.model_dim = 1

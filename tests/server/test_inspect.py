@@ -15,7 +15,16 @@ def test_a_good_bundle_is_summarised(tmp_path: Path, capsys: pytest.CaptureFixtu
     write_bundle(tmp_path / "bundle")
     assert main([str(tmp_path / "bundle")]) == 0
     out = capsys.readouterr().out
-    for shown in ("tiny", "marian", "en to de", "float32", "token_ids", "tiny-checkpoint", "200"):
+    for shown in (
+        "tiny",
+        "marian",
+        "from",
+        "into",
+        "float32",
+        "token_ids",
+        "tiny-checkpoint",
+        "200",
+    ):
         assert shown in out
     for name in CONTENTS:
         assert name in out

@@ -29,7 +29,7 @@ class Manifest(_message.Message):
     FORMAT_VERSION_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     ARCHITECTURE_FIELD_NUMBER: _builtins.int
-    LANGUAGE_PAIRS_FIELD_NUMBER: _builtins.int
+    SOURCE_LANGUAGES_FIELD_NUMBER: _builtins.int
     SPECIAL_TOKENS_FIELD_NUMBER: _builtins.int
     DECODING_DEFAULTS_FIELD_NUMBER: _builtins.int
     PRECISION_FIELD_NUMBER: _builtins.int
@@ -43,6 +43,7 @@ class Manifest(_message.Message):
     ACTIVATION_SCALES_FIELD_NUMBER: _builtins.int
     COPY_FIELD_NUMBER: _builtins.int
     CANDIDATE_COUNT_FIELD_NUMBER: _builtins.int
+    TARGET_LANGUAGES_FIELD_NUMBER: _builtins.int
     format_version: _builtins.int
     """Version of this format. A reader refuses a version that it does not know."""
     name: _builtins.str
@@ -62,8 +63,8 @@ class Manifest(_message.Message):
         """Architecture family and sizes."""
 
     @_builtins.property
-    def language_pairs(self) -> _containers.RepeatedCompositeFieldContainer[Global___BundleLanguagePair]:
-        """Directions that the model translates."""
+    def source_languages(self) -> _containers.RepeatedCompositeFieldContainer[Global___SourceLanguage]:
+        """Languages translated from, each into every target."""
 
     @_builtins.property
     def special_tokens(self) -> Global___SpecialTokens:
@@ -109,13 +110,17 @@ class Manifest(_message.Message):
         "cuda" has it, as the host cannot address the caches there.
         """
 
+    @_builtins.property
+    def target_languages(self) -> _containers.RepeatedCompositeFieldContainer[Global___TargetLanguage]:
+        """Languages translated into."""
+
     def __init__(
         self,
         *,
         format_version: _builtins.int = ...,
         name: _builtins.str = ...,
         architecture: Global___Architecture | None = ...,
-        language_pairs: _abc.Iterable[Global___BundleLanguagePair] | None = ...,
+        source_languages: _abc.Iterable[Global___SourceLanguage] | None = ...,
         special_tokens: Global___SpecialTokens | None = ...,
         decoding_defaults: Global___DecodingDefaults | None = ...,
         precision: _builtins.str = ...,
@@ -129,10 +134,11 @@ class Manifest(_message.Message):
         activation_scales: _builtins.str = ...,
         copy: Global___Graph | None = ...,
         candidate_count: _builtins.int = ...,
+        target_languages: _abc.Iterable[Global___TargetLanguage] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "copy", b"copy", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "parity", b"parity", "provenance", b"provenance", "special_tokens", b"special_tokens", "tokenizer", b"tokenizer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activation_scales", b"activation_scales", "architecture", b"architecture", "candidate_count", b"candidate_count", "copy", b"copy", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "files", b"files", "format_version", b"format_version", "language_pairs", b"language_pairs", "name", b"name", "parity", b"parity", "precision", b"precision", "provenance", b"provenance", "providers", b"providers", "special_tokens", b"special_tokens", "tokenizer", b"tokenizer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activation_scales", b"activation_scales", "architecture", b"architecture", "candidate_count", b"candidate_count", "copy", b"copy", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "files", b"files", "format_version", b"format_version", "name", b"name", "parity", b"parity", "precision", b"precision", "provenance", b"provenance", "providers", b"providers", "source_languages", b"source_languages", "special_tokens", b"special_tokens", "target_languages", b"target_languages", "tokenizer", b"tokenizer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -203,38 +209,77 @@ class Architecture(_message.Message):
 Global___Architecture: _TypeAlias = Architecture  # noqa: Y015
 
 @_typing.final
-class BundleLanguagePair(_message.Message):
-    """A direction of translation."""
+class SourceLanguage(_message.Message):
+    """A language translated from."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    SOURCE_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
-    TARGET_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    PREFIX_IDS_FIELD_NUMBER: _builtins.int
+    SUFFIX_IDS_FIELD_NUMBER: _builtins.int
+    language_code: _builtins.str
+    """Its BCP-47 code."""
+    @_builtins.property
+    def prefix_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Token ids to put before the source, after those of the target language."""
+
+    @_builtins.property
+    def suffix_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Token ids to put after the source and its end token."""
+
+    def __init__(
+        self,
+        *,
+        language_code: _builtins.str = ...,
+        prefix_ids: _abc.Iterable[_builtins.int] | None = ...,
+        suffix_ids: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["language_code", b"language_code", "prefix_ids", b"prefix_ids", "suffix_ids", b"suffix_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SourceLanguage: _TypeAlias = SourceLanguage  # noqa: Y015
+
+@_typing.final
+class TargetLanguage(_message.Message):
+    """A language translated into."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     SOURCE_PREFIX_IDS_FIELD_NUMBER: _builtins.int
-    source_language_code: _builtins.str
-    """BCP-47 code of the language translated from."""
-    target_language_code: _builtins.str
-    """BCP-47 code of the language translated into."""
+    TARGET_PREFIX_IDS_FIELD_NUMBER: _builtins.int
+    language_code: _builtins.str
+    """Its BCP-47 code."""
     @_builtins.property
     def source_prefix_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Token ids to put before the source, for models that are told the target
         language so.
         """
 
+    @_builtins.property
+    def target_prefix_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Token ids that every translation begins with, for models that are told it
+        so. They are no part of the text, but count in the length that a score is
+        divided by, as in transformers.
+        """
+
     def __init__(
         self,
         *,
-        source_language_code: _builtins.str = ...,
-        target_language_code: _builtins.str = ...,
+        language_code: _builtins.str = ...,
         source_prefix_ids: _abc.Iterable[_builtins.int] | None = ...,
+        target_prefix_ids: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["source_language_code", b"source_language_code", "source_prefix_ids", b"source_prefix_ids", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["language_code", b"language_code", "source_prefix_ids", b"source_prefix_ids", "target_prefix_ids", b"target_prefix_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___BundleLanguagePair: _TypeAlias = BundleLanguagePair  # noqa: Y015
+Global___TargetLanguage: _TypeAlias = TargetLanguage  # noqa: Y015
 
 @_typing.final
 class SpecialTokens(_message.Message):
@@ -246,6 +291,7 @@ class SpecialTokens(_message.Message):
     END_ID_FIELD_NUMBER: _builtins.int
     UNKNOWN_ID_FIELD_NUMBER: _builtins.int
     SUPPRESSED_IDS_FIELD_NUMBER: _builtins.int
+    SUPPRESSED_SEQUENCES_FIELD_NUMBER: _builtins.int
     decoder_start_id: _builtins.int
     """The first token that the decoder is given."""
     end_id: _builtins.int
@@ -256,6 +302,10 @@ class SpecialTokens(_message.Message):
     def suppressed_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Never generated: the graph gives them no probability."""
 
+    @_builtins.property
+    def suppressed_sequences(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenSequence]:
+        """Never generated one after the other."""
+
     def __init__(
         self,
         *,
@@ -263,14 +313,39 @@ class SpecialTokens(_message.Message):
         end_id: _builtins.int = ...,
         unknown_id: _builtins.int = ...,
         suppressed_ids: _abc.Iterable[_builtins.int] | None = ...,
+        suppressed_sequences: _abc.Iterable[Global___TokenSequence] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decoder_start_id", b"decoder_start_id", "end_id", b"end_id", "suppressed_ids", b"suppressed_ids", "unknown_id", b"unknown_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decoder_start_id", b"decoder_start_id", "end_id", b"end_id", "suppressed_ids", b"suppressed_ids", "suppressed_sequences", b"suppressed_sequences", "unknown_id", b"unknown_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SpecialTokens: _TypeAlias = SpecialTokens  # noqa: Y015
+
+@_typing.final
+class TokenSequence(_message.Message):
+    """Tokens one after the other."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Their ids, two or more."""
+
+    def __init__(
+        self,
+        *,
+        ids: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ids", b"ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TokenSequence: _TypeAlias = TokenSequence  # noqa: Y015
 
 @_typing.final
 class DecodingDefaults(_message.Message):
@@ -376,14 +451,15 @@ class TokenizerFiles(_message.Message):
     HIDDEN_IDS_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """"sentencepiece": two sentencepiece models and a vocabulary that maps pieces
-    to ids.
+    to ids. "tokenizers": a tokenizer.json of the tokenizers library, which says
+    it all.
     """
     source_model_path: _builtins.str
-    """Sentencepiece model for sources."""
+    """Sentencepiece model or tokenizer.json for sources."""
     target_model_path: _builtins.str
-    """Sentencepiece model for targets."""
+    """The same for targets."""
     vocabulary_path: _builtins.str
-    """JSON object of pieces to ids."""
+    """JSON object of pieces to ids; empty where the model has the ids."""
     target_vocabulary_path: _builtins.str
     """JSON object of target pieces to ids. Empty where targets have the
     vocabulary of sources.

@@ -599,10 +599,11 @@ class Model(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     ARCHITECTURE_FIELD_NUMBER: _builtins.int
-    LANGUAGE_PAIRS_FIELD_NUMBER: _builtins.int
     PRECISION_FIELD_NUMBER: _builtins.int
     PROVIDER_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
+    SOURCE_LANGUAGE_CODES_FIELD_NUMBER: _builtins.int
+    TARGET_LANGUAGE_CODES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name to put into TranslateTextRequest.model."""
     architecture: _builtins.str
@@ -612,56 +613,37 @@ class Model(_message.Message):
     provider: _builtins.str
     """Execution provider that runs it: "cpu" or "cuda"."""
     @_builtins.property
-    def language_pairs(self) -> _containers.RepeatedCompositeFieldContainer[Global___LanguagePair]:
-        """The directions that it translates."""
-
-    @_builtins.property
     def limits(self) -> Global___Limits:
         """What a request may ask of it."""
+
+    @_builtins.property
+    def source_language_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """BCP-47 codes of the languages that it translates from, each into every
+        target.
+        """
+
+    @_builtins.property
+    def target_language_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """BCP-47 codes of the languages that it translates into."""
 
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         architecture: _builtins.str = ...,
-        language_pairs: _abc.Iterable[Global___LanguagePair] | None = ...,
         precision: _builtins.str = ...,
         provider: _builtins.str = ...,
         limits: Global___Limits | None = ...,
+        source_language_codes: _abc.Iterable[_builtins.str] | None = ...,
+        target_language_codes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "language_pairs", b"language_pairs", "limits", b"limits", "name", b"name", "precision", b"precision", "provider", b"provider"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "limits", b"limits", "name", b"name", "precision", b"precision", "provider", b"provider", "source_language_codes", b"source_language_codes", "target_language_codes", b"target_language_codes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Model: _TypeAlias = Model  # noqa: Y015
-
-@_typing.final
-class LanguagePair(_message.Message):
-    """A direction of translation."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    SOURCE_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
-    TARGET_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
-    source_language_code: _builtins.str
-    """BCP-47 code of the language translated from."""
-    target_language_code: _builtins.str
-    """BCP-47 code of the language translated into."""
-    def __init__(
-        self,
-        *,
-        source_language_code: _builtins.str = ...,
-        target_language_code: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___LanguagePair: _TypeAlias = LanguagePair  # noqa: Y015
 
 @_typing.final
 class Limits(_message.Message):

@@ -1,102 +1,110 @@
-"""The tokenizer files of a checkpoint, and the tokenizer that the server will make of them.
+"""The tokenizer of a checkpoint, as the server will have it.
 
 Knows files and what a bundle says of them. Does not know which tokens steer a model.
 """
 
+import os
 import shutil
+import tempfile
+import weakref
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from sentencepiece import SentencePieceProcessor
-
-from dragoman.tokenizer import VISIBLE_SPACE, SentencePieceTokenizer, read_ids
+from dragoman.tokenizer import open_tokenizer, read_ids
 from dragoman.v1.bundle_pb2 import SpecialTokens, TokenizerFiles
 from dragoman_export.errors import CheckpointError
-
-SOURCE_MODEL, TARGET_MODEL, VOCABULARY = "source.spm", "target.spm", "vocab.json"
-TARGET_VOCABULARY = "target_vocab.json"
-"""Where targets have a vocabulary of their own."""
 
 MOST_PROBES = 2000
 """Texts beside those to verify on whose tokens are compared."""
 
 
-def read_vocabulary(checkpoint: Path, name: str = VOCABULARY) -> dict[str, int]:
+def read_vocabulary(checkpoint: Path, name: str, *needed: str) -> dict[str, int]:
     """Pieces and their ids.
 
     Raises:
-        CheckpointError: A tokenizer file is missing, or the vocabulary is no JSON object of ids.
+        CheckpointError: It, or another file of the tokenizer that is `needed`, is missing, or it is
+            no JSON object of ids.
     """
-    needed = dict.fromkeys((SOURCE_MODEL, TARGET_MODEL, VOCABULARY, name))
-    missing = [file for file in needed if not (checkpoint / file).is_file()]
+    missing = [file for file in (*needed, name) if not (checkpoint / file).is_file()]
     if missing:
-        raise CheckpointError(f"checkpoint {checkpoint} lacks {', '.join(missing)}")
+        raise CheckpointError(f"checkpoint {checkpoint} lacks {', '.join(dict.fromkeys(missing))}")
     try:
         return read_ids(checkpoint / name)
     except (OSError, ValueError) as error:
         raise CheckpointError(f"cannot read {checkpoint / name}: {error}") from error
 
 
-class CheckpointTokenizer(SentencePieceTokenizer):
-    """The server's tokenizer, of a checkpoint's files."""
+class CheckpointTokenizer:
+    """The server's tokenizer, of a checkpoint's files or of what was made of them."""
 
-    def __init__(self, checkpoint: Path, files: TokenizerFiles, special: SpecialTokens) -> None:
+    def __init__(
+        self,
+        contents: Mapping[str, Path | str],
+        files: TokenizerFiles,
+        special: SpecialTokens,
+        *,
+        control_names: Collection[str] = (),
+        probes: Sequence[str] = (),
+    ) -> None:
         """Loads it.
 
         Args:
-            checkpoint: Directory that the paths of `files` are relative to.
+            contents: By the names that the files will have: where they are, or what is in them.
             files: What a bundle will say of the tokenizer, but for its directory.
             special: Ids with a meaning of their own.
+            control_names: What is text in a text, though the vocabulary has a token of that name.
+            probes: Texts that show where tokenizers differ.
 
         Raises:
-            CheckpointError: A file is no sentencepiece model.
+            CheckpointError: A file is no tokenizer's.
         """
-        try:
-            super().__init__(checkpoint, files, special)
-        except (OSError, RuntimeError) as error:
-            names = f"{files.source_model_path} or {files.target_model_path}"
-            raise CheckpointError(
-                f"{checkpoint}: {names} is no sentencepiece model: {error}"
-            ) from error
-        self._checkpoint = checkpoint
+        self.control_names = frozenset(control_names)
+        self.probes = list(probes)[:MOST_PROBES]
         self._files = files
-        self._special = special
+        self._directory = directory = Path(tempfile.mkdtemp(prefix="dragoman-tokenizer-"))
+        weakref.finalize(self, shutil.rmtree, directory, ignore_errors=True)
+        for name, content in contents.items():
+            if isinstance(content, Path):
+                (directory / name).symlink_to(os.path.realpath(content))
+            else:
+                (directory / name).write_text(content, encoding="utf-8")
+        try:
+            self._tokenizer = open_tokenizer(directory, files, special)
+        except (OSError, RuntimeError, ValueError) as error:
+            told = str(error).replace(f"{directory}/", "")
+            paths = [str(path) for path in contents.values() if isinstance(path, Path)]
+            raise CheckpointError(
+                f"{' or '.join(paths) or 'the tokenizer'} is no {files.kind} file: {told}"
+            ) from error
 
-    def control_names(self) -> frozenset[str]:
-        """What is text in a text, though the vocabulary has a token of that name."""
-        special, controls = self._special, set(self._files.control_ids)
-        controls |= {special.end_id, special.decoder_start_id, special.unknown_id}
-        vocabulary = read_vocabulary(self._checkpoint)
-        return frozenset(piece for piece, i in vocabulary.items() if i in controls)
+    def encode(self, text: str) -> list[int]:
+        """See dragoman.tokenizer.Tokenizer."""
+        return self._tokenizer.encode(text)
 
-    def probes(self) -> list[str]:
-        """Texts that show where tokenizers differ: added tokens, and what `source.spm` lacks."""
-        model = SentencePieceProcessor(model_file=str(self._checkpoint / SOURCE_MODEL))
-        added = [f"one {token.text} or two{token.text}." for token in self._files.added_tokens]
-        lacking = [
-            piece.replace(VISIBLE_SPACE, " ")
-            for piece in read_vocabulary(self._checkpoint)
-            if model.piece_to_id(piece) == model.unk_id()
-        ]
-        return [*added, *sorted(lacking, key=len)][:MOST_PROBES]
+    def encode_target(self, text: str) -> list[int]:
+        """See dragoman.tokenizer.Tokenizer."""
+        return self._tokenizer.encode_target(text)
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """See dragoman.tokenizer.Tokenizer."""
+        return self._tokenizer.decode(token_ids)
 
     def save(self, directory: Path) -> None:
         """Copies the files into a new `directory`."""
         directory.mkdir()
-        for name in _paths(self._files):
-            shutil.copyfile(self._checkpoint / name, directory / name)
+        for path in self._directory.iterdir():
+            shutil.copyfile(path, directory / path.name)
 
     def describe(self, directory: str) -> TokenizerFiles:
         """What a bundle says of the files that were saved into its `directory`."""
         files = TokenizerFiles()
         files.CopyFrom(self._files)
-        files.source_model_path = f"{directory}/{files.source_model_path}"
-        files.target_model_path = f"{directory}/{files.target_model_path}"
-        files.vocabulary_path = f"{directory}/{files.vocabulary_path}"
-        if files.target_vocabulary_path:
-            files.target_vocabulary_path = f"{directory}/{files.target_vocabulary_path}"
+        for field in (
+            "source_model_path",
+            "target_model_path",
+            "vocabulary_path",
+            "target_vocabulary_path",
+        ):
+            if name := getattr(files, field):
+                setattr(files, field, f"{directory}/{name}")
         return files
-
-
-def _paths(files: TokenizerFiles) -> list[str]:
-    paths = [files.source_model_path, files.target_model_path, files.vocabulary_path]
-    return [*paths, files.target_vocabulary_path] if files.target_vocabulary_path else paths

@@ -4,10 +4,10 @@ Knows the families' settings, tensors and languages. Does not know what is made 
 """
 
 from dragoman_export.families.importers import import_model
-from dragoman_export.families.languages import LanguagePair, language_pairs
+from dragoman_export.families.languages import Languages, find_languages
 
 __all__ = [
-    "LanguagePair",
+    "Languages",
+    "find_languages",
     "import_model",
-    "language_pairs",
 ]

@@ -3,10 +3,17 @@
 Knows the name that a checkpoint's config.json gives its family. Does not know how any is mapped.
 """
 
+import difflib
 from collections.abc import Callable, Mapping
 
 from dragoman_export.checkpoints import Checkpoint
 from dragoman_export.errors import CheckpointError
+from dragoman_export.families.bart import (
+    import_bart,
+    import_m2m100,
+    import_mbart,
+    import_pegasus,
+)
 from dragoman_export.families.marian import import_marian
 from dragoman_export.model import ImportedModel
 
@@ -14,9 +21,18 @@ Importer = Callable[[Checkpoint], ImportedModel]
 """Maps a checkpoint onto the canonical Transformer; CheckpointError says all that hinders it."""
 
 IMPORTERS: Mapping[str, Importer] = {
+    "bart": import_bart,
+    "m2m_100": import_m2m100,
     "marian": import_marian,
+    "mbart": import_mbart,
+    "pegasus": import_pegasus,
 }
 """By `model_type` of config.json."""
+
+UNSUPPORTED: Mapping[str, str] = {
+    "nllb-moe": "mixtures of experts are not supported, NLLB's dense models are",
+}
+"""Why not, of those that somebody may well have."""
 
 
 def import_model(checkpoint: Checkpoint) -> ImportedModel:
@@ -28,8 +44,13 @@ def import_model(checkpoint: Checkpoint) -> ImportedModel:
     family = checkpoint.config.get("model_type")
     importer = IMPORTERS.get(family) if isinstance(family, str) else None
     if importer is None:
-        known = ", ".join(map(repr, IMPORTERS))
-        raise CheckpointError(
-            f"{checkpoint.path}: model_type is {family!r}; only {known} is supported"
-        )
+        raise CheckpointError(f"{checkpoint.path}: model_type is {family!r}; {_allowed(family)}")
     return importer(checkpoint)
+
+
+def _allowed(family: object) -> str:
+    known = f"supported are {', '.join(IMPORTERS)}"
+    if isinstance(family, str) and family in UNSUPPORTED:
+        return f"{UNSUPPORTED[family]}; {known}"
+    nearest = difflib.get_close_matches(str(family), IMPORTERS, 1)
+    return f"{known}; the nearest is {nearest[0]}" if nearest else known

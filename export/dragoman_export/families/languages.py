@@ -1,12 +1,11 @@
-"""The directions that a model translates, and how it is told which one.
+"""The languages that a model translates, and how it is told which ones.
 
 On the wire a language is a BCP-47 code in its canonical form; a model has spellings of its own
-(`fra`, `deu_Latn`). A Marian model of several target languages has a token `>>code<<` for each, put
-before the source.
+(`fra`, `deu_Latn`, `de_DE`).
 """
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import langcodes
 import langcodes.tag_parser
@@ -14,8 +13,8 @@ from langcodes.data_dicts import MACROLANGUAGES
 from langcodes.registry_parser import parse_registry
 
 from dragoman_export.errors import UsageError
-from dragoman_export.families.target_labels import Label, find_labels, name_labels
-from dragoman_export.model import ImportedModel
+from dragoman_export.families.language_names import name_languages
+from dragoman_export.model import ImportedModel, Source, Target
 
 SEPARATOR = "+"
 """Between the languages of a model that has several: `fr+es+it`."""
@@ -25,55 +24,40 @@ GROUPS = frozenset({"mul", "und", "mis", "zxx"})
 
 UNNAMED = "the checkpoint does not name its languages: give --source-language and --target-language"
 
+MOST_LISTED = 20
 
-class LanguagePair(NamedTuple):
-    """A direction of translation, in BCP-47 codes."""
-
-    source: str
-    target: str
-    source_prefix_ids: tuple[int, ...] = ()
-    """Token ids that tell the model the target, put before the source."""
+_Told = TypeVar("_Told", Source, Target)
 
 
-class Directions(NamedTuple):
-    """What a model translates."""
+class Languages(NamedTuple):
+    """What a model translates, each source into each target, by BCP-47 codes."""
 
-    pairs: list[LanguagePair]
+    sources: Mapping[str, Source]
+    targets: Mapping[str, Target]
 
-    remarks: list[str]
-    """What a user would not expect of the pairs."""
+    remarks: Sequence[str] = ()
+    """What a user would not expect of them."""
 
 
 class _Targets(NamedTuple):
-    labels: dict[str, Label]
-    """By their codes."""
-    plain: str | None = None
-    """The one target of a model that is told none."""
+    told: Mapping[str, Target]
     remarks: tuple[str, ...] = ()
 
 
-def language_pairs(model: ImportedModel, source: str | None, target: str | None) -> Directions:
-    """Every direction of the model, or those into `target`.
+def find_languages(model: ImportedModel, source: str | None, target: str | None) -> Languages:
+    """Every language of the model, or those that are asked for.
 
     Args:
         model: What it says of itself applies where `source` or `target` is None.
         source: Language codes in any spelling, joined by "+".
-        target: Language code in any spelling; one of several picks that one.
+        target: Likewise.
 
     Raises:
         UsageError: A language is unknown, or is none of the model's.
     """
-    sources = _sources(source, model.source_language)
-    targets = _targets(find_labels(model.vocabulary), model.target_language, target)
-    if targets.plain is not None:
-        pairs = [LanguagePair(code, targets.plain) for code in sources]
-    else:
-        pairs = [
-            LanguagePair(code, target_code, (label.token_id,))
-            for code in sources
-            for target_code, label in targets.labels.items()
-        ]
-    return Directions(pairs, list(targets.remarks))
+    sources = _sources(model, source)
+    targets = _targets(model, target)
+    return Languages(sources, targets.told, targets.remarks)
 
 
 def canonical(code: str) -> str:
@@ -88,53 +72,93 @@ def canonical(code: str) -> str:
         raise UsageError(f"{code!r} is no language code; give one of BCP-47, such as de") from None
 
 
-def _sources(asked: str | None, stated: str | None) -> list[str]:
-    spoken = asked or stated
+def _sources(model: ImportedModel, asked: str | None) -> Mapping[str, Source]:
+    named = _named(model.sources)
+    if named:
+        return _chosen(asked, named, lambda code: _none_of(code, named, "from")) if asked else named
+    spoken = asked or model.source_language
     if not spoken:
         raise UsageError(UNNAMED)
     try:
-        return list(dict.fromkeys(map(canonical, spoken.split(SEPARATOR))))
+        codes = dict.fromkeys(map(canonical, spoken.split(SEPARATOR)))
     except UsageError as error:
         if asked:
             raise
         raise UsageError(f"the checkpoint's source_lang: {error} as --source-language") from error
+    return dict.fromkeys(codes, model.any_source)
 
 
-def _targets(labels: Sequence[Label], stated: str | None, asked: str | None) -> _Targets:
-    """The targets of a model with these labels that states one language, and is asked for one."""
-    named = name_labels(labels)
-    plain = _plain(stated, named)
+def _targets(model: ImportedModel, asked: str | None) -> _Targets:
+    named = _named(model.targets)
+    plain = _plain(model.target_language, named)
     if asked is not None:
-        return _asked(asked, named, plain)
+        return _asked(model, asked, named, plain)
+    if model.default_target is not None:
+        code, target = next(each for each in named.items() if each[1].name == model.default_target)
+        remark = f"leave out {len(named) - 1} targets: the checkpoint is made for {code}"
+        return _Targets({code: target}, (remark,) if len(named) > 1 else ())
     if plain is None and not named:
         raise UsageError(UNNAMED)
     if plain is None:
-        return _Targets(named, None, _names_apart(named))
-    strays = ", ".join(label.token for label in labels)
+        return _Targets(named, _names_apart(named))
+    strays = ", ".join(target.token for target in model.targets)
     remark = f"leave out {strays}: the checkpoint says that it translates into {plain}"
-    return _Targets({}, plain, (remark,) if strays else ())
+    return _Targets({plain: model.any_target}, (remark,) if strays else ())
 
 
-def _asked(asked: str, named: dict[str, Label], plain: str | None) -> _Targets:
-    """The one target that is asked for."""
-    code = canonical(asked)
+def _asked(
+    model: ImportedModel, asked: str, named: Mapping[str, Target], plain: str | None
+) -> _Targets:
+    """The targets that are asked for."""
     if not named:
-        return _Targets({}, code)
-    by_name = {label.name: known for known, label in named.items()}
-    found = by_name.get(asked, asked if asked in named else code)
-    if found in named:
-        return _Targets({found: named[found]})
-    if plain is not None and plain == code:
-        return _Targets({}, plain)
-    known = ", ".join(sorted({*named, *([plain] if plain else [])}))
-    raise UsageError(
-        f"the model does not translate into {code!r}; it does into {known}, by the tokens of its "
-        "vocabulary. If it is told no target, name its target_lang in tokenizer_config.json"
+        codes = map(canonical, asked.split(SEPARATOR))
+        return _Targets(dict.fromkeys(codes, model.any_target))
+    if plain is not None and canonical(asked) == plain and plain not in named:
+        return _Targets({plain: model.any_target})
+
+    def refuse(code: str) -> UsageError:
+        known = named if plain is None else {**named, plain: model.any_target}
+        return _none_of(code, known, "into")
+
+    return _Targets(_chosen(asked, named, refuse))
+
+
+def _chosen(
+    asked: str, named: Mapping[str, _Told], refuse: Callable[[str], UsageError]
+) -> Mapping[str, _Told]:
+    """Those that are asked for, by a spelling of the model or by any of a code."""
+    spelled = {spelling: code for code, told in named.items() for spelling in told[:2]}
+    chosen: dict[str, _Told] = {}
+    for each in asked.split(SEPARATOR):
+        code = spelled.get(each, each if each in named else canonical(each))
+        if code not in named:
+            raise refuse(code)
+        chosen[code] = named[code]
+    return chosen
+
+
+def _none_of(code: str, known: Iterable[str], word: str) -> UsageError:
+    return UsageError(
+        f"the model does not translate {word} {code!r}; it does {word} {_listed(known)}, by the "
+        "tokens of its vocabulary. If it is told no target, name its target_lang in "
+        "tokenizer_config.json"
     )
 
 
-def _plain(stated: str | None, named: Mapping[str, Label]) -> str | None:
-    """The target of a model that is told none: one language, and no label is of it."""
+def _listed(codes: Iterable[str]) -> str:
+    ordered = sorted(codes)
+    more = f" and {len(ordered) - MOST_LISTED} more" if len(ordered) > MOST_LISTED else ""
+    return ", ".join(ordered[:MOST_LISTED]) + more
+
+
+def _named(told: Sequence[_Told]) -> Mapping[str, _Told]:
+    """By their codes."""
+    by_name = {each.name: each for each in told}
+    return {code: by_name[name] for code, name in name_languages(list(by_name)).items()}
+
+
+def _plain(stated: str | None, named: Mapping[str, Target]) -> str | None:
+    """The target of a model that is told none: one language, and nothing it is told is of it."""
     if not stated or SEPARATOR in stated:
         return None
     try:
@@ -163,11 +187,11 @@ def _is_group(language: str) -> bool:
     )
 
 
-def _names_apart(named: Mapping[str, Label]) -> tuple[str, ...]:
-    """Says which labels have codes that nobody would guess."""
+def _names_apart(named: Mapping[str, Target]) -> tuple[str, ...]:
+    """Says which targets have codes that nobody would guess."""
     apart = [
-        f"{label.token} is {code}"
-        for code, label in named.items()
-        if code.startswith("x-") or code != langcodes.standardize_tag(label.name)
+        f"{target.token} is {code}"
+        for code, target in named.items()
+        if code.startswith("x-") or code != langcodes.standardize_tag(target.name)
     ]
     return (f"tell alike targets apart: {', '.join(apart)}",) if apart else ()

@@ -4,10 +4,14 @@ Source of the rules: transformers' `MarianTokenizer`, which is asked for what it
 to. Does not know weights or languages.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from sentencepiece import SentencePieceProcessor
+
+from dragoman.tokenizer import VISIBLE_SPACE
 from dragoman.v1.bundle_pb2 import AddedToken, SpecialTokens, TokenizerFiles
 from dragoman_export.checkpoints import (
     Checkpoint,
@@ -15,12 +19,15 @@ from dragoman_export.checkpoints import (
     Settings,
     read_vocabulary,
     tidied,
-    tokenizer,
 )
 from dragoman_export.errors import CheckpointError
-from dragoman_export.families.marian_settings import shares_embedding, vocabulary_sizes
-from dragoman_export.families.target_labels import find_labels
+from dragoman_export.families.bart_settings import shares_embedding, vocabulary_sizes
+from dragoman_export.model import Target
 from dragoman_export.verification import ReferenceTokenizer
+
+SOURCE_MODEL, TARGET_MODEL, VOCABULARY = "source.spm", "target.spm", "vocab.json"
+TARGET_VOCABULARY = "target_vocab.json"
+"""Where targets have a vocabulary of their own."""
 
 UNKNOWN_PIECE = "<unk>"
 END_PIECE = "</s>"
@@ -28,6 +35,10 @@ PADDING_PIECE = "<pad>"
 
 REQUIRED_VALUES = {"split_special_tokens": False, "sp_model_kwargs": {}}
 """Settings of tokenizer_config.json of which we support one value."""
+
+
+LABEL = re.compile(r">>(?P<label>[^\s<>\u2581]*[^\W_][^\s<>\u2581]*)<<")
+"""A token that names a target language: `>>`, something with a letter or a digit, `<<`."""
 
 
 class Vocabularies(NamedTuple):
@@ -60,9 +71,10 @@ def read_vocabularies(checkpoint: Checkpoint) -> Vocabularies:
     Raises:
         CheckpointError: A tokenizer file is missing or damaged.
     """
-    source, target = read_vocabulary(checkpoint.path), None
+    models = (SOURCE_MODEL, TARGET_MODEL)
+    source, target = read_vocabulary(checkpoint.path, VOCABULARY, *models), None
     if checkpoint.tokenizer_config.get("separate_vocabs"):
-        target = read_vocabulary(checkpoint.path, tokenizer.TARGET_VOCABULARY)
+        target = read_vocabulary(checkpoint.path, TARGET_VOCABULARY)
     return Vocabularies(source, target)
 
 
@@ -80,11 +92,11 @@ def vocabulary_problems(
     sizes = vocabulary_sizes(settings)
     if target is None:
         smallest = min(filter(None, sizes), default=0)
-        files = [(tokenizer.VOCABULARY, source, smallest)]
+        files = [(VOCABULARY, source, smallest)]
     else:
         files = [
-            (tokenizer.VOCABULARY, source, sizes.sources),
-            (tokenizer.TARGET_VOCABULARY, target, sizes.targets),
+            (VOCABULARY, source, sizes.sources),
+            (TARGET_VOCABULARY, target, sizes.targets),
         ]
     for file, ids, size in files:
         if size and not all(0 <= i < size for i in ids.values()):
@@ -121,7 +133,7 @@ def make_tokenizer(
     Raises:
         CheckpointError: A file is no sentencepiece model.
     """
-    targets = {label.token_id for label in find_labels(tokens.vocabulary)}
+    targets = {i for target in find_targets(tokens.vocabulary) for i in target.source_prefix_ids}
     steering = {special.end_id, special.decoder_start_id, special.unknown_id}
     controls = targets.union({pad_id}, special.suppressed_ids) - steering
     if tokens.is_separate:  # what is suppressed is a target, and no source for it
@@ -129,15 +141,70 @@ def make_tokenizer(
         controls = targets.union({pad_id, padding}) - {special.end_id, special.unknown_id}
     files = TokenizerFiles(
         kind="sentencepiece",
-        source_model_path=tokenizer.SOURCE_MODEL,
-        target_model_path=tokenizer.TARGET_MODEL,
-        vocabulary_path=tokenizer.VOCABULARY,
-        target_vocabulary_path=tokenizer.TARGET_VOCABULARY if tokens.is_separate else "",
+        source_model_path=SOURCE_MODEL,
+        target_model_path=TARGET_MODEL,
+        vocabulary_path=VOCABULARY,
+        target_vocabulary_path=TARGET_VOCABULARY if tokens.is_separate else "",
         added_tokens=[t for t in tokens.added if t.id not in controls | steering],
         control_ids=sorted(controls),
         hidden_ids=sorted({pad_id, *tokens.hidden_ids} - steering),
     )
-    return CheckpointTokenizer(path, files, special)
+    names = [SOURCE_MODEL, TARGET_MODEL, files.vocabulary_path, files.target_vocabulary_path]
+    contents = {name: path / name for name in names if name}
+    return sentencepiece_tokenizer(contents, files, special, tokens.vocabulary)
+
+
+def find_targets(vocabulary: Mapping[str, int]) -> list[Target]:
+    """The languages that a token of the vocabulary names, by the tokens' ids."""
+    by_id = sorted(vocabulary.items(), key=lambda item: item[1])
+    matches = ((LABEL.fullmatch(piece), token_id) for piece, token_id in by_id)
+    return [Target(match["label"], match[0], (token_id,)) for match, token_id in matches if match]
+
+
+def sentencepiece_tokenizer(
+    contents: Mapping[str, Path | str],
+    files: TokenizerFiles,
+    special: SpecialTokens,
+    vocabulary: Mapping[str, int],
+) -> CheckpointTokenizer:
+    """The tokenizer of these files, with what shows where tokenizers differ.
+
+    That is added tokens, and what the source's sentencepiece model lacks.
+
+    Args:
+        contents: As for CheckpointTokenizer.
+        files: Likewise.
+        special: Likewise.
+        vocabulary: Source pieces and their ids.
+
+    Raises:
+        CheckpointError: A file is no sentencepiece model.
+    """
+    steering = {special.end_id, special.decoder_start_id, special.unknown_id}
+    controls = steering.union(files.control_ids)
+    model = contents[files.source_model_path]
+    assert isinstance(model, Path)
+    return CheckpointTokenizer(
+        contents,
+        files,
+        special,
+        control_names=[piece for piece, i in vocabulary.items() if i in controls],
+        probes=_probes(files.added_tokens, model, vocabulary),
+    )
+
+
+def _probes(added: Iterable[AddedToken], source_model: Path, pieces: Iterable[str]) -> list[str]:
+    try:
+        model = SentencePieceProcessor(model_file=str(source_model))
+    except (OSError, RuntimeError) as error:
+        raise CheckpointError(f"{source_model} is no sentencepiece file: {error}") from error
+    lacking = [
+        piece.replace(VISIBLE_SPACE, " ")
+        for piece in pieces
+        if model.piece_to_id(piece) == model.unk_id()
+    ]
+    beside = [f"one {token.text} or two{token.text}." for token in added]
+    return [*beside, *sorted(lacking, key=len)]
 
 
 def _different_special_tokens(
@@ -147,6 +214,6 @@ def _different_special_tokens(
     for piece in (UNKNOWN_PIECE, END_PIECE, *([PADDING_PIECE] if is_one else [])):
         if source.get(piece) != target.get(piece):
             yield (
-                f"{piece} is {source.get(piece)} in {tokenizer.VOCABULARY} and "
-                f"{target.get(piece)} in {tokenizer.TARGET_VOCABULARY}; they must be the same"
+                f"{piece} is {source.get(piece)} in {VOCABULARY} and "
+                f"{target.get(piece)} in {TARGET_VOCABULARY}; they must be the same"
             )

@@ -37,7 +37,7 @@ def calibrate(
     Args:
         model: In float32.
         sources: Token ids, the end token included.
-        targets: What is said of each, the end token included.
+        targets: What is said of each, what it is told to begin with and the end token included.
     """
     found = Calibration({}, {})
     handles = [

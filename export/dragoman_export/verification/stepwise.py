@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dragoman_export.model import ImportedModel
+from dragoman_export.model import ImportedModel, Prompt
 from dragoman_export.verification.hypothesis import Hypothesis
 
 Floats = NDArray[np.float32]
@@ -52,13 +52,20 @@ class StepwiseDecoder(ABC):
     def _steps(self, sources: Sequence[Sequence[int]], limit: int) -> Steps:
         """Encodes `sources`, for targets of at most `limit` tokens."""
 
-    def decode(self, sources: Sequence[Sequence[int]], limit: int) -> list[Hypothesis]:
-        """Best token after best token for each of `sources`, at most `limit` each."""
-        steps = self._steps(sources, limit)
-        token_ids = np.full(len(sources), self._model.decoder_start_id)
-        hypotheses = [Hypothesis() for _ in sources]
-        unfinished = set(range(len(sources)))
-        for position in range(limit):
+    def decode(self, prompts: Sequence[Prompt], limit: int) -> list[Hypothesis]:
+        """Best token after best token for each of `prompts`, at most `limit` each.
+
+        All prompts tell equally many tokens of the target, which are not among these.
+        """
+        told = _told(self._model.decoder_start_id, prompts)
+        first = len(told) - 1
+        steps = self._steps([prompt.source_ids for prompt in prompts], first + limit)
+        for position in range(first):
+            steps.best(position, told[position])
+        token_ids = told[first]
+        hypotheses = [Hypothesis() for _ in prompts]
+        unfinished = set(range(len(prompts)))
+        for position in range(first, first + limit):
             best = steps.best(position, token_ids)
             for row in sorted(unfinished):
                 token_id = int(best.token_ids[row])
@@ -72,19 +79,28 @@ class StepwiseDecoder(ABC):
         return hypotheses
 
     def score(
-        self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]
+        self, prompts: Sequence[Prompt], targets: Sequence[Sequence[int]]
     ) -> list[list[float]]:
-        """Log-probability of every token of each target, given the source and those before it."""
+        """Log-probability of every token of each target, given the prompt and those before it."""
         longest = max(len(target) for target in targets)
-        steps = self._steps(sources, longest)
-        token_ids = np.full(len(sources), self._model.decoder_start_id)
-        scores: list[list[float]] = [[] for _ in sources]
+        told = _told(self._model.decoder_start_id, prompts)
+        first = len(told) - 1
+        steps = self._steps([prompt.source_ids for prompt in prompts], first + longest)
+        for position in range(first):
+            steps.best(position, told[position])
+        token_ids = told[first]
+        scores: list[list[float]] = [[] for _ in prompts]
         for position in range(longest):
             live = [row for row, target in enumerate(targets) if len(target) > position]
             wanted = np.zeros_like(token_ids)
             wanted[live] = [targets[row][position] for row in live]
-            log_probs = steps.log_probs(position, token_ids, wanted, live)
+            log_probs = steps.log_probs(first + position, token_ids, wanted, live)
             for row, log_prob in zip(live, log_probs.tolist(), strict=True):
                 scores[row].append(log_prob)
             token_ids = wanted
         return scores
+
+
+def _told(start_id: int, prompts: Sequence[Prompt]) -> NDArray[np.int64]:
+    """What each prompt's target begins with, the start token first, (tokens, prompts)."""
+    return np.array([[start_id, *prompt.target_ids] for prompt in prompts], np.int64).T.copy()

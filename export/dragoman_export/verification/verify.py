@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from dragoman_export.errors import VerificationError
+from dragoman_export.model import Prompt
 from dragoman_export.verification.hypothesis import Hypothesis
 
 TIE = 1e-4
@@ -35,8 +36,8 @@ Done = Callable[[float], None]
 class Decoder(Protocol):
     """Greedy decoding of token ids."""
 
-    def decode(self, sources: Sequence[Sequence[int]], limit: int) -> list[Hypothesis]:
-        """One hypothesis for each of `sources`, of at most `limit` tokens."""
+    def decode(self, prompts: Sequence[Prompt], limit: int) -> list[Hypothesis]:
+        """One hypothesis for each of `prompts`, of at most `limit` tokens."""
         ...
 
 
@@ -44,18 +45,14 @@ class Scorer(Decoder, Protocol):
     """A decoder that can also be told what to say."""
 
     def score(
-        self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]
+        self, prompts: Sequence[Prompt], targets: Sequence[Sequence[int]]
     ) -> list[list[float]]:
-        """Log-probability of every token of each target, given the source and those before it."""
+        """Log-probability of every token of each target, given the prompt and those before it."""
         ...
 
 
 class Tokenizer(Protocol):
-    """Text to token ids and back."""
-
-    def encode(self, text: str) -> list[int]:
-        """Source token ids, the end token included."""
-        ...
+    """Token ids to text."""
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """Text of target tokens."""
@@ -77,32 +74,30 @@ class Parity:
 class Said(NamedTuple):
     """A sentence and what the checkpoint's own implementation says of it."""
 
-    source: Sequence[int]
+    prompt: Prompt
     hypothesis: Hypothesis
 
 
-def listen(
-    reference: Decoder, sources: Sequence[Sequence[int]], limit: int, done: Done
-) -> list[Said]:
-    """Decodes every source, the shortest first."""
+def listen(reference: Decoder, prompts: Sequence[Prompt], limit: int, done: Done) -> list[Said]:
+    """Decodes every prompt, that of the shortest source first."""
     said: list[Said] = []
-    tokens = _tokens(sources)
-    for batch in _batches(sorted(sources, key=len)):
+    tokens = _tokens(prompts)
+    for batch in _batches(sorted(prompts, key=lambda prompt: len(prompt.source_ids))):
         said += map(Said, batch, reference.decode(batch, limit))
-        done(_tokens([source for source, _ in said]) / tokens)
+        done(_tokens([prompt for prompt, _ in said]) / tokens)
     return said
 
 
 def measure(candidate: Scorer, said: Sequence[Said], limit: int, done: Done) -> Parity:
-    """Decodes every source likewise, and scores what was said."""
+    """Decodes every prompt likewise, and scores what was said."""
     found: list[Hypothesis] = []
     scores: list[list[float]] = []
-    sources = [source for source, _ in said]
-    for batch in _batches(sources):
+    prompts = [prompt for prompt, _ in said]
+    for batch in _batches(prompts):
         found += candidate.decode(batch, limit)
         targets = [said[index].hypothesis.token_ids for index in range(len(scores), len(found))]
         scores += candidate.score(batch, targets)
-        done(_tokens(sources[: len(found)]) / _tokens(sources))
+        done(_tokens(prompts[: len(found)]) / _tokens(prompts))
     return compare([hypothesis for _, hypothesis in said], found, scores)
 
 
@@ -142,15 +137,13 @@ def compare(
     )
 
 
-def require_same_tokens(reference: Tokenizer, found: Tokenizer, texts: Iterable[str]) -> None:
+def require_same_tokens(text: str, expected: Sequence[int], found: Sequence[int]) -> None:
     """Raises VerificationError where two tokenizers make different tokens of a text."""
-    for text in texts:
-        expected, token_ids = reference.encode(text), found.encode(text)
-        if expected != token_ids:
-            raise VerificationError(
-                f"{text!r} becomes the tokens {token_ids}, with the checkpoint's own tokenizer "
-                f"{expected}: the bundle would translate something else and is not written"
-            )
+    if list(expected) != list(found):
+        raise VerificationError(
+            f"{text!r} becomes the tokens {list(found)}, with the checkpoint's own tokenizer "
+            f"{list(expected)}: the bundle would translate something else and is not written"
+        )
 
 
 def require_same_texts(
@@ -200,16 +193,16 @@ def _agreed(reference: Hypothesis, candidate: Hypothesis) -> int:
     )
 
 
-def _tokens(sources: Sequence[Sequence[int]]) -> int:
-    return sum(map(len, sources))
+def _tokens(prompts: Sequence[Prompt]) -> int:
+    return sum(len(prompt.source_ids) for prompt in prompts)
 
 
-def _batches(sources: Sequence[Sequence[int]]) -> list[list[Sequence[int]]]:
-    """Cuts sources that are sorted by length, so that sentences of like length are together."""
-    batches: list[list[Sequence[int]]] = [[]]
-    for source in sources:
+def _batches(prompts: Sequence[Prompt]) -> list[list[Prompt]]:
+    """Cuts prompts that are sorted by length, so that sentences of like length are together."""
+    batches: list[list[Prompt]] = [[]]
+    for prompt in prompts:
         count = len(batches[-1]) + 1
-        if count > BATCH_SENTENCES or (count > 1 and count * len(source) > BATCH_TOKENS):
+        if count > BATCH_SENTENCES or (count > 1 and count * len(prompt.source_ids) > BATCH_TOKENS):
             batches.append([])
-        batches[-1].append(source)
+        batches[-1].append(prompt)
     return batches

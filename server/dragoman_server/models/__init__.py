@@ -4,13 +4,13 @@ Knows what export wrote. Does not know how a model is run, nor what a request as
 """
 
 from dragoman_server.models.bundle import Bundle
-from dragoman_server.models.languages import LanguagePairs
-from dragoman_server.models.tokenizer import Tokenizer
+from dragoman_server.models.languages import Languages
+from dragoman_server.models.tokenizer import load_tokenizer
 from dragoman_server.models.watch import watch_files
 
 __all__ = [
     "Bundle",
-    "LanguagePairs",
-    "Tokenizer",
+    "Languages",
+    "load_tokenizer",
     "watch_files",
 ]

@@ -18,7 +18,7 @@ from dragoman_server.errors import BundleError
 from dragoman_server.models.manifest import problems_of
 from dragoman_server.models.private_copy import detach
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 MANIFEST_NAME = "bundle.json"
 
 MOST_MANIFEST_BYTES = 16 << 20
@@ -132,7 +132,7 @@ def _needed_paths(manifest: Manifest) -> list[str]:
         manifest.decoder.path,
         tokenizer.source_model_path,
         tokenizer.target_model_path,
-        tokenizer.vocabulary_path,
+        *([tokenizer.vocabulary_path] if tokenizer.vocabulary_path else []),
         *([tokenizer.target_vocabulary_path] if tokenizer.target_vocabulary_path else []),
         *([manifest.copy.path] if "cuda" in manifest.providers else []),
     ]

@@ -1,11 +1,14 @@
-"""Finds the language pair that a request means.
+"""Finds the languages that a request means.
 
-Knows the pairs of a bundle. Does not know what models call their languages, nor anything of text.
+Knows the languages of a bundle, each source of which it translates into each target. Does not know
+what models call their languages, nor anything of text.
 """
 
+import difflib
 from collections.abc import Iterable, Sequence
+from typing import Generic, NamedTuple, TypeVar
 
-from dragoman.v1.bundle_pb2 import BundleLanguagePair
+from dragoman.v1.bundle_pb2 import Manifest, SourceLanguage, TargetLanguage
 from dragoman_server.errors import InvalidArgumentError, NotFoundError, shorten
 from dragoman_server.models.language_codes import canonical, normal, ranges
 
@@ -13,58 +16,95 @@ MAX_CODE_LENGTH = 35
 """Characters of a language code, by BCP-47's own advice (RFC 5646, 4.4.1)."""
 
 MAX_LISTED = 20
+MAX_NEAREST = 3
+LIKENESS = 0.5
+"""Of a code to be named as near, as difflib counts it."""
 
 ANY_LANGUAGE = ("mul", "und")
 """Codes of sources that may be of any language."""
 
+_Language = TypeVar("_Language", SourceLanguage, TargetLanguage)
 
-class LanguagePairs:
-    """The pairs of a bundle, in tables: a request is looked up whatever their number."""
 
-    def __init__(self, pairs: Sequence[BundleLanguagePair]) -> None:
-        self._pairs = pairs
-        self._sources = _spellings(pair.source_language_code for pair in pairs)
-        self._targets = _spellings(pair.target_language_code for pair in pairs)
-        self._by_codes = {_codes(pair): pair for pair in pairs}
+class Direction(NamedTuple):
+    """What is translated into what."""
 
-    def find(self, source: str, target: str) -> BundleLanguagePair:
-        """Returns the pair that fits the codes best; an empty code fits every language.
+    source: SourceLanguage
+    target: TargetLanguage
+
+
+class Languages:
+    """The languages of a bundle, in tables: a request is looked up whatever their number."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._sources = _Side("source_language_code", manifest.source_languages)
+        self._targets = _Side("target_language_code", manifest.target_languages)
+
+    def find(self, source: str, target: str) -> Direction:
+        """Returns the languages that fit the codes best; an empty code fits every language.
 
         Raises:
-            NotFoundError: No pair fits.
-            InvalidArgumentError: A code is too long, or is empty and more than one pair fits.
+            NotFoundError: None fits.
+            InvalidArgumentError: A code is too long, or is empty and more than one language fits.
         """
-        check_length(source, "source_language_code")
-        check_length(target, "target_language_code")
-        sources = _known(ranges(source), self._sources) if source else []
-        sources += [code for code in ANY_LANGUAGE if source and code in self._sources]
-        targets = _known(ranges(target), self._targets) if target else []
-        if source and target:
-            fitting = self._both(sources, targets)
-        elif source or target:
-            fitting = self._one(sources or targets, index=0 if source else 1)
-        else:
-            fitting = list(self._pairs)
-        if not fitting:
+        check_length(source, self._sources.field)
+        check_length(target, self._targets.field)
+        found = self._sources.find(source, ANY_LANGUAGE)
+        found_target = self._targets.find(target)
+        if found is None or found_target is None:
             raise NotFoundError(
                 f"no language pair from {_shown(source)} to {_shown(target)}: "
-                f"there is {_listed(self._pairs)}",
+                f"{self._sources.told(source)}, {self._targets.told(target)}",
                 reason="LANGUAGE_PAIR_NOT_FOUND",
             )
-        if len(fitting) > 1:
-            raise _ambiguous(fitting, is_source_given=bool(source))
-        return fitting[0]
+        return Direction(found, found_target)
 
-    def _both(self, sources: list[str], targets: list[str]) -> list[BundleLanguagePair]:
-        for source in sources:
-            for target in targets:
-                if (pair := self._by_codes.get((source, target))) is not None:
-                    return [pair]
-        return []
 
-    def _one(self, codes: list[str], *, index: int) -> list[BundleLanguagePair]:
-        """Returns the pairs whose source (0) or target (1) is the first of the codes."""
-        return [pair for pair in self._pairs if _codes(pair)[index] == codes[0]] if codes else []
+class _Side(Generic[_Language]):
+    """Sources or targets."""
+
+    def __init__(self, field: str, languages: Sequence[_Language]) -> None:
+        self.field = field
+        self._languages: Sequence[_Language] = languages
+        self._by_code: dict[str, _Language] = {
+            normal(each.language_code): each for each in languages
+        }
+        self._spellings = _spellings(each.language_code for each in languages)
+        self._word = "from" if field.startswith("source") else "into"
+
+    def find(self, code: str, beside: Iterable[str] = ()) -> _Language | None:
+        """Returns the language that fits a code best; those `beside` fit after all others."""
+        if not code:
+            if len(self._languages) > 1:
+                raise self._ambiguous()
+            return self._languages[0]
+        fitting = (*ranges(code), *beside)
+        known = (self._spellings[each] for each in fitting if each in self._spellings)
+        found = next(known, None)
+        return None if found is None else self._by_code[found]
+
+    def told(self, asked: str) -> str:
+        """Returns what there is and, where that is much, what is nearest to what was asked for."""
+        nearest: list[str] = []
+        if len(self._languages) > MAX_LISTED:
+            close = difflib.get_close_matches(normal(asked), self._by_code, MAX_NEAREST, LIKENESS)
+            nearest = [self._by_code[each].language_code for each in close]
+        like = f", the nearest {' or '.join(nearest)}" if nearest else ""
+        return f"it translates {self._word} {self._listed()}{like}"
+
+    def _listed(self) -> str:
+        names = [each.language_code for each in self._languages]
+        more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+        return ", ".join(names[:MAX_LISTED]) + more
+
+    def _ambiguous(self) -> InvalidArgumentError:
+        return InvalidArgumentError(
+            f"{self.field} is empty, which is allowed only where there is one language; "
+            f"this model translates {self._word} {self._listed()}",
+            field=self.field,
+            reason="LANGUAGE_REQUIRED",
+            allowed=self._listed(),
+        )
 
 
 def check_length(code: str, field: str) -> None:
@@ -80,41 +120,11 @@ def check_length(code: str, field: str) -> None:
         )
 
 
-def _codes(pair: BundleLanguagePair) -> tuple[str, str]:
-    return normal(pair.source_language_code), normal(pair.target_language_code)
-
-
 def _spellings(codes: Iterable[str]) -> dict[str, str]:
     """Returns every spelling by which a language is known: its own, else its canonical one."""
     own = {normal(code): normal(code) for code in codes}
     return {canonical(code): code for code in reversed(own)} | own
 
 
-def _known(candidates: list[str], spellings: dict[str, str]) -> list[str]:
-    """Returns the codes of languages that there are, in the order of the candidates."""
-    found = (spellings[code] for code in candidates if code in spellings)
-    return list(dict.fromkeys(found))
-
-
-def _ambiguous(
-    fitting: Sequence[BundleLanguagePair], *, is_source_given: bool
-) -> InvalidArgumentError:
-    is_source_clear = is_source_given or len({_codes(pair)[0] for pair in fitting}) == 1
-    field = "target_language_code" if is_source_clear else "source_language_code"
-    return InvalidArgumentError(
-        f"{field} is empty, which is allowed only where one language pair fits; "
-        f"there is {_listed(fitting)}",
-        field=field,
-        reason="LANGUAGE_REQUIRED",
-        allowed=_listed(fitting),
-    )
-
-
 def _shown(code: str) -> str:
     return shorten(code) if code else "any language"
-
-
-def _listed(pairs: Sequence[BundleLanguagePair]) -> str:
-    names = [f"{pair.source_language_code} to {pair.target_language_code}" for pair in pairs]
-    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-    return ", ".join(names[:MAX_LISTED]) + more

@@ -22,6 +22,7 @@ MOST_DIMENSION = 2**31 - 1
 PRECISIONS = ("float32", "float16", "bfloat16", "int8")
 SCALES = ("calibrated", "per_row")
 PROVIDERS = ("cpu", "cuda")
+TOKENIZER_KINDS = ("sentencepiece", "tokenizers")
 DATA_TYPES = ("float", "float16", "bfloat16", "int8", "uint8", "int32", "int64", "bool")
 CACHE_TYPES = ("float", "float16", "bfloat16", "int8")
 
@@ -64,16 +65,25 @@ def _sizes(manifest: Manifest) -> Iterator[str]:
 
 
 def _languages(manifest: Manifest) -> Iterator[str]:
-    pairs, source_size = manifest.language_pairs, _source_size(manifest)
-    if not pairs:
-        yield "language_pairs is empty; allowed: one pair or more"
-    for index, pair in enumerate(pairs):
-        field = f"language_pairs[{index}]"
-        yield from _text(f"{field}.source_language_code", pair.source_language_code, LONGEST_CODE)
-        yield from _text(f"{field}.target_language_code", pair.target_language_code, LONGEST_CODE)
-        yield from _ids(f"{field}.source_prefix_ids", pair.source_prefix_ids, source_size)
-    named = [f"{pair.source_language_code} to {pair.target_language_code}" for pair in pairs]
-    yield from _unique("language_pairs", named)
+    sizes = {"source": _source_size(manifest), "target": manifest.architecture.vocabulary_size}
+    longest = manifest.architecture.max_positions - 2  # one for the start token, one for the text
+    told = {
+        "source_languages": {"prefix_ids": "source", "suffix_ids": "source"},
+        "target_languages": {"source_prefix_ids": "source", "target_prefix_ids": "target"},
+    }
+    for name, sides in told.items():
+        languages = getattr(manifest, name)
+        if not languages:
+            yield f"{name} is empty; allowed: one language or more"
+        for index, language in enumerate(languages):
+            field = f"{name}[{index}]"
+            yield from _text(f"{field}.language_code", language.language_code, LONGEST_CODE)
+            for ids, side in sides.items():
+                tokens = getattr(language, ids)
+                yield from _ids(f"{field}.{ids}", tokens, sizes[side])
+                if len(tokens) > max(longest, 0):
+                    yield f"{field}.{ids} has {len(tokens)} tokens; allowed: at most {longest}"
+        yield from _unique(name, [language.language_code for language in languages])
 
 
 def _tokens(manifest: Manifest) -> Iterator[str]:
@@ -83,6 +93,11 @@ def _tokens(manifest: Manifest) -> Iterator[str]:
         of_both = min(size, _source_size(manifest))
         yield from _ids(f"special_tokens.{name}", [getattr(special, name)], of_both)
     yield from _ids("special_tokens.suppressed_ids", special.suppressed_ids, size)
+    for index, sequence in enumerate(special.suppressed_sequences):
+        field = f"special_tokens.suppressed_sequences[{index}].ids"
+        yield from _ids(field, sequence.ids, size)
+        if len(sequence.ids) < 2:  # noqa: PLR2004 - one alone is a suppressed id
+            yield f"{field} has {len(sequence.ids)} tokens; allowed: 2 or more"
     if special.end_id in special.suppressed_ids:
         yield f"special_tokens.suppressed_ids has end_id, {special.end_id}, which ends a target"
 
@@ -161,10 +176,11 @@ def _caches(decoder: Graph, manifest: Manifest) -> Iterator[str]:
 def _tokenizer(manifest: Manifest) -> Iterator[str]:
     files, source_size = manifest.tokenizer, _source_size(manifest)
     most = max(source_size, manifest.architecture.vocabulary_size)
-    yield from _one_of("tokenizer.kind", files.kind, ("sentencepiece",))
+    yield from _one_of("tokenizer.kind", files.kind, TOKENIZER_KINDS)
     yield from _path("tokenizer.source_model_path", files.source_model_path)
     yield from _path("tokenizer.target_model_path", files.target_model_path)
-    yield from _path("tokenizer.vocabulary_path", files.vocabulary_path)
+    if files.kind == "sentencepiece" or files.vocabulary_path:
+        yield from _path("tokenizer.vocabulary_path", files.vocabulary_path)
     if files.target_vocabulary_path:
         yield from _path("tokenizer.target_vocabulary_path", files.target_vocabulary_path)
     for index, token in enumerate(files.added_tokens):

@@ -267,7 +267,7 @@ class BeamSearch:
             return np.zeros(len(slots), np.bool_)
         longest = self._rows.max_lengths[self._by_slot.rows[slots, 0]]
         lengths = np.where(self._hopes[slots], longest, lengths)
-        counted = lengths + 1 - self._by_slot.prefix_lengths[slots]
+        counted = lengths + 1 - self._by_slot.uncounted[slots]
         penalties = counted ** self._length_penalties[slots]
         return best_running / penalties.astype(np.float32) <= self._bars[slots]
 

@@ -45,7 +45,7 @@ class FinishedHypotheses:
             is_cut: Whether the model had not come to an end.
         """
         options = self._options
-        length = len(token_ids) + 1 - len(options.target_prefix)
+        length = len(token_ids) + 1 + options.forced_length - len(options.target_prefix)
         score = float(log_prob / np.float32(float(length) ** float(options.length_penalty)))
         reason = FinishReason.LENGTH if is_cut else FinishReason.STOP
         shown = score if options.return_scores else None

@@ -80,7 +80,7 @@ class GreedySearch:
         stopped = bool(table.token_ids[row] == self._end_id)
         tokens = table.tokens(row)
         known = len(tokens) + stopped
-        counted = max(1, known - int(self._by_slot.prefix_lengths[slot]))
+        counted = max(1, known - int(self._by_slot.uncounted[slot]))
         is_scored = slot in self._by_slot.token_scored
         return Completion(
             tokens,

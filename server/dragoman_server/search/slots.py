@@ -28,6 +28,8 @@ class Slots:
         """Sum of them."""
         self.prefix_lengths = np.zeros(max_slots, np.int32)
         """Tokens that each sequence's target is told to begin with."""
+        self.uncounted = np.zeros(max_slots, np.int32)
+        """Those of them that do not count in the length that a score is divided by."""
         self.in_prefix = np.zeros(max_slots, np.bool_)
         """Whether some of them are still to be fed."""
         self.prefixes = 0
@@ -46,6 +48,7 @@ class Slots:
         self.beam_sizes[slot] = options.beam_size
         self.reserved += options.beam_size
         self.prefix_lengths[slot] = len(options.target_prefix)
+        self.uncounted[slot] = len(options.target_prefix) - options.forced_length
         if options.target_prefix:
             self.in_prefix[slot] = True
             self.prefixes += 1

@@ -5,7 +5,7 @@ Knows the wire and grpc. Does not know rows or graphs, nor in which process the 
 
 from dragoman_server.service.gate import Gate
 from dragoman_server.service.health import Health
-from dragoman_server.service.listing import batch_rows, describe_model, model_limits
+from dragoman_server.service.listing import batch_rows, describe_model, longest_target, model_limits
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.server import FLUSH_SECONDS, GrpcServer, reserve_port
 from dragoman_server.service.service import TranslationService
@@ -24,6 +24,7 @@ __all__ = [
     "Translator",
     "batch_rows",
     "describe_model",
+    "longest_target",
     "model_limits",
     "reserve_port",
 ]

@@ -6,7 +6,7 @@ Does not know how it is run.
 import math
 
 from dragoman.v1.bundle_pb2 import Manifest
-from dragoman.v1.translation_pb2 import LanguagePair, Limits, Model
+from dragoman.v1.translation_pb2 import Limits, Model
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
 from dragoman_server.machine import cpu_count, memory_bytes
@@ -21,6 +21,7 @@ def model_limits(manifest: Manifest, config: Config) -> Limits:
         ConfigError: A setting asks for more than the model has.
     """
     positions = manifest.architecture.max_positions
+    forced = max((len(each.target_prefix_ids) for each in manifest.target_languages), default=0)
     limits = Limits(
         # More texts than the queue holds could never be taken, however often they are sent.
         max_contents=min(config.max_contents, config.max_queue_size),
@@ -29,7 +30,7 @@ def model_limits(manifest: Manifest, config: Config) -> Limits:
         max_decoding_length=_within(
             "max_decoding_length",
             config.max_decoding_length,
-            positions - 1,  # the start token takes a position
+            positions - 1 - forced,  # the start token takes a position
         ),
         max_stream_texts=config.max_stream_texts,
     )
@@ -50,7 +51,7 @@ def batch_rows(manifest: Manifest, config: Config, limits: Limits) -> int:
         max_batch_size=config.max_batch_size,
         kv_cache_memory=config.kv_cache_memory,
         max_input_length=limits.max_input_length,
-        max_decoding_length=limits.max_decoding_length,
+        max_decoding_length=longest_target(manifest, limits),
         memory=_memory(manifest, config),
     )
 
@@ -63,18 +64,19 @@ def _memory(manifest: Manifest, config: Config) -> float:
     return memory_bytes() / engines
 
 
+def longest_target(manifest: Manifest, limits: Limits) -> int:
+    """Returns the most tokens of a target, those that the model is told with counted."""
+    forced = max((len(each.target_prefix_ids) for each in manifest.target_languages), default=0)
+    return limits.max_decoding_length + forced
+
+
 def describe_model(manifest: Manifest, limits: Limits, provider: str) -> Model:
     """Returns the model as ListModels tells it."""
     return Model(
         name=manifest.name,
         architecture=manifest.architecture.family,
-        language_pairs=[
-            LanguagePair(
-                source_language_code=pair.source_language_code,
-                target_language_code=pair.target_language_code,
-            )
-            for pair in manifest.language_pairs
-        ],
+        source_language_codes=[each.language_code for each in manifest.source_languages],
+        target_language_codes=[each.language_code for each in manifest.target_languages],
         precision=manifest.precision,
         provider=provider,
         limits=limits,

@@ -62,6 +62,7 @@ class RequestOptions(NamedTuple):
     """How the texts of a request are decoded."""
 
     common: TranslationOptions
+    """For a model that is told the target language in the target, with that token."""
     max_length_factor: float | None
     """Target tokens per source token; None for no such limit."""
 
@@ -71,6 +72,7 @@ class RequestOptions(NamedTuple):
         if self.max_length_factor is not None:
             # Less a rounding error: 1.1 times 10 tokens are 11.
             factored = math.ceil(self.max_length_factor * source_length - 1e-9)
+            factored += options.forced_length
             least = max(1, options.min_decoding_length, len(options.target_prefix))
             longest = min(max(factored, least), options.max_decoding_length)
             options = replace(options, max_decoding_length=longest)
@@ -92,13 +94,20 @@ class OptionsReader:
         self._limits = limits
         self._tokenizer = tokenizer
         self._unknown_id = manifest.special_tokens.unknown_id
+        self._never_said = tuple(
+            tuple(sequence.ids) for sequence in manifest.special_tokens.suppressed_sequences
+        )
         self._default_length = min(
             manifest.decoding_defaults.max_decoding_length or limits.max_decoding_length,
             limits.max_decoding_length,
         )
 
-    def read(self, message: DecodingOptions) -> RequestOptions:
+    def read(self, message: DecodingOptions, forced: tuple[int, ...] = ()) -> RequestOptions:
         """Returns the options, with the model's defaults where they are absent.
+
+        Args:
+            message: The options as they were asked for.
+            forced: Tokens that every translation begins with, which no option counts.
 
         Raises:
             InvalidArgumentError: One is out of range, or two do not go together.
@@ -123,6 +132,8 @@ class OptionsReader:
         )
         self._check_search(options)
         _check_sampling(options)
+        if forced:
+            options = _with_forced(options, forced)
         factor = None
         if message.HasField("max_length_factor"):
             factor = message.max_length_factor
@@ -141,7 +152,7 @@ class OptionsReader:
             sequences.append(self._tokens(text, name))
             if not sequences[-1]:
                 raise wrong_option(name, "a text of no tokens", "at least one token")
-        return tuple(sequences)
+        return (*self._never_said, *sequences)
 
     def _tokens(self, text: str, name: str) -> tuple[int, ...]:
         """Returns the target tokens of an option's text."""
@@ -171,6 +182,18 @@ class OptionsReader:
         if len(options.target_prefix) > longest:
             given = f"{len(options.target_prefix)} tokens long"
             raise wrong_option("target_prefix", given, f"at most max_decoding_length, {longest}")
+
+
+def _with_forced(options: TranslationOptions, forced: tuple[int, ...]) -> TranslationOptions:
+    count = len(forced)
+    minimum = options.min_decoding_length
+    return replace(
+        options,
+        max_decoding_length=options.max_decoding_length + count,
+        min_decoding_length=minimum + count if minimum else 0,
+        target_prefix=(*forced, *options.target_prefix),
+        forced_length=count,
+    )
 
 
 def _check_sampling(options: TranslationOptions) -> None:

@@ -20,7 +20,7 @@ from dragoman.v1.translation_pb2 import (
     Translation,
 )
 from dragoman_server.engine import ANYBODY, NO_LIMIT, UNREAD, Outline, Sender, TimeLimit
-from dragoman_server.models import LanguagePairs
+from dragoman_server.models import Languages
 from dragoman_server.sequence import Completion, FinishReason, TranslationOptions
 from dragoman_server.service.options import OptionsReader, RequestOptions
 from dragoman_server.service.validation import (
@@ -91,6 +91,9 @@ class _Order(NamedTuple):
     """What a request asks for, apart from its texts."""
 
     source_prefix: list[int]
+    source_suffix: list[int]
+    forced: int
+    """Tokens that a target begins with and that are no part of the text."""
     options: RequestOptions
 
 
@@ -106,7 +109,7 @@ class Translator:
         check_memory: Callable[[], None] = lambda: None,
     ) -> None:
         self.model = model
-        self._pairs = LanguagePairs(manifest.language_pairs)
+        self._languages = Languages(manifest)
         self._nothing = [manifest.special_tokens.end_id]
         self._options = OptionsReader(manifest, model.limits, tokenizer)
         self._orders: dict[tuple[str, str, str, bytes], _Order] = {}
@@ -164,7 +167,7 @@ class Translator:
             self._encode(text, order, f"contents[{index}]")
             for index, text in enumerate(request.contents)
         ]
-        return await self._translate(sources, order.options, None, limit, sender)
+        return await self._translate(sources, order, None, limit, sender)
 
     async def translate_text(
         self,
@@ -185,7 +188,7 @@ class Translator:
         check_code_points([request.content], "content", self.model.limits)
         check_characters(request.content, "content")
         source = self._encode(request.content, order, "content")
-        translations = await self._translate([source], order.options, on_partial, limit, sender)
+        translations = await self._translate([source], order, on_partial, limit, sender)
         return translations[0]
 
     def partial_text(self, token_ids: list[int]) -> str:
@@ -206,8 +209,16 @@ class Translator:
 
     def _read_order(self, request: TranslateTextRequest | StreamTranslateTextRequest) -> _Order:
         check_model(request.model, self.model.name)
-        pair = self._pairs.find(request.source_language_code, request.target_language_code)
-        return _Order(list(pair.source_prefix_ids), self._options.read(request.options))
+        source, target = self._languages.find(
+            request.source_language_code, request.target_language_code
+        )
+        forced = tuple(target.target_prefix_ids)
+        return _Order(
+            [*target.source_prefix_ids, *source.prefix_ids],
+            list(source.suffix_ids),
+            len(forced),
+            self._options.read(request.options, forced),
+        )
 
     def _encode(self, text: str, order: _Order, field: str) -> list[int]:
         """Returns the source tokens of a text; none where there is nothing to translate."""
@@ -218,13 +229,14 @@ class Translator:
             return []
         rate = len(token_ids) / len(text)
         self._tokens_per_character += (rate - self._tokens_per_character) / MEMORY_TEXTS
-        check_source_length(len(order.source_prefix) + len(token_ids), field, self.model.limits)
-        return order.source_prefix + token_ids
+        source = order.source_prefix + token_ids + order.source_suffix
+        check_source_length(len(source), field, self.model.limits)
+        return source
 
     async def _translate(
         self,
         sources: list[list[int]],
-        options: RequestOptions,
+        order: _Order,
         on_partial: OnPartial | None,
         limit: TimeLimit,
         sender: Sender = ANYBODY,
@@ -233,7 +245,7 @@ class Translator:
         if not submitted:
             return [self._empty() for _ in sources]
         each = [
-            options.of_text(index, source_length=len(source))
+            order.options.of_text(index, source_length=len(source))
             for index, source in enumerate(sources)
             if source
         ]
@@ -246,26 +258,28 @@ class Translator:
             for future in futures:
                 future.cancel()
         return [
-            self._translation(source, next(completions)) if source else self._empty()
+            self._translation(source, next(completions), order.forced) if source else self._empty()
             for source in sources
         ]
 
-    def _translation(self, source: list[int], completion: Completion) -> Translation:
+    def _translation(self, source: list[int], completion: Completion, forced: int) -> Translation:
+        """Puts a completion on the wire, but for the first `forced` tokens."""
+        scores = completion.token_scores
         return Translation(
-            translated_text=self._tokenizer.decode(completion.token_ids),
+            translated_text=self._tokenizer.decode(completion.token_ids[forced:]),
             finish_reason=_FINISH_REASONS[completion.finish_reason],
             score=completion.score,
             source_token_count=len(source),
-            target_token_count=len(completion.token_ids),
+            target_token_count=len(completion.token_ids) - forced,
             model=self.model.name,
-            token_scores=completion.token_scores,
+            token_scores=None if scores is None else scores[forced:],
             hypotheses=[
                 Hypothesis(
-                    translated_text=self._tokenizer.decode(hypothesis.token_ids),
+                    translated_text=self._tokenizer.decode(hypothesis.token_ids[forced:]),
                     finish_reason=_FINISH_REASONS[hypothesis.finish_reason],
                     score=hypothesis.score,
-                    target_token_count=len(hypothesis.token_ids),
-                    token_scores=hypothesis.token_scores,
+                    target_token_count=len(hypothesis.token_ids) - forced,
+                    token_scores=(hypothesis.token_scores or [])[forced:],
                 )
                 for hypothesis in completion.hypotheses
             ],

@@ -12,13 +12,9 @@ from dragoman_export.checkpoints.checkpoint import read_checkpoint
 from dragoman_export.errors import UsageError
 from dragoman_export.export import export
 from dragoman_export.families import import_model
-from dragoman_export.families.languages import (
-    Directions,
-    LanguagePair,
-    canonical,
-    language_pairs,
-)
-from dragoman_export.model import ImportedModel
+from dragoman_export.families.languages import canonical, find_languages
+from dragoman_export.families.marian_tokens import find_targets
+from dragoman_export.model import ImportedModel, Source, Target
 from tests.export import tiny
 from tests.export.families.labels import LISTS
 
@@ -32,7 +28,23 @@ def model(checkpoint: Path) -> ImportedModel:
 def multilingual(model: ImportedModel) -> ImportedModel:
     """The same with tokens for three target languages."""
     tokens = {">>fra<<": 40, ">>deu_Latn<<": 41, ">>cmn_Hans<<": 42}
-    return dataclasses.replace(model, vocabulary=model.vocabulary | tokens)
+    return dataclasses.replace(model, targets=find_targets(tokens))
+
+
+def pairs(
+    model: ImportedModel, source: str | None = None, target: str | None = None
+) -> list[tuple[str, str, tuple[int, ...]]]:
+    """Every source with every target, and what the source is told of it."""
+    found = find_languages(model, source, target)
+    return [
+        (one, code, told.source_prefix_ids)
+        for one in found.sources
+        for code, told in found.targets.items()
+    ]
+
+
+def targets(model: ImportedModel, target: str | None = None) -> list[str]:
+    return list(find_languages(model, None, target).targets)
 
 
 @pytest.mark.parametrize(
@@ -49,53 +61,49 @@ def test_what_is_no_code_is_refused() -> None:
 
 
 def test_the_checkpoint_names_its_languages(model: ImportedModel) -> None:
-    assert language_pairs(model, None, None) == Directions([LanguagePair("en", "de")], [])
+    assert find_languages(model, None, None) == ({"en": Source()}, {"de": Target()}, ())
 
 
 def test_the_request_goes_before_the_checkpoint(model: ImportedModel) -> None:
-    assert language_pairs(model, "eng", "fra").pairs == [LanguagePair("en", "fr")]
+    assert pairs(model, "eng", "fra") == [("en", "fr", ())]
 
 
 def test_each_target_token_is_a_direction(multilingual: ImportedModel) -> None:
-    assert language_pairs(multilingual, None, None).pairs == [
-        LanguagePair("en", "fr", (40,)),
-        LanguagePair("en", "de", (41,)),
-        LanguagePair("en", "cmn-Hans", (42,)),
+    assert pairs(multilingual, None, None) == [
+        ("en", "fr", (40,)),
+        ("en", "de", (41,)),
+        ("en", "cmn-Hans", (42,)),
     ]
 
 
 def test_one_of_several_targets_can_be_picked(multilingual: ImportedModel) -> None:
-    assert language_pairs(multilingual, None, "fr").pairs == [LanguagePair("en", "fr", (40,))]
+    assert pairs(multilingual, None, "fr") == [("en", "fr", (40,))]
 
 
 def test_a_target_that_the_model_lacks_is_refused(multilingual: ImportedModel) -> None:
     with pytest.raises(UsageError, match="not translate into 'es'; it does into cmn-Hans, de, fr"):
-        language_pairs(multilingual, None, "spa")
+        find_languages(multilingual, None, "spa")
 
 
 def with_labels(model: ImportedModel, labels: str, stated: str = "de") -> ImportedModel:
     tokens = {f">>{label}<<": 40 + index for index, label in enumerate(labels.split())}
-    return dataclasses.replace(model, vocabulary=model.vocabulary | tokens, target_language=stated)
-
-
-def targets(model: ImportedModel, target: str | None = None) -> list[str]:
-    return [pair.target for pair in language_pairs(model, None, target).pairs]
+    return dataclasses.replace(model, targets=find_targets(tokens), target_language=stated)
 
 
 def test_a_stray_label_does_not_change_what_a_model_of_one_target_translates_into(
     model: ImportedModel,
 ) -> None:
-    found = language_pairs(with_labels(model, "nds"), None, None)
-    assert found.pairs == [LanguagePair("en", "de")]
-    assert found.remarks == ["leave out >>nds<<: the checkpoint says that it translates into de"]
+    found = find_languages(with_labels(model, "nds"), None, None)
+    assert found.targets == {"de": Target()}
+    assert found.remarks == ("leave out >>nds<<: the checkpoint says that it translates into de",)
 
 
 def test_a_stray_label_can_be_asked_for_as_can_the_one_target(model: ImportedModel) -> None:
     stray = with_labels(model, "nds")
-    assert language_pairs(stray, None, "nds").pairs == [LanguagePair("en", "nds", (40,))]
-    assert language_pairs(stray, None, "deu").pairs == [LanguagePair("en", "de")]
+    assert pairs(stray, None, "nds") == [("en", "nds", (40,))]
+    assert pairs(stray, None, "deu") == [("en", "de", ())]
     with pytest.raises(UsageError, match="not translate into 'fr'; it does into de, nds"):
-        language_pairs(stray, None, "fr")
+        find_languages(stray, None, "fr")
 
 
 @pytest.mark.parametrize(
@@ -122,35 +130,35 @@ def test_every_target_of_a_published_list_is_a_direction_and_what_is_unusual_is_
     model: ImportedModel,
 ) -> None:
     romance = with_labels(model, LISTS["en-ROMANCE"], "fr+fr_BE+es")
-    pairs, (remark,) = language_pairs(romance, None, None)
-    assert len(pairs) == len(LISTS["en-ROMANCE"].split())
+    _, found, (remark,) = find_languages(romance, None, None)
+    assert len(found) == len(LISTS["en-ROMANCE"].split())
     assert remark == "tell alike targets apart: >>pt_br<< is pt-BR-x-2"
 
 
 def test_one_of_two_alike_targets_is_asked_for_as_the_model_spells_it(model: ImportedModel) -> None:
     alike = with_labels(model, "bos bos_Latn zh_cn zh_CN", "mul")
     for asked, token in (("bos", 40), ("bs", 40), ("bos_Latn", 41), ("zh_cn", 42), ("zh-CN", 43)):
-        (pair,) = language_pairs(alike, None, asked).pairs
-        assert pair.source_prefix_ids == (token,), asked
+        (found,) = pairs(alike, None, asked)
+        assert found[2] == (token,), asked
 
 
 def test_several_sources_are_several_directions(model: ImportedModel) -> None:
     several = dataclasses.replace(model, source_language="fr+fra+fr_BE+es")
-    assert language_pairs(several, None, None).pairs == [
-        LanguagePair("fr", "de"),
-        LanguagePair("fr-BE", "de"),
-        LanguagePair("es", "de"),
+    assert pairs(several, None, None) == [
+        ("fr", "de", ()),
+        ("fr-BE", "de", ()),
+        ("es", "de", ()),
     ]
-    assert language_pairs(model, "rus+ukr", None).pairs == [
-        LanguagePair("ru", "de"),
-        LanguagePair("uk", "de"),
+    assert pairs(model, "rus+ukr", None) == [
+        ("ru", "de", ()),
+        ("uk", "de", ()),
     ]
 
 
 def test_a_source_that_is_no_code_asks_for_one(model: ImportedModel) -> None:
     family = dataclasses.replace(model, source_language="ROMANCE")
     with pytest.raises(UsageError, match=r"source_lang: 'ROMANCE' is no .* as --source-language"):
-        language_pairs(family, None, None)
+        find_languages(family, None, None)
 
 
 def test_a_model_of_several_targets_is_exported_and_verified_with_all(
@@ -171,7 +179,7 @@ def test_a_model_of_several_targets_is_exported_and_verified_with_all(
 
     manifest = export(tiny.request(copy, tmp_path / "bundle"), stage)
 
-    pairs = {p.target_language_code: list(p.source_prefix_ids) for p in manifest.language_pairs}
-    assert pairs == {"fra": [50], "de": [51], "fr": [52]}
+    told = {each.language_code: list(each.source_prefix_ids) for each in manifest.target_languages}
+    assert told == {"fra": [50], "de": [51], "fr": [52]}
     assert "tell alike targets apart: >>fra<< is fra" in said
     assert manifest.parity.different_count == manifest.parity.tie_count

@@ -9,7 +9,8 @@ import torch
 
 from dragoman_export.checkpoints.checkpoint import read_checkpoint
 from dragoman_export.errors import CheckpointError
-from dragoman_export.families.marian import import_marian, position_table
+from dragoman_export.families.marian import import_marian
+from dragoman_export.families.positions import sinusoids
 from dragoman_export.model import ImportedModel
 from tests.export import tiny
 
@@ -79,7 +80,7 @@ def test_all_misfitting_tensors_are_named_at_once(copy: Path) -> None:
 
 def test_a_stored_sinusoidal_table_is_accepted_and_a_learned_one_refused(copy: Path) -> None:
     name = "model.encoder.embed_positions.weight"
-    change_tensors(copy, {name: position_table(64, 32)})
+    change_tensors(copy, {name: sinusoids(64, 32)})
     imported(copy)
 
     change_tensors(copy, {name: torch.zeros(64, 32)})
@@ -117,7 +118,8 @@ def test_default_length_counts_text_tokens(
     assert imported(copy).max_decoding_length == expected
 
 
-def test_bad_words_of_several_tokens_are_refused(copy: Path) -> None:
-    (copy / "generation_config.json").write_text(json.dumps({"bad_words_ids": [[3, 4]]}))
-    with pytest.raises(CheckpointError, match="single tokens"):
-        imported(copy)
+def test_bad_words_of_several_tokens_are_sequences(copy: Path) -> None:
+    words = {"bad_words_ids": [[3, 4], [5], [0], [6, 7, 8]]}
+    (copy / "generation_config.json").write_text(json.dumps(words))
+    model = imported(copy)
+    assert (model.suppressed_ids, model.suppressed_sequences) == ((5,), ((3, 4), (6, 7, 8)))

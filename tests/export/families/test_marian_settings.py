@@ -173,11 +173,11 @@ def test_a_setting_that_cannot_be_is_named(
     assert message in refusal(copy)
 
 
-@pytest.mark.parametrize("words", [[["a"]], [[1.5]], [[True]], [3], "x", [[[3]]], {"0": [3]}])
+@pytest.mark.parametrize("words", [[["a"]], [[1.5]], [[True]], [3], [[]], "x", [[[3]]], {"0": [3]}])
 def test_bad_words_that_are_no_tokens_are_refused(copy: Path, words: object) -> None:
     change_generation(copy, bad_words_ids=words)
 
-    assert "only a list of single tokens" in refusal(copy)
+    assert "a list of lists of tokens is needed" in refusal(copy)
 
 
 def test_generation_settings_alone_say_what_is_a_bad_word(copy: Path) -> None:

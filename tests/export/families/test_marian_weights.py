@@ -8,7 +8,8 @@ import torch
 
 from dragoman_export.checkpoints.checkpoint import read_checkpoint
 from dragoman_export.errors import CheckpointError
-from dragoman_export.families.marian import import_marian, position_table
+from dragoman_export.families.marian import import_marian
+from dragoman_export.families.positions import sinusoids
 from dragoman_export.model import ImportedModel
 from dragoman_export.network import Linear, TiedLinear, Transformer
 from tests.export import tiny
@@ -73,7 +74,7 @@ def test_sinusoids_in_the_type_of_the_file_are_accepted_and_used(
     copy: Path, dtype: torch.dtype
 ) -> None:
     """The checkpoint's own implementation uses them as they are stored, too."""
-    table = position_table(64, 32).to(dtype)
+    table = sinusoids(64, 32).to(dtype)
     add_tensors(copy, {name: table.clone() for name in POSITIONS})
 
     positions = imported(copy).transformer.encoder.embedding.positions.weight
@@ -83,7 +84,7 @@ def test_sinusoids_in_the_type_of_the_file_are_accepted_and_used(
 
 @pytest.mark.parametrize("name", POSITIONS)
 def test_positions_that_are_no_sinusoids_are_refused(copy: Path, name: str) -> None:
-    learned = position_table(64, 32)
+    learned = sinusoids(64, 32)
     learned[3] += 0.01
     add_tensors(copy, {name: learned.bfloat16()})
 

@@ -14,6 +14,7 @@ from dragoman.v1 import bundle_pb2
 from dragoman_export.checkpoints.checkpoint import read_checkpoint
 from dragoman_export.families import import_model
 from dragoman_export.graphs.files import DECODER, ENCODER, WEIGHTS
+from dragoman_export.model import Prompt
 from dragoman_export.verification.graph_decoding import GraphDecoder, nothing_shared, packed
 
 SOURCES = [[5, 9, 4, 0], [7, 0], [20, 21, 22, 23, 24, 25, 0], [3, 3, 0]]
@@ -164,9 +165,10 @@ def test_a_calibrated_linear_layer_is_two_operators(
 def test_scores_of_given_tokens_are_those_of_saying_them(bundle: Path, checkpoint: Path) -> None:
     model = import_model(read_checkpoint(checkpoint))
     decoder = GraphDecoder(bundle, model)
-    hypotheses = decoder.decode(SOURCES, limit=12)
+    prompts = [Prompt(source) for source in SOURCES]
+    hypotheses = decoder.decode(prompts, limit=12)
 
-    scores = decoder.score(SOURCES, [hypothesis.token_ids for hypothesis in hypotheses])
+    scores = decoder.score(prompts, [hypothesis.token_ids for hypothesis in hypotheses])
 
     assert scores == [hypothesis.log_probs for hypothesis in hypotheses]
 
@@ -178,6 +180,6 @@ def test_the_likeliest_and_the_unlikeliest_tokens_have_a_score(
     decoder = GraphDecoder(bundle, model)
     vocabulary = range(model.transformer.config.vocabulary_size)
 
-    found = [decoder.score([SOURCES[0]], [[token]])[0][0] for token in vocabulary]
+    found = [decoder.score([Prompt(SOURCES[0])], [[token]])[0][0] for token in vocabulary]
 
     assert np.exp(found).sum() == pytest.approx(1, abs=1e-4)

@@ -18,6 +18,7 @@ from dragoman_export.families import import_model
 from dragoman_export.graphs.copy_graph import COPY, write_copy_graph
 from dragoman_export.graphs.files import DECODER, ENCODER, WEIGHTS, write_graphs
 from dragoman_export.graphs.trace import Graphs
+from dragoman_export.model import Prompt
 from dragoman_export.network import device_step
 from dragoman_export.verification.device_decoding import DeviceGraphDecoder
 from dragoman_export.verification.graph_decoding import cpu_session
@@ -152,9 +153,9 @@ def test_a_token_that_is_no_candidate_scores_as_the_last_one(
 ) -> None:
     model = import_model(read_checkpoint(checkpoint))
     decoder = DeviceGraphDecoder(stand_in_bundle, model)
-    source = [5, 9, 4, 0]
+    prompt = Prompt([5, 9, 4, 0])
     vocabulary = range(model.transformer.config.vocabulary_size)
-    scores = [decoder.score([source], [[token]])[0][0] for token in vocabulary]
+    scores = [decoder.score([prompt], [[token]])[0][0] for token in vocabulary]
     assert scores.count(min(scores)) == len(scores) - device_step.CANDIDATES + 1
     assert math.fsum(np.exp(sorted(scores)[-device_step.CANDIDATES :])) <= 1 + 1e-6
 

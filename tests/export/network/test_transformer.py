@@ -7,7 +7,8 @@ import torch
 import transformers
 
 from dragoman_export.checkpoints.checkpoint import read_checkpoint
-from dragoman_export.families.marian import import_marian, position_table
+from dragoman_export.families.marian import import_marian
+from dragoman_export.families.positions import sinusoids
 from dragoman_export.network import Transformer
 from dragoman_export.network.layers import LayerCache, Step
 from dragoman_export.verification.graph_decoding import packed
@@ -43,7 +44,7 @@ def test_position_table_equals_that_of_transformers(positions: int, dim: int) ->
     module = transformers.models.marian.modeling_marian
     embedding = module.MarianSinusoidalPositionalEmbedding(positions, dim)
 
-    assert torch.equal(position_table(positions, dim), embedding.create_weight())
+    assert torch.equal(sinusoids(positions, dim), embedding.create_weight())
 
 
 def reference_logits(

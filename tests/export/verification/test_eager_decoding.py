@@ -9,13 +9,19 @@ import torch
 
 from dragoman_export.checkpoints.checkpoint import read_checkpoint
 from dragoman_export.families import import_model
-from dragoman_export.model import ImportedModel
+from dragoman_export.model import ImportedModel, Prompt
 from dragoman_export.network.transformer import TORCH_TYPES
 from dragoman_export.precision.half import HalfPrecision, with_half_precision
 from dragoman_export.verification.eager_decoding import EagerDecoder
 from dragoman_export.verification.graph_decoding import GraphDecoder
 
-SOURCES = [[5, 9, 4, 0], [7, 0], [20, 21, 22, 23, 24, 25, 0], [3, 3, 0]]
+PROMPTS = [
+    Prompt([5, 9, 4, 0], [8]),
+    Prompt([7, 0], [9]),
+    Prompt([20, 21, 22, 23, 24, 25, 0], [8]),
+    Prompt([3, 3, 0], [3]),
+]
+"""Each with a token that the target begins with."""
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +30,12 @@ def model(checkpoint: Path) -> ImportedModel:
 
 
 def test_modules_say_what_their_graphs_say(model: ImportedModel, float32_bundle: Path) -> None:
-    expected = GraphDecoder(float32_bundle, model).decode(SOURCES, 12)
+    expected = GraphDecoder(float32_bundle, model).decode(PROMPTS, 12)
     targets = [hypothesis.token_ids for hypothesis in expected]
     decoder = EagerDecoder(model)
 
-    found = decoder.decode(SOURCES, 12)
-    scores = decoder.score(SOURCES, targets)
+    found = decoder.decode(PROMPTS, 12)
+    scores = decoder.score(PROMPTS, targets)
 
     assert [hypothesis.token_ids for hypothesis in found] == targets
     for hypothesis, reference, forced in zip(found, expected, scores, strict=True):
@@ -43,10 +49,10 @@ def test_16_bits_stay_near_and_leave_the_model_alone(
     model: ImportedModel, precision: HalfPrecision
 ) -> None:
     half = with_half_precision(model.transformer, precision)
-    said = [hypothesis.token_ids for hypothesis in EagerDecoder(model).decode(SOURCES, 12)]
+    said = [hypothesis.token_ids for hypothesis in EagerDecoder(model).decode(PROMPTS, 12)]
 
-    scores = EagerDecoder(replace(model, transformer=half)).score(SOURCES, said)
-    exact = EagerDecoder(model).score(SOURCES, said)
+    scores = EagerDecoder(replace(model, transformer=half)).score(PROMPTS, said)
+    exact = EagerDecoder(model).score(PROMPTS, said)
 
     differences = np.abs(np.concatenate(scores) - np.concatenate(exact))
     assert 0 < differences.mean() < 0.05

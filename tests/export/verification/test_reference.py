@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dragoman_export.errors import CheckpointError
+from dragoman_export.model import Prompt
 from dragoman_export.verification.reference import ReferenceDecoder, ReferenceTokenizer
 from tests.export import tiny
 
@@ -34,13 +35,13 @@ def test_settings_that_it_fails_with_later_are_one_line_too(
     reference = ReferenceDecoder(copy, 264, 0, 264)
 
     with pytest.raises(CheckpointError, match=rf"cannot translate with {copy}: [^\n]+$"):
-        reference.decode([[3, 4, 0]], 4)
+        reference.decode([Prompt([3, 4, 0])], 4)
 
 
 def test_an_empty_list_of_bad_words_forbids_nothing(copy: Path) -> None:
     (copy / "generation_config.json").write_text('{"bad_words_ids": []}')
 
-    (hypothesis,) = ReferenceDecoder(copy, 264, 0, 264).decode([[3, 4, 0]], 4)
+    (hypothesis,) = ReferenceDecoder(copy, 264, 0, 264).decode([Prompt([3, 4, 0])], 4)
 
     assert hypothesis.token_ids
 

@@ -98,9 +98,13 @@ def test_any_odd_value_anywhere_is_refused_or_means_something(bundle: Path) -> N
         ("decoder.inputs.2.name", "ids", "decoder.inputs does not end with a cache"),
         ("decoder.inputs.0.name", "self_key_0", "decoder.inputs has 'self_key_0' twice"),
         ("decoder.inputs.0.name", "query_index", "is a multiple of decoder_heads, 1"),
-        ("languagePairs", [], "language_pairs is empty"),
-        ("languagePairs.0.sourceLanguageCode", "x" * 36, "source_language_code is 'x"),
-        ("languagePairs.0.sourcePrefixIds", [1000], "has 1000; allowed: 0 to 999"),
+        ("sourceLanguages", [], "source_languages is empty"),
+        ("targetLanguages", [], "target_languages is empty"),
+        ("sourceLanguages.0.languageCode", "x" * 36, "language_code is 'x"),
+        ("targetLanguages.0.sourcePrefixIds", [1000], "has 1000; allowed: 0 to 999"),
+        ("sourceLanguages.0.suffixIds", [-1], "suffix_ids has -1; allowed: 0 to 999"),
+        ("targetLanguages.0.targetPrefixIds", [1] * 999, "has 999 tokens; allowed: at most"),
+        ("specialTokens.suppressedSequences", [{"ids": [3]}], "has 1 tokens; allowed: 2 or more"),
         ("specialTokens.endId", -1, "special_tokens.end_id has -1; allowed: 0 to 999"),
         ("specialTokens.unknownId", 1000, "special_tokens.unknown_id has 1000"),
         ("specialTokens.suppressedIds", [0, 9], "suppressed_ids has end_id, 0"),
@@ -145,7 +149,7 @@ def test_all_that_is_wrong_is_told_at_once(bundle: Path) -> None:
 
 
 def test_the_many_problems_of_a_foreign_manifest_are_counted(bundle: Path) -> None:
-    (bundle / "bundle.json").write_text('{"formatVersion": 4}')
+    (bundle / "bundle.json").write_text('{"formatVersion": 5}')
     with pytest.raises(BundleError, match=r"; and \d+ more$"):
         read_manifest(bundle)
 

@@ -18,11 +18,12 @@ from grpc_status import rpc_status
 
 from dragoman.v1.bundle_pb2 import (
     Architecture,
-    BundleLanguagePair,
     DecodingDefaults,
     Graph,
     Manifest,
+    SourceLanguage,
     SpecialTokens,
+    TargetLanguage,
     TensorSpec,
 )
 from dragoman.v1.translation_pb2 import StreamTranslateTextResponse
@@ -43,7 +44,7 @@ SERVICE = "dragoman.v1.TranslationService"
 POSITIONS = 16
 
 
-def manifest(*pairs: tuple[str, str]) -> Manifest:
+def manifest(sources: str = "en", targets: str = "de") -> Manifest:
     return Manifest(
         name="tiny",
         architecture=Architecture(
@@ -54,10 +55,8 @@ def manifest(*pairs: tuple[str, str]) -> Manifest:
             max_positions=POSITIONS,
         ),
         decoder=Graph(inputs=[TensorSpec(name="cross_value_0", data_type="float")]),
-        language_pairs=[
-            BundleLanguagePair(source_language_code=source, target_language_code=target)
-            for source, target in pairs or [("en", "de")]
-        ],
+        source_languages=[SourceLanguage(language_code=code) for code in sources.split()],
+        target_languages=[TargetLanguage(language_code=code) for code in targets.split()],
         special_tokens=SpecialTokens(end_id=END_ID),
         decoding_defaults=DecodingDefaults(max_decoding_length=12),
         precision="float32",

@@ -63,9 +63,9 @@ async def test_texts_without_anything_to_translate_do_not_reach_the_engine(serve
     assert list(response.translations) == [empty]
 
 
-async def test_the_pairs_prefix_goes_before_the_source() -> None:
+async def test_the_targets_prefix_goes_before_the_source() -> None:
     contents = manifest()
-    contents.language_pairs[0].source_prefix_ids.append(77)
+    contents.target_languages[0].source_prefix_ids.append(77)
     async with running(contents) as server:
         server.engine.echo = False
         call = server.stub.TranslateText(TranslateTextRequest(contents=["a"]))
@@ -123,7 +123,7 @@ async def test_an_unknown_language_pair_is_told_which_exist(server: Running) -> 
     request = TranslateTextRequest(contents=["a"], source_language_code="fr")
     failure = await failure_of(server.stub.TranslateText(request))
     assert (failure.code, failure.reason) == (grpc.StatusCode.NOT_FOUND, "LANGUAGE_PAIR_NOT_FOUND")
-    assert "en to de" in failure.message
+    assert "it translates from en, it translates into de" in failure.message
 
 
 async def test_strings_that_are_not_utf8_are_an_argument_error_and_the_server_goes_on(
@@ -226,7 +226,10 @@ async def test_the_model_is_listed_with_its_limits(server: Running) -> None:
     response = await server.stub.ListModels(ListModelsRequest())
     (model,) = response.models
     assert (model.name, model.architecture, model.provider) == ("tiny", "marian", "cpu")
-    assert model.language_pairs[0].target_language_code == "de"
+    assert (list(model.source_language_codes), list(model.target_language_codes)) == (
+        ["en"],
+        ["de"],
+    )
     assert model.limits.max_input_length == 16
     assert model.limits.max_decoding_length == 15
     assert model.limits.max_beam_size == 16

@@ -1,14 +1,25 @@
-"""What the settings of a Marian checkpoint mean, today's or those of 2020, and what hinders it.
+"""What the settings of BART and its kin mean, today's or those of 2020, and what hinders a model.
 
-Knows config.json and generation_config.json. Does not know tensors or the tokenizer's files.
+Marian, M2M100, mBART and Pegasus have BART's settings in Hugging Face's layout; where they differ,
+`Kin` says. Knows config.json and generation_config.json. Does not know tensors or the tokenizer's
+files.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from torch import Tensor
+
 from dragoman_export.checkpoints import Checkpoint, Settings
-from dragoman_export.families.marian_weights import Embeddings
+from dragoman_export.families.bart_tensors import (
+    Embeddings,
+    computed_sinusoids,
+    learned_positions,
+    stored_sinusoids,
+)
+from dragoman_export.families.positions import Positions
 from dragoman_export.network import Activation, TransformerConfig
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -18,20 +29,88 @@ ACTIVATIONS: dict[str, Activation] = {
     "gelu": "gelu",
 }
 
-REQUIRED_VALUES: Settings = {
-    "static_position_embeddings": True,
-    "normalize_before": False,
-    "normalize_embedding": False,
-    "add_final_layer_norm": False,
-}
-"""Settings of which we support one value; where a checkpoint says nothing it means this value."""
+
+FindPositions = Callable[[Mapping[str, Tensor], int, int, Settings], Positions]
+"""Makes tables of (positions, dim) of a checkpoint's tensors and settings."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kin:
+    """What a family has that BART and others of its kin have not."""
+
+    title: str
+
+    norm_first: bool
+    final_norm: bool
+    embedding_norm: bool
+    """As in TransformerConfig."""
+
+    static_positions: bool
+    """Whether positions are sinusoids and not learned."""
+
+    find_positions: FindPositions
+
+    @property
+    def required(self) -> Settings:
+        """Settings of which the family has one value; a checkpoint that says nothing means it.
+
+        transformers looks at none of them.
+        """
+        return {
+            "static_position_embeddings": self.static_positions,
+            "normalize_before": self.norm_first,
+            "normalize_embedding": self.embedding_norm,
+            "add_final_layer_norm": self.final_norm,
+        }
+
+
+MARIAN = Kin(
+    title="Marian",
+    norm_first=False,
+    final_norm=False,
+    embedding_norm=False,
+    static_positions=True,
+    find_positions=stored_sinusoids,
+)
+PEGASUS = Kin(
+    title="Pegasus",
+    norm_first=True,
+    final_norm=True,
+    embedding_norm=False,
+    static_positions=True,
+    find_positions=stored_sinusoids,
+)
+M2M100 = Kin(
+    title="M2M100",
+    norm_first=True,
+    final_norm=True,
+    embedding_norm=False,
+    static_positions=True,
+    find_positions=computed_sinusoids,
+)
+MBART = Kin(
+    title="mBART",
+    norm_first=True,
+    final_norm=True,
+    embedding_norm=True,
+    static_positions=False,
+    find_positions=learned_positions,
+)
+BART = Kin(
+    title="BART",
+    norm_first=False,
+    final_norm=False,
+    embedding_norm=True,
+    static_positions=False,
+    find_positions=learned_positions,
+)
 
 OTHER_NAMES = {
     "hidden_size": "d_model",
     "num_hidden_layers": "encoder_layers",
     "num_attention_heads": "encoder_attention_heads",
 }
-"""Names that transformers takes for others, the `attribute_map` of its MarianConfig."""
+"""Names that transformers takes for others, the `attribute_map` of its configurations."""
 
 SPECIAL_TOKENS = ("eos_token_id", "pad_token_id", "decoder_start_token_id")
 
@@ -59,7 +138,7 @@ DEFAULT_MAX_LENGTH = 256
 """Tokens of a translation where the checkpoint gives no limit."""
 
 
-def plain_settings(checkpoint: Checkpoint) -> tuple[Settings, list[str]]:
+def plain_settings(checkpoint: Checkpoint, kin: Kin) -> tuple[Settings, list[str]]:
     """config.json under its newest names and without null, which says nothing; and its problems.
 
     Special tokens are numbers, from whichever file has them.
@@ -69,13 +148,13 @@ def plain_settings(checkpoint: Checkpoint) -> tuple[Settings, list[str]]:
         *_take_other_names(config),
         *_take_special_tokens(config, checkpoint.generation_config),
     ]
-    max_length = _generation_setting(checkpoint, "max_length")
+    max_length = setting_of_generation(checkpoint, "max_length")
     if max_length is not None and (type(max_length) is not int or max_length < 1):
         problems.append(f"max_length is {max_length!r}; a whole number from 1 is needed")
-    return config, [*problems, *_problems(config)]
+    return config, [*problems, *_problems(config, kin)]
 
 
-def transformer_config(config: Settings, embeddings: Embeddings) -> TransformerConfig:
+def transformer_config(config: Settings, embeddings: Embeddings, kin: Kin) -> TransformerConfig:
     """Sizes and switches of settings without problems."""
     is_one = embeddings.sources == embeddings.targets
     return TransformerConfig(
@@ -91,6 +170,9 @@ def transformer_config(config: Settings, embeddings: Embeddings) -> TransformerC
         tied_output=embeddings.output == embeddings.targets,
         max_positions=config["max_position_embeddings"],
         activation=ACTIVATIONS[config["activation_function"]],
+        norm_first=kin.norm_first,
+        final_norm=kin.final_norm,
+        embedding_norm=kin.embedding_norm,
         embedding_scale=math.sqrt(config["d_model"]) if config.get("scale_embedding") else 1.0,
     )
 
@@ -114,16 +196,33 @@ def vocabulary_sizes(config: Settings) -> VocabularySizes:
     return VocabularySizes(*(size if type(size) is int else 0 for size in (sources, targets)))
 
 
-def max_decoding_length(checkpoint: Checkpoint, max_positions: int) -> int:
-    """`max_length` counts the start token, and the end token where its place is forced."""
-    max_length = _generation_setting(checkpoint, "max_length")
+def max_decoding_length(checkpoint: Checkpoint, max_positions: int, forced: int = 0) -> int:
+    """`max_length` counts the start token, and the end token where its place is forced.
+
+    Args:
+        checkpoint: Whose it is.
+        max_positions: Of the model.
+        forced: Tokens that every translation begins with, which it counts too.
+    """
+    max_length = setting_of_generation(checkpoint, "max_length")
+    longest = max_positions - 1 - forced
     if not isinstance(max_length, int):
-        return min(DEFAULT_MAX_LENGTH, max_positions - 1)
-    forced = _generation_setting(checkpoint, "forced_eos_token_id") is not None
-    return max(1, min(max_length - (2 if forced else 1), max_positions - 1))
+        return min(DEFAULT_MAX_LENGTH, longest)
+    ends = setting_of_generation(checkpoint, "forced_eos_token_id") is not None
+    return max(1, min(max_length - forced - (2 if ends else 1), longest))
 
 
-def _generation_setting(checkpoint: Checkpoint, name: str) -> object:
+def id_problems(config: Settings, suppressed: Sequence[int]) -> Iterator[str]:
+    """Tokens that the vocabulary does not have."""
+    sizes = vocabulary_sizes(config)
+    special = {name: config.get(name) for name in SPECIAL_TOKENS}
+    for name, token_id in [*special.items(), *(("bad_words_ids", word) for word in suppressed)]:
+        size = sizes.targets if name == "bad_words_ids" else min(sizes)
+        if size and isinstance(token_id, int) and not 0 <= token_id < size:
+            yield f"{name} {token_id} lies outside the vocabulary of {size}"
+
+
+def setting_of_generation(checkpoint: Checkpoint, name: str) -> object:
     """From generation_config.json or, as older checkpoints have it, config.json."""
     return checkpoint.generation_config.get(name, checkpoint.config.get(name))
 
@@ -152,8 +251,8 @@ def _only(value: object) -> object:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-def _problems(config: Settings) -> Iterator[str]:
-    for name, value in REQUIRED_VALUES.items():
+def _problems(config: Settings, kin: Kin) -> Iterator[str]:
+    for name, value in kin.required.items():
         if config.get(name, value) != value:
             yield f"{name} is {config[name]!r}; only {value!r} is supported"
     for name in SIZES:

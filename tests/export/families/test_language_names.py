@@ -4,59 +4,60 @@ from collections import Counter
 
 import pytest
 
-from dragoman.v1.bundle_pb2 import BundleLanguagePair
-from dragoman_export.families.target_labels import Label, find_labels, name_labels
-from dragoman_server.models import LanguagePairs
+from dragoman.v1.bundle_pb2 import Manifest, SourceLanguage, TargetLanguage
+from dragoman_export.families.language_names import name_languages
+from dragoman_export.families.marian_tokens import find_targets
+from dragoman_server.models import Languages
 from tests.export.families.labels import LISTS
 
 
 def codes(*names: str) -> dict[str, str]:
     """Code of each label."""
-    labels = [Label(name, index) for index, name in enumerate(names)]
-    return {label.name: code for code, label in name_labels(labels).items()}
+    return {name: code for code, name in name_languages(names).items()}
 
 
-def served(labels: list[Label]) -> LanguagePairs:
-    return LanguagePairs(
-        [
-            BundleLanguagePair(
-                source_language_code="en",
-                target_language_code=code,
-                source_prefix_ids=[label.token_id],
-            )
-            for code, label in name_labels(labels).items()
-        ]
+def served(names: list[str]) -> Languages:
+    return Languages(
+        Manifest(
+            source_languages=[SourceLanguage(language_code="en")],
+            target_languages=[
+                TargetLanguage(language_code=code, source_prefix_ids=[names.index(name)])
+                for code, name in name_languages(names).items()
+            ],
+        )
     )
 
 
 @pytest.fixture(params=list(LISTS))
-def labels(request: pytest.FixtureRequest) -> list[Label]:
-    return [Label(name, index) for index, name in enumerate(LISTS[request.param].split())]
+def names(request: pytest.FixtureRequest) -> list[str]:
+    return str(LISTS[request.param]).split()
 
 
-def test_every_label_of_a_published_model_has_a_code_of_its_own(labels: list[Label]) -> None:
-    named = name_labels(labels)
-    assert sorted(named.values()) == sorted(labels)
+def test_every_label_of_a_published_model_has_a_code_of_its_own(names: list[str]) -> None:
+    named = name_languages(names)
+    assert list(named.values()) == names
     assert max(Counter(code.lower() for code in named).values()) == 1
     assert max(map(len, named)) <= 35
 
 
-def test_the_order_of_a_vocabulary_does_not_matter(labels: list[Label]) -> None:
-    named = name_labels(labels)
-    assert name_labels(labels[::-1]) == named
+def test_the_order_of_a_vocabulary_does_not_matter(names: list[str]) -> None:
+    vocabulary = {f">>{name}<<": index for index, name in enumerate(names)}
+    backwards = dict(reversed(vocabulary.items()))
+    assert find_targets(backwards) == find_targets(vocabulary)
+    assert [target.name for target in find_targets(vocabulary)] == names
 
 
 def test_the_server_finds_every_label_by_its_code_and_by_its_own_spelling(
-    labels: list[Label],
+    names: list[str],
 ) -> None:
-    pairs = served(labels)
-    for code, label in name_labels(labels).items():
-        assert list(pairs.find("en", code).source_prefix_ids) == [label.token_id], code
-    alike = Counter(label.name.lower() for label in labels)
-    for label in labels:
-        if alike[label.name.lower()] == 1:
-            found = pairs.find("eng", label.name)
-            assert list(found.source_prefix_ids) == [label.token_id], label
+    languages = served(names)
+    for code, name in name_languages(names).items():
+        assert list(languages.find("en", code).target.source_prefix_ids) == [names.index(name)]
+    alike = Counter(name.lower() for name in names)
+    for name in names:
+        if alike[name.lower()] == 1:
+            found = languages.find("eng", name).target
+            assert list(found.source_prefix_ids) == [names.index(name)], name
 
 
 @pytest.mark.parametrize(
@@ -100,4 +101,4 @@ def test_a_label_gets_the_canonical_code_or_one_that_tells_more(
     ],
 )
 def test_a_label_stands_between_double_angles(piece: str, *, is_label: bool) -> None:
-    assert bool(find_labels({piece: 7})) == is_label
+    assert bool(find_targets({piece: 7})) == is_label

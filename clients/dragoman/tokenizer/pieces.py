@@ -1,8 +1,7 @@
-"""Text to token ids and back: the one tokenizer that export verifies and the server runs.
+"""Text to token ids and back by Marian's rule, which is also M2M100's.
 
-Marian's rule: sentencepiece cuts a text into pieces, a vocabulary of its own gives the ids. Knows
-what a bundle says of its tokenizer; does not know models or checkpoints. It needs sentencepiece,
-which a bare client does not have and does not ask for.
+sentencepiece cuts a text into pieces, a vocabulary of its own gives the ids. Knows what a bundle
+says of its tokenizer; does not know models or checkpoints.
 """
 
 import json

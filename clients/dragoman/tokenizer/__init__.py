@@ -1,0 +1,57 @@
+"""Text to token ids and back: the tokenizers that export verifies and the server runs.
+
+Knows what a bundle says of its tokenizer; does not know models or checkpoints. It needs
+sentencepiece and tokenizers, which a bare client does not have and does not ask for.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from dragoman.tokenizer.pieces import VISIBLE_SPACE, SentencePieceTokenizer, read_ids
+from dragoman.v1.bundle_pb2 import SpecialTokens, TokenizerFiles
+
+__all__ = [
+    "VISIBLE_SPACE",
+    "SentencePieceTokenizer",
+    "Tokenizer",
+    "open_tokenizer",
+    "read_ids",
+]
+
+
+class Tokenizer(Protocol):
+    """Text to token ids and back. What steers the model is never in a text."""
+
+    def encode(self, text: str) -> list[int]:
+        """Returns the source token ids of `text`, ending with the end token."""
+
+    def encode_target(self, text: str) -> list[int]:
+        """Returns the target token ids of `text`, without an end token."""
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """Returns the text of target `token_ids`.
+
+        Special tokens, the unknown one among them, and ids that no piece has give no text.
+        """
+
+
+def open_tokenizer(directory: Path, files: TokenizerFiles, special: SpecialTokens) -> Tokenizer:
+    """Reads the files of a tokenizer.
+
+    Args:
+        directory: What the paths are relative to.
+        files: What a bundle says of its tokenizer.
+        special: Ids with a meaning of their own.
+
+    Raises:
+        OSError, RuntimeError, ValueError: A file is missing or damaged, or the kind is unknown.
+    """
+    if files.kind == "sentencepiece":
+        return SentencePieceTokenizer(directory, files, special)
+    if files.kind == "tokenizers":
+        # Imported where it is needed: it takes a while.
+        from dragoman.tokenizer.library import LibraryTokenizer  # noqa: PLC0415
+
+        return LibraryTokenizer(directory, files, special)
+    raise ValueError(f"tokenizer kind {files.kind!r}; allowed: sentencepiece, tokenizers")

@@ -1,0 +1,65 @@
+"""Text to token ids and back by a tokenizer.json of the tokenizers library.
+
+Knows what a bundle says of its tokenizer; does not know models or checkpoints. Export took out of
+the file what no text may yield.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from dragoman.v1.bundle_pb2 import SpecialTokens, TokenizerFiles
+
+
+class LibraryTokenizer:
+    """One tokenizer for sources and one for targets, which may be the same."""
+
+    def __init__(self, directory: Path, files: TokenizerFiles, special: SpecialTokens) -> None:
+        """Reads the files.
+
+        Args:
+            directory: What the paths are relative to.
+            files: What a bundle says of its tokenizer.
+            special: Ids with a meaning of their own.
+
+        Raises:
+            OSError, ValueError: A file is missing or damaged.
+        """
+        self._source = _read(directory / files.source_model_path)
+        self._target = self._source
+        if files.target_model_path != files.source_model_path:
+            self._target = _read(directory / files.target_model_path)
+        self._end_id = special.end_id
+        hidden = {special.end_id, special.decoder_start_id, special.unknown_id, *files.hidden_ids}
+        self._shown = frozenset(self._target.get_vocab().values()) - hidden
+
+    def encode(self, text: str) -> list[int]:
+        """Returns the source token ids of `text`, ending with the end token."""
+        token_ids: list[int] = self._source.encode(text, add_special_tokens=False).ids
+        return [*token_ids, self._end_id]
+
+    def encode_target(self, text: str) -> list[int]:
+        """Returns the target token ids of `text`, without an end token."""
+        token_ids: list[int] = self._target.encode(text, add_special_tokens=False).ids
+        return token_ids
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """Returns the text of target `token_ids`.
+
+        Special tokens, the unknown one among them, and ids that no piece has give no text.
+        """
+        shown = [token_id for token_id in token_ids if token_id in self._shown]
+        text: str = self._target.decode(shown, skip_special_tokens=False)
+        return text
+
+
+def _read(path: Path) -> Tokenizer:
+    content = path.read_text(encoding="utf-8")
+    try:
+        tokenizer = Tokenizer.from_str(content)
+    except Exception as error:  # the library raises nothing more precise
+        raise ValueError(f"{path} is no tokenizer.json: {error}") from error
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer

@@ -1,0 +1,110 @@
+"""Imports BART and its kin in Hugging Face's layout: M2M100 with NLLB, mBART, Pegasus, BART.
+
+Source of the architectures: Lewis et al. 2020, "BART"; Liu et al. 2020, "Multilingual Denoising
+Pre-training for Neural Machine Translation"; Fan et al. 2020, "Beyond English-Centric Multilingual
+Machine Translation"; NLLB Team 2022, "No Language Left Behind"; Zhang et al. 2020, "PEGASUS"; as
+mapped by transformers.
+"""
+
+from dataclasses import replace
+
+from dragoman_export.checkpoints import Checkpoint, Settings, tidied
+from dragoman_export.errors import CheckpointError
+from dragoman_export.families.bart_settings import (
+    BART,
+    M2M100,
+    MBART,
+    PEGASUS,
+    Kin,
+    id_problems,
+    max_decoding_length,
+    plain_settings,
+    shares_embedding,
+    transformer_config,
+)
+from dragoman_export.families.bart_tensors import find_embeddings, native_tensors
+from dragoman_export.families.bart_tokens import read_tokens
+from dragoman_export.families.suppressed import Suppressed, read_suppressed
+from dragoman_export.families.weights import load_weights, require_sizes
+from dragoman_export.model import ImportedModel
+from dragoman_export.network import Transformer
+from dragoman_export.verification import ReferenceTokenizer
+
+
+def import_bart(checkpoint: Checkpoint) -> ImportedModel:
+    """Maps a BART checkpoint onto the canonical Transformer; raises as all importers do."""
+    return _import(checkpoint, "bart", BART)
+
+
+def import_m2m100(checkpoint: Checkpoint) -> ImportedModel:
+    """Maps an M2M100 or NLLB-200 checkpoint, likewise."""
+    return _import(checkpoint, "m2m_100", M2M100)
+
+
+def import_mbart(checkpoint: Checkpoint) -> ImportedModel:
+    """Maps an mBART checkpoint of 25 or 50 languages, likewise."""
+    return _import(checkpoint, "mbart", MBART)
+
+
+def import_pegasus(checkpoint: Checkpoint) -> ImportedModel:
+    """Maps a Pegasus checkpoint, likewise."""
+    return _import(checkpoint, "pegasus", PEGASUS)
+
+
+def _import(checkpoint: Checkpoint, family: str, kin: Kin) -> ImportedModel:
+    settings, problems = plain_settings(checkpoint, kin)
+    suppressed = read_suppressed(checkpoint, settings.get("eos_token_id"))
+    problems += id_problems(settings, suppressed.ids)
+    if problems:
+        what = f"{checkpoint.path} is not a {kin.title} checkpoint that can be exported:"
+        raise CheckpointError.listing(what, problems)
+    with tidied(checkpoint.path) as tidy:
+        tokens = read_tokens(checkpoint, ReferenceTokenizer(tidy), settings, suppressed.ids)
+    transformer = build(checkpoint, settings, kin, suppressed)
+    return ImportedModel(
+        family=family,
+        transformer=transformer,
+        tokenizer=tokens.tokenizer,
+        decoder_start_id=settings["decoder_start_token_id"],
+        end_id=settings["eos_token_id"],
+        pad_id=settings["pad_token_id"],
+        unknown_id=tokens.unknown_id,
+        suppressed_ids=suppressed.ids,
+        suppressed_sequences=suppressed.sequences,
+        max_decoding_length=max_decoding_length(
+            checkpoint, transformer.config.max_positions, forced=tokens.forced
+        ),
+        reference_settings={"tie_word_embeddings": True},
+        sources=tokens.sources,
+        targets=tokens.targets,
+        any_source=tokens.any_source,
+        any_target=tokens.any_target,
+        source_language=checkpoint.tokenizer_config.get("source_lang"),
+        target_language=checkpoint.tokenizer_config.get("target_lang"),
+        default_target=tokens.default_target,
+    )
+
+
+def build(
+    checkpoint: Checkpoint, settings: Settings, kin: Kin, suppressed: Suppressed
+) -> Transformer:
+    """The model of settings without problems.
+
+    Raises:
+        CheckpointError: With everything of the weights that does not fit them.
+    """
+    embeddings = find_embeddings(checkpoint.tensors, shared=shares_embedding(settings))
+    config = transformer_config(settings, embeddings, kin)
+    tensors = native_tensors(checkpoint.tensors, embeddings)
+    require_sizes(config, tensors, checkpoint)
+    positions = kin.find_positions(
+        checkpoint.tensors, config.max_positions, config.model_dim, settings
+    )
+    transformer = load_weights(
+        replace(config, own_positions=positions.differ),
+        {**tensors, **positions.native_tensors()},
+        checkpoint,
+        problems=positions.problems,
+    )
+    suppressed.apply(transformer)
+    return transformer

@@ -1,0 +1,76 @@
+"""BART and its kin, M2M100 and NLLB among them, beside transformers' own decoding."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dragoman_export.export import export
+from dragoman_export.manifest import Precision
+from tests.export import tiny
+from tests.export.two_vocabularies import SOURCES, TARGETS
+from tests.exports import Exports
+from tests.families.compare import Library, require_same, translated
+from tests.families.multilingual import KINDS, Kind
+
+PLAIN = [text for text in tiny.SENTENCES if "</s>" not in text]
+"""Without the names of tokens, which transformers takes for tokens."""
+
+SHORT = [*SOURCES, *TARGETS, *PLAIN]
+TEXTS = [*SHORT, *(f"{first} {second}" for first in SHORT for second in SOURCES)]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def kind(name: str) -> Kind:
+    return KINDS[name]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(name: str, kind: Kind, exports: Exports) -> Path:
+    return exports.get(f"family-{name}", kind.make)
+
+
+@pytest.fixture(scope="module")
+def bundles(
+    checkpoint: Path, kind: Kind, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    directory = tmp_path_factory.mktemp("bundles")
+    is_told = kind.directions[0].source_language is not None
+    source, target = (None, None) if is_told else ("en", "de")
+    precisions: tuple[Precision, ...] = ("float32", "int8")
+    for precision in precisions:
+        request = tiny.request(checkpoint, directory / precision, precision)
+        named = replace(request, source_language=source, target_language=target)
+        export(named, tiny.no_progress)
+    return {precision: directory / precision for precision in precisions}
+
+
+@pytest.mark.parametrize("beam_size", [1, 4])
+def test_float32_is_what_transformers_generates(
+    checkpoint: Path, kind: Kind, bundles: dict[str, Path], beam_size: int
+) -> None:
+    library = Library(checkpoint, {"tie_word_embeddings": True})
+    for direction in kind.directions:
+        found = translated(bundles["float32"], TEXTS, [beam_size], [direction])
+        require_same(found, library, TEXTS, beam_size, direction)
+
+
+def test_no_text_depends_on_its_neighbours_whatever_their_language(
+    kind: Kind, bundles: dict[str, Path]
+) -> None:
+    beams, directions = [1, 4, 2], kind.directions
+    for bundle in bundles.values():
+        mixed = translated(bundle, TEXTS, beams, directions)
+        for index in range(0, len(TEXTS), 17):
+            alone = translated(
+                bundle,
+                [TEXTS[index]],
+                [beams[index % len(beams)]],
+                [directions[index % len(directions)]],
+            )
+            assert alone == [mixed[index]]
