@@ -8,16 +8,17 @@ from pathlib import Path
 
 from dragoman.v1 import bundle_pb2
 from dragoman_export import bundle, manifest
-from dragoman_export.checkpoints import model_name, read_checkpoint, reading, tidied
+from dragoman_export.checkpoints import model_name, reading, tidied
 from dragoman_export.drafts import Draft, ScaleChoice
 from dragoman_export.errors import UsageError
 from dragoman_export.families import Languages, find_languages, import_model
 from dragoman_export.manifest import Precision, require_name
-from dragoman_export.model import UNTOLD_TARGET, ImportedModel, Prompt, Source, Target
+from dragoman_export.model import UNTOLD_TARGET, ImportedModel, OwnLibrary, Prompt, Source, Target
 from dragoman_export.output import require_room
 from dragoman_export.sentences import SCRIPTS
 from dragoman_export.verification import (
     Done,
+    EagerDecoder,
     ReferenceDecoder,
     ReferenceTokenizer,
     Said,
@@ -91,8 +92,7 @@ def _write(
     request: ExportRequest, name: str, directory: Path, stage: Stage, done: Done
 ) -> bundle_pb2.Manifest:
     with stage("load"), reading(request.checkpoint):
-        checkpoint = read_checkpoint(request.checkpoint)
-        model = import_model(checkpoint)
+        model = import_model(request.checkpoint)
         languages = find_languages(model, request.source_language, request.target_language)
     for remark in languages.remarks:
         with stage(remark):
@@ -109,7 +109,7 @@ def _write(
         languages=languages,
         precision=request.precision,
         draft=draft,
-        checkpoint=checkpoint,
+        checkpoint=request.checkpoint,
         model=model,
     )
     with stage("save"):
@@ -126,15 +126,21 @@ def _said(
 ) -> list[Said]:
     """What the checkpoint's own implementation says of the sentences to verify on.
 
+    Where there is none, it is what the modules say that are to be traced.
+
     Raises:
         VerificationError: Its tokenizer makes other tokens of a text, or another text of tokens.
     """
     prompts = _prompts(request, model, languages)
+    if model.own_library is None:
+        with stage(f"translate {len(prompts)} sentences in PyTorch"):
+            return listen(EagerDecoder(model), prompts, model.max_decoding_length, done)
     with reading(request.checkpoint), tidied(request.checkpoint) as tidy:
         own = ReferenceTokenizer(tidy, model.tokenizer.control_names)
         _compare_tokens(own, model, [*request.sentences, *SCRIPTS, *model.tokenizer.probes])
         with stage(f"translate {len(prompts)} sentences in PyTorch"):
-            said = listen(_reference(tidy, model), prompts, model.max_decoding_length, done)
+            reference = _reference(tidy, model, model.own_library)
+            said = listen(reference, prompts, model.max_decoding_length, done)
         require_same_texts(own, model.tokenizer, [hypothesis.token_ids for _, hypothesis in said])
     return said
 
@@ -175,9 +181,9 @@ def _compare_tokens(own: ReferenceTokenizer, model: ImportedModel, texts: Sequen
             )
 
 
-def _reference(checkpoint: Path, model: ImportedModel) -> ReferenceDecoder:
+def _reference(checkpoint: Path, model: ImportedModel, library: OwnLibrary) -> ReferenceDecoder:
     return ReferenceDecoder(
-        checkpoint, model.pad_id, model.end_id, model.decoder_start_id, model.reference_settings
+        checkpoint, library.pad_id, model.end_id, model.decoder_start_id, library.settings
     )
 
 

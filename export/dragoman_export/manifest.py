@@ -2,10 +2,11 @@
 
 from dataclasses import asdict
 from importlib import metadata
+from pathlib import Path
 from typing import Literal
 
 from dragoman.v1 import bundle_pb2
-from dragoman_export.checkpoints import Checkpoint, model_name
+from dragoman_export.checkpoints import model_name
 from dragoman_export.drafts import Draft
 from dragoman_export.errors import UsageError
 from dragoman_export.families import Languages
@@ -37,7 +38,7 @@ def describe(
     languages: Languages,
     precision: Precision,
     draft: Draft,
-    checkpoint: Checkpoint,
+    checkpoint: Path,
     model: ImportedModel,
 ) -> bundle_pb2.Manifest:
     """The manifest, but for the list of files."""
@@ -77,7 +78,7 @@ def describe(
         encoder=_graph(graph_files.ENCODER, encoder_contract(config)),
         decoder=_graph(graph_files.DECODER, target.decoder_contract(config)),
         tokenizer=model.tokenizer.describe(TOKENIZER_DIRECTORY),
-        provenance=_provenance(checkpoint),
+        provenance=_provenance(checkpoint, model),
         activation_scales=draft.activation_scales or "",
         parity=bundle_pb2.ParityReport(**asdict(draft.parity), measured_with=draft.measured_with),
     )
@@ -116,9 +117,9 @@ def _tensor(tensor: GraphTensor) -> bundle_pb2.TensorSpec:
     )
 
 
-def _provenance(checkpoint: Checkpoint) -> bundle_pb2.Provenance:
+def _provenance(checkpoint: Path, model: ImportedModel) -> bundle_pb2.Provenance:
     return bundle_pb2.Provenance(
-        checkpoint=model_name(checkpoint.path),
-        weights_sha256=checkpoint.weights_sha256,
+        checkpoint=model_name(checkpoint),
+        weights_sha256=model.weights_sha256,
         tool_versions={tool: metadata.version(tool) for tool in TOOLS},
     )

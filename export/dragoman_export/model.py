@@ -1,10 +1,11 @@
 """What an importer makes of a checkpoint: everything that a bundle says, and the model itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from dragoman_export.checkpoints import CheckpointTokenizer, Settings
+from dragoman_export.checkpoints import CheckpointTokenizer
 from dragoman_export.network import Transformer
 
 
@@ -51,6 +52,16 @@ UNTOLD_SOURCE, UNTOLD_TARGET = Source(), Target()
 """Of models that are told no language."""
 
 
+class OwnLibrary(NamedTuple):
+    """What transformers is told to run a checkpoint as it is."""
+
+    pad_id: int
+    """Fills up the shorter sentences of a batch."""
+
+    settings: Mapping[str, Any] = MappingProxyType({})
+    """What takes the place of the checkpoint's own, to go by the weights that are there."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ImportedModel:
     """A checkpoint mapped onto the canonical Transformer."""
@@ -68,9 +79,6 @@ class ImportedModel:
     end_id: int
     """Ends a source and a target."""
 
-    pad_id: int
-    """Fills up the shorter sentences of a batch, in the checkpoint's own implementation."""
-
     unknown_id: int
     """Stands for a piece that the vocabulary lacks."""
 
@@ -84,9 +92,12 @@ class ImportedModel:
     """Default limit of a translation in tokens; the end token and what the model is told in the
     target are not counted."""
 
-    reference_settings: Settings
-    """What the checkpoint's own implementation is told of its settings, so that it goes by the
-    weights that are there."""
+    weights_sha256: str
+    """Of the file or files that hold the weights, in lower-case hexadecimal."""
+
+    own_library: OwnLibrary | None = None
+    """Where transformers has the checkpoint's own implementation, which the bundle is held against;
+    else it is held against the modules that its graphs are traced from."""
 
     sources: Sequence[Source] = ()
     """The languages that the model is told of; none where it is told nothing."""

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from dragoman.v1 import bundle_pb2
 from dragoman_export import bundle, manifest
-from dragoman_export.checkpoints.checkpoint import read_checkpoint
 from dragoman_export.drafts import Draft
 from dragoman_export.families import import_model
 from dragoman_export.families.languages import find_languages
@@ -17,8 +16,7 @@ from dragoman_export.verification.verify import Parity
 
 def write_stand_in(path: Path, output: Path) -> bundle_pb2.Manifest:
     """Writes it without verifying it."""
-    checkpoint = read_checkpoint(path)
-    model = import_model(checkpoint)
+    model = import_model(path)
     output.mkdir(parents=True)
     write_graphs(trace(model.transformer, CUDA), output)
     write_copy_graph(output)
@@ -29,7 +27,7 @@ def write_stand_in(path: Path, output: Path) -> bundle_pb2.Manifest:
         languages=find_languages(model, None, None),
         precision="float32",
         draft=draft,
-        checkpoint=checkpoint,
+        checkpoint=path,
         model=model,
     )
     bundle.write_manifest(description, output)

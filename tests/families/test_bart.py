@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dragoman_export.export import export
+from dragoman_export.families.bart import TIED
 from dragoman_export.manifest import Precision
 from tests.export import tiny
 from tests.export.two_vocabularies import SOURCES, TARGETS
@@ -54,7 +55,7 @@ def bundles(
 def test_float32_is_what_transformers_generates(
     checkpoint: Path, kind: Kind, bundles: dict[str, Path], beam_size: int
 ) -> None:
-    library = Library(checkpoint, {"tie_word_embeddings": True})
+    library = Library(checkpoint, TIED)
     for direction in kind.directions:
         found = translated(bundles["float32"], TEXTS, [beam_size], [direction])
         require_same(found, library, TEXTS, beam_size, direction)

@@ -3,8 +3,8 @@
 Knows the families' settings, tensors and languages. Does not know what is made of the model.
 """
 
-from dragoman_export.families.importers import import_model
 from dragoman_export.families.languages import Languages, find_languages
+from dragoman_export.families.layouts import import_model
 
 __all__ = [
     "Languages",

@@ -26,9 +26,12 @@ from dragoman_export.families.bart_tensors import find_embeddings, native_tensor
 from dragoman_export.families.bart_tokens import read_tokens
 from dragoman_export.families.suppressed import Suppressed, read_suppressed
 from dragoman_export.families.weights import load_weights, require_sizes
-from dragoman_export.model import ImportedModel
+from dragoman_export.model import ImportedModel, OwnLibrary
 from dragoman_export.network import Transformer
 from dragoman_export.verification import ReferenceTokenizer
+
+TIED = {"tie_word_embeddings": True}
+"""Lets transformers tie what is not there, and nothing else."""
 
 
 def import_bart(checkpoint: Checkpoint) -> ImportedModel:
@@ -67,14 +70,14 @@ def _import(checkpoint: Checkpoint, family: str, kin: Kin) -> ImportedModel:
         tokenizer=tokens.tokenizer,
         decoder_start_id=settings["decoder_start_token_id"],
         end_id=settings["eos_token_id"],
-        pad_id=settings["pad_token_id"],
         unknown_id=tokens.unknown_id,
         suppressed_ids=suppressed.ids,
         suppressed_sequences=suppressed.sequences,
         max_decoding_length=max_decoding_length(
             checkpoint, transformer.config.max_positions, forced=tokens.forced
         ),
-        reference_settings={"tie_word_embeddings": True},
+        weights_sha256=checkpoint.weights_sha256,
+        own_library=OwnLibrary(settings["pad_token_id"], TIED),
         sources=tokens.sources,
         targets=tokens.targets,
         any_source=tokens.any_source,

@@ -35,7 +35,7 @@ UNSUPPORTED: Mapping[str, str] = {
 """Why not, of those that somebody may well have."""
 
 
-def import_model(checkpoint: Checkpoint) -> ImportedModel:
+def import_checkpoint(checkpoint: Checkpoint) -> ImportedModel:
     """Maps a checkpoint of any family in the table onto the canonical Transformer.
 
     Raises:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dragoman.v1.bundle_pb2 import SpecialTokens
 from dragoman_export.checkpoints import Checkpoint, Settings
 from dragoman_export.errors import CheckpointError
-from dragoman_export.families.bart import build
+from dragoman_export.families.bart import TIED, build
 from dragoman_export.families.bart_settings import (
     MARIAN,
     id_problems,
@@ -26,7 +26,7 @@ from dragoman_export.families.marian_tokens import (
     vocabulary_problems,
 )
 from dragoman_export.families.suppressed import read_suppressed
-from dragoman_export.model import ImportedModel
+from dragoman_export.model import ImportedModel, OwnLibrary
 
 FAMILY = "marian"
 
@@ -63,12 +63,12 @@ def import_marian(checkpoint: Checkpoint) -> ImportedModel:
         tokenizer=make_tokenizer(checkpoint.path, tokens, special, settings["pad_token_id"]),
         decoder_start_id=special.decoder_start_id,
         end_id=special.end_id,
-        pad_id=settings["pad_token_id"],
         unknown_id=special.unknown_id,
         suppressed_ids=suppressed.ids,
         suppressed_sequences=suppressed.sequences,
         max_decoding_length=max_decoding_length(checkpoint, transformer.config.max_positions),
-        reference_settings={"tie_word_embeddings": True},
+        weights_sha256=checkpoint.weights_sha256,
+        own_library=OwnLibrary(settings["pad_token_id"], TIED),
         targets=find_targets(tokens.vocabulary),
         source_language=checkpoint.tokenizer_config.get("source_lang"),
         target_language=checkpoint.tokenizer_config.get("target_lang"),

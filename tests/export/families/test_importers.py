@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 
-from dragoman_export.checkpoints import read_checkpoint
 from dragoman_export.errors import CheckpointError
 from dragoman_export.families import import_model
 from tests.export import tiny
@@ -14,7 +13,7 @@ def copy(checkpoint: Path, tmp_path: Path) -> Path:
 
 
 def test_a_checkpoints_model_type_picks_the_importer(copy: Path) -> None:
-    assert import_model(read_checkpoint(copy)).family == "marian"
+    assert import_model(copy).family == "marian"
 
 
 @pytest.mark.parametrize(
@@ -32,5 +31,5 @@ def test_another_family_is_refused_and_the_nearest_named(
     tiny.change_config(copy, model_type=family)
     (copy / "source.spm").unlink()  # such a checkpoint has other files, which is not the point
     with pytest.raises(CheckpointError) as caught:
-        import_model(read_checkpoint(copy))
+        import_model(copy)
     assert f"model_type is {family!r}; {told}" in str(caught.value)

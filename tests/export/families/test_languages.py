@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from dragoman_export.checkpoints.checkpoint import read_checkpoint
 from dragoman_export.errors import UsageError
 from dragoman_export.export import export
 from dragoman_export.families import import_model
@@ -21,7 +20,7 @@ from tests.export.families.labels import LISTS
 
 @pytest.fixture(scope="module")
 def model(checkpoint: Path) -> ImportedModel:
-    return import_model(read_checkpoint(checkpoint))
+    return import_model(checkpoint)
 
 
 @pytest.fixture(scope="module")

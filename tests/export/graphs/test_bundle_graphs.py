@@ -11,7 +11,6 @@ from google.protobuf import json_format
 from numpy.typing import NDArray
 
 from dragoman.v1 import bundle_pb2
-from dragoman_export.checkpoints.checkpoint import read_checkpoint
 from dragoman_export.families import import_model
 from dragoman_export.graphs.files import DECODER, ENCODER, WEIGHTS
 from dragoman_export.model import Prompt
@@ -163,7 +162,7 @@ def test_a_calibrated_linear_layer_is_two_operators(
 
 
 def test_scores_of_given_tokens_are_those_of_saying_them(bundle: Path, checkpoint: Path) -> None:
-    model = import_model(read_checkpoint(checkpoint))
+    model = import_model(checkpoint)
     decoder = GraphDecoder(bundle, model)
     prompts = [Prompt(source) for source in SOURCES]
     hypotheses = decoder.decode(prompts, limit=12)
@@ -176,7 +175,7 @@ def test_scores_of_given_tokens_are_those_of_saying_them(bundle: Path, checkpoin
 def test_the_likeliest_and_the_unlikeliest_tokens_have_a_score(
     bundle: Path, checkpoint: Path
 ) -> None:
-    model = import_model(read_checkpoint(checkpoint))
+    model = import_model(checkpoint)
     decoder = GraphDecoder(bundle, model)
     vocabulary = range(model.transformer.config.vocabulary_size)
 

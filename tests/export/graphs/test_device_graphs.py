@@ -11,7 +11,6 @@ from google.protobuf import json_format
 
 from dragoman.v1 import bundle_pb2
 from dragoman_export import workbench
-from dragoman_export.checkpoints.checkpoint import read_checkpoint
 from dragoman_export.errors import UsageError, VerificationError
 from dragoman_export.export import export
 from dragoman_export.families import import_model
@@ -151,7 +150,7 @@ def test_activation_scales_are_an_option_of_int8(checkpoint: Path, tmp_path: Pat
 def test_a_token_that_is_no_candidate_scores_as_the_last_one(
     stand_in_bundle: Path, checkpoint: Path
 ) -> None:
-    model = import_model(read_checkpoint(checkpoint))
+    model = import_model(checkpoint)
     decoder = DeviceGraphDecoder(stand_in_bundle, model)
     prompt = Prompt([5, 9, 4, 0])
     vocabulary = range(model.transformer.config.vocabulary_size)

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from dragoman_export.checkpoints.checkpoint import read_checkpoint
 from dragoman_export.families import import_model
 from dragoman_export.model import ImportedModel
 from dragoman_export.network.layers import FeedForward, Linear, TiedLinear
@@ -25,7 +24,7 @@ TARGETS = [[3, 8, 0], [40, 2, 6, 6, 0], [0]]
 
 @pytest.fixture(scope="module")
 def model(checkpoint: Path) -> ImportedModel:
-    return import_model(read_checkpoint(checkpoint))
+    return import_model(checkpoint)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +113,7 @@ def test_a_relu_is_part_of_the_layer_after_it(
 
 
 def test_other_activations_stay(swish_checkpoint: Path) -> None:
-    model = import_model(read_checkpoint(swish_checkpoint))
+    model = import_model(swish_checkpoint)
 
     quantised = quantise(model.transformer, calibrate(model, SOURCES, TARGETS))
 

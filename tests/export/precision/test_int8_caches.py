@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from dragoman_export.checkpoints.checkpoint import read_checkpoint
 from dragoman_export.families import import_model
 from dragoman_export.graphs.contract import decoder_contract, encoder_contract
 from dragoman_export.model import ImportedModel
@@ -22,7 +21,7 @@ TARGETS = [[3, 8, 13, 0], [40, 2, 6, 0], [11, 12, 3, 0]]
 
 @pytest.fixture(scope="module")
 def model(checkpoint: Path) -> ImportedModel:
-    return import_model(read_checkpoint(checkpoint))
+    return import_model(checkpoint)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from dragoman_export.checkpoints.checkpoint import read_checkpoint
 from dragoman_export.families import import_model
 from dragoman_export.model import ImportedModel, Prompt
 from dragoman_export.network.transformer import TORCH_TYPES
@@ -26,7 +25,7 @@ PROMPTS = [
 
 @pytest.fixture(scope="module")
 def model(checkpoint: Path) -> ImportedModel:
-    return import_model(read_checkpoint(checkpoint))
+    return import_model(checkpoint)
 
 
 def test_modules_say_what_their_graphs_say(model: ImportedModel, float32_bundle: Path) -> None:

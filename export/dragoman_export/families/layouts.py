@@ -1,0 +1,50 @@
+"""Which importer maps which folder: the table of layouts.
+
+Knows the files by which a layout is recognised. Does not know how any is mapped.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from dragoman_export.checkpoints import read_checkpoint
+from dragoman_export.checkpoints.checkpoint import CONFIG
+from dragoman_export.errors import CheckpointError
+from dragoman_export.families.importers import import_checkpoint
+from dragoman_export.model import ImportedModel
+
+
+class Layout(NamedTuple):
+    """How a toolkit lays out a model in a folder."""
+
+    title: str
+    """The toolkit, as people call it."""
+
+    marks: str
+    """The files by which it is recognised, as an error lists them."""
+
+    recognises: Callable[[Path], bool]
+    imports: Callable[[Path], ImportedModel]
+    """Maps the folder onto the canonical Transformer; CheckpointError says all that hinders it."""
+
+
+LAYOUTS = (
+    Layout(
+        title="Hugging Face",
+        marks=CONFIG,
+        recognises=lambda _: True,
+        imports=lambda path: import_checkpoint(read_checkpoint(path)),
+    ),
+)
+"""In the order in which they are looked for; the last takes whatever no other recognises."""
+
+
+def import_model(path: Path) -> ImportedModel:
+    """Maps the model in a folder onto the canonical Transformer.
+
+    Raises:
+        CheckpointError: It is in no layout of the table, or cannot be mapped.
+    """
+    if not path.is_dir():
+        raise CheckpointError(f"checkpoint {path} is not a directory; nothing is downloaded")
+    return next(layout for layout in LAYOUTS if layout.recognises(path)).imports(path)
