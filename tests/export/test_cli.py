@@ -83,7 +83,7 @@ def test_who_is_told_to_end_leaves_nothing(
         assert list((tmp_path / "models").iterdir())
         signal.raise_signal(number)
 
-    monkeypatch.setattr(pipeline, "read_checkpoint", be_told)
+    monkeypatch.setattr(pipeline, "import_model", be_told)
     before = signal.getsignal(number)
 
     with pytest.raises(SystemExit) as caught:
