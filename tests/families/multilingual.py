@@ -1,4 +1,4 @@
-"""Makes tiny checkpoints of BART and its kin: trained for a moment, so that they come to an end."""
+"""Makes tiny checkpoints of all families but Marian, trained for a moment so that they end."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -50,6 +50,8 @@ class Kind:
     """Of generation_config.json."""
     start: str = "</s>"
     """What the decoder starts with."""
+    max_length: int = MAX_LENGTH
+    """Of a translation, in tokens."""
 
     def make(self, path: Path) -> Path:
         """Writes the checkpoint."""
@@ -73,7 +75,7 @@ class Kind:
             model.final_logits_bias.normal_(std=0.1)
         self._train(model, tokenizer, start_id)
         # Where a text has no end, transformers and we count one, as its place is forced.
-        ends = {"max_length": MAX_LENGTH, "forced_eos_token_id": tokenizer.eos_token_id}
+        ends = {"max_length": self.max_length, "forced_eos_token_id": tokenizer.eos_token_id}
         generation = {**ends, **special, **self.generation}
         model.generation_config = transformers.GenerationConfig(**generation)
         model.save_pretrained(path)
@@ -93,7 +95,7 @@ class Kind:
     def _batch(self, tokenizer: Any, direction: Direction, start_id: int) -> dict[str, Any]:
         if direction.source_language is not None:
             tokenizer.src_lang = direction.source_language
-        sources, targets = TEXTS[direction.source], TEXTS[direction.target]
+        sources, targets = TEXTS[direction.source or "en"], TEXTS[direction.target]
         batch = tokenizer(
             [direction.prefix + text for text in sources], return_tensors="pt", padding=True
         )
@@ -171,6 +173,25 @@ def bart_tokenizer(path: Path) -> Any:
     return transformers.AutoTokenizer.from_pretrained(path)
 
 
+def byte_tokenizer(path: Path) -> Any:
+    """That of ByT5, which has no vocabulary."""
+    transformers.ByT5Tokenizer().save_pretrained(path)
+    return transformers.AutoTokenizer.from_pretrained(path)
+
+
+T5_IDS: dict[str, Any] = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1}
+T5_SIZES: dict[str, Any] = {
+    "d_kv": 8,
+    "d_ff": 48,
+    "num_layers": 2,
+    "num_heads": 4,
+    "relative_attention_num_buckets": 8,
+    "relative_attention_max_distance": 20,
+    "dropout_rate": 0.0,
+    "initializer_factor": 1.0,
+    "n_positions": 96,
+}
+
 NLLB_LANGUAGES = ("eng_Latn", "deu_Latn", "ace_Arab", "ace_Latn")
 MBART_LANGUAGES = ("en_XX", "de_DE")
 
@@ -240,5 +261,55 @@ KINDS: dict[str, Kind] = {
         directions=[Direction("en", "de")],
         settings={"activation_function": "relu", "scale_embedding": True},
         start="<pad>",
+    ),
+    "t5": Kind(
+        model=transformers.T5ForConditionalGeneration,
+        config=transformers.T5Config,
+        tokenizer=pieces_tokenizer("T5Tokenizer", "spiece.model", **T5_IDS),
+        directions=[
+            Direction("en", "de", prefix="translate English to German: "),
+            Direction("en", "en", prefix="translate English to English: "),
+        ],
+        settings=T5_SIZES
+        | {
+            "task_specific_params": {
+                "translation_en_to_de": {"prefix": "translate English to German: "},
+                "translation_en_to_en": {"prefix": "translate English to English: "},
+                "summarization": {"prefix": "summarize: "},
+            }
+        },
+        start="<pad>",
+    ),
+    "madlad": Kind(
+        model=transformers.T5ForConditionalGeneration,
+        config=transformers.T5Config,
+        tokenizer=pieces_tokenizer(
+            "T5Tokenizer", "spiece.model", user_defined_symbols=["<2de>", "<2en>"], **T5_IDS
+        ),
+        directions=[Direction("", "de", prefix="<2de> "), Direction("", "en", prefix="<2en> ")],
+        settings=T5_SIZES
+        | {
+            "feed_forward_proj": "gated-gelu",
+            "tie_word_embeddings": False,
+            "num_decoder_layers": 1,
+            "d_kv": 12,
+        },
+        start="<unk>",
+    ),
+    "byt5": Kind(
+        model=transformers.T5ForConditionalGeneration,
+        config=transformers.T5Config,
+        tokenizer=byte_tokenizer,
+        directions=[Direction("en", "de")],
+        settings=T5_SIZES
+        | {
+            "feed_forward_proj": "gated-silu",
+            "tie_word_embeddings": False,
+            "n_positions": 300,
+            "vocab_size": 384,  # transformers has no text for more
+            "num_heads": 2,
+        },
+        start="<pad>",
+        max_length=120,
     ),
 }

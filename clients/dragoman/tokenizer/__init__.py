@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from dragoman.tokenizer.bytes import ByteTokenizer
 from dragoman.tokenizer.pieces import VISIBLE_SPACE, SentencePieceTokenizer, read_ids
 from dragoman.v1.bundle_pb2 import SpecialTokens, TokenizerFiles
 
@@ -54,4 +55,6 @@ def open_tokenizer(directory: Path, files: TokenizerFiles, special: SpecialToken
         from dragoman.tokenizer.library import LibraryTokenizer  # noqa: PLC0415
 
         return LibraryTokenizer(directory, files, special)
-    raise ValueError(f"tokenizer kind {files.kind!r}; allowed: sentencepiece, tokenizers")
+    if files.kind == "bytes":
+        return ByteTokenizer(special)
+    raise ValueError(f"tokenizer kind {files.kind!r}; allowed: sentencepiece, tokenizers, bytes")

@@ -11,6 +11,9 @@ from tokenizers import Tokenizer
 
 from dragoman.v1.bundle_pb2 import SpecialTokens, TokenizerFiles
 
+UNREACHABLE = "\t "
+"""Before the name of a token that no text may yield: a text has no space once it is cut."""
+
 
 class LibraryTokenizer:
     """One tokenizer for sources and one for targets, which may be the same."""
@@ -33,6 +36,7 @@ class LibraryTokenizer:
         self._end_id = special.end_id
         hidden = {special.end_id, special.decoder_start_id, special.unknown_id, *files.hidden_ids}
         self._shown = frozenset(self._target.get_vocab().values()) - hidden
+        self._shows_controls = not self._shown.isdisjoint(files.control_ids)
 
     def encode(self, text: str) -> list[int]:
         """Returns the source token ids of `text`, ending with the end token."""
@@ -51,7 +55,7 @@ class LibraryTokenizer:
         """
         shown = [token_id for token_id in token_ids if token_id in self._shown]
         text: str = self._target.decode(shown, skip_special_tokens=False)
-        return text
+        return text.replace(UNREACHABLE, "") if self._shows_controls else text
 
 
 def _read(path: Path) -> Tokenizer:

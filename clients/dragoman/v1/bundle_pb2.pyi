@@ -452,7 +452,7 @@ class TokenizerFiles(_message.Message):
     kind: _builtins.str
     """"sentencepiece": two sentencepiece models and a vocabulary that maps pieces
     to ids. "tokenizers": a tokenizer.json of the tokenizers library, which says
-    it all.
+    it all. "bytes": those of UTF-8, for which no file is needed.
     """
     source_model_path: _builtins.str
     """Sentencepiece model or tokenizer.json for sources."""

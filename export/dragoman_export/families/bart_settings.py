@@ -146,7 +146,7 @@ def plain_settings(checkpoint: Checkpoint, kin: Kin) -> tuple[Settings, list[str
     config = {name: value for name, value in checkpoint.config.items() if value is not None}
     problems = [
         *_take_other_names(config),
-        *_take_special_tokens(config, checkpoint.generation_config),
+        *take_special_tokens(config, checkpoint.generation_config),
     ]
     max_length = setting_of_generation(checkpoint, "max_length")
     if max_length is not None and (type(max_length) is not int or max_length < 1):
@@ -236,7 +236,8 @@ def _take_other_names(config: Settings) -> Iterator[str]:
             yield f"{name} is {config[name]!r} and {other}, which is the same, {value!r}"
 
 
-def _take_special_tokens(config: Settings, generation_config: Settings) -> Iterator[str]:
+def take_special_tokens(config: Settings, generation_config: Settings) -> Iterator[str]:
+    """Puts them into config.json's settings as numbers, and yields what is wrong with them."""
     for name in SPECIAL_TOKENS:
         stated = [_only(settings.get(name)) for settings in (config, generation_config)]
         told = [value for value in stated if value is not None]

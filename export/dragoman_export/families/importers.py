@@ -15,6 +15,7 @@ from dragoman_export.families.bart import (
     import_pegasus,
 )
 from dragoman_export.families.marian import import_marian
+from dragoman_export.families.t5 import import_t5
 from dragoman_export.model import ImportedModel
 
 Importer = Callable[[Checkpoint], ImportedModel]
@@ -25,7 +26,9 @@ IMPORTERS: Mapping[str, Importer] = {
     "m2m_100": import_m2m100,
     "marian": import_marian,
     "mbart": import_mbart,
+    "mt5": import_t5,
     "pegasus": import_pegasus,
+    "t5": import_t5,
 }
 """By `model_type` of config.json."""
 

@@ -1,8 +1,8 @@
 """Tokenizers of the tokenizers library, without what no text may yield.
 
 A text may hold the name of any token: `</s>`, `deu_Latn`, `<2de>`. What steers a model must be text
-there, in a library that takes a name for the token whoever wrote it. So such tokens lose their
-names: a real space, which no text has once it is cut, makes them unreachable.
+there, in a library that takes a name for the token whoever wrote it. So such tokens get other
+names: no text has a real space once it is cut, which makes them unreachable.
 """
 
 import copy
@@ -11,15 +11,13 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from dragoman.tokenizer.library import UNREACHABLE
 from dragoman.v1.bundle_pb2 import SpecialTokens, TokenizerFiles
 from dragoman_export.checkpoints import CheckpointTokenizer
 from dragoman_export.errors import CheckpointError
 from dragoman_export.verification import ReferenceTokenizer
 
 FILE = "tokenizer.json"
-
-UNREACHABLE = " "
-"""Before the name of a token that no text yields."""
 
 
 def library_tokenizer(
@@ -47,16 +45,18 @@ def library_tokenizer(
             f"{checkpoint}: the tokenizer {own.class_name} is not supported; it is none of the "
             "tokenizers library"
         )
-    names = own.special_ids()
+    # What the library takes for special, which gives no text, is not all that transformers does.
+    hidden = {token["id"] for token in definition["added_tokens"] if token["special"]}
+    special_ids = hidden.union(own.special_ids().values())
     outside = sorted(i for i in own.vocabulary().values() if i >= size)
-    kept = [token for token in own.added_tokens() if token.id not in names.values()]
+    kept = [token for token in own.added_tokens() if token.id not in special_ids]
     if strange := [token.text for token in kept if token.id >= size]:
         raise CheckpointError(
             f"{checkpoint}: the added token {strange[0]!r} lies outside the model's vocabulary of "
             f"{size}"
         )
     steering = {special.end_id, special.decoder_start_id, special.unknown_id}
-    unreachable = {*names.values(), *steering, *special.suppressed_ids, *controls, *outside}
+    unreachable = {*special_ids, *steering, *special.suppressed_ids, *controls, *outside}
     return CheckpointTokenizer(
         {FILE: json.dumps(without(definition, unreachable), ensure_ascii=False)},
         TokenizerFiles(
@@ -64,7 +64,7 @@ def library_tokenizer(
             source_model_path=FILE,
             target_model_path=FILE,
             control_ids=sorted(i for i in unreachable - steering if i < size),
-            hidden_ids=sorted(i for i in {*names.values(), *controls} - steering if i < size),
+            hidden_ids=sorted(i for i in hidden - steering if i < size),
         ),
         special,
         control_names=[name for name, i in own.vocabulary().items() if i in unreachable],

@@ -39,6 +39,14 @@ OUTPUT_BIAS = "output.bias"
 POSITIONS = ("encoder.positions.weight", "decoder.positions.weight")
 """What is added at each place, (max_positions, model_dim)."""
 
+RELATIVE_POSITIONS = (
+    "encoder.relative_positions.weight",
+    "decoder.relative_positions.weight",
+)
+"""What attention adds for the distance of two tokens, (2 * max_positions - 1, heads) of the encoder
+by the place attended to minus the place that attends, from the least; (max_positions, heads) of the
+decoder by how far the place attended to lies back."""
+
 LAYER = re.compile(r"(encoder|decoder)\.layers\.(\d+)\.")
 
 MOST_GROWTH = 16
@@ -66,6 +74,7 @@ def load_weights(
     *,
     problems: Sequence[str] = (),
     needs_biases: bool = True,
+    scales_attention: bool = True,
 ) -> Transformer:
     """Makes a model of sizes that `require_sizes` found good, and fills every parameter.
 
@@ -75,13 +84,14 @@ def load_weights(
         checkpoint: Where they are from.
         problems: What is known to be wrong with them.
         needs_biases: Whether the bias of a layer may not be missing; else it is zero.
+        scales_attention: Whether what attention compares is divided by sqrt(head_dim).
 
     Raises:
         CheckpointError: With every tensor that is missing or of the wrong shape, and every one
             that no setting accounts for.
     """
     transformer = Transformer.empty(config)
-    loader = _Loader(config, tensors, needs_biases, [*problems])
+    loader = _Loader(config, tensors, needs_biases, scales_attention, [*problems])
     loader.fill(transformer)
     if loader.problems:
         raise _misfit(checkpoint, loader.problems)
@@ -113,8 +123,11 @@ def _numbers(config: TransformerConfig) -> int:
     """Of all parameters but positions, which are often not stored; takes no memory for them."""
     with torch.device("meta"):
         transformer = Transformer.empty(config)
-    positions = transformer.encoder.embedding.positions.weight
-    return sum(each.numel() for each in transformer.parameters()) - positions.numel()
+    encoder, decoder = transformer.encoder, transformer.decoder
+    embedding = encoder.embedding.positions
+    tables = {embedding, encoder.relative_positions, decoder.relative_positions} - {None}
+    positions = sum(each.weight.numel() for each in tables if each is not None)
+    return sum(each.numel() for each in transformer.parameters()) - positions
 
 
 def _misfit(checkpoint: Checkpoint, problems: Sequence[str]) -> CheckpointError:
@@ -129,6 +142,7 @@ class _Loader:
     config: TransformerConfig
     tensors: Tensors
     needs_biases: bool
+    scales_attention: bool
     problems: list[str] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
 
@@ -190,10 +204,7 @@ class _Loader:
         if (size := self.config.source_vocabulary_size) is not None:
             own = transformer.encoder.embedding.tokens
             _fill_rows(own.weight, self._tensor(SOURCES, size, dim))
-        embeddings = (transformer.encoder.embedding, embedding)
-        for name, table in zip(POSITIONS, embeddings, strict=True):
-            positions = self._tensor(name, self.config.max_positions, dim)
-            table.positions.weight.data.copy_(positions)
+        self._fill_positions(transformer)
         head = transformer.decoder.head
         assert isinstance(head, Linear | TiedLinear)
         if isinstance(head, Linear):
@@ -201,6 +212,22 @@ class _Loader:
         head.bias.data.zero_()
         if OUTPUT_BIAS in self.tensors:
             head.bias.data[:vocabulary] = self._tensor(OUTPUT_BIAS, vocabulary)
+
+    def _fill_positions(self, transformer: Transformer) -> None:
+        encoder, decoder = transformer.encoder, transformer.decoder
+        tables = (
+            *zip(
+                POSITIONS, (encoder.embedding.positions, decoder.embedding.positions), strict=True
+            ),
+            *zip(
+                RELATIVE_POSITIONS,
+                (encoder.relative_positions, decoder.relative_positions),
+                strict=True,
+            ),
+        )
+        for name, table in tables:
+            if table is not None:
+                table.weight.data.copy_(self._tensor(name, *table.weight.shape))
 
     def _fill_norms_around(self, transformer: Transformer) -> None:
         sides = (("encoder", transformer.encoder), ("decoder", transformer.decoder))
@@ -234,40 +261,51 @@ class _Loader:
     ) -> None:
         """Queries come first, and 1/sqrt(head_dim) goes into them."""
         self._fill_heads(linear, [f"{prefix}.{part}" for part in parts], heads)
+        if not self.scales_attention:
+            return
         queries = linear.weight.shape[1] // len(parts)
-        scale = 1 / math.sqrt(self.config.model_dim // heads)
+        scale = 1 / math.sqrt(self._head_dim(heads))
         linear.weight.data[:, :queries] *= scale
         linear.bias.data[:queries] *= scale
 
     def _fill_heads(self, linear: Linear, names: Sequence[str], heads: int) -> None:
         """As _fill_linear; each head of each projection is filled up to its width."""
         dim, width = self.config.model_dim, linear.weight.shape[1] // len(names)
+        inner = heads * self._head_dim(heads)
         for index, name in enumerate(names):
             part = slice(index * width, (index + 1) * width)
-            weight = self._tensor(f"{name}.weight", dim, dim)
+            weight = self._tensor(f"{name}.weight", inner, dim)
             linear.weight.data[:, part] = _filled_up(weight, heads, width).t()
-            linear.bias.data[part] = _filled_up(self._bias(f"{name}.bias", dim), heads, width)
+            linear.bias.data[part] = _filled_up(self._bias(f"{name}.bias", inner), heads, width)
+
+    def _head_dim(self, heads: int) -> int:
+        """Padding not included."""
+        return self.config.head_dim or self.config.model_dim // heads
 
     def _fill_attention_out(self, linear: Linear, name: str, heads: int) -> None:
         """What heads are filled up with is read with zeros."""
         width, dim = linear.weight.shape
-        weight = self._tensor(f"{name}.weight", dim, dim).t()
+        weight = self._tensor(f"{name}.weight", dim, heads * self._head_dim(heads)).t()
         linear.weight.data.copy_(_filled_up(weight, heads, width))
         linear.bias.data.copy_(self._bias(f"{name}.bias", dim))
 
     def _fill_feed_forward(self, feed_forward: FeedForward, prefix: str) -> None:
-        self._fill_linear(feed_forward.widen, f"{prefix}.widen")
+        gate = [f"{prefix}.gate"] if feed_forward.is_gated else []
+        self._fill_linear(feed_forward.widen, *gate, f"{prefix}.widen")
         self._fill_linear(feed_forward.narrow, f"{prefix}.narrow")
 
-    def _fill_linear(self, linear: Linear, name: str) -> None:
-        """(out, in) there and (in, out) here."""
-        inputs, outputs = linear.weight.shape
-        linear.weight.data.copy_(self._tensor(f"{name}.weight", outputs, inputs).t())
-        linear.bias.data.copy_(self._bias(f"{name}.bias", outputs))
+    def _fill_linear(self, linear: Linear, *names: str) -> None:
+        """Several projections of one input side by side, (out, in) there and (in, out) here."""
+        inputs, outputs = linear.weight.shape[0], linear.weight.shape[1] // len(names)
+        for index, name in enumerate(names):
+            part = slice(index * outputs, (index + 1) * outputs)
+            linear.weight.data[:, part] = self._tensor(f"{name}.weight", outputs, inputs).t()
+            linear.bias.data[part] = self._bias(f"{name}.bias", outputs)
 
     def _fill_norm(self, norm: Norm, name: str) -> None:
         norm.weight.data.copy_(self._tensor(f"{name}.weight", self.config.model_dim))
-        norm.bias.data.copy_(self._bias(f"{name}.bias", self.config.model_dim))
+        if norm.bias is not None:
+            norm.bias.data.copy_(self._bias(f"{name}.bias", self.config.model_dim))
 
 
 KEY_VALUE = ("key", "value")

@@ -43,10 +43,15 @@ def _extent(x: TensorType, dimension: int) -> TensorType:
 
 
 def _attend_prompt(
-    query_key_value: TensorType, last: TensorType, length: TensorType, heads: int
+    query_key_value: TensorType,
+    last: TensorType,
+    length: TensorType,
+    heads: int,
+    bias: TensorType | None = None,
 ) -> TensorType:
+    beside = () if bias is None else (None, None, None, bias)
     attended, _, _ = microsoft.GroupQueryAttention(
-        query_key_value, None, None, None, None, last, length,
+        query_key_value, None, None, None, None, last, length, *beside,
         num_heads=heads, kv_num_heads=heads, causal=0, scale=1.0,
     )  # fmt: skip
     return attended
@@ -59,10 +64,11 @@ def _attend_past(
     positions: TensorType,
     capacity: TensorType,
     heads: int,
+    bias: TensorType | None = None,
 ) -> tuple[TensorType, TensorType, TensorType]:
     query_key_value = op.Unsqueeze(query_key_value, [1])
     attended, key, value = _attend(
-        query_key_value, None, None, past_key, past_value, positions, capacity, heads
+        query_key_value, None, None, past_key, past_value, positions, capacity, heads, bias
     )
     return op.Squeeze(attended, [1]), key, value
 
@@ -157,17 +163,19 @@ def _attend(
     last: TensorType,
     capacity: TensorType,
     heads: int,
+    bias: TensorType | None = None,
 ) -> tuple[TensorType, TensorType, TensorType]:
     """Attention to caches, which are float32 or int8 steps of size 1."""
     if key.dtype != INT8:
+        beside = () if bias is None else (None, None, None, bias)
         return microsoft.GroupQueryAttention(  # type: ignore[no-any-return]
-            query, new_key, new_value, key, value, last, capacity,
+            query, new_key, new_value, key, value, last, capacity, *beside,
             num_heads=heads, kv_num_heads=heads, causal=0, scale=1.0,
         )  # fmt: skip
     step = op.Constant(value_floats=[1.0])
     return microsoft.GroupQueryAttention(  # type: ignore[no-any-return]
         query, new_key, new_value, key, value, last, capacity,
-        None, None, None, None, None, step, step,
+        None, None, None, bias, None, step, step,
         num_heads=heads, kv_num_heads=heads, causal=0, scale=1.0,
         k_quant_type="PER_TENSOR", v_quant_type="PER_TENSOR", kv_cache_bit_width=8,
     )  # fmt: skip
@@ -183,6 +191,27 @@ def _add_and_norm(
 def _norm(x: TensorType, weight: TensorType, bias: TensorType, epsilon: float) -> TensorType:
     normed, _, _ = op.LayerNormalization(x, weight, bias, axis=-1, epsilon=epsilon)
     return normed
+
+
+def _rms_norm(x: TensorType, weight: TensorType, epsilon: float) -> TensorType:
+    """Onnxruntime fuses it: ONNX has a name for it in opset 23."""
+    mean = op.ReduceMean(op.Pow(x, 2.0), [-1], keepdims=1)
+    return op.Mul(op.Div(x, op.Sqrt(op.Add(mean, epsilon))), weight)
+
+
+def _prompt_bias(table: TensorType, padded_index: TensorType) -> TensorType:
+    most = table.shape[0] // 2
+    places = op.Range(0, op.Squeeze(op.Shape(padded_index, start=1, end=2), [0]), 1)
+    distance = op.Sub(op.Unsqueeze(places, [0]), op.Unsqueeze(places, [1]))
+    index = op.Add(op.Clip(distance, -most, most), most)
+    return op.Unsqueeze(op.Transpose(op.Gather(table, index), perm=[2, 0, 1]), [0])
+
+
+def _past_bias(table: TensorType, positions: TensorType, cache: TensorType) -> TensorType:
+    places = op.Range(0, op.Squeeze(op.Shape(cache, start=2, end=3), [0]), 1)
+    positions = op.Unsqueeze(op.Cast(positions, to=INT64.dtype), [1])
+    index = op.Clip(op.Sub(positions, op.Unsqueeze(places, [0])), 0, table.shape[0] - 1)
+    return op.Unsqueeze(op.Transpose(op.Gather(table, index), perm=[0, 2, 1]), [2])
 
 
 def _to_steps(x: TensorType) -> TensorType:
@@ -256,6 +285,9 @@ def translations() -> Translations:
         ours.to_steps.default: _to_steps,
         ours.add_and_norm.default: _add_and_norm,
         ours.norm.default: _norm,
+        ours.rms_norm.default: _rms_norm,
+        ours.prompt_bias.default: _prompt_bias,
+        ours.past_bias.default: _past_bias,
         ours.attend_prompt.default: _attend_prompt,
         ours.attend_past.default: _attend_past,
         ours.attend_source.default: _attend_source,

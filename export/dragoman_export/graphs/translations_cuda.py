@@ -29,10 +29,13 @@ def _attend_past(
     positions: TensorType,
     capacity: TensorType,
     heads: int,
+    bias: TensorType | None = None,
 ) -> tuple[TensorType, TensorType, TensorType]:
     """Causal, which for one query a row is the same: the fastest kernel (XQA) is causal alone."""
+    beside = () if bias is None else (None, None, None, bias)
     attended, key, value = microsoft.GroupQueryAttention(
         op.Unsqueeze(query_key_value, [1]), None, None, past_key, past_value, positions, capacity,
+        *beside,
         num_heads=heads, kv_num_heads=heads, scale=1.0,
     )  # fmt: skip
     return op.Squeeze(attended, [1]), key, value

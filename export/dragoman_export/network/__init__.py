@@ -12,6 +12,7 @@ from dragoman_export.network.layers import (
     LayerCache,
     Linear,
     Norm,
+    RelativePositions,
     Step,
     TiedLinear,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "LayerCache",
     "Linear",
     "Norm",
+    "RelativePositions",
     "Step",
     "TiedLinear",
     "Transformer",

@@ -6,7 +6,8 @@ from typing import Literal
 
 from dragoman_export.network.operators import GROUP_SIZE, HEAD_MULTIPLE
 
-Activation = Literal["relu", "silu", "gelu"]
+Activation = Literal["relu", "silu", "gelu", "gelu_tanh"]
+"""`gelu_tanh` is the approximation of Hendrycks and Gimpel 2016 by a hyperbolic tangent."""
 
 ElementType = Literal["float", "float16", "bfloat16"]
 """Element type that layers compute with, an ONNX name."""
@@ -49,8 +50,21 @@ class TransformerConfig:
     own_positions: bool = False
     """Whether sources and targets have position tables of their own."""
 
+    relative_positions: bool = False
+    """Whether, in place of such tables, self-attention adds a bias for the distance of two tokens:
+    one table of the encoder and one of the decoder, which their layers share."""
+
+    head_dim: int | None = None
+    """Width of all heads, padding not included; None is model_dim divided among them."""
+
     activation: Activation
     """Of the feed-forward's hidden layer."""
+
+    gated: bool = False
+    """Whether that layer is the product of an activated and a plain projection."""
+
+    rms_norm: bool = False
+    """Whether norms divide by the root mean square and neither centre nor shift."""
 
     norm_first: bool = False
     """Whether each sublayer reads normalised rows (pre-norm) and adds to the plain ones; else the
@@ -79,12 +93,12 @@ class TransformerConfig:
     @property
     def encoder_head_dim(self) -> int:
         """Width of an encoder head, padding included."""
-        return _padded(self.model_dim // self.encoder_heads)
+        return _padded(self.head_dim or self.model_dim // self.encoder_heads)
 
     @property
     def decoder_head_dim(self) -> int:
         """Width of a decoder head, padding included."""
-        return _padded(self.model_dim // self.decoder_heads)
+        return _padded(self.head_dim or self.model_dim // self.decoder_heads)
 
     @property
     def padded_vocabulary_size(self) -> int:

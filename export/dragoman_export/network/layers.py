@@ -5,6 +5,8 @@ so no result depends on a neighbour. 1/sqrt(head_dim) is part of the query weigh
 heads are filled up with do not count in it.
 """
 
+import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -14,10 +16,11 @@ from torch.nn import functional
 from dragoman_export.network import operators
 from dragoman_export.network.config import Activation, TransformerConfig
 
-ACTIVATIONS: dict[Activation, type[nn.Module]] = {
+ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "silu": nn.SiLU,
     "gelu": nn.GELU,
+    "gelu_tanh": functools.partial(nn.GELU, approximate="tanh"),
 }
 
 
@@ -51,7 +54,7 @@ class TiedLinear(nn.Module):
 class TokenEmbedding(nn.Module):
     """Token ids and positions -> what the first layer reads, (rows, model_dim)."""
 
-    def __init__(self, scale: float, tokens: nn.Embedding, positions: nn.Embedding) -> None:
+    def __init__(self, scale: float, tokens: nn.Embedding, positions: nn.Embedding | None) -> None:
         super().__init__()
         self.scale = scale
         self.tokens = tokens
@@ -62,22 +65,33 @@ class TokenEmbedding(nn.Module):
         tokens: Tensor = self.tokens(token_ids)
         if self.scale != 1.0:
             tokens = tokens * self.scale
-        embedded: Tensor = tokens + self.positions(positions)
-        return embedded
+        return tokens if self.positions is None else tokens + self.positions(positions)
+
+
+class RelativePositions(nn.Module):
+    """A table of what attention adds for the distance of two tokens, (distances, heads)."""
+
+    def __init__(self, distances: int, heads: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(distances, heads))
 
 
 class Norm(nn.Module):
-    """x (rows, model_dim) -> its layer normalisation."""
+    """x (rows, model_dim) -> its layer or root mean square normalisation."""
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(config.model_dim))
-        self.bias = nn.Parameter(torch.empty(config.model_dim))
+        self.bias = None if config.rms_norm else nn.Parameter(torch.empty(config.model_dim))
         self.epsilon = config.norm_epsilon
 
     def forward(self, x: Tensor) -> Tensor:
         """As the class says."""
-        normed: Tensor = operators.norm(x, self.weight, self.bias, self.epsilon)
+        normed: Tensor = (
+            operators.rms_norm(x, self.weight, self.epsilon)
+            if self.bias is None
+            else operators.norm(x, self.weight, self.bias, self.epsilon)
+        )
         return normed
 
 
@@ -100,22 +114,35 @@ class ResidualNorm(Norm):
         """What the next one gets of x and of the sublayer's y."""
         if self.is_first:
             return x + y
-        normed: Tensor = operators.add_and_norm(x, y, self.weight, self.bias, self.epsilon)
+        normed: Tensor = (
+            self(x + y)
+            if self.bias is None
+            else operators.add_and_norm(x, y, self.weight, self.bias, self.epsilon)
+        )
         return normed
 
 
 class FeedForward(nn.Module):
-    """x (rows, model_dim) -> the same, through one hidden layer."""
+    """x (rows, model_dim) -> the same, through one hidden layer.
 
-    def __init__(self, model_dim: int, hidden_dim: int, activation: Activation) -> None:
+    Where it is gated, `widen` makes what is activated and then what that is multiplied by.
+    """
+
+    def __init__(self, config: TransformerConfig, hidden_dim: int) -> None:
         super().__init__()
-        self.widen = Linear(model_dim, hidden_dim)
-        self.activation = ACTIVATIONS[activation]()
-        self.narrow = Linear(hidden_dim, model_dim)
+        self.is_gated = config.gated
+        self.widen = Linear(config.model_dim, 2 * hidden_dim if config.gated else hidden_dim)
+        self.activation = ACTIVATIONS[config.activation]()
+        self.narrow = Linear(hidden_dim, config.model_dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """As the class says."""
-        narrowed: Tensor = self.narrow(self.activation(self.widen(x)))
+        if self.is_gated:
+            gate, hidden = self.widen(x).chunk(2, dim=1)
+            hidden = self.activation(gate) * hidden
+        else:
+            hidden = self.activation(self.widen(x))
+        narrowed: Tensor = self.narrow(hidden)
         return narrowed
 
 
@@ -134,6 +161,9 @@ class Padding(NamedTuple):
     source: Tensor
     """(1,) int32: tokens of the longest sentence."""
 
+    bias: Tensor | None = None
+    """(1, heads, source, source): what attention adds for the distance of two tokens."""
+
 
 class EncoderLayer(nn.Module):
     """Self-attention and feed-forward over packed tokens (tokens, model_dim)."""
@@ -146,7 +176,7 @@ class EncoderLayer(nn.Module):
         self.attention_in = Linear(dim, 3 * width)
         self.attention_out = Linear(width, dim)
         self.attention_norm = ResidualNorm(config)
-        self.feed_forward = FeedForward(dim, config.encoder_hidden_dim, config.activation)
+        self.feed_forward = FeedForward(config, config.encoder_hidden_dim)
         self.feed_forward_norm = ResidualNorm(config)
 
     def forward(self, x: Tensor, padding: Padding) -> Tensor:
@@ -155,7 +185,7 @@ class EncoderLayer(nn.Module):
         query_key_value = functional.embedding(padding.padded_index, packed)
         # (batch, source, width)
         attended = operators.attend_prompt(
-            query_key_value, padding.source_last, padding.source, self.heads
+            query_key_value, padding.source_last, padding.source, self.heads, padding.bias
         )
         packed = functional.embedding(padding.packed_index, attended.flatten(0, 1))
         x = self.attention_norm.after(x, self.attention_out(packed))
@@ -209,6 +239,9 @@ class Step(NamedTuple):
     sharing: SharedSources | None = None
     """None: each row has a source of its own, the one of its number."""
 
+    target_bias: Tensor | None = None
+    """(rows, heads, 1, target capacity): what self-attention adds for their distances."""
+
 
 class DecoderLayer(nn.Module):
     """One token a row through self-attention, cross-attention and feed-forward."""
@@ -224,14 +257,14 @@ class DecoderLayer(nn.Module):
         self.cross_in = Linear(dim, width)
         self.cross_out = Linear(width, dim)
         self.cross_norm = ResidualNorm(config)
-        self.feed_forward = FeedForward(dim, config.decoder_hidden_dim, config.activation)
+        self.feed_forward = FeedForward(config, config.decoder_hidden_dim)
         self.feed_forward_norm = ResidualNorm(config)
 
     def forward(self, x: Tensor, cache: LayerCache, step: Step) -> tuple[Tensor, LayerCache]:
         """One layer further, (rows, model_dim), and the cache with this token in it."""
         attended, self_key, self_value = operators.attend_past(
             self.self_in(self.self_norm.before(x)), cache.self_key, cache.self_value,
-            step.positions, step.target_capacity, self.heads,
+            step.positions, step.target_capacity, self.heads, step.target_bias,
         )  # fmt: skip
         x = self.self_norm.after(x, self.self_out(attended))
         query = self.cross_in(self.cross_norm.before(x))

@@ -34,10 +34,14 @@ More would make smaller beams compute queries that nobody asks.
 Attended = tuple[Tensor, Tensor, Tensor]
 
 
-def _attend(query: Tensor, key: Tensor, value: Tensor, last: Tensor) -> Tensor:
+def _attend(
+    query: Tensor, key: Tensor, value: Tensor, last: Tensor, bias: Tensor | None = None
+) -> Tensor:
     """Softmax attention, (batch, heads, length, head_dim) each -> (batch, length, dim)."""
     key, value = key.to(query.dtype), value.to(query.dtype)
     scores = query @ key.transpose(2, 3)
+    if bias is not None:
+        scores = scores + bias
     places = torch.arange(key.shape[2], device=key.device)
     hidden = places[None, None, None, :] > last[:, None, None, None]
     weights = scores.masked_fill(hidden, -torch.inf).softmax(dim=3)
@@ -77,6 +81,66 @@ def _(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> Tensor:
     return torch.empty_like(x)
 
 
+@torch.library.custom_op("dragoman::rms_norm", mutates_args=())
+def rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
+    """Rows divided by their root mean square and scaled by `weight`; x is (rows, dim).
+
+    Source: Zhang and Sennrich 2019, "Root Mean Square Layer Normalization".
+    """
+    return functional.rms_norm(x, weight.shape, weight, epsilon)
+
+
+@rms_norm.register_fake
+def _(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
+    return torch.empty_like(x)
+
+
+@torch.library.custom_op("dragoman::prompt_bias", mutates_args=())
+def prompt_bias(table: Tensor, padded_index: Tensor) -> Tensor:
+    """What attention of every token to every token adds for their distance.
+
+    Args:
+        table: (2 * most - 1, heads), by the place attended to minus the place that attends, from
+            1 - most to most - 1; what is further is as far.
+        padded_index: (batch, source), of which the length of the longest sentence is taken.
+
+    Returns:
+        (1, heads, source, source): the token that attends, the token attended to.
+    """
+    most, places = len(table) // 2, torch.arange(padded_index.shape[1])
+    distance = (places[None, :] - places[:, None]).clamp(-most, most) + most
+    return table[distance].permute(2, 0, 1)[None].contiguous()
+
+
+@prompt_bias.register_fake
+def _(table: Tensor, padded_index: Tensor) -> Tensor:
+    source = padded_index.shape[1]
+    return table.new_empty((1, table.shape[1], source, source))
+
+
+@torch.library.custom_op("dragoman::past_bias", mutates_args=())
+def past_bias(table: Tensor, positions: Tensor, cache: Tensor) -> Tensor:
+    """What attention of one token a row to those before it adds for their distance.
+
+    Args:
+        table: (most, heads), by the place that attends minus the place attended to; what is further
+            is as far.
+        positions: (rows,) int32, the place that attends.
+        cache: (rows, heads, capacity, head_dim), of which the capacity is taken.
+
+    Returns:
+        (rows, heads, 1, capacity); past a row's position the values mean nothing.
+    """
+    places = torch.arange(cache.shape[2])
+    distance = (positions[:, None].long() - places).clamp(0, len(table) - 1)
+    return table[distance].permute(0, 2, 1)[:, :, None].contiguous()
+
+
+@past_bias.register_fake
+def _(table: Tensor, positions: Tensor, cache: Tensor) -> Tensor:
+    return table.new_empty((positions.shape[0], table.shape[1], 1, cache.shape[2]))
+
+
 @torch.library.custom_op("dragoman::extent", mutates_args=())
 def extent(x: Tensor, dimension: int) -> Tensor:
     """Size of one dimension, (1,) int32."""
@@ -89,7 +153,9 @@ def _(x: Tensor, dimension: int) -> Tensor:
 
 
 @torch.library.custom_op("dragoman::attend_prompt", mutates_args=())
-def attend_prompt(query_key_value: Tensor, last: Tensor, length: Tensor, heads: int) -> Tensor:
+def attend_prompt(
+    query_key_value: Tensor, last: Tensor, length: Tensor, heads: int, bias: Tensor | None = None
+) -> Tensor:
     """Every token attends to its whole sentence.
 
     Args:
@@ -97,6 +163,7 @@ def attend_prompt(query_key_value: Tensor, last: Tensor, length: Tensor, heads: 
         last: (batch,) int32, last place of each sentence.
         length: (1,) int32, `source`.
         heads: Attention heads.
+        bias: (1, heads, source, source) to add before the softmax.
 
     Returns:
         (batch, source, dim); past a sentence's end the values mean nothing.
@@ -104,11 +171,13 @@ def attend_prompt(query_key_value: Tensor, last: Tensor, length: Tensor, heads: 
     batch, source, _ = query_key_value.shape
     assert int(length) == source
     query, key, value = query_key_value.reshape(batch, source, 3, heads, -1).permute(2, 0, 3, 1, 4)
-    return _attend(query, key, value, last)
+    return _attend(query, key, value, last, bias)
 
 
 @attend_prompt.register_fake
-def _(query_key_value: Tensor, last: Tensor, length: Tensor, heads: int) -> Tensor:
+def _(
+    query_key_value: Tensor, last: Tensor, length: Tensor, heads: int, bias: Tensor | None = None
+) -> Tensor:
     batch, source, width = query_key_value.shape
     return query_key_value.new_empty((batch, source, width // 3))
 
@@ -121,6 +190,7 @@ def attend_past(
     positions: Tensor,
     capacity: Tensor,
     heads: int,
+    bias: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """One token a row is added to its cache and attends to all tokens so far.
 
@@ -131,6 +201,7 @@ def attend_past(
         positions: (rows,) int32, where the new key and value are written.
         capacity: (1,) int32, places of the cache.
         heads: Attention heads.
+        bias: (rows, heads, 1, capacity) to add before the softmax.
 
     Returns:
         (rows, dim), and the two caches with the token added.
@@ -143,7 +214,7 @@ def attend_past(
         key, value = to_steps(key), to_steps(value)
     new_key[rows, :, positions.long()] = key
     new_value[rows, :, positions.long()] = value
-    attended = _attend(query[:, :, None], new_key, new_value, positions)
+    attended = _attend(query[:, :, None], new_key, new_value, positions, bias)
     return attended.squeeze(1), new_key, new_value
 
 
@@ -155,6 +226,7 @@ def _(
     positions: Tensor,
     capacity: Tensor,
     heads: int,
+    bias: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     rows, width = query_key_value.shape
     attended = query_key_value.new_empty((rows, width // 3))

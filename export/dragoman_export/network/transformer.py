@@ -23,6 +23,7 @@ from dragoman_export.network.layers import (
     Linear,
     Norm,
     Padding,
+    RelativePositions,
     SharedSources,
     Step,
     TiedLinear,
@@ -46,6 +47,11 @@ class Encoder(nn.Module):
         self.config = config
         self.embedding = embedding
         self.embedding_norm = Norm(config) if config.embedding_norm else nn.Identity()
+        self.relative_positions = (
+            RelativePositions(2 * config.max_positions - 1, config.encoder_heads)
+            if config.relative_positions
+            else None
+        )
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.encoder_layers))
         self.final_norm = Norm(config) if config.final_norm else nn.Identity()
         width = config.decoder_heads * config.decoder_head_dim
@@ -63,6 +69,9 @@ class Encoder(nn.Module):
         config = self.config
         source = operators.extent(padded_index, 1)
         padding = Padding(padded_index, packed_index, source_last, source)
+        if self.relative_positions is not None:
+            bias = operators.prompt_bias(self.relative_positions.weight, padded_index)
+            padding = padding._replace(bias=bias)
         x = self.embedding_norm(self.embedding(token_ids, positions))
         x = x.to(TORCH_TYPES[config.element_type])
         for layer in self.layers:
@@ -82,6 +91,11 @@ class DecoderStep(nn.Module):
         self.config = config
         self.embedding = embedding
         self.embedding_norm = Norm(config) if config.embedding_norm else nn.Identity()
+        self.relative_positions = (
+            RelativePositions(config.max_positions, config.decoder_heads)
+            if config.relative_positions
+            else None
+        )
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
         self.final_norm = Norm(config) if config.final_norm else nn.Identity()
         self.head: nn.Module = (
@@ -121,6 +135,10 @@ class DecoderStep(nn.Module):
         """Float32 logits of every token, (rows, padded vocab), and the caches."""
         x = self.embedding_norm(self.embedding(token_ids, step.positions))
         x = x.to(TORCH_TYPES[self.config.element_type])
+        if self.relative_positions is not None:
+            table = self.relative_positions.weight
+            bias = operators.past_bias(table, step.positions, caches[0].self_key)
+            step = step._replace(target_bias=bias)
         new_caches = []
         for layer, cache in zip(self.layers, caches, strict=True):
             x, new_cache = layer(x, cache, step)
@@ -142,7 +160,9 @@ class Transformer(NamedTuple):
     def empty(cls, config: TransformerConfig) -> "Transformer":
         """A model whose weights are still to be filled in."""
         tokens = nn.Embedding(config.padded_vocabulary_size, config.model_dim)
-        positions = nn.Embedding(config.max_positions, config.model_dim)
+        positions = None
+        if not config.relative_positions:
+            positions = nn.Embedding(config.max_positions, config.model_dim)
         target = source = TokenEmbedding(config.embedding_scale, tokens, positions)
         if config.source_vocabulary_size is not None or config.own_positions:
             if config.source_vocabulary_size is not None:

@@ -22,6 +22,7 @@ def with_half_precision(model: Transformer, precision: HalfPrecision) -> Transfo
     half = model.copied(replace(model.config, element_type=precision, cache_type=precision))
     encoder, decoder = half.encoder, half.decoder
     layers = (encoder.layers, encoder.final_norm, encoder.cross_key_value, decoder.layers)
-    for module in (*layers, decoder.final_norm):
+    relative = [side.relative_positions for side in (encoder, decoder)]
+    for module in (*layers, decoder.final_norm, *filter(None, relative)):
         module.to(TORCH_TYPES[precision])
     return half

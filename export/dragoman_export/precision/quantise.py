@@ -111,6 +111,8 @@ def _fold_relu(module: nn.Module) -> bool:
     """Takes out a feed-forward's ReLU: the layer after it clips at 0 by itself."""
     if not isinstance(module, FeedForward) or not isinstance(module.activation, nn.ReLU):
         return False
+    if module.is_gated:  # what is multiplied by it may be negative
+        return False
     module.activation = nn.Identity()
     return True
 

@@ -127,13 +127,16 @@ def _parsed(file: Path) -> Manifest:
 
 def _needed_paths(manifest: Manifest) -> list[str]:
     tokenizer = manifest.tokenizer
+    of_tokenizer = (
+        tokenizer.source_model_path,
+        tokenizer.target_model_path,
+        tokenizer.vocabulary_path,
+        tokenizer.target_vocabulary_path,
+    )
     return [
         manifest.encoder.path,
         manifest.decoder.path,
-        tokenizer.source_model_path,
-        tokenizer.target_model_path,
-        *([tokenizer.vocabulary_path] if tokenizer.vocabulary_path else []),
-        *([tokenizer.target_vocabulary_path] if tokenizer.target_vocabulary_path else []),
+        *filter(None, of_tokenizer),
         *([manifest.copy.path] if "cuda" in manifest.providers else []),
     ]
 

@@ -22,7 +22,7 @@ MOST_DIMENSION = 2**31 - 1
 PRECISIONS = ("float32", "float16", "bfloat16", "int8")
 SCALES = ("calibrated", "per_row")
 PROVIDERS = ("cpu", "cuda")
-TOKENIZER_KINDS = ("sentencepiece", "tokenizers")
+TOKENIZER_KINDS = ("sentencepiece", "tokenizers", "bytes")
 DATA_TYPES = ("float", "float16", "bfloat16", "int8", "uint8", "int32", "int64", "bool")
 CACHE_TYPES = ("float", "float16", "bfloat16", "int8")
 
@@ -177,8 +177,9 @@ def _tokenizer(manifest: Manifest) -> Iterator[str]:
     files, source_size = manifest.tokenizer, _source_size(manifest)
     most = max(source_size, manifest.architecture.vocabulary_size)
     yield from _one_of("tokenizer.kind", files.kind, TOKENIZER_KINDS)
-    yield from _path("tokenizer.source_model_path", files.source_model_path)
-    yield from _path("tokenizer.target_model_path", files.target_model_path)
+    if files.kind != "bytes":
+        yield from _path("tokenizer.source_model_path", files.source_model_path)
+        yield from _path("tokenizer.target_model_path", files.target_model_path)
     if files.kind == "sentencepiece" or files.vocabulary_path:
         yield from _path("tokenizer.vocabulary_path", files.vocabulary_path)
     if files.target_vocabulary_path:

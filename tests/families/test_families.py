@@ -1,4 +1,4 @@
-"""BART and its kin, M2M100 and NLLB among them, beside transformers' own decoding."""
+"""All families but Marian beside transformers' own decoding."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +41,8 @@ def bundles(
     checkpoint: Path, kind: Kind, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
     directory = tmp_path_factory.mktemp("bundles")
-    is_told = kind.directions[0].source_language is not None
+    first = kind.directions[0]
+    is_told = first.source_language is not None or bool(first.prefix)
     source, target = (None, None) if is_told else ("en", "de")
     precisions: tuple[Precision, ...] = ("float32", "int8")
     for precision in precisions:

@@ -1,0 +1,77 @@
+"""Imports T5 and what came after it: T5 1.1, FLAN, mT5, ByT5, MADLAD-400.
+
+Source of the architecture: Raffel et al. 2020, "Exploring the Limits of Transfer Learning with a
+Unified Text-to-Text Transformer"; its version 1.1 and mT5 (Xue et al. 2021) with gated activations
+(Shazeer 2020, "GLU Variants Improve Transformer"); as mapped by transformers'
+`T5ForConditionalGeneration`.
+"""
+
+from dragoman_export.checkpoints import Checkpoint, tidied
+from dragoman_export.errors import CheckpointError
+from dragoman_export.families.bart_settings import id_problems, max_decoding_length
+from dragoman_export.families.suppressed import Suppressed, read_suppressed
+from dragoman_export.families.t5_settings import T5Settings, read_settings
+from dragoman_export.families.t5_tensors import find_embeddings, native_tensors
+from dragoman_export.families.t5_tokens import read_tokens
+from dragoman_export.families.weights import load_weights, require_sizes
+from dragoman_export.model import ImportedModel, OwnLibrary
+from dragoman_export.network import Transformer
+from dragoman_export.verification import ReferenceTokenizer
+
+FAMILY = "t5"
+
+
+def import_t5(checkpoint: Checkpoint) -> ImportedModel:
+    """Maps a T5 checkpoint onto the canonical Transformer.
+
+    Raises:
+        CheckpointError: With every setting that is not supported, every tensor that is missing or
+            misshapen; or the tokenizer cannot be used.
+    """
+    settings, problems = read_settings(checkpoint)
+    suppressed = read_suppressed(checkpoint, settings.special.get("eos_token_id"))
+    problems += id_problems(settings.special, suppressed.ids)
+    if problems:
+        what = f"{checkpoint.path} is not a T5 checkpoint that can be exported:"
+        raise CheckpointError.listing(what, problems)
+    with tidied(checkpoint.path) as tidy:
+        tokens = read_tokens(checkpoint, ReferenceTokenizer(tidy), settings, suppressed.ids)
+    transformer = build(checkpoint, settings, suppressed)
+    special = settings.special
+    return ImportedModel(
+        family=FAMILY,
+        transformer=transformer,
+        tokenizer=tokens.tokenizer,
+        decoder_start_id=special["decoder_start_token_id"],
+        end_id=special["eos_token_id"],
+        unknown_id=tokens.unknown_id,
+        suppressed_ids=suppressed.ids,
+        suppressed_sequences=suppressed.sequences,
+        max_decoding_length=max_decoding_length(checkpoint, settings.max_positions),
+        weights_sha256=checkpoint.weights_sha256,
+        own_library=OwnLibrary(special["pad_token_id"]),
+        targets=tokens.targets,
+        source_language=tokens.source_language,
+    )
+
+
+def build(checkpoint: Checkpoint, settings: T5Settings, suppressed: Suppressed) -> Transformer:
+    """The model of settings without problems.
+
+    Raises:
+        CheckpointError: With everything of the weights that does not fit them.
+    """
+    embeddings = find_embeddings(checkpoint.tensors)
+    config = settings.transformer_config(embeddings)
+    tensors, problems = native_tensors(checkpoint.tensors, embeddings, settings)
+    require_sizes(config, tensors, checkpoint)
+    transformer = load_weights(
+        config,
+        tensors,
+        checkpoint,
+        problems=problems,
+        needs_biases=False,
+        scales_attention=False,
+    )
+    suppressed.apply(transformer)
+    return transformer
