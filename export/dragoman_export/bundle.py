@@ -88,7 +88,7 @@ def write_manifest(manifest: bundle_pb2.Manifest, directory: Path) -> None:
         bundle_pb2.BundleFile(
             path=path.relative_to(directory).as_posix(),
             size_bytes=path.stat().st_size,
-            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+            sha256=_sha256(path),
         )
         for path in sorted(directory.rglob("*"))
         if path.is_file()
@@ -101,3 +101,8 @@ def write_manifest(manifest: bundle_pb2.Manifest, directory: Path) -> None:
     content["provenance"]["tool_versions"] = dict(sorted(versions.items()))
     text = json.dumps(content, ensure_ascii=False, indent=2)
     (directory / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import get_args
 
 from dragoman.v1 import bundle_pb2
+from dragoman_export.check import describe
 from dragoman_export.drafts import ScaleChoice
 from dragoman_export.errors import ExportError, UsageError
 from dragoman_export.export import ExportRequest, export
@@ -32,11 +33,18 @@ def main(argv: list[str]) -> int:
     Returns:
         0, or 2 after one clear message on stderr.
     """
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.output is None and not arguments.check:
+        parser.error("--output is needed, or --check")
     progress = TerminalProgress() if sys.stderr.isatty() else LineProgress()
     try:
         with _leaving_tidily():
-            manifest = export(_request(arguments), progress.stage, progress.done)
+            request = _request(arguments)
+            if arguments.check:
+                print(describe(request))
+                return 0
+            manifest = export(request, progress.stage, progress.done)
     except ExportError as error:
         print(f"dragoman export: {error}", file=sys.stderr)
         return FAILURE
@@ -47,10 +55,15 @@ def main(argv: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dragoman export",
-        description="Turn a checkpoint in Hugging Face's layout into a model bundle.",
+        description="Turn a checkpoint into a model bundle.",
     )
     parser.add_argument("checkpoint", type=Path, help="directory of the checkpoint")
-    parser.add_argument("--output", type=Path, required=True, help="directory of the bundle")
+    parser.add_argument("--output", type=Path, help="directory of the bundle")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing: say what the checkpoint is, what would come of it, and what hinders",
+    )
     parser.add_argument(
         "--precision",
         choices=get_args(Precision),
@@ -65,10 +78,24 @@ def _parser() -> argparse.ArgumentParser:
         "which is calibrated unless that costs quality",
     )
     parser.add_argument("--name", help="of the model; default: the checkpoint directory's")
-    parser.add_argument("--source-language", help="BCP-47 code; default: the checkpoint's")
-    parser.add_argument("--target-language", help="BCP-47 code; default: the checkpoint's")
+    for side in ("source", "target"):
+        parser.add_argument(
+            f"--{side}-language",
+            help="BCP-47 code, several joined by '+'; default: all of the checkpoint's",
+        )
+    parser.add_argument(
+        "--source-prefix",
+        help="text before every source, for models that are told so what to do: "
+        "'translate English to German: '",
+    )
     parser.add_argument(
         "--sentences", type=Path, help="verify on these, one a line; default: a built-in sample"
+    )
+    parser.add_argument(
+        "--verify-sentences",
+        type=_at_least_one,
+        metavar="N",
+        help="verify on so many of the sentences, for models that take long; default: all",
     )
     parser.add_argument("--force", action="store_true", help="replace the bundle at --output")
     return parser
@@ -77,15 +104,23 @@ def _parser() -> argparse.ArgumentParser:
 def _request(arguments: argparse.Namespace) -> ExportRequest:
     return ExportRequest(
         checkpoint=arguments.checkpoint,
-        output=arguments.output,
+        output=arguments.output or Path(),
         precision=arguments.precision,
         sentences=_sentences(arguments.sentences),
         name=arguments.name,
         source_language=arguments.source_language,
         target_language=arguments.target_language,
         activation_scales=arguments.activation_scales,
+        verify_sentences=arguments.verify_sentences,
+        source_prefix=arguments.source_prefix,
         force=arguments.force,
     )
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
 
 
 def _sentences(path: Path | None) -> tuple[str, ...]:

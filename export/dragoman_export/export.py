@@ -1,9 +1,10 @@
 """Turns a checkpoint into a bundle: load, quantise, trace, verify, save."""
 
+import gc
 import itertools
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dragoman.v1 import bundle_pb2
@@ -30,6 +31,9 @@ from dragoman_export.verification import (
 )
 from dragoman_export.workbench import Stage, Workbench
 
+SIMPLE = "a"
+"""A text that every tokenizer has something to make of."""
+
 LEAST_BYTES: dict[Precision, int] = {"float32": 4, "float16": 4, "bfloat16": 4, "int8": 1}
 """Of disk for each number of a model, while its bundle is made. Graphs for a GPU are verified in
 float32."""
@@ -48,6 +52,13 @@ class ExportRequest:
 
     sentences: Sequence[str]
     """Verified on these."""
+
+    verify_sentences: int | None = None
+    """On so many of them, spread over all; None is all."""
+
+    source_prefix: str | None = None
+    """Text before every source, for models that are told so what to do: "translate English to
+    German: "."""
 
     name: str | None = None
     """Of the model; None takes the checkpoint's, see `checkpoints.model_name`."""
@@ -88,17 +99,38 @@ def export(
         return _write(request, name, directory, stage, done)
 
 
+def load(request: ExportRequest) -> tuple[ImportedModel, Languages]:
+    """The model, not filled yet, and the languages that a bundle of it translates.
+
+    Raises:
+        ExportError: The checkpoint cannot be exported, or not with these languages.
+    """
+    with reading(request.checkpoint):
+        model = import_model(request.checkpoint)
+    if request.source_prefix is not None:
+        model = _with_prefix(model, request.source_prefix)
+    return model, find_languages(model, request.source_language, request.target_language)
+
+
+def _with_prefix(model: ImportedModel, prefix: str) -> ImportedModel:
+    """The same with text before every source, whatever it was told before."""
+    prefix_ids = model.tokenizer.encode_target(prefix.strip())
+    together = model.tokenizer.encode_target(f"{prefix.strip()} {SIMPLE}")
+    if together != [*prefix_ids, *model.tokenizer.encode_target(SIMPLE)]:
+        raise UsageError(f"--source-prefix {prefix!r} and a text after it are cut as one")
+    target = model.any_target._replace(source_prefix_ids=tuple(prefix_ids))
+    return replace(model, targets=(), default_target=None, any_target=target)
+
+
 def _write(
     request: ExportRequest, name: str, directory: Path, stage: Stage, done: Done
 ) -> bundle_pb2.Manifest:
-    with stage("load"), reading(request.checkpoint):
-        model = import_model(request.checkpoint)
-        languages = find_languages(model, request.source_language, request.target_language)
+    with stage("load"):
+        model, languages = load(request)
     for remark in languages.remarks:
         with stage(remark):
             pass
-    numbers = sum(each.numel() for each in model.transformer.parameters())
-    require_room(directory, numbers * LEAST_BYTES[request.precision])
+    require_room(directory, model.blueprint.parameters * LEAST_BYTES[request.precision])
     said = _said(request, model, languages, stage, done)
     with tempfile.TemporaryDirectory(dir=directory) as attempts:
         draft = _draft(request, Workbench(model, said, Path(attempts), stage, done))
@@ -141,6 +173,8 @@ def _said(
         with stage(f"translate {len(prompts)} sentences in PyTorch"):
             reference = _reference(tidy, model, model.own_library)
             said = listen(reference, prompts, model.max_decoding_length, done)
+            del reference
+            gc.collect()  # it refers to itself, and is as large as all that is to come
         require_same_texts(own, model.tokenizer, [hypothesis.token_ids for _, hypothesis in said])
     return said
 
@@ -149,11 +183,13 @@ def _prompts(request: ExportRequest, model: ImportedModel, languages: Languages)
     """The sentences to verify on as the server would give them; all languages in turn."""
     sources = itertools.cycle(languages.sources.values())
     targets = itertools.cycle(languages.targets.values())
-    prompts = [
-        _prompt(model, sentence, next(sources), next(targets)) for sentence in request.sentences
-    ]
+    sentences = request.sentences
+    if request.verify_sentences is not None:
+        sentences = sentences[:: max(1, len(sentences) // max(1, request.verify_sentences))]
+        sentences = sentences[: request.verify_sentences]
+    prompts = [_prompt(model, each, next(sources), next(targets)) for each in sentences]
     longest = max((len(prompt.source_ids) for prompt in prompts), default=0)
-    most = model.transformer.config.max_positions
+    most = model.config.max_positions
     if not prompts or longest > most:
         raise UsageError(f"sentences to verify on: 1 or more, of at most {most} tokens")
     return prompts

@@ -1,12 +1,12 @@
 """What an importer makes of a checkpoint: everything that a bundle says, and the model itself."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from dragoman_export.checkpoints import CheckpointTokenizer
-from dragoman_export.network import Transformer
+from dragoman_export.network import Transformer, TransformerConfig
 
 
 class Source(NamedTuple):
@@ -52,6 +52,46 @@ UNTOLD_SOURCE, UNTOLD_TARGET = Source(), Target()
 """Of models that are told no language."""
 
 
+class Blueprint:
+    """A Transformer that is filled from a checkpoint's weights when somebody needs it.
+
+    They are large: two of them at a time, or one and transformers' own, may not fit.
+    """
+
+    def __init__(
+        self, config: TransformerConfig, parameters: int, fill: Callable[[], Transformer]
+    ) -> None:
+        """Nothing is filled yet.
+
+        Args:
+            config: Of the model.
+            parameters: Numbers that it has.
+            fill: Makes it; nothing that it finds is a problem any more.
+        """
+        self.config = config
+        self.parameters = parameters
+        self._fill = fill
+        self._filled: Transformer | None = None
+
+    @classmethod
+    def of(cls, transformer: Transformer) -> "Blueprint":
+        """One that is filled already."""
+        parameters = sum(each.numel() for each in transformer.parameters())
+        return cls(transformer.config, parameters, lambda: transformer)
+
+    def transformer(self) -> Transformer:
+        """The model, the same one until it is released."""
+        if self._filled is None:
+            self._filled = self._fill()
+        return self._filled
+
+    def take(self) -> Transformer:
+        """The model, for the caller to change: the next who asks has another."""
+        transformer = self.transformer()
+        self._filled = None
+        return transformer
+
+
 class OwnLibrary(NamedTuple):
     """What transformers is told to run a checkpoint as it is."""
 
@@ -69,7 +109,7 @@ class ImportedModel:
     family: str
     """Checkpoint family, as in the manifest: "marian"."""
 
-    transformer: Transformer
+    blueprint: Blueprint
 
     tokenizer: CheckpointTokenizer
 
@@ -119,3 +159,17 @@ class ImportedModel:
 
     default_target: str | None = None
     """Name of the target that it is made for, of several that it could be told."""
+
+    @property
+    def config(self) -> TransformerConfig:
+        """Of the model."""
+        return self.blueprint.config
+
+    @property
+    def transformer(self) -> Transformer:
+        """The model itself, filled where it is not."""
+        return self.blueprint.transformer()
+
+    def with_transformer(self, transformer: Transformer) -> "ImportedModel":
+        """The same with another model."""
+        return replace(self, blueprint=Blueprint.of(transformer))

@@ -5,7 +5,6 @@ Knows the steps of each precision. Does not know what a bundle holds beside grap
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,16 +49,18 @@ class Workbench(NamedTuple):
 
     def float32(self) -> Draft:
         """The graphs of the model as it is."""
-        return self._try_out(self.model.transformer, None)
+        return self._try_out(self.model.blueprint.take, None)
 
     def int8(self, scales: ActivationScales) -> Draft:
         """The graphs of the model with 8-bit linear layers."""
-        with self.stage(f"quantise, {scales} scales"):
-            if scales == "per_row":
-                transformer = quantise(self.model.transformer, None)
-            else:
-                transformer = self._calibrated()
-        return self._try_out(transformer, scales)
+
+        def quantised() -> Transformer:
+            with self.stage(f"quantise, {scales} scales"):
+                if scales == "per_row":
+                    return quantise(self.model.blueprint.take(), None)
+                return self._calibrated()
+
+        return self._try_out(quantised, scales)
 
     def half(self, precision: HalfPrecision) -> Draft:
         """The graphs of the model with 16-bit layers, which only a GPU runs as they are.
@@ -69,9 +70,8 @@ class Workbench(NamedTuple):
         """
         stand_in = self._write("float32", self.model.transformer, CUDA)
         require_same(self._measure(DeviceGraphDecoder(stand_in, self.model)))
-        half = replace(
-            self.model, transformer=with_half_precision(self.model.transformer, precision)
-        )
+        transformer = with_half_precision(self.model.blueprint.take(), precision)
+        half = self.model.with_transformer(transformer)
         directory = self._write(precision, half.transformer, CUDA)
         write_copy_graph(directory)
         if precision == "float16":
@@ -80,7 +80,7 @@ class Workbench(NamedTuple):
         else:
             parity = self._measure(EagerDecoder(half))
             measured_with = "pytorch"
-        return Draft(directory, half.transformer.config, None, parity, measured_with, CUDA)
+        return Draft(directory, half.config, None, parity, measured_with, CUDA)
 
     def better(self, calibrated: Draft, per_row: Draft) -> Draft:
         """What `choose` chooses, said aloud."""
@@ -91,8 +91,8 @@ class Workbench(NamedTuple):
 
     def _calibrated(self) -> Transformer:
         """First the ranges of keys and values, then what else there is once they are in steps."""
-        original = self.model.transformer
-        scaled = with_int8_caches(original, self._calibrate(original))
+        found = self._calibrate(self.model.transformer)
+        scaled = with_int8_caches(self.model.blueprint.take(), found)
         return quantise(scaled, self._calibrate(scaled))
 
     def _calibrate(self, transformer: Transformer) -> Calibration:
@@ -100,12 +100,15 @@ class Workbench(NamedTuple):
         half = self.said[::2]
         sources = [prompt.source_ids for prompt, _ in half]
         targets = [[*prompt.target_ids, *hypothesis.token_ids] for prompt, hypothesis in half]
-        return calibrate(replace(self.model, transformer=transformer), sources, targets)
+        return calibrate(self.model.with_transformer(transformer), sources, targets)
 
-    def _try_out(self, transformer: Transformer, scales: ActivationScales | None) -> Draft:
+    def _try_out(self, make: Callable[[], Transformer], scales: ActivationScales | None) -> Draft:
+        transformer = make()
+        config = transformer.config
         directory = self._write(scales or "float32", transformer, CPU)
+        del transformer  # the graphs need as much again
         parity = self._measure(GraphDecoder(directory, self.model))
-        return Draft(directory, transformer.config, scales, parity)
+        return Draft(directory, config, scales, parity)
 
     def _write(self, name: str, transformer: Transformer, target: Target) -> Path:
         directory = self.directory / name

@@ -36,7 +36,7 @@ class Checkpoint:
     """tokenizer_config.json, likewise."""
 
     tensors: dict[str, Tensor]
-    """As float32."""
+    """As they are stored."""
 
     weights_sha256: str
     """Of the weights' file or files, in lower-case hexadecimal."""

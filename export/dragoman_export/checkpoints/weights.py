@@ -8,6 +8,7 @@ import hashlib
 import os
 import pickle
 import warnings
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,9 @@ from torch import Tensor
 
 from dragoman_export.checkpoints.files import read_settings
 from dragoman_export.errors import CheckpointError
+
+BLOCK = 1 << 22
+"""Numbers looked at together: what is needed beside them is as large."""
 
 INDEX = ".index.json"
 """Ends the name of a file that says which of several files holds which tensor."""
@@ -36,7 +40,7 @@ class Weights(NamedTuple):
     """What the files of the weights hold."""
 
     tensors: dict[str, Tensor]
-    """As float32."""
+    """Of the types that they are stored in, and mapped into memory where the format allows it."""
 
     sha256: str
     """Of the file, or of all files in the order of their names, in lower-case hexadecimal."""
@@ -71,8 +75,7 @@ def read_weights(files: Sequence[Path]) -> Weights:
     if problems:
         what = f"the weights in {', '.join(map(str, files))} cannot be used:"
         raise CheckpointError.listing(what, problems)
-    floats = {name: tensor.float() for name, tensor in tensors.items()}
-    return Weights(floats, _sha256(files))
+    return Weights(tensors, _sha256(files))
 
 
 def _is_plain(name: object) -> bool:
@@ -85,7 +88,7 @@ def _read(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # remarks on the pickle's age
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
+            loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=_can_map(path))
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{path} holds more than tensors and is not loaded") from error
     except (OSError, SafetensorError) as error:
@@ -101,13 +104,18 @@ def _read(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
+def _can_map(path: Path) -> bool:
+    """Whether it is PyTorch's format since version 1.6, an archive."""
+    return zipfile.is_zipfile(path)
+
+
 def _doubt(tensor: Tensor) -> str | None:
     """What hinders its use as floating-point numbers; None where nothing does."""
     if tensor.layout != torch.strided or tensor.is_meta:
         return "no plain values"
     if not tensor.is_floating_point():
         return f"{str(tensor.dtype).removeprefix('torch.')}; a floating-point type is needed"
-    if not tensor.float().isfinite().all():
+    if not all(part.float().isfinite().all() for part in torch.split(tensor.flatten(), BLOCK)):
         return "NaN or infinity"
     return None
 

@@ -25,9 +25,8 @@ from dragoman_export.families.bart_settings import (
 from dragoman_export.families.bart_tensors import find_embeddings, native_tensors
 from dragoman_export.families.bart_tokens import read_tokens
 from dragoman_export.families.suppressed import Suppressed, read_suppressed
-from dragoman_export.families.weights import load_weights, require_sizes
-from dragoman_export.model import ImportedModel, OwnLibrary
-from dragoman_export.network import Transformer
+from dragoman_export.families.weights import plan, require_sizes
+from dragoman_export.model import Blueprint, ImportedModel, OwnLibrary
 from dragoman_export.verification import ReferenceTokenizer
 
 TIED = {"tie_word_embeddings": True}
@@ -63,10 +62,10 @@ def _import(checkpoint: Checkpoint, family: str, kin: Kin) -> ImportedModel:
         raise CheckpointError.listing(what, problems)
     with tidied(checkpoint.path) as tidy:
         tokens = read_tokens(checkpoint, ReferenceTokenizer(tidy), settings, suppressed.ids)
-    transformer = build(checkpoint, settings, kin, suppressed)
+    blueprint = build(checkpoint, settings, kin, suppressed)
     return ImportedModel(
         family=family,
-        transformer=transformer,
+        blueprint=blueprint,
         tokenizer=tokens.tokenizer,
         decoder_start_id=settings["decoder_start_token_id"],
         end_id=settings["eos_token_id"],
@@ -74,7 +73,7 @@ def _import(checkpoint: Checkpoint, family: str, kin: Kin) -> ImportedModel:
         suppressed_ids=suppressed.ids,
         suppressed_sequences=suppressed.sequences,
         max_decoding_length=max_decoding_length(
-            checkpoint, transformer.config.max_positions, forced=tokens.forced
+            checkpoint, blueprint.config.max_positions, forced=tokens.forced
         ),
         weights_sha256=checkpoint.weights_sha256,
         own_library=OwnLibrary(settings["pad_token_id"], TIED),
@@ -90,7 +89,7 @@ def _import(checkpoint: Checkpoint, family: str, kin: Kin) -> ImportedModel:
 
 def build(
     checkpoint: Checkpoint, settings: Settings, kin: Kin, suppressed: Suppressed
-) -> Transformer:
+) -> Blueprint:
     """The model of settings without problems.
 
     Raises:
@@ -103,11 +102,10 @@ def build(
     positions = kin.find_positions(
         checkpoint.tensors, config.max_positions, config.model_dim, settings
     )
-    transformer = load_weights(
+    return plan(
         replace(config, own_positions=positions.differ),
         {**tensors, **positions.native_tensors()},
         checkpoint,
         problems=positions.problems,
+        finish=suppressed.apply,
     )
-    suppressed.apply(transformer)
-    return transformer

@@ -78,10 +78,17 @@ def find_embeddings(tensors: Mapping[str, Tensor], *, shared: bool) -> Embedding
     base = next((name for name in first if name in tensors), first[0])
 
     def own(name: str) -> str:
-        is_other = name in tensors and not torch.equal(tensors[name], tensors[base])
+        is_other = name in tensors and not are_equal(tensors[name], tensors[base])
         return name if is_other else base
 
     return Embeddings(own(SOURCES) if shared else SOURCES, own(TARGETS), own(OUTPUT))
+
+
+def are_equal(one: Tensor, other: Tensor) -> bool:
+    """Whether they hold the same numbers, of whichever type."""
+    if one.dtype != other.dtype:
+        one, other = one.float(), other.float()
+    return torch.equal(one, other)
 
 
 def native_tensors(tensors: Mapping[str, Tensor], embeddings: Embeddings) -> dict[str, Stored]:

@@ -50,7 +50,7 @@ def import_marian(checkpoint: Checkpoint) -> ImportedModel:
         what = f"{checkpoint.path} is not a Marian checkpoint that can be exported:"
         raise CheckpointError.listing(what, problems)
     tokens = read_tokens(checkpoint, vocabularies, settings["vocab_size"])
-    transformer = build(checkpoint, settings, MARIAN, suppressed)
+    blueprint = build(checkpoint, settings, MARIAN, suppressed)
     special = SpecialTokens(
         decoder_start_id=settings["decoder_start_token_id"],
         end_id=settings["eos_token_id"],
@@ -59,14 +59,14 @@ def import_marian(checkpoint: Checkpoint) -> ImportedModel:
     )
     return ImportedModel(
         family=FAMILY,
-        transformer=transformer,
+        blueprint=blueprint,
         tokenizer=make_tokenizer(checkpoint.path, tokens, special, settings["pad_token_id"]),
         decoder_start_id=special.decoder_start_id,
         end_id=special.end_id,
         unknown_id=special.unknown_id,
         suppressed_ids=suppressed.ids,
         suppressed_sequences=suppressed.sequences,
-        max_decoding_length=max_decoding_length(checkpoint, transformer.config.max_positions),
+        max_decoding_length=max_decoding_length(checkpoint, blueprint.config.max_positions),
         weights_sha256=checkpoint.weights_sha256,
         own_library=OwnLibrary(settings["pad_token_id"], TIED),
         targets=find_targets(tokens.vocabulary),

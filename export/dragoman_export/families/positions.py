@@ -25,7 +25,8 @@ class Positions(NamedTuple):
     @property
     def differ(self) -> bool:
         """Whether there are two."""
-        return not torch.equal(self.sources.tensor, self.targets.tensor)
+        sources, targets = self.sources.tensor, self.targets.tensor
+        return sources.shape != targets.shape or not torch.equal(sources.float(), targets.float())
 
     def native_tensors(self) -> dict[str, Stored]:
         """By their names in the native layout."""

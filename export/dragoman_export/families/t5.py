@@ -13,9 +13,8 @@ from dragoman_export.families.suppressed import Suppressed, read_suppressed
 from dragoman_export.families.t5_settings import T5Settings, read_settings
 from dragoman_export.families.t5_tensors import find_embeddings, native_tensors
 from dragoman_export.families.t5_tokens import read_tokens
-from dragoman_export.families.weights import load_weights, require_sizes
-from dragoman_export.model import ImportedModel, OwnLibrary
-from dragoman_export.network import Transformer
+from dragoman_export.families.weights import plan, require_sizes
+from dragoman_export.model import Blueprint, ImportedModel, OwnLibrary
 from dragoman_export.verification import ReferenceTokenizer
 
 FAMILY = "t5"
@@ -36,11 +35,11 @@ def import_t5(checkpoint: Checkpoint) -> ImportedModel:
         raise CheckpointError.listing(what, problems)
     with tidied(checkpoint.path) as tidy:
         tokens = read_tokens(checkpoint, ReferenceTokenizer(tidy), settings, suppressed.ids)
-    transformer = build(checkpoint, settings, suppressed)
+    blueprint = build(checkpoint, settings, suppressed)
     special = settings.special
     return ImportedModel(
         family=FAMILY,
-        transformer=transformer,
+        blueprint=blueprint,
         tokenizer=tokens.tokenizer,
         decoder_start_id=special["decoder_start_token_id"],
         end_id=special["eos_token_id"],
@@ -55,7 +54,7 @@ def import_t5(checkpoint: Checkpoint) -> ImportedModel:
     )
 
 
-def build(checkpoint: Checkpoint, settings: T5Settings, suppressed: Suppressed) -> Transformer:
+def build(checkpoint: Checkpoint, settings: T5Settings, suppressed: Suppressed) -> Blueprint:
     """The model of settings without problems.
 
     Raises:
@@ -65,13 +64,12 @@ def build(checkpoint: Checkpoint, settings: T5Settings, suppressed: Suppressed) 
     config = settings.transformer_config(embeddings)
     tensors, problems = native_tensors(checkpoint.tensors, embeddings, settings)
     require_sizes(config, tensors, checkpoint)
-    transformer = load_weights(
+    return plan(
         config,
         tensors,
         checkpoint,
         problems=problems,
         needs_biases=False,
         scales_attention=False,
+        finish=suppressed.apply,
     )
-    suppressed.apply(transformer)
-    return transformer

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from dragoman_export.families import weights
-from dragoman_export.families.bart_tensors import Embeddings
+from dragoman_export.families.bart_tensors import Embeddings, are_equal
 from dragoman_export.families.t5_settings import T5Settings
 from dragoman_export.families.weights import Stored
 
@@ -57,7 +57,7 @@ def find_embeddings(tensors: Mapping[str, Tensor]) -> Embeddings:
     base = next((name for name in (SHARED, TARGETS, SOURCES) if name in tensors), SHARED)
 
     def own(name: str) -> str:
-        is_other = name in tensors and not torch.equal(tensors[name], tensors[base])
+        is_other = name in tensors and not are_equal(tensors[name], tensors[base])
         return name if is_other else base
 
     return Embeddings(own(SOURCES), own(TARGETS), own(OUTPUT))

@@ -7,7 +7,7 @@ checkpoint gives them. Knows the network; does not know families or files.
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from dragoman_export.checkpoints import Checkpoint
 from dragoman_export.errors import CheckpointError
+from dragoman_export.model import Blueprint
 from dragoman_export.network import (
     DecoderLayer,
     EncoderLayer,
@@ -67,7 +68,7 @@ Tensors = Mapping[str, Stored]
 """By their names in the native layout; what has no place there by the checkpoint's."""
 
 
-def load_weights(
+def plan(
     config: TransformerConfig,
     tensors: Tensors,
     checkpoint: Checkpoint,
@@ -75,8 +76,9 @@ def load_weights(
     problems: Sequence[str] = (),
     needs_biases: bool = True,
     scales_attention: bool = True,
-) -> Transformer:
-    """Makes a model of sizes that `require_sizes` found good, and fills every parameter.
+    finish: Callable[[Transformer], None] = lambda _: None,
+) -> Blueprint:
+    """Plans a model of sizes that `require_sizes` found good: all will be well when it is filled.
 
     Args:
         config: Of the model.
@@ -85,19 +87,28 @@ def load_weights(
         problems: What is known to be wrong with them.
         needs_biases: Whether the bias of a layer may not be missing; else it is zero.
         scales_attention: Whether what attention compares is divided by sqrt(head_dim).
+        finish: What is done to it last.
 
     Raises:
         CheckpointError: With every tensor that is missing or of the wrong shape, and every one
             that no setting accounts for.
     """
-    transformer = Transformer.empty(config)
-    loader = _Loader(config, tensors, needs_biases, scales_attention, [*problems])
-    loader.fill(transformer)
+    with torch.device("meta"):  # which takes neither memory nor time
+        empty = Transformer.empty(config)
+        loader = _Loader(config, tensors, needs_biases, scales_attention, [*problems])
+        loader.fill(empty)
     if loader.problems:
         raise _misfit(checkpoint, loader.problems)
-    for module in (transformer.encoder, transformer.decoder):
-        module.eval().requires_grad_(requires_grad=False)
-    return transformer
+
+    def fill() -> Transformer:
+        transformer = Transformer.empty(config)
+        _Loader(config, tensors, needs_biases, scales_attention).fill(transformer)
+        for module in (transformer.encoder, transformer.decoder):
+            module.eval().requires_grad_(requires_grad=False)
+        finish(transformer)
+        return transformer
+
+    return Blueprint(config, sum(each.numel() for each in empty.parameters()), fill)
 
 
 def require_sizes(config: TransformerConfig, tensors: Tensors, checkpoint: Checkpoint) -> None:
@@ -177,7 +188,7 @@ class _Loader:
         elif tuple(stored.tensor.shape) != shape:
             found = tuple(stored.tensor.shape)
             self.problems.append(f"{stored.name} has shape {found}; {shape} is needed")
-        else:
+        elif torch.get_default_device().type != "meta":
             return stored.tensor.float()
         return torch.zeros(shape)
 

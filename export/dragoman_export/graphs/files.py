@@ -9,9 +9,9 @@ import hashlib
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import onnx
 import onnx_ir
-from onnx import external_data_helper
 
 from dragoman_export.graphs.trace import Graphs
 
@@ -25,15 +25,17 @@ SMALLEST_EXTERNAL = 256
 
 
 def write_graphs(graphs: Graphs, directory: Path) -> None:
-    """Writes encoder.onnx, decoder.onnx and weights.bin."""
+    """Writes encoder.onnx, decoder.onnx and weights.bin; the graphs have no weights after that."""
     with (directory / WEIGHTS).open("wb") as file:
         store = _WeightStore(file)
         for name, model in ((ENCODER, graphs.encoder), (DECODER, graphs.decoder)):
+            for value in model.graph.initializers.values():
+                tensor = value.const_value
+                assert tensor is not None
+                if tensor.nbytes >= SMALLEST_EXTERNAL:
+                    value.const_value = store.take(tensor)
             proto = onnx_ir.to_proto(model)
             order_branches(proto.graph)
-            for tensor in proto.graph.initializer:
-                if len(tensor.raw_data) >= SMALLEST_EXTERNAL:
-                    store.take(tensor)
             (directory / name).write_bytes(proto.SerializeToString(deterministic=True))
 
 
@@ -60,17 +62,17 @@ class _WeightStore:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._offsets: dict[tuple[int, bytes], int] = {}
+        self._offsets: dict[tuple[onnx_ir.DataType, bytes], int] = {}
 
-    def take(self, tensor: onnx.TensorProto) -> None:
-        """Moves a tensor's bytes into the file and leaves a reference."""
-        raw = tensor.raw_data
-        key = (tensor.data_type, hashlib.sha256(raw).digest())
+    def take(self, tensor: onnx_ir.TensorProtocol) -> onnx_ir.ExternalTensor:
+        """Writes a tensor's bytes into the file; returns a reference to them."""
+        raw = np.ascontiguousarray(tensor.numpy()).reshape(-1).view(np.uint8)
+        key = (tensor.dtype, hashlib.sha256(raw.data).digest())
         if key not in self._offsets:
             self._file.write(bytes(-self._file.tell() % ALIGNMENT))
             self._offsets[key] = self._file.tell()
-            self._file.write(raw)
-        external_data_helper.set_external_data(
-            tensor, WEIGHTS, offset=self._offsets[key], length=len(raw)
-        )
-        tensor.ClearField("raw_data")
+            self._file.write(raw.data)
+        return onnx_ir.ExternalTensor(
+            WEIGHTS, self._offsets[key], len(raw), tensor.dtype,
+            shape=onnx_ir.Shape(tensor.shape.numpy()), name=tensor.name or "",
+        )  # fmt: skip

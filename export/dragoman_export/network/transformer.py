@@ -179,7 +179,7 @@ class Transformer(NamedTuple):
         """
         embeddings = {self.encoder.embedding, self.decoder.embedding}
         for tokens in {embedding.tokens for embedding in embeddings}:
-            tokens.weight.data *= self.encoder.embedding.scale
+            tokens.weight.data = tokens.weight.data * self.encoder.embedding.scale
         for embedding in embeddings:
             embedding.scale = 1.0
 
@@ -188,7 +188,11 @@ class Transformer(NamedTuple):
         return {*self.encoder.parameters(), *self.decoder.parameters()}
 
     def copied(self, config: TransformerConfig) -> "Transformer":
-        """A copy whose halves go by `config`, and go on sharing what they share."""
-        encoder, decoder = copy.deepcopy((self.encoder, self.decoder))  # as one
+        """A copy whose halves go by `config`, and go on sharing what they share.
+
+        It has the same numbers in the same memory: who changes a parameter gives it new data.
+        """
+        own = {id(each): nn.Parameter(each.data, each.requires_grad) for each in self.parameters()}
+        encoder, decoder = copy.deepcopy((self.encoder, self.decoder), own)  # as one
         encoder.config = decoder.config = config
         return Transformer(config, encoder, decoder)

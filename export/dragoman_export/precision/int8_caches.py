@@ -67,9 +67,9 @@ def _steps(largest: Tensor) -> Tensor:
 
 
 def _multiply_outputs(layer: Linear, factors: Tensor) -> None:
-    layer.weight.data *= factors
-    layer.bias.data *= factors
+    layer.weight.data = layer.weight.data * factors
+    layer.bias.data = layer.bias.data * factors
 
 
 def _multiply_inputs(layer: Linear, factors: Tensor) -> None:
-    layer.weight.data *= factors[:, None]
+    layer.weight.data = layer.weight.data * factors[:, None]

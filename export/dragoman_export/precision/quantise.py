@@ -23,6 +23,10 @@ SMALLEST_SCALE = 1e-9
 """Of an activation that calibration saw nothing but zeros of."""
 
 
+COLUMNS = 4096
+"""Quantised at a time: what is needed beside is as large several times over."""
+
+
 class Int8Linear(nn.Module):
     """x (rows, in) float32 -> (rows, out) float32 through an integer product."""
 
@@ -33,9 +37,15 @@ class Int8Linear(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         """Quantises `weight` (in, out); `bias` (out,) is kept as it is."""
         super().__init__()
-        scale = (_largest_pairs(weight) / 127).clamp_min(1e-12)
-        self.register_buffer("weight", torch.round(weight / scale).to(torch.int8))
-        self.register_buffer("weight_scale", scale)
+        quantised = torch.empty(weight.shape, dtype=torch.int8)
+        scales = torch.empty(weight.shape[1])
+        for first in range(0, weight.shape[1], COLUMNS):
+            columns = slice(first, first + COLUMNS)
+            part = weight[:, columns]
+            scales[columns] = scale = (_largest_pairs(part) / 127).clamp_min(1e-12)
+            quantised[:, columns] = torch.round(part / scale)
+        self.register_buffer("weight", quantised)
+        self.register_buffer("weight_scale", scales)
         self.register_buffer("bias", bias)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -82,17 +92,18 @@ class CalibratedInt8Linear(Int8Linear):
 
 
 def quantise(model: Transformer, calibration: Calibration | None) -> Transformer:
-    """A copy with every linear layer replaced, the output projection among them.
+    """Replaces every linear layer, the output projection among them, and returns the model.
+
+    What it replaces is forgotten, so that no two models are in memory.
 
     Args:
-        model: In float32; left as it is.
+        model: In float32.
         calibration: Of `model`; None gives every row a scale of its own.
     """
-    quantised = model.copied(model.config)
-    for side, root in (("encoder", quantised.encoder), ("decoder", quantised.decoder)):
+    for side, root in (("encoder", model.encoder), ("decoder", model.decoder)):
         _quantise_below(root, side, calibration)
-    quantised.fold_scale()
-    return quantised
+    model.fold_scale()
+    return model
 
 
 def _quantise_below(module: nn.Module, path: str, calibration: Calibration | None) -> None:
@@ -118,10 +129,7 @@ def _fold_relu(module: nn.Module) -> bool:
 
 
 def _int8(layer: Linear | TiedLinear, largest: float | None, zero_point: int) -> Int8Linear:
-    if isinstance(layer, TiedLinear):
-        weight = layer.embedding.weight.data.t().contiguous()
-    else:
-        weight = layer.weight.data
+    weight: Tensor = layer.weight.data if isinstance(layer, Linear) else layer.embedding.weight.t()
     if largest is None:
         return Int8Linear(weight, layer.bias.data)
     return CalibratedInt8Linear(weight, layer.bias.data, largest, zero_point)

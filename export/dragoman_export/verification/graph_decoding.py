@@ -39,7 +39,7 @@ class GraphDecoder(StepwiseDecoder):
 
     def _steps(self, sources: Sequence[Sequence[int]], limit: int) -> Steps:
         lengths, caches = self._encode(sources, limit)
-        vocabulary = self._model.transformer.config.padded_vocabulary_size
+        vocabulary = self._model.config.padded_vocabulary_size
         return _Steps(self._decoder, lengths, caches, vocabulary)
 
     def _encode(
@@ -48,7 +48,7 @@ class GraphDecoder(StepwiseDecoder):
         """The sources' lengths, and the caches; see `spread`."""
         lengths = [len(source) for source in sources]
         (key_value,) = self._encoder.run(["cross_key_value"], packed(sources))
-        return lengths, spread(self._model.transformer.config, key_value, lengths, limit)
+        return lengths, spread(self._model.config, key_value, lengths, limit)
 
 
 def spread(

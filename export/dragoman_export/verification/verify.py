@@ -29,6 +29,10 @@ BATCH_SENTENCES = 32
 """Sentences decoded at once, each with caches of full length."""
 
 
+GROWTH, LEAST_LIMIT = 3, 16
+"""Most target tokens for each source token, and beyond them: a model that does not come to an end
+is not heard out."""
+
 Done = Callable[[float], None]
 """Told now and then which fraction of the work is done."""
 
@@ -83,7 +87,7 @@ def listen(reference: Decoder, prompts: Sequence[Prompt], limit: int, done: Done
     said: list[Said] = []
     tokens = _tokens(prompts)
     for batch in _batches(sorted(prompts, key=lambda prompt: len(prompt.source_ids))):
-        said += map(Said, batch, reference.decode(batch, limit))
+        said += map(Said, batch, reference.decode(batch, limit_for(batch, limit)))
         done(_tokens([prompt for prompt, _ in said]) / tokens)
     return said
 
@@ -94,11 +98,17 @@ def measure(candidate: Scorer, said: Sequence[Said], limit: int, done: Done) -> 
     scores: list[list[float]] = []
     prompts = [prompt for prompt, _ in said]
     for batch in _batches(prompts):
-        found += candidate.decode(batch, limit)
+        found += candidate.decode(batch, limit_for(batch, limit))
         targets = [said[index].hypothesis.token_ids for index in range(len(scores), len(found))]
         scores += candidate.score(batch, targets)
         done(_tokens(prompts[: len(found)]) / _tokens(prompts))
     return compare([hypothesis for _, hypothesis in said], found, scores)
+
+
+def limit_for(batch: Sequence[Prompt], limit: int) -> int:
+    """Target tokens that sentences decoded together may have, at most `limit`."""
+    longest = max(len(prompt.source_ids) for prompt in batch)
+    return min(limit, GROWTH * longest + LEAST_LIMIT)
 
 
 def compare(
@@ -176,11 +186,12 @@ def require_same(parity: Parity) -> None:
 
 def require_close(parity: Parity, precision: str) -> None:
     """Raises VerificationError if graphs of less precision have become another model."""
+    hint = "; bfloat16 has the range of float32" if precision == "float16" else ""
     if not parity.mean_log_prob_difference <= MEAN_LOG_PROB_TOLERANCE:
         raise VerificationError(
             "log-probabilities of the checkpoint's own tokens differ by "
             f"{parity.mean_log_prob_difference:.2g} in the mean, {MEAN_LOG_PROB_TOLERANCE} is the "
-            f"most: {precision} costs this model too much and the bundle is not written"
+            f"most: {precision} costs this model too much and the bundle is not written{hint}"
         )
 
 

@@ -87,7 +87,7 @@ def test_logits_equal_those_of_transformers(family: Family, *, scale_embedding: 
     settings, problems = plain_settings(checkpoint, family.kin)
     assert not problems
 
-    transformer = build(checkpoint, settings, family.kin, Suppressed())
+    transformer = build(checkpoint, settings, family.kin, Suppressed()).transformer()
     found = eager_logits(transformer, SOURCES, TARGETS)
 
     longest = max(map(len, SOURCES))

@@ -73,7 +73,7 @@ def tensors_of(model: Any) -> dict[str, Tensor]:
 def logits_of(checkpoint: Checkpoint) -> Tensor:
     settings, problems = read_settings(checkpoint)
     assert not problems
-    transformer = build(checkpoint, settings, Suppressed())
+    transformer = build(checkpoint, settings, Suppressed()).transformer()
     return eager_logits(transformer, SOURCES, TARGETS)[:, :, :60]
 
 

@@ -8,6 +8,7 @@ from torch import nn
 
 from dragoman_export.families import import_model
 from dragoman_export.model import ImportedModel
+from dragoman_export.network import Transformer
 from dragoman_export.network.layers import FeedForward, Linear, TiedLinear
 from dragoman_export.precision.calibrate import Calibration, calibrate
 from dragoman_export.precision.quantise import (
@@ -78,8 +79,13 @@ def test_calibration_leaves_no_hook_behind(model: ImportedModel, calibration: Ca
     assert calibration.inputs == before
 
 
-def test_the_model_stays_as_it_is(model: ImportedModel, calibration: Calibration) -> None:
-    quantised = quantise(model.transformer, calibration)
+def fresh(model: ImportedModel) -> Transformer:
+    """A model to be changed."""
+    return model.transformer.copied(model.config)
+
+
+def test_every_linear_layer_is_replaced(model: ImportedModel, calibration: Calibration) -> None:
+    quantised = quantise(fresh(model), calibration)
 
     assert not modules(model.transformer, Int8Linear)
     assert not modules(quantised, Linear)
@@ -91,7 +97,7 @@ def test_the_embedding_is_scaled_beforehand_to_the_same_bits(
     model: ImportedModel, calibration: Calibration
 ) -> None:
     before = model.transformer.encoder.embedding
-    after = quantise(model.transformer, calibration).encoder.embedding
+    after = quantise(fresh(model), calibration).encoder.embedding
     places = torch.arange(5), torch.arange(5)
 
     assert before.scale != 1.0
@@ -102,7 +108,7 @@ def test_the_embedding_is_scaled_beforehand_to_the_same_bits(
 def test_a_relu_is_part_of_the_layer_after_it(
     model: ImportedModel, calibration: Calibration
 ) -> None:
-    quantised = quantise(model.transformer, calibration)
+    quantised = quantise(fresh(model), calibration)
 
     assert not modules(quantised, nn.ReLU)
     feed_forwards = modules(quantised, FeedForward)
@@ -115,7 +121,7 @@ def test_a_relu_is_part_of_the_layer_after_it(
 def test_other_activations_stay(swish_checkpoint: Path) -> None:
     model = import_model(swish_checkpoint)
 
-    quantised = quantise(model.transformer, calibrate(model, SOURCES, TARGETS))
+    quantised = quantise(fresh(model), calibrate(model, SOURCES, TARGETS))
 
     assert len(modules(quantised, nn.SiLU)) == 4
     for layer in modules(quantised, CalibratedInt8Linear):
@@ -123,7 +129,7 @@ def test_other_activations_stay(swish_checkpoint: Path) -> None:
 
 
 def test_per_row_scales_keep_the_relu(model: ImportedModel) -> None:
-    quantised = quantise(model.transformer, None)
+    quantised = quantise(fresh(model), None)
 
     assert len(modules(quantised, nn.ReLU)) == 4
     assert not modules(quantised, CalibratedInt8Linear)

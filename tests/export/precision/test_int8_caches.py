@@ -37,7 +37,7 @@ def scaled(model: ImportedModel, calibration: Calibration) -> Transformer:
 def with_float_caches(model: ImportedModel, scaled: Transformer) -> ImportedModel:
     config = replace(scaled.config, cache_type="float")
     scaled.encoder.config = config
-    return replace(model, transformer=scaled._replace(config=config))
+    return model.with_transformer(scaled._replace(config=config))
 
 
 def test_another_unit_changes_nothing_else(model: ImportedModel, calibration: Calibration) -> None:
@@ -53,7 +53,7 @@ def test_another_unit_changes_nothing_else(model: ImportedModel, calibration: Ca
 def test_every_channel_uses_the_whole_range_but_for_the_headroom(
     scaled: Transformer, model: ImportedModel
 ) -> None:
-    found = calibrate(replace(model, transformer=scaled), SOURCES, TARGETS).outputs
+    found = calibrate(model.with_transformer(scaled), SOURCES, TARGETS).outputs
 
     key_value = found["encoder.cross_key_value"]
     torch.testing.assert_close(key_value, torch.full_like(key_value, LARGEST_STEP / HEADROOM))
