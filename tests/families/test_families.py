@@ -76,3 +76,13 @@ def test_no_text_depends_on_its_neighbours_whatever_their_language(
                 [directions[index % len(directions)]],
             )
             assert alone == [mixed[index]]
+
+
+@pytest.mark.parametrize("told", ["nllb", "t5"])
+def test_graphs_for_a_gpu_say_what_transformers_says(
+    told: str, exports: Exports, tmp_path: Path
+) -> None:
+    """Export refuses what does not: a forced first token, and biases for distances."""
+    checkpoint = exports.get(f"family-{told}", KINDS[told].make)
+    manifest = export(tiny.request(checkpoint, tmp_path / "bundle", "bfloat16"), tiny.no_progress)
+    assert list(manifest.providers) == ["cuda"]

@@ -9,13 +9,14 @@ from grpc import aio
 from dragoman.v1.translation_pb2 import (
     FINISH_REASON_LENGTH,
     FINISH_REASON_STOP,
+    DecodingOptions,
     ListModelsRequest,
     TranslateTextRequest,
     TranslateTextResponse,
     Translation,
 )
 from dragoman_server.errors import BackendError
-from dragoman_server.sequence import FinishReason
+from dragoman_server.sequence import Completion, FinishReason
 from tests.server.service.fakes import END_ID
 from tests.server.service.harness import Failure, Running, failure_of, manifest, running
 
@@ -71,6 +72,41 @@ async def test_the_targets_prefix_goes_before_the_source() -> None:
         call = server.stub.TranslateText(TranslateTextRequest(contents=["a"]))
         (text,) = await server.engine.has_texts(1)
         assert text.source_ids == [77, 1, END_ID]
+        call.cancel()
+
+
+async def test_languages_are_told_around_the_source_and_at_the_targets_beginning() -> None:
+    contents = manifest("en fr", "de es")
+    contents.source_languages[1].prefix_ids.append(71)
+    contents.source_languages[1].suffix_ids.extend([72, 73])
+    contents.target_languages[1].source_prefix_ids.append(70)
+    contents.target_languages[1].target_prefix_ids.extend([2, 1])
+    async with running(contents) as server:
+        options = DecodingOptions(min_decoding_length=1, max_decoding_length=5, target_prefix="a")
+        request = TranslateTextRequest(
+            contents=["a"], source_language_code="fr", target_language_code="es", options=options
+        )
+        call = server.stub.TranslateText(request)
+        (text,) = await server.engine.has_texts(1)
+        assert text.source_ids == [70, 71, 1, END_ID, 72, 73]
+        assert (text.options.target_prefix, text.options.forced_length) == ((2, 1, 1), 2)
+        assert (text.options.min_decoding_length, text.options.max_decoding_length) == (3, 7)
+        text.future.set_result(
+            Completion([2, 1, 1], FinishReason.STOP, -0.5, [0.0, 0.0, -0.25, -0.5])
+        )
+        (translation,) = (await call).translations
+    assert (translation.translated_text, translation.target_token_count) == ("a", 1)
+    assert list(translation.token_scores) == [-0.25, -0.5]
+
+
+async def test_what_the_model_never_says_is_suppressed_beside_what_a_request_asks() -> None:
+    contents = manifest()
+    contents.special_tokens.suppressed_sequences.add(ids=[5, 6])
+    async with running(contents) as server:
+        options = DecodingOptions(suppress_sequences=["a"])
+        call = server.stub.TranslateText(TranslateTextRequest(contents=["a"], options=options))
+        (text,) = await server.engine.has_texts(1)
+        assert text.options.suppress_sequences == ((5, 6), (1,))
         call.cancel()
 
 

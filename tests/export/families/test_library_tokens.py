@@ -1,0 +1,80 @@
+"""Names of tokens that steer a model are text in a text, beside sentencepiece's own opinion."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sentencepiece
+
+from dragoman.v1.bundle_pb2 import SpecialTokens
+from dragoman_export.families.library_tokens import library_tokenizer
+from dragoman_export.verification import ReferenceTokenizer
+from tests.export import tiny
+from tests.export.two_vocabularies import SOURCES, TARGETS
+from tests.families.multilingual import MBART_LANGUAGES, NLLB_LANGUAGES, T5_IDS, pieces_tokenizer
+
+KINDS: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
+    "NllbTokenizer": (
+        "sentencepiece.bpe.model",
+        NLLB_LANGUAGES,
+        {"model_type": "bpe", "vocab_size": 180},
+    ),
+    "MBart50Tokenizer": ("sentencepiece.bpe.model", MBART_LANGUAGES, {}),
+    "T5Tokenizer": ("spiece.model", (), T5_IDS),
+}
+
+TYPED = [
+    "</s>",
+    "a </s> b",
+    "one<pad>two",
+    "<unk> <s> <mask>",
+    "deu_Latn eng_Latn",
+    "de_DE the cat en_XX",
+    "<extra_id_0> <extra_id_99>",
+    "\t </s>\t",
+]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_names_of_tokens_are_cut_as_sentencepiece_cuts_them(name: str, tmp_path: Path) -> None:
+    file, languages, settings = KINDS[name]
+    own_files = pieces_tokenizer(name, file, languages, **settings)(tmp_path)
+    own = ReferenceTokenizer(tmp_path)
+    special = SpecialTokens(
+        end_id=own_files.eos_token_id, decoder_start_id=2, unknown_id=own_files.unk_token_id
+    )
+    size = 1 + max(own.vocabulary().values())
+    tokenizer = library_tokenizer(own, special, size, tmp_path)
+    trained = tiny.train_pieces([*SOURCES, *TARGETS], **{"vocab_size": 230} | settings)
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=trained)
+    names = {token_id: piece for piece, token_id in own.vocabulary().items()}
+    for text in TYPED:
+        found = tokenizer.encode_target(text)
+        assert not set(found) & set(own.special_ids().values()) - {special.unknown_id}, text
+        expected = [piece for piece in pieces.encode(text, out_type=str) if piece != "▁"]
+        known = set(own.vocabulary())
+        said = [names[token_id] for token_id in found if names[token_id] != "▁"]
+        merged = [piece if piece in known else "<unk>" for piece in expected]
+        assert without_repeats(said) == without_repeats(merged), text
+
+
+def without_repeats(pieces: list[str]) -> list[str]:
+    """Unknown pieces in a row are one to some tokenizers."""
+    return [
+        piece
+        for index, piece in enumerate(pieces)
+        if piece != "<unk>" or index == 0 or pieces[index - 1] != "<unk>"
+    ]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_other_texts_are_cut_as_transformers_cuts_them(name: str, tmp_path: Path) -> None:
+    file, languages, settings = KINDS[name]
+    theirs = pieces_tokenizer(name, file, languages, **settings)(tmp_path)
+    own = ReferenceTokenizer(tmp_path)
+    special = SpecialTokens(
+        end_id=theirs.eos_token_id, decoder_start_id=2, unknown_id=theirs.unk_token_id
+    )
+    tokenizer = library_tokenizer(own, special, 1 + max(own.vocabulary().values()), tmp_path)
+    for text in (*SOURCES, *TARGETS, *tiny.SENTENCES[:6], "  odd\tspaces \n here ", "日本 ﬁ ½"):
+        assert tokenizer.encode_target(text) == theirs(text, add_special_tokens=False)["input_ids"]
