@@ -1,0 +1,210 @@
+"""Imports the state dict of a module around torch.nn.Transformer.
+
+The module is the user's: embeddings, positions and output projection are around an nn.Transformer
+under names that he chose. A description beside the state dict says what is not in it;
+docs/native-layout.md has its settings.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from dragoman_export.checkpoints import read_settings, read_state_dict, refuse_pointers
+from dragoman_export.errors import CheckpointError
+from dragoman_export.families.described import (
+    Description,
+    VocabularySizes,
+    find_positions,
+    imported,
+    read_description,
+)
+from dragoman_export.families.described_tokens import read_tokenizer
+from dragoman_export.families.fields import Fields
+from dragoman_export.families.torch_tensors import Names, Sizes, TorchTensors
+from dragoman_export.families.weights import load_weights, require_sizes
+from dragoman_export.model import ImportedModel
+from dragoman_export.network import Activation, Transformer, TransformerConfig
+
+DESCRIPTION = "nn-transformer.json"
+
+WEIGHTS = ("model.safetensors", "model.pt")
+"""In the order in which they are looked for."""
+
+FAMILY = "nn.Transformer"
+
+ACTIVATIONS: dict[str, Activation] = {"relu": "relu", "gelu": "gelu"}
+
+
+class Arguments(NamedTuple):
+    """What nn.Transformer was made with, as far as it makes a difference."""
+
+    nhead: int
+    activation: Activation
+    norm_first: bool
+    layer_norm_eps: float
+    bias: bool
+    sizes: dict[str, int]
+    """Those that the user states: the weights have them too."""
+
+
+def import_torch_transformer(path: Path) -> ImportedModel:
+    """Maps a folder with a state dict and its description onto the canonical Transformer.
+
+    Raises:
+        CheckpointError: With every setting that is wrong; or with every tensor that is missing or
+            misshapen, and all of the tokenizer that does not fit.
+    """
+    fields = Fields(read_settings(path / DESCRIPTION))
+    arguments, names = _read_arguments(fields.section("transformer")), _read_names(fields)
+    key, ignored = fields.text("state_dict_key", ""), fields.texts("ignored_tensors")
+    description = read_description(fields)
+    fields.refuse_rest()
+    if fields.problems:
+        what = f"{path / DESCRIPTION} describes no model that can be exported:"
+        raise CheckpointError.listing(what, fields.problems)
+    weights = read_state_dict(_find_weights(path), key.split(".") if key else [], ignored)
+    if missing := names.missing(weights.tensors):
+        raise CheckpointError.listing(f"the state dict in {path} lacks what is named:", missing)
+    torch_tensors = TorchTensors(weights.tensors, names)
+    sizes = VocabularySizes(
+        len(weights.tensors[names.source_embedding]), len(weights.tensors[names.target_embedding])
+    )
+    tokens = read_tokenizer(path, description, sizes)
+    problems = [*description.id_problems(sizes), *tokens.problems]
+    transformer = _build(path, torch_tensors, arguments, description, problems)
+    tokenizer = tokens.tokenizer(description)
+    return imported(FAMILY, description, transformer, tokenizer, weights.sha256)
+
+
+def _build(
+    path: Path,
+    torch_tensors: TorchTensors,
+    arguments: Arguments,
+    description: Description,
+    problems: list[str],
+) -> Transformer:
+    dim = torch_tensors.tensors[torch_tensors.names.target_embedding].shape[1]
+    native = torch_tensors.native(dim)
+    sizes = torch_tensors.sizes(native)
+    problems += [*torch_tensors.problems, *_size_problems(arguments, sizes)]
+    if arguments.bias != torch_tensors.has_biases:
+        what = "have some" if torch_tensors.has_biases else "have none"
+        problems.append(f"transformer.bias is {_json(arguments.bias)}; the weights {what}")
+    if 0 in sizes or dim % arguments.nhead:
+        raise CheckpointError.listing(f"the state dict in {path} cannot be used:", problems)
+    positions = find_positions(description, *torch_tensors.positions(), dim)
+    is_one = torch_tensors.shares_embedding
+    tables = torch_tensors.tensors
+    config = TransformerConfig(
+        encoder_layers=sizes.num_encoder_layers,
+        decoder_layers=sizes.num_decoder_layers,
+        model_dim=dim,
+        encoder_heads=arguments.nhead,
+        decoder_heads=arguments.nhead,
+        encoder_hidden_dim=sizes.encoder_feedforward,
+        decoder_hidden_dim=sizes.decoder_feedforward,
+        vocabulary_size=len(tables[torch_tensors.names.target_embedding]),
+        source_vocabulary_size=(
+            None if is_one else len(tables[torch_tensors.names.source_embedding])
+        ),
+        tied_output=torch_tensors.ties_output,
+        max_positions=len(positions.sources.tensor),
+        own_positions=positions.differ,
+        activation=arguments.activation,
+        norm_first=arguments.norm_first,
+        final_norm=torch_tensors.has_final_norm,
+        embedding_scale=description.scale(dim),
+        norm_epsilon=arguments.layer_norm_eps,
+    )
+    require_sizes(config, native, path)
+    return load_weights(
+        config,
+        {**native, **positions.native_tensors()},
+        path,
+        problems=[*problems, *positions.problems],
+        needs_biases=torch_tensors.has_biases,
+    )
+
+
+def _read_arguments(fields: Fields) -> Arguments:
+    """Those of nn.Transformer, under its names and with its defaults, but for sizes and nhead."""
+    activation = fields.choice("activation", tuple(ACTIVATIONS), "relu")
+    stated = ("d_model", "num_encoder_layers", "num_decoder_layers", "dim_feedforward")
+    arguments = Arguments(
+        nhead=fields.whole("nhead", least=1),
+        activation=ACTIVATIONS.get(activation, "relu"),
+        norm_first=fields.flag("norm_first", default=False),
+        layer_norm_eps=fields.number("layer_norm_eps", 1e-5),
+        bias=fields.flag("bias", default=True),
+        sizes={
+            name: size
+            for name in stated
+            if (size := fields.whole_or_none(name, least=1)) is not None
+        },
+    )
+    fields.flag("batch_first", default=False)  # the weights are the same
+    fields.fraction("dropout", 0.1)  # of training alone
+    fields.refuse_rest()
+    return arguments
+
+
+def _read_names(fields: Fields) -> Names:
+    tensors = fields.section("tensors")
+    prefix = tensors.text("prefix", "transformer.")
+    source = tensors.text("source_embedding")
+    first = tensors.text_or_none("source_positions")
+    names = Names(
+        encoder=tensors.text("encoder_prefix", f"{prefix}encoder."),
+        decoder=tensors.text("decoder_prefix", f"{prefix}decoder."),
+        source_embedding=source,
+        target_embedding=tensors.text("target_embedding", source),
+        output_weight=tensors.text_or_none("output_weight"),
+        output_bias=tensors.text_or_none("output_bias"),
+        source_positions=first,
+        target_positions=tensors.text_or_none("target_positions") or first,
+    )
+    tensors.refuse_rest()
+    return names
+
+
+def _find_weights(path: Path) -> Path:
+    found = [path / name for name in WEIGHTS if (path / name).exists()]
+    if not found:
+        raise CheckpointError(f"checkpoint {path} has none of {', '.join(WEIGHTS)}")
+    refuse_pointers(found[:1])
+    return found[0]
+
+
+def _size_problems(arguments: Arguments, sizes: Sizes) -> list[str]:
+    """Sizes that are not there, or not as the user states them."""
+    found = sizes._asdict()
+    problems = [
+        f"the weights have no {part} under their prefix: {what} is 0"
+        for part, what in (
+            ("layers of the encoder", "num_encoder_layers"),
+            ("layers of the decoder", "num_decoder_layers"),
+        )
+        if not found[what]
+    ]
+    problems += [
+        f"{side}.layers.0.linear1.weight is missing or no matrix"
+        for side, layers, width in (
+            ("encoder", sizes.num_encoder_layers, sizes.encoder_feedforward),
+            ("decoder", sizes.num_decoder_layers, sizes.decoder_feedforward),
+        )
+        if layers and not width
+    ]
+    for name, stated in arguments.sizes.items():
+        if name == "dim_feedforward":
+            there = {sizes.encoder_feedforward, sizes.decoder_feedforward}
+        else:
+            there = {found[name]}
+        if there != {stated}:
+            told = " and ".join(map(str, sorted(there)))
+            problems.append(f"transformer.{name} is {stated}; the weights have {told}")
+    if sizes.d_model % arguments.nhead:
+        problems.append(f"d_model {sizes.d_model} cannot be divided among {arguments.nhead} heads")
+    return problems
+
+
+def _json(value: bool) -> str:
+    return str(value).lower()
