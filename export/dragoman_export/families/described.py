@@ -187,13 +187,8 @@ def imported(
 def _sources(fields: Fields, any_source: Source) -> list[Source]:
     sources = []
     for name, own in fields.sections("source_languages").items():
-        prefix, suffix = (
-            own.ids(part) if own.has(part) else usual
-            for part, usual in (
-                ("prefix_ids", any_source.prefix_ids),
-                ("suffix_ids", any_source.suffix_ids),
-            )
-        )
+        prefix = own.ids("prefix_ids", any_source.prefix_ids)
+        suffix = own.ids("suffix_ids", any_source.suffix_ids)
         own.refuse_rest()
         sources.append(Source(name, name, prefix, suffix))
     return sources

@@ -97,9 +97,9 @@ class Fields:
         """A list of texts, empty where nothing is said."""
         return self._take(name, [], _are_texts, "a list of texts", [])
 
-    def ids(self, name: str) -> tuple[int, ...]:
-        """A list of token ids, empty where nothing is said."""
-        return tuple(self._take(name, [], _are_ids, "a list of token ids", []))
+    def ids(self, name: str, default: Sequence[int] = ()) -> tuple[int, ...]:
+        """A list of token ids."""
+        return tuple(self._take(name, [*default], _are_ids, "a list of token ids", []))
 
     def section(self, name: str) -> "Fields":
         """The object of that name, empty where there is none."""
