@@ -54,7 +54,8 @@ def import_torch_transformer(path: Path) -> ImportedModel:
             misshapen, and all of the tokenizer that does not fit.
     """
     fields = Fields(read_settings(path / DESCRIPTION))
-    arguments, names = _read_arguments(fields.section("transformer")), _read_names(fields)
+    arguments = _read_arguments(fields.section("transformer"))
+    names = _read_names(fields.section("tensors"))
     key, ignored = fields.text("state_dict_key", ""), fields.texts("ignored_tensors")
     description = read_description(fields)
     fields.refuse_rest()
@@ -148,21 +149,20 @@ def _read_arguments(fields: Fields) -> Arguments:
 
 
 def _read_names(fields: Fields) -> Names:
-    tensors = fields.section("tensors")
-    prefix = tensors.text("prefix", "transformer.")
-    source = tensors.text("source_embedding")
-    first = tensors.text_or_none("source_positions")
+    prefix = fields.text("prefix", "transformer.")
+    source = fields.text("source_embedding")
+    first = fields.text_or_none("source_positions")
     names = Names(
-        encoder=tensors.text("encoder_prefix", f"{prefix}encoder."),
-        decoder=tensors.text("decoder_prefix", f"{prefix}decoder."),
+        encoder=fields.text("encoder_prefix", f"{prefix}encoder."),
+        decoder=fields.text("decoder_prefix", f"{prefix}decoder."),
         source_embedding=source,
-        target_embedding=tensors.text("target_embedding", source),
-        output_weight=tensors.text_or_none("output_weight"),
-        output_bias=tensors.text_or_none("output_bias"),
+        target_embedding=fields.text("target_embedding", source),
+        output_weight=fields.text_or_none("output_weight"),
+        output_bias=fields.text_or_none("output_bias"),
         source_positions=first,
-        target_positions=tensors.text_or_none("target_positions") or first,
+        target_positions=fields.text_or_none("target_positions") or first,
     )
-    tensors.refuse_rest()
+    fields.refuse_rest()
     return names
 
 

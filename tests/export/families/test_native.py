@@ -47,7 +47,7 @@ def native_tensors(state: dict[str, Tensor]) -> dict[str, Tensor]:
             for kind in ("weight", "bias"):
                 for name, attention in attentions.items():
                     fused = state[f"{theirs}.{name}.in_proj_{kind}"]
-                    for part, rows in zip(("query", "key", "value"), fused.split(32), strict=True):
+                    for part, rows in zip(("query", "key", "value"), fused.chunk(3), strict=True):
                         native[f"{ours}.{attention}.{part}.{kind}"] = rows.clone()
                     output = state[f"{theirs}.{name}.out_proj.{kind}"]
                     native[f"{ours}.{attention}.output.{kind}"] = output
