@@ -74,7 +74,7 @@ class ApartModel(nn.Module):
 
     def __init__(self, sources: int, targets: int) -> None:
         super().__init__()
-        self.net = nn.Transformer(40, 2, 3, 1, 56, 0.0, layer_norm_eps=1e-6, bias=False)
+        self.net = nn.Transformer(40, 2, 3, 1, 56, 0.0, layer_norm_eps=1e-3, bias=False)
         self.src_emb = nn.Embedding(sources, 40)
         self.tgt_emb = nn.Embedding(targets, 40)
         self.src_pos = nn.Parameter(torch.randn(96, 1, 40) * 0.3)
@@ -266,7 +266,7 @@ KINDS = {
         model=lambda tokens: ApartModel(*tokens.sizes),
         save=_save_training,
         settings={
-            "transformer": {"nhead": 2, "layer_norm_eps": 1e-6, "bias": False},
+            "transformer": {"nhead": 2, "layer_norm_eps": 1e-3, "bias": False},
             "tensors": {
                 "prefix": "net.",
                 "source_embedding": "src_emb.weight",

@@ -108,25 +108,8 @@ class _Side(NamedTuple):
 def _sentencepiece_parts(
     path: Path, description: Description, sizes: VocabularySizes
 ) -> TokenizerParts:
-    names = [SOURCE_MODEL, TARGET_MODEL] if (path / TARGET_MODEL).is_file() else [SOURCE_MODEL]
-    models = [_read_model(path / name) for name in names]
-    vocabularies = [
-        read_vocabulary(path, name)
-        for name in (VOCABULARY, TARGET_VOCABULARY)
-        if (path / name).is_file()
-    ]
-    if is_own := not (path / VOCABULARY).is_file():
-        if vocabularies:
-            raise CheckpointError(f"{path} has {TARGET_VOCABULARY} and no {VOCABULARY}")
-        vocabularies = [
-            {piece.piece: i for i, piece in enumerate(model.pieces)} for model in models
-        ]
-    is_separate = vocabularies[0] != vocabularies[-1]
-    source_ids, target_ids = description.source_ids, description.target_ids
-    if not is_separate:
-        source_ids = target_ids = source_ids | target_ids
-    source = _Side(names[0], models[0], vocabularies[0], is_own, source_ids, sizes.sources)
-    target = _Side(names[-1], models[-1], vocabularies[-1], is_own, target_ids, sizes.targets)
+    source, target = _sides(path, description, sizes)
+    is_separate = source.vocabulary != target.vocabulary
     steering = {description.end_id, description.unknown_id}
     controls, hidden = source.controls() - steering, target.controls() - steering
     if not is_separate:
@@ -149,6 +132,30 @@ def _sentencepiece_parts(
     )
     problems = [each for side in (source, target) for each in side.problems(description.unknown_id)]
     return TokenizerParts(contents, files, [*dict.fromkeys(problems)])
+
+
+def _sides(path: Path, description: Description, sizes: VocabularySizes) -> tuple[_Side, _Side]:
+    """The tokenizers of sources and targets, which may be the same."""
+    names = [SOURCE_MODEL, TARGET_MODEL] if (path / TARGET_MODEL).is_file() else [SOURCE_MODEL]
+    models = [_read_model(path / name) for name in names]
+    vocabularies = [
+        read_vocabulary(path, name)
+        for name in (VOCABULARY, TARGET_VOCABULARY)
+        if (path / name).is_file()
+    ]
+    if is_own := not (path / VOCABULARY).is_file():
+        if vocabularies:
+            raise CheckpointError(f"{path} has {TARGET_VOCABULARY} and no {VOCABULARY}")
+        vocabularies = [
+            {piece.piece: i for i, piece in enumerate(model.pieces)} for model in models
+        ]
+    source_ids, target_ids = description.source_ids, description.target_ids
+    if vocabularies[0] == vocabularies[-1]:
+        source_ids = target_ids = source_ids | target_ids
+    return (
+        _Side(names[0], models[0], vocabularies[0], is_own, source_ids, sizes.sources),
+        _Side(names[-1], models[-1], vocabularies[-1], is_own, target_ids, sizes.targets),
+    )
 
 
 def _read_model(path: Path) -> sentencepiece_model_pb2.ModelProto:

@@ -92,6 +92,13 @@ class TorchTensors:
     names: Names
     """Of which none is missing."""
     problems: list[str] = field(default_factory=list)
+    _misshapen: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def embeddings(self) -> tuple[Tensor, Tensor]:
+        """Of sources and of targets, (tokens, d_model)."""
+        names = self.names
+        return self.tensors[names.source_embedding], self.tensors[names.target_embedding]
 
     @property
     def shares_embedding(self) -> bool:
@@ -142,6 +149,10 @@ class TorchTensors:
                 native |= self._renamed(name, dim)
         return native
 
+    def stand_ins(self) -> dict[str, Stored]:
+        """Zeros for what `problems` tells of, so that it is told once."""
+        return {name: Stored(name, torch.zeros(*shape)) for name, shape in self._misshapen.items()}
+
     def sizes(self, native: Mapping[str, Stored]) -> Sizes:
         """As the native tensors say; 0 for what is missing."""
         found = [match.groups() for match in map(weights.LAYER.match, native) if match]
@@ -150,7 +161,7 @@ class TorchTensors:
             side: _rows(native.get(f"{side}.layers.0.feed_forward.widen.weight")) for side in SIDES
         }
         return Sizes(
-            d_model=self.tensors[self.names.target_embedding].shape[1],
+            d_model=self.embeddings[1].shape[1],
             num_encoder_layers=layers["encoder"],
             num_decoder_layers=layers["decoder"],
             encoder_feedforward=widths["encoder"],
@@ -181,13 +192,15 @@ class TorchTensors:
 
     def _split(self, name: str, place: str, kind: str, dim: int) -> Iterator[tuple[str, Stored]]:
         """Queries, keys and values of one tensor of (3 * d_model, ...)."""
-        shape = (3 * dim, dim) if kind == "weight" else (3 * dim,)
         tensor = self.tensors[name]
-        if tensor.shape != shape:
+        parts = [f"{place}.{part}.{kind}" for part in PARTS]
+        shape = (3 * dim, dim) if kind == "weight" else (3 * dim,)
+        if tensor.shape == shape:
+            stored = [Stored(name, rows) for rows in tensor.chunk(3)]
+            yield from zip(parts, stored, strict=True)
+        else:
             self.problems.append(f"{name} has shape {tuple(tensor.shape)}; {shape} is needed")
-            tensor = torch.zeros(shape)
-        for part, rows in zip(PARTS, tensor.chunk(3), strict=True):
-            yield f"{place}.{part}.{kind}", Stored(name, rows)
+            self._misshapen |= dict.fromkeys(parts, (dim, *shape[1:]))
 
 
 def _rows(stored: Stored | None) -> int:

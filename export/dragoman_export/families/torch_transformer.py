@@ -5,6 +5,7 @@ under names that he chose. A description beside the state dict says what is not 
 docs/native-layout.md has its settings.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,9 +67,7 @@ def import_torch_transformer(path: Path) -> ImportedModel:
     if missing := names.missing(weights.tensors):
         raise CheckpointError.listing(f"the state dict in {path} lacks what is named:", missing)
     torch_tensors = TorchTensors(weights.tensors, names)
-    sizes = VocabularySizes(
-        len(weights.tensors[names.source_embedding]), len(weights.tensors[names.target_embedding])
-    )
+    sizes = VocabularySizes(*map(len, torch_tensors.embeddings))
     tokens = read_tokenizer(path, description, sizes)
     problems = [*description.id_problems(sizes), *tokens.problems]
     transformer = _build(path, torch_tensors, arguments, description, problems)
@@ -83,7 +82,8 @@ def _build(
     description: Description,
     problems: list[str],
 ) -> Transformer:
-    dim = torch_tensors.tensors[torch_tensors.names.target_embedding].shape[1]
+    """The model; raises CheckpointError with `problems` and all that is wrong with the weights."""
+    dim = torch_tensors.embeddings[1].shape[1]
     native = torch_tensors.native(dim)
     sizes = torch_tensors.sizes(native)
     problems += [*torch_tensors.problems, *_size_problems(arguments, sizes)]
@@ -92,37 +92,42 @@ def _build(
         problems.append(f"transformer.bias is {_json(arguments.bias)}; the weights {what}")
     if 0 in sizes or dim % arguments.nhead:
         raise CheckpointError.listing(f"the state dict in {path} cannot be used:", problems)
+    config = _config(torch_tensors, arguments, sizes, description.scale(dim))
+    require_sizes(config, native, path)
     positions = find_positions(description, *torch_tensors.positions(), dim)
-    is_one = torch_tensors.shares_embedding
-    tables = torch_tensors.tensors
-    config = TransformerConfig(
+    return load_weights(
+        replace(
+            config, max_positions=len(positions.sources.tensor), own_positions=positions.differ
+        ),
+        {**native, **torch_tensors.stand_ins(), **positions.native_tensors()},
+        path,
+        problems=[*problems, *positions.problems],
+        needs_biases=torch_tensors.has_biases,
+    )
+
+
+def _config(
+    torch_tensors: TorchTensors, arguments: Arguments, sizes: Sizes, embedding_scale: float
+) -> TransformerConfig:
+    """Sizes and switches, but for positions, which come later."""
+    embeddings = VocabularySizes(*map(len, torch_tensors.embeddings))
+    return TransformerConfig(
         encoder_layers=sizes.num_encoder_layers,
         decoder_layers=sizes.num_decoder_layers,
-        model_dim=dim,
+        model_dim=sizes.d_model,
         encoder_heads=arguments.nhead,
         decoder_heads=arguments.nhead,
         encoder_hidden_dim=sizes.encoder_feedforward,
         decoder_hidden_dim=sizes.decoder_feedforward,
-        vocabulary_size=len(tables[torch_tensors.names.target_embedding]),
-        source_vocabulary_size=(
-            None if is_one else len(tables[torch_tensors.names.source_embedding])
-        ),
+        vocabulary_size=embeddings.targets,
+        source_vocabulary_size=None if torch_tensors.shares_embedding else embeddings.sources,
         tied_output=torch_tensors.ties_output,
-        max_positions=len(positions.sources.tensor),
-        own_positions=positions.differ,
+        max_positions=1,
         activation=arguments.activation,
         norm_first=arguments.norm_first,
         final_norm=torch_tensors.has_final_norm,
-        embedding_scale=description.scale(dim),
+        embedding_scale=embedding_scale,
         norm_epsilon=arguments.layer_norm_eps,
-    )
-    require_sizes(config, native, path)
-    return load_weights(
-        config,
-        {**native, **positions.native_tensors()},
-        path,
-        problems=[*problems, *positions.problems],
-        needs_biases=torch_tensors.has_biases,
     )
 
 

@@ -60,7 +60,7 @@ def test_sizes_and_what_is_tied_are_in_the_weights(tied: Path, apart: Path) -> N
     assert (config.tied_output, config.source_vocabulary_size) == (True, None)
     assert (config.norm_first, config.final_norm, config.own_positions) == (True, True, False)
     config = import_model(apart).transformer.config
-    assert (config.tied_output, config.norm_epsilon) == (False, 1e-6)
+    assert (config.tied_output, config.norm_epsilon) == (False, 1e-3)
     assert config.source_vocabulary_size not in (None, config.vocabulary_size)
     assert (config.norm_first, config.final_norm, config.own_positions) == (False, True, True)
     assert config.max_positions == 80  # the shorter table
