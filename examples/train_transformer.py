@@ -70,7 +70,7 @@ def sinusoids(positions: int, dim: int) -> Tensor:
 def read_corpus(options: argparse.Namespace) -> list[tuple[list[int], list[int]]]:
     """Token ids of all pairs, shortest first; trains the tokenizer where there is none yet."""
     paths = (options.source, options.target)
-    lines = [path.read_text(encoding="utf-8").splitlines() for path in paths]
+    lines = [path.read_text(encoding="utf-8").removesuffix("\n").split("\n") for path in paths]
     if len(lines[0]) != len(lines[1]):
         raise SystemExit(f"{paths[0]} has {len(lines[0])} lines, {paths[1]} {len(lines[1])}")
     model = options.output / "source.spm"  # for both languages, as there is no target.spm
@@ -97,10 +97,13 @@ def read_corpus(options: argparse.Namespace) -> list[tuple[list[int], list[int]]
 
 
 def batch(pairs: list[tuple[list[int], list[int]]], size: int, step: int) -> tuple[Tensor, Tensor]:
-    """Neighbours of like lengths; `step` alone says which, so that a resumed run has the same."""
+    """Neighbours of like lengths; `step` alone says which, so that a resumed run has the same.
+
+    Fewer than `size` at either end of the corpus: so all pairs are as likely.
+    """
     generator = torch.Generator().manual_seed(step)
-    first = int(torch.randint(max(1, len(pairs) - size), (1,), generator=generator))
-    chosen = pairs[first : first + size]
+    last = int(torch.randint(1, len(pairs) + size, (1,), generator=generator))
+    chosen = pairs[max(0, last - size) : last]
     sides = ([source for source, _ in chosen], [target for _, target in chosen])
     sources, targets = (
         nn.utils.rnn.pad_sequence([torch.tensor(row) for row in side], True, PAD) for side in sides

@@ -1,4 +1,4 @@
-"""What `make demo` and `make train-demo` need is in the source distribution, as hatchling lists it."""
+"""What both demos need is in the source distribution, as hatchling lists it."""
 
 import shutil
 import subprocess
