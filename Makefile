@@ -39,7 +39,7 @@ train-demo: $(VENV)/installed
 		--source $(TOY)/corpus/train.en --target $(TOY)/corpus/train.de \
 		--source-language en --target-language de --vocabulary 300 \
 		--dim 96 --heads 4 --layers 2 --hidden 192 \
-		--batch 64 --steps 1200 --warmup 200 --learning-rate 3e-3
+		--batch 64 --steps 900 --warmup 200 --learning-rate 3e-3
 	$(BIN)/dragoman export $(TOY)/model --output $(TOY)/bundle --name numbers --force \
 		--sentences $(TOY)/corpus/examples.en
 	$(BIN)/python examples/demo.py --bundle $(TOY)/bundle --sentences $(TOY)/corpus/examples.en
