@@ -1,4 +1,5 @@
 # make demo   translates a dozen sentences from a fresh clone, end to end
+# make train-demo  trains a toy in minutes on a corpus that it makes, exports it, translates with it
 # make serve  the same server, left running
 # make lint   formatting, lint, types and import contracts
 # make test   that, then every test
@@ -16,6 +17,8 @@ CHECKPOINT ?= export/checkpoints/marian-en-de
 PRECISION ?= float32
 BUNDLE ?= build/bundles/$(notdir $(CHECKPOINT))-$(PRECISION)
 
+TOY := build/train-demo
+
 BENCH := HF_HUB_DISABLE_PROGRESS_BARS=1 $(BIN)/python -m tests.bench
 
 # Both calls of pytest have the same exports.
@@ -24,10 +27,22 @@ PYTEST := $(BIN)/pytest --exports=$(EXPORTS)
 
 PROTOC := PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I protos
 
-.PHONY: demo serve lint test attack-test image-test bench ray-test protos clean
+.PHONY: demo train-demo serve lint test attack-test image-test bench ray-test protos clean
 
 demo: $(BUNDLE)/bundle.json
 	$(BIN)/python examples/demo.py --bundle $(BUNDLE)
+
+# So small a model gains nothing from a second thread.
+train-demo: $(VENV)/installed
+	$(BIN)/python examples/number_phrases.py $(TOY)/corpus
+	OMP_NUM_THREADS=1 $(BIN)/python examples/train_transformer.py --output $(TOY)/model \
+		--source $(TOY)/corpus/train.en --target $(TOY)/corpus/train.de \
+		--source-language en --target-language de --vocabulary 300 \
+		--dim 96 --heads 4 --layers 2 --hidden 192 \
+		--batch 64 --steps 900 --warmup 200 --learning-rate 3e-3
+	$(BIN)/dragoman export $(TOY)/model --output $(TOY)/bundle --name numbers --force \
+		--sentences $(TOY)/corpus/examples.en
+	$(BIN)/python examples/demo.py --bundle $(TOY)/bundle --sentences $(TOY)/corpus/examples.en
 
 serve: $(BUNDLE)/bundle.json
 	$(BIN)/dragoman serve --bundle $(BUNDLE) --host 127.0.0.1 --port 50051 --prometheus-port 9464

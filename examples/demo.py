@@ -67,19 +67,19 @@ def start_server(bundle: Path) -> tuple[subprocess.Popen[str], dict[str, str]]:
     raise SystemExit(f"the server did not start:\n{''.join(log)}")
 
 
-def show_translations(console: Console, address: str) -> None:
-    """Translates SENTENCES and prints them beside their sources."""
-    table = Table("English", "German", "score", title=f"{len(SENTENCES)} sentences in one call")
+def show_translations(console: Console, address: str, sentences: list[str]) -> None:
+    """Translates the sentences and prints them beside their sources."""
+    table = Table("English", "German", "score", title=f"{len(sentences)} sentences in one call")
     with Client(address) as client:
         started = time.perf_counter()
         translations = client.translate(
-            SENTENCES, source_language_code="en", target_language_code="de"
+            sentences, source_language_code="en", target_language_code="de"
         )
         seconds = time.perf_counter() - started
-    for text, translation in zip(SENTENCES, translations, strict=True):
+    for text, translation in zip(sentences, translations, strict=True):
         table.add_row(text, translation.translated_text, f"{translation.score:.2f}")
     console.print(table)
-    console.print(f"{len(SENTENCES)} sentences in {seconds * 1000:.0f} ms, text to text\n")
+    console.print(f"{len(sentences)} sentences in {seconds * 1000:.0f} ms, text to text\n")
 
 
 def show_metrics(console: Console, address: str) -> None:
@@ -106,13 +106,16 @@ def main() -> int:
     """Runs the demonstration; returns the server's exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bundle", type=Path, required=True, help="directory of the bundle")
-    bundle = parser.parse_args().bundle
+    parser.add_argument("--sentences", type=Path, help="other English sentences, one a line")
+    arguments = parser.parse_args()
+    bundle, file = arguments.bundle, arguments.sentences
+    sentences = SENTENCES if file is None else file.read_text(encoding="utf-8").splitlines()
     console = Console()
     console.print(f"starting a server on {bundle} ...")
     server, ready = start_server(bundle)
     try:
         console.print(f"listening on {ready['address']}\n")
-        show_translations(console, ready["address"])
+        show_translations(console, ready["address"], sentences)
         show_metrics(console, ready["metrics_address"])
     finally:
         code = stop_server(server)

@@ -1,4 +1,4 @@
-"""What `make demo` needs is in the source distribution, as hatchling lists it."""
+"""What both demos need is in the source distribution, as hatchling lists it."""
 
 import shutil
 import subprocess
@@ -15,25 +15,31 @@ def distributed() -> set[Path]:
     return {Path(file.path) for file in SdistBuilder(str(ROOT)).recurse_included_files()}
 
 
-def needed() -> list[Path]:
-    """The files and folders that the commands of a first `make demo` name."""
+def needed(target: str) -> list[Path]:
+    """The files and folders that the commands of a first `make TARGET` name."""
     make = shutil.which("make")
     assert make is not None
     flags = ["VENV=build/no-such-environment", "BUNDLE=build/no-such-bundle"]
     told = subprocess.run(
-        [make, "-n", "demo", *flags], cwd=ROOT, capture_output=True, text=True, check=True
+        [make, "-n", target, *flags], cwd=ROOT, capture_output=True, text=True, check=True
     )
     words = [word for line in told.stdout.splitlines() for word in line.split()]
     return [ROOT / word for word in words if not word.startswith("/") and (ROOT / word).exists()]
 
 
 def test_the_demo_can_be_made_from_it(distributed: set[Path]) -> None:
-    found = needed()
+    found = needed("demo")
     assert {ROOT / "examples/demo.py", ROOT / "constraints.txt"} <= set(found)
     assert ROOT / "export/checkpoints/marian-en-de" in found
     for path in (ROOT / "Makefile", *found):
         files = [each for each in path.rglob("*") if each.is_file()] if path.is_dir() else [path]
         assert set(files) <= distributed
+
+
+def test_the_training_can_be_made_from_it(distributed: set[Path]) -> None:
+    recipe = {ROOT / "examples/number_phrases.py", ROOT / "examples/train_transformer.py"}
+    assert recipe <= set(needed("train-demo"))
+    assert recipe <= distributed
 
 
 @pytest.mark.parametrize("package", ["server/dragoman_server", "export/dragoman_export", "clients"])

@@ -133,7 +133,8 @@ def _make_tokenizer(path: Path) -> dict[str, int]:
     model = sentencepiece.SentencePieceProcessor(model_proto=trained)
     pieces = [model.id_to_piece(piece) for piece in range(model.get_piece_size())]
     ordinary = [piece for piece in pieces if piece not in {"<s>", "</s>", "<unk>"}]
-    unused = [f"unused{number}" for number in range(200)]  # more than one group of the top-k
+    # More than one group of the top-k, and as many whatever sentencepiece makes of the texts.
+    unused = [f"unused{number}" for number in range(262 - len(ordinary))]
     everything = ["</s>", "<unk>", *ordinary, *unused, "<pad>"]
     vocabulary = {piece: index for index, piece in enumerate(everything)}
     (path / "vocab.json").write_text(json.dumps(vocabulary))

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 import transformers
@@ -46,6 +46,22 @@ class Direction:
 
 
 ANY = Direction()
+
+
+class Reference(Protocol):
+    """What a bundle is compared with."""
+
+    @property
+    def suppresses(self) -> bool:
+        """Whether there are tokens that it never says."""
+
+    def translate(
+        self, texts: Sequence[str], beam_size: int, direction: Direction = ANY
+    ) -> list[Said]:
+        """Translates all of one direction."""
+
+    def closest(self, text: str, beam_size: int, direction: Direction = ANY) -> float:
+        """How near a hypothesis that beam search drops comes to one that it keeps."""
 
 
 class Library:
@@ -152,7 +168,7 @@ def translated(
 
 def require_same(
     found: Sequence[Translation],
-    library: Library,
+    library: Reference,
     texts: Sequence[str],
     beam_size: int,
     direction: Direction = ANY,

@@ -4,18 +4,24 @@ Knows files and formats. Does not know what a model does with them, nor of which
 """
 
 from dragoman_export.checkpoints.checkpoint import Checkpoint, read_checkpoint
-from dragoman_export.checkpoints.files import Settings, reading
+from dragoman_export.checkpoints.files import Settings, read_settings, reading, refuse_pointers
 from dragoman_export.checkpoints.name import model_name
 from dragoman_export.checkpoints.tidy import tidied
 from dragoman_export.checkpoints.tokenizer import CheckpointTokenizer, read_vocabulary
+from dragoman_export.checkpoints.weights import Weights, read_state_dict, read_weights
 
 __all__ = [
     "Checkpoint",
     "CheckpointTokenizer",
     "Settings",
+    "Weights",
     "model_name",
     "read_checkpoint",
+    "read_settings",
+    "read_state_dict",
     "read_vocabulary",
+    "read_weights",
     "reading",
+    "refuse_pointers",
     "tidied",
 ]

@@ -4,6 +4,7 @@ Knows which files there are, not what a model does with them.
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,7 @@ class Checkpoint:
     tokenizer_config: Settings
     """tokenizer_config.json, likewise."""
 
-    tensors: dict[str, Tensor]
+    tensors: Mapping[str, Tensor]
     """As they are stored."""
 
     weights_sha256: str

@@ -39,7 +39,7 @@ class CheckpointTokenizer:
 
     def __init__(
         self,
-        contents: Mapping[str, Path | str],
+        contents: Mapping[str, Path | str | bytes],
         files: TokenizerFiles,
         special: SpecialTokens,
         *,
@@ -67,7 +67,8 @@ class CheckpointTokenizer:
             if isinstance(content, Path):
                 (directory / name).symlink_to(os.path.realpath(content))
             else:
-                (directory / name).write_text(content, encoding="utf-8")
+                data = content if isinstance(content, bytes) else content.encode()
+                (directory / name).write_bytes(data)
         try:
             self._tokenizer = open_tokenizer(directory, files, special)
         except (OSError, RuntimeError, ValueError) as error:

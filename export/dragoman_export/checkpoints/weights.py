@@ -9,7 +9,7 @@ import os
 import pickle
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,11 +35,14 @@ WEIGHTS = (
 )
 """In the order in which they are looked for, which is that of transformers."""
 
+SAVING = "save the state dict alone: torch.save(model.state_dict(), 'model.pt')"
+"""What whoever saved a module is told: a module is code."""
+
 
 class Weights(NamedTuple):
     """What the files of the weights hold."""
 
-    tensors: dict[str, Tensor]
+    tensors: Mapping[str, Tensor]
     """Of the types that they are stored in, and mapped into memory where the format allows it."""
 
     sha256: str
@@ -70,7 +73,37 @@ def read_weights(files: Sequence[Path]) -> Weights:
     Raises:
         CheckpointError: They are missing, damaged, no numbers, or beside more than tensors.
     """
-    tensors = {name: tensor for file in files for name, tensor in _read(file).items()}
+    return _checked({name: each for file in files for name, each in _read(file).items()}, files)
+
+
+def read_state_dict(path: Path, keys: Sequence[str], ignored: Collection[str] = ()) -> Weights:
+    """A state dict: of safetensors, or as torch.save wrote it, alone or within a training's.
+
+    Args:
+        path: Its file.
+        keys: What leads to it in a dict of dicts, from without; none where the file is one.
+        ignored: Names of tensors that are left out, whatever they hold.
+
+    Raises:
+        CheckpointError: It is missing, damaged, no numbers, or more than tensors; it is elsewhere.
+    """
+    try:
+        found = _load(path)
+    except CheckpointError as error:
+        told = "" if path.suffix == ".safetensors" else f"; {SAVING}"
+        raise CheckpointError(f"{error}{told}") from error
+    for key in keys:
+        if not isinstance(found, dict) or not isinstance(found.get(key), dict):
+            raise CheckpointError(f"{path} holds no dict {'.'.join(keys)!r}; {_dicts(found)}")
+        found = found[key]
+    tensors = _named(found)
+    if not tensors:
+        raise CheckpointError(f"{path} holds no named tensors; {_dicts(found)}")
+    return _checked({name: tensors[name] for name in tensors if name not in ignored}, [path])
+
+
+def _checked(tensors: Mapping[str, Tensor], files: Sequence[Path]) -> Weights:
+    """As float32, where all of them can be."""
     problems = [f"{name} holds {what}" for name in tensors if (what := _doubt(tensors[name]))]
     if problems:
         what = f"the weights in {', '.join(map(str, files))} cannot be used:"
@@ -83,25 +116,43 @@ def _is_plain(name: object) -> bool:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
+    tensors = _named(_load(path))
+    if not tensors:
+        raise CheckpointError(f"{path} holds no named tensors")
+    return tensors
+
+
+def _load(path: Path) -> object:
+    """Tensors, and plain containers of them."""
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # remarks on the pickle's age
-            loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=_can_map(path))
+            loaded: object = torch.load(
+                path, map_location="cpu", weights_only=True, mmap=_can_map(path)
+            )
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{path} holds more than tensors and is not loaded") from error
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"cannot read {path}: {error}") from error
     except Exception as error:  # a damaged pickle may raise anything
         raise CheckpointError(f"cannot read {path}, it is damaged: {error!r}") from error
+    return loaded
+
+
+def _named(loaded: object) -> dict[str, Tensor]:
     named = loaded.items() if isinstance(loaded, dict) else ()
-    tensors = {
+    return {
         name: value for name, value in named if isinstance(name, str) and isinstance(value, Tensor)
     }
-    if not tensors:
-        raise CheckpointError(f"{path} holds no named tensors")
-    return tensors
+
+
+def _dicts(loaded: object) -> str:
+    """Where a state dict may be instead."""
+    named = loaded.items() if isinstance(loaded, dict) else ()
+    found = [f"{name!r}" for name, value in named if _named(value)]
+    return f"dicts of tensors in it: {', '.join(found) or 'none'}"
 
 
 def _can_map(path: Path) -> bool:

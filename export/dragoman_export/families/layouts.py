@@ -3,6 +3,7 @@
 Knows the files by which a layout is recognised. Does not know how any is mapped.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from typing import NamedTuple
 from dragoman_export.checkpoints import read_checkpoint
 from dragoman_export.checkpoints.checkpoint import CONFIG
 from dragoman_export.errors import CheckpointError
+from dragoman_export.families import native, torch_transformer
 from dragoman_export.families.importers import import_checkpoint
 from dragoman_export.model import ImportedModel
 
@@ -28,7 +30,24 @@ class Layout(NamedTuple):
     """Maps the folder onto the canonical Transformer; CheckpointError says all that hinders it."""
 
 
+def _has(name: str) -> Callable[[Path], bool]:
+    """Recognises a folder by a file in it."""
+    return lambda path: os.path.lexists(path / name)
+
+
 LAYOUTS = (
+    Layout(
+        title="Dragoman's own",
+        marks=native.DESCRIPTION,
+        recognises=_has(native.DESCRIPTION),
+        imports=native.import_native,
+    ),
+    Layout(
+        title="torch.nn.Transformer",
+        marks=torch_transformer.DESCRIPTION,
+        recognises=_has(torch_transformer.DESCRIPTION),
+        imports=torch_transformer.import_torch_transformer,
+    ),
     Layout(
         title="Hugging Face",
         marks=CONFIG,

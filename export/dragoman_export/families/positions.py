@@ -44,6 +44,15 @@ def sinusoids(positions: int, dim: int) -> Tensor:
     return torch.cat([angles.sin(), angles[:, : dim // 2].cos()], dim=1).float()
 
 
+def interleaved_sinusoids(positions: int, dim: int) -> Tensor:
+    """The same with sines in the even columns and cosines in the odd ones, as in the paper."""
+    halves = sinusoids(positions, dim)
+    table = torch.empty_like(halves)
+    sines = (dim + 1) // 2
+    table[:, 0::2], table[:, 1::2] = halves[:, :sines], halves[:, sines:]
+    return table
+
+
 def fairseq_sinusoids(positions: int, dim: int, *, first: int) -> Tensor:
     """The same as fairseq has them: the lowest frequency is 1/10000, and tables do not begin at 0.
 

@@ -9,12 +9,12 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from dragoman_export.checkpoints import Checkpoint
 from dragoman_export.errors import CheckpointError
 from dragoman_export.model import Blueprint
 from dragoman_export.network import (
@@ -71,7 +71,7 @@ Tensors = Mapping[str, Stored]
 def plan(
     config: TransformerConfig,
     tensors: Tensors,
-    checkpoint: Checkpoint,
+    checkpoint: Path,
     *,
     problems: Sequence[str] = (),
     needs_biases: bool = True,
@@ -111,7 +111,7 @@ def plan(
     return Blueprint(config, sum(each.numel() for each in empty.parameters()), fill)
 
 
-def require_sizes(config: TransformerConfig, tensors: Tensors, checkpoint: Checkpoint) -> None:
+def require_sizes(config: TransformerConfig, tensors: Tensors, checkpoint: Path) -> None:
     """Raises CheckpointError where weights contradict sizes, before memory is taken for them."""
     if problems := [*_size_problems(config, tensors)]:
         raise _misfit(checkpoint, problems)
@@ -141,10 +141,10 @@ def _numbers(config: TransformerConfig) -> int:
     return sum(each.numel() for each in transformer.parameters()) - positions
 
 
-def _misfit(checkpoint: Checkpoint, problems: Sequence[str]) -> CheckpointError:
+def _misfit(checkpoint: Path, problems: Sequence[str]) -> CheckpointError:
     """The error that lists what of the weights is not as the settings say."""
     return CheckpointError.listing(
-        f"the weights of {checkpoint.path} do not fit its config.json:", problems
+        f"the weights of {checkpoint} do not fit its settings:", problems
     )
 
 

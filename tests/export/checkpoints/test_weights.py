@@ -1,5 +1,6 @@
 """Named tensors in one file or several, and weights that cannot be used."""
 
+import argparse
 import hashlib
 import json
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from dragoman_export.checkpoints.weights import find_weights, read_weights
+from dragoman_export.checkpoints.weights import find_weights, read_state_dict, read_weights
 from dragoman_export.errors import CheckpointError
 
 FIRST, SECOND = {"a": torch.ones(2)}, {"b": torch.zeros(3, dtype=torch.bfloat16)}
@@ -112,3 +113,35 @@ def test_all_tensors_that_are_no_numbers_are_named_at_once(tmp_path: Path) -> No
     for name in ("nan", "infinite", "too_large"):
         assert f"{name} holds NaN or infinity" in message
     assert "  - a holds" not in message
+
+
+def test_a_state_dict_lies_within_a_training(tmp_path: Path) -> None:
+    file = tmp_path / "model.pt"
+    torch.save({"epoch": 3, "state": {"ema": FIRST, "model": SECOND}, "lr": [0.1]}, file)
+
+    assert set(read_state_dict(file, ["state", "model"]).tensors) == {"b"}
+    assert (
+        read_state_dict(file, ["state", "ema"]).sha256
+        == hashlib.sha256(file.read_bytes()).hexdigest()
+    )
+    with pytest.raises(CheckpointError, match=r"holds no named tensors; .* in it: none"):
+        read_state_dict(file, [])
+    with pytest.raises(CheckpointError, match=r"holds no dict 'state\.best'; .*: 'ema', 'model'"):
+        read_state_dict(file, ["state", "best"])
+
+
+def test_what_is_ignored_of_a_state_dict_may_be_anything(tmp_path: Path) -> None:
+    write(tmp_path / "model.safetensors", {**FIRST, "mask": torch.zeros(3, dtype=torch.bool)})
+
+    with pytest.raises(CheckpointError, match="mask holds bool"):
+        read_state_dict(tmp_path / "model.safetensors", [])
+    assert set(read_state_dict(tmp_path / "model.safetensors", [], ["mask"]).tensors) == {"a"}
+
+
+def test_whoever_saved_more_is_told_what_to_save(tmp_path: Path) -> None:
+    for name, saved in (("module", torch.nn.Linear(2, 2)), ("options", argparse.Namespace(lr=1))):
+        torch.save({"model": FIRST, name: saved}, tmp_path / "model.pt")
+        with pytest.raises(CheckpointError) as raised:
+            read_state_dict(tmp_path / "model.pt", ["model"])
+        assert "holds more than tensors and is not loaded" in str(raised.value)
+        assert "torch.save(model.state_dict(), 'model.pt')" in str(raised.value)

@@ -1,0 +1,150 @@
+"""Imports the native layout: tensors under the names that the canonical Transformer has for them.
+
+docs/native-layout.md describes it. For models of toolkits that we do not know, and for whoever
+would rather write a file than an importer.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+from dragoman_export.checkpoints import Settings, read_settings, read_weights, refuse_pointers
+from dragoman_export.errors import CheckpointError
+from dragoman_export.families.described import (
+    VocabularySizes,
+    find_positions,
+    imported,
+    read_description,
+)
+from dragoman_export.families.described_tokens import read_tokenizer
+from dragoman_export.families.fields import Fields
+from dragoman_export.families.suppressed import Suppressed
+from dragoman_export.families.weights import (
+    POSITIONS,
+    RELATIVE_POSITIONS,
+    Stored,
+    Tensors,
+    plan,
+    require_sizes,
+)
+from dragoman_export.model import ImportedModel
+from dragoman_export.network import Activation, TransformerConfig
+
+DESCRIPTION, WEIGHTS = "dragoman.json", "model.safetensors"
+
+FAMILY = "native"
+
+VERSION = 1
+"""Of the layout."""
+
+SIZES = (
+    "encoder_layers",
+    "decoder_layers",
+    "model_dim",
+    "encoder_heads",
+    "decoder_heads",
+    "encoder_hidden_dim",
+    "decoder_hidden_dim",
+    "vocabulary_size",
+)
+"""Whole numbers from 1 that must be there."""
+
+SWITCHES = (
+    "norm_first",
+    "final_norm",
+    "embedding_norm",
+    "rms_norm",
+    "gated",
+    "relative_positions",
+)
+
+ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
+
+
+def import_native(path: Path) -> ImportedModel:
+    """Maps a folder in the native layout onto the canonical Transformer.
+
+    Raises:
+        CheckpointError: With every setting that is wrong; or with every tensor that is missing or
+            misshapen, and all of the tokenizer that does not fit.
+    """
+    refuse_pointers([path / WEIGHTS])
+    fields = Fields(read_settings(path / DESCRIPTION))
+    fields.whole("version", least=VERSION, most=VERSION)
+    config, needs_biases = _read_config(fields), fields.flag("biases", default=True)
+    scales_attention = fields.flag("scaled_attention", default=True)
+    description = read_description(fields)
+    fields.refuse_rest()
+    sizes = VocabularySizes(
+        config.source_vocabulary_size or config.vocabulary_size, config.vocabulary_size
+    )
+    if not fields.problems:
+        fields.problems += _head_problems(config)
+        fields.problems += description.id_problems(sizes)
+    if fields.problems:
+        what = f"{path / DESCRIPTION} describes no model that can be exported:"
+        raise CheckpointError.listing(what, fields.problems)
+    weights = read_weights([path / WEIGHTS])
+    config = replace(config, embedding_scale=description.scale(config.model_dim))
+    stored = {name: Stored(name, tensor) for name, tensor in weights.tensors.items()}
+    tables = [stored.pop(name, None) for name in POSITIONS]
+    require_sizes(config, stored, path)
+    problems: list[str] = []
+    if config.relative_positions:
+        config = replace(config, max_positions=_furthest(stored))
+        problems += [
+            f"{table.name} has no place beside relative_positions" for table in tables if table
+        ]
+    else:
+        positions = find_positions(description, tables[0], tables[1], config.model_dim)
+        config = replace(
+            config, max_positions=len(positions.sources.tensor), own_positions=positions.differ
+        )
+        stored |= positions.native_tensors()
+        problems += positions.problems
+    tokens = read_tokenizer(path, description, sizes)
+    blueprint = plan(
+        config,
+        stored,
+        path,
+        problems=[*problems, *tokens.problems],
+        needs_biases=needs_biases,
+        scales_attention=scales_attention,
+        finish=Suppressed(description.suppressed_ids).apply,
+    )
+    tokenizer = tokens.tokenizer(description)
+    return imported(FAMILY, description, blueprint, tokenizer, weights.sha256)
+
+
+def _read_config(fields: Fields) -> TransformerConfig:
+    """Sizes and switches; those of positions and embeddings' scale are found later."""
+    sizes: Settings = {name: fields.whole(name, least=1) for name in SIZES}
+    switches: Settings = {name: fields.flag(name, default=False) for name in SWITCHES}
+    activation = fields.choice("activation", ACTIVATIONS, ACTIVATIONS[0])
+    return TransformerConfig(
+        **sizes,
+        **switches,
+        source_vocabulary_size=fields.whole_or_none("source_vocabulary_size", least=1),
+        head_dim=fields.whole_or_none("head_dim", least=1),
+        tied_output=fields.flag("tied_output", default=True),
+        activation=next(each for each in ACTIVATIONS if each == activation),
+        norm_epsilon=fields.number("norm_epsilon", 1e-5),
+        max_positions=1,
+    )
+
+
+def _furthest(stored: Tensors) -> int:
+    """Tokens that the table of distances reaches; a few where there is none, which is told."""
+    table = stored.get(RELATIVE_POSITIONS[1])
+    return max(2, len(table.tensor)) if table is not None and table.tensor.ndim else 2
+
+
+def _head_problems(config: TransformerConfig) -> list[str]:
+    if config.head_dim is not None:
+        return []
+    heads = {"encoder_heads": config.encoder_heads, "decoder_heads": config.decoder_heads}
+    return [
+        f"model_dim {config.model_dim} cannot be divided among {number} heads ({name})"
+        for name, number in heads.items()
+        if config.model_dim % number
+    ]
