@@ -3,6 +3,7 @@
 Knows the files by which a layout is recognised. Does not know how any is mapped.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,8 @@ from typing import NamedTuple
 from dragoman_export.checkpoints import read_checkpoint
 from dragoman_export.checkpoints.checkpoint import CONFIG
 from dragoman_export.errors import CheckpointError
+from dragoman_export.families.ctranslate2 import MODEL as CTRANSLATE2_MODEL
+from dragoman_export.families.ctranslate2 import import_ctranslate2
 from dragoman_export.families.importers import import_checkpoint
 from dragoman_export.model import ImportedModel
 
@@ -29,6 +32,12 @@ class Layout(NamedTuple):
 
 
 LAYOUTS = (
+    Layout(
+        title="CTranslate2",
+        marks=CTRANSLATE2_MODEL,
+        recognises=lambda path: os.path.lexists(path / CTRANSLATE2_MODEL),
+        imports=import_ctranslate2,
+    ),
     Layout(
         title="Hugging Face",
         marks=CONFIG,

@@ -63,11 +63,11 @@ def build(checkpoint: Checkpoint, settings: T5Settings, suppressed: Suppressed) 
     embeddings = find_embeddings(checkpoint.tensors)
     config = settings.transformer_config(embeddings)
     tensors, problems = native_tensors(checkpoint.tensors, embeddings, settings)
-    require_sizes(config, tensors, checkpoint)
+    require_sizes(config, tensors, checkpoint.path)
     return plan(
         config,
         tensors,
-        checkpoint,
+        checkpoint.path,
         problems=problems,
         needs_biases=False,
         scales_attention=False,
