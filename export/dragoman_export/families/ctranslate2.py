@@ -23,10 +23,10 @@ from dragoman_export.families.ctranslate2_tensors import (
     misfits,
     native_tensors,
 )
-from dragoman_export.families.ctranslate2_tokens import (
+from dragoman_export.families.ctranslate2_tokens import read_tokens
+from dragoman_export.families.ctranslate2_vocabularies import (
     Vocabularies,
     find_ids,
-    read_tokens,
     read_vocabularies,
 )
 from dragoman_export.families.suppressed import Suppressed

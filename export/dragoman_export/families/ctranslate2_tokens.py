@@ -1,4 +1,4 @@
-"""The tokens of a CTranslate2 model: its vocabularies, and the tokenizer that lies beside it.
+"""The tokenizer that lies beside a CTranslate2 model, and how the model is told its languages.
 
 A CTranslate2 model takes and gives tokens; whoever deploys it has the tokenizer. So it is looked
 for in the model's folder under the names that it has in the places that models come from. Does not
@@ -21,24 +21,25 @@ from dragoman_export.checkpoints.files import read_settings
 from dragoman_export.errors import CheckpointError
 from dragoman_export.families.bart_tokens import LANGUAGE_TOKENS
 from dragoman_export.families.ctranslate2_settings import Steering
+from dragoman_export.families.ctranslate2_vocabularies import (
+    PADDING,
+    SOURCE,
+    TARGET,
+    Ids,
+    Vocabularies,
+    ends_sources,
+    numbered,
+)
 from dragoman_export.families.library_tokens import FILE as LIBRARY
 from dragoman_export.families.library_tokens import without
 from dragoman_export.families.marian_tokens import find_targets
 from dragoman_export.model import Source, Target
-
-SHARED, SOURCE, TARGET = "shared_vocabulary", "source_vocabulary", "target_vocabulary"
-
-ENDINGS = (".json", ".txt")
-"""Of a vocabulary: a JSON list of tokens, or one a line; in the order of CTranslate2."""
 
 PAIR = ("source.spm", "target.spm")
 SINGLE = ("sentencepiece.bpe.model", "spm.model", "sentencepiece.model", "spiece.model")
 """sentencepiece models, one for each language or one for both."""
 
 LOOKED_FOR = f"{' and '.join(PAIR)}, {', '.join(SINGLE)}, {LIBRARY}"
-
-PADDING = "<pad>"
-"""Of transformers' models. OpenNMT's have another, <blank>."""
 
 STEERING_NAMES = (PADDING, "<blank>", "<mask>", "<s>", "</s>", "<unk>")
 FILLER = re.compile(r"madeupword\d+")
@@ -49,25 +50,6 @@ LEAST_KNOWN = 0.1
 may have few of them."""
 
 
-class Vocabularies(NamedTuple):
-    """Tokens by their ids."""
-
-    sources: Sequence[str]
-    targets: Sequence[str]
-
-    is_shared: bool
-
-
-class Ids(NamedTuple):
-    """Of the tokens that steer a model."""
-
-    unknown: int
-    end: int
-    start: int
-    begin: int | None
-    """What sources begin with, if they do."""
-
-
 class Tokens(NamedTuple):
     """All that an importer says of tokens."""
 
@@ -76,81 +58,6 @@ class Tokens(NamedTuple):
     targets: Sequence[Target]
     any_source: Source
     any_target: Target
-
-
-def read_vocabularies(path: Path) -> Vocabularies:
-    """Reads the vocabulary or vocabularies of a model's folder.
-
-    Raises:
-        CheckpointError: They are missing or damaged.
-    """
-    shared = _find(path, SHARED)
-    if shared is not None:
-        tokens = _read(shared)
-        return Vocabularies(tokens, tokens, is_shared=True)
-    source, target = _find(path, SOURCE), _find(path, TARGET)
-    if source is None or target is None:
-        if features := sorted(each.name for each in path.glob("source_[0-9]*_vocabulary.*")):
-            raise CheckpointError(
-                f"{path} has {', '.join(features)}: sources with several features are not supported"
-            )
-        ends = " or ".join(ENDINGS)
-        raise CheckpointError(
-            f"{path} lacks its vocabulary: {SHARED}, or {SOURCE} and {TARGET}, each {ends}"
-        )
-    sources, targets = _read(source), _read(target)
-    return Vocabularies(sources, targets, is_shared=sources == targets)
-
-
-def find_ids(
-    vocabularies: Vocabularies, steering: Steering, zero_start: int | None
-) -> tuple[Ids | None, list[str]]:
-    """The ids of the tokens that steer a model, and what hinders that; then there are none.
-
-    Args:
-        vocabularies: Of the model.
-        steering: What it says of them.
-        zero_start: The id of what the decoder starts with where that is no token.
-    """
-    sources, targets = _numbered(vocabularies.sources), _numbered(vocabularies.targets)
-    problems = []
-    for kind, tokens, ids in (
-        ("source", vocabularies.sources, sources),
-        ("target", vocabularies.targets, targets),
-    ):
-        if len(ids) < len(tokens):
-            twice = next(token for number, token in enumerate(tokens) if ids[token] != number)
-            problems.append(f"the {kind} vocabulary has {twice!r} twice")
-        problems += [
-            f"the {kind} vocabulary has no {name} {token!r}"
-            for name, token in (("unk_token", steering.unknown), ("eos_token", steering.end))
-            if token not in ids
-        ]
-    if steering.adds_begin and steering.begin not in sources:
-        problems.append(f"the source vocabulary has no bos_token {steering.begin!r}")
-    if zero_start is None and steering.start not in targets:
-        problems.append(f"the target vocabulary has no decoder_start_token {steering.start!r}")
-    if problems:
-        return None, problems
-    for token in (steering.unknown, steering.end):
-        if sources[token] != targets[token]:
-            problems.append(
-                f"{token!r} is {sources[token]} in the source vocabulary and {targets[token]} in "
-                "the target vocabulary; they must be the same"
-            )
-    start = targets[steering.start] if zero_start is None else zero_start
-    begin = sources[steering.begin] if steering.adds_begin and steering.begin else None
-    return Ids(targets[steering.unknown], targets[steering.end], start, begin), problems
-
-
-def ends_sources(vocabularies: Vocabularies, steering: Steering) -> bool:
-    """Whether a source ends with the end token.
-
-    Where the model does not add it itself, whoever calls it does for a model of transformers, whose
-    tokenizers do so. OpenNMT's models are trained without; their targets begin with bos_token.
-    """
-    is_opennmt = steering.start == steering.begin and PADDING not in vocabularies.sources
-    return steering.adds_end or not is_opennmt
 
 
 def read_tokens(
@@ -184,9 +91,9 @@ def read_tokens(
         )
     labels = [
         target._replace(source_prefix_ids=(*begin, *target.source_prefix_ids))
-        for target in find_targets(_numbered(vocabularies.sources))
+        for target in find_targets(numbered(vocabularies.sources))
     ]
-    targets = _numbered(vocabularies.targets)
+    targets = numbered(vocabularies.targets)
     before = () if labels else begin
     return Tokens(
         tokenizer,
@@ -200,35 +107,6 @@ def read_tokens(
         any_source=Source(prefix_ids=before),
         any_target=Target(source_prefix_ids=begin if labels else ()),
     )
-
-
-def _find(path: Path, name: str) -> Path | None:
-    files = [path / f"{name}{ending}" for ending in ENDINGS]
-    return next((file for file in files if os.path.lexists(file)), None)
-
-
-def _read(path: Path) -> list[str]:
-    try:
-        text = path.read_bytes().decode()
-        tokens = json.loads(text) if path.suffix == ".json" else _lines(text)
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"cannot read {path}: {error}") from error
-    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
-        raise CheckpointError(f"{path} holds no JSON list of tokens")
-    return tokens
-
-
-def _lines(text: str) -> list[str]:
-    """As CTranslate2 reads them: a carriage return is of a token unless all lines have one."""
-    lines = text.removesuffix("\n").split("\n")
-    if all(line.endswith("\r") for line in lines):
-        return [line.removesuffix("\r") for line in lines]
-    return lines
-
-
-def _numbered(tokens: Sequence[str]) -> dict[str, int]:
-    """The first of a name that is there twice, as in CTranslate2."""
-    return {token: number for number, token in reversed([*enumerate(tokens)])}
 
 
 def _languages(tokens: Sequence[str]) -> list[tuple[str, str, int]]:
@@ -247,7 +125,7 @@ def _languages(tokens: Sequence[str]) -> list[tuple[str, str, int]]:
 def _steering_ids(tokens: Sequence[str]) -> set[int]:
     """Of tokens that no text yields and that give no text."""
     languages = {number for _, _, number in _languages(tokens)}
-    labels = find_targets(_numbered(tokens))
+    labels = find_targets(numbered(tokens))
     named = {
         number
         for number, token in enumerate(tokens)
@@ -294,7 +172,7 @@ def _pieces_tokenizer(
         bare_sources=bare,
     )
     written = {
-        name: json.dumps(_numbered(tokens), ensure_ascii=False) for name, tokens in tables.items()
+        name: json.dumps(numbered(tokens), ensure_ascii=False) for name, tokens in tables.items()
     }
     return CheckpointTokenizer({**contents, **written}, files, special)
 

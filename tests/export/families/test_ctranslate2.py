@@ -13,7 +13,7 @@ from dragoman_export.checkpoints.ctranslate2_file import read_ctranslate2
 from dragoman_export.errors import CheckpointError
 from dragoman_export.families import import_model
 from dragoman_export.families.ctranslate2_settings import Steering
-from dragoman_export.families.ctranslate2_tokens import (
+from dragoman_export.families.ctranslate2_vocabularies import (
     Vocabularies,
     ends_sources,
     read_vocabularies,
