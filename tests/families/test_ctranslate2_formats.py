@@ -13,6 +13,7 @@ from dragoman_export.model import Prompt
 from dragoman_export.verification import EagerDecoder
 from tests.export import ctranslate2_bytes, tiny
 from tests.export.ctranslate2_bytes import Value, letters, number
+from tests.families import opennmt_py
 from tests.families.ctranslate2_models import LIMIT, Library, by_transformers, convert
 
 END = "</s>"
@@ -137,3 +138,20 @@ def test_switches_mean_what_the_library_makes_of_them(
     file = model / "model.bin"
     ctranslate2_bytes.change(file, change(read_ctranslate2(file)))
     require_same(model, checkpoint)
+
+
+def test_models_of_opennmt_say_the_same(tmp_path: Path) -> None:
+    """Two vocabularies, norms first, sources without an end token, as its converter writes them."""
+    model = opennmt_py.make_model(tmp_path / "opennmt")
+    library = Library(model, lambda text, _: opennmt_py.source_tokens(model, text))
+    imported = import_model(model)
+    named = json.loads((model / "target_vocabulary.json").read_text("utf-8"))
+    texts = [text for text in tiny.SENTENCES if END not in text] + [*tiny.TEXTS]
+    expected = library.translate(texts, 1)
+    assert len({said.tokens for (said,) in expected}) > len(texts) // 2
+    prompts = [Prompt(imported.tokenizer.encode(text)) for text in texts]
+    found = EagerDecoder(imported).decode(prompts, LIMIT)
+    for text, ours, (theirs,) in zip(texts, found, expected, strict=True):
+        assert tuple(named[token_id] for token_id in ours.token_ids) == theirs.tokens, text
+        score = sum(ours.log_probs) / len(ours.log_probs)
+        assert score == pytest.approx(theirs.score, abs=1e-4)
