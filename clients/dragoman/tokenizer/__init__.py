@@ -25,7 +25,7 @@ class Tokenizer(Protocol):
     """Text to token ids and back. What steers the model is never in a text."""
 
     def encode(self, text: str) -> list[int]:
-        """Returns the source token ids of `text`, ending with the end token."""
+        """Returns the source token ids of `text`, ending with the end token if sources have one."""
 
     def encode_target(self, text: str) -> list[int]:
         """Returns the target token ids of `text`, without an end token."""

@@ -33,15 +33,15 @@ class LibraryTokenizer:
         self._target = self._source
         if files.target_model_path != files.source_model_path:
             self._target = _read(directory / files.target_model_path)
-        self._end_id = special.end_id
+        self._ending = [] if files.bare_sources else [special.end_id]
         hidden = {special.end_id, special.decoder_start_id, special.unknown_id, *files.hidden_ids}
         self._shown = frozenset(self._target.get_vocab().values()) - hidden
         self._shows_controls = not self._shown.isdisjoint(files.control_ids)
 
     def encode(self, text: str) -> list[int]:
-        """Returns the source token ids of `text`, ending with the end token."""
+        """Returns the source token ids of `text`, ending with the end token if sources have one."""
         token_ids: list[int] = self._source.encode(text, add_special_tokens=False).ids
-        return [*token_ids, self._end_id]
+        return [*token_ids, *self._ending]
 
     def encode_target(self, text: str) -> list[int]:
         """Returns the target token ids of `text`, without an end token."""

@@ -43,7 +43,7 @@ class SentencePieceTokenizer:
         if targets:  # the other ids are of one of them alone
             controls, target_controls = {special.end_id, *files.control_ids}, steering
         hidden = {special.end_id, special.decoder_start_id, special.unknown_id, *files.hidden_ids}
-        self._end_id = special.end_id
+        self._ending = [] if files.bare_sources else [special.end_id]
         self._added = _AddedTokens([t for t in files.added_tokens if t.id not in controls])
         self._source, self._target = (
             _Pieces(directory / path, _without(ids, steering_ids), special.unknown_id)
@@ -57,8 +57,8 @@ class SentencePieceTokenizer:
         self._shown = {i: piece for i, piece in named.items() if i not in hidden}
 
     def encode(self, text: str) -> list[int]:
-        """Returns the source token ids of `text`, ending with the end token."""
-        return [*self._encode(text, self._source), self._end_id]
+        """Returns the source token ids of `text`, ending with the end token if sources have one."""
+        return [*self._encode(text, self._source), *self._ending]
 
     def encode_target(self, text: str) -> list[int]:
         """Returns the target token ids of `text`, without an end token."""

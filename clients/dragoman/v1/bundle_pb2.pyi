@@ -449,6 +449,7 @@ class TokenizerFiles(_message.Message):
     ADDED_TOKENS_FIELD_NUMBER: _builtins.int
     CONTROL_IDS_FIELD_NUMBER: _builtins.int
     HIDDEN_IDS_FIELD_NUMBER: _builtins.int
+    BARE_SOURCES_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """"sentencepiece": two sentencepiece models and a vocabulary that maps pieces
     to ids. "tokenizers": a tokenizer.json of the tokenizers library, which says
@@ -464,6 +465,8 @@ class TokenizerFiles(_message.Message):
     """JSON object of target pieces to ids. Empty where targets have the
     vocabulary of sources.
     """
+    bare_sources: _builtins.bool
+    """Sources have no end token: the model was trained without."""
     @_builtins.property
     def added_tokens(self) -> _containers.RepeatedCompositeFieldContainer[Global___AddedToken]:
         """Tokens that are cut out of a text before sentencepiece sees it."""
@@ -490,10 +493,11 @@ class TokenizerFiles(_message.Message):
         added_tokens: _abc.Iterable[Global___AddedToken] | None = ...,
         control_ids: _abc.Iterable[_builtins.int] | None = ...,
         hidden_ids: _abc.Iterable[_builtins.int] | None = ...,
+        bare_sources: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["added_tokens", b"added_tokens", "control_ids", b"control_ids", "hidden_ids", b"hidden_ids", "kind", b"kind", "source_model_path", b"source_model_path", "target_model_path", b"target_model_path", "target_vocabulary_path", b"target_vocabulary_path", "vocabulary_path", b"vocabulary_path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added_tokens", b"added_tokens", "bare_sources", b"bare_sources", "control_ids", b"control_ids", "hidden_ids", b"hidden_ids", "kind", b"kind", "source_model_path", b"source_model_path", "target_model_path", b"target_model_path", "target_vocabulary_path", b"target_vocabulary_path", "vocabulary_path", b"vocabulary_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

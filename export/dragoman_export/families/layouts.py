@@ -11,7 +11,7 @@ from typing import NamedTuple
 from dragoman_export.checkpoints import read_checkpoint
 from dragoman_export.checkpoints.checkpoint import CONFIG
 from dragoman_export.errors import CheckpointError
-from dragoman_export.families import native, torch_transformer
+from dragoman_export.families import ctranslate2, native, torch_transformer
 from dragoman_export.families.importers import import_checkpoint
 from dragoman_export.model import ImportedModel
 
@@ -47,6 +47,12 @@ LAYOUTS = (
         marks=torch_transformer.DESCRIPTION,
         recognises=_has(torch_transformer.DESCRIPTION),
         imports=torch_transformer.import_torch_transformer,
+    ),
+    Layout(
+        title="CTranslate2",
+        marks=ctranslate2.MODEL,
+        recognises=_has(ctranslate2.MODEL),
+        imports=ctranslate2.import_ctranslate2,
     ),
     Layout(
         title="Hugging Face",

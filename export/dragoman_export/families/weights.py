@@ -71,7 +71,7 @@ Tensors = Mapping[str, Stored]
 def plan(
     config: TransformerConfig,
     tensors: Tensors,
-    checkpoint: Path,
+    path: Path,
     *,
     problems: Sequence[str] = (),
     needs_biases: bool = True,
@@ -83,7 +83,7 @@ def plan(
     Args:
         config: Of the model.
         tensors: Of the model; other tensors of the checkpoint are left out.
-        checkpoint: Where they are from.
+        path: Of the checkpoint, which they are from.
         problems: What is known to be wrong with them.
         needs_biases: Whether the bias of a layer may not be missing; else it is zero.
         scales_attention: Whether what attention compares is divided by sqrt(head_dim).
@@ -98,7 +98,7 @@ def plan(
         loader = _Loader(config, tensors, needs_biases, scales_attention, [*problems])
         loader.fill(empty)
     if loader.problems:
-        raise _misfit(checkpoint, loader.problems)
+        raise _misfit(path, loader.problems)
 
     def fill() -> Transformer:
         transformer = Transformer.empty(config)
@@ -111,10 +111,10 @@ def plan(
     return Blueprint(config, sum(each.numel() for each in empty.parameters()), fill)
 
 
-def require_sizes(config: TransformerConfig, tensors: Tensors, checkpoint: Path) -> None:
+def require_sizes(config: TransformerConfig, tensors: Tensors, path: Path) -> None:
     """Raises CheckpointError where weights contradict sizes, before memory is taken for them."""
     if problems := [*_size_problems(config, tensors)]:
-        raise _misfit(checkpoint, problems)
+        raise _misfit(path, problems)
 
 
 def _size_problems(config: TransformerConfig, tensors: Tensors) -> Iterator[str]:
@@ -125,7 +125,9 @@ def _size_problems(config: TransformerConfig, tensors: Tensors) -> Iterator[str]
             yield f"{side}_layers is {layers}; the weights have {stored} layers in the {side}"
     if any(layers > len(found) for layers in stated.values()):
         return
-    needed, there = _numbers(config), sum(each.tensor.numel() for each in tensors.values())
+    # A tensor of several names is there once.
+    sizes = {each.tensor.data_ptr(): each.tensor.numel() for each in tensors.values()}
+    needed, there = _numbers(config), sum(sizes.values())
     if needed > MOST_GROWTH * there:
         yield f"such a model has {needed} numbers; the weights have {there}"
 
@@ -141,11 +143,9 @@ def _numbers(config: TransformerConfig) -> int:
     return sum(each.numel() for each in transformer.parameters()) - positions
 
 
-def _misfit(checkpoint: Path, problems: Sequence[str]) -> CheckpointError:
+def _misfit(path: Path, problems: Sequence[str]) -> CheckpointError:
     """The error that lists what of the weights is not as the settings say."""
-    return CheckpointError.listing(
-        f"the weights of {checkpoint} do not fit its settings:", problems
-    )
+    return CheckpointError.listing(f"the weights of {path} do not fit its settings:", problems)
 
 
 @dataclass

@@ -225,7 +225,7 @@ class Translator:
         if not text or text.isspace():
             return []
         token_ids = self._tokenizer.encode(text)
-        if token_ids == self._nothing:
+        if not token_ids or token_ids == self._nothing:
             return []
         rate = len(token_ids) / len(text)
         self._tokens_per_character += (rate - self._tokens_per_character) / MEMORY_TEXTS

@@ -1,0 +1,327 @@
+"""CTranslate2 models beside CTranslate2 itself, which computes in float32 here.
+
+Greedy search says the same tokens. Beam search is CTranslate2's where it ends at once
+(EARLY_STOPPING_TRUE); by default ours goes on as transformers does, and finds what scores higher.
+Two things of CTranslate2 are not asked for: it forbids by default that a translation is empty
+(`min_decoding_length` is 1 and takes the end token out of the first step's probabilities), and its
+`max_decoding_length` counts the end token and what a target begins with. Hypotheses that the limit
+cuts off differ for the last, and are left out. So are empty ones where a target begins with a
+language: there CTranslate2 drops the end token from all beams but the best.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from dragoman.v1.translation_pb2 import (
+    DecodingOptions,
+    EarlyStopping,
+    Hypothesis,
+    StreamTranslateTextRequest,
+    Translation,
+)
+from dragoman_export.export import export
+from dragoman_export.families import import_model
+from dragoman_export.model import ImportedModel, Prompt, Source
+from dragoman_export.verification import EagerDecoder
+from dragoman_server.config import Config
+from dragoman_server.local import LocalTranslator
+from tests.export import tiny, two_vocabularies
+from tests.export.two_vocabularies import SOURCES, TARGETS
+from tests.exports import Exports
+from tests.families import multilingual
+from tests.families.compare import ANY, TIE, Direction
+from tests.families.ctranslate2_models import (
+    LIMIT,
+    Library,
+    Said,
+    by_pieces,
+    by_transformers,
+    convert,
+    convert_two_vocabularies,
+)
+
+END = "</s>"
+
+TEXTS = [
+    *SOURCES,
+    *TARGETS,
+    *(text for text in tiny.SENTENCES if "</s>" not in text),
+    *(f"{first} {second}" for first in tiny.SENTENCES[:3] for second in SOURCES),
+    *(f"{first}, {second}" for first in SOURCES[:4] for second in TARGETS[:3]),
+]
+
+MOST_TOKENS = 60
+"""Of a source; the smallest model has 64 positions."""
+
+pytestmark = pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model to compare."""
+
+    make: Callable[[Path], Path]
+    """Writes a checkpoint of transformers."""
+    checkpoint: str
+    """Its name among what all tests share."""
+    convert: Callable[[Path, Path], Path] = convert
+    directions: Sequence[Direction] = (ANY,)
+    source: Callable[[Path], Callable[[str, Direction], list[str]]] = by_transformers
+    """Makes of the checkpoint what makes source tokens."""
+
+
+def without_languages(checkpoint: Path, output: Path) -> Path:
+    """As OpenNMT's models are: targets begin with <s>, sources end with nothing."""
+    names = {"<pad>": "<blank>", r"__(\w+)__": r"language-\1"}
+    return convert(checkpoint, output, config={"decoder_start_token": "<s>"}, names=names)
+
+
+def starts_with_end(checkpoint: Path, output: Path) -> Path:
+    """As of published checkpoints of mBART-50."""
+    config = {"decoder_start_token": END, "bos_token": "<s>"}
+    return convert(checkpoint, output, config=config)
+
+
+def ends_sources(checkpoint: Path, output: Path) -> Path:
+    """As Marian's and fairseq's converters say it, and with what sources begin with."""
+    return convert(checkpoint, output, config={"add_source_eos": True, "add_source_bos": True})
+
+
+def two(path: Path) -> Path:
+    return two_vocabularies.make_checkpoint(path, two_vocabularies.KINDS["nothing tied"])
+
+
+def of_kind(name: str, **changes: object) -> Case:
+    kind = multilingual.KINDS[name]
+    directions = [replace(each, prefix="") for each in kind.directions]
+    return replace(Case(kind.make, f"family-{name}", directions=directions), **changes)  # type: ignore[arg-type]
+
+
+def pieces_beside(checkpoint: Path) -> Callable[[str, Direction], list[str]]:
+    return by_pieces(checkpoint / "sentencepiece.bpe.model")
+
+
+CASES = {
+    "marian": Case(tiny.make_checkpoint, "tiny"),
+    "two vocabularies": Case(
+        two,
+        "marian-001",
+        convert_two_vocabularies,
+        source=lambda checkpoint: by_pieces(checkpoint / "source.spm", END),
+    ),
+    "opennmt": of_kind(
+        "m2m100", convert=without_languages, directions=(ANY,), source=pieces_beside
+    ),
+    "ends sources": of_kind(
+        "bart",
+        convert=ends_sources,
+        source=lambda checkpoint: _bare(by_transformers(checkpoint)),
+    ),
+    "nllb": of_kind("nllb"),
+}
+"""Of which bundles are made."""
+
+MORE_CASES = {
+    "m2m100": of_kind("m2m100"),
+    "mbart50": of_kind("mbart50", convert=starts_with_end),
+    "bart": of_kind("bart"),
+    "pegasus": of_kind("pegasus"),
+}
+"""Of which the modules are asked that a bundle would be traced from."""
+
+
+def _bare(whole: Callable[[str, Direction], list[str]]) -> Callable[[str, Direction], list[str]]:
+    return lambda text, direction: whole(text, direction)[1:-1]
+
+
+@dataclass(frozen=True)
+class Made:
+    case: Case
+    library: Library
+    bundle: Path
+    texts: Sequence[str]
+
+    @property
+    def decode(self) -> Callable[[Sequence[str]], str]:
+        names = ("shared_vocabulary.json", "target_vocabulary.json")
+        file = next(
+            self.library.path / name for name in names if (self.library.path / name).exists()
+        )
+        ids = {token: number for number, token in enumerate(json.loads(file.read_text()))}
+        tokenizer = import_model(self.library.path).tokenizer
+        return lambda tokens: tokenizer.decode([ids[token] for token in tokens])
+
+
+@pytest.fixture(scope="module", params=CASES)
+def model(request: pytest.FixtureRequest, exports: Exports) -> Made:
+    name = request.param
+    case = CASES[name]
+    checkpoint = exports.get(case.checkpoint, case.make)
+    directory = exports.get(
+        f"ctranslate2-{name.replace(' ', '-')}", lambda path: make(case, checkpoint, path)
+    )
+    library = library_of(case, directory / "model", checkpoint)
+    texts = [
+        text
+        for text in TEXTS
+        if all(len(library.source_tokens(text, each)) <= MOST_TOKENS for each in case.directions)
+    ]
+    return Made(case, library, directory / "bundle", texts)
+
+
+def library_of(case: Case, model: Path, checkpoint: Path) -> Library:
+    return Library(
+        model,
+        case.source(checkpoint),
+        lambda direction: [direction.target_token] if direction.target_token else [],
+    )
+
+
+def make(case: Case, checkpoint: Path, directory: Path) -> None:
+    """Converts a checkpoint, and exports what came of it."""
+    directory.mkdir()
+    model = case.convert(checkpoint, directory / "model")
+    is_told = case.directions[0].source_language is not None
+    source, target = (None, None) if is_told else ("en", "de")
+    request = tiny.request(model, directory / "bundle", "float32")
+    export(replace(request, source_language=source, target_language=target), tiny.no_progress)
+
+
+def translated(
+    model: Made, beam_size: int, direction: Direction, texts: Sequence[str] | None = None
+) -> list[Translation]:
+    options = DecodingOptions(
+        beam_size=beam_size,
+        num_hypotheses=beam_size,
+        max_decoding_length=LIMIT,
+        return_scores=True,
+        early_stopping=EarlyStopping.EARLY_STOPPING_TRUE,
+    )
+    requests = [
+        StreamTranslateTextRequest(
+            id=str(index),
+            content=text,
+            source_language_code=direction.source,
+            target_language_code=direction.target,
+            options=options,
+        )
+        for index, text in enumerate(model.texts if texts is None else texts)
+    ]
+    with LocalTranslator.open(Config(bundle=model.bundle, engines=1)) as translator:
+        outcomes = list(translator.translate_stream(requests))
+    assert all(isinstance(outcome, Translation) for outcome in outcomes), outcomes
+    return [outcome for outcome in outcomes if isinstance(outcome, Translation)]
+
+
+def test_greedy_search_says_the_same(model: Made) -> None:
+    decode = model.decode
+    ended = 0
+    for direction in model.case.directions:
+        expected = model.library.translate(model.texts, 1, direction)
+        assert len({said.tokens for (said,) in expected}) > len(model.texts) // 6
+        found = translated(model, 1, direction)
+        for text, ours, (theirs,) in zip(model.texts, found, expected, strict=True):
+            assert ours.translated_text == decode(theirs.tokens), text
+            if theirs.tokens[-1] == END:
+                ended += 1
+                assert ours.target_token_count == len(theirs.tokens) - 1
+                assert ours.score == pytest.approx(theirs.score, abs=TIE)
+    assert ended > len(model.texts) // 3
+
+
+def test_a_text_of_nothing_stays_one(model: Made) -> None:
+    nothing = ["", "  ", "\u200b", *TEXTS[:1]]  # a space of no width is none to sentencepiece
+    found = translated(model, 1, model.case.directions[0], nothing)
+    assert not found[0].translated_text
+    assert not found[1].translated_text
+    assert found[3] == translated(model, 1, model.case.directions[0], TEXTS[:1])[0]
+
+
+def test_beam_search_finds_the_same_hypotheses(model: Made) -> None:
+    decode = model.decode
+    compared = ties = 0
+    for direction in model.case.directions:
+        expected = model.library.translate(model.texts, 4, direction)
+        for ours, theirs in zip(translated(model, 4, direction), expected, strict=True):
+            ends = all(said.tokens[-1] == END for said in theirs)
+            is_empty = any(not each.target_token_count for each in ours.hypotheses)
+            if ends and not (is_empty and direction.target_token):
+                compared += 1
+                ties += not is_same(ours.hypotheses, theirs, decode)
+    assert compared > len(model.case.directions) * len(model.texts) // 4
+    assert ties <= compared // 50
+
+
+def is_same(
+    ours: Sequence[Hypothesis], theirs: Sequence[Said], decode: Callable[[Sequence[str]], str]
+) -> bool:
+    assert len(ours) == len(theirs)
+    return all(
+        found.translated_text == decode(said.tokens) and abs(found.score - said.score) < TIE
+        for found, said in zip(ours, theirs, strict=True)
+    )
+
+
+def test_scores_of_hypotheses_are_the_library_s_log_probabilities(model: Made) -> None:
+    direction = model.case.directions[0]
+    expected = model.library.translate(model.texts[:6], 4, direction)
+    found = translated(model, 4, direction)[:6]
+    for text, ours, theirs in zip(model.texts, found, expected, strict=False):
+        by_text = {model.decode(said.tokens): said for said in theirs if said.tokens[-1] == END}
+        for hypothesis in ours.hypotheses:
+            if (said := by_text.get(hypothesis.translated_text)) is None:
+                continue
+            total = model.library.log_probs(text, said.tokens[:-1], direction)
+            length = len(said.tokens) + len(model.library.target_prefix(direction))
+            if hypothesis.target_token_count == len(said.tokens) - 1:
+                assert hypothesis.score == pytest.approx(total / length, abs=TIE)
+
+
+def test_the_checkpoint_is_not_needed(exports: Exports, tmp_path: Path) -> None:
+    case = CASES["nllb"]
+    checkpoint = exports.get(case.checkpoint, case.make)
+    copy = tmp_path / "copy"
+    shutil.copytree(checkpoint, copy)
+    converted = case.convert(copy, tmp_path / "model")
+    shutil.rmtree(copy)
+    assert {target.token for target in import_model(converted).targets} == {
+        *multilingual.NLLB_LANGUAGES
+    }
+
+
+@pytest.mark.parametrize("name", MORE_CASES)
+def test_modules_of_other_families_say_the_same(
+    name: str, exports: Exports, tmp_path: Path
+) -> None:
+    case = MORE_CASES[name]
+    checkpoint = exports.get(case.checkpoint, case.make)
+    library = library_of(case, case.convert(checkpoint, tmp_path / "model"), checkpoint)
+    imported = import_model(library.path)
+    named = json.loads((library.path / "shared_vocabulary.json").read_text())
+    texts = TEXTS[:20]
+    for direction in case.directions:
+        expected = library.translate(texts, 1, direction)
+        assert len({said.tokens for (said,) in expected}) > len(texts) // 4
+        prompts = [prompt(imported, text, direction) for text in texts]
+        found = EagerDecoder(imported).decode(prompts, LIMIT)
+        for text, ours, (theirs,) in zip(texts, found, expected, strict=True):
+            assert tuple(named[token_id] for token_id in ours.token_ids) == theirs.tokens, text
+
+
+def prompt(imported: ImportedModel, text: str, direction: Direction) -> Prompt:
+    """As the server would make it."""
+    source, target = imported.any_source, imported.any_target
+    if direction.target_token is not None:
+        target = next(each for each in imported.targets if each.token == direction.target_token)
+        source = next(each for each in imported.sources if is_named(each, direction))
+    source_ids = [*target.source_prefix_ids, *source.prefix_ids, *imported.tokenizer.encode(text)]
+    return Prompt(source_ids, target.target_prefix_ids)
+
+
+def is_named(source: Source, direction: Direction) -> bool:
+    return direction.source_language in {source.name, source.token}
