@@ -48,9 +48,12 @@ class Kind(NamedTuple):
     trained_positions: bool
     """Whether positions are trained, as transformers does it, or left out of the file."""
 
+    steps: int
+    """Of training: enough to come to an end, too few to say nothing but what it was told."""
+
 
 KINDS = {
-    "wmt19": Kind({}, {}, {"bad_words_ids": [[PAD_ID]]}, trained_positions=True),
+    "wmt19": Kind({}, {}, {"bad_words_ids": [[PAD_ID]]}, trained_positions=True, steps=60),
     "tied": Kind(
         {
             "tie_word_embeddings": True,
@@ -62,6 +65,7 @@ KINDS = {
         {"one_vocabulary": True, "do_lower_case": True},
         {},
         trained_positions=False,
+        steps=40,
     ),
 }
 
@@ -80,7 +84,7 @@ def make_checkpoint(path: Path, kind: Kind) -> Path:
     model = transformers.FSMTForConditionalGeneration(config)
     for side in (model.model.encoder, model.model.decoder):
         side.embed_positions.requires_grad_(kind.trained_positions)
-    _train(model, tokenizer, path)
+    _train(model, tokenizer, path, kind.steps)
     model.generation_config = transformers.GenerationConfig(
         max_length=60,
         pad_token_id=PAD_ID,
@@ -96,7 +100,7 @@ def make_checkpoint(path: Path, kind: Kind) -> Path:
     return path
 
 
-def _train(model: Any, tokenizer: Any, path: Path) -> None:
+def _train(model: Any, tokenizer: Any, path: Path, steps: int) -> None:
     """On sentences, and on two of them at a time, so that it says more than a few things."""
     sources = tokenizer(doubled(SOURCE_TEXTS), return_tensors="pt", padding=True)
     targets = target_ids(path, doubled(TARGET_TEXTS))
@@ -104,7 +108,7 @@ def _train(model: Any, tokenizer: Any, path: Path) -> None:
     labels = padded(targets, -100)
     optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
     model.train()
-    for _ in range(80):
+    for _ in range(steps):
         logits = model(**sources, decoder_input_ids=said, use_cache=False).logits
         loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
         optimizer.zero_grad()
