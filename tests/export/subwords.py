@@ -17,7 +17,7 @@ from tests.export.two_vocabularies import SOURCES, TARGETS
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 PAD_ID, END_ID, UNKNOWN_ID = 1, 2, 3
 
-SOURCE_TEXTS = [*SOURCES, "Mr. Fox, isn't he quick-witted? \"Yes!\" & no: 3.5 %; <s>"]
+SOURCE_TEXTS = [*SOURCES, 'Mr. Fox, isn\'t he quick-witted? "Yes!" & no: 3.5 %; <s>']
 TARGET_TEXTS = [*TARGETS, 'Herr Fuchs ist schlau, oder? "Ja!" & nein: 3,5 %; <s>']
 
 
@@ -35,7 +35,7 @@ def words(text: str, language: str = "en") -> list[str]:
 def train_merges(texts: Iterable[str], size: int) -> list[str]:
     """Pairs that become one, as lines of a file have them."""
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()  # type: ignore[assignment] # its stub
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     trainer = trainers.BpeTrainer(vocab_size=size, end_of_word_suffix="</w>", show_progress=False)
     tokenizer.train_from_iterator([" ".join(words(text)) for text in texts], trainer)
     merges = json.loads(tokenizer.to_str())["model"]["merges"]

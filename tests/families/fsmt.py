@@ -112,6 +112,6 @@ def _train(model: Any, tokenizer: Any, path: Path, steps: int) -> None:
         logits = model(**sources, decoder_input_ids=said, use_cache=False).logits
         loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call] # torch has no types for it
         optimizer.step()
     model.eval()

@@ -3,16 +3,12 @@
 from pathlib import Path
 
 import pytest
-import torch
-import transformers
 
 from dragoman_export.export import export
-from dragoman_export.families import import_model
 from dragoman_export.families.bart import TIED
 from dragoman_export.manifest import Precision
-from dragoman_export.verification.eager_decoding import EagerDecoder
 from tests.export import tiny
-from tests.export.subwords import END_ID, SOURCE_TEXTS, TARGET_TEXTS, padded
+from tests.export.subwords import SOURCE_TEXTS, TARGET_TEXTS
 from tests.exports import Exports
 from tests.families.compare import Library, require_same, translated
 from tests.families.fsmt import KINDS, make_checkpoint

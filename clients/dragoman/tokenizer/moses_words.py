@@ -8,6 +8,7 @@ Knows languages and punctuation; does not know pieces or ids.
 import re
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 from sacremoses import MosesDetokenizer, MosesPunctNormalizer, MosesTokenizer
 
@@ -69,9 +70,10 @@ class _QuickNormalizer(MosesPunctNormalizer):  # type: ignore[misc] # sacremoses
 
     def __init__(self, language: str) -> None:
         super().__init__(language, pre_replace_unicode_punct=True)
+        rules: list[tuple[Any, Any]] = vars(self)["substitutions"]
         self.substitutions = [
             (self.QUICK, _quote_before_dots) if pattern == self.SLOW else (pattern, replacement)
-            for pattern, replacement in self.substitutions
+            for pattern, replacement in rules
         ]
 
 
@@ -92,8 +94,8 @@ class _QuickTokenizer(MosesTokenizer):  # type: ignore[misc] # sacremoses is unt
         super().__init__(language)
         self._letters = frozenset(self.IsAlpha)
         self._small_letters = frozenset(self.IsLower)
-        self.NONBREAKING_PREFIXES = frozenset(self.NONBREAKING_PREFIXES)
-        self.NUMERIC_ONLY_PREFIXES = frozenset(self.NUMERIC_ONLY_PREFIXES)
+        for name in ("NONBREAKING_PREFIXES", "NUMERIC_ONLY_PREFIXES"):
+            setattr(self, name, frozenset(getattr(self, name)))
 
     def islower(self, text: str) -> bool:
         return self._small_letters.issuperset(text)

@@ -99,14 +99,14 @@ def build(
     embeddings = find_embeddings(checkpoint.tensors, shared=shares_embedding(settings))
     config = transformer_config(settings, embeddings, kin)
     tensors = native_tensors(checkpoint.tensors, embeddings)
-    require_sizes(config, tensors, checkpoint)
+    require_sizes(config, tensors, checkpoint.path)
     positions = kin.find_positions(
         checkpoint.tensors, config.max_positions, config.model_dim, settings
     )
     transformer = load_weights(
         replace(config, own_positions=positions.differ),
         {**tensors, **positions.native_tensors()},
-        checkpoint,
+        checkpoint.path,
         problems=positions.problems,
     )
     suppressed.apply(transformer)

@@ -127,7 +127,9 @@ def read_dictionary(file: Path) -> dict[str, int]:
         if overwrites:
             piece, _, field = piece.rpartition(" ")
         if not piece or not field.isdecimal():
-            raise CheckpointError(f"{file}: line {number} is {line!r}; a piece and its count needed")
+            raise CheckpointError(
+                f"{file}: line {number} is {line!r}; a piece and its count needed"
+            )
         if piece in ids and not overwrites:
             raise CheckpointError(f"{file}: line {number} has {piece!r} once more")
         ids[piece] = count

@@ -159,8 +159,8 @@ def _size_problems(config: Settings) -> Iterator[str]:
 
 def _language_problems(tokenizer_config: Settings) -> Iterator[str]:
     languages = tokenizer_config.get("langs")
-    are_two = isinstance(languages, list) and len(languages) == TWO
-    if not are_two or not all(isinstance(each, str) and each for each in languages):
+    listed = languages if isinstance(languages, list) else []
+    if len(listed) != TWO or not all(isinstance(each, str) and each for each in listed):
         yield f"langs is {languages!r} in tokenizer_config.json; two languages are needed"
     if not isinstance(tokenizer_config.get("do_lower_case", False), bool):
         found = tokenizer_config["do_lower_case"]
@@ -237,14 +237,14 @@ def _build(checkpoint: Checkpoint, settings: Settings, suppressed: Suppressed) -
     tensors = native_tensors(layers, embeddings)
     if embeddings.output == OUTPUT:
         tensors[weights.OUTPUT] = Stored(OUTPUT, checkpoint.tensors[OUTPUT])
-    require_sizes(config, tensors, checkpoint)
+    require_sizes(config, tensors, checkpoint.path)
     positions = FSMT.find_positions(
         checkpoint.tensors, config.max_positions, config.model_dim, settings
     )
     transformer = load_weights(
         replace(config, own_positions=positions.differ),
         {**tensors, **positions.native_tensors()},
-        checkpoint,
+        checkpoint.path,
         problems=positions.problems,
     )
     suppressed.apply(transformer)

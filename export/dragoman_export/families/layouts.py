@@ -10,6 +10,7 @@ from typing import NamedTuple
 from dragoman_export.checkpoints import read_checkpoint
 from dragoman_export.checkpoints.checkpoint import CONFIG
 from dragoman_export.errors import CheckpointError
+from dragoman_export.families.fairseq import import_fairseq, is_fairseq
 from dragoman_export.families.importers import import_checkpoint
 from dragoman_export.model import ImportedModel
 
@@ -29,6 +30,12 @@ class Layout(NamedTuple):
 
 
 LAYOUTS = (
+    Layout(
+        title="fairseq",
+        marks="model.pt or checkpoint.pt, dict.SOURCE.txt, dict.TARGET.txt",
+        recognises=is_fairseq,
+        imports=import_fairseq,
+    ),
     Layout(
         title="Hugging Face",
         marks=CONFIG,

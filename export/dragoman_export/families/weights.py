@@ -9,12 +9,12 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from dragoman_export.checkpoints import Checkpoint
 from dragoman_export.errors import CheckpointError
 from dragoman_export.network import (
     DecoderLayer,
@@ -62,7 +62,7 @@ Tensors = Mapping[str, Stored]
 def load_weights(
     config: TransformerConfig,
     tensors: Tensors,
-    checkpoint: Checkpoint,
+    checkpoint: Path,
     *,
     problems: Sequence[str] = (),
     needs_biases: bool = True,
@@ -90,7 +90,7 @@ def load_weights(
     return transformer
 
 
-def require_sizes(config: TransformerConfig, tensors: Tensors, checkpoint: Checkpoint) -> None:
+def require_sizes(config: TransformerConfig, tensors: Tensors, checkpoint: Path) -> None:
     """Raises CheckpointError where weights contradict sizes, before memory is taken for them."""
     if problems := [*_size_problems(config, tensors)]:
         raise _misfit(checkpoint, problems)
@@ -117,10 +117,10 @@ def _numbers(config: TransformerConfig) -> int:
     return sum(each.numel() for each in transformer.parameters()) - positions.numel()
 
 
-def _misfit(checkpoint: Checkpoint, problems: Sequence[str]) -> CheckpointError:
+def _misfit(checkpoint: Path, problems: Sequence[str]) -> CheckpointError:
     """The error that lists what of the weights is not as the settings say."""
     return CheckpointError.listing(
-        f"the weights of {checkpoint.path} do not fit its config.json:", problems
+        f"the weights of {checkpoint} do not fit its settings:", problems
     )
 
 
