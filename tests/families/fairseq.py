@@ -158,7 +158,7 @@ def _train(
         logits = model.logits([*source, END_ID], [END_ID, *target])
         loss = torch.nn.functional.cross_entropy(logits, torch.tensor([*target, END_ID]))
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call] # torch has no types for it
         optimizer.step()
     return {name: each.detach().clone() for name, each in tensors.items()}
 

@@ -79,7 +79,8 @@ class PlainFairseq:
         read = x if memory is None else memory
 
         def split(part: str, rows: Tensor) -> Tensor:
-            return self._linear(f"{name}.{part}", rows).unflatten(1, (heads, -1)).transpose(0, 1)
+            made = self._linear(f"{name}.{part}", rows)
+            return made.reshape(len(rows), heads, -1).transpose(0, 1)
 
         query, key, value = split("q_proj", x), split("k_proj", read), split("v_proj", read)
         scores = query @ key.transpose(1, 2) / math.sqrt(query.shape[2])

@@ -95,7 +95,8 @@ def import_fairseq(path: Path) -> ImportedModel:
         suppressed_ids=suppressed.ids,
     )
     tokenizer = _read_tokenizer(path, special, languages, sources, targets)
-    transformer = _build(path, settings, state.tensors, len(sources), len(targets))
+    sizes = [1 + max(ids.values()) for ids in (sources, targets)]
+    transformer = _build(path, settings, state.tensors, *sizes)
     suppressed.apply(transformer)
     return ImportedModel(
         family=FAMILY,

@@ -19,7 +19,10 @@ def test_a_checkpoints_model_type_picks_the_importer(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("family", "told"),
     [
-        ("mbart50", "supported are bart, m2m_100, marian, mbart, pegasus; the nearest is mbart"),
+        (
+            "mbart50",
+            "supported are bart, fsmt, m2m_100, marian, mbart, pegasus; the nearest is mbart",
+        ),
         (None, "supported are bart, "),
         (["marian"], "supported are bart, "),
         ("nllb-moe", "mixtures of experts are not supported, NLLB's dense models are; supported"),
