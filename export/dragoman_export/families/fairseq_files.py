@@ -29,14 +29,16 @@ OVERWRITE = "#fairseq:overwrite"
 CONTINUES = "@@"
 """Ends a subword that is not the last of its word."""
 
-CONVERT = """convert it where fairseq is installed, and export what that writes:
+CONVERT = """convert it where fairseq is installed, and put converted.pt in its place:
     import argparse, torch
     state = torch.load("{name}", map_location="cpu", weights_only=False)
-    args = state.get("args") or state["cfg"]["model"]
-    args = vars(args) if isinstance(args, argparse.Namespace) else dict(args)
-    plain = (str, int, float, bool, type(None))
+    cfg = state.get("cfg") or {{"task": {{}}, "model": state["args"]}}
+    parts = [cfg["task"], cfg["model"]]
+    task, model = [vars(p) if isinstance(p, argparse.Namespace) else dict(p) for p in parts]
+    args = {{"task": task.get("_name"), "arch": model.get("_name"), **task, **model}}
+    plain = (str, int, float, bool)
     args = {{key: value for key, value in args.items() if isinstance(value, plain)}}
-    torch.save({{"args": args, "model": dict(state["model"])}}, "model.pt")"""
+    torch.save({{"args": args, "model": dict(state["model"])}}, "converted.pt")"""
 """What makes a file of plain containers of any checkpoint."""
 
 

@@ -81,7 +81,7 @@ def test_texts_of_target_ids_are_those_of_transformers(
 def test_what_was_cut_comes_back(tmp_path: Path) -> None:
     write_fsmt_tokenizer(tmp_path)
     tokenizer = ours(tmp_path, ["en", "de"])
-    for text in ("die kleine Katze", 'Herr Fuchs ist schlau, oder? "Ja!" & nein: 3,5%; <s>'):
+    for text in ("die kleine Katze", 'Herr Fuchs ist schlau, oder? "Ja!" & nein: 3,5%'):
         assert tokenizer.decode(tokenizer.encode_target(text)) == text
 
 
