@@ -67,7 +67,7 @@ def read_weights(files: Sequence[Path]) -> Weights:
         CheckpointError: They are missing, damaged, no numbers, or beside more than tensors.
     """
     tensors = {name: tensor for file in files for name, tensor in _read(file).items()}
-    problems = [f"{name} holds {what}" for name in tensors if (what := _doubt(tensors[name]))]
+    problems = [f"{name} holds {what}" for name in tensors if (what := doubt(tensors[name]))]
     if problems:
         what = f"the weights in {', '.join(map(str, files))} cannot be used:"
         raise CheckpointError.listing(what, problems)
@@ -101,7 +101,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _doubt(tensor: Tensor) -> str | None:
+def doubt(tensor: Tensor) -> str | None:
     """What hinders its use as floating-point numbers; None where nothing does."""
     if tensor.layout != torch.strided or tensor.is_meta:
         return "no plain values"

@@ -189,7 +189,8 @@ def _build(
         None if is_one else source_size,
         target_size,
         tied_output=bool(is_tied),
-        final_norm=any(f"{side}.layer_norm.weight" in stored for side in SIDES),
+        final_norm=bool(settings["encoder_normalize_before"])
+        and any(f"{side}.layer_norm.weight" in stored for side in SIDES),
     )
     require_sizes(config, tensors, path)
     positions = _positions(settings, stored, config.max_positions, config.model_dim)

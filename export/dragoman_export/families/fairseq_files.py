@@ -17,6 +17,7 @@ from torch import Tensor
 
 from dragoman.tokenizer.subwords import END_OF_WORD
 from dragoman_export.checkpoints import Settings
+from dragoman_export.checkpoints.weights import doubt
 from dragoman_export.errors import CheckpointError
 
 CHECKPOINTS = ("model.pt", "checkpoint.pt", "checkpoint_best.pt", "checkpoint_last.pt")
@@ -82,18 +83,16 @@ def read_state(file: Path) -> State:
     if not isinstance(loaded, dict) or not isinstance(loaded.get("model"), Mapping):
         raise CheckpointError(f"{file} is no checkpoint of fairseq: it has no model")
     tensors = {
-        name: tensor.float()
+        name: tensor
         for name, tensor in loaded["model"].items()
         if isinstance(name, str) and isinstance(tensor, Tensor)
     }
-    if broken := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
-        raise CheckpointError.listing(
-            f"the weights in {file} cannot be used:",
-            [f"{name} holds NaN or infinity" for name in broken],
-        )
+    if problems := [f"{name} holds {what}" for name in tensors if (what := doubt(tensors[name]))]:
+        raise CheckpointError.listing(f"the weights in {file} cannot be used:", problems)
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return State(file, _settings(file, loaded), tensors, digest)
+    floats = {name: tensor.float() for name, tensor in tensors.items()}
+    return State(file, _settings(file, loaded), floats, digest)
 
 
 def _settings(file: Path, loaded: Mapping[str, Any]) -> Settings:

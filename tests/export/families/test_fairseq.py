@@ -100,6 +100,7 @@ def test_what_needs_more_than_plain_containers_is_not_loaded_and_how_to_convert_
         ({"args": argparse.Namespace(a=1)}, "it has no model"),
         ([1], "it has no model"),
         ({"args": {"a": 1}, "model": {"a": torch.tensor([torch.nan])}}, "a holds NaN or infinity"),
+        ({"args": {"a": 1}, "model": {"a": torch.ones(1).to_sparse()}}, "a holds no plain values"),
     ],
 )
 def test_what_is_no_checkpoint_of_fairseq_is_refused(
