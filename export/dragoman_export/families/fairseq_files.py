@@ -17,6 +17,7 @@ from torch import Tensor
 
 from dragoman.tokenizer.subwords import END_OF_WORD
 from dragoman_export.checkpoints import Settings
+from dragoman_export.checkpoints.files import refuse_pointers
 from dragoman_export.checkpoints.weights import doubt
 from dragoman_export.errors import CheckpointError
 
@@ -69,6 +70,7 @@ def read_state(file: Path) -> State:
     Raises:
         CheckpointError: It is damaged, needs more than plain containers, or is none of fairseq's.
     """
+    refuse_pointers([file])
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals([argparse.Namespace]):
             warnings.simplefilter("ignore")  # remarks on the pickle's age

@@ -64,6 +64,8 @@ UNSAID: Settings = {
     "decoder_start_token_id": 2,
     "scale_embedding": True,
     "activation_function": "relu",
+    "max_length": 200,
+    "forced_eos_token_id": 2,
 }
 """What a checkpoint means that says nothing."""
 

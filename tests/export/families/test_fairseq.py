@@ -113,6 +113,8 @@ def test_a_damaged_file_is_told_to_be(tmp_path: Path) -> None:
     folder(tmp_path, {})
     (tmp_path / "model.pt").write_bytes(b"PK\3\4nothing")
     assert "it is damaged" in refusal(lambda: import_model(tmp_path))
+    (tmp_path / "model.pt").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    assert "run git lfs pull there" in refusal(lambda: import_model(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,9 @@ def test_languages_and_what_goes_without_saying_are_known(copy: Path) -> None:
     assert (model.decoder_start_id, model.end_id, model.unknown_id) == (2, 2, 3)
     assert model.suppressed_ids == (1,)
     assert model.max_decoding_length == 58
+    (copy / "generation_config.json").unlink()
+    change(copy / "config.json", max_position_embeddings=80, max_length=None)
+    assert import_model(copy).max_decoding_length == 79
 
 
 def test_all_problems_of_settings_are_told_at_once_under_their_own_names(copy: Path) -> None:
