@@ -76,7 +76,7 @@ def make_checkpoint(path: Path, kind: Kind) -> Path:
         tiny.padded_ids(path / "source.spm", sources, SOURCES),
         tiny.padded_ids(path / "target.spm", targets, TARGETS),
         PAD_ID,
-        steps=150,
+        steps=20,
     )
     model.generation_config = transformers.GenerationConfig(
         max_length=32, bad_words_ids=[[PAD_ID]], pad_token_id=PAD_ID, eos_token_id=0,

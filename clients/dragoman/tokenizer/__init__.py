@@ -1,7 +1,7 @@
 """Text to token ids and back: the tokenizers that export verifies and the server runs.
 
 Knows what a bundle says of its tokenizer; does not know models or checkpoints. It needs
-sentencepiece and tokenizers, which a bare client does not have and does not ask for.
+sentencepiece, tokenizers and sacremoses, which a bare client does not have and does not ask for.
 """
 
 from collections.abc import Sequence
@@ -57,4 +57,10 @@ def open_tokenizer(directory: Path, files: TokenizerFiles, special: SpecialToken
         return LibraryTokenizer(directory, files, special)
     if files.kind == "bytes":
         return ByteTokenizer(special)
-    raise ValueError(f"tokenizer kind {files.kind!r}; allowed: sentencepiece, tokenizers, bytes")
+    if files.kind == "moses":
+        from dragoman.tokenizer.moses import MosesTokenizer  # noqa: PLC0415
+
+        return MosesTokenizer(directory, files, special)
+    raise ValueError(
+        f"tokenizer kind {files.kind!r}; allowed: sentencepiece, tokenizers, bytes, moses"
+    )

@@ -450,13 +450,16 @@ class TokenizerFiles(_message.Message):
     CONTROL_IDS_FIELD_NUMBER: _builtins.int
     HIDDEN_IDS_FIELD_NUMBER: _builtins.int
     BARE_SOURCES_FIELD_NUMBER: _builtins.int
+    MOSES_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """"sentencepiece": two sentencepiece models and a vocabulary that maps pieces
     to ids. "tokenizers": a tokenizer.json of the tokenizers library, which says
-    it all. "bytes": those of UTF-8, for which no file is needed.
+    it all. "bytes": those of UTF-8, for which no file is needed. "moses":
+    merges of subword-nmt, a vocabulary for each side, and Moses before and
+    after.
     """
     source_model_path: _builtins.str
-    """Sentencepiece model or tokenizer.json for sources."""
+    """Sentencepiece model, tokenizer.json or merges for sources."""
     target_model_path: _builtins.str
     """The same for targets."""
     vocabulary_path: _builtins.str
@@ -482,6 +485,10 @@ class TokenizerFiles(_message.Message):
     def hidden_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Ids that give no text, beside the end, start and unknown tokens."""
 
+    @_builtins.property
+    def moses(self) -> Global___Moses:
+        """How words are cut out of a text and put together again; of the kind "moses"."""
+
     def __init__(
         self,
         *,
@@ -494,14 +501,53 @@ class TokenizerFiles(_message.Message):
         control_ids: _abc.Iterable[_builtins.int] | None = ...,
         hidden_ids: _abc.Iterable[_builtins.int] | None = ...,
         bare_sources: _builtins.bool = ...,
+        moses: Global___Moses | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["moses", b"moses"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["added_tokens", b"added_tokens", "bare_sources", b"bare_sources", "control_ids", b"control_ids", "hidden_ids", b"hidden_ids", "kind", b"kind", "source_model_path", b"source_model_path", "target_model_path", b"target_model_path", "target_vocabulary_path", b"target_vocabulary_path", "vocabulary_path", b"vocabulary_path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added_tokens", b"added_tokens", "bare_sources", b"bare_sources", "control_ids", b"control_ids", "hidden_ids", b"hidden_ids", "kind", b"kind", "moses", b"moses", "source_model_path", b"source_model_path", "target_model_path", b"target_model_path", "target_vocabulary_path", b"target_vocabulary_path", "vocabulary_path", b"vocabulary_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TokenizerFiles: _TypeAlias = TokenizerFiles  # noqa: Y015
+
+@_typing.final
+class Moses(_message.Message):
+    """What the Moses tokenizer is told."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_LANGUAGE_FIELD_NUMBER: _builtins.int
+    TARGET_LANGUAGE_FIELD_NUMBER: _builtins.int
+    NORMALIZE_PUNCTUATION_FIELD_NUMBER: _builtins.int
+    LOWER_CASE_FIELD_NUMBER: _builtins.int
+    source_language: _builtins.str
+    """Language of sources as Moses names it, "en"; another has no rules of its
+    own.
+    """
+    target_language: _builtins.str
+    """Likewise of targets."""
+    normalize_punctuation: _builtins.bool
+    """A text's punctuation is normalised first, and what cannot be printed is
+    taken out.
+    """
+    lower_case: _builtins.bool
+    """A text is written in lower case before all else."""
+    def __init__(
+        self,
+        *,
+        source_language: _builtins.str = ...,
+        target_language: _builtins.str = ...,
+        normalize_punctuation: _builtins.bool = ...,
+        lower_case: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lower_case", b"lower_case", "normalize_punctuation", b"normalize_punctuation", "source_language", b"source_language", "target_language", b"target_language"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Moses: _TypeAlias = Moses  # noqa: Y015
 
 @_typing.final
 class AddedToken(_message.Message):

@@ -104,7 +104,7 @@ def read_state_dict(path: Path, keys: Sequence[str], ignored: Collection[str] = 
 
 def _checked(tensors: Mapping[str, Tensor], files: Sequence[Path]) -> Weights:
     """As float32, where all of them can be."""
-    problems = [f"{name} holds {what}" for name in tensors if (what := _doubt(tensors[name]))]
+    problems = [f"{name} holds {what}" for name in tensors if (what := doubt(tensors[name]))]
     if problems:
         what = f"the weights in {', '.join(map(str, files))} cannot be used:"
         raise CheckpointError.listing(what, problems)
@@ -160,7 +160,7 @@ def _can_map(path: Path) -> bool:
     return zipfile.is_zipfile(path)
 
 
-def _doubt(tensor: Tensor) -> str | None:
+def doubt(tensor: Tensor) -> str | None:
     """What hinders its use as floating-point numbers; None where nothing does."""
     if tensor.layout != torch.strided or tensor.is_meta:
         return "no plain values"

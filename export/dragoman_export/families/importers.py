@@ -14,6 +14,7 @@ from dragoman_export.families.bart import (
     import_mbart,
     import_pegasus,
 )
+from dragoman_export.families.fsmt import import_fsmt
 from dragoman_export.families.marian import import_marian
 from dragoman_export.families.t5 import import_t5
 from dragoman_export.model import ImportedModel
@@ -23,6 +24,7 @@ Importer = Callable[[Checkpoint], ImportedModel]
 
 IMPORTERS: Mapping[str, Importer] = {
     "bart": import_bart,
+    "fsmt": import_fsmt,
     "m2m_100": import_m2m100,
     "marian": import_marian,
     "mbart": import_mbart,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from dragoman_export.checkpoints import read_checkpoint
 from dragoman_export.checkpoints.checkpoint import CONFIG
 from dragoman_export.errors import CheckpointError
-from dragoman_export.families import ctranslate2, native, torch_transformer
+from dragoman_export.families import ctranslate2, fairseq, native, torch_transformer
 from dragoman_export.families.importers import import_checkpoint
 from dragoman_export.model import ImportedModel
 
@@ -53,6 +53,12 @@ LAYOUTS = (
         marks=ctranslate2.MODEL,
         recognises=_has(ctranslate2.MODEL),
         imports=ctranslate2.import_ctranslate2,
+    ),
+    Layout(
+        title="fairseq",
+        marks="model.pt or checkpoint.pt, dict.SOURCE.txt, dict.TARGET.txt",
+        recognises=fairseq.is_fairseq,
+        imports=fairseq.import_fairseq,
     ),
     Layout(
         title="Hugging Face",

@@ -22,7 +22,7 @@ MOST_DIMENSION = 2**31 - 1
 PRECISIONS = ("float32", "float16", "bfloat16", "int8")
 SCALES = ("calibrated", "per_row")
 PROVIDERS = ("cpu", "cuda")
-TOKENIZER_KINDS = ("sentencepiece", "tokenizers", "bytes")
+TOKENIZER_KINDS = ("sentencepiece", "tokenizers", "bytes", "moses")
 DATA_TYPES = ("float", "float16", "bfloat16", "int8", "uint8", "int32", "int64", "bool")
 CACHE_TYPES = ("float", "float16", "bfloat16", "int8")
 
@@ -180,10 +180,14 @@ def _tokenizer(manifest: Manifest) -> Iterator[str]:
     if files.kind != "bytes":
         yield from _path("tokenizer.source_model_path", files.source_model_path)
         yield from _path("tokenizer.target_model_path", files.target_model_path)
-    if files.kind == "sentencepiece" or files.vocabulary_path:
+    if files.kind in ("sentencepiece", "moses") or files.vocabulary_path:
         yield from _path("tokenizer.vocabulary_path", files.vocabulary_path)
     if files.target_vocabulary_path:
         yield from _path("tokenizer.target_vocabulary_path", files.target_vocabulary_path)
+    if files.kind == "moses":
+        for name in ("source_language", "target_language"):
+            language = getattr(files.moses, name)
+            yield from _text(f"tokenizer.moses.{name}", language, LONGEST_CODE)
     for index, token in enumerate(files.added_tokens):
         field = f"tokenizer.added_tokens[{index}]"
         if not 1 <= len(token.text) <= LONGEST_NAME:

@@ -21,7 +21,10 @@ def test_a_checkpoints_model_type_picks_the_importer(copy: Path) -> None:
     [
         (
             "mbart50",
-            "supported are bart, m2m_100, marian, mbart, mt5, pegasus, t5; the nearest is mbart",
+            (
+                "supported are bart, fsmt, m2m_100, marian, mbart, mt5, pegasus, t5; "
+                "the nearest is mbart"
+            ),
         ),
         (None, "supported are bart, "),
         (["marian"], "supported are bart, "),

@@ -110,6 +110,7 @@ def test_any_odd_value_anywhere_is_refused_or_means_something(bundle: Path) -> N
         ("specialTokens.suppressedIds", [0, 9], "suppressed_ids has end_id, 0"),
         ("tokenizer.kind", "bpe", "tokenizer.kind is 'bpe'; allowed: sentencepiece"),
         ("tokenizer.vocabularyPath", "", "tokenizer.vocabulary_path is ''"),
+        ("tokenizer.kind", "moses", "tokenizer.moses.source_language is ''; allowed: 1 to 35"),
         ("tokenizer.targetVocabularyPath", "../x", "tokenizer.target_vocabulary_path is '../x'"),
         ("tokenizer.controlIds", [-1], "tokenizer.control_ids has -1"),
         ("tokenizer.hiddenIds", [-1], "tokenizer.hidden_ids has -1"),

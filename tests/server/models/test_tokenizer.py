@@ -99,7 +99,7 @@ def test_another_kind_of_tokenizer_is_refused(bundle: Bundle) -> None:
     manifest.CopyFrom(bundle.manifest)
     manifest.tokenizer.kind = "bpe"
     with pytest.raises(
-        BundleError, match="tokenizer kind 'bpe'; allowed: sentencepiece, tokenizers, bytes"
+        BundleError, match="tokenizer kind 'bpe'; allowed: sentencepiece, tokenizers, bytes, moses"
     ):
         load_tokenizer(Bundle(bundle.path, manifest))
 

@@ -1,0 +1,259 @@
+"""Imports fairseq's own checkpoints of `transformer` and its sizes, for one pair of languages.
+
+Source of the architecture: Ott et al. 2019, "fairseq: A Fast, Extensible Toolkit for Sequence
+Modeling", `fairseq.models.transformer`. Pre-norm or post-norm, positions learned or sinusoidal,
+embeddings tied or not; words of Moses with subword-nmt's or fastBPE's codes, or sentencepiece.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dragoman.v1.bundle_pb2 import Moses, SpecialTokens, TokenizerFiles
+from dragoman_export.checkpoints import CheckpointTokenizer, Settings
+from dragoman_export.errors import CheckpointError
+from dragoman_export.families import weights
+from dragoman_export.families.bart_settings import DEFAULT_MAX_LENGTH
+from dragoman_export.families.bart_tensors import PARTS
+from dragoman_export.families.fairseq_files import (
+    SPECIAL,
+    find_checkpoint,
+    read_dictionary,
+    read_merges,
+    read_state,
+    with_word_ends,
+)
+from dragoman_export.families.fairseq_settings import (
+    SIDES,
+    problems_of,
+    transformer_config,
+    with_defaults,
+)
+from dragoman_export.families.marian_tokens import sentencepiece_tokenizer
+from dragoman_export.families.moses_tokens import Contents, moses_tokenizer
+from dragoman_export.families.positions import Positions, fairseq_sinusoids
+from dragoman_export.families.suppressed import Suppressed
+from dragoman_export.families.weights import Stored, plan, require_sizes
+from dragoman_export.model import Blueprint, ImportedModel
+
+FAMILY = "fairseq"
+
+START_ID, PAD_ID, END_ID, UNKNOWN_ID = range(len(SPECIAL))
+
+CODES = ("bpecodes", "bpe.codes", "codes", "code")
+SENTENCEPIECE_MODELS = ("sentencepiece.bpe.model", "spm.model")
+
+SOURCES, TARGETS = "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"
+OUTPUTS = ("decoder.output_projection.weight", "decoder.embed_out")
+"""Newer and older name of an output projection."""
+
+LEARNED = "{}.embed_positions.weight"
+NO_LAYER = ("version", "embed_positions._float_tensor", "embed_positions.weights")
+"""End the names of tensors that say nothing."""
+
+OLD_NORMS = {
+    "encoder": ("self_attn_layer_norm", "final_layer_norm"),
+    "decoder": ("self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm"),
+}
+"""What `layer_norms.0` and so on were called later."""
+
+PROJECTIONS = ("q_proj", "k_proj", "v_proj")
+"""What one `in_proj` was cut into later."""
+
+
+def is_fairseq(path: Path) -> bool:
+    """Whether a folder has a checkpoint of fairseq and its dictionaries."""
+    return find_checkpoint(path) is not None and any(path.glob("dict.*.txt"))
+
+
+def import_fairseq(path: Path) -> ImportedModel:
+    """Maps a checkpoint onto the canonical Transformer.
+
+    Raises:
+        CheckpointError: With every setting that is not supported, or every tensor that is missing
+            or misshapen; or a file is missing or damaged.
+    """
+    file = find_checkpoint(path)
+    assert file is not None
+    state = read_state(file)
+    settings = with_defaults(state.settings)
+    if problems := [*problems_of(settings)]:
+        what = f"{file} is not a checkpoint of fairseq that can be exported:"
+        raise CheckpointError.listing(what, problems)
+    languages = settings["source_lang"], settings["target_lang"]
+    sources, targets = (read_dictionary(path / f"dict.{each}.txt") for each in languages)
+    suppressed = Suppressed(ids=(PAD_ID,))  # fairseq's search never says it
+    special = SpecialTokens(
+        decoder_start_id=END_ID,
+        end_id=END_ID,
+        unknown_id=UNKNOWN_ID,
+        suppressed_ids=suppressed.ids,
+    )
+    tokenizer = _read_tokenizer(path, special, languages, sources, targets)
+    sizes = [1 + max(ids.values()) for ids in (sources, targets)]
+    blueprint = _build(path, settings, state.tensors, suppressed, *sizes)
+    return ImportedModel(
+        family=FAMILY,
+        blueprint=blueprint,
+        tokenizer=tokenizer,
+        decoder_start_id=END_ID,
+        end_id=END_ID,
+        unknown_id=UNKNOWN_ID,
+        suppressed_ids=suppressed.ids,
+        max_decoding_length=min(DEFAULT_MAX_LENGTH, blueprint.config.max_positions - 1),
+        weights_sha256=state.sha256,
+        source_language=languages[0],
+        target_language=languages[1],
+    )
+
+
+def _read_tokenizer(
+    path: Path,
+    special: SpecialTokens,
+    languages: tuple[str, str],
+    sources: Mapping[str, int],
+    targets: Mapping[str, int],
+) -> CheckpointTokenizer:
+    codes = [path / name for name in CODES if (path / name).is_file()]
+    models = [path / name for name in SENTENCEPIECE_MODELS if (path / name).is_file()]
+    if len(codes) + len(models) != 1:
+        raise CheckpointError(
+            f"{path} has {len(codes) + len(models)} of {', '.join((*CODES, *SENTENCEPIECE_MODELS))}"
+            "; one is needed, subword-nmt's or fastBPE's codes or a sentencepiece model"
+        )
+    controls = [START_ID, PAD_ID]
+    if codes:
+        marked_sources, marked_targets = map(with_word_ends, (sources, targets))
+        return moses_tokenizer(
+            Contents(read_merges(codes[0]), _json(marked_sources), _json(marked_targets)),
+            Moses(source_language=languages[0], target_language=languages[1]),
+            special,
+            marked_sources,
+            controls,
+        )
+    model, vocabulary, target_vocabulary = models[0].name, "vocab.json", "target_vocab.json"
+    files = TokenizerFiles(
+        kind="sentencepiece",
+        source_model_path=model,
+        target_model_path=model,
+        vocabulary_path=vocabulary,
+        target_vocabulary_path=target_vocabulary,
+        control_ids=controls,
+        hidden_ids=controls,
+    )
+    contents: dict[str, Path | str] = {
+        model: models[0],
+        vocabulary: _json(sources),
+        target_vocabulary: _json(targets),
+    }
+    return sentencepiece_tokenizer(contents, files, special, sources)
+
+
+def _json(ids: Mapping[str, int]) -> str:
+    return json.dumps(ids, ensure_ascii=False)
+
+
+def _build(  # noqa: PLR0917 - sizes come last, of sources and targets
+    path: Path,
+    settings: Settings,
+    stored: Mapping[str, Tensor],
+    suppressed: Suppressed,
+    source_size: int,
+    target_size: int,
+) -> Blueprint:
+    """The model of settings without problems and dictionaries of these sizes.
+
+    Raises:
+        CheckpointError: With everything of the weights that does not fit them.
+    """
+    tensors = _native_tensors(_upgraded(stored))
+    is_one = settings["share_all_embeddings"] or SOURCES not in stored
+    is_one = is_one or _same(stored, SOURCES, TARGETS)
+    is_one = bool(is_one) and source_size == target_size
+    if not is_one and SOURCES in stored:
+        tensors[weights.SOURCES] = Stored(SOURCES, stored[SOURCES])
+    if TARGETS in stored:
+        tensors[weights.TARGETS] = Stored(TARGETS, stored[TARGETS])
+    output = next((name for name in OUTPUTS if name in stored), None)
+    may_be_tied = settings["share_all_embeddings"] or settings["share_decoder_input_output_embed"]
+    is_tied = may_be_tied if output is None else _same(stored, output, TARGETS)
+    if output is not None and not is_tied:
+        tensors[weights.OUTPUT] = Stored(output, stored[output])
+    config = transformer_config(
+        settings,
+        None if is_one else source_size,
+        target_size,
+        tied_output=bool(is_tied),
+        final_norm=bool(settings["encoder_normalize_before"])
+        and any(f"{side}.layer_norm.weight" in stored for side in SIDES),
+    )
+    require_sizes(config, tensors, path)
+    positions = _positions(settings, stored, config.max_positions, config.model_dim)
+    return plan(
+        replace(config, own_positions=positions.differ),
+        {**tensors, **positions.native_tensors()},
+        path,
+        problems=positions.problems,
+        finish=suppressed.apply,
+    )
+
+
+def _same(tensors: Mapping[str, Tensor], first: str, second: str) -> bool:
+    return first in tensors and second in tensors and torch.equal(tensors[first], tensors[second])
+
+
+def _upgraded(stored: Mapping[str, Tensor]) -> dict[str, Stored]:
+    """Tensors of layers under the names of 2019, by which older ones have been cut or renamed."""
+    upgraded: dict[str, Stored] = {}
+    for name, tensor in stored.items():
+        side = name.partition(".")[0]
+        if name in (SOURCES, TARGETS, *OUTPUTS) or name.endswith(NO_LAYER):
+            continue
+        if side in SIDES and name == LEARNED.format(side):
+            continue
+        if ".in_proj_" in name:
+            start, _, kind = name.partition("in_proj_")
+            for projection, part in zip(PROJECTIONS, tensor.chunk(3), strict=True):
+                upgraded[f"{start}{projection}.{kind}"] = Stored(name, part)
+            continue
+        renamed = name
+        for index, norm in enumerate(OLD_NORMS.get(side, ())):
+            renamed = renamed.replace(f".layer_norms.{index}.", f".{norm}.")
+        upgraded[renamed] = Stored(name, tensor)
+    return upgraded
+
+
+def _native_tensors(tensors: Mapping[str, Stored]) -> dict[str, Stored]:
+    """By their names in the native layout; strays keep their own."""
+    native = {}
+    for name, tensor in tensors.items():
+        ours = name
+        for part, native_part in PARTS.items():
+            ours = ours.replace(part, native_part)
+        native[ours] = tensor
+    return native
+
+
+def _positions(
+    settings: Settings, stored: Mapping[str, Tensor], positions: int, dim: int
+) -> Positions:
+    """Learned ones from the row after the padding token's on; or sinusoids, counted likewise."""
+    problems, tables = [], []
+    before = PAD_ID + 1
+    longest = (settings["max_source_positions"], settings["max_target_positions"])
+    for side, rows in zip(SIDES, longest, strict=True):
+        name = LEARNED.format(side)
+        if not settings[f"{side}_learned_pos"]:
+            tables.append(Stored(name, fairseq_sinusoids(positions, dim, first=before)))
+            continue
+        table, shape = stored.get(name), (before + rows, dim)
+        if table is None or table.shape != shape:
+            found = "is missing" if table is None else f"has shape {tuple(table.shape)}"
+            problems.append(f"{name} {found}; {shape} is needed")
+            table = torch.zeros(shape)
+        tables.append(Stored(name, table[before : before + positions]))
+    return Positions(tables[0], tables[1], problems)

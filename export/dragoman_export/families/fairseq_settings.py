@@ -1,0 +1,154 @@
+"""What the settings of fairseq's Transformers mean, and what hinders a model.
+
+Source: fairseq's `TransformerModel` and its `base_architecture`. Does not know tensors or files.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+
+from dragoman_export.checkpoints import Settings
+from dragoman_export.families.bart_settings import LARGEST_SIZE, MOST_POSITIONS
+from dragoman_export.network import Activation, TransformerConfig
+
+ACTIVATIONS: Mapping[str, Activation] = {"relu": "relu", "gelu": "gelu", "swish": "silu"}
+
+TASKS = ("translation",)
+
+SIDES = ("encoder", "decoder")
+
+SIZES: Mapping[str, int] = {
+    "encoder_embed_dim": 512,
+    "encoder_ffn_embed_dim": 2048,
+    "encoder_layers": 6,
+    "encoder_attention_heads": 8,
+    "decoder_embed_dim": 512,
+    "decoder_ffn_embed_dim": 2048,
+    "decoder_layers": 6,
+    "decoder_attention_heads": 8,
+    "max_source_positions": 1024,
+    "max_target_positions": 1024,
+}
+"""Whole numbers from 1, and what they are where nothing is said."""
+
+SWITCHES = (
+    "encoder_normalize_before",
+    "decoder_normalize_before",
+    "encoder_learned_pos",
+    "decoder_learned_pos",
+    "share_all_embeddings",
+    "share_decoder_input_output_embed",
+    "no_scale_embedding",
+    "layernorm_embedding",
+)
+"""True or false; false where nothing is said."""
+
+REFUSED = (
+    "adaptive_softmax_cutoff",
+    "adaptive_input",
+    "no_token_positional_embeddings",
+    "no_cross_attention",
+    "cross_self_attention",
+    "no_decoder_final_norm",
+    "moe_freq",
+    "moe_expert_count",
+    "quant_noise_pq",
+    "quant_noise_scalar",
+    "encoder_layers_to_keep",
+    "decoder_layers_to_keep",
+    "char_inputs",
+    "moses_no_dash_splits",
+    "moses_no_escape",
+    "lang_tok_style",
+    "encoder_langtok",
+    "decoder_langtok",
+)
+"""Settings that make another model of it; absent, zero or false, they do not."""
+
+
+def with_defaults(settings: Settings) -> Settings:
+    """Settings with what they leave unsaid; the decoder is as wide as the encoder."""
+    said = {**dict.fromkeys(SWITCHES, False), "activation_fn": "relu", **settings}
+    for name, size in SIZES.items():
+        other = name.replace("decoder", "encoder")
+        is_width = name.endswith("embed_dim")
+        said.setdefault(name, said.get(other, size) if is_width else size)
+    for name in ("decoder_input_dim", "decoder_output_dim"):
+        said.setdefault(name, said["decoder_embed_dim"])
+    return said
+
+
+def problems_of(settings: Settings) -> Iterator[str]:
+    """What of settings with defaults is not supported."""
+    task, arch = settings.get("task", TASKS[0]), settings.get("arch", "transformer")
+    if task not in TASKS:
+        yield f"task is {task!r}; only {', '.join(TASKS)} is supported, multilingual ones are not"
+    if not isinstance(arch, str) or not arch.startswith("transformer") or "_lm" in arch:
+        yield f"arch is {arch!r}; only transformer and its sizes are supported"
+    for name in REFUSED:
+        if settings.get(name):
+            yield f"{name} is {settings[name]!r}, which is not supported"
+    for name in SIZES:
+        value = settings[name]
+        most = MOST_POSITIONS if name.startswith("max_") else LARGEST_SIZE
+        if type(value) is not int or not 1 <= value <= most:
+            yield f"{name} is {value!r}; a whole number from 1 to {most} is needed"
+    for name in SWITCHES:
+        if not isinstance(settings[name], bool | int):
+            yield f"{name} is {settings[name]!r}; true or false is needed"
+    activation = settings["activation_fn"]
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
+        yield f"activation_fn is {activation!r}; known are {', '.join(ACTIVATIONS)}"
+    for name in ("source_lang", "target_lang"):
+        value = settings.get(name)
+        if not isinstance(value, str) or not value or "/" in value:
+            yield f"{name} is {value!r}; a language is needed"
+    yield from _differing(settings)
+
+
+def _differing(settings: Settings) -> Iterator[str]:
+    """What must be the same on both sides, or throughout."""
+    width = settings["encoder_embed_dim"]
+    for name in ("decoder_embed_dim", "decoder_input_dim", "decoder_output_dim"):
+        if settings[name] != width:
+            yield f"{name} is {settings[name]!r}; only encoder_embed_dim, {width!r}, is supported"
+    for name in ("normalize_before", "learned_pos"):
+        first, second = (bool(settings[f"{side}_{name}"]) for side in SIDES)
+        if name == "normalize_before" and first != second:
+            yield f"encoder_{name} is {first} and decoder_{name} {second}; they must be the same"
+    for side in SIDES:
+        heads = settings[f"{side}_attention_heads"]
+        if type(heads) is int and type(width) is int and heads > 0 and width % heads:
+            yield f"{side}_attention_heads is {heads}, which does not divide {width}"
+
+
+def transformer_config(
+    settings: Settings, sources: int | None, targets: int, *, tied_output: bool, final_norm: bool
+) -> TransformerConfig:
+    """Sizes and switches of settings without problems.
+
+    Args:
+        settings: With defaults.
+        sources: Tokens of sources; None where they have the embedding of targets.
+        targets: Tokens of targets.
+        tied_output: As in TransformerConfig.
+        final_norm: Likewise; the first pre-norm models had none.
+    """
+    dim = settings["encoder_embed_dim"]
+    return TransformerConfig(
+        encoder_layers=settings["encoder_layers"],
+        decoder_layers=settings["decoder_layers"],
+        model_dim=dim,
+        encoder_heads=settings["encoder_attention_heads"],
+        decoder_heads=settings["decoder_attention_heads"],
+        encoder_hidden_dim=settings["encoder_ffn_embed_dim"],
+        decoder_hidden_dim=settings["decoder_ffn_embed_dim"],
+        vocabulary_size=targets,
+        source_vocabulary_size=sources,
+        tied_output=tied_output,
+        max_positions=min(settings["max_source_positions"], settings["max_target_positions"]),
+        activation=ACTIVATIONS[settings["activation_fn"]],
+        norm_first=bool(settings["encoder_normalize_before"]),
+        final_norm=final_norm,
+        embedding_norm=bool(settings["layernorm_embedding"]),
+        embedding_scale=1.0 if settings["no_scale_embedding"] else math.sqrt(dim),
+    )

@@ -1,0 +1,117 @@
+"""Makes tiny FSMT checkpoints with unlike settings, trained for a moment."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import transformers
+
+from tests.export.subwords import (
+    END_ID,
+    PAD_ID,
+    SOURCE_TEXTS,
+    TARGET_TEXTS,
+    doubled,
+    fsmt_tokenizer,
+    padded,
+    target_ids,
+    write_fsmt_tokenizer,
+)
+
+SIZES: Mapping[str, Any] = {
+    "d_model": 32,
+    "encoder_layers": 2,
+    "decoder_layers": 1,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 4,
+    "encoder_ffn_dim": 48,
+    "decoder_ffn_dim": 64,
+    "max_position_embeddings": 80,
+    "init_std": 0.15,
+    "dropout": 0.0,
+}
+
+
+class Kind(NamedTuple):
+    """What is unlike in a checkpoint."""
+
+    settings: Mapping[str, Any]
+    """Of config.json."""
+
+    tokenizer: Mapping[str, Any]
+    """Of tokenizer_config.json, and whether there is one vocabulary."""
+
+    generation: Mapping[str, Any]
+    """Of generation_config.json."""
+
+    trained_positions: bool
+    """Whether positions are trained, as transformers does it, or left out of the file."""
+
+    steps: int
+    """Of training: enough to come to an end, too few to say nothing but what it was told."""
+
+
+KINDS = {
+    "wmt19": Kind({}, {}, {"bad_words_ids": [[PAD_ID]]}, trained_positions=True, steps=60),
+    "tied": Kind(
+        {
+            "tie_word_embeddings": True,
+            "scale_embedding": False,
+            "activation_function": "gelu",
+            "encoder_layers": 1,
+            "decoder_layers": 2,
+        },
+        {"one_vocabulary": True, "do_lower_case": True},
+        {},
+        trained_positions=False,
+        steps=40,
+    ),
+}
+
+
+def make_checkpoint(path: Path, kind: Kind) -> Path:
+    path.mkdir()
+    write_fsmt_tokenizer(path, **kind.tokenizer)
+    tokenizer = fsmt_tokenizer(path)
+    config = transformers.FSMTConfig(
+        langs=["en", "de"],
+        src_vocab_size=len(tokenizer.encoder),
+        tgt_vocab_size=len(tokenizer.decoder),
+        **{**SIZES, **kind.settings},
+    )
+    torch.manual_seed(3)
+    model = transformers.FSMTForConditionalGeneration(config)
+    for side in (model.model.encoder, model.model.decoder):
+        side.embed_positions.requires_grad_(kind.trained_positions)
+    _train(model, tokenizer, path, kind.steps)
+    model.generation_config = transformers.GenerationConfig(
+        max_length=60,
+        pad_token_id=PAD_ID,
+        eos_token_id=END_ID,
+        forced_eos_token_id=END_ID,
+        decoder_start_token_id=END_ID,
+        **kind.generation,
+    )
+    state = model.state_dict()
+    if not kind.trained_positions:
+        state = {name: each for name, each in state.items() if "embed_positions" not in name}
+    model.save_pretrained(path, state_dict=state)
+    return path
+
+
+def _train(model: Any, tokenizer: Any, path: Path, steps: int) -> None:
+    """On sentences, and on two of them at a time, so that it says more than a few things."""
+    sources = tokenizer(doubled(SOURCE_TEXTS), return_tensors="pt", padding=True)
+    targets = target_ids(path, doubled(TARGET_TEXTS))
+    said = padded([[END_ID, *row[:-1]] for row in targets])
+    labels = padded(targets, -100)
+    optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
+    model.train()
+    for _ in range(steps):
+        logits = model(**sources, decoder_input_ids=said, use_cache=False).logits
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call] # torch has no types for it
+        optimizer.step()
+    model.eval()

@@ -1,0 +1,127 @@
+"""fairseq's Transformer and beam search, written out once more: one sentence at a time.
+
+After the equations of `fairseq.models.transformer`; stops and scores as transformers' beams do.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+PAD_ID, END_ID = 1, 2
+
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "relu": functional.relu,
+    "gelu": functional.gelu,
+}
+
+
+@dataclass
+class PlainFairseq:
+    """A model of fairseq's settings and tensors, under fairseq's names."""
+
+    args: Mapping[str, Any]
+    tensors: Mapping[str, Tensor]
+
+    def logits(self, source_ids: list[int], target_ids: list[int]) -> Tensor:
+        """Of what comes after each target token, (target, vocab)."""
+        memory = self._stack("encoder", source_ids, None)
+        last = self._stack("decoder", target_ids, memory)
+        tied = self.tensors["decoder.embed_tokens.weight"]
+        return last @ self.tensors.get("decoder.output_projection.weight", tied).T
+
+    def _stack(self, side: str, ids: list[int], memory: Tensor | None) -> Tensor:
+        x = self._embedded(side, ids)
+        mask = torch.full((len(ids), len(ids)), -math.inf).triu(1) if memory is not None else None
+        for index in range(self.args[f"{side}_layers"]):
+            layer = f"{side}.layers.{index}"
+            attention = f"{layer}.self_attn"
+            x = self._around(f"{attention}_layer_norm", x, self._attention, attention, None, mask)
+            if memory is not None:
+                cross = f"{layer}.encoder_attn"
+                x = self._around(f"{cross}_layer_norm", x, self._attention, cross, memory, None)
+            x = self._around(f"{layer}.final_layer_norm", x, self._feed_forward, layer)
+        if self.args[f"{side}_normalize_before"]:
+            x = self._norm(f"{side}.layer_norm", x)
+        return x
+
+    def _embedded(self, side: str, ids: list[int]) -> Tensor:
+        x = self.tensors[f"{side}.embed_tokens.weight"][ids]
+        if not self.args["no_scale_embedding"]:
+            x = x * math.sqrt(x.shape[1])
+        places = [PAD_ID + 1 + place for place in range(len(ids))]
+        if self.args[f"{side}_learned_pos"]:
+            x = x + self.tensors[f"{side}.embed_positions.weight"][places]
+        else:
+            half = x.shape[1] // 2
+            rates = [math.exp(-math.log(10000) / (half - 1) * i) for i in range(half)]
+            angles = torch.tensor([[place * rate for rate in rates] for place in places])
+            x = x + torch.cat([angles.sin(), angles.cos()], dim=1)
+        return (
+            self._norm(f"{side}.layernorm_embedding", x) if self.args["layernorm_embedding"] else x
+        )
+
+    def _around(
+        self, norm: str, x: Tensor, sublayer: Callable[..., Tensor], name: str, *rest: Any
+    ) -> Tensor:
+        if self.args["encoder_normalize_before"]:
+            return x + sublayer(name, self._norm(norm, x), *rest)
+        return self._norm(norm, x + sublayer(name, x, *rest))
+
+    def _attention(
+        self, name: str, x: Tensor, memory: Tensor | None, mask: Tensor | None
+    ) -> Tensor:
+        heads = self.args[f"{name.partition('.')[0]}_attention_heads"]
+        read = x if memory is None else memory
+
+        def split(part: str, rows: Tensor) -> Tensor:
+            made = self._linear(f"{name}.{part}", rows)
+            return made.reshape(len(rows), heads, -1).transpose(0, 1)
+
+        query, key, value = split("q_proj", x), split("k_proj", read), split("v_proj", read)
+        scores = query @ key.transpose(1, 2) / math.sqrt(query.shape[2])
+        scores = scores if mask is None else scores + mask
+        mixed = (scores.softmax(dim=2) @ value).transpose(0, 1).flatten(1)
+        return self._linear(f"{name}.out_proj", mixed)
+
+    def _feed_forward(self, name: str, x: Tensor) -> Tensor:
+        hidden = ACTIVATIONS[self.args["activation_fn"]](self._linear(f"{name}.fc1", x))
+        return self._linear(f"{name}.fc2", hidden)
+
+    def _linear(self, name: str, x: Tensor) -> Tensor:
+        return x @ self.tensors[f"{name}.weight"].T + self.tensors[f"{name}.bias"]
+
+    def _norm(self, name: str, x: Tensor) -> Tensor:
+        weight, bias = self.tensors[f"{name}.weight"], self.tensors[f"{name}.bias"]
+        return functional.layer_norm(x, x.shape[-1:], weight, bias)
+
+
+@torch.inference_mode()
+def search(
+    model: PlainFairseq, source_ids: list[int], beam_size: int, limit: int
+) -> tuple[list[int], float]:
+    """The best hypothesis without its end token, and its score: the mean over all its tokens."""
+    running: list[tuple[list[int], float]] = [([END_ID], 0.0)]
+    done: list[tuple[list[int], float]] = []
+    for length in range(1, limit + 1):
+        longer = []
+        for ids, score in running:
+            logits = model.logits(source_ids, ids)[-1]
+            logits[PAD_ID] = -math.inf
+            best = logits.log_softmax(0).topk(2 * beam_size)
+            pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+            longer += [([*ids, token], score + more) for token, more in pairs]
+        longer.sort(key=lambda each: -each[1])
+        ended = [each for each in longer[:beam_size] if each[0][-1] == END_ID]
+        done += [(ids[1:-1], score / length) for ids, score in ended]
+        done = sorted(done, key=lambda each: -each[1])[:beam_size]
+        running = [each for each in longer if each[0][-1] != END_ID][:beam_size]
+        if len(done) == beam_size and done[-1][1] >= running[0][1] / length:
+            break
+    else:
+        done += [(ids[1:], score / limit) for ids, score in running]
+    return max(done, key=lambda each: each[1])
