@@ -67,7 +67,7 @@ def make_checkpoint(path: Path, activation: str = "relu", dim: int = 32) -> Path
     model = transformers.MarianMTModel(config)
     model.final_logits_bias.normal_()
     ids = padded_ids(path / "source.spm", vocabulary, TEXTS)
-    train(model, ids, ids, pad_id, steps=60)
+    train(model, ids, ids, pad_id, steps=75)
     model.generation_config = transformers.GenerationConfig(
         max_length=24,
         bad_words_ids=[[pad_id]],
