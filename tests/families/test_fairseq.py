@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from dragoman_export.export import export
 from dragoman_export.families import import_model
-from dragoman_export.manifest import Precision
 from tests.export import tiny
 from tests.export.subwords import SOURCE_TEXTS, TARGET_TEXTS
 from tests.exports import Exports
+from tests.families.bundles import export_both
 from tests.families.compare import SCORE_TOLERANCE, translated
 from tests.families.fairseq import KINDS, make_checkpoint
 from tests.families.plain_fairseq import PlainFairseq, search
@@ -31,12 +30,8 @@ def checkpoint(name: str, exports: Exports) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bundles(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    directory = tmp_path_factory.mktemp("bundles")
-    precisions: tuple[Precision, ...] = ("float32", "int8")
-    for precision in precisions:
-        export(tiny.request(checkpoint, directory / precision, precision), tiny.no_progress)
-    return {precision: directory / precision for precision in precisions}
+def bundles(checkpoint: Path, exports: Exports) -> dict[str, Path]:
+    return export_both(exports, checkpoint)
 
 
 @pytest.mark.parametrize("beam_size", [1, 4])

@@ -1,16 +1,15 @@
 """All families but Marian beside transformers' own decoding."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dragoman_export.export import export
 from dragoman_export.families.bart import TIED
-from dragoman_export.manifest import Precision
 from tests.export import tiny
 from tests.export.two_vocabularies import SOURCES, TARGETS
 from tests.exports import Exports
+from tests.families.bundles import export_both
 from tests.families.compare import Library, require_same, translated
 from tests.families.multilingual import KINDS, Kind
 
@@ -37,19 +36,11 @@ def checkpoint(name: str, kind: Kind, exports: Exports) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bundles(
-    checkpoint: Path, kind: Kind, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Path]:
-    directory = tmp_path_factory.mktemp("bundles")
+def bundles(checkpoint: Path, kind: Kind, exports: Exports) -> dict[str, Path]:
     first = kind.directions[0]
     is_told = first.source_language is not None or bool(first.prefix)
-    source, target = (None, None) if is_told else ("en", "de")
-    precisions: tuple[Precision, ...] = ("float32", "int8")
-    for precision in precisions:
-        request = tiny.request(checkpoint, directory / precision, precision)
-        named = replace(request, source_language=source, target_language=target)
-        export(named, tiny.no_progress)
-    return {precision: directory / precision for precision in precisions}
+    named = () if is_told else ("en", "de")
+    return export_both(exports, checkpoint, *named)
 
 
 @pytest.mark.parametrize("beam_size", [1, 4])

@@ -6,15 +6,14 @@ import pytest
 import torch
 import transformers
 
-from dragoman_export.export import export
 from dragoman_export.families import import_model
 from dragoman_export.families.bart import TIED
-from dragoman_export.manifest import Precision
 from dragoman_export.model import Prompt
 from dragoman_export.verification.eager_decoding import EagerDecoder
 from tests.export import tiny
 from tests.export.subwords import END_ID, SOURCE_TEXTS, TARGET_TEXTS
 from tests.exports import Exports
+from tests.families.bundles import export_both
 from tests.families.compare import Library, require_same, translated
 from tests.families.fsmt import KINDS, make_checkpoint
 
@@ -37,12 +36,8 @@ def checkpoint(name: str, exports: Exports) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bundles(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    directory = tmp_path_factory.mktemp("bundles")
-    precisions: tuple[Precision, ...] = ("float32", "int8")
-    for precision in precisions:
-        export(tiny.request(checkpoint, directory / precision, precision), tiny.no_progress)
-    return {precision: directory / precision for precision in precisions}
+def bundles(checkpoint: Path, exports: Exports) -> dict[str, Path]:
+    return export_both(exports, checkpoint)
 
 
 @pytest.mark.parametrize("beam_size", [1, 4])

@@ -13,6 +13,7 @@ from dragoman_export.families.bart import TIED
 from tests.export import tiny, two_vocabularies
 from tests.export.two_vocabularies import KINDS, Kind
 from tests.exports import Exports
+from tests.families.bundles import export_both
 from tests.families.compare import Library, require_same, translated
 
 PLAIN = [text for text in tiny.SENTENCES if "</s>" not in text]
@@ -40,12 +41,8 @@ def checkpoint(kind: Kind, exports: Exports) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bundles(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    directory = tmp_path_factory.mktemp("bundles")
-    for precision in ("float32", "int8"):
-        request = tiny.request(checkpoint, directory / precision, precision)
-        export(request, tiny.no_progress)
-    return {precision: directory / precision for precision in ("float32", "int8")}
+def bundles(checkpoint: Path, exports: Exports) -> dict[str, Path]:
+    return export_both(exports, checkpoint)
 
 
 def test_the_model_has_what_the_weights_have(checkpoint: Path, kind: Kind) -> None:

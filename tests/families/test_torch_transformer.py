@@ -5,14 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from dragoman_export.export import export
 from dragoman_export.families import import_model
-from dragoman_export.manifest import Precision
 from dragoman_export.network import Step
 from dragoman_export.verification.eager_decoding import encode
 from tests.export import tiny
 from tests.export.two_vocabularies import SOURCES, TARGETS
 from tests.exports import Exports
+from tests.families.bundles import export_both
 from tests.families.compare import require_same, translated
 from tests.families.torch_models import END, KINDS, START, Kind, Plain
 
@@ -48,12 +47,8 @@ def plain(checkpoint: Path, kind: Kind, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="module")
-def bundles(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    directory = tmp_path_factory.mktemp("bundles")
-    precisions: tuple[Precision, ...] = ("float32", "int8")
-    for precision in precisions:
-        export(tiny.request(checkpoint, directory / precision, precision), tiny.no_progress)
-    return {precision: directory / precision for precision in precisions}
+def bundles(checkpoint: Path, exports: Exports) -> dict[str, Path]:
+    return export_both(exports, checkpoint)
 
 
 @pytest.mark.parametrize("beam_size", [1, 4])
