@@ -1,7 +1,7 @@
 """What a bundle says beside what the checkpoint's own library says."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -185,3 +185,23 @@ def require_same(
             most = SUPPRESSED_SHARE if library.suppresses else SCORE_TOLERANCE
             assert -SCORE_TOLERANCE < ours.score - theirs.score < most, (text, ours, theirs)
     assert ties <= len(texts) // 50, ties
+
+
+def require_independent(
+    bundles: Iterable[Path],
+    texts: Sequence[str],
+    every: int,
+    directions: Sequence[Direction] = (ANY,),
+) -> None:
+    """One text out of `every` says the same alone as beside all others, to the last bit."""
+    beams = (1, 4, 2)
+    for bundle in bundles:
+        mixed = translated(bundle, texts, beams, directions)
+        for index in range(0, len(texts), every):
+            alone = translated(
+                bundle,
+                [texts[index]],
+                [beams[index % len(beams)]],
+                [directions[index % len(directions)]],
+            )
+            assert alone == [mixed[index]], texts[index]

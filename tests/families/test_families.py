@@ -10,7 +10,7 @@ from tests.export import tiny
 from tests.export.two_vocabularies import SOURCES, TARGETS
 from tests.exports import Exports
 from tests.families.bundles import export_both
-from tests.families.compare import Library, require_same, translated
+from tests.families.compare import Library, require_independent, require_same, translated
 from tests.families.multilingual import KINDS, Kind
 
 PLAIN = [text for text in tiny.SENTENCES if "</s>" not in text]
@@ -56,17 +56,7 @@ def test_float32_is_what_transformers_generates(
 def test_no_text_depends_on_its_neighbours_whatever_their_language(
     kind: Kind, bundles: dict[str, Path]
 ) -> None:
-    beams, directions = [1, 4, 2], kind.directions
-    for bundle in bundles.values():
-        mixed = translated(bundle, TEXTS, beams, directions)
-        for index in range(0, len(TEXTS), 17):
-            alone = translated(
-                bundle,
-                [TEXTS[index]],
-                [beams[index % len(beams)]],
-                [directions[index % len(directions)]],
-            )
-            assert alone == [mixed[index]]
+    require_independent(bundles.values(), TEXTS, 17, kind.directions)
 
 
 @pytest.mark.parametrize("told", ["nllb", "t5"])

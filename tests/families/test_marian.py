@@ -14,7 +14,7 @@ from tests.export import tiny, two_vocabularies
 from tests.export.two_vocabularies import KINDS, Kind
 from tests.exports import Exports
 from tests.families.bundles import export_both
-from tests.families.compare import Library, require_same, translated
+from tests.families.compare import Library, require_independent, require_same, translated
 
 PLAIN = [text for text in tiny.SENTENCES if "</s>" not in text]
 """Without the names of tokens, which transformers takes for tokens."""
@@ -60,11 +60,7 @@ def test_float32_is_what_transformers_generates(
 
 
 def test_no_text_depends_on_its_neighbours(bundles: dict[str, Path]) -> None:
-    for bundle in bundles.values():
-        mixed = translated(bundle, TEXTS, [1, 4, 2])
-        for index in range(0, len(TEXTS), 5):
-            (alone,) = translated(bundle, [TEXTS[index]], [[1, 4, 2][index % 3]])
-            assert alone == mixed[index]
+    require_independent(bundles.values(), TEXTS, every=5)
 
 
 def test_what_is_there_counts_and_not_what_the_settings_say(

@@ -73,7 +73,7 @@ def read_weights(files: Sequence[Path]) -> Weights:
     Raises:
         CheckpointError: They are missing, damaged, no numbers, or beside more than tensors.
     """
-    return _checked({name: each for file in files for name, each in _read(file).items()}, files)
+    return checked({name: each for file in files for name, each in _read(file).items()}, files)
 
 
 def read_state_dict(path: Path, keys: Sequence[str], ignored: Collection[str] = ()) -> Weights:
@@ -99,12 +99,16 @@ def read_state_dict(path: Path, keys: Sequence[str], ignored: Collection[str] = 
     tensors = _named(found)
     if not tensors:
         raise CheckpointError(f"{path} holds no named tensors; {_dicts(found)}")
-    return _checked({name: tensors[name] for name in tensors if name not in ignored}, [path])
+    return checked({name: tensors[name] for name in tensors if name not in ignored}, [path])
 
 
-def _checked(tensors: Mapping[str, Tensor], files: Sequence[Path]) -> Weights:
-    """As float32, where all of them can be."""
-    problems = [f"{name} holds {what}" for name in tensors if (what := doubt(tensors[name]))]
+def checked(tensors: Mapping[str, Tensor], files: Sequence[Path]) -> Weights:
+    """Tensors of these files, where all of them are numbers.
+
+    Raises:
+        CheckpointError: With every one that is not.
+    """
+    problems = [f"{name} holds {what}" for name in tensors if (what := _doubt(tensors[name]))]
     if problems:
         what = f"the weights in {', '.join(map(str, files))} cannot be used:"
         raise CheckpointError.listing(what, problems)
@@ -160,7 +164,7 @@ def _can_map(path: Path) -> bool:
     return zipfile.is_zipfile(path)
 
 
-def doubt(tensor: Tensor) -> str | None:
+def _doubt(tensor: Tensor) -> str | None:
     """What hinders its use as floating-point numbers; None where nothing does."""
     if tensor.layout != torch.strided or tensor.is_meta:
         return "no plain values"

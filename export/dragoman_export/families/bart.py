@@ -25,8 +25,9 @@ from dragoman_export.families.bart_settings import (
 from dragoman_export.families.bart_tensors import find_embeddings, native_tensors
 from dragoman_export.families.bart_tokens import read_tokens
 from dragoman_export.families.suppressed import Suppressed, read_suppressed
-from dragoman_export.families.weights import plan, require_sizes
+from dragoman_export.families.weights import Tensors, plan, require_sizes
 from dragoman_export.model import Blueprint, ImportedModel, OwnLibrary
+from dragoman_export.network import TransformerConfig
 from dragoman_export.verification import ReferenceTokenizer
 
 TIED = {"tie_word_embeddings": True}
@@ -98,6 +99,22 @@ def build(
     embeddings = find_embeddings(checkpoint.tensors, shared=shares_embedding(settings))
     config = transformer_config(settings, embeddings, kin)
     tensors = native_tensors(checkpoint.tensors, embeddings)
+    return plan_with_positions(checkpoint, settings, kin, config, tensors, suppressed)
+
+
+def plan_with_positions(  # noqa: PLR0917 - what is known of a model, in the order of finding it
+    checkpoint: Checkpoint,
+    settings: Settings,
+    kin: Kin,
+    config: TransformerConfig,
+    tensors: Tensors,
+    suppressed: Suppressed,
+) -> Blueprint:
+    """The model of these tensors, under their native names, and of its family's positions.
+
+    Raises:
+        CheckpointError: With everything of the weights that does not fit the settings.
+    """
     require_sizes(config, tensors, checkpoint.path)
     positions = kin.find_positions(
         checkpoint.tensors, config.max_positions, config.model_dim, settings

@@ -18,7 +18,7 @@ from dragoman_export.checkpoints import CheckpointTokenizer, Settings
 from dragoman_export.errors import CheckpointError
 from dragoman_export.families import weights
 from dragoman_export.families.bart_settings import DEFAULT_MAX_LENGTH
-from dragoman_export.families.bart_tensors import PARTS
+from dragoman_export.families.bart_tensors import PARTS, are_equal
 from dragoman_export.families.fairseq_files import (
     SPECIAL,
     find_checkpoint,
@@ -203,7 +203,7 @@ def _build(  # noqa: PLR0917 - sizes come last, of sources and targets
 
 
 def _same(tensors: Mapping[str, Tensor], first: str, second: str) -> bool:
-    return first in tensors and second in tensors and torch.equal(tensors[first], tensors[second])
+    return first in tensors and second in tensors and are_equal(tensors[first], tensors[second])
 
 
 def _upgraded(stored: Mapping[str, Tensor]) -> dict[str, Stored]:

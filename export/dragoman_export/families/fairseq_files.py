@@ -5,7 +5,6 @@ formats; does not know what a setting or a tensor is for.
 """
 
 import argparse
-import hashlib
 import pickle
 import warnings
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from torch import Tensor
 from dragoman.tokenizer.subwords import END_OF_WORD
 from dragoman_export.checkpoints import Settings
 from dragoman_export.checkpoints.files import refuse_pointers
-from dragoman_export.checkpoints.weights import doubt
+from dragoman_export.checkpoints.weights import checked
 from dragoman_export.errors import CheckpointError
 
 CHECKPOINTS = ("model.pt", "checkpoint.pt", "checkpoint_best.pt", "checkpoint_last.pt")
@@ -52,8 +51,8 @@ class State(NamedTuple):
     settings: Settings
     """Of the model, `args` or `cfg.model`; and of the task, which names the languages."""
 
-    tensors: dict[str, Tensor]
-    """As float32."""
+    tensors: Mapping[str, Tensor]
+    """As they are stored."""
 
     sha256: str
     """Of the file, in lower-case hexadecimal."""
@@ -89,12 +88,8 @@ def read_state(file: Path) -> State:
         for name, tensor in loaded["model"].items()
         if isinstance(name, str) and isinstance(tensor, Tensor)
     }
-    if problems := [f"{name} holds {what}" for name in tensors if (what := doubt(tensors[name]))]:
-        raise CheckpointError.listing(f"the weights in {file} cannot be used:", problems)
-    with file.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    floats = {name: tensor.float() for name, tensor in tensors.items()}
-    return State(file, _settings(file, loaded), floats, digest)
+    weights = checked(tensors, [file])
+    return State(file, _settings(file, loaded), weights.tensors, weights.sha256)
 
 
 def _settings(file: Path, loaded: Mapping[str, Any]) -> Settings:

@@ -8,7 +8,6 @@ sinusoidal positions, a vocabulary for each language, an output projection that 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-import torch
 from torch import Tensor
 
 from dragoman.v1.bundle_pb2 import Moses, SpecialTokens
@@ -21,7 +20,7 @@ from dragoman_export.checkpoints import (
 )
 from dragoman_export.errors import CheckpointError
 from dragoman_export.families import weights
-from dragoman_export.families.bart import TIED
+from dragoman_export.families.bart import TIED, plan_with_positions
 from dragoman_export.families.bart_settings import (
     LARGEST_SIZE,
     Kin,
@@ -34,6 +33,7 @@ from dragoman_export.families.bart_tensors import (
     POSITION_TABLES,
     TARGETS,
     Embeddings,
+    are_equal,
     native_tensors,
 )
 from dragoman_export.families.bart_tensors import SOURCES as SOURCE_EMBEDDING
@@ -46,7 +46,7 @@ from dragoman_export.families.moses_tokens import (
 from dragoman_export.families.moses_tokens import TARGETS as TARGET_VOCABULARY
 from dragoman_export.families.positions import Positions, fairseq_sinusoids
 from dragoman_export.families.suppressed import Suppressed, read_suppressed
-from dragoman_export.families.weights import Stored, plan, require_sizes
+from dragoman_export.families.weights import Stored
 from dragoman_export.model import Blueprint, ImportedModel, OwnLibrary
 from dragoman_export.verification import ReferenceTokenizer
 
@@ -238,17 +238,7 @@ def _build(checkpoint: Checkpoint, settings: Settings, suppressed: Suppressed) -
     tensors = native_tensors(layers, embeddings)
     if embeddings.output == OUTPUT:
         tensors[weights.OUTPUT] = Stored(OUTPUT, checkpoint.tensors[OUTPUT])
-    require_sizes(config, tensors, checkpoint.path)
-    positions = FSMT.find_positions(
-        checkpoint.tensors, config.max_positions, config.model_dim, settings
-    )
-    return plan(
-        replace(config, own_positions=positions.differ),
-        {**tensors, **positions.native_tensors()},
-        checkpoint.path,
-        problems=positions.problems,
-        finish=suppressed.apply,
-    )
+    return plan_with_positions(checkpoint, settings, FSMT, config, tensors, suppressed)
 
 
 def _find_embeddings(tensors: Mapping[str, Tensor], settings: Settings) -> Embeddings:
@@ -256,7 +246,7 @@ def _find_embeddings(tensors: Mapping[str, Tensor], settings: Settings) -> Embed
 
     def is_own(name: str) -> bool:
         targets = tensors.get(TARGETS)
-        return name in tensors and (targets is None or not torch.equal(tensors[name], targets))
+        return name in tensors and (targets is None or not are_equal(tensors[name], targets))
 
     of_one_size = settings["vocab_size"] == settings["decoder_vocab_size"]
     return Embeddings(
