@@ -23,6 +23,7 @@ from dragoman_export.network import (
     FeedForward,
     Linear,
     Norm,
+    ResidualNorm,
     TiedLinear,
     Transformer,
     TransformerConfig,
@@ -257,15 +258,29 @@ class _Loader:
         self._fill_norm(layer.feed_forward_norm, f"{prefix}.feed_forward_norm")
 
     def _fill_decoder_layer(self, layer: DecoderLayer, prefix: str) -> None:
-        attention, cross = f"{prefix}.self_attention", f"{prefix}.cross_attention"
-        self._fill_attention_in(layer.self_in, attention, QUERY_KEY_VALUE, layer.heads)
-        self._fill_attention_out(layer.self_out, f"{attention}.output", layer.heads)
-        self._fill_norm(layer.self_norm, f"{attention}_norm")
+        cross = f"{prefix}.cross_attention"
+        if self.config.recurrent:
+            self._fill_recurrence(layer, f"{prefix}.recurrence")
+        else:
+            self._fill_self_attention(layer, f"{prefix}.self_attention")
         self._fill_attention_in(layer.cross_in, cross, ("query",), layer.heads)
         self._fill_attention_out(layer.cross_out, f"{cross}.output", layer.heads)
         self._fill_norm(layer.cross_norm, f"{cross}_norm")
         self._fill_feed_forward(layer.feed_forward, f"{prefix}.feed_forward")
         self._fill_norm(layer.feed_forward_norm, f"{prefix}.feed_forward_norm")
+
+    def _fill_self_attention(self, layer: DecoderLayer, prefix: str) -> None:
+        assert isinstance(layer.self_out, Linear)
+        self._fill_attention_in(layer.self_in, prefix, QUERY_KEY_VALUE, layer.heads)
+        self._fill_attention_out(layer.self_out, f"{prefix}.output", layer.heads)
+        self._fill_norm(layer.self_norm, f"{prefix}_norm")
+
+    def _fill_recurrence(self, layer: DecoderLayer, prefix: str) -> None:
+        """The unit's own candidate has no bias, but may have one here."""
+        self._fill_linear(layer.self_in, *(f"{prefix}.{part}" for part in CANDIDATE_GATE))
+        if isinstance(layer.self_out, Linear):
+            self._fill_linear(layer.self_out, f"{prefix}.output")
+        self._fill_norm(layer.self_norm, f"{prefix}_norm")
 
     def _fill_attention_in(
         self, linear: Linear, prefix: str, parts: Sequence[str], heads: int
@@ -314,11 +329,14 @@ class _Loader:
             linear.bias.data[part] = self._bias(f"{name}.bias", outputs)
 
     def _fill_norm(self, norm: Norm, name: str) -> None:
+        if isinstance(norm, ResidualNorm) and isinstance(norm.second, Norm):
+            self._fill_norm(norm.second, f"{name}_second")
         norm.weight.data.copy_(self._tensor(f"{name}.weight", self.config.model_dim))
         if norm.bias is not None:
             norm.bias.data.copy_(self._bias(f"{name}.bias", self.config.model_dim))
 
 
+CANDIDATE_GATE = ("candidate", "gate")
 KEY_VALUE = ("key", "value")
 QUERY_KEY_VALUE = ("query", *KEY_VALUE)
 
