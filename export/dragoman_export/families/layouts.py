@@ -11,7 +11,7 @@ from typing import NamedTuple
 from dragoman_export.checkpoints import read_checkpoint
 from dragoman_export.checkpoints.checkpoint import CONFIG
 from dragoman_export.errors import CheckpointError
-from dragoman_export.families import ctranslate2, fairseq, native, torch_transformer
+from dragoman_export.families import ctranslate2, fairseq, marian_npz, native, torch_transformer
 from dragoman_export.families.importers import import_checkpoint
 from dragoman_export.model import ImportedModel
 
@@ -59,6 +59,12 @@ LAYOUTS = (
         marks="model.pt or checkpoint.pt, dict.SOURCE.txt, dict.TARGET.txt",
         recognises=fairseq.is_fairseq,
         imports=fairseq.import_fairseq,
+    ),
+    Layout(
+        title="Marian's own",
+        marks="model.npz with its vocabularies",
+        recognises=marian_npz.is_marian_npz,
+        imports=marian_npz.import_marian_npz,
     ),
     Layout(
         title="Hugging Face",

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -75,6 +76,7 @@ def plan(
     path: Path,
     *,
     problems: Sequence[str] = (),
+    names: Mapping[str, str] = MappingProxyType({}),
     needs_biases: bool = True,
     scales_attention: bool = True,
     finish: Callable[[Transformer], None] = lambda _: None,
@@ -86,6 +88,7 @@ def plan(
         tensors: Of the model; other tensors of the checkpoint are left out.
         path: Of the checkpoint, which they are from.
         problems: What is known to be wrong with them.
+        names: What the checkpoint calls them, for those that are missing.
         needs_biases: Whether the bias of a layer may not be missing; else it is zero.
         scales_attention: Whether what attention compares is divided by sqrt(head_dim).
         finish: What is done to it last.
@@ -96,7 +99,7 @@ def plan(
     """
     with torch.device("meta"):  # which takes neither memory nor time
         empty = Transformer.empty(config)
-        loader = _Loader(config, tensors, needs_biases, scales_attention, [*problems])
+        loader = _Loader(config, tensors, needs_biases, scales_attention, names, [*problems])
         loader.fill(empty)
     if loader.problems:
         raise _misfit(path, loader.problems)
@@ -155,6 +158,7 @@ class _Loader:
     tensors: Tensors
     needs_biases: bool
     scales_attention: bool
+    names: Mapping[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
 
@@ -195,6 +199,8 @@ class _Loader:
 
     def _called(self, name: str) -> str:
         """What the checkpoint would call a tensor that it does not have, to go by another layer."""
+        if name in self.names:
+            return self.names[name]
         own = LAYER.match(name)
         if own is None:
             return name
