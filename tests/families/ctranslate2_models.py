@@ -195,7 +195,8 @@ def by_transformers(checkpoint: Path) -> Callable[[str, Direction], list[str]]:
     def tokens(text: str, direction: Direction) -> list[str]:
         if direction.source_language is not None:
             tokenizer.src_lang = direction.source_language
-        named: list[str] = tokenizer.convert_ids_to_tokens(tokenizer(text)["input_ids"])
+        token_ids = tokenizer(direction.prefix + text)["input_ids"]
+        named: list[str] = tokenizer.convert_ids_to_tokens(token_ids)
         return named
 
     return tokens

@@ -101,6 +101,8 @@ class CTranslate2File:
         variable = self.find(name)
         if variable is None or variable.shape:
             return None
+        if variable.element_type == "bfloat16":
+            return float(self._floats(self.root(name)).item())
         value: float | int = self._array(variable).item()
         return value
 

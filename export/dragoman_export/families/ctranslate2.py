@@ -22,6 +22,7 @@ from dragoman_export.families.ctranslate2_tensors import (
     is_tied,
     misfits,
     native_tensors,
+    relative_tables,
 )
 from dragoman_export.families.ctranslate2_tokens import read_tokens
 from dragoman_export.families.ctranslate2_vocabularies import (
@@ -86,6 +87,7 @@ def import_ctranslate2(path: Path) -> ImportedModel:
         targets=tokens.targets,
         any_source=tokens.any_source,
         any_target=tokens.any_target,
+        source_language=tokens.source_language,
     )
 
 
@@ -93,13 +95,20 @@ def _build(
     file: CTranslate2File, architecture: Architecture, sizes: Sizes, suppressed: Suppressed
 ) -> Blueprint:
     tensors = native_tensors(file, architecture, sizes)
-    require_sizes(architecture.config, tensors, file.path)
-    positions = find_positions(file, sizes)
+    config = architecture.config
+    require_sizes(config, tensors, file.path)
+    if config.relative_positions:
+        tensors |= relative_tables(file, config)
+    else:
+        positions = find_positions(file, sizes)
+        config = replace(config, own_positions=positions.differ)
+        tensors |= positions.native_tensors()
     return plan(
-        replace(architecture.config, own_positions=positions.differ),
-        {**tensors, **positions.native_tensors()},
+        config,
+        tensors,
         file.path,
         needs_biases=False,
+        scales_attention=architecture.scales_attention,
         finish=suppressed.apply,
     )
 

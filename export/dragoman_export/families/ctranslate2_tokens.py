@@ -8,11 +8,11 @@ know weights.
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sentencepiece import SentencePieceProcessor
+from sentencepiece import SentencePieceProcessor, sentencepiece_model_pb2
 from tokenizers import Tokenizer
 
 from dragoman.v1.bundle_pb2 import SpecialTokens, TokenizerFiles
@@ -33,17 +33,21 @@ from dragoman_export.families.ctranslate2_vocabularies import (
 from dragoman_export.families.library_tokens import FILE as LIBRARY
 from dragoman_export.families.library_tokens import without
 from dragoman_export.families.marian_tokens import find_targets
+from dragoman_export.families.t5_tokens import LANGUAGE_TOKEN
 from dragoman_export.model import Source, Target
 
 PAIR = ("source.spm", "target.spm")
 SINGLE = ("sentencepiece.bpe.model", "spm.model", "sentencepiece.model", "spiece.model")
 """sentencepiece models, one for each language or one for both."""
 
+EVERY = "mul"
+"""The source language of a model that takes any and is told none."""
+
 LOOKED_FOR = f"{' and '.join(PAIR)}, {', '.join(SINGLE)}, {LIBRARY}"
 
 STEERING_NAMES = (PADDING, "<blank>", "<mask>", "<s>", "</s>", "<unk>")
-FILLER = re.compile(r"madeupword\d+")
-"""What a vocabulary is filled up with."""
+FILLER = re.compile(r"madeupword\d+|<extra_id_\d+>")
+"""What a vocabulary is filled up with; T5 has the second kind of its own."""
 
 LEAST_KNOWN = 0.1
 """Share of a sentencepiece model's pieces that a vocabulary made with it has; one language of two
@@ -58,6 +62,8 @@ class Tokens(NamedTuple):
     targets: Sequence[Target]
     any_source: Source
     any_target: Target
+    source_language: str | None
+    """Where no request names it."""
 
 
 def read_tokens(
@@ -91,7 +97,7 @@ def read_tokens(
         )
     labels = [
         target._replace(source_prefix_ids=(*begin, *target.source_prefix_ids))
-        for target in find_targets(numbered(vocabularies.sources))
+        for target in _labels(vocabularies.sources)
     ]
     targets = numbered(vocabularies.targets)
     before = () if labels else begin
@@ -106,6 +112,7 @@ def read_tokens(
         or labels,
         any_source=Source(prefix_ids=before),
         any_target=Target(source_prefix_ids=begin if labels else ()),
+        source_language=EVERY if _madlad_labels(vocabularies.sources) else None,
     )
 
 
@@ -122,10 +129,25 @@ def _languages(tokens: Sequence[str]) -> list[tuple[str, str, int]]:
     return best if len(best) > 1 else []
 
 
+def _labels(tokens: Sequence[str]) -> Sequence[Target]:
+    """The languages that a token before the source names."""
+    return find_targets(numbered(tokens)) or _madlad_labels(tokens)
+
+
+def _madlad_labels(tokens: Sequence[str]) -> Sequence[Target]:
+    """Likewise as MADLAD-400 has them, `<2de>`, if there are several."""
+    found = [
+        Target(match["name"], token, (number,))
+        for number, token in enumerate(tokens)
+        if (match := LANGUAGE_TOKEN.fullmatch(token))
+    ]
+    return found if len(found) > 1 else []
+
+
 def _steering_ids(tokens: Sequence[str]) -> set[int]:
     """Of tokens that no text yields and that give no text."""
     languages = {number for _, _, number in _languages(tokens)}
-    labels = find_targets(numbered(tokens))
+    labels = _labels(tokens)
     named = {
         number
         for number, token in enumerate(tokens)
@@ -174,7 +196,23 @@ def _pieces_tokenizer(
     written = {
         name: json.dumps(numbered(tokens), ensure_ascii=False) for name, tokens in tables.items()
     }
-    return CheckpointTokenizer({**contents, **written}, files, special)
+    steered = {
+        tokens[number]
+        for tokens in (vocabularies.sources, vocabularies.targets)
+        for number in _steering_ids(tokens)
+    }
+    safe = {name: _safe_model(model, steered) for name, model in contents.items()}
+    return CheckpointTokenizer({**safe, **written}, files, special)
+
+
+def _safe_model(path: Path, steering: Collection[str]) -> Path | bytes:
+    """A model that takes the name of what steers for text; the file itself where it does."""
+    model = sentencepiece_model_pb2.ModelProto.FromString(path.read_bytes())
+    user_defined = model.SentencePiece.USER_DEFINED
+    taken = [p for p in model.pieces if p.type == user_defined and p.piece in steering]
+    for piece in taken:
+        piece.type = model.SentencePiece.CONTROL
+    return bytes(model.SerializeToString()) if taken else path
 
 
 def _unlike(model: Path, tokens: Sequence[str]) -> Iterator[str]:

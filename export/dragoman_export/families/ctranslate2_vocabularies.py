@@ -5,6 +5,7 @@ Does not know tokenizers or weights.
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,10 @@ ENDINGS = (".json", ".txt")
 
 PADDING = "<pad>"
 """Of transformers' models. OpenNMT's have another, <blank>."""
+
+
+SENTINEL = re.compile(r"<extra_id_\d+>")
+"""T5's, of which the converter adds more where the embedding has more rows."""
 
 
 class Vocabularies(NamedTuple):
@@ -80,9 +85,9 @@ def find_ids(
         ("source", vocabularies.sources, sources),
         ("target", vocabularies.targets, targets),
     ):
-        if len(ids) < len(tokens):
-            twice = next(token for number, token in enumerate(tokens) if ids[token] != number)
-            problems.append(f"the {kind} vocabulary has {twice!r} twice")
+        twice = [token for number, token in enumerate(tokens) if ids[token] != number]
+        if others := [token for token in twice if not SENTINEL.fullmatch(token)]:
+            problems.append(f"the {kind} vocabulary has {others[0]!r} twice")
         problems += [
             f"the {kind} vocabulary has no {name} {token!r}"
             for name, token in (("unk_token", steering.unknown), ("eos_token", steering.end))
