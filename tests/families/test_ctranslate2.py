@@ -15,8 +15,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import transformers
 
 from dragoman.v1.translation_pb2 import (
     DecodingOptions,
@@ -25,7 +27,8 @@ from dragoman.v1.translation_pb2 import (
     StreamTranslateTextRequest,
     Translation,
 )
-from dragoman_export.export import export
+from dragoman_export.errors import UsageError
+from dragoman_export.export import export, load
 from dragoman_export.families import import_model
 from dragoman_export.model import ImportedModel, Prompt, Source
 from dragoman_export.verification import EagerDecoder
@@ -76,12 +79,19 @@ class Case:
     """Makes of the checkpoint what makes source tokens."""
     languages: tuple[str | None, str | None] = (None, None)
     """What export has to be told."""
+    start: Sequence[str] = ()
+    """Of the decoder, where each request names it."""
 
 
 def without_languages(checkpoint: Path, output: Path) -> Path:
     """As OpenNMT's models are: targets begin with <s>, sources end with nothing."""
     names = {"<pad>": "<blank>", r"__(\w+)__": r"language-\1"}
     return convert(checkpoint, output, config={"decoder_start_token": "<s>"}, names=names)
+
+
+def begins_by_name(checkpoint: Path, output: Path) -> Path:
+    """Without it the library cannot open a model."""
+    return convert(checkpoint, output, config={"bos_token": "<s>"})
 
 
 def starts_with_end(checkpoint: Path, output: Path) -> Path:
@@ -116,6 +126,21 @@ def pieces_beside(checkpoint: Path) -> Callable[[str, Direction], list[str]]:
     return by_pieces(checkpoint / "sentencepiece.bpe.model")
 
 
+def legacy_nllb() -> Case:
+    """With the language of a source after it."""
+    kind = multilingual.KINDS["nllb"]
+
+    def tokenizer(path: Path) -> Any:
+        kind.tokenizer(path)
+        file = path / "tokenizer_config.json"
+        settings = json.loads(file.read_text())
+        file.write_text(json.dumps({**settings, "legacy_behaviour": True}))
+        return transformers.AutoTokenizer.from_pretrained(path)
+
+    legacy = replace(kind, tokenizer=tokenizer)
+    return Case(legacy.make, "family-nllb-legacy", directions=kind.directions)
+
+
 ONE_PAIR = ("en", "de")
 
 CASES = {
@@ -141,6 +166,7 @@ CASES = {
         languages=ONE_PAIR,
     ),
     "nllb": of_kind("nllb"),
+    "mbart-25": of_kind("mbart", languages=(None, "de"), start=["de_DE"]),
     "madlad": even_madlad(),
 }
 """Of which bundles are made."""
@@ -151,6 +177,8 @@ MORE_CASES = {
     "bart": of_kind("bart"),
     "pegasus": of_kind("pegasus"),
     "t5": of_kind("t5"),
+    "legacy nllb": legacy_nllb(),
+    "mbart50 without a start": of_kind("mbart50", convert=begins_by_name, start=[END]),
 }
 """Of which the modules are asked that a bundle would be traced from."""
 
@@ -199,6 +227,7 @@ def library_of(case: Case, model: Path, checkpoint: Path) -> Library:
         model,
         case.source(checkpoint),
         lambda direction: [direction.target_token] if direction.target_token else [],
+        case.start,
     )
 
 
@@ -315,6 +344,29 @@ def test_the_checkpoint_is_not_needed(exports: Exports, tmp_path: Path) -> None:
     }
 
 
+def test_a_target_that_the_decoder_starts_with_must_be_chosen(
+    exports: Exports, tmp_path: Path
+) -> None:
+    case = CASES["mbart-25"]
+    checkpoint = exports.get(case.checkpoint, case.make)
+    request = tiny.request(case.convert(checkpoint, tmp_path / "model"), tmp_path, "float32")
+    with pytest.raises(UsageError, match="choose it with --target-language, of ar, cs, de"):
+        load(request)
+    model, _ = load(replace(request, target_language="de"))
+    assert model.decoder_start_id == model.targets[2].start_id
+
+
+def test_what_steers_is_text_when_somebody_types_it(exports: Exports, tmp_path: Path) -> None:
+    case = CASES["madlad"]
+    checkpoint = exports.get(case.checkpoint, case.make)
+    imported = import_model(case.convert(checkpoint, tmp_path / "model"))
+    labels = {target.token: target.source_prefix_ids for target in imported.targets}
+    assert {*labels} == {"<2de>", "<2en>"}
+    typed = imported.tokenizer.encode("a <2de> b")
+    assert labels["<2de>"][0] not in typed
+    assert len(typed) > len("a 2 b")
+
+
 @pytest.mark.parametrize("name", MORE_CASES)
 def test_modules_of_other_families_say_the_same(
     name: str, exports: Exports, tmp_path: Path
@@ -341,7 +393,7 @@ def prompt(imported: ImportedModel, text: str, direction: Direction) -> Prompt:
         target = next(each for each in imported.targets if each.token == direction.target_token)
         source = next(each for each in imported.sources if is_named(each, direction))
     source_ids = [*target.source_prefix_ids, *source.prefix_ids, *imported.tokenizer.encode(text)]
-    return Prompt(source_ids, target.target_prefix_ids)
+    return Prompt([*source_ids, *source.suffix_ids], target.target_prefix_ids)
 
 
 def is_named(source: Source, direction: Direction) -> bool:

@@ -9,20 +9,19 @@ from pathlib import Path
 
 from dragoman_export.checkpoints.ctranslate2_file import CTranslate2File, read_ctranslate2
 from dragoman_export.errors import CheckpointError
+from dragoman_export.families.ctranslate2_config import read_config
+from dragoman_export.families.ctranslate2_positions import find_positions, relative_tables
 from dragoman_export.families.ctranslate2_settings import (
     Architecture,
     Sizes,
     read_architecture,
-    read_config,
     require_spec,
 )
 from dragoman_export.families.ctranslate2_tensors import (
-    find_positions,
     find_sizes,
     is_tied,
     misfits,
     native_tensors,
-    relative_tables,
 )
 from dragoman_export.families.ctranslate2_tokens import read_tokens
 from dragoman_export.families.ctranslate2_vocabularies import (
@@ -77,7 +76,7 @@ def import_ctranslate2(path: Path) -> ImportedModel:
         family=FAMILY,
         blueprint=blueprint,
         tokenizer=tokens.tokenizer,
-        decoder_start_id=ids.start,
+        decoder_start_id=tokens.start_id,
         end_id=ids.end,
         unknown_id=ids.unknown,
         suppressed_ids=suppressed.ids,

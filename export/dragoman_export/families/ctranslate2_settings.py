@@ -1,31 +1,23 @@
-"""What a CTranslate2 model says of itself: sizes and switches, and the tokens that steer it.
+"""What a CTranslate2 model says of itself: sizes and switches.
 
-Older formats keep in variables of model.bin what newer ones keep in config.json. Source of names
-and defaults: CTranslate2, `python/ctranslate2/specs`, `src/layers/transformer.cc` and
-`src/models/sequence_to_sequence.cc`. Does not know which variable is which weight.
+Source of names and defaults: CTranslate2, `python/ctranslate2/specs` and
+`src/layers/transformer.cc`. Does not know which variable is which weight.
 """
 
 import math
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dragoman_export.checkpoints.ctranslate2_file import CTranslate2File
-from dragoman_export.checkpoints.files import Settings, read_settings
 from dragoman_export.errors import CheckpointError
 from dragoman_export.network import Activation, TransformerConfig
-
-CONFIG = "config.json"
 
 SPEC = "TransformerSpec"
 
 REVISIONS = (3, 4, 5, 6, 7)
 """Of the names of TransformerSpec's variables."""
-
-CONFIG_VERSION = 6
-"""The format from which on config.json has the tokens that steer a model."""
 
 OWN_SWITCHES_REVISION = 5
 """From which on encoder and decoder each have their switches."""
@@ -115,23 +107,6 @@ class Architecture:
     """What the decoder says is multiplied by it before the projection."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Steering:
-    """Tokens with a meaning of their own, by their names, and where CTranslate2 adds them."""
-
-    unknown: str
-    begin: str | None
-    end: str
-    start: str
-    """What the decoder starts with."""
-
-    adds_begin: bool
-    adds_end: bool
-
-    norm_epsilon: float | None
-    """None is CTranslate2's own."""
-
-
 @dataclass
 class _Problems:
     found: list[str] = field(default_factory=list)
@@ -149,71 +124,6 @@ def require_spec(file: CTranslate2File) -> None:
             f"{file.path} is of revision {file.revision} of {SPEC}; known are "
             f"{', '.join(map(str, REVISIONS))}: convert the model again, with a newer CTranslate2"
         )
-
-
-def read_config(file: CTranslate2File) -> tuple[Steering | None, list[str]]:
-    """What steers a model, and what of it is not as it must be; then there is none."""
-    path = file.path.parent / CONFIG
-    config: Settings = {}
-    if os.path.lexists(path) or file.version >= CONFIG_VERSION:
-        config = read_settings(path)
-    if file.version < CONFIG_VERSION:
-        config = {**config, **_old_config(file)}
-    problems = [*_config_problems(config)]
-    if problems:
-        return None, problems
-    epsilon = config.get("layer_norm_epsilon")
-    return (
-        Steering(
-            unknown=config["unk_token"],
-            begin=config.get("bos_token"),
-            end=config["eos_token"],
-            start=config["decoder_start_token"],
-            adds_begin=config.get("add_source_bos", False),
-            adds_end=config.get("add_source_eos", False),
-            norm_epsilon=None if epsilon is None else float(epsilon),
-        ),
-        [],
-    )
-
-
-def _old_config(file: CTranslate2File) -> Settings:
-    """As CTranslate2 makes it of an older file."""
-    tokens = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
-    config: Settings = {name: file.text(name) or default for name, default in tokens.items()}
-    start = config["bos_token"] if _flag(file, "with_target_bos", True) else config["eos_token"]
-    if _flag(file, "user_decoder_start_tokens", False):
-        start = None
-    return config | {
-        "decoder_start_token": start,
-        "add_source_bos": _flag(file, "with_source_bos", False),
-        "add_source_eos": _flag(file, "with_source_eos", False),
-    }
-
-
-def _config_problems(config: Settings) -> Iterator[str]:
-    adds_begin = config.get("add_source_bos", False)
-    needed = ("unk_token", "eos_token", *(["bos_token"] if adds_begin else []))
-    for name in needed:
-        if not isinstance(config.get(name), str):
-            yield f"{CONFIG}: {name} is {config.get(name)!r}; the name of a token is needed"
-    start = config.get("decoder_start_token")
-    if start is None:
-        yield (
-            f"{CONFIG}: decoder_start_token is null: each request names the token that it starts "
-            "with, as in mBART of 25 languages; only one token for all is supported"
-        )
-    elif not isinstance(start, str):
-        yield f"{CONFIG}: decoder_start_token is {start!r}; the name of a token is needed"
-    for name in ("add_source_bos", "add_source_eos"):
-        if not isinstance(config.get(name, False), bool):
-            yield f"{CONFIG}: {name} is {config[name]!r}; true or false is needed"
-    epsilon = config.get("layer_norm_epsilon")
-    is_number = isinstance(epsilon, int | float) and not isinstance(epsilon, bool)
-    if epsilon is not None and not (is_number and 0 < epsilon < 1):
-        yield f"{CONFIG}: layer_norm_epsilon is {epsilon!r}; a number between 0 and 1 is needed"
-    if config.get("quantization_type") not in (None, 0):
-        yield f"{CONFIG}: quantization_type is {config['quantization_type']!r}; AWQ is unsupported"
 
 
 class Sizes(NamedTuple):
@@ -240,7 +150,7 @@ def read_architecture(
     problems += _scale_problems(file, encoder.layers + 2 * decoder.layers)
     if problems:
         return None, problems
-    starts_from_zero = _flag(file, "decoder/start_from_zero_embedding", False)
+    starts_from_zero = file.flag("decoder/start_from_zero_embedding", default=False)
     config = TransformerConfig(
         encoder_layers=encoder.layers,
         decoder_layers=decoder.layers,
@@ -289,7 +199,7 @@ def _unsupported(file: CTranslate2File) -> Iterator[str]:
         found = [name for name in names if re.fullmatch(pattern, name)]
         if found:
             yield f"{found[0]} is there: {what}; {SUPPORTED}"
-    if _flag(file, "decoder/alibi", False):
+    if file.flag("decoder/alibi", default=False):
         yield f"decoder/alibi is set: ALiBi positions; {SUPPORTED}"
     for name in names:
         if name.endswith("sliding_window") and file.number(name) != 0:
@@ -409,8 +319,3 @@ def _attribute(file: CTranslate2File, side: str, name: str, default: int) -> int
     if value is None and file.revision < OWN_SWITCHES_REVISION:
         value = file.number(name)
     return default if value is None else value
-
-
-def _flag(file: CTranslate2File, name: str, default: bool) -> bool:
-    value = file.number(name)
-    return default if value is None else bool(value)

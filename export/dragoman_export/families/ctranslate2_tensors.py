@@ -14,14 +14,16 @@ import torch
 
 from dragoman_export.checkpoints.ctranslate2_file import SCALE, CTranslate2File
 from dragoman_export.families import weights
+from dragoman_export.families.ctranslate2_positions import (
+    COMPUTED_POSITIONS,
+    MOST_POSITIONS,
+    POSITIONS,
+    relative_problems,
+)
 from dragoman_export.families.ctranslate2_settings import (
-    RELATIVE_BIAS,
-    RELATIVE_DISTANCE,
     Architecture,
     Sizes,
 )
-from dragoman_export.families.positions import Positions, fairseq_sinusoids
-from dragoman_export.families.t5_tensors import distance_table
 from dragoman_export.families.weights import Stored
 from dragoman_export.network import TransformerConfig
 
@@ -33,17 +35,6 @@ TARGETS, OUTPUT, OUTPUT_BIAS = (
 SOURCES = ("encoder/embeddings/weight", "encoder/embeddings_0/weight")
 """Either."""
 
-POSITIONS = ("encoder/position_encodings/encodings", "decoder/position_encodings/encodings")
-
-COMPUTED_POSITIONS = 1024
-"""Rows of a table that is not stored: CTranslate2 computes any number of them, and cuts longer
-sources off as its `max_input_length` says, which is this."""
-
-MOST_POSITIONS = 65_536
-
-LEAST_BUCKETS = 4
-MOST_DISTANCE = 1 << 20
-"""Of T5's relative positions."""
 
 ATTRIBUTES = re.compile(
     r"((encoder|decoder)/)?(num_heads|pre_norm|activation|embeddings_merge|scale_embeddings"
@@ -87,7 +78,7 @@ def find_sizes(file: CTranslate2File) -> tuple[Sizes | None, list[str]]:
     encoder_hidden, _ = shape("encoder/layer_0/ffn/linear_0/weight", 2)
     decoder_hidden, _ = shape("decoder/layer_0/ffn/linear_0/weight", 2)
     tables = [shape(name, 2)[0] for name in POSITIONS if file.find(name) is not None]
-    is_one = _same(file, source, TARGETS)
+    is_one = file.is_same(source, TARGETS)
     if problems:
         return None, problems
     return (
@@ -110,17 +101,7 @@ def source_name(file: CTranslate2File) -> str:
 
 def is_tied(file: CTranslate2File) -> bool:
     """Whether the output projection is the embedding of targets."""
-    return file.find(OUTPUT) is None or _same(file, OUTPUT, TARGETS)
-
-
-def _same(file: CTranslate2File, name: str, other: str) -> bool:
-    """Whether two variables are one, by alias or by what they hold."""
-    if file.root(name) == file.root(other):
-        return True
-    shapes = [each.shape for each in (file.find(name), file.find(other)) if each is not None]
-    if len(shapes) != 2 or shapes[0] != shapes[1]:  # noqa: PLR2004 - both are there
-        return False
-    return torch.equal(file.tensor(name), file.tensor(other))
+    return file.find(OUTPUT) is None or file.is_same(OUTPUT, TARGETS)
 
 
 def misfits(file: CTranslate2File, architecture: Architecture, sizes: Sizes) -> list[str]:
@@ -136,7 +117,7 @@ def misfits(file: CTranslate2File, architecture: Architecture, sizes: Sizes) -> 
             problems.append(f"{want.name} has shape {variable.shape}; {want.shape} is needed")
     known = {want.name for want in wanted}
     if architecture.config.relative_positions:
-        names, more = _relative_positions(file, architecture.config)
+        names, more = relative_problems(file, architecture.config)
         known |= names
         problems += more
     else:
@@ -151,47 +132,6 @@ def misfits(file: CTranslate2File, architecture: Architecture, sizes: Sizes) -> 
         if (variable := file.find(name)) is not None and variable.shape[1] != sizes.dim
     ]
     return problems
-
-
-def _relative_positions(
-    file: CTranslate2File, config: TransformerConfig
-) -> tuple[set[str], list[str]]:
-    """The variables of T5's positions, which all layers of a side share; and what hinders."""
-    known: set[str] = set()
-    problems: list[str] = []
-    for side, layers, heads in (
-        ("encoder", config.encoder_layers, config.encoder_heads),
-        ("decoder", config.decoder_layers, config.decoder_heads),
-    ):
-        attentions = [f"{side}/layer_{number}/self_attention" for number in range(layers)]
-        for attention in attentions:
-            known |= {f"{attention}/{RELATIVE_BIAS}", f"{attention}/{RELATIVE_DISTANCE}"}
-            problems += _relative_problems(file, attention, attentions[0], heads)
-    return known, problems
-
-
-def _relative_problems(
-    file: CTranslate2File, attention: str, first: str, heads: int
-) -> Iterator[str]:
-    bias, distance = f"{attention}/{RELATIVE_BIAS}", f"{attention}/{RELATIVE_DISTANCE}"
-    table, furthest = file.find(bias), file.number(distance)
-    rank = 2
-    if table is None or len(table.shape) != rank or table.shape[1] != heads:
-        found = "is missing" if table is None else f"has shape {table.shape}"
-        yield f"{bias} {found}; (buckets, {heads}) is needed"
-        return
-    buckets = table.shape[0]
-    if buckets < LEAST_BUCKETS:
-        yield f"{bias} has {buckets} buckets; {LEAST_BUCKETS} or more are needed"
-    elif not isinstance(furthest, int) or not buckets // 2 < furthest < MOST_DISTANCE:
-        yield f"{distance} is {furthest}; a whole number above {buckets // 2} is needed"
-    elif furthest != file.number(f"{first}/{RELATIVE_DISTANCE}") or not _same(
-        file, bias, f"{first}/{RELATIVE_BIAS}"
-    ):
-        yield (
-            f"{bias} or its distance differs from those of {first}: each layer has its own, as in "
-            "UMT5; only one table for all layers of a side is supported"
-        )
 
 
 def native_tensors(
@@ -225,33 +165,6 @@ def _fold(native: dict[str, Stored], factor: float, activated: str) -> None:
             native[name] = Stored(stored, tensor * factor)
         elif name.endswith(".feed_forward.narrow.weight"):
             native[name] = Stored(stored, tensor / factor)
-
-
-def relative_tables(file: CTranslate2File, config: TransformerConfig) -> dict[str, Stored]:
-    """T5's relative positions of a model without misfits, by their names in the native layout."""
-    found = {}
-    for side, name in zip(("encoder", "decoder"), weights.RELATIVE_POSITIONS, strict=True):
-        attention = f"{side}/layer_0/self_attention"
-        bias = f"{attention}/{RELATIVE_BIAS}"
-        furthest = file.number(f"{attention}/{RELATIVE_DISTANCE}")
-        assert isinstance(furthest, int)
-        table = distance_table(
-            file.tensor(bias), furthest, config.max_positions, is_encoder=side == "encoder"
-        )
-        found[name] = Stored(bias, table)
-    return found
-
-
-def find_positions(file: CTranslate2File, sizes: Sizes) -> Positions:
-    """As stored, or as CTranslate2 computes them: fairseq's sinusoids from the place 1 on."""
-    tables = []
-    for name in POSITIONS:
-        if file.find(name) is not None:
-            table = file.tensor(name)[: sizes.positions]
-        else:
-            table = fairseq_sinusoids(sizes.positions, sizes.dim, first=1)
-        tables.append(Stored(name, table))
-    return Positions(tables[0], tables[1])
 
 
 def _all(file: CTranslate2File, config: TransformerConfig, sizes: Sizes) -> Iterator[Wanted]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dragoman_export.errors import CheckpointError
-from dragoman_export.families.ctranslate2_settings import Steering
+from dragoman_export.families.ctranslate2_config import Steering
 
 SHARED, SOURCE, TARGET = "shared_vocabulary", "source_vocabulary", "target_vocabulary"
 
@@ -40,7 +40,8 @@ class Ids(NamedTuple):
 
     unknown: int
     end: int
-    start: int
+    start: int | None
+    """None where it is the token of the target language."""
     begin: int | None
     """What sources begin with, if they do."""
 
@@ -95,7 +96,7 @@ def find_ids(
         ]
     if steering.adds_begin and steering.begin not in sources:
         problems.append(f"the source vocabulary has no bos_token {steering.begin!r}")
-    if zero_start is None and steering.start not in targets:
+    if zero_start is None and steering.start is not None and steering.start not in targets:
         problems.append(f"the target vocabulary has no decoder_start_token {steering.start!r}")
     if problems:
         return None, problems
@@ -105,7 +106,9 @@ def find_ids(
                 f"{token!r} is {sources[token]} in the source vocabulary and {targets[token]} in "
                 "the target vocabulary; they must be the same"
             )
-    start = targets[steering.start] if zero_start is None else zero_start
+    start = zero_start
+    if start is None and steering.start is not None:
+        start = targets[steering.start]
     begin = sources[steering.begin] if steering.adds_begin and steering.begin else None
     return Ids(targets[steering.unknown], targets[steering.end], start, begin), problems
 

@@ -12,7 +12,7 @@ import sentencepiece
 from dragoman_export.checkpoints.ctranslate2_file import read_ctranslate2
 from dragoman_export.errors import CheckpointError
 from dragoman_export.families import import_model
-from dragoman_export.families.ctranslate2_settings import Steering
+from dragoman_export.families.ctranslate2_config import Steering
 from dragoman_export.families.ctranslate2_vocabularies import (
     Vocabularies,
     ends_sources,
@@ -306,6 +306,7 @@ def test_other_models_are_refused(model: Path, spec: str, revision: int, told: s
     ("settings", "told"),
     [
         ({"decoder_start_token": None}, "decoder_start_token is null: each request names"),
+        ({"decoder_start_token": 3}, "decoder_start_token is 3; the name of a token or null"),
         ({"decoder_start_token": "x y"}, "the target vocabulary has no decoder_start_token 'x y'"),
         ({"eos_token": "</end>"}, "the source vocabulary has no eos_token '</end>'"),
         ({"unk_token": 3}, "unk_token is 3; the name of a token is needed"),
