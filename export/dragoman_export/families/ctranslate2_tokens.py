@@ -7,11 +7,11 @@ know weights.
 
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sentencepiece import SentencePieceProcessor, sentencepiece_model_pb2
+from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer
 
 from dragoman.v1.bundle_pb2 import SpecialTokens, TokenizerFiles
@@ -37,6 +37,7 @@ from dragoman_export.families.ctranslate2_vocabularies import (
 )
 from dragoman_export.families.library_tokens import FILE as LIBRARY
 from dragoman_export.families.library_tokens import without
+from dragoman_export.families.safe_pieces import text_model
 from dragoman_export.model import Source, Target
 
 PAIR = ("source.spm", "target.spm")
@@ -164,18 +165,8 @@ def _pieces_tokenizer(
         for tokens in (vocabularies.sources, vocabularies.targets)
         for number in steering_ids(tokens)
     }
-    safe = {name: _safe_model(model, steered) for name, model in contents.items()}
+    safe = {name: text_model(model, steered) for name, model in contents.items()}
     return CheckpointTokenizer({**safe, **written}, files, special)
-
-
-def _safe_model(path: Path, steering: Collection[str]) -> Path | bytes:
-    """A model that takes the name of what steers for text; the file itself where it does."""
-    model = sentencepiece_model_pb2.ModelProto.FromString(path.read_bytes())
-    user_defined = model.SentencePiece.USER_DEFINED
-    taken = [p for p in model.pieces if p.type == user_defined and p.piece in steering]
-    for piece in taken:
-        piece.type = model.SentencePiece.CONTROL
-    return bytes(model.SerializeToString()) if taken else path
 
 
 def _unlike(model: Path, tokens: Sequence[str]) -> Iterator[str]:
