@@ -109,7 +109,20 @@ def load(request: ExportRequest) -> tuple[ImportedModel, Languages]:
         model = import_model(request.checkpoint)
     if request.source_prefix is not None:
         model = _with_prefix(model, request.source_prefix)
-    return model, find_languages(model, request.source_language, request.target_language)
+    languages = find_languages(model, request.source_language, request.target_language)
+    return _started(model, languages), languages
+
+
+def _started(model: ImportedModel, languages: Languages) -> ImportedModel:
+    """The model with the start token of its target, where targets have one each."""
+    starts = {code: target.start_id for code, target in languages.targets.items()}
+    ids = {start_id for start_id in starts.values() if start_id is not None}
+    if len(ids) > 1:
+        raise UsageError(
+            "the decoder starts with the language of the target, and that of a bundle with one: "
+            f"choose it with --target-language, of {', '.join(sorted(starts))}"
+        )
+    return replace(model, decoder_start_id=ids.pop()) if ids else model
 
 
 def _with_prefix(model: ImportedModel, prefix: str) -> ImportedModel:

@@ -38,6 +38,9 @@ class Target(NamedTuple):
     target_prefix_ids: tuple[int, ...] = ()
     """What the translation begins with; no part of its text."""
 
+    start_id: int | None = None
+    """What the decoder starts with in place of the model's start token; a bundle has one."""
+
 
 class Prompt(NamedTuple):
     """All that a model is given of a text."""

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -97,6 +98,7 @@ def convert(
     for file in models or [checkpoint / "tokenizer.json"]:
         if file.exists():
             (output / file.name).write_bytes(file.read_bytes())
+    shutil.copyfile(checkpoint / "tokenizer_config.json", output / "tokenizer_config.json")
     if not models and not (output / "tokenizer.json").exists():
         tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
         tokenizer.backend_tokenizer.save(str(output / "tokenizer.json"))
@@ -149,6 +151,8 @@ class Library:
     source_tokens: Callable[[str, Direction], list[str]]
     """As whoever calls the library has to make them."""
     target_prefix: Callable[[Direction], list[str]] = field(default=lambda _: [])
+    start: Sequence[str] = ()
+    """What each request says that the decoder starts with, where the model does not."""
 
     @cached_property
     def _translator(self) -> Any:
@@ -163,7 +167,7 @@ class Library:
         prefix = self.target_prefix(direction)
         results = self._translator.translate_batch(
             [self.source_tokens(text, direction) for text in texts],
-            target_prefix=[prefix] * len(texts) if prefix else None,
+            target_prefix=[[*self.start, *prefix]] * len(texts) if prefix or self.start else None,
             beam_size=beam_size,
             num_hypotheses=beam_size,
             min_decoding_length=0,  # 1 by default: no text is empty
@@ -183,7 +187,7 @@ class Library:
         """Of a translation that ends, by the library's own scoring."""
         prefix = self.target_prefix(direction)
         (scored,) = self._translator.score_batch(
-            [self.source_tokens(text, direction)], [[*prefix, *tokens]]
+            [self.source_tokens(text, direction)], [[*self.start, *prefix, *tokens]]
         )
         return math.fsum(scored.log_probs[len(prefix) :])
 
@@ -195,7 +199,8 @@ def by_transformers(checkpoint: Path) -> Callable[[str, Direction], list[str]]:
     def tokens(text: str, direction: Direction) -> list[str]:
         if direction.source_language is not None:
             tokenizer.src_lang = direction.source_language
-        named: list[str] = tokenizer.convert_ids_to_tokens(tokenizer(text)["input_ids"])
+        token_ids = tokenizer(direction.prefix + text)["input_ids"]
+        named: list[str] = tokenizer.convert_ids_to_tokens(token_ids)
         return named
 
     return tokens

@@ -64,6 +64,10 @@ class Kind(NamedTuple):
     """Whether words are Moses', else sentencepiece's."""
 
 
+Example = tuple[list[int], list[int], list[int]]
+"""Tokens of a source with all around them, what its translation begins with, and its translation
+without an end."""
+
 KINDS = {
     "2018": Kind({}, is_old=True, has_codes=True),
     "2022": Kind(
@@ -91,7 +95,8 @@ def make_checkpoint(path: Path, kind: Kind) -> Path:
     pairs = list(zip(*(doubled(texts) for texts in (SOURCE_TEXTS, TARGET_TEXTS)), strict=True))
     examples = [(sides[0](source), sides[1](target)) for source, target in pairs]
     sizes = [4 + _lines(path / f"dict.{language}.txt") for language in LANGUAGES]
-    tensors = _train(args, sizes, examples)
+    told = [([*source, END_ID], [END_ID], target) for source, target in examples]
+    tensors = train(args, sizes, told)
     torch.save({"args": args, "model": tensors}, path / "plain.pt")
     torch.save(_old(args, tensors) if kind.is_old else _new(args, tensors), path / "model.pt")
     return path
@@ -144,9 +149,8 @@ def _write_pieces(path: Path) -> list[Any]:
     return [side, side]
 
 
-def _train(
-    args: Mapping[str, Any], sizes: list[int], examples: list[tuple[list[int], list[int]]]
-) -> dict[str, Tensor]:
+def train(args: Mapping[str, Any], sizes: list[int], examples: list[Example]) -> dict[str, Tensor]:
+    """A model of dictionaries of these sizes."""
     torch.manual_seed(5)
     tensors = _random(args, sizes)
     if args["share_all_embeddings"]:
@@ -154,8 +158,8 @@ def _train(
     model = PlainFairseq(args, tensors)
     optimizer = torch.optim.Adam({id(each): each for each in tensors.values()}.values(), lr=4e-3)
     for step in range(300):
-        source, target = examples[step % len(examples)]
-        logits = model.logits([*source, END_ID], [END_ID, *target])
+        source, begin, target = examples[step % len(examples)]
+        logits = model.logits(source, [*begin, *target])[len(begin) - 1 :]
         loss = torch.nn.functional.cross_entropy(logits, torch.tensor([*target, END_ID]))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call] # torch has no types for it

@@ -4,7 +4,7 @@ After the equations of `fairseq.models.transformer`; stops and scores as transfo
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,10 +102,18 @@ class PlainFairseq:
 
 @torch.inference_mode()
 def search(
-    model: PlainFairseq, source_ids: list[int], beam_size: int, limit: int
+    model: PlainFairseq,
+    source_ids: list[int],
+    beam_size: int,
+    limit: int,
+    begin: Sequence[int] = (END_ID,),
 ) -> tuple[list[int], float]:
-    """The best hypothesis without its end token, and its score: the mean over all its tokens."""
-    running: list[tuple[list[int], float]] = [([END_ID], 0.0)]
+    """The best hypothesis without its end token, and its score: the mean over all its tokens.
+
+    What it begins with after the first token counts in its length, and is no part of it.
+    """
+    forced = len(begin) - 1
+    running: list[tuple[list[int], float]] = [([*begin], 0.0)]
     done: list[tuple[list[int], float]] = []
     for length in range(1, limit + 1):
         longer = []
@@ -117,11 +125,13 @@ def search(
             longer += [([*ids, token], score + more) for token, more in pairs]
         longer.sort(key=lambda each: -each[1])
         ended = [each for each in longer[:beam_size] if each[0][-1] == END_ID]
-        done += [(ids[1:-1], score / length) for ids, score in ended]
+        done += [(ids[len(begin) : -1], score / (length + forced)) for ids, score in ended]
         done = sorted(done, key=lambda each: -each[1])[:beam_size]
         running = [each for each in longer if each[0][-1] != END_ID][:beam_size]
-        if len(done) == beam_size and done[-1][1] >= running[0][1] / length:
+        if len(done) == beam_size and done[-1][1] >= running[0][1] / (length + forced):
             break
     else:
-        done += [(ids[1:], score / limit) for ids, score in running]
+        # At the limit the end is forced at no cost and counted, but for greedy search.
+        length = limit + forced + (beam_size > 1)
+        done += [(ids[len(begin) :], score / length) for ids, score in running]
     return max(done, key=lambda each: each[1])

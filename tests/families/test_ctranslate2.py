@@ -11,11 +11,14 @@ language: there CTranslate2 drops the end token from all beams but the best.
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import transformers
 
 from dragoman.v1.translation_pb2 import (
     DecodingOptions,
@@ -24,7 +27,8 @@ from dragoman.v1.translation_pb2 import (
     StreamTranslateTextRequest,
     Translation,
 )
-from dragoman_export.export import export
+from dragoman_export.errors import UsageError
+from dragoman_export.export import export, load
 from dragoman_export.families import import_model
 from dragoman_export.model import ImportedModel, Prompt, Source
 from dragoman_export.verification import EagerDecoder
@@ -73,12 +77,21 @@ class Case:
     directions: Sequence[Direction] = (ANY,)
     source: Callable[[Path], Callable[[str, Direction], list[str]]] = by_transformers
     """Makes of the checkpoint what makes source tokens."""
+    languages: tuple[str | None, str | None] = (None, None)
+    """What export has to be told."""
+    start: Sequence[str] = ()
+    """Of the decoder, where each request names it."""
 
 
 def without_languages(checkpoint: Path, output: Path) -> Path:
     """As OpenNMT's models are: targets begin with <s>, sources end with nothing."""
     names = {"<pad>": "<blank>", r"__(\w+)__": r"language-\1"}
     return convert(checkpoint, output, config={"decoder_start_token": "<s>"}, names=names)
+
+
+def begins_by_name(checkpoint: Path, output: Path) -> Path:
+    """Without it the library cannot open a model."""
+    return convert(checkpoint, output, config={"bos_token": "<s>"})
 
 
 def starts_with_end(checkpoint: Path, output: Path) -> Path:
@@ -98,31 +111,63 @@ def two(path: Path) -> Path:
 
 def of_kind(name: str, **changes: object) -> Case:
     kind = multilingual.KINDS[name]
-    directions = [replace(each, prefix="") for each in kind.directions]
-    return replace(Case(kind.make, f"family-{name}", directions=directions), **changes)  # type: ignore[arg-type]
+    case = Case(kind.make, f"family-{name}", directions=kind.directions)
+    return replace(case, **changes)  # type: ignore[arg-type]
+
+
+def even_madlad() -> Case:
+    """With heads as wide as the model divided among them, which is all that the library takes."""
+    kind = multilingual.KINDS["madlad"]
+    even = replace(kind, settings={**kind.settings, "d_kv": 8, "num_decoder_layers": 2})
+    return Case(even.make, "family-madlad-even", directions=kind.directions)
 
 
 def pieces_beside(checkpoint: Path) -> Callable[[str, Direction], list[str]]:
     return by_pieces(checkpoint / "sentencepiece.bpe.model")
 
 
+def legacy_nllb() -> Case:
+    """With the language of a source after it."""
+    kind = multilingual.KINDS["nllb"]
+
+    def tokenizer(path: Path) -> Any:
+        kind.tokenizer(path)
+        file = path / "tokenizer_config.json"
+        settings = json.loads(file.read_text())
+        file.write_text(json.dumps({**settings, "legacy_behaviour": True}))
+        return transformers.AutoTokenizer.from_pretrained(path)
+
+    legacy = replace(kind, tokenizer=tokenizer)
+    return Case(legacy.make, "family-nllb-legacy", directions=kind.directions)
+
+
+ONE_PAIR = ("en", "de")
+
 CASES = {
-    "marian": Case(tiny.make_checkpoint, "tiny"),
+    "marian": Case(tiny.make_checkpoint, "tiny", languages=ONE_PAIR),
     "two vocabularies": Case(
         two,
         "marian-001",
         convert_two_vocabularies,
         source=lambda checkpoint: by_pieces(checkpoint / "source.spm", END),
+        languages=ONE_PAIR,
     ),
     "opennmt": of_kind(
-        "m2m100", convert=without_languages, directions=(ANY,), source=pieces_beside
+        "m2m100",
+        convert=without_languages,
+        directions=(ANY,),
+        source=pieces_beside,
+        languages=ONE_PAIR,
     ),
     "ends sources": of_kind(
         "bart",
         convert=ends_sources,
         source=lambda checkpoint: _bare(by_transformers(checkpoint)),
+        languages=ONE_PAIR,
     ),
     "nllb": of_kind("nllb"),
+    "mbart-25": of_kind("mbart", languages=(None, "de"), start=["de_DE"]),
+    "madlad": even_madlad(),
 }
 """Of which bundles are made."""
 
@@ -131,6 +176,9 @@ MORE_CASES = {
     "mbart50": of_kind("mbart50", convert=starts_with_end),
     "bart": of_kind("bart"),
     "pegasus": of_kind("pegasus"),
+    "t5": of_kind("t5"),
+    "legacy nllb": legacy_nllb(),
+    "mbart50 without a start": of_kind("mbart50", convert=begins_by_name, start=[END]),
 }
 """Of which the modules are asked that a bundle would be traced from."""
 
@@ -179,6 +227,7 @@ def library_of(case: Case, model: Path, checkpoint: Path) -> Library:
         model,
         case.source(checkpoint),
         lambda direction: [direction.target_token] if direction.target_token else [],
+        case.start,
     )
 
 
@@ -186,8 +235,7 @@ def make(case: Case, checkpoint: Path, directory: Path) -> None:
     """Converts a checkpoint, and exports what came of it."""
     directory.mkdir()
     model = case.convert(checkpoint, directory / "model")
-    is_told = case.directions[0].source_language is not None
-    source, target = (None, None) if is_told else ("en", "de")
+    source, target = case.languages
     request = tiny.request(model, directory / "bundle", "float32")
     export(replace(request, source_language=source, target_language=target), tiny.no_progress)
 
@@ -273,8 +321,10 @@ def test_scores_of_hypotheses_are_the_library_s_log_probabilities(model: Made) -
     found = translated(model, 4, direction)[:6]
     for text, ours, theirs in zip(model.texts, found, expected, strict=False):
         by_text = {model.decode(said.tokens): said for said in theirs if said.tokens[-1] == END}
+        times = Counter(each.translated_text for each in ours.hypotheses)
         for hypothesis in ours.hypotheses:
-            if (said := by_text.get(hypothesis.translated_text)) is None:
+            said = by_text.get(hypothesis.translated_text)
+            if said is None or times[hypothesis.translated_text] > 1:  # cut in several ways
                 continue
             total = model.library.log_probs(text, said.tokens[:-1], direction)
             length = len(said.tokens) + len(model.library.target_prefix(direction))
@@ -294,6 +344,29 @@ def test_the_checkpoint_is_not_needed(exports: Exports, tmp_path: Path) -> None:
     }
 
 
+def test_a_target_that_the_decoder_starts_with_must_be_chosen(
+    exports: Exports, tmp_path: Path
+) -> None:
+    case = CASES["mbart-25"]
+    checkpoint = exports.get(case.checkpoint, case.make)
+    request = tiny.request(case.convert(checkpoint, tmp_path / "model"), tmp_path, "float32")
+    with pytest.raises(UsageError, match="choose it with --target-language, of ar, cs, de"):
+        load(request)
+    model, _ = load(replace(request, target_language="de"))
+    assert model.decoder_start_id == model.targets[2].start_id
+
+
+def test_what_steers_is_text_when_somebody_types_it(exports: Exports, tmp_path: Path) -> None:
+    case = CASES["madlad"]
+    checkpoint = exports.get(case.checkpoint, case.make)
+    imported = import_model(case.convert(checkpoint, tmp_path / "model"))
+    labels = {target.token: target.source_prefix_ids for target in imported.targets}
+    assert {*labels} == {"<2de>", "<2en>"}
+    typed = imported.tokenizer.encode("a <2de> b")
+    assert labels["<2de>"][0] not in typed
+    assert len(typed) > len("a 2 b")
+
+
 @pytest.mark.parametrize("name", MORE_CASES)
 def test_modules_of_other_families_say_the_same(
     name: str, exports: Exports, tmp_path: Path
@@ -307,7 +380,7 @@ def test_modules_of_other_families_say_the_same(
     for direction in case.directions:
         expected = library.translate(texts, 1, direction)
         assert len({said.tokens for (said,) in expected}) > len(texts) // 4
-        prompts = [prompt(imported, text, direction) for text in texts]
+        prompts = [prompt(imported, direction.prefix + text, direction) for text in texts]
         found = EagerDecoder(imported).decode(prompts, LIMIT)
         for text, ours, (theirs,) in zip(texts, found, expected, strict=True):
             assert tuple(named[token_id] for token_id in ours.token_ids) == theirs.tokens, text
@@ -320,7 +393,7 @@ def prompt(imported: ImportedModel, text: str, direction: Direction) -> Prompt:
         target = next(each for each in imported.targets if each.token == direction.target_token)
         source = next(each for each in imported.sources if is_named(each, direction))
     source_ids = [*target.source_prefix_ids, *source.prefix_ids, *imported.tokenizer.encode(text)]
-    return Prompt(source_ids, target.target_prefix_ids)
+    return Prompt([*source_ids, *source.suffix_ids], target.target_prefix_ids)
 
 
 def is_named(source: Source, direction: Direction) -> bool:

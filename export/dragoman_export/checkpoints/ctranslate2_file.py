@@ -96,13 +96,29 @@ class CTranslate2File:
         """What is stored under a name or an alias of it."""
         return self.variables.get(self.root(name))
 
+    def is_same(self, name: str, other: str) -> bool:
+        """Whether two variables are one, by alias or by what they hold."""
+        if self.root(name) == self.root(other):
+            return True
+        one, two = self.find(name), self.find(other)
+        if one is None or two is None or one.shape != two.shape:
+            return False
+        return torch.equal(self.tensor(name), self.tensor(other))
+
     def number(self, name: str) -> float | int | None:
         """The value of a variable without dimensions; None where there is none."""
         variable = self.find(name)
         if variable is None or variable.shape:
             return None
+        if variable.element_type == "bfloat16":
+            return float(self._floats(self.root(name)).item())
         value: float | int = self._array(variable).item()
         return value
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """Whether the number of that name is not zero; `default` where there is none."""
+        value = self.number(name)
+        return default if value is None else bool(value)
 
     def text(self, name: str) -> str | None:
         """The text in a variable of bytes; None where there is none."""

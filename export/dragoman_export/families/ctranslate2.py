@@ -9,15 +9,15 @@ from pathlib import Path
 
 from dragoman_export.checkpoints.ctranslate2_file import CTranslate2File, read_ctranslate2
 from dragoman_export.errors import CheckpointError
+from dragoman_export.families.ctranslate2_config import read_config
+from dragoman_export.families.ctranslate2_positions import find_positions, relative_tables
 from dragoman_export.families.ctranslate2_settings import (
     Architecture,
     Sizes,
     read_architecture,
-    read_config,
     require_spec,
 )
 from dragoman_export.families.ctranslate2_tensors import (
-    find_positions,
     find_sizes,
     is_tied,
     misfits,
@@ -76,7 +76,7 @@ def import_ctranslate2(path: Path) -> ImportedModel:
         family=FAMILY,
         blueprint=blueprint,
         tokenizer=tokens.tokenizer,
-        decoder_start_id=ids.start,
+        decoder_start_id=tokens.start_id,
         end_id=ids.end,
         unknown_id=ids.unknown,
         suppressed_ids=suppressed.ids,
@@ -86,6 +86,7 @@ def import_ctranslate2(path: Path) -> ImportedModel:
         targets=tokens.targets,
         any_source=tokens.any_source,
         any_target=tokens.any_target,
+        source_language=tokens.source_language,
     )
 
 
@@ -93,13 +94,20 @@ def _build(
     file: CTranslate2File, architecture: Architecture, sizes: Sizes, suppressed: Suppressed
 ) -> Blueprint:
     tensors = native_tensors(file, architecture, sizes)
-    require_sizes(architecture.config, tensors, file.path)
-    positions = find_positions(file, sizes)
+    config = architecture.config
+    require_sizes(config, tensors, file.path)
+    if config.relative_positions:
+        tensors |= relative_tables(file, config)
+    else:
+        positions = find_positions(file, sizes)
+        config = replace(config, own_positions=positions.differ)
+        tensors |= positions.native_tensors()
     return plan(
-        replace(architecture.config, own_positions=positions.differ),
-        {**tensors, **positions.native_tensors()},
+        config,
+        tensors,
         file.path,
         needs_biases=False,
+        scales_attention=architecture.scales_attention,
         finish=suppressed.apply,
     )
 

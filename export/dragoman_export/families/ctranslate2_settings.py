@@ -1,45 +1,42 @@
-"""What a CTranslate2 model says of itself: sizes and switches, and the tokens that steer it.
+"""What a CTranslate2 model says of itself: sizes and switches.
 
-Older formats keep in variables of model.bin what newer ones keep in config.json. Source of names
-and defaults: CTranslate2, `python/ctranslate2/specs`, `src/layers/transformer.cc` and
-`src/models/sequence_to_sequence.cc`. Does not know which variable is which weight.
+Source of names and defaults: CTranslate2, `python/ctranslate2/specs` and
+`src/layers/transformer.cc`. Does not know which variable is which weight.
 """
 
 import math
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dragoman_export.checkpoints.ctranslate2_file import CTranslate2File
-from dragoman_export.checkpoints.files import Settings, read_settings
 from dragoman_export.errors import CheckpointError
 from dragoman_export.network import Activation, TransformerConfig
-
-CONFIG = "config.json"
 
 SPEC = "TransformerSpec"
 
 REVISIONS = (3, 4, 5, 6, 7)
 """Of the names of TransformerSpec's variables."""
 
-CONFIG_VERSION = 6
-"""The format from which on config.json has the tokens that steer a model."""
-
 OWN_SWITCHES_REVISION = 5
 """From which on encoder and decoder each have their switches."""
 
-ACTIVATIONS: dict[int, Activation] = {0: "relu", 2: "silu", 3: "gelu", 4: "silu"}
+ACTIVATIONS: dict[int, Activation] = {
+    0: "relu",
+    1: "gelu_tanh",
+    2: "silu",
+    3: "gelu",
+    4: "silu",
+}
 GELU_SIGMOID, GELU_SIGMOID_FACTOR = 4, 1.702
 """x * sigmoid(1.702 x), as in Marian: the same as silu(1.702 x) / 1.702."""
 
 ACTIVATION_NAMES = ("relu", "GELU by tanh", "swish", "GELU", "GELU by sigmoid", "tanh", "sigmoid")
 
 UNSUPPORTED = {
-    r".*/relative_(position|asymmetric|attention|left|right)_?\w*": "relative positions",
+    r".*/relative_(position|asymmetric|left|right)_?\w*": "relative positions other than T5's",
     r".*/rotary_dim": "rotary positions",
-    r".*/ffn/linear_0_noact/.*": "gated feed-forward layers",
     r"encoder/embeddings_[1-9]\d*/weight": "sources with several features",
     r".*/weight_zero": "AWQ weights",
     r"decoder/project_(in|out)/weight": "projections around the decoder",
@@ -49,18 +46,28 @@ UNSUPPORTED = {
     r".*/external_(pre|post)_encoder_attention_layer_norm/gamma":
         "norms in other places than one for each sublayer",
     r".*/(merged_encoder_attention|memory_kv/weight)": "merged attention",
-    r".*/queries_scale": "queries of another scale than 1 / sqrt(head_dim)",
-    r".*/(scale_outputs|final_logit_softcapping|layer_scalar)": "scaled or capped outputs",
-    r".*/layer_norm_use_residual": "RMS norms",
+    r".*/(final_logit_softcapping|layer_scalar)": "scaled layers or capped outputs",
+    r".*/layer_norm_use_residual": "RMS norms of other weights than T5's",
 }  # fmt: skip
 """What there is in CTranslate2 and not in the canonical Transformer as this importer fills it, by
 the variables that show it."""
 
 SUPPORTED = (
-    "supported are encoder-decoders with absolute positions, stored or sinusoidal, full multi-head "
-    "attention, layer norms before or after each sublayer, and relu, swish or GELU"
+    "supported are encoder-decoders with absolute positions, stored or sinusoidal, or T5's "
+    "relative ones, full multi-head attention, layer or RMS norms before or after each sublayer, "
+    "and relu, swish or GELU, gated or not"
 )
 
+
+RELATIVE_BIAS, RELATIVE_DISTANCE = "relative_attention_bias", "relative_attention_max_distance"
+"""Of a self-attention as T5 has it: what each bucket of distances adds, (buckets, heads), and the
+distance from which on all are in the last bucket."""
+
+QUERIES_SCALE = "queries_scale"
+"""Of an attention, in place of 1 / sqrt(head_dim)."""
+
+NORM_EPSILON = {False: 1e-5, True: 1e-6}
+"""By whether norms are RMS norms, where config.json says nothing."""
 
 MOST_LAYERS = 1000
 """Of one side: beyond any model."""
@@ -75,6 +82,9 @@ class Switches(NamedTuple):
     embedding_scale: float
     embedding_norm: bool
     final_norm: bool
+    rms_norm: bool
+    gated: bool
+    relative_positions: bool
     layers: int
 
 
@@ -90,21 +100,11 @@ class Architecture:
     starts_from_zero: bool = False
     """Whether the decoder's first input is zero, whatever its first token."""
 
+    scales_attention: bool = True
+    """Whether scores of attention are divided by sqrt(head_dim)."""
 
-@dataclass(frozen=True, kw_only=True)
-class Steering:
-    """Tokens with a meaning of their own, by their names, and where CTranslate2 adds them."""
-
-    unknown: str
-    begin: str | None
-    end: str
-    start: str
-    """What the decoder starts with."""
-
-    adds_begin: bool
-    adds_end: bool
-
-    norm_epsilon: float
+    output_scale: float = 1.0
+    """What the decoder says is multiplied by it before the projection."""
 
 
 @dataclass
@@ -126,71 +126,6 @@ def require_spec(file: CTranslate2File) -> None:
         )
 
 
-def read_config(file: CTranslate2File) -> tuple[Steering | None, list[str]]:
-    """What steers a model, and what of it is not as it must be; then there is none."""
-    path = file.path.parent / CONFIG
-    config: Settings = {}
-    if os.path.lexists(path) or file.version >= CONFIG_VERSION:
-        config = read_settings(path)
-    if file.version < CONFIG_VERSION:
-        config = {**config, **_old_config(file)}
-    problems = [*_config_problems(config)]
-    if problems:
-        return None, problems
-    epsilon = config.get("layer_norm_epsilon")
-    return (
-        Steering(
-            unknown=config["unk_token"],
-            begin=config.get("bos_token"),
-            end=config["eos_token"],
-            start=config["decoder_start_token"],
-            adds_begin=config.get("add_source_bos", False),
-            adds_end=config.get("add_source_eos", False),
-            norm_epsilon=1e-5 if epsilon is None else float(epsilon),
-        ),
-        [],
-    )
-
-
-def _old_config(file: CTranslate2File) -> Settings:
-    """As CTranslate2 makes it of an older file."""
-    tokens = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
-    config: Settings = {name: file.text(name) or default for name, default in tokens.items()}
-    start = config["bos_token"] if _flag(file, "with_target_bos", True) else config["eos_token"]
-    if _flag(file, "user_decoder_start_tokens", False):
-        start = None
-    return config | {
-        "decoder_start_token": start,
-        "add_source_bos": _flag(file, "with_source_bos", False),
-        "add_source_eos": _flag(file, "with_source_eos", False),
-    }
-
-
-def _config_problems(config: Settings) -> Iterator[str]:
-    adds_begin = config.get("add_source_bos", False)
-    needed = ("unk_token", "eos_token", *(["bos_token"] if adds_begin else []))
-    for name in needed:
-        if not isinstance(config.get(name), str):
-            yield f"{CONFIG}: {name} is {config.get(name)!r}; the name of a token is needed"
-    start = config.get("decoder_start_token")
-    if start is None:
-        yield (
-            f"{CONFIG}: decoder_start_token is null: each request names the token that it starts "
-            "with, as in mBART of 25 languages; only one token for all is supported"
-        )
-    elif not isinstance(start, str):
-        yield f"{CONFIG}: decoder_start_token is {start!r}; the name of a token is needed"
-    for name in ("add_source_bos", "add_source_eos"):
-        if not isinstance(config.get(name, False), bool):
-            yield f"{CONFIG}: {name} is {config[name]!r}; true or false is needed"
-    epsilon = config.get("layer_norm_epsilon")
-    is_number = isinstance(epsilon, int | float) and not isinstance(epsilon, bool)
-    if epsilon is not None and not (is_number and 0 < epsilon < 1):
-        yield f"{CONFIG}: layer_norm_epsilon is {epsilon!r}; a number between 0 and 1 is needed"
-    if config.get("quantization_type") not in (None, 0):
-        yield f"{CONFIG}: quantization_type is {config['quantization_type']!r}; AWQ is unsupported"
-
-
 class Sizes(NamedTuple):
     """What the shapes of the weights say."""
 
@@ -204,16 +139,18 @@ class Sizes(NamedTuple):
 
 
 def read_architecture(
-    file: CTranslate2File, sizes: Sizes, *, tied_output: bool, norm_epsilon: float
+    file: CTranslate2File, sizes: Sizes, *, tied_output: bool, norm_epsilon: float | None
 ) -> tuple[Architecture | None, list[str]]:
     """The architecture, and what of it is not supported; then there is none."""
     problems = [*_unsupported(file)]
     found = _Problems(problems)
     encoder, decoder = (_switches(file, side, sizes.dim, found) for side in ("encoder", "decoder"))
     problems += _differences(encoder, decoder)
+    output_scale = _output_scale(file, decoder, found)
+    problems += _scale_problems(file, encoder.layers + 2 * decoder.layers)
     if problems:
         return None, problems
-    starts_from_zero = _flag(file, "decoder/start_from_zero_embedding", False)
+    starts_from_zero = file.flag("decoder/start_from_zero_embedding", default=False)
     config = TransformerConfig(
         encoder_layers=encoder.layers,
         decoder_layers=decoder.layers,
@@ -231,7 +168,10 @@ def read_architecture(
         final_norm=encoder.final_norm,
         embedding_norm=encoder.embedding_norm,
         embedding_scale=encoder.embedding_scale,
-        norm_epsilon=norm_epsilon,
+        relative_positions=encoder.relative_positions,
+        gated=encoder.gated,
+        rms_norm=encoder.rms_norm,
+        norm_epsilon=norm_epsilon or NORM_EPSILON[encoder.rms_norm],
     )
     is_sigmoid = encoder.activation == GELU_SIGMOID
     return (
@@ -239,6 +179,8 @@ def read_architecture(
             config=config,
             folded_activation=GELU_SIGMOID_FACTOR if is_sigmoid else 1.0,
             starts_from_zero=starts_from_zero,
+            scales_attention=not _any(file, f".*/{QUERIES_SCALE}"),
+            output_scale=output_scale,
         ),
         [],
     )
@@ -257,7 +199,7 @@ def _unsupported(file: CTranslate2File) -> Iterator[str]:
         found = [name for name in names if re.fullmatch(pattern, name)]
         if found:
             yield f"{found[0]} is there: {what}; {SUPPORTED}"
-    if _flag(file, "decoder/alibi", False):
+    if file.flag("decoder/alibi", default=False):
         yield f"decoder/alibi is set: ALiBi positions; {SUPPORTED}"
     for name in names:
         if name.endswith("sliding_window") and file.number(name) != 0:
@@ -291,8 +233,43 @@ def _switches(file: CTranslate2File, side: str, dim: int, problems: _Problems) -
         embedding_scale=_embedding_scale(file, side, dim, problems),
         embedding_norm=file.find(f"{side}/layernorm_embedding/gamma") is not None,
         final_norm=file.find(f"{side}/layer_norm/gamma") is not None,
+        rms_norm=not _any(file, rf"{side}/.*layer_?norm\w*/beta"),
+        gated=_any(file, rf"{side}/.*/ffn/linear_0_noact/weight"),
+        relative_positions=_any(file, rf"{side}/.*/{RELATIVE_BIAS}"),
         layers=len(layers),
     )
+
+
+def _any(file: CTranslate2File, pattern: str) -> bool:
+    return any(re.fullmatch(pattern, name) for name in (*file.variables, *file.aliases))
+
+
+def _output_scale(file: CTranslate2File, decoder: Switches, problems: _Problems) -> float:
+    """Goes into the last norm."""
+    name = "decoder/scale_outputs"
+    if file.find(name) is None:
+        return 1.0
+    scale = file.number(name)
+    if scale is None or not math.isfinite(scale):
+        problems.found.append(f"{name} is no number")
+    elif not decoder.final_norm:
+        problems.found.append(f"{name} is there and decoder/layer_norm is not, which it goes into")
+    else:
+        return float(scale)
+    return 1.0
+
+
+def _scale_problems(file: CTranslate2File, attentions: int) -> Iterator[str]:
+    """Scores are scaled as everywhere, or as in T5 nowhere."""
+    names = sorted({*file.variables, *file.aliases})
+    scaled = [name for name in names if name.endswith(f"/{QUERIES_SCALE}")]
+    yield from (
+        f"{name} is {scale}; only 1, as in T5, is supported"
+        for name in scaled
+        if (scale := file.number(name)) != 1
+    )
+    if scaled and len(scaled) != attentions:
+        yield f"{scaled[0]} is there, and {QUERIES_SCALE} not in all of the {attentions} attentions"
 
 
 def _head_problems(file: CTranslate2File, side: str, heads: int, width: int) -> Iterator[str]:
@@ -328,7 +305,9 @@ def _source_embedding(file: CTranslate2File) -> str:
 
 def _differences(encoder: Switches, decoder: Switches) -> Iterator[str]:
     """One config has one value of each."""
-    for name in ("norm_first", "activation", "embedding_scale", "embedding_norm", "final_norm"):
+    for name in Switches._fields:
+        if name in {"heads", "layers"}:
+            continue
         ours, theirs = getattr(encoder, name), getattr(decoder, name)
         if not math.isclose(ours, theirs, rel_tol=1e-6):
             yield f"{name} is {ours} in the encoder and {theirs} in the decoder; both must have one"
@@ -340,8 +319,3 @@ def _attribute(file: CTranslate2File, side: str, name: str, default: int) -> int
     if value is None and file.revision < OWN_SWITCHES_REVISION:
         value = file.number(name)
     return default if value is None else value
-
-
-def _flag(file: CTranslate2File, name: str, default: bool) -> bool:
-    value = file.number(name)
-    return default if value is None else bool(value)

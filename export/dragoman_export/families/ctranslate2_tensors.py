@@ -7,14 +7,23 @@ cross-attention. Knows names, shapes, and what is tied to what; does not know wh
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 
 from dragoman_export.checkpoints.ctranslate2_file import SCALE, CTranslate2File
 from dragoman_export.families import weights
-from dragoman_export.families.ctranslate2_settings import Architecture, Sizes
-from dragoman_export.families.positions import Positions, fairseq_sinusoids
+from dragoman_export.families.ctranslate2_positions import (
+    COMPUTED_POSITIONS,
+    MOST_POSITIONS,
+    POSITIONS,
+    relative_problems,
+)
+from dragoman_export.families.ctranslate2_settings import (
+    Architecture,
+    Sizes,
+)
 from dragoman_export.families.weights import Stored
 from dragoman_export.network import TransformerConfig
 
@@ -26,19 +35,12 @@ TARGETS, OUTPUT, OUTPUT_BIAS = (
 SOURCES = ("encoder/embeddings/weight", "encoder/embeddings_0/weight")
 """Either."""
 
-POSITIONS = ("encoder/position_encodings/encodings", "decoder/position_encodings/encodings")
-
-COMPUTED_POSITIONS = 1024
-"""Rows of a table that is not stored: CTranslate2 computes any number of them, and cuts longer
-sources off as its `max_input_length` says, which is this."""
-
-MOST_POSITIONS = 65_536
 
 ATTRIBUTES = re.compile(
     r"((encoder|decoder)/)?(num_heads|pre_norm|activation|embeddings_merge|scale_embeddings"
     r"|alignment_layer|alignment_heads|alibi|alibi_use_positive_positions|scale_alibi"
-    r"|start_from_zero_embedding|multi_query_attention|sliding_window"
-    r"|(\w+/)*(num_heads_kv|head_dim|sliding_window|multiply_by_sqrt_depth))"
+    r"|start_from_zero_embedding|multi_query_attention|sliding_window|scale_outputs"
+    r"|(\w+/)*(num_heads_kv|head_dim|sliding_window|multiply_by_sqrt_depth|queries_scale))"
     r"|(unk|bos|eos)_token|with_(source|target)_(bos|eos)|user_decoder_start_tokens"
 )
 """What is no weight: switches, which others look at."""
@@ -76,7 +78,7 @@ def find_sizes(file: CTranslate2File) -> tuple[Sizes | None, list[str]]:
     encoder_hidden, _ = shape("encoder/layer_0/ffn/linear_0/weight", 2)
     decoder_hidden, _ = shape("decoder/layer_0/ffn/linear_0/weight", 2)
     tables = [shape(name, 2)[0] for name in POSITIONS if file.find(name) is not None]
-    is_one = _same(file, source, TARGETS)
+    is_one = file.is_same(source, TARGETS)
     if problems:
         return None, problems
     return (
@@ -99,17 +101,7 @@ def source_name(file: CTranslate2File) -> str:
 
 def is_tied(file: CTranslate2File) -> bool:
     """Whether the output projection is the embedding of targets."""
-    return file.find(OUTPUT) is None or _same(file, OUTPUT, TARGETS)
-
-
-def _same(file: CTranslate2File, name: str, other: str) -> bool:
-    """Whether two variables are one, by alias or by what they hold."""
-    if file.root(name) == file.root(other):
-        return True
-    shapes = [each.shape for each in (file.find(name), file.find(other)) if each is not None]
-    if len(shapes) != 2 or shapes[0] != shapes[1]:  # noqa: PLR2004 - both are there
-        return False
-    return torch.equal(file.tensor(name), file.tensor(other))
+    return file.find(OUTPUT) is None or file.is_same(OUTPUT, TARGETS)
 
 
 def misfits(file: CTranslate2File, architecture: Architecture, sizes: Sizes) -> list[str]:
@@ -119,11 +111,17 @@ def misfits(file: CTranslate2File, architecture: Architecture, sizes: Sizes) -> 
     for want in wanted:
         variable = file.find(want.name)
         if variable is None and want.is_needed:
-            rms = "; RMS norms are not supported" if want.name.endswith("/beta") else ""
+            rms = "; all norms or none must be RMS norms" if want.name.endswith("/beta") else ""
             problems.append(f"{want.name} is missing{rms}")
         elif variable is not None and variable.shape != want.shape:
             problems.append(f"{want.name} has shape {variable.shape}; {want.shape} is needed")
-    known = {want.name for want in wanted}.union(POSITIONS)
+    known = {want.name for want in wanted}
+    if architecture.config.relative_positions:
+        names, more = relative_problems(file, architecture.config)
+        known |= names
+        problems += more
+    else:
+        known |= {*POSITIONS}
     for name in (*file.variables, *file.aliases):
         is_scale = name.endswith(SCALE) and name.removesuffix(SCALE) in known
         if name not in known and not is_scale and not ATTRIBUTES.fullmatch(name):
@@ -147,7 +145,11 @@ def native_tensors(
             for name, part in zip(want.natives, parts, strict=True):
                 native[name] = Stored(want.name, part)
     if (factor := architecture.folded_activation) != 1.0:
-        _fold(native, factor)
+        _fold(native, factor, "gate" if architecture.config.gated else "widen")
+    if (scale := architecture.output_scale) != 1.0:
+        for name in ("decoder.final_norm.weight", "decoder.final_norm.bias"):
+            if name in native:
+                native[name] = Stored(native[name].name, native[name].tensor * scale)
     if architecture.starts_from_zero:
         for name in (weights.TARGETS, weights.OUTPUT, weights.OUTPUT_BIAS):
             if name in native:
@@ -157,24 +159,12 @@ def native_tensors(
     return native
 
 
-def _fold(native: dict[str, Stored], factor: float) -> None:
+def _fold(native: dict[str, Stored], factor: float, activated: str) -> None:
     for name, (stored, tensor) in native.items():
-        if ".feed_forward.widen." in name:
+        if f".feed_forward.{activated}." in name:
             native[name] = Stored(stored, tensor * factor)
         elif name.endswith(".feed_forward.narrow.weight"):
             native[name] = Stored(stored, tensor / factor)
-
-
-def find_positions(file: CTranslate2File, sizes: Sizes) -> Positions:
-    """As stored, or as CTranslate2 computes them: fairseq's sinusoids from the place 1 on."""
-    tables = []
-    for name in POSITIONS:
-        if file.find(name) is not None:
-            table = file.tensor(name)[: sizes.positions]
-        else:
-            table = fairseq_sinusoids(sizes.positions, sizes.dim, first=1)
-        tables.append(Stored(name, table))
-    return Positions(tables[0], tables[1])
 
 
 def _all(file: CTranslate2File, config: TransformerConfig, sizes: Sizes) -> Iterator[Wanted]:
@@ -192,30 +182,52 @@ def _all(file: CTranslate2File, config: TransformerConfig, sizes: Sizes) -> Iter
         ("encoder", config.encoder_layers, sizes.encoder_hidden),
         ("decoder", config.decoder_layers, sizes.decoder_hidden),
     ):
+        parts = _Parts(side, dim, hidden, gated=config.gated, rms_norm=config.rms_norm)
         if config.embedding_norm:
-            yield from _norm(f"{side}/layernorm_embedding", f"{side}.embedding_norm", dim)
+            yield from parts.norm(f"{side}/layernorm_embedding", f"{side}.embedding_norm")
         if config.final_norm:
-            yield from _norm(f"{side}/layer_norm", f"{side}.final_norm", dim)
+            yield from parts.norm(f"{side}/layer_norm", f"{side}.final_norm")
         for number in range(layers):
-            yield from _layer(side, number, dim, hidden)
+            yield from parts.layer(number)
 
 
-def _layer(side: str, number: int, dim: int, hidden: int) -> Iterator[Wanted]:
-    theirs, ours = f"{side}/layer_{number}", f"{side}.layers.{number}"
-    attention, own = f"{theirs}/self_attention", f"{ours}.self_attention"
-    query, key, value = (f"{own}.{part}" for part in ("query", "key", "value"))
-    yield from _linear(f"{attention}/linear_0", [query, key, value], dim, dim)
-    yield from _linear(f"{attention}/linear_1", [f"{own}.output"], dim, dim)
-    yield from _norm(f"{attention}/layer_norm", f"{own}_norm", dim)
-    if side == "decoder":
-        attention, own = f"{theirs}/attention", f"{ours}.cross_attention"
-        yield from _linear(f"{attention}/linear_0", [f"{own}.query"], dim, dim)
-        yield from _linear(f"{attention}/linear_1", [f"{own}.key", f"{own}.value"], dim, dim)
-        yield from _linear(f"{attention}/linear_2", [f"{own}.output"], dim, dim)
-        yield from _norm(f"{attention}/layer_norm", f"{own}_norm", dim)
-    yield from _linear(f"{theirs}/ffn/linear_0", [f"{ours}.feed_forward.widen"], hidden, dim)
-    yield from _linear(f"{theirs}/ffn/linear_1", [f"{ours}.feed_forward.narrow"], dim, hidden)
-    yield from _norm(f"{theirs}/ffn/layer_norm", f"{ours}.feed_forward_norm", dim)
+@dataclass(frozen=True)
+class _Parts:
+    """The layers of one side."""
+
+    side: str
+    dim: int
+    hidden: int
+    gated: bool
+    rms_norm: bool
+
+    def layer(self, number: int) -> Iterator[Wanted]:
+        dim, hidden = self.dim, self.hidden
+        theirs, ours = f"{self.side}/layer_{number}", f"{self.side}.layers.{number}"
+        attention, own = f"{theirs}/self_attention", f"{ours}.self_attention"
+        query, key, value = (f"{own}.{part}" for part in ("query", "key", "value"))
+        yield from _linear(f"{attention}/linear_0", [query, key, value], dim, dim)
+        yield from _linear(f"{attention}/linear_1", [f"{own}.output"], dim, dim)
+        yield from self.norm(f"{attention}/layer_norm", f"{own}_norm")
+        if self.side == "decoder":
+            attention, own = f"{theirs}/attention", f"{ours}.cross_attention"
+            yield from _linear(f"{attention}/linear_0", [f"{own}.query"], dim, dim)
+            yield from _linear(f"{attention}/linear_1", [f"{own}.key", f"{own}.value"], dim, dim)
+            yield from _linear(f"{attention}/linear_2", [f"{own}.output"], dim, dim)
+            yield from self.norm(f"{attention}/layer_norm", f"{own}_norm")
+        widen = f"{ours}.feed_forward.widen"
+        if self.gated:  # what is activated comes first
+            yield from _linear(f"{theirs}/ffn/linear_0", [f"{ours}.feed_forward.gate"], hidden, dim)
+            yield from _linear(f"{theirs}/ffn/linear_0_noact", [widen], hidden, dim)
+        else:
+            yield from _linear(f"{theirs}/ffn/linear_0", [widen], hidden, dim)
+        yield from _linear(f"{theirs}/ffn/linear_1", [f"{ours}.feed_forward.narrow"], dim, hidden)
+        yield from self.norm(f"{theirs}/ffn/layer_norm", f"{ours}.feed_forward_norm")
+
+    def norm(self, name: str, native: str) -> Iterator[Wanted]:
+        yield Wanted(f"{name}/gamma", (self.dim,), [f"{native}.weight"])
+        if not self.rms_norm:
+            yield Wanted(f"{name}/beta", (self.dim,), [f"{native}.bias"])
 
 
 def _linear(name: str, natives: Sequence[str], outputs: int, inputs: int) -> Iterator[Wanted]:
@@ -224,8 +236,3 @@ def _linear(name: str, natives: Sequence[str], outputs: int, inputs: int) -> Ite
     yield Wanted(f"{name}/{WEIGHT}", (rows, inputs), [f"{each}.weight" for each in natives])
     biases = [f"{each}.bias" for each in natives]
     yield Wanted(f"{name}/{BIAS}", (rows,), biases, is_needed=False)
-
-
-def _norm(name: str, native: str, dim: int) -> Iterator[Wanted]:
-    yield Wanted(f"{name}/gamma", (dim,), [f"{native}.weight"])
-    yield Wanted(f"{name}/beta", (dim,), [f"{native}.bias"])

@@ -7,7 +7,6 @@ know weights.
 
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,10 +18,16 @@ from dragoman.v1.bundle_pb2 import SpecialTokens, TokenizerFiles
 from dragoman_export.checkpoints import CheckpointTokenizer
 from dragoman_export.checkpoints.files import read_settings
 from dragoman_export.errors import CheckpointError
-from dragoman_export.families.bart_tokens import LANGUAGE_TOKENS
-from dragoman_export.families.ctranslate2_settings import Steering
+from dragoman_export.families.ctranslate2_config import Steering
+from dragoman_export.families.ctranslate2_languages import (
+    EVERY,
+    find_labels,
+    find_order,
+    madlad_labels,
+    named_languages,
+    steering_ids,
+)
 from dragoman_export.families.ctranslate2_vocabularies import (
-    PADDING,
     SOURCE,
     TARGET,
     Ids,
@@ -32,18 +37,16 @@ from dragoman_export.families.ctranslate2_vocabularies import (
 )
 from dragoman_export.families.library_tokens import FILE as LIBRARY
 from dragoman_export.families.library_tokens import without
-from dragoman_export.families.marian_tokens import find_targets
+from dragoman_export.families.safe_pieces import text_model
 from dragoman_export.model import Source, Target
 
 PAIR = ("source.spm", "target.spm")
 SINGLE = ("sentencepiece.bpe.model", "spm.model", "sentencepiece.model", "spiece.model")
 """sentencepiece models, one for each language or one for both."""
 
+
 LOOKED_FOR = f"{' and '.join(PAIR)}, {', '.join(SINGLE)}, {LIBRARY}"
 
-STEERING_NAMES = (PADDING, "<blank>", "<mask>", "<s>", "</s>", "<unk>")
-FILLER = re.compile(r"madeupword\d+")
-"""What a vocabulary is filled up with."""
 
 LEAST_KNOWN = 0.1
 """Share of a sentencepiece model's pieces that a vocabulary made with it has; one language of two
@@ -54,10 +57,14 @@ class Tokens(NamedTuple):
     """All that an importer says of tokens."""
 
     tokenizer: CheckpointTokenizer
+    start_id: int
+    """What the decoder starts with, unless a target says another."""
     sources: Sequence[Source]
     targets: Sequence[Target]
     any_source: Source
     any_target: Target
+    source_language: str | None
+    """Where no request names it."""
 
 
 def read_tokens(
@@ -68,14 +75,16 @@ def read_tokens(
     Raises:
         CheckpointError: There is none, or none of this model.
     """
+    languages = named_languages(vocabularies.sources)
+    order = find_order(path, steering, is_told=bool(languages))
+    start_id = ids.end if ids.start is None else ids.start
     special = SpecialTokens(
-        decoder_start_id=ids.start,
+        decoder_start_id=start_id,
         end_id=ids.end,
         unknown_id=ids.unknown,
         suppressed_ids=suppressed,
     )
     bare = not ends_sources(vocabularies, steering)
-    languages = _languages(vocabularies.sources)
     begin: tuple[int, ...] = () if ids.begin is None else (ids.begin,)
     if found := _find_models(path):
         contents = {name: path / name for name in found}
@@ -91,47 +100,24 @@ def read_tokens(
         )
     labels = [
         target._replace(source_prefix_ids=(*begin, *target.source_prefix_ids))
-        for target in find_targets(numbered(vocabularies.sources))
+        for target in find_labels(vocabularies.sources)
     ]
     targets = numbered(vocabularies.targets)
     before = () if labels else begin
     return Tokens(
         tokenizer,
-        sources=[Source(name, token, (*before, number)) for name, token, number in languages],
+        start_id,
+        sources=[order.source(name, token, number, before) for name, token, number in languages],
         targets=[
-            Target(name, token, target_prefix_ids=(targets[token],))
+            order.target(name, token, targets[token])
             for name, token, _ in languages
             if token in targets
         ]
         or labels,
         any_source=Source(prefix_ids=before),
         any_target=Target(source_prefix_ids=begin if labels else ()),
+        source_language=EVERY if madlad_labels(vocabularies.sources) else None,
     )
-
-
-def _languages(tokens: Sequence[str]) -> list[tuple[str, str, int]]:
-    """Name, token and id of each language that a token names, if there are several."""
-    best: list[tuple[str, str, int]] = []
-    for pattern in LANGUAGE_TOKENS.values():
-        found = [
-            (match["name"], token, number)
-            for number, token in enumerate(tokens)
-            if (match := pattern.fullmatch(token))
-        ]
-        best = max(best, found, key=len)
-    return best if len(best) > 1 else []
-
-
-def _steering_ids(tokens: Sequence[str]) -> set[int]:
-    """Of tokens that no text yields and that give no text."""
-    languages = {number for _, _, number in _languages(tokens)}
-    labels = find_targets(numbered(tokens))
-    named = {
-        number
-        for number, token in enumerate(tokens)
-        if token in STEERING_NAMES or FILLER.fullmatch(token)
-    }
-    return languages.union(named, *(target.source_prefix_ids for target in labels))
 
 
 def _find_models(path: Path) -> Sequence[str]:
@@ -167,14 +153,20 @@ def _pieces_tokenizer(
         target_model_path=models[-1],
         vocabulary_path=f"{SOURCE}.json",
         target_vocabulary_path="" if vocabularies.is_shared else f"{TARGET}.json",
-        control_ids=sorted(_steering_ids(vocabularies.sources) - always),
-        hidden_ids=sorted(_steering_ids(vocabularies.targets) - steering),
+        control_ids=sorted(steering_ids(vocabularies.sources) - always),
+        hidden_ids=sorted(steering_ids(vocabularies.targets) - steering),
         bare_sources=bare,
     )
     written = {
         name: json.dumps(numbered(tokens), ensure_ascii=False) for name, tokens in tables.items()
     }
-    return CheckpointTokenizer({**contents, **written}, files, special)
+    steered = {
+        tokens[number]
+        for tokens in (vocabularies.sources, vocabularies.targets)
+        for number in steering_ids(tokens)
+    }
+    safe = {name: text_model(model, steered) for name, model in contents.items()}
+    return CheckpointTokenizer({**safe, **written}, files, special)
 
 
 def _unlike(model: Path, tokens: Sequence[str]) -> Iterator[str]:
@@ -228,7 +220,7 @@ class _Library(NamedTuple):
         vocabulary = self.tokenizer_itself.get_vocab(with_added_tokens=True)
         tokens = sorted(vocabulary, key=lambda token: vocabulary[token])
         numbers = [vocabulary[token] for token in tokens]
-        named = {numbers[place] for place in _steering_ids(tokens)}
+        named = {numbers[place] for place in steering_ids(tokens)}
         added = {token["id"] for token in self.definition["added_tokens"] if token["special"]}
         steering = {special.end_id, special.decoder_start_id, special.unknown_id}
         outside = {number for number in numbers if number >= self.size}

@@ -5,12 +5,13 @@ Does not know tokenizers or weights.
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from dragoman_export.errors import CheckpointError
-from dragoman_export.families.ctranslate2_settings import Steering
+from dragoman_export.families.ctranslate2_config import Steering
 
 SHARED, SOURCE, TARGET = "shared_vocabulary", "source_vocabulary", "target_vocabulary"
 
@@ -19,6 +20,10 @@ ENDINGS = (".json", ".txt")
 
 PADDING = "<pad>"
 """Of transformers' models. OpenNMT's have another, <blank>."""
+
+
+SENTINEL = re.compile(r"<extra_id_\d+>")
+"""T5's, of which the converter adds more where the embedding has more rows."""
 
 
 class Vocabularies(NamedTuple):
@@ -35,7 +40,8 @@ class Ids(NamedTuple):
 
     unknown: int
     end: int
-    start: int
+    start: int | None
+    """None where it is the token of the target language."""
     begin: int | None
     """What sources begin with, if they do."""
 
@@ -80,9 +86,9 @@ def find_ids(
         ("source", vocabularies.sources, sources),
         ("target", vocabularies.targets, targets),
     ):
-        if len(ids) < len(tokens):
-            twice = next(token for number, token in enumerate(tokens) if ids[token] != number)
-            problems.append(f"the {kind} vocabulary has {twice!r} twice")
+        twice = [token for number, token in enumerate(tokens) if ids[token] != number]
+        if others := [token for token in twice if not SENTINEL.fullmatch(token)]:
+            problems.append(f"the {kind} vocabulary has {others[0]!r} twice")
         problems += [
             f"the {kind} vocabulary has no {name} {token!r}"
             for name, token in (("unk_token", steering.unknown), ("eos_token", steering.end))
@@ -90,7 +96,7 @@ def find_ids(
         ]
     if steering.adds_begin and steering.begin not in sources:
         problems.append(f"the source vocabulary has no bos_token {steering.begin!r}")
-    if zero_start is None and steering.start not in targets:
+    if zero_start is None and steering.start is not None and steering.start not in targets:
         problems.append(f"the target vocabulary has no decoder_start_token {steering.start!r}")
     if problems:
         return None, problems
@@ -100,7 +106,9 @@ def find_ids(
                 f"{token!r} is {sources[token]} in the source vocabulary and {targets[token]} in "
                 "the target vocabulary; they must be the same"
             )
-    start = targets[steering.start] if zero_start is None else zero_start
+    start = zero_start
+    if start is None and steering.start is not None:
+        start = targets[steering.start]
     begin = sources[steering.begin] if steering.adds_begin and steering.begin else None
     return Ids(targets[steering.unknown], targets[steering.end], start, begin), problems
 

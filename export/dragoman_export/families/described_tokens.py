@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from google.protobuf.message import DecodeError
 from sentencepiece import sentencepiece_model_pb2
 from tokenizers import Tokenizer
 
@@ -17,6 +16,7 @@ from dragoman_export.checkpoints import CheckpointTokenizer, read_vocabulary, re
 from dragoman_export.errors import CheckpointError
 from dragoman_export.families.described import Description, VocabularySizes
 from dragoman_export.families.library_tokens import without
+from dragoman_export.families.safe_pieces import read_model
 
 SOURCE_MODEL, TARGET_MODEL = "source.spm", "target.spm"
 VOCABULARY, TARGET_VOCABULARY = "vocab.json", "target_vocab.json"
@@ -137,7 +137,7 @@ def _sentencepiece_parts(
 def _sides(path: Path, description: Description, sizes: VocabularySizes) -> tuple[_Side, _Side]:
     """The tokenizers of sources and targets, which may be the same."""
     names = [SOURCE_MODEL, TARGET_MODEL] if (path / TARGET_MODEL).is_file() else [SOURCE_MODEL]
-    models = [_read_model(path / name) for name in names]
+    models = [read_model(path / name) for name in names]
     vocabularies = [
         read_vocabulary(path, name)
         for name in (VOCABULARY, TARGET_VOCABULARY)
@@ -156,14 +156,6 @@ def _sides(path: Path, description: Description, sizes: VocabularySizes) -> tupl
         _Side(names[0], models[0], vocabularies[0], is_own, source_ids, sizes.sources),
         _Side(names[-1], models[-1], vocabularies[-1], is_own, target_ids, sizes.targets),
     )
-
-
-def _read_model(path: Path) -> sentencepiece_model_pb2.ModelProto:
-    refuse_pointers([path])
-    try:
-        return sentencepiece_model_pb2.ModelProto.FromString(path.read_bytes())
-    except DecodeError as error:
-        raise CheckpointError(f"{path} is no sentencepiece model: {error}") from error
 
 
 def _library_parts(path: Path, description: Description, sizes: VocabularySizes) -> TokenizerParts:

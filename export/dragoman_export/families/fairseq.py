@@ -1,12 +1,13 @@
-"""Imports fairseq's own checkpoints of `transformer` and its sizes, for one pair of languages.
+"""Imports fairseq's own checkpoints of `transformer` and its sizes, of one pair or of many.
 
 Source of the architecture: Ott et al. 2019, "fairseq: A Fast, Extensible Toolkit for Sequence
 Modeling", `fairseq.models.transformer`. Pre-norm or post-norm, positions learned or sinusoidal,
-embeddings tied or not; words of Moses with subword-nmt's or fastBPE's codes, or sentencepiece.
+embeddings tied or not; words of Moses with subword-nmt's or fastBPE's codes, or sentencepiece;
+languages by tokens, as M2M-100 and mBART have them (Fan et al. 2020, Liu et al. 2020).
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,14 @@ from dragoman_export.families.fairseq_files import (
     read_state,
     with_word_ends,
 )
+from dragoman_export.families.fairseq_languages import TASKS as MULTILINGUAL
+from dragoman_export.families.fairseq_languages import (
+    Told,
+    added_tokens,
+    find_told,
+    read_dictionaries,
+    with_added,
+)
 from dragoman_export.families.fairseq_settings import (
     SIDES,
     problems_of,
@@ -36,6 +45,7 @@ from dragoman_export.families.fairseq_settings import (
 from dragoman_export.families.marian_tokens import sentencepiece_tokenizer
 from dragoman_export.families.moses_tokens import Contents, moses_tokenizer
 from dragoman_export.families.positions import Positions, fairseq_sinusoids
+from dragoman_export.families.safe_pieces import text_model
 from dragoman_export.families.suppressed import Suppressed
 from dragoman_export.families.weights import Stored, plan, require_sizes
 from dragoman_export.model import Blueprint, ImportedModel
@@ -45,7 +55,12 @@ FAMILY = "fairseq"
 START_ID, PAD_ID, END_ID, UNKNOWN_ID = range(len(SPECIAL))
 
 CODES = ("bpecodes", "bpe.codes", "codes", "code")
-SENTENCEPIECE_MODELS = ("sentencepiece.bpe.model", "spm.model")
+SENTENCEPIECE_MODELS = (
+    "sentencepiece.bpe.model",
+    "sentence.bpe.model",
+    "spm.model",
+    "spm.128k.model",
+)
 
 SOURCES, TARGETS = "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"
 OUTPUTS = ("decoder.output_projection.weight", "decoder.embed_out")
@@ -67,7 +82,7 @@ PROJECTIONS = ("q_proj", "k_proj", "v_proj")
 
 def is_fairseq(path: Path) -> bool:
     """Whether a folder has a checkpoint of fairseq and its dictionaries."""
-    return find_checkpoint(path) is not None and any(path.glob("dict.*.txt"))
+    return find_checkpoint(path) is not None and any(path.glob("*dict*.txt"))
 
 
 def import_fairseq(path: Path) -> ImportedModel:
@@ -84,37 +99,51 @@ def import_fairseq(path: Path) -> ImportedModel:
     if problems := [*problems_of(settings)]:
         what = f"{file} is not a checkpoint of fairseq that can be exported:"
         raise CheckpointError.listing(what, problems)
-    languages = settings["source_lang"], settings["target_lang"]
-    sources, targets = (read_dictionary(path / f"dict.{each}.txt") for each in languages)
+    sources, targets, told = _read_languages(path, settings)
     suppressed = Suppressed(ids=(PAD_ID,))  # fairseq's search never says it
+    start_id = next((t.start_id for t in told.targets if t.start_id is not None), END_ID)
     special = SpecialTokens(
-        decoder_start_id=END_ID,
+        decoder_start_id=start_id,
         end_id=END_ID,
         unknown_id=UNKNOWN_ID,
         suppressed_ids=suppressed.ids,
     )
-    tokenizer = _read_tokenizer(path, special, languages, sources, targets)
+    tokenizer = _read_tokenizer(path, special, told, sources, targets)
     sizes = [1 + max(ids.values()) for ids in (sources, targets)]
+    forced = max((len(target.target_prefix_ids) for target in told.targets), default=0)
     blueprint = _build(path, settings, state.tensors, suppressed, *sizes)
     return ImportedModel(
         family=FAMILY,
         blueprint=blueprint,
         tokenizer=tokenizer,
-        decoder_start_id=END_ID,
+        decoder_start_id=start_id,
         end_id=END_ID,
         unknown_id=UNKNOWN_ID,
         suppressed_ids=suppressed.ids,
-        max_decoding_length=min(DEFAULT_MAX_LENGTH, blueprint.config.max_positions - 1),
+        max_decoding_length=min(DEFAULT_MAX_LENGTH, blueprint.config.max_positions - 1 - forced),
         weights_sha256=state.sha256,
-        source_language=languages[0],
-        target_language=languages[1],
+        sources=told.sources,
+        targets=told.targets,
+        source_language=told.source_language,
+        target_language=None if told.targets else told.target_language,
     )
+
+
+def _read_languages(path: Path, settings: Settings) -> tuple[dict[str, int], dict[str, int], Told]:
+    """The dictionaries of sources and targets, and what tells the model its languages."""
+    if settings.get("task") in MULTILINGUAL:
+        added = added_tokens(settings, path)
+        sources, targets = (with_added(ids, added) for ids in read_dictionaries(settings, path))
+        return sources, targets, find_told(settings, added, sources, targets)
+    languages = settings["source_lang"], settings["target_lang"]
+    sources, targets = (read_dictionary(path / f"dict.{each}.txt") for each in languages)
+    return sources, targets, Told((), (), (), *languages)
 
 
 def _read_tokenizer(
     path: Path,
     special: SpecialTokens,
-    languages: tuple[str, str],
+    told: Told,
     sources: Mapping[str, int],
     targets: Mapping[str, int],
 ) -> CheckpointTokenizer:
@@ -126,11 +155,16 @@ def _read_tokenizer(
             "; one is needed, subword-nmt's or fastBPE's codes or a sentencepiece model"
         )
     controls = [START_ID, PAD_ID]
+    if codes and told.added:
+        raise CheckpointError(
+            f"{codes[0]}: words of many languages are cut by Moses, which is told each of them; of "
+            "multilingual tasks only sentencepiece is supported"
+        )
     if codes:
         marked_sources, marked_targets = map(with_word_ends, (sources, targets))
         return moses_tokenizer(
             Contents(read_merges(codes[0]), _json(marked_sources), _json(marked_targets)),
-            Moses(source_language=languages[0], target_language=languages[1]),
+            Moses(source_language=told.source_language, target_language=told.target_language),
             special,
             marked_sources,
             controls,
@@ -142,15 +176,22 @@ def _read_tokenizer(
         target_model_path=model,
         vocabulary_path=vocabulary,
         target_vocabulary_path=target_vocabulary,
-        control_ids=controls,
-        hidden_ids=controls,
+        control_ids=_steering(controls, told, sources),
+        hidden_ids=_steering(controls, told, targets),
     )
     contents: dict[str, Path | str] = {
         model: models[0],
         vocabulary: _json(sources),
         target_vocabulary: _json(targets),
     }
-    return sentencepiece_tokenizer(contents, files, special, sources)
+    if not told.added:
+        return sentencepiece_tokenizer(contents, files, special, sources)
+    safe = text_model(models[0], told.added)
+    return CheckpointTokenizer({**contents, model: safe}, files, special)
+
+
+def _steering(controls: Collection[int], told: Told, ids: Mapping[str, int]) -> list[int]:
+    return sorted({ids[token] for token in told.added}.union(controls))
 
 
 def _json(ids: Mapping[str, int]) -> str:

@@ -37,8 +37,13 @@ CONVERT = """convert it where fairseq is installed, and put converted.pt in its 
     parts = [cfg["task"], cfg["model"]]
     task, model = [vars(p) if isinstance(p, argparse.Namespace) else dict(p) for p in parts]
     args = {{"task": task.get("_name"), "arch": model.get("_name"), **task, **model}}
-    plain = (str, int, float, bool)
-    args = {{key: value for key, value in args.items() if isinstance(value, plain)}}
+    def plain(value):
+        if isinstance(value, (str, int, float, bool)):
+            return value
+        if hasattr(value, "items"):
+            return {{str(key): plain(each) for key, each in value.items()}}
+        return [plain(each) for each in value] if hasattr(value, "__iter__") else None
+    args = plain(args)
     torch.save({{"args": args, "model": dict(state["model"])}}, "converted.pt")"""
 """What makes a file of plain containers of any checkpoint."""
 

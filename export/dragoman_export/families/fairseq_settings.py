@@ -8,11 +8,16 @@ from collections.abc import Iterator, Mapping
 
 from dragoman_export.checkpoints import Settings
 from dragoman_export.families.bart_settings import LARGEST_SIZE, MOST_POSITIONS
+from dragoman_export.families.fairseq_languages import MULTI, problems_of_languages
+from dragoman_export.families.fairseq_languages import TASKS as MULTILINGUAL
 from dragoman_export.network import Activation, TransformerConfig
 
 ACTIVATIONS: Mapping[str, Activation] = {"relu": "relu", "gelu": "gelu", "swish": "silu"}
 
-TASKS = ("translation",)
+TASKS = ("translation", *MULTILINGUAL)
+
+ARCHITECTURES = ("transformer", "mbart_", "bart_")
+"""What the names of supported ones begin with."""
 
 SIDES = ("encoder", "decoder")
 
@@ -58,11 +63,11 @@ REFUSED = (
     "char_inputs",
     "moses_no_dash_splits",
     "moses_no_escape",
-    "lang_tok_style",
-    "encoder_langtok",
-    "decoder_langtok",
 )
 """Settings that make another model of it; absent, zero or false, they do not."""
+
+LANGUAGE_TOKENS = ("lang_tok_style", "encoder_langtok", "decoder_langtok")
+"""Likewise in a task that knows none."""
 
 
 def with_defaults(settings: Settings) -> Settings:
@@ -81,10 +86,12 @@ def problems_of(settings: Settings) -> Iterator[str]:
     """What of settings with defaults is not supported."""
     task, arch = settings.get("task", TASKS[0]), settings.get("arch", "transformer")
     if task not in TASKS:
-        yield f"task is {task!r}; only {', '.join(TASKS)} is supported, multilingual ones are not"
-    if not isinstance(arch, str) or not arch.startswith("transformer") or "_lm" in arch:
-        yield f"arch is {arch!r}; only transformer and its sizes are supported"
-    for name in REFUSED:
+        yield f"task is {task!r}; supported are {', '.join(TASKS)}"
+    if not isinstance(arch, str) or not arch.startswith(ARCHITECTURES) or "_lm" in arch:
+        yield f"arch is {arch!r}; only transformer, mbart and bart and their sizes are supported"
+    if task in MULTILINGUAL:
+        yield from problems_of_languages({**settings, "task": task})
+    for name in (*REFUSED, *(() if task == MULTI else LANGUAGE_TOKENS)):
         if settings.get(name):
             yield f"{name} is {settings[name]!r}, which is not supported"
     for name in SIZES:
@@ -98,7 +105,7 @@ def problems_of(settings: Settings) -> Iterator[str]:
     activation = settings["activation_fn"]
     if not isinstance(activation, str) or activation not in ACTIVATIONS:
         yield f"activation_fn is {activation!r}; known are {', '.join(ACTIVATIONS)}"
-    for name in ("source_lang", "target_lang"):
+    for name in ("source_lang", "target_lang") if task != MULTI else ():
         value = settings.get(name)
         if not isinstance(value, str) or not value or "/" in value:
             yield f"{name} is {value!r}; a language is needed"

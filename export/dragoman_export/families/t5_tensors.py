@@ -105,8 +105,6 @@ def _biases(
     buckets = values["relative_attention_num_buckets"]
     furthest = values["relative_attention_max_distance"]
     shape = (buckets, values["num_heads"])
-    back = torch.arange(most)
-    both = torch.arange(1 - most, most)
     found: dict[str, Stored] = {}
     problems = []
     for own, name, is_encoder in zip(
@@ -117,13 +115,25 @@ def _biases(
             is_there = "is missing" if table is None else f"has shape {tuple(table.shape)}"
             problems.append(f"{own} {is_there}; {shape} is needed")
             table = torch.zeros(shape)
-        index = (
-            bidirectional_bucket(both, buckets, furthest)
-            if is_encoder
-            else bucket(back, buckets, furthest)
-        )
-        found[name] = Stored(own, table.float()[index])
+        found[name] = Stored(own, distance_table(table, furthest, most, is_encoder=is_encoder))
     return found, problems
+
+
+def distance_table(table: Tensor, furthest: int, most: int, *, is_encoder: bool) -> Tensor:
+    """What each distance adds, as `weights.RELATIVE_POSITIONS` has it.
+
+    Args:
+        table: What each bucket adds, (buckets, heads).
+        furthest: From this distance on all are in the last bucket.
+        most: Tokens of a text.
+        is_encoder: Whether there are distances ahead.
+    """
+    buckets = len(table)
+    if is_encoder:
+        index = bidirectional_bucket(torch.arange(1 - most, most), buckets, furthest)
+    else:
+        index = bucket(torch.arange(most), buckets, furthest)
+    return table.float()[index]
 
 
 def bidirectional_bucket(distance: Tensor, buckets: int, furthest: int) -> Tensor:

@@ -12,7 +12,7 @@ import sentencepiece
 from dragoman_export.checkpoints.ctranslate2_file import read_ctranslate2
 from dragoman_export.errors import CheckpointError
 from dragoman_export.families import import_model
-from dragoman_export.families.ctranslate2_settings import Steering
+from dragoman_export.families.ctranslate2_config import Steering
 from dragoman_export.families.ctranslate2_vocabularies import (
     Vocabularies,
     ends_sources,
@@ -122,7 +122,7 @@ CHANGES: Mapping[str, tuple[Mapping[str, Value | None], str]] = {
             "decoder/layer_0/attention/layer_norm/beta": None,
         },
         (r"(?s)encoder/layer_0/self_attention/linear_0/weight is missing.*"
-        r"decoder/layer_0/attention/layer_norm/beta is missing; RMS norms are not supported"),
+        r"decoder/layer_0/attention/layer_norm/beta is missing; all norms or none must be RMS"),
     ),
     "shapes": (
         {
@@ -139,11 +139,33 @@ CHANGES: Mapping[str, tuple[Mapping[str, Value | None], str]] = {
     "a stray": ({"encoder/stray": floats(2)}, "encoder/stray has no place in such a model"),
     "relative positions": (
         {"encoder/layer_0/self_attention/relative_position_keys": floats(3, 4)},
-        "relative_position_keys is there: relative positions; supported are encoder-decoders",
+        "relative_position_keys is there: relative positions other than T5's; supported are",
     ),
     "T5": (
         {"encoder/layer_0/self_attention/relative_attention_bias": floats(3, 4)},
-        "relative_attention_bias is there: relative positions",
+        r"(?s)relative_positions is True in the encoder and False in the decoder",
+    ),
+    "scaled queries": (
+        {
+            "encoder/layer_0/self_attention/queries_scale": number(1, "float32"),
+            "decoder/layer_0/attention/queries_scale": number(2, "float32"),
+        },
+        (r"(?s)decoder/layer_0/attention/queries_scale is 2.0; only 1, as in T5, is supported"
+        r".*queries_scale not in all of the 3 attentions"),
+    ),
+    "scaled outputs": (
+        {
+            "decoder/scale_outputs": number(1, "float32"),
+            **dict.fromkeys(norm("decoder/layer_norm")),
+        },
+        "decoder/scale_outputs is there and decoder/layer_norm is not",
+    ),
+    "norms of two kinds": (
+        dict.fromkeys(
+            f"encoder/{part}layer_norm/beta"
+            for part in ("", "layer_0/self_attention/", "layer_0/ffn/")
+        ),
+        "rms_norm is True in the encoder and False in the decoder",
     ),
     "rotary": (
         {"decoder/layer_0/self_attention/rotary_dim": number(0, "int32")},
@@ -156,7 +178,7 @@ CHANGES: Mapping[str, tuple[Mapping[str, Value | None], str]] = {
     ),
     "gated": (
         {"encoder/layer_0/ffn/linear_0_noact/weight": floats(HIDDEN, DIM)},
-        "linear_0_noact/weight is there: gated feed-forward layers",
+        "gated is True in the encoder and False in the decoder",
     ),
     "features": (
         {"encoder/embeddings_1/weight": floats(4, DIM)},
@@ -206,6 +228,65 @@ def test_what_hinders_is_told_by_its_name(model: Path, name: str) -> None:
     assert re.search(told, message), message
 
 
+BIAS = "self_attention/relative_attention_bias"
+DISTANCE = "self_attention/relative_attention_max_distance"
+
+
+def relative(side: str, buckets: int = 8, distance: int = 20, layer: int = 0) -> dict[str, Value]:
+    """T5's positions in one layer."""
+    return {
+        f"{side}/layer_{layer}/{BIAS}": floats(buckets, 2),
+        f"{side}/layer_{layer}/{DISTANCE}": number(distance, "int32"),
+    }
+
+
+NO_TABLE: Mapping[str, Value | None] = {
+    "decoder/position_encodings/encodings": None,
+    "encoder/position_encodings/encodings": None,
+}
+
+RELATIVE: Mapping[str, tuple[Mapping[str, Value | None], str]] = {
+    "a table beside them": (relative("encoder"), "encodings has no place in such a model"),
+    "few buckets": (
+        {**NO_TABLE, **relative("encoder", buckets=3)},
+        f"encoder/layer_0/{BIAS} has 3 buckets; 4 or more are needed",
+    ),
+    "a short distance": (
+        {**NO_TABLE, **relative("encoder", distance=4)},
+        f"encoder/layer_0/{DISTANCE} is 4; a whole number above 4 is needed",
+    ),
+    "other heads": (
+        {**NO_TABLE, **relative("encoder"), f"encoder/layer_0/{BIAS}": floats(8, 3)},
+        rf"encoder/layer_0/{BIAS} has shape \(8, 3\); \(buckets, 2\) is needed",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RELATIVE)
+def test_relative_positions_are_t5_s(model: Path, name: str) -> None:
+    changed, told = RELATIVE[name]
+    change(model / "model.bin", {**relative("decoder"), **changed})
+    message = refused(model)
+    assert re.search(told, message), message
+
+
+def test_each_layer_with_relative_positions_of_its_own_is_refused(model: Path) -> None:
+    file = read_ctranslate2(model / "model.bin")
+    second = {
+        name.replace("/layer_0/", "/layer_1/"): name
+        for name in file.variables
+        if name.startswith("encoder/layer_0/")
+    }
+    own = relative("encoder", layer=1)
+    other = {**own, f"encoder/layer_1/{BIAS}": floats(9, 2)}
+    both = {**NO_TABLE, **relative("decoder"), **relative("encoder")}
+    aliases = {**file.aliases, **second}
+    change(model / "model.bin", {**both, **other}, aliases=aliases)
+    assert "each layer has its own, as in UMT5; only one table" in refused(model)
+    change(model / "model.bin", own)
+    assert import_model(model).config.relative_positions
+
+
 @pytest.mark.parametrize(
     ("spec", "revision", "told"),
     [
@@ -225,6 +306,7 @@ def test_other_models_are_refused(model: Path, spec: str, revision: int, told: s
     ("settings", "told"),
     [
         ({"decoder_start_token": None}, "decoder_start_token is null: each request names"),
+        ({"decoder_start_token": 3}, "decoder_start_token is 3; the name of a token or null"),
         ({"decoder_start_token": "x y"}, "the target vocabulary has no decoder_start_token 'x y'"),
         ({"eos_token": "</end>"}, "the source vocabulary has no eos_token '</end>'"),
         ({"unk_token": 3}, "unk_token is 3; the name of a token is needed"),

@@ -17,6 +17,12 @@ from dragoman_export.families.fairseq_files import (
     read_state,
     with_word_ends,
 )
+from dragoman_export.families.fairseq_languages import (
+    added_tokens,
+    find_told,
+    read_dictionaries,
+    with_added,
+)
 from dragoman_export.families.fairseq_settings import problems_of, with_defaults
 
 GOOD = {"arch": "transformer", "task": "translation", "source_lang": "en", "target_lang": "de"}
@@ -120,7 +126,8 @@ def test_a_damaged_file_is_told_to_be(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
-        ("task", "translation_multi_simple_epoch"),
+        ("task", "multilingual_translation"),
+        ("task", "translation_moe"),
         ("arch", "fconv_wmt_en_de"),
         ("arch", "transformer_lm_big"),
         ("adaptive_softmax_cutoff", "1000,2000"),
@@ -149,6 +156,94 @@ def test_a_setting_that_makes_another_model_is_refused_by_name(setting: str, val
         each for each in problems_of(with_defaults(GOOD | {setting: value})) if setting in each
     ][:1]
     assert f"{value!r}" in problem or f"{value}" in problem
+
+
+MULTI = {
+    "arch": "transformer",
+    "task": "translation_multi_simple_epoch",
+    "lang_pairs": "en-de,de-en",
+    "decoder_langtok": True,
+}
+BART = {
+    "arch": "mbart_large",
+    "task": "translation_from_pretrained_bart",
+    "source_lang": "en_XX",
+    "target_lang": "de_DE",
+    "langs": "en_XX,de_DE",
+}
+
+
+@pytest.mark.parametrize(
+    ("task", "settings", "told"),
+    [
+        (MULTI, {"lang_tok_style": "other"}, "lang_tok_style is 'other'; known are multilingual"),
+        (MULTI, {"lang_tok_replacing_bos_eos": True}, "lang_tok_replacing_bos_eos is set; only"),
+        (MULTI, {"lang_pairs": None}, "lang_pairs is None; pairs such as en-de,de-en are needed"),
+        (MULTI, {"lang_pairs": "en"}, "lang_pairs is 'en'; pairs"),
+        (MULTI, {"langtoks": {"main": ("src.dae", "tgt")}}, "main are 'src.dae' and 'tgt'; src"),
+        (MULTI, {"langtoks": {"main": (["src"], None)}}, r"main are ['src'] and None; src, tgt"),
+        (MULTI, {"langtoks": {"main": "src"}}, "main are 'src' and 'src'; src, tgt or none"),
+        (MULTI, {"decoder_langtok": False, "encoder_langtok": "src"}, "translates into de, en and"),
+        (BART, {"langs": None}, "langs is None; the languages of the model are needed"),
+        (BART, {"prepend_bos": True}, "prepend_bos is True, which is not supported"),
+        (BART, {"target_lang": None}, "target_lang is None; a language is needed"),
+    ],
+)
+def test_what_a_multilingual_task_cannot_be_told_is_refused_by_name(
+    task: dict[str, object], settings: dict[str, object], told: str
+) -> None:
+    assert [*problems_of(with_defaults(task))] == []
+    assert told in next(problems_of(with_defaults({**task, **settings})))
+
+
+def test_tokens_of_languages_come_after_a_dictionary_in_their_order(tmp_path: Path) -> None:
+    assert with_added({"a": 4, "__en__": 5}, ["__de__", "__en__"])["__de__"] == 6
+    assert added_tokens(MULTI, tmp_path) == ["__de__", "__en__"]  # nobody says in which
+    (tmp_path / "langs.txt").write_text("fr\nen\n\nde\n")
+    named = {"lang_dict": "/elsewhere/langs.txt", "langtoks_specs": "main,mono_dae,mined"}
+    added = added_tokens({**MULTI, **named, "extra_data": {"mono_dae": "x"}}, tmp_path)
+    kinds = [f"__{name}{kind}__" for kind in ("", "_dae", "_mined") for name in ("fr", "en", "de")]
+    assert added == [*kinds, "<mask>"]
+    assert added_tokens(BART, tmp_path) == ["[en_XX]", "[de_DE]", "<mask>"]
+
+
+def test_languages_of_a_side_have_one_dictionary(tmp_path: Path) -> None:
+    settings = {**MULTI, "lang_pairs": "en-de,fr-de"}
+    assert "looked for are dict.en.txt, dict.fr.txt, dict.txt" in refusal(
+        lambda: read_dictionaries(settings, tmp_path)
+    )
+    for language in ("en", "de", "fr"):
+        (tmp_path / f"dict.{language}.txt").write_text("a 3\n")
+    assert read_dictionaries(settings, tmp_path)[0]["a"] == 4
+    (tmp_path / "dict.fr.txt").write_text("b 3\n")
+    told = refusal(lambda: read_dictionaries(settings, tmp_path))
+    assert "dict.fr.txt differs from dict.en.txt; all languages of a side" in told
+
+
+def test_a_language_without_a_token_is_named() -> None:
+    settings = {**BART, "langs": "en_XX"}
+    ids = with_added({"a": 4}, ["[en_XX]"])
+    assert "has no [de_DE]" in refusal(lambda: find_told(settings, [], ids, ids))
+
+
+def test_words_of_many_languages_are_sentencepiece_s(tmp_path: Path) -> None:
+    told = refusal(
+        lambda: import_model(folder(tmp_path, {"args": argparse.Namespace(**MULTI), "model": {}}))
+    )
+    assert "of multilingual tasks only sentencepiece is supported" in told
+
+
+def test_lists_and_pairs_survive_what_a_user_is_told_to_do(tmp_path: Path) -> None:
+    own = argparse.Namespace(**MULTI, langtoks={"main": ("src", "tgt")}, odd=NotPlain())
+    torch.save({"args": own, "model": {"x": torch.ones(1)}}, tmp_path / "model.pt")
+    told = refusal(lambda: read_state(tmp_path / "model.pt"))
+    script = textwrap.dedent("\n".join(told.splitlines()[1:]))
+    for name in ("model.pt", "converted.pt"):
+        script = script.replace(f'"{name}"', repr(str(tmp_path / name)))
+    exec(script, {})
+    converted = read_state(tmp_path / "converted.pt").settings
+    assert converted["langtoks"] == {"main": ["src", "tgt"]}
+    assert [*problems_of(with_defaults(converted))] == []
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
