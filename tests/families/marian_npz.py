@@ -151,7 +151,11 @@ def _write_model(path: Path, texts: list[str], size: int) -> tuple[Ids, int]:
 
 KINDS = {
     "student": Kind(
-        {"transformer-decoder-autoreg": "rnn", "tied-embeddings-all": True},
+        {
+            "transformer-decoder-autoreg": "rnn",
+            "transformer-decoder-dim-ffn": 48,
+            "tied-embeddings-all": True,
+        },
         one_model,
         is_tied=True,
     ),
