@@ -1,7 +1,7 @@
 """Beam search written out once more, one sentence at a time; it stops as transformers does."""
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import torch
@@ -11,7 +11,9 @@ from torch import Tensor
 class Tokens(NamedTuple):
     """Those with a meaning of their own."""
 
-    start: int
+    begin: Sequence[int]
+    """The start token, and what every hypothesis begins with after it: that counts in its length,
+    and is no part of it."""
     end: int
     suppressed: Collection[int]
 
@@ -23,12 +25,14 @@ def search(
     """The best hypothesis without its end token, and its score: the mean over all its tokens.
 
     Args:
-        logits_of: Of what comes after these target tokens, the start token among them, (vocab,).
+        logits_of: Of what comes after these target tokens, those that it begins with included,
+            (vocab,).
         tokens: Of the model.
         beam_size: 1 is greedy search.
         limit: Most tokens of a hypothesis.
     """
-    running: list[tuple[list[int], float]] = [([tokens.start], 0.0)]
+    before, forced = len(tokens.begin), len(tokens.begin) - 1
+    running: list[tuple[list[int], float]] = [([*tokens.begin], 0.0)]
     done: list[tuple[list[int], float]] = []
     for length in range(1, limit + 1):
         longer = []
@@ -40,11 +44,13 @@ def search(
             longer += [([*ids, token], score + more) for token, more in pairs]
         longer.sort(key=lambda each: -each[1])
         ended = [each for each in longer[:beam_size] if each[0][-1] == tokens.end]
-        done += [(ids[1:-1], score / length) for ids, score in ended]
+        done += [(ids[before:-1], score / (length + forced)) for ids, score in ended]
         done = sorted(done, key=lambda each: -each[1])[:beam_size]
         running = [each for each in longer if each[0][-1] != tokens.end][:beam_size]
-        if len(done) == beam_size and done[-1][1] >= running[0][1] / length:
+        if len(done) == beam_size and done[-1][1] >= running[0][1] / (length + forced):
             break
     else:
-        done += [(ids[1:], score / limit) for ids, score in running]
+        # At the limit the end is forced at no cost and counted, but for greedy search.
+        length = limit + forced + (beam_size > 1)
+        done += [(ids[before:], score / length) for ids, score in running]
     return max(done, key=lambda each: each[1])

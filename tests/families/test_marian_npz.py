@@ -44,7 +44,7 @@ def test_float32_is_what_the_equations_say(
     imported = import_model(checkpoint)
     start = imported.decoder_start_id
     never = [i for i in imported.suppressed_ids if i != start]
-    tokens = Tokens(start, imported.end_id, never)
+    tokens = Tokens([start], imported.end_id, never)
     before = [i for target in imported.targets for i in target.source_prefix_ids]
     found = translated(bundles["float32"], TEXTS, [beam_size])
     assert len({each.translated_text for each in found}) > len(TEXTS) // 6

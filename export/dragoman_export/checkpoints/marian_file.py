@@ -45,7 +45,7 @@ def read_marian(path: Path) -> MarianFile:
     """
     refuse_pointers([path])
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays: dict[str, Any] = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise CheckpointError(f"cannot read {path}: {error}") from error

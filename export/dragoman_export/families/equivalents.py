@@ -12,10 +12,11 @@ SIGMOID_GELU = 1.702
 x divided by as much."""
 
 
-def fold_sigmoid_gelu(native: dict[str, Stored]) -> None:
+def fold_sigmoid_gelu(native: dict[str, Stored], *, gated: bool) -> None:
     """Lets feed-forwards with a SiLU say what they would say with that activation."""
+    activated = "gate" if gated else "widen"
     for name, (stored, tensor) in native.items():
-        if ".feed_forward.widen." in name:
+        if f".feed_forward.{activated}." in name:
             native[name] = Stored(stored, tensor * SIGMOID_GELU)
         elif name.endswith(".feed_forward.narrow.weight"):
             native[name] = Stored(stored, tensor / SIGMOID_GELU)

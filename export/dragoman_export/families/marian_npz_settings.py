@@ -5,6 +5,7 @@ Source of the names, defaults and meanings: marian-dev, `common/config_parser.cp
 """
 
 import math
+import re
 from typing import NamedTuple
 
 from dragoman_export.checkpoints import Settings
@@ -34,6 +35,9 @@ REFUSED = (
 
 LAYERS_AND_DEPTHS = ("transformer-ffn-depth", "transformer-decoder-ffn-depth")
 FEED_FORWARD_DEPTH = 2
+
+FIRST_WHOLE_NORM = (1, 11)
+"""Release from which on a norm before self-attention is that of keys and values too."""
 
 DROPOUT, ADD = "da"
 NORMS = {"n": "ln", "r": "rms"}
@@ -98,6 +102,12 @@ def read_settings(settings: Settings) -> tuple[MarianSettings, list[str]]:
         if settings.get(name):
             fields.problems.append(f"{name} is {settings[name]!r}, which is not supported")
     residuals, problems = _read_residuals(fields)
+    if residuals.is_first and _release(settings) < FIRST_WHOLE_NORM:
+        problems.append(
+            f"transformer-preprocess is {settings['transformer-preprocess']!r} in a model of "
+            f"release {settings.get('version', 'unknown')}: before v1.11.0 Marian normalised "
+            "queries alone, which is not supported"
+        )
     tied, more = _read_tied(settings.get("transformer-tied-layers"), decoder_layers)
     return (
         MarianSettings(
@@ -116,6 +126,12 @@ def read_settings(settings: Settings) -> tuple[MarianSettings, list[str]]:
         ),
         [*fields.problems, *problems, *more],
     )
+
+
+def _release(settings: Settings) -> tuple[int, ...]:
+    """Of Marian, by which the model was written; 0 where it says nothing."""
+    match = re.match(r"v?(\d+)\.(\d+)", str(settings.get("version", "")))
+    return (0, 0) if match is None else (int(match[1]), int(match[2]))
 
 
 def _is_set(settings: Settings, name: str) -> bool:

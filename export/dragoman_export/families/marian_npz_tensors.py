@@ -90,7 +90,7 @@ class MarianTensors:
                 native[want.native] = Stored(want.name, _plain(tensor, want))
         self._add_what_is_nothing(native)
         if self._settings.is_sigmoid_gelu:
-            fold_sigmoid_gelu(native)
+            fold_sigmoid_gelu(native, gated=False)
         strays = {name: Stored(name, tensor) for name, tensor in self._stored.items()}
         return {**native, **{name: strays[name] for name in strays if name not in used}}
 

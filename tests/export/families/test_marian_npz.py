@@ -104,6 +104,16 @@ def test_all_that_is_not_supported_is_told_at_once(teacher: Path) -> None:
         assert f"  - {problem}" in told
 
 
+@pytest.mark.parametrize("version", ["v1.9.56; 2021", "v1.10.24 6dd8bfc", None])
+def test_old_models_that_normalise_queries_alone_are_refused(
+    teacher: Path, version: str | None
+) -> None:
+    change(teacher, version=version)
+    assert "before v1.11.0 Marian normalised queries alone" in refusal(teacher)
+    change(teacher, version="v1.11.0 f00a062")
+    import_model(teacher)
+
+
 def test_tensors_are_told_of_by_marians_names(student: Path) -> None:
     def break_them(arrays: Arrays) -> None:
         del arrays["encoder_l2_self_Wq"], arrays["decoder_l1_rnn_bf"]
