@@ -65,7 +65,7 @@ def _told(languages: Languages) -> str:
 
 
 def _verified(model: ImportedModel) -> str:
-    return "the modules that are traced" if model.own_library is None else "transformers"
+    return "the modules that are traced" if model.own_library is None else model.own_library.title
 
 
 def _bundle(parameters: int) -> str:

@@ -14,12 +14,21 @@ from dragoman_export.drafts import Draft, ScaleChoice
 from dragoman_export.errors import UsageError
 from dragoman_export.families import Languages, find_languages, import_model
 from dragoman_export.manifest import Precision, require_name
-from dragoman_export.model import UNTOLD_TARGET, ImportedModel, OwnLibrary, Prompt, Source, Target
+from dragoman_export.model import (
+    UNTOLD_TARGET,
+    ImportedModel,
+    OwnLibrary,
+    OwnModules,
+    Prompt,
+    Source,
+    Target,
+)
 from dragoman_export.output import require_room
 from dragoman_export.sentences import SCRIPTS
 from dragoman_export.verification import (
     Done,
     EagerDecoder,
+    ModuleDecoder,
     ReferenceDecoder,
     ReferenceTokenizer,
     Said,
@@ -177,9 +186,10 @@ def _said(
         VerificationError: Its tokenizer makes other tokens of a text, or another text of tokens.
     """
     prompts = _prompts(request, model, languages)
-    if model.own_library is None:
+    if not isinstance(model.own_library, OwnLibrary):
         with stage(f"translate {len(prompts)} sentences in PyTorch"):
-            return listen(EagerDecoder(model), prompts, model.max_decoding_length, done)
+            decoder = _module_decoder(model, model.own_library)
+            return listen(decoder, prompts, model.max_decoding_length, done)
     with reading(request.checkpoint), tidied(request.checkpoint) as tidy:
         own = ReferenceTokenizer(tidy, model.tokenizer.control_names)
         _compare_tokens(own, model, [*request.sentences, *SCRIPTS, *model.tokenizer.probes])
@@ -190,6 +200,13 @@ def _said(
             gc.collect()  # it refers to itself, and is as large as all that is to come
         require_same_texts(own, model.tokenizer, [hypothesis.token_ids for _, hypothesis in said])
     return said
+
+
+def _module_decoder(model: ImportedModel, own: OwnModules | None) -> EagerDecoder | ModuleDecoder:
+    """Of a model that transformers does not have."""
+    if own is None:
+        return EagerDecoder(model)
+    return ModuleDecoder(own.build(), model.decoder_start_id, model.end_id, model.suppressed_ids)
 
 
 def _prompts(request: ExportRequest, model: ImportedModel, languages: Languages) -> list[Prompt]:

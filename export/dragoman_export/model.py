@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor
 
 from dragoman_export.checkpoints import CheckpointTokenizer
 from dragoman_export.network import Transformer, TransformerConfig
@@ -95,6 +97,39 @@ class Blueprint:
         return transformer
 
 
+class Modules(Protocol):
+    """A model as its own toolkit computes it."""
+
+    def encode(self, sources: Tensor, is_padding: Tensor) -> Tensor:
+        """What the encoder says of sources.
+
+        Args:
+            sources: Token ids, (rows, source).
+            is_padding: Where there are none, likewise.
+        """
+        ...
+
+    def next_logits(self, memory: Tensor, is_padding: Tensor, targets: Tensor) -> Tensor:
+        """Logits of what follows targets, (rows, vocab).
+
+        Args:
+            memory: What the encoder said.
+            is_padding: As it was told.
+            targets: Token ids, (rows, target), that of the start among them.
+        """
+        ...
+
+
+class OwnModules(NamedTuple):
+    """A model's own modules, which no library of checkpoints has."""
+
+    title: str
+    """Whose they are, as people call it."""
+
+    build: Callable[[], Modules]
+    """Makes them of the checkpoint's weights, without what the importer makes of these."""
+
+
 class OwnLibrary(NamedTuple):
     """What transformers is told to run a checkpoint as it is."""
 
@@ -103,6 +138,9 @@ class OwnLibrary(NamedTuple):
 
     settings: Mapping[str, Any] = MappingProxyType({})
     """What takes the place of the checkpoint's own, to go by the weights that are there."""
+
+    title: str = "transformers"
+    """As of OwnModules."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,9 +176,9 @@ class ImportedModel:
     weights_sha256: str
     """Of the file or files that hold the weights, in lower-case hexadecimal."""
 
-    own_library: OwnLibrary | None = None
-    """Where transformers has the checkpoint's own implementation, which the bundle is held against;
-    else it is held against the modules that its graphs are traced from."""
+    own_library: OwnLibrary | OwnModules | None = None
+    """What the bundle is held against: transformers where it has the checkpoint's own
+    implementation, or its own modules; else it is the modules that its graphs are traced from."""
 
     sources: Sequence[Source] = ()
     """The languages that the model is told of; none where it is told nothing."""

@@ -149,7 +149,9 @@ def _write_pieces(path: Path) -> list[Any]:
     return [side, side]
 
 
-def train(args: Mapping[str, Any], sizes: list[int], examples: list[Example]) -> dict[str, Tensor]:
+def train(
+    args: Mapping[str, Any], sizes: list[int], examples: list[Example], steps: int = 300
+) -> dict[str, Tensor]:
     """A model of dictionaries of these sizes."""
     torch.manual_seed(5)
     tensors = _random(args, sizes)
@@ -157,7 +159,7 @@ def train(args: Mapping[str, Any], sizes: list[int], examples: list[Example]) ->
         tensors["encoder.embed_tokens.weight"] = tensors["decoder.embed_tokens.weight"]
     model = PlainFairseq(args, tensors)
     optimizer = torch.optim.Adam({id(each): each for each in tensors.values()}.values(), lr=4e-3)
-    for step in range(300):
+    for step in range(steps):
         source, begin, target = examples[step % len(examples)]
         logits = model.logits(source, [*begin, *target])[len(begin) - 1 :]
         loss = torch.nn.functional.cross_entropy(logits, torch.tensor([*target, END_ID]))

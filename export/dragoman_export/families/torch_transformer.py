@@ -5,9 +5,10 @@ under names that he chose. A description beside the state dict says what is not 
 docs/native-layout.md has its settings.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal
 
 from dragoman_export.checkpoints import read_settings, read_state_dict, refuse_pointers
 from dragoman_export.errors import CheckpointError
@@ -21,10 +22,11 @@ from dragoman_export.families.described import (
 from dragoman_export.families.described_tokens import read_tokenizer
 from dragoman_export.families.fields import Fields
 from dragoman_export.families.suppressed import Suppressed
+from dragoman_export.families.torch_modules import TITLE, Arguments, TorchModules
 from dragoman_export.families.torch_tensors import Names, Sizes, TorchTensors
 from dragoman_export.families.weights import plan, require_sizes
-from dragoman_export.model import Blueprint, ImportedModel
-from dragoman_export.network import Activation, TransformerConfig
+from dragoman_export.model import Blueprint, ImportedModel, OwnModules
+from dragoman_export.network import TransformerConfig
 
 DESCRIPTION = "nn-transformer.json"
 
@@ -33,19 +35,11 @@ WEIGHTS = ("model.safetensors", "model.pt")
 
 FAMILY = "nn.Transformer"
 
-ACTIVATIONS: dict[str, Activation] = {"relu": "relu", "gelu": "gelu"}
+SIZES = ("d_model", "num_encoder_layers", "num_decoder_layers", "dim_feedforward")
+"""Of nn.Transformer; the weights have them too."""
 
-
-class Arguments(NamedTuple):
-    """What nn.Transformer was made with, as far as it makes a difference."""
-
-    nhead: int
-    activation: Activation
-    norm_first: bool
-    layer_norm_eps: float
-    bias: bool
-    sizes: dict[str, int]
-    """Those that the user states: the weights have them too."""
+ACTIVATIONS: Mapping[str, Literal["relu", "gelu"]] = {"relu": "relu", "gelu": "gelu"}
+"""Of nn.Transformer and ours."""
 
 
 def import_torch_transformer(path: Path) -> ImportedModel:
@@ -56,7 +50,7 @@ def import_torch_transformer(path: Path) -> ImportedModel:
             misshapen, and all of the tokenizer that does not fit.
     """
     fields = Fields(read_settings(path / DESCRIPTION))
-    arguments = _read_arguments(fields.section("transformer"))
+    arguments, stated = _read_arguments(fields.section("transformer"))
     names = _read_names(fields.section("tensors"))
     key, ignored = fields.text("state_dict_key", ""), fields.texts("ignored_tensors")
     description = read_description(fields)
@@ -71,9 +65,10 @@ def import_torch_transformer(path: Path) -> ImportedModel:
     sizes = VocabularySizes(*map(len, torch_tensors.embeddings))
     tokens = read_tokenizer(path, description, sizes)
     problems = [*description.id_problems(sizes), *tokens.problems]
-    blueprint = _build(path, torch_tensors, arguments, description, problems)
-    tokenizer = tokens.tokenizer(description)
-    return imported(FAMILY, description, blueprint, tokenizer, weights.sha256)
+    blueprint = _build(path, torch_tensors, arguments, description, problems, stated=stated)
+    model = imported(FAMILY, description, blueprint, tokens.tokenizer(description), weights.sha256)
+    own = OwnModules(TITLE, lambda: TorchModules(weights.tensors, names, arguments, description))
+    return replace(model, own_library=own)
 
 
 def _build(
@@ -82,12 +77,14 @@ def _build(
     arguments: Arguments,
     description: Description,
     problems: list[str],
+    *,
+    stated: Mapping[str, int],
 ) -> Blueprint:
     """The model; raises CheckpointError with `problems` and all that is wrong with the weights."""
     dim = torch_tensors.embeddings[1].shape[1]
     native = torch_tensors.native(dim)
     sizes = torch_tensors.sizes(native)
-    problems += [*torch_tensors.problems, *_size_problems(arguments, sizes)]
+    problems += [*torch_tensors.problems, *_size_problems(arguments, stated, sizes)]
     if arguments.bias != torch_tensors.has_biases:
         what = "have some" if torch_tensors.has_biases else "have none"
         problems.append(f"transformer.bias is {_json(arguments.bias)}; the weights {what}")
@@ -133,26 +130,21 @@ def _config(
     )
 
 
-def _read_arguments(fields: Fields) -> Arguments:
-    """Those of nn.Transformer, under its names and with its defaults, but for sizes and nhead."""
+def _read_arguments(fields: Fields) -> tuple[Arguments, dict[str, int]]:
+    """Those of nn.Transformer, under its names and with its defaults, and the sizes stated."""
     activation = fields.choice("activation", tuple(ACTIVATIONS), "relu")
-    stated = ("d_model", "num_encoder_layers", "num_decoder_layers", "dim_feedforward")
     arguments = Arguments(
         nhead=fields.whole("nhead", least=1),
         activation=ACTIVATIONS.get(activation, "relu"),
         norm_first=fields.flag("norm_first", default=False),
         layer_norm_eps=fields.number("layer_norm_eps", 1e-5),
         bias=fields.flag("bias", default=True),
-        sizes={
-            name: size
-            for name in stated
-            if (size := fields.whole_or_none(name, least=1)) is not None
-        },
     )
+    sizes = {name: fields.whole_or_none(name, least=1) for name in SIZES}
     fields.flag("batch_first", default=False)  # the weights are the same
     fields.fraction("dropout", 0.1)  # of training alone
     fields.refuse_rest()
-    return arguments
+    return arguments, {name: size for name, size in sizes.items() if size is not None}
 
 
 def _read_names(fields: Fields) -> Names:
@@ -181,7 +173,7 @@ def _find_weights(path: Path) -> Path:
     return found[0]
 
 
-def _size_problems(arguments: Arguments, sizes: Sizes) -> list[str]:
+def _size_problems(arguments: Arguments, stated: Mapping[str, int], sizes: Sizes) -> list[str]:
     """Sizes that are not there, or not as the user states them."""
     found = sizes._asdict()
     problems = [
@@ -200,14 +192,14 @@ def _size_problems(arguments: Arguments, sizes: Sizes) -> list[str]:
         )
         if layers and not width
     ]
-    for name, stated in arguments.sizes.items():
+    for name, size in stated.items():
         if name == "dim_feedforward":
             there = {sizes.encoder_feedforward, sizes.decoder_feedforward}
         else:
             there = {found[name]}
-        if there != {stated}:
+        if there != {size}:
             told = " and ".join(map(str, sorted(there)))
-            problems.append(f"transformer.{name} is {stated}; the weights have {told}")
+            problems.append(f"transformer.{name} is {size}; the weights have {told}")
     if sizes.d_model % arguments.nhead:
         problems.append(f"d_model {sizes.d_model} cannot be divided among {arguments.nhead} heads")
     return problems

@@ -6,6 +6,7 @@ Knows decoders of both sides and how to compare them. Does not know how graphs a
 from dragoman_export.verification.device_decoding import DeviceGraphDecoder
 from dragoman_export.verification.eager_decoding import EagerDecoder, encode
 from dragoman_export.verification.graph_decoding import GraphDecoder
+from dragoman_export.verification.module_decoding import ModuleDecoder
 from dragoman_export.verification.reference import ReferenceDecoder, ReferenceTokenizer
 from dragoman_export.verification.verify import (
     Done,
@@ -25,6 +26,7 @@ __all__ = [
     "Done",
     "EagerDecoder",
     "GraphDecoder",
+    "ModuleDecoder",
     "Parity",
     "ReferenceDecoder",
     "ReferenceTokenizer",
