@@ -41,8 +41,13 @@ from tests.families.ctranslate2_models import (
     Said,
     by_pieces,
     by_transformers,
+    by_transformers_bare,
     convert,
     convert_two_vocabularies,
+    ends_sources,
+    pieces_beside,
+    starts_with_end,
+    without_languages,
 )
 
 END = "</s>"
@@ -75,23 +80,6 @@ class Case:
     """Makes of the checkpoint what makes source tokens."""
 
 
-def without_languages(checkpoint: Path, output: Path) -> Path:
-    """As OpenNMT's models are: targets begin with <s>, sources end with nothing."""
-    names = {"<pad>": "<blank>", r"__(\w+)__": r"language-\1"}
-    return convert(checkpoint, output, config={"decoder_start_token": "<s>"}, names=names)
-
-
-def starts_with_end(checkpoint: Path, output: Path) -> Path:
-    """As of published checkpoints of mBART-50."""
-    config = {"decoder_start_token": END, "bos_token": "<s>"}
-    return convert(checkpoint, output, config=config)
-
-
-def ends_sources(checkpoint: Path, output: Path) -> Path:
-    """As Marian's and fairseq's converters say it, and with what sources begin with."""
-    return convert(checkpoint, output, config={"add_source_eos": True, "add_source_bos": True})
-
-
 def two(path: Path) -> Path:
     return two_vocabularies.make_checkpoint(path, two_vocabularies.KINDS["nothing tied"])
 
@@ -100,10 +88,6 @@ def of_kind(name: str, **changes: object) -> Case:
     kind = multilingual.KINDS[name]
     directions = [replace(each, prefix="") for each in kind.directions]
     return replace(Case(kind.make, f"family-{name}", directions=directions), **changes)  # type: ignore[arg-type]
-
-
-def pieces_beside(checkpoint: Path) -> Callable[[str, Direction], list[str]]:
-    return by_pieces(checkpoint / "sentencepiece.bpe.model")
 
 
 CASES = {
@@ -120,7 +104,7 @@ CASES = {
     "ends sources": of_kind(
         "bart",
         convert=ends_sources,
-        source=lambda checkpoint: _bare(by_transformers(checkpoint)),
+        source=by_transformers_bare,
     ),
     "nllb": of_kind("nllb"),
 }
@@ -133,10 +117,6 @@ MORE_CASES = {
     "pegasus": of_kind("pegasus"),
 }
 """Of which the modules are asked that a bundle would be traced from."""
-
-
-def _bare(whole: Callable[[str, Direction], list[str]]) -> Callable[[str, Direction], list[str]]:
-    return lambda text, direction: whole(text, direction)[1:-1]
 
 
 @dataclass(frozen=True)
