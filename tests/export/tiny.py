@@ -34,6 +34,9 @@ SENTENCES = (
     "</s> <pad> and <unk> are text",
 )
 
+SHARPER = 2.0
+"""What `disturb` multiplies the weights of attention by."""
+
 
 @contextlib.contextmanager
 def no_progress(_what: str) -> Iterator[None]:
@@ -86,7 +89,9 @@ def make_checkpoint(path: Path, activation: str = "relu", dim: int = 32) -> Path
 def padded_ids(model: Path, vocabulary: dict[str, int], texts: Iterable[str]) -> torch.Tensor:
     """Token ids of texts as a sentencepiece model cuts them, (texts, longest)."""
     pieces = sentencepiece.SentencePieceProcessor(model_file=str(model))
-    rows = [[vocabulary[p] for p in pieces.encode(t, out_type=str)] + [0] for t in texts]
+    unknown = vocabulary["<unk>"]
+    cut = [pieces.encode(text, out_type=str) for text in texts]
+    rows = [[*(vocabulary.get(piece, unknown) for piece in row), 0] for row in cut]
     longest = max(map(len, rows))
     pad_id = vocabulary["<pad>"]
     return torch.tensor([[*row, *[pad_id] * (longest - len(row))] for row in rows])
@@ -113,10 +118,13 @@ def train(model: Any, batches: Sequence[Sequence[torch.Tensor]], pad_id: int, st
 
 
 def disturb(model: Any) -> None:
-    """Gives biases and norms, which begin as nothing, weights of their own."""
-    for parameter in model.parameters():
+    """Makes random weights say more: norms and biases, which begin as nothing, have some of their
+    own, and attention looks at few tokens, so that the source matters."""
+    for name, parameter in model.named_parameters():
         if parameter.dim() == 1:
             parameter.data += 0.2 * torch.randn_like(parameter)
+        elif "attn" in name.lower() or "attention." in name.lower():
+            parameter.data *= SHARPER
     model.eval()
 
 

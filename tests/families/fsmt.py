@@ -95,7 +95,9 @@ def make_checkpoint(path: Path, kind: Kind, corpus: Corpus = TOY) -> Path:
         eos_token_id=END_ID,
         forced_eos_token_id=END_ID,
         decoder_start_token_id=END_ID,
-        **kind.generation,
+        **(
+            kind.generation if corpus.steps != 0 else {}
+        ),  # a probability of what is not said counts
     )
     state = model.state_dict()
     if not kind.trained_positions:

@@ -7,7 +7,7 @@ import argparse
 import multiprocessing
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from importlib import metadata
 from pathlib import Path
 
@@ -43,9 +43,6 @@ def main() -> int:
     ]
     results = _run(chosen, texts, arguments.processes)
     print(markdown_table(HEADINGS, [_line(models()[index], results[index]) for index in chosen]))
-    for index in chosen:
-        for told in results[index].told:
-            print(f"{models()[index].family}: {told}", file=sys.stderr)
     return 0 if all(result.is_same for result in results.values()) else 1
 
 
@@ -68,10 +65,16 @@ def _run(chosen: Sequence[int], texts: RealTexts, processes: int) -> dict[int, M
         Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress,
     ):
         task = progress.add_task("models", total=len(chosen))
-        futures = {index: pool.submit(measured, index, texts) for index in chosen}
-        for index, future in futures.items():
+        futures = {pool.submit(measured, index, texts): index for index in chosen}
+        for future in as_completed(futures):
+            index = futures[future]
             results[index] = future.result()
             progress.update(task, advance=1, description=models()[index].family)
+            progress.console.print(
+                " | ".join(_line(models()[index], results[index])), soft_wrap=True
+            )
+            for told in results[index].told:
+                progress.console.print(told, soft_wrap=True, markup=False)
     return results
 
 

@@ -62,9 +62,15 @@ class Measured:
     score_difference: float = 0.0
     """The largest, of a token's log-probability or of a hypothesis' score."""
     int8_difference: float = 0.0
-    """Mean, of a token's log-probability."""
+    """Mean, of a token's log-probability, with calibrated scales."""
     told: list[str] = field(default_factory=list)
     """Differences, as text."""
+
+    @classmethod
+    def failed(cls, told: str) -> "Measured":
+        """Of a model that could not be measured."""
+        counts = {size: Count(different=1) for size in BEAM_SIZES}
+        return cls("failed", counts, told=[told])
 
     @property
     def is_same(self) -> bool:
@@ -150,8 +156,8 @@ class _Comparison:
         self._compare_scores(heard)
         bounded = replace(self._imported, max_decoding_length=self._limit)
         bench = Workbench(bounded, heard, self._scratch, _silent, lambda _: None)
-        draft = bench.better(bench.int8("calibrated"), bench.int8("per_row"))
-        self._result.int8_difference = draft.parity.mean_log_prob_difference
+        parity = bench.int8("calibrated").parity
+        self._result.int8_difference = parity.mean_log_prob_difference
         return self._result
 
     @property
