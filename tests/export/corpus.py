@@ -16,6 +16,8 @@ class Corpus(NamedTuple):
     """Of tokenizers that are trained on them; None where each model has its own."""
     steps: int | None = None
     """Of training; None likewise, 0 for random weights."""
+    max_length: int | None = None
+    """Of a translation in tokens, start and end counted; None likewise."""
 
     @property
     def texts(self) -> list[str]:

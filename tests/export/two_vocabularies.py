@@ -87,7 +87,7 @@ def make_checkpoint(
             side.embed_tokens.weight = model.model.shared.weight
     _train(model, path, (sources, targets), corpus)
     model.generation_config = transformers.GenerationConfig(
-        max_length=40 if corpus.vocabulary_size else 32,
+        max_length=corpus.max_length or 32,
         bad_words_ids=[[PAD_ID]] if corpus.steps != 0 else None,  # else its probability counts
         pad_token_id=PAD_ID, eos_token_id=0, forced_eos_token_id=0, decoder_start_token_id=PAD_ID,
     )  # fmt: skip

@@ -74,6 +74,10 @@ class Library:
         self._model: Any = transformers.AutoModelForSeq2SeqLM.from_pretrained(
             checkpoint, dtype=torch.float32, **settings or {}
         ).eval()
+        own = getattr(self._tokenizer, "decoder", None)
+        named = own if isinstance(own, dict) else self._tokenizer.get_vocab().values()
+        # Of other ids, which models have rows for, some tokenizers say that they are unknown.
+        self._named = {*named, *self._tokenizer.added_tokens_decoder}
 
     @property
     def suppresses(self) -> bool:
@@ -94,13 +98,15 @@ class Library:
             output_scores=True,
             **{} if forced_id is None else {"forced_bos_token_id": forced_id},
         )
-        rows = output.sequences[:, 1 if forced_id is None else 2 :]
+        rows = output.sequences[:, 1 if forced_id is None else 2 :].tolist()
         said = self._tokenizer.batch_decode(
-            rows, skip_special_tokens=True, clean_up_tokenization_spaces=False
+            [[token_id for token_id in row if token_id in self._named] for row in rows],
+            skip_special_tokens=True,
+            clean_up_tokenization_spaces=False,
         )
         end_id = self._model.generation_config.eos_token_id
         scores = [None] * len(said) if beam_size == 1 else output.sequences_scores.tolist()
-        ended = [row[: row.index(end_id)] if end_id in row else row for row in rows.tolist()]
+        ended = [row[: row.index(end_id)] if end_id in row else row for row in rows]
         return [
             Said(text, len(row), score, tuple(row))
             for text, row, score in zip(said, ended, scores, strict=True)

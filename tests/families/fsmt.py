@@ -90,7 +90,7 @@ def make_checkpoint(path: Path, kind: Kind, corpus: Corpus = TOY) -> Path:
     else:
         _train(model, tokenizer, path, corpus._replace(steps=corpus.steps_of(kind.steps)))
     model.generation_config = transformers.GenerationConfig(
-        max_length=40 if corpus.vocabulary_size else 60,
+        max_length=corpus.max_length or 60,
         pad_token_id=PAD_ID,
         eos_token_id=END_ID,
         forced_eos_token_id=END_ID,

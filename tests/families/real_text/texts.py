@@ -20,6 +20,9 @@ LONGEST = 180
 
 VOCABULARY_SIZE = 900
 
+MAX_LENGTH = 40
+"""Tokens of a translation; of bytes three times as many."""
+
 
 class RealTexts(NamedTuple):
     """What was read."""
@@ -52,4 +55,5 @@ def _training(path: Path) -> Corpus:
         rows = [line.split("\t")[:2] for line in file]
     short = [row for row in rows if all(len(side) <= LONGEST_TO_LEARN for side in row)]
     chosen = short[:: len(short) // TRAINING_PAIRS][:TRAINING_PAIRS]
-    return Corpus([row[0] for row in chosen], [row[1] for row in chosen], VOCABULARY_SIZE)
+    english, german = ([row[side] for row in chosen] for side in (0, 1))
+    return Corpus(english, german, VOCABULARY_SIZE, max_length=MAX_LENGTH)
