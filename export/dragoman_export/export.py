@@ -1,5 +1,6 @@
 """Turns a checkpoint into a bundle: load, quantise, trace, verify, save."""
 
+import gc
 import itertools
 import tempfile
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from dragoman_export.drafts import Draft, ScaleChoice
 from dragoman_export.errors import UsageError
 from dragoman_export.families import Languages, find_languages, import_model
 from dragoman_export.manifest import Precision, require_name
-from dragoman_export.memory import give_back
+from dragoman_export.memory import return_large_blocks
 from dragoman_export.model import UNTOLD_TARGET, ImportedModel, OwnLibrary, Prompt, Source, Target
 from dragoman_export.output import require_room
 from dragoman_export.sentences import SCRIPTS
@@ -93,6 +94,7 @@ def export(
         raise UsageError("--activation-scales goes with --precision int8")
     name = request.name if request.name is not None else model_name(request.checkpoint)
     require_name(name)
+    return_large_blocks()
     with bundle.staged(
         request.output, checkpoint=request.checkpoint, force=request.force
     ) as directory:
@@ -174,7 +176,7 @@ def _said(
             reference = _reference(tidy, model, model.own_library)
             said = listen(reference, prompts, model.max_decoding_length, done)
             del reference
-            give_back()  # it is as large as all that is to come
+            gc.collect()  # it refers to itself, and is as large as all that is to come
         require_same_texts(own, model.tokenizer, [hypothesis.token_ids for _, hypothesis in said])
     return said
 

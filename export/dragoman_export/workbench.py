@@ -11,7 +11,7 @@ from typing import NamedTuple
 from dragoman_export.drafts import Draft, MeasuredWith, choose
 from dragoman_export.graphs import CPU, CUDA, Target, write_copy_graph, write_graphs
 from dragoman_export.graphs.trace import trace
-from dragoman_export.memory import give_back, give_up
+from dragoman_export.memory import give_up
 from dragoman_export.model import ImportedModel
 from dragoman_export.network import Transformer
 from dragoman_export.precision import (
@@ -107,12 +107,10 @@ class Workbench(NamedTuple):
 
     def _try_out(self, make: Callable[[], Transformer], scales: ActivationScales | None) -> Draft:
         transformer = make()
-        give_back()  # the model that it was made of
         config = transformer.config
         directory = self._write(scales or "float32", transformer, CPU)
         give_up(transformer.encoder, transformer.decoder)  # the graphs need as much again
         parity = self._measure(GraphDecoder(directory, self.model))
-        give_back()  # the graphs' weights
         return Draft(directory, config, scales, parity)
 
     def _write(self, name: str, transformer: Transformer, target: Target) -> Path:

@@ -9,17 +9,20 @@ from torch import nn
 
 from dragoman_export import workbench
 from dragoman_export.families import import_model
-from dragoman_export.memory import give_back, give_up
+from dragoman_export.memory import give_up, return_large_blocks
 from dragoman_export.model import Blueprint
 from dragoman_export.network import Transformer
-from dragoman_export.verification import GraphDecoder
 from dragoman_export.workbench import Workbench
 from tests.export import tiny
 
 LAYERS, WIDTH = 48, 1024
-"""Of 4 MiB each, which malloc keeps when they are freed among others that are not."""
+"""Of 4 MiB each."""
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux says of memory")
+
+
+class OpenedError(Exception):
+    """Nothing more is of interest."""
 
 
 def own_bytes() -> int:
@@ -32,7 +35,7 @@ def make_layers() -> nn.Module:
 
 
 def test_a_module_that_is_given_up_takes_no_memory_whoever_refers_to_it() -> None:
-    give_back()
+    return_large_blocks()
     before = own_bytes()
     module = make_layers()
     kept = list(module.parameters())
@@ -41,6 +44,15 @@ def test_a_module_that_is_given_up_takes_no_memory_whoever_refers_to_it() -> Non
     give_up(module)
     assert own_bytes() - before < 0.1 * size
     assert not any(each.numel() for each in kept)
+
+
+def test_large_blocks_go_back_though_others_between_them_stay() -> None:
+    return_large_blocks()
+    before = own_bytes()
+    layers = [*make_layers().children()]
+    size = 4 * sum(each.numel() for layer in layers for each in layer.parameters())
+    del layers[::2]
+    assert own_bytes() - before < 0.6 * size
 
 
 def test_buffers_are_given_up_too() -> None:
@@ -61,16 +73,13 @@ def test_no_weights_of_the_model_are_left_when_the_graphs_are_loaded(
         taken.append(take(blueprint))
         return taken[-1]
 
-    def opened(directory: Path, model: object) -> GraphDecoder:
+    def opened(_directory: Path, _model: object) -> None:
         left.append(sum(each.numel() for each in taken[-1].parameters()))
-        raise Stop
-
-    class Stop(Exception):
-        pass
+        raise OpenedError
 
     monkeypatch.setattr(Blueprint, "take", noted)
     monkeypatch.setattr(workbench, "GraphDecoder", opened)
     model = import_model(tiny.make_checkpoint(tmp_path / "checkpoint"))
-    with pytest.raises(Stop):
+    with pytest.raises(OpenedError):
         Workbench(model, [], tmp_path, tiny.no_progress, lambda _: None).float32()
     assert left == [0]
