@@ -18,7 +18,15 @@ from dragoman.load.describe import processor
 from tests.bench.systems import CORES
 
 Kind = Literal[
-    "offline", "served", "latency", "growth", "peaks", "load", "front_end", "autoscaling"
+    "offline",
+    "served",
+    "latency",
+    "growth",
+    "peaks",
+    "load",
+    "front_end",
+    "autoscaling",
+    "large",
 ]
 
 EXTENSIONS = {"AVX2": "avx2", "AVX-512": "avx512f", "VNNI": "avx512_vnni", "AMX": "amx_int8"}

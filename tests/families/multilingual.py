@@ -135,12 +135,13 @@ def pieces_tokenizer(
     def make(path: Path, corpus: Corpus = TOY) -> Any:
         trained = tiny.train_pieces(corpus.texts, vocab_size=corpus.size(vocab_size), **settings)
         (path / file).write_bytes(trained)
-        return _saved(path, name, file, languages)
+        return save_library_tokenizer(path, name, file, languages)
 
     return make
 
 
-def _saved(path: Path, name: str, file: str, languages: Sequence[str]) -> Any:
+def save_library_tokenizer(path: Path, name: str, file: str, languages: Sequence[str]) -> Any:
+    """Turns a sentencepiece model in `path` into a tokenizer.json, which takes its place."""
     (path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": name}))
     (path / "config.json").write_text(json.dumps({"model_type": "bart"}))
     tokenizer: Any = transformers.AutoTokenizer.from_pretrained(path)
