@@ -151,7 +151,7 @@ def make_checkpoint(path: Path, kind: Kind) -> Path:
         for pair in (dict(zip(TEXTS, both, strict=True)) for both in texts)
         for each in kind.directions
     ]
-    tensors = train(args, [4 + len(ids)] * 2, examples, steps=600)
+    tensors = train(args, [4 + len(ids)] * 2, examples, steps=450)
     torch.save({"args": args, "model": tensors}, path / "plain.pt")
     torch.save({"args": argparse.Namespace(**args), "model": tensors}, path / "model.pt")
     return path

@@ -13,7 +13,6 @@ from dragoman_export.checkpoints.files import Settings, read_settings
 
 CONFIG = "config.json"
 
-
 CONFIG_VERSION = 6
 """The format from which on config.json has the tokens that steer a model."""
 

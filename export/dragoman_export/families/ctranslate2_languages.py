@@ -22,22 +22,17 @@ from dragoman_export.model import Source, Target
 EVERY = "mul"
 """The source language of a model that takes any and is told none."""
 
-
 TOKENIZER_CONFIG = "tokenizer_config.json"
 """Of transformers. Beside a model, it says where the language of a source goes."""
 
-
 MBART_25 = "MBartTokenizer"
-
 
 MBART = (MBART_25, "MBart50Tokenizer")
 """Tokenizers of models whose converter leaves out what the decoder starts with: the first's with
 the language of the target; the second's, where the model's settings do not name it, as all others,
 with the end token."""
 
-
 STEERING_NAMES = (PADDING, "<blank>", "<mask>", "<s>", "</s>", "<unk>")
-
 
 FILLER = re.compile(r"madeupword\d+|<extra_id_\d+>")
 """What a vocabulary is filled up with; T5 has the second kind of its own."""
@@ -64,22 +59,23 @@ class Order(NamedTuple):
         return Target(name, token, target_prefix_ids=(number,))
 
 
-def find_order(path: Path, steering: Steering, *, is_told: bool) -> Order:
+def find_order(path: Path, steering: Steering, languages: Sequence[tuple[str, str, int]]) -> Order:
     """What the tokenizer's settings say, as transformers reads them; else as the family has it.
 
     Raises:
         CheckpointError: Nothing says what the decoder starts with.
     """
+    is_mbart = any(LANGUAGE_TOKENS[MBART_25].fullmatch(token) for _, token, _ in languages)
     file = path / TOKENIZER_CONFIG
     settings = read_settings(file) if os.path.lexists(file) else {}
     given = settings.get("tokenizer_class")
     name = given.removesuffix("Fast") if isinstance(given, str) else None
-    if steering.start is None and (name not in {None, *MBART} or not is_told):
-        languages = "languages" if is_told else "no languages in the vocabulary"
+    if steering.start is None and not (is_mbart and name in {None, *MBART}):
+        spoken = "such languages" if is_mbart else "no languages as de_DE in the vocabulary"
         raise CheckpointError(
             f"{path}: decoder_start_token is null: each request names the token that it starts "
-            f"with. That is supported of mBART, where it is the target's language; with {languages}"
-            f" and the tokenizer {name or 'of no known class'} nothing says which it is"
+            f"with. That is supported of mBART, where it is the target's language; with {spoken} "
+            f"and the tokenizer {name or 'of no known class'} nothing says which it is"
         )
     is_25 = name == MBART_25 or (name is None and steering.start is None)
     legacy = name == "NllbTokenizer" and settings.get("legacy_behaviour") is True

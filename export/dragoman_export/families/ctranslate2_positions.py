@@ -16,19 +16,13 @@ from dragoman_export.network import TransformerConfig
 
 POSITIONS = ("encoder/position_encodings/encodings", "decoder/position_encodings/encodings")
 
-
 COMPUTED_POSITIONS = 1024
 """Rows of a table that is not stored: CTranslate2 computes any number of them, and cuts longer
 sources off as its `max_input_length` says, which is this."""
 
-
 MOST_POSITIONS = 65_536
 
-
-LEAST_BUCKETS = 4
-
-
-MOST_DISTANCE = 1 << 20
+LEAST_BUCKETS, MOST_DISTANCE = 4, 1 << 20
 """Of T5's relative positions."""
 
 

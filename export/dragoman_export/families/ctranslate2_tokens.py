@@ -76,7 +76,7 @@ def read_tokens(
         CheckpointError: There is none, or none of this model.
     """
     languages = named_languages(vocabularies.sources)
-    order = find_order(path, steering, is_told=bool(languages))
+    order = find_order(path, steering, languages)
     start_id = ids.end if ids.start is None else ids.start
     special = SpecialTokens(
         decoder_start_id=start_id,

@@ -323,6 +323,19 @@ def test_what_steers_a_model_must_be_there(
     assert told in refused(model)
 
 
+def test_a_start_that_each_request_names_is_a_language_of_mbart(model: Path) -> None:
+    tokens = read_vocabulary(model)
+    for tokenizer, languages, told in (
+        ("MBartTokenizer", ("__en__", "__de__"), "no languages as de_DE in the vocabulary and the"),
+        ("NllbTokenizerFast", ("en_XX", "de_DE"), "such languages and the tokenizer NllbTokenizer"),
+    ):
+        settings = {"tokenizer_class": tokenizer}
+        (model / "tokenizer_config.json").write_text(json.dumps(settings))
+        write_vocabulary(model, "shared_vocabulary.json", [*tokens[:-2], *languages])
+        set_config(model, decoder_start_token=None)
+        assert told in refused(model)
+
+
 def test_files_that_are_missing_are_named(model: Path) -> None:
     (model / "spm.model").rename(model / "other.model")
     assert "source.spm and target.spm, sentencepiece.bpe.model, spm.model" in refused(model)
