@@ -4,9 +4,9 @@ After the equations of `fairseq.models.transformer`; stops and scores as transfo
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -100,26 +100,38 @@ class PlainFairseq:
         return functional.layer_norm(x, x.shape[-1:], weight, bias)
 
 
+class Plain(Protocol):
+    def logits(self, source_ids: list[int], target_ids: list[int]) -> Tensor:
+        """Of what comes after each target token, (target, vocab)."""
+
+
 @torch.inference_mode()
 def search(
-    model: PlainFairseq, source_ids: list[int], beam_size: int, limit: int
+    model: Plain,
+    source_ids: list[int],
+    beam_size: int,
+    limit: int,
+    *,
+    start_id: int = END_ID,
+    end_id: int = END_ID,
+    never: Collection[int] = (PAD_ID,),
 ) -> tuple[list[int], float]:
     """The best hypothesis without its end token, and its score: the mean over all its tokens."""
-    running: list[tuple[list[int], float]] = [([END_ID], 0.0)]
+    running: list[tuple[list[int], float]] = [([start_id], 0.0)]
     done: list[tuple[list[int], float]] = []
     for length in range(1, limit + 1):
         longer = []
         for ids, score in running:
             logits = model.logits(source_ids, ids)[-1]
-            logits[PAD_ID] = -math.inf
+            logits[[*never]] = -math.inf
             best = logits.log_softmax(0).topk(2 * beam_size)
             pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
             longer += [([*ids, token], score + more) for token, more in pairs]
         longer.sort(key=lambda each: -each[1])
-        ended = [each for each in longer[:beam_size] if each[0][-1] == END_ID]
+        ended = [each for each in longer[:beam_size] if each[0][-1] == end_id]
         done += [(ids[1:-1], score / length) for ids, score in ended]
         done = sorted(done, key=lambda each: -each[1])[:beam_size]
-        running = [each for each in longer if each[0][-1] != END_ID][:beam_size]
+        running = [each for each in longer if each[0][-1] != end_id][:beam_size]
         if len(done) == beam_size and done[-1][1] >= running[0][1] / length:
             break
     else:
