@@ -14,12 +14,12 @@ from torch import Tensor
 
 from tests.export import tiny
 from tests.export.subwords import SOURCE_TEXTS, TARGET_TEXTS, doubled
-from tests.families.plain_opennmt import EMBEDDING, LAYERS, TABLE, PlainOpenNMT
+from tests.families.plain_opennmt import EMBEDDING, LAYERS, TABLE, PlainOpenNMT, sinusoids
 
 SPECIAL = ("<unk>", "<blank>", "<s>", "</s>")
 UNKNOWN_ID, START_ID, END_ID = 0, 2, 3
 
-DIM, HIDDEN, POSITIONS = 32, 48, 90
+DIM, HIDDEN, POSITIONS = 32, 48, 112
 
 OPT: Mapping[str, Any] = {
     "model_task": "seq2seq",
@@ -75,7 +75,9 @@ def make_checkpoint(path: Path, kind: Kind) -> Path:
         cutter = sentencepiece.SentencePieceProcessor(model_file=str(path / name))
         ids = {token: i for i, token in enumerate(tokens)}
         texts = doubled(SOURCE_TEXTS if name == models[0] else TARGET_TEXTS)
-        sides.append([[ids.get(p, UNKNOWN_ID) for p in cutter.encode(t, str)] for t in texts])
+        sides.append(
+            [[ids.get(p, UNKNOWN_ID) for p in cutter.encode(t, out_type=str)] for t in texts]
+        )
     tensors = _train(opt, [*map(len, vocabularies)], [*zip(*sides, strict=True)])
     plain = {"opt": opt, "model": tensors, "sources": vocabularies[0]}
     torch.save(plain, path / "plain.pth")
@@ -100,7 +102,7 @@ def _train(
     opt: Mapping[str, Any], sizes: Sequence[int], examples: Sequence[tuple[list[int], list[int]]]
 ) -> dict[str, Tensor]:
     torch.manual_seed(6)
-    tensors = _random(opt, sizes)
+    tensors = random_tensors(opt, sizes)
     model = PlainOpenNMT(opt, tensors)
     optimizer = torch.optim.Adam({id(each): each for each in tensors.values()}.values(), lr=4e-3)
     for step in range(300):
@@ -113,7 +115,7 @@ def _train(
     return {name: each.detach().clone() for name, each in tensors.items()}
 
 
-def _random(opt: Mapping[str, Any], sizes: Sequence[int]) -> dict[str, Tensor]:
+def random_tensors(opt: Mapping[str, Any], sizes: Sequence[int]) -> dict[str, Tensor]:
     shapes: dict[str, tuple[int, ...]] = {"generator.weight": (sizes[1], DIM)}
     biased, norms = {"generator": sizes[1]}, []
     gated = opt["pos_ffn_activation_fn"] in {"silu", "gated-gelu"}
@@ -150,11 +152,11 @@ def _random(opt: Mapping[str, Any], sizes: Sequence[int]) -> dict[str, Tensor]:
     return tensors
 
 
-def _with_tables(opt: Mapping[str, Any], tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def with_tables(opt: Mapping[str, Any], tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """As the toolkits store them: with the sinusoids, for the batch in the middle."""
     if opt["position_encoding_type"] == "Learned":
         return tensors
-    table = PlainOpenNMT(opt, tensors)._sinusoids(POSITIONS, DIM)[:, None]
+    table = sinusoids(opt["position_encoding_type"], POSITIONS, DIM)[:, None]
     return {**tensors, **{TABLE.format(side): table for side in LAYERS}}
 
 
@@ -162,7 +164,7 @@ def _write_third(
     path: Path, opt: Mapping[str, Any], tensors: dict[str, Tensor], vocabularies: list[list[str]]
 ) -> None:
     """As version 3 does: the generator apart, training's state beside it."""
-    all_tensors = _with_tables(opt, tensors)
+    all_tensors = with_tables(opt, tensors)
     generator = {
         name.removeprefix("generator."): all_tensors.pop(name)
         for name in ("generator.weight", "generator.bias")
@@ -181,7 +183,7 @@ def _write_safetensors(
     sources, targets = vocabularies
     vocab = {"src": sources, "tgt": targets, "data_task": "seq2seq"}
     torch.save({"vocab": vocab, "opt": argparse.Namespace(**opt)}, path / "step_300.pt")
-    copies = {name: each.clone() for name, each in _with_tables(opt, tensors).items()}
+    copies = {name: each.clone() for name, each in with_tables(opt, tensors).items()}
     save_file(copies, path / "step_300.safetensors")
 
 
@@ -189,7 +191,7 @@ def _write_second(
     path: Path, opt: Mapping[str, Any], tensors: dict[str, Tensor], vocabularies: list[list[str]]
 ) -> None:
     """As version 2 did, converted as the error says: sources have neither <s> nor </s>."""
-    all_tensors = _with_tables(opt, tensors)
+    all_tensors = with_tables(opt, tensors)
     generator = {f"0.{part}": all_tensors.pop(f"generator.{part}") for part in ("weight", "bias")}
     sources, targets = vocabularies
     embedding = EMBEDDING.format("encoder")
@@ -238,13 +240,13 @@ def _eole_name(name: str, *, is_learned: bool) -> str:
     return name
 
 
-def _write_eole(
+def write_eole(
     path: Path, opt: Mapping[str, Any], tensors: dict[str, Tensor], vocabularies: list[list[str]]
 ) -> None:
     is_learned = opt["position_encoding_type"] == "Learned"
     named = {
         _eole_name(name, is_learned=is_learned): each.clone()
-        for name, each in _with_tables(opt, tensors).items()
+        for name, each in with_tables(opt, tensors).items()
     }
     for index in range(opt["dec_layers"]):
         named[f"decoder.transformer_layers.{index}.layer_scalar"] = torch.ones(1)
@@ -317,9 +319,9 @@ KINDS = {
         _write_safetensors,
     ),
     "opennmt-2": Kind({"pos_ffn_activation_fn": "gelu", "dec_layers": 2}, _write_second),
-    "eole": Kind({"enc_heads": 4, "dec_heads": 2, "norm_eps": 1e-5}, _write_eole),
+    "eole": Kind({"enc_heads": 4, "dec_heads": 2, "norm_eps": 1e-5}, write_eole),
     "eole-tied": Kind(
         {**TIED, "pos_ffn_activation_fn": "gated-gelu", "position_encoding_type": "Learned"},
-        _write_eole,
+        write_eole,
     ),
 }

@@ -4,6 +4,7 @@ After the equations of `onmt.encoders.transformer` and `onmt.decoders.transforme
 names and with their settings; Eole's are the same but for names and learned positions.
 """
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,21 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
 EMBEDDING = "{}.embeddings.make_embedding.emb_luts.0.weight"
 TABLE = "{}.embeddings.make_embedding.pe.pe"
 LAYERS = {"encoder": "encoder.transformer", "decoder": "decoder.transformer_layers"}
+
+
+@functools.cache
+def sinusoids(kind: str, places: int, dim: int) -> Tensor:
+    """Of the first places, (places, dim), in one of two orders of columns."""
+    table = torch.zeros(places, dim)
+    half = dim // 2
+    is_interleaved = kind == "SinusoidalInterleaved"
+    for place in range(places):
+        for i in range(half):
+            power = i / half if is_interleaved else i / (half - 1)
+            angle = place / 10000**power
+            sine, cosine = (2 * i, 2 * i + 1) if is_interleaved else (i, half + i)
+            table[place, sine], table[place, cosine] = math.sin(angle), math.cos(angle)
+    return table
 
 
 @dataclass
@@ -55,19 +71,8 @@ class PlainOpenNMT:
         x = self.tensors[EMBEDDING.format(side)][ids]
         if self.opt["position_encoding_type"] == "Learned":
             return x + self.tensors[TABLE.format(side)][: len(ids)]
-        return x * math.sqrt(x.shape[1]) + self._sinusoids(len(ids), x.shape[1])
-
-    def _sinusoids(self, places: int, dim: int) -> Tensor:
-        table = torch.zeros(places, dim)
-        half = dim // 2
-        is_interleaved = self.opt["position_encoding_type"] == "SinusoidalInterleaved"
-        for place in range(places):
-            for i in range(half):
-                power = i / half if is_interleaved else i / (half - 1)
-                angle = place / 10000**power
-                sine, cosine = (2 * i, 2 * i + 1) if is_interleaved else (i, half + i)
-                table[place, sine], table[place, cosine] = math.sin(angle), math.cos(angle)
-        return table
+        table = sinusoids(self.opt["position_encoding_type"], len(ids), x.shape[1])
+        return x * math.sqrt(x.shape[1]) + table
 
     def _attention(
         self, name: str, x: Tensor, mask: Tensor | None, memory: Tensor | None = None
