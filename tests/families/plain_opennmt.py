@@ -104,7 +104,7 @@ class PlainOpenNMT:
         return made if bias is None else made + bias
 
     def _norm(self, name: str, x: Tensor) -> Tensor:
-        weight, epsilon = self.tensors[f"{name}.weight"], self.opt["norm_eps"]
+        weight, epsilon = self.tensors[f"{name}.weight"], float(self.opt["norm_eps"])
         if self.opt["layer_norm"] == "rms":
-            return weight * x / (x.square().mean(dim=1, keepdim=True) + epsilon).sqrt()
+            return x * weight / (x.square().mean(dim=1, keepdim=True) + epsilon).sqrt()
         return functional.layer_norm(x, x.shape[-1:], weight, self.tensors[f"{name}.bias"], epsilon)

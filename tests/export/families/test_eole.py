@@ -14,7 +14,8 @@ from dragoman_export.errors import CheckpointError
 from dragoman_export.families import import_model
 from dragoman_export.families.eole_settings import EoleSettings
 from tests.export import tiny
-from tests.families.opennmt import OPT, SPECIAL, eole_config, random_tensors, write_eole
+from tests.families.opennmt import OPT, random_tensors
+from tests.families.opennmt_files import SPECIAL, eole_config, write_eole
 
 KIND = {**OPT, "norm_eps": 1e-5}
 

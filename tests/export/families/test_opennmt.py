@@ -16,7 +16,8 @@ from dragoman_export.families.opennmt_files import read_state
 from dragoman_export.families.opennmt_settings import problems_of, with_defaults
 from dragoman_export.families.opennmt_tokens import Specials, read_tokens, transform_problems
 from tests.export import tiny
-from tests.families.opennmt import OPT, SPECIAL, random_tensors, with_tables
+from tests.families.opennmt import OPT, random_tensors
+from tests.families.opennmt_files import SPECIAL, with_tables
 
 GOOD = {**OPT, "src_subword_model": "data/spm.model", "tgt_subword_model": None}
 
@@ -109,6 +110,12 @@ def test_a_part_that_is_not_there_is_named(
     marks = "vocab opt encoder_type"  # by which it is known all the same
     assert part in state
     assert told in refusal(lambda: import_model(folder({**state, **change, "marks": marks})))
+
+
+def test_the_format_before_archives_is_read(folder: Folder, state: dict[str, Any]) -> None:
+    path = folder(state)
+    torch.save(state, path / "step_1.pt", _use_new_zipfile_serialization=False)
+    assert import_model(path).config.model_dim == 32
 
 
 def test_weights_beside_a_checkpoint_are_asked_for(folder: Folder, state: dict[str, Any]) -> None:
@@ -275,7 +282,7 @@ def test_a_tokenizer_is_asked_for_by_its_name(folder: Folder, state: dict[str, A
 
 def test_another_model_s_tokenizer_is_refused(folder: Folder, state: dict[str, Any]) -> None:
     path = folder(state)
-    others = tiny.train_pieces(["жили были дед да баба", "и ели они кашу"], vocab_size=30)
+    others = tiny.train_pieces(["漢字仮名交じり文", "日本語の文章です"], vocab_size=30)
     (path / "spm.model").write_bytes(others)
     assert "the tokenizer beside the model is another one's" in refusal(lambda: import_model(path))
 
