@@ -11,7 +11,15 @@ from typing import NamedTuple
 from dragoman_export.checkpoints import read_checkpoint
 from dragoman_export.checkpoints.checkpoint import CONFIG
 from dragoman_export.errors import CheckpointError
-from dragoman_export.families import ctranslate2, fairseq, marian_npz, native, torch_transformer
+from dragoman_export.families import (
+    ctranslate2,
+    eole,
+    fairseq,
+    marian_npz,
+    native,
+    opennmt,
+    torch_transformer,
+)
 from dragoman_export.families.importers import import_checkpoint
 from dragoman_export.model import ImportedModel
 
@@ -65,6 +73,18 @@ LAYOUTS = (
         marks="model.npz with its vocabularies",
         recognises=marian_npz.is_marian_npz,
         imports=marian_npz.import_marian_npz,
+    ),
+    Layout(
+        title="OpenNMT-py",
+        marks="one .pt with opt and vocab",
+        recognises=opennmt.is_opennmt,
+        imports=opennmt.import_opennmt,
+    ),
+    Layout(
+        title="Eole",
+        marks=f"{CONFIG}, {eole.WEIGHTS}",
+        recognises=eole.is_eole,
+        imports=eole.import_eole,
     ),
     Layout(
         title="Hugging Face",
