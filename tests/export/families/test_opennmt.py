@@ -293,7 +293,7 @@ def test_sources_get_an_end_token_where_an_old_version_gave_them_none() -> None:
     assert tokens is not None
     assert not problems
     assert tokens.vocabularies.sources == ["<unk>", "<blank>", "a", "</s>"]
-    assert tokens.inserted == tokens.ids.end == 3
+    assert tokens.inserted == tokens.end_id == 3
 
 
 @pytest.mark.parametrize(
