@@ -73,11 +73,11 @@ class Origin:
 
 
 def command(module: str, arguments: Sequence[str]) -> str:
-    """Returns how the benchmark was called; where its data lay is nobody else's concern."""
+    """Returns how the benchmark was called; where files lay is nobody else's concern."""
     shown = list(arguments)
     for place, word in enumerate(shown[:-1], start=1):
-        if word == "--data":
-            shown[place] = "DATA"
+        if word in ("--data", "--checkpoint"):
+            shown[place] = word.removeprefix("--").upper()
     return shlex.join(["python", "-m", module, *shown])
 
 
