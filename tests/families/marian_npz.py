@@ -1,6 +1,6 @@
 """Makes tiny models as Marian writes them, trained for a moment."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,9 +12,9 @@ from torch import Tensor
 
 from dragoman.tokenizer.subwords import END_OF_WORD, Merges
 from tests.export import tiny
+from tests.export.corpus import Corpus
 from tests.export.subwords import (
-    SOURCE_TEXTS,
-    TARGET_TEXTS,
+    TOY,
     doubled,
     pieces_of,
     train_merges,
@@ -25,6 +25,8 @@ from tests.families.plain_marian import PlainMarian
 END_ID, UNKNOWN_ID = 0, 1
 
 DIM = 32
+
+LANGUAGES = ("en", "de")
 
 SETTINGS: Mapping[str, Any] = {
     "type": "transformer",
@@ -71,33 +73,36 @@ class Kind(NamedTuple):
     """What is unlike in a model."""
 
     settings: Mapping[str, Any]
-    vocabularies: Callable[[Path], Vocabularies]
+    vocabularies: Callable[[Path, Corpus], Vocabularies]
     is_tied: bool = False
     """Whether all embeddings are one."""
     is_legacy: bool = False
     """Whether the output projection is stored as older releases did."""
 
 
-def one_model(path: Path) -> Vocabularies:
+def one_model(path: Path, corpus: Corpus) -> Vocabularies:
     """One sentencepiece model for both."""
-    side, size = _write_model(path / "vocab.ende.spm", [*SOURCE_TEXTS, *TARGET_TEXTS], 200)
+    side, size = _write_model(path / "vocab.ende.spm", corpus.texts, corpus.size(200))
     return Vocabularies((size, size), (side, side))
 
 
-def two_models(path: Path) -> Vocabularies:
+def two_models(path: Path, corpus: Corpus) -> Vocabularies:
     """A sentencepiece model for each, where the machine that trained them had them."""
     sides = [
-        _write_model(path / f"vocab.{language}.spm", texts, 150)
-        for language, texts in (("en", SOURCE_TEXTS), ("de", TARGET_TEXTS))
+        _write_model(path / f"vocab.{language}.spm", corpus.of(language), corpus.size(150))
+        for language in LANGUAGES
     ]
     told = {"vocabs": ["/data/train/vocab.en.spm", "/data/train/vocab.de.spm"]}
     (path / "model.npz.decoder.yml").write_text(yaml.safe_dump(told))
     return Vocabularies((sides[0][1], sides[1][1]), (sides[0][0], sides[1][0]))
 
 
-def list_of_pieces(path: Path) -> Vocabularies:
+def list_of_pieces(path: Path, corpus: Corpus) -> Vocabularies:
     """A list of the pieces of two sentencepiece models, as OPUS-MT has them."""
-    models = [tiny.train_pieces(texts, vocab_size=150) for texts in (SOURCE_TEXTS, TARGET_TEXTS)]
+    models = [
+        tiny.train_pieces(corpus.of(language), vocab_size=corpus.size(150))
+        for language in LANGUAGES
+    ]
     pieces = dict.fromkeys(piece for model in models for piece in tiny.pieces_of(model))
     named = [piece for piece in pieces if piece not in ("<s>", "</s>", "<unk>")]
     ids = {piece: i for i, piece in enumerate(["</s>", "<unk>", *named, ">>de<<"])}
@@ -114,14 +119,14 @@ def list_of_pieces(path: Path) -> Vocabularies:
     return Vocabularies((len(ids), len(ids)), (sides[0], sides[1]))
 
 
-def codes(path: Path) -> Vocabularies:
+def codes(path: Path, corpus: Corpus) -> Vocabularies:
     """Words of Moses, subword-nmt's codes, a list for each."""
-    merges = train_merges([*SOURCE_TEXTS, *TARGET_TEXTS], 260)
+    merges = train_merges(corpus.texts, corpus.size(260))
     (path / "bpe.codes").write_text("\n".join(["#version: 0.2", *merges, ""]))
     cutter = Merges(tuple(line.split()) for line in merges)
     sides, sizes = [], []
-    for language, texts in (("en", SOURCE_TEXTS), ("de", TARGET_TEXTS)):
-        pieces = ["</s>", "<unk>", *map(_spelled, pieces_of(merges, texts))]
+    for language in LANGUAGES:
+        pieces = ["</s>", "<unk>", *map(_spelled, pieces_of(merges, corpus.of(language)))]
         ids = {piece: i for i, piece in enumerate(pieces)}
         (path / f"vocab.{language}.yml").write_text(yaml.safe_dump(ids, allow_unicode=True))
         sizes.append(len(ids))
@@ -141,7 +146,7 @@ def _spelled(piece: str) -> str:
     return piece.removesuffix(END_OF_WORD) if piece.endswith(END_OF_WORD) else f"{piece}@@"
 
 
-def _write_model(path: Path, texts: list[str], size: int) -> tuple[Ids, int]:
+def _write_model(path: Path, texts: Sequence[str], size: int) -> tuple[Ids, int]:
     """A sentencepiece model as Marian trains one: no start and no padding."""
     model = tiny.train_pieces(texts, vocab_size=size, eos_id=0, unk_id=1, bos_id=-1, pad_id=-1)
     path.write_bytes(model)
@@ -193,13 +198,13 @@ KINDS = {
 }
 
 
-def make_checkpoint(path: Path, kind: Kind) -> Path:
+def make_checkpoint(path: Path, kind: Kind, corpus: Corpus = TOY) -> Path:
     """Writes `model.npz` and its vocabularies."""
     path.mkdir()
     settings = {**SETTINGS, **kind.settings}
-    vocabularies = kind.vocabularies(path)
+    vocabularies = kind.vocabularies(path, corpus)
     settings["dim-vocabs"] = [*vocabularies.sizes]
-    tensors = _train(settings, kind, vocabularies)
+    tensors = _train(settings, kind, vocabularies, corpus)
     save(path / "model.npz", settings, {name: each.numpy() for name, each in tensors.items()})
     return path
 
@@ -213,17 +218,17 @@ def save(
 
 
 def _train(
-    settings: Mapping[str, Any], kind: Kind, vocabularies: Vocabularies
+    settings: Mapping[str, Any], kind: Kind, vocabularies: Vocabularies, corpus: Corpus
 ) -> dict[str, Tensor]:
     torch.manual_seed(5)
     tensors = _random(settings, kind, vocabularies.sizes)
     model = PlainMarian(settings, tensors)
     sources, targets = (
-        [side(text) for text in doubled(texts)]
-        for side, texts in zip(vocabularies.sides, (SOURCE_TEXTS, TARGET_TEXTS), strict=True)
+        [side(text) for text in (doubled(texts) if corpus is TOY else texts)]
+        for side, texts in zip(vocabularies.sides, corpus[:2], strict=True)
     )
     optimizer = torch.optim.Adam(tensors.values(), lr=4e-3)
-    for step in range(240):
+    for step in range(corpus.steps_of(240)):
         source, target = sources[step % len(sources)], targets[step % len(targets)]
         logits = model.logits([*source, END_ID], target)
         loss = torch.nn.functional.cross_entropy(logits, torch.tensor([*target, END_ID]))
@@ -299,5 +304,5 @@ def _embeddings(
     if not settings["output-omit-bias"]:
         shapes["decoder_ff_logit_out_b"] = (1, targets)
     if settings["transformer-train-position-embeddings"]:
-        shapes["Wpos"] = (96, DIM)
+        shapes["Wpos"] = (256, DIM)
     return shapes

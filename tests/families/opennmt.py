@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from tests.export import tiny
-from tests.export.subwords import SOURCE_TEXTS, TARGET_TEXTS, doubled
+from tests.export.corpus import Corpus
+from tests.export.subwords import TOY, doubled
 from tests.families.opennmt_files import (
     DIM,
     HIDDEN,
@@ -24,6 +25,8 @@ from tests.families.opennmt_files import (
 from tests.families.plain_opennmt import EMBEDDING, LAYERS, TABLE, PlainOpenNMT
 
 UNKNOWN_ID, START_ID, END_ID = 0, 2, 3
+
+MODELS = ("source.model", "target.model")
 
 OPT: Mapping[str, Any] = {
     "model_task": "seq2seq",
@@ -65,24 +68,24 @@ class Kind(NamedTuple):
     write: Callable[[Path, Mapping[str, Any], dict[str, Tensor], list[list[str]]], None]
 
 
-def make_checkpoint(path: Path, kind: Kind) -> Path:
+def make_checkpoint(path: Path, kind: Kind, corpus: Corpus = TOY) -> Path:
     """Writes it, and beside it `plain.pth`: settings and tensors under OpenNMT-py's names.
 
     And source tokens by their ids, whose sentencepiece model is `plain.spm`.
     """
     path.mkdir()
     opt = {**OPT, **kind.opt}
-    vocabularies = _write_pieces(path, is_shared=opt["share_embeddings"])
-    models = ("source.model", "target.model")
+    vocabularies = _write_pieces(path, corpus, is_shared=opt["share_embeddings"])
     sides = []
-    for tokens, name in zip(vocabularies, models, strict=True):
+    for tokens, name, texts in zip(vocabularies, MODELS, corpus[:2], strict=True):
         cutter = sentencepiece.SentencePieceProcessor(model_file=str(path / name))
         ids = {token: i for i, token in enumerate(tokens)}
-        texts = doubled(SOURCE_TEXTS if name == models[0] else TARGET_TEXTS)
+        shown = doubled(texts) if corpus is TOY else texts
         sides.append(
-            [[ids.get(p, UNKNOWN_ID) for p in cutter.encode(t, out_type=str)] for t in texts]
+            [[ids.get(p, UNKNOWN_ID) for p in cutter.encode(t, out_type=str)] for t in shown]
         )
-    tensors = _train(opt, [*map(len, vocabularies)], [*zip(*sides, strict=True)])
+    sizes, examples = [*map(len, vocabularies)], [*zip(*sides, strict=True)]
+    tensors = _train(opt, sizes, examples, corpus.steps_of(300))
     plain = {"opt": opt, "model": tensors, "sources": vocabularies[0]}
     torch.save(plain, path / "plain.pth")
     shutil.copy(path / "source.model", path / "plain.spm")
@@ -90,12 +93,12 @@ def make_checkpoint(path: Path, kind: Kind) -> Path:
     return path
 
 
-def _write_pieces(path: Path, *, is_shared: bool) -> list[list[str]]:
+def _write_pieces(path: Path, corpus: Corpus, *, is_shared: bool) -> list[list[str]]:
     """A sentencepiece model of each side, or one under two names; and vocabularies of them."""
     vocabularies = []
-    for name, texts in (("source.model", SOURCE_TEXTS), ("target.model", TARGET_TEXTS)):
-        read = [*SOURCE_TEXTS, *TARGET_TEXTS] if is_shared else texts
-        trained = tiny.train_pieces(read, vocab_size=170 if is_shared else 140)
+    for name, texts in zip(MODELS, corpus[:2], strict=True):
+        read = corpus.texts if is_shared else texts
+        trained = tiny.train_pieces(read, vocab_size=corpus.size(170 if is_shared else 140))
         (path / name).write_bytes(trained)
         pieces = tiny.pieces_of(trained)[::-1]
         vocabularies.append([*SPECIAL, *pieces, *(f"averyunlikelytoken{i}" for i in range(3))])
@@ -103,13 +106,16 @@ def _write_pieces(path: Path, *, is_shared: bool) -> list[list[str]]:
 
 
 def _train(
-    opt: Mapping[str, Any], sizes: Sequence[int], examples: Sequence[tuple[list[int], list[int]]]
+    opt: Mapping[str, Any],
+    sizes: Sequence[int],
+    examples: Sequence[tuple[list[int], list[int]]],
+    steps: int,
 ) -> dict[str, Tensor]:
     torch.manual_seed(6)
     tensors = random_tensors(opt, sizes)
     model = PlainOpenNMT(opt, tensors)
     optimizer = torch.optim.Adam({id(each): each for each in tensors.values()}.values(), lr=4e-3)
-    for step in range(300):
+    for step in range(steps):
         source, target = examples[step % len(examples)]
         logits = model.logits(source, [START_ID, *target])
         loss = torch.nn.functional.cross_entropy(logits, torch.tensor([*target, END_ID]))

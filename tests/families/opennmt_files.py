@@ -14,7 +14,7 @@ from tests.families.plain_opennmt import EMBEDDING, LAYERS, TABLE, sinusoids
 
 SPECIAL = ("<unk>", "<blank>", "<s>", "</s>")
 
-DIM, HIDDEN, POSITIONS = 32, 48, 112
+DIM, HIDDEN, POSITIONS = 32, 48, 256
 
 
 def with_tables(opt: Mapping[str, Any], tensors: dict[str, Tensor]) -> dict[str, Tensor]:

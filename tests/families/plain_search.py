@@ -38,7 +38,7 @@ def search(
         longer = []
         for ids, score in running:
             logits = logits_of(ids)
-            logits[list(tokens.suppressed)] = -math.inf
+            logits[[i for i in tokens.suppressed if i < len(logits)]] = -math.inf
             best = logits.log_softmax(0).topk(2 * beam_size)
             pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
             longer += [([*ids, token], score + more) for token, more in pairs]

@@ -2,7 +2,7 @@
 what somebody else says.
 
 transformers and torch.nn.Transformer have it already (`tests.families.compare`, `torch_models`);
-here are CTranslate2, and fairseq's equations.
+here are CTranslate2, and the equations of toolkits that cannot be installed beside export.
 """
 
 import json
@@ -12,11 +12,16 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
+from torch import Tensor
 
+from dragoman_export.checkpoints.marian_file import read_marian
 from dragoman_export.families import import_model
 from tests.families import ctranslate2_models
 from tests.families.compare import ANY, Direction, Said
-from tests.families.plain_fairseq import END_ID, PAD_ID, PlainFairseq, search
+from tests.families.plain_fairseq import PlainFairseq
+from tests.families.plain_marian import PlainMarian
+from tests.families.plain_opennmt import PlainOpenNMT
+from tests.families.plain_search import Tokens, search
 
 LIMIT = 40
 """Target tokens where a checkpoint does not say it."""
@@ -43,15 +48,19 @@ class OwnLibrary(Protocol):
         """Of every token of each target, given those before it; the end token is one of them."""
 
 
-class Fairseq:
-    """fairseq's equations, and transformers' way to search with beams."""
+class Equations:
+    """A toolkit's equations written out once more, and transformers' way to search with beams."""
 
-    suppresses = False  # <pad> has no probability here either
+    suppresses = False  # what is never said has no probability here either
 
-    def __init__(self, checkpoint: Path) -> None:
-        stored = torch.load(checkpoint / "plain.pt", weights_only=True)
-        self._plain = PlainFairseq(stored["args"], stored["model"])
-        self._tokenizer = import_model(checkpoint).tokenizer
+    def __init__(
+        self, checkpoint: Path, logits_of: Callable[[list[int], list[int]], Tensor]
+    ) -> None:
+        """`logits_of` source and target ids, the start token among them, are (target, vocab)."""
+        imported = import_model(checkpoint)
+        self._logits_of = logits_of
+        self._tokenizer = imported.tokenizer
+        self._tokens = Tokens([imported.decoder_start_id], imported.end_id, imported.suppressed_ids)
 
     def translate(
         self,
@@ -60,12 +69,13 @@ class Fairseq:
         direction: Direction = ANY,  # noqa: ARG002 - there is one
     ) -> list[Said]:
         """One after the other."""
-        found = [
-            search(self._plain, self._tokenizer.encode(text), beam_size, LIMIT) for text in texts
-        ]
-        return [
-            Said(self._tokenizer.decode(ids), len(ids), score, tuple(ids)) for ids, score in found
-        ]
+        return [self._translate(self._tokenizer.encode(text), beam_size) for text in texts]
+
+    def _translate(self, source: list[int], beam_size: int) -> Said:
+        ids, score = search(
+            lambda said: self._logits_of(source, said)[-1], self._tokens, beam_size, LIMIT
+        )
+        return Said(self._tokenizer.decode(ids), len(ids), score, tuple(ids))
 
     def closest(self, text: str, beam_size: int, direction: Direction = ANY) -> float:  # noqa: ARG002
         """Nothing that it notes."""
@@ -81,11 +91,32 @@ class Fairseq:
         """See OwnLibrary."""
         scores = []
         for text, target in zip(texts, targets, strict=True):
-            logits = self._plain.logits(self._tokenizer.encode(text), [END_ID, *target[:-1]])
-            logits[:, PAD_ID] = -math.inf
+            said = [*self._tokens.begin, *target[:-1]]
+            logits = self._logits_of(self._tokenizer.encode(text), said)
+            never = [i for i in self._tokens.suppressed if i < logits.shape[1]]
+            logits[:, never] = -math.inf
             found = logits.log_softmax(1).gather(1, torch.tensor(target)[:, None])
             scores.append([float(each) for each in found[:, 0]])
         return scores
+
+
+def fairseq_equations(checkpoint: Path) -> Equations:
+    """Of a checkpoint with `plain.pt` beside it."""
+    stored = torch.load(checkpoint / "plain.pt", weights_only=True)
+    return Equations(checkpoint, PlainFairseq(stored["args"], stored["model"]).logits)
+
+
+def opennmt_equations(checkpoint: Path) -> Equations:
+    """Of a checkpoint with `plain.pth` beside it."""
+    stored = torch.load(checkpoint / "plain.pth", weights_only=True)
+    return Equations(checkpoint, PlainOpenNMT(stored["opt"], stored["model"]).logits)
+
+
+def marian_equations(checkpoint: Path) -> Equations:
+    """Of `model.npz`; the decoder begins with zeros and no token."""
+    file = read_marian(checkpoint / "model.npz")
+    plain = PlainMarian(file.settings, file.tensors)
+    return Equations(checkpoint, lambda source, said: plain.logits(source, said[1:]))
 
 
 class CTranslate2:

@@ -14,10 +14,25 @@ from dragoman.v1.translation_pb2 import DecodingOptions, EarlyStopping
 from dragoman_export.families.bart import TIED
 from tests.export import two_vocabularies
 from tests.export.corpus import Corpus
-from tests.families import ctranslate2_models, fairseq, fsmt, multilingual, torch_models
+from tests.families import (
+    ctranslate2_models,
+    fairseq,
+    fsmt,
+    marian_npz,
+    multilingual,
+    opennmt,
+    torch_models,
+)
 from tests.families.compare import ANY, Direction, Library
 from tests.families.multilingual import KINDS, Kind
-from tests.families.real_text.libraries import LIMIT, CTranslate2, Fairseq, OwnLibrary
+from tests.families.real_text.libraries import (
+    LIMIT,
+    CTranslate2,
+    OwnLibrary,
+    fairseq_equations,
+    marian_equations,
+    opennmt_equations,
+)
 
 STEPS = 200
 """Of training; a step is 48 pairs."""
@@ -131,6 +146,8 @@ def models() -> list[Model]:
         *_fsmt(),
         *_torch(),
         *_fairseq(),
+        *_marian_npz(),
+        *_opennmt(),
         *_ctranslate2(),
     ]
 
@@ -221,11 +238,46 @@ def _fairseq() -> Iterator[Model]:
         yield Model(
             family="fairseq",
             make=lambda path, corpus, kind=kind: fairseq.make_checkpoint(path, kind, corpus),  # type: ignore[misc]
-            library=lambda checkpoint, _scratch, _corpus: Fairseq(checkpoint),
+            library=lambda checkpoint, _scratch, _corpus: fairseq_equations(checkpoint),
             own="its equations",
             options=DecodingOptions(max_decoding_length=LIMIT),
             steps=steps,
             remark="subword-nmt" if kind.has_codes else "sentencepiece",
+        )
+
+
+def _marian_npz() -> Iterator[Model]:
+    for name, steps in (("student", 0), ("teacher", 0), ("old", 0), ("student", 10 * STEPS)):
+        kind = marian_npz.KINDS[name]
+        yield Model(
+            family="Marian's own",
+            make=lambda path, corpus, kind=kind: marian_npz.make_checkpoint(path, kind, corpus),  # type: ignore[misc]
+            library=lambda checkpoint, _scratch, _corpus: marian_equations(checkpoint),
+            own="its equations",
+            languages=("en", "de"),
+            options=DecodingOptions(max_decoding_length=LIMIT),
+            steps=steps,
+            remark="SSRU" if "rnn" in kind.settings.values() else "self-attention",
+        )
+
+
+def _opennmt() -> Iterator[Model]:
+    for name, steps in (
+        ("opennmt-3", 0),
+        ("opennmt-3-tied", 0),
+        ("eole", 0),
+        ("eole-tied", 10 * STEPS),
+    ):
+        kind = opennmt.KINDS[name]
+        yield Model(
+            family="OpenNMT-py, Eole",
+            make=lambda path, corpus, kind=kind: opennmt.make_checkpoint(path, kind, corpus),  # type: ignore[misc]
+            library=lambda checkpoint, _scratch, _corpus: opennmt_equations(checkpoint),
+            own="its equations",
+            languages=("en", "de"),
+            options=DecodingOptions(max_decoding_length=LIMIT),
+            steps=steps,
+            remark=name,
         )
 
 
