@@ -9,13 +9,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from dragoman.v1.bundle_pb2 import Moses, SpecialTokens, TokenizerFiles
 from dragoman_export.checkpoints import CheckpointTokenizer, Settings
-from dragoman_export.errors import CheckpointError
+from dragoman_export.errors import CheckpointError, Problems
 from dragoman_export.families import weights
 from dragoman_export.families.bart_settings import DEFAULT_MAX_LENGTH
 from dragoman_export.families.bart_tensors import PARTS, are_equal
@@ -29,7 +30,9 @@ from dragoman_export.families.fairseq_files import (
 )
 from dragoman_export.families.fairseq_settings import (
     SIDES,
+    language_problems,
     problems_of,
+    size_problems,
     transformer_config,
     with_defaults,
 )
@@ -74,18 +77,20 @@ def import_fairseq(path: Path) -> ImportedModel:
     """Maps a checkpoint onto the canonical Transformer.
 
     Raises:
-        CheckpointError: With every setting that is not supported, or every tensor that is missing
-            or misshapen; or a file is missing or damaged.
+        CheckpointError: With every setting that is not supported, every file that is missing or
+            damaged, and every tensor that is missing or misshapen.
     """
     file = find_checkpoint(path)
     assert file is not None
-    state = read_state(file)
+    problems = Problems()
+    with problems.noted():
+        state = read_state(file)
+    if problems:
+        _note_files(path, problems)
+    problems.require_none()
     settings = with_defaults(state.settings)
-    if problems := [*problems_of(settings)]:
-        what = f"{file} is not a checkpoint of fairseq that can be exported:"
-        raise CheckpointError.listing(what, problems)
-    languages = settings["source_lang"], settings["target_lang"]
-    sources, targets = (read_dictionary(path / f"dict.{each}.txt") for each in languages)
+    what = f"{file} is not a checkpoint of fairseq that can be exported:"
+    problems.note(what, [*problems_of(settings)])
     suppressed = Suppressed(ids=(PAD_ID,))  # fairseq's search never says it
     special = SpecialTokens(
         decoder_start_id=END_ID,
@@ -93,9 +98,17 @@ def import_fairseq(path: Path) -> ImportedModel:
         unknown_id=UNKNOWN_ID,
         suppressed_ids=suppressed.ids,
     )
-    tokenizer = _read_tokenizer(path, special, languages, sources, targets)
-    sizes = [1 + max(ids.values()) for ids in (sources, targets)]
-    blueprint = _build(path, settings, state.tensors, suppressed, *sizes)
+    sizes: list[int] = []
+    with problems.noted():
+        if not [*language_problems(settings)]:
+            languages = settings["source_lang"], settings["target_lang"]
+            sources, targets = (read_dictionary(path / f"dict.{each}.txt") for each in languages)
+            sizes = [1 + max(ids.values()) for ids in (sources, targets)]
+            tokenizer = _read_tokenizer(path, special, languages, sources, targets)
+    with problems.noted():
+        if sizes and not [*size_problems(settings)]:
+            blueprint = _build(path, settings, state.tensors, suppressed, *sizes)
+    problems.require_none()
     return ImportedModel(
         family=FAMILY,
         blueprint=blueprint,
@@ -111,13 +124,23 @@ def import_fairseq(path: Path) -> ImportedModel:
     )
 
 
-def _read_tokenizer(
-    path: Path,
-    special: SpecialTokens,
-    languages: tuple[str, str],
-    sources: Mapping[str, int],
-    targets: Mapping[str, int],
-) -> CheckpointTokenizer:
+def _note_files(path: Path, problems: Problems) -> None:
+    """Notes what is wrong with the tokenizer's files, whichever languages they are of."""
+    for dictionary in sorted(path.glob("dict.*.txt")):
+        with problems.noted():
+            read_dictionary(dictionary)
+    with problems.noted():
+        _find_pieces(path)
+
+
+class _Pieces(NamedTuple):
+    """Where it is said how words are cut; one of the two is there."""
+
+    codes: Path | None
+    model: Path | None
+
+
+def _find_pieces(path: Path) -> _Pieces:
     codes = [path / name for name in CODES if (path / name).is_file()]
     models = [path / name for name in SENTENCEPIECE_MODELS if (path / name).is_file()]
     if len(codes) + len(models) != 1:
@@ -125,17 +148,29 @@ def _read_tokenizer(
             f"{path} has {len(codes) + len(models)} of {', '.join((*CODES, *SENTENCEPIECE_MODELS))}"
             "; one is needed, subword-nmt's or fastBPE's codes or a sentencepiece model"
         )
+    return _Pieces(next(iter(codes), None), next(iter(models), None))
+
+
+def _read_tokenizer(
+    path: Path,
+    special: SpecialTokens,
+    languages: tuple[str, str],
+    sources: Mapping[str, int],
+    targets: Mapping[str, int],
+) -> CheckpointTokenizer:
+    codes, model_file = _find_pieces(path)
     controls = [START_ID, PAD_ID]
-    if codes:
+    if codes is not None:
         marked_sources, marked_targets = map(with_word_ends, (sources, targets))
         return moses_tokenizer(
-            Contents(read_merges(codes[0]), _json(marked_sources), _json(marked_targets)),
+            Contents(read_merges(codes), _json(marked_sources), _json(marked_targets)),
             Moses(source_language=languages[0], target_language=languages[1]),
             special,
             marked_sources,
             controls,
         )
-    model, vocabulary, target_vocabulary = models[0].name, "vocab.json", "target_vocab.json"
+    assert model_file is not None
+    model, vocabulary, target_vocabulary = model_file.name, "vocab.json", "target_vocab.json"
     files = TokenizerFiles(
         kind="sentencepiece",
         source_model_path=model,
@@ -146,7 +181,7 @@ def _read_tokenizer(
         hidden_ids=controls,
     )
     contents: dict[str, Path | str] = {
-        model: models[0],
+        model: model_file,
         vocabulary: _json(sources),
         target_vocabulary: _json(targets),
     }
@@ -165,7 +200,7 @@ def _build(  # noqa: PLR0917 - sizes come last, of sources and targets
     source_size: int,
     target_size: int,
 ) -> Blueprint:
-    """The model of settings without problems and dictionaries of these sizes.
+    """The model of settings that have sizes, and of dictionaries of these sizes.
 
     Raises:
         CheckpointError: With everything of the weights that does not fit them.

@@ -87,6 +87,23 @@ def problems_of(settings: Settings) -> Iterator[str]:
     for name in REFUSED:
         if settings.get(name):
             yield f"{name} is {settings[name]!r}, which is not supported"
+    if _activation(settings) is None:
+        known = ", ".join(ACTIVATIONS)
+        yield f"activation_fn is {settings['activation_fn']!r}; known are {known}"
+    yield from size_problems(settings)
+    yield from language_problems(settings)
+
+
+def language_problems(settings: Settings) -> Iterator[str]:
+    """What is wrong with the names of languages, which are those of dictionaries."""
+    for name in ("source_lang", "target_lang"):
+        value = settings.get(name)
+        if not isinstance(value, str) or not value or "/" in value:
+            yield f"{name} is {value!r}; a language is needed"
+
+
+def size_problems(settings: Settings) -> Iterator[str]:
+    """What is wrong with all that weights are held against."""
     for name in SIZES:
         value = settings[name]
         most = MOST_POSITIONS if name.startswith("max_") else LARGEST_SIZE
@@ -95,14 +112,13 @@ def problems_of(settings: Settings) -> Iterator[str]:
     for name in SWITCHES:
         if not isinstance(settings[name], bool | int):
             yield f"{name} is {settings[name]!r}; true or false is needed"
-    activation = settings["activation_fn"]
-    if not isinstance(activation, str) or activation not in ACTIVATIONS:
-        yield f"activation_fn is {activation!r}; known are {', '.join(ACTIVATIONS)}"
-    for name in ("source_lang", "target_lang"):
-        value = settings.get(name)
-        if not isinstance(value, str) or not value or "/" in value:
-            yield f"{name} is {value!r}; a language is needed"
     yield from _differing(settings)
+
+
+def _activation(settings: Settings) -> Activation | None:
+    """None where it is not known."""
+    name = settings["activation_fn"]
+    return ACTIVATIONS.get(name) if isinstance(name, str) else None
 
 
 def _differing(settings: Settings) -> Iterator[str]:
@@ -124,7 +140,7 @@ def _differing(settings: Settings) -> Iterator[str]:
 def transformer_config(
     settings: Settings, sources: int | None, targets: int, *, tied_output: bool, final_norm: bool
 ) -> TransformerConfig:
-    """Sizes and switches of settings without problems.
+    """Sizes and switches of settings that have sizes; what else is wrong has some value.
 
     Args:
         settings: With defaults.
@@ -146,7 +162,7 @@ def transformer_config(
         source_vocabulary_size=sources,
         tied_output=tied_output,
         max_positions=min(settings["max_source_positions"], settings["max_target_positions"]),
-        activation=ACTIVATIONS[settings["activation_fn"]],
+        activation=_activation(settings) or "relu",
         norm_first=bool(settings["encoder_normalize_before"]),
         final_norm=final_norm,
         embedding_norm=bool(settings["layernorm_embedding"]),
