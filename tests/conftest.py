@@ -1,11 +1,14 @@
 """A tiny Marian checkpoint and bundles made from it, once a run."""
 
+import functools
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 import torch
+from onnxscript._framework_apis import torch_2_11 as onnxscript_operators
 
 from dragoman_export.export import export
 from dragoman_export.manifest import Precision
@@ -29,6 +32,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _one_thread() -> None:
     """Layers are small here: more threads would only wait for each other."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_registry() -> Iterator[None]:
+    """torch.onnx asks for onnxscript's operators for each graph: a quarter of a tiny one's time.
+
+    They are the same ones each time, parsed from their sources.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        once = functools.cache(onnxscript_operators.get_torchlib_ops)
+        patch.setattr(onnxscript_operators, "get_torchlib_ops", once)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,8 @@ ExportError                 anything below; its message is one clear statement f
 └── VerificationError       the ONNX graphs do not say what the checkpoint says
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 MOST_PROBLEMS = 20
 """That one message lists."""
@@ -21,7 +22,13 @@ class UsageError(ExportError):
 
 
 class CheckpointError(ExportError):
-    """The checkpoint cannot be read or is of a kind that is not supported."""
+    """The checkpoint cannot be read or is of a kind that is not supported.
+
+    Each argument is a statement of its own: of settings, of tokens, of weights.
+    """
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.args))
 
     @classmethod
     def listing(cls, what: str, problems: Sequence[str]) -> "CheckpointError":
@@ -34,3 +41,45 @@ class CheckpointError(ExportError):
 
 class VerificationError(ExportError):
     """The ONNX graphs do not say what the checkpoint says."""
+
+
+class Problems:
+    """What hinders a checkpoint, gathered over its parts and told at once.
+
+    ::
+
+        with problems.noted():
+            tokens = read_tokens(...)
+        with problems.noted():
+            blueprint = build(...)
+        problems.require_none()
+
+    What a part makes is there once nothing hinders any of them.
+    """
+
+    def __init__(self) -> None:
+        self._errors: list[CheckpointError] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._errors)
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Within it, a CheckpointError ends the part and is told with those of the others."""
+        try:
+            yield
+        except CheckpointError as error:
+            self._errors.append(error)
+
+    def note(self, what: str, problems: Sequence[str]) -> None:
+        """Notes a part's problems, if there are any; `what` introduces them."""
+        if problems:
+            self._errors.append(CheckpointError.listing(what, problems))
+
+    def require_none(self) -> None:
+        """Raises CheckpointError with everything that was noted, each statement once."""
+        if len(self._errors) == 1:
+            raise self._errors[0]
+        if self._errors:
+            told = dict.fromkeys(each for error in self._errors for each in error.args)
+            raise CheckpointError(*told) from self._errors[0]

@@ -12,6 +12,7 @@ import sentencepiece
 import torch
 import transformers
 
+from dragoman_export.checkpoints import Checkpoint, Weights
 from dragoman_export.export import ExportRequest
 from dragoman_export.manifest import Precision
 
@@ -167,6 +168,15 @@ def request(checkpoint: Path, output: Path, precision: Precision = "float32") ->
     return ExportRequest(
         checkpoint=checkpoint, output=output, precision=precision, sentences=SENTENCES
     )
+
+
+def held(config: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Checkpoint:
+    """A checkpoint that is nowhere on the disk."""
+    checkpoint = Checkpoint(Path())
+    checkpoint.config = config
+    checkpoint.generation_config = checkpoint.tokenizer_config = {}
+    checkpoint.weights = Weights(tensors, sha256="")
+    return checkpoint
 
 
 def copy_checkpoint(checkpoint: Path, copy: Path) -> Path:

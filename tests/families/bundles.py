@@ -14,10 +14,16 @@ PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
 def export_both(
     exports: Exports, checkpoint: Path, source: str | None = None, target: str | None = None
 ) -> dict[str, Path]:
-    """In float32 and int8, from `source` into `target` where the checkpoint does not say it."""
+    """In float32 and int8, from `source` into `target` where the checkpoint does not say it.
+
+    Activation scales are calibrated: to try the others too takes a trace of both graphs more, and
+    which are taken does not depend on the family.
+    """
 
     def make(path: Path, precision: Precision) -> None:
         request = tiny.request(checkpoint, path, precision)
+        if precision == "int8":
+            request = replace(request, activation_scales="calibrated")
         named = replace(request, source_language=source, target_language=target)
         export(named, tiny.no_progress)
 

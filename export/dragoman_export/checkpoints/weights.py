@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from dragoman_export.checkpoints.files import read_settings
-from dragoman_export.errors import CheckpointError
+from dragoman_export.errors import CheckpointError, Problems
 
 BLOCK = 1 << 22
 """Numbers looked at together: what is needed beside them is as large."""
@@ -71,9 +71,15 @@ def read_weights(files: Sequence[Path]) -> Weights:
     """All tensors of the files that `find_weights` found.
 
     Raises:
-        CheckpointError: They are missing, damaged, no numbers, or beside more than tensors.
+        CheckpointError: With all that are missing, damaged, no numbers, or beside more than
+            tensors.
     """
-    return checked({name: each for file in files for name, each in _read(file).items()}, files)
+    problems, tensors = Problems(), dict[str, Tensor]()
+    for file in files:
+        with problems.noted():
+            tensors |= _read(file)
+    problems.require_none()
+    return checked(tensors, files)
 
 
 def read_state_dict(path: Path, keys: Sequence[str], ignored: Collection[str] = ()) -> Weights:

@@ -9,13 +9,15 @@ mapped by transformers.
 from dataclasses import replace
 
 from dragoman_export.checkpoints import Checkpoint, Settings, tidied
-from dragoman_export.errors import CheckpointError
+from dragoman_export.errors import Problems
 from dragoman_export.families.bart_settings import (
     BART,
     M2M100,
     MBART,
     PEGASUS,
     Kin,
+    has_ids,
+    has_sizes,
     id_problems,
     max_decoding_length,
     plain_settings,
@@ -55,15 +57,19 @@ def import_pegasus(checkpoint: Checkpoint) -> ImportedModel:
 
 
 def _import(checkpoint: Checkpoint, family: str, kin: Kin) -> ImportedModel:
-    settings, problems = plain_settings(checkpoint, kin)
-    suppressed = read_suppressed(checkpoint, settings.get("eos_token_id"))
-    problems += id_problems(settings, suppressed.ids)
-    if problems:
-        what = f"{checkpoint.path} is not a {kin.title} checkpoint that can be exported:"
-        raise CheckpointError.listing(what, problems)
-    with tidied(checkpoint.path) as tidy:
-        tokens = read_tokens(checkpoint, ReferenceTokenizer(tidy), settings, suppressed.ids)
-    blueprint = build(checkpoint, settings, kin, suppressed)
+    problems = Problems()
+    settings, suppressed = read_settings(checkpoint, kin, problems)
+    with problems.noted():
+        checkpoint.require_fetched()
+        with tidied(checkpoint.path) as tidy:
+            own = ReferenceTokenizer(tidy)
+            if has_ids(settings, suppressed.ids):
+                tokens = read_tokens(checkpoint, own, settings, suppressed.ids)
+    with problems.noted():
+        weights = checkpoint.weights
+        if has_sizes(settings):
+            blueprint = build(checkpoint, settings, kin, suppressed)
+    problems.require_none()
     return ImportedModel(
         family=family,
         blueprint=blueprint,
@@ -76,7 +82,7 @@ def _import(checkpoint: Checkpoint, family: str, kin: Kin) -> ImportedModel:
         max_decoding_length=max_decoding_length(
             checkpoint, blueprint.config.max_positions, forced=tokens.forced
         ),
-        weights_sha256=checkpoint.weights_sha256,
+        weights_sha256=weights.sha256,
         own_library=OwnLibrary(settings["pad_token_id"], TIED),
         sources=tokens.sources,
         targets=tokens.targets,
@@ -88,10 +94,21 @@ def _import(checkpoint: Checkpoint, family: str, kin: Kin) -> ImportedModel:
     )
 
 
+def read_settings(
+    checkpoint: Checkpoint, kin: Kin, problems: Problems
+) -> tuple[Settings, Suppressed]:
+    """See `plain_settings`; notes what is wrong with them in `problems`."""
+    settings, found = plain_settings(checkpoint, kin)
+    suppressed, more = read_suppressed(checkpoint, settings.get("eos_token_id"))
+    what = f"{checkpoint.path} is not a {kin.title} checkpoint that can be exported:"
+    problems.note(what, [*found, *more, *id_problems(settings, suppressed.ids)])
+    return settings, suppressed
+
+
 def build(
     checkpoint: Checkpoint, settings: Settings, kin: Kin, suppressed: Suppressed
 ) -> Blueprint:
-    """The model of settings without problems.
+    """The model of settings that have sizes.
 
     Raises:
         CheckpointError: With everything of the weights that does not fit them.

@@ -155,7 +155,7 @@ def plain_settings(checkpoint: Checkpoint, kin: Kin) -> tuple[Settings, list[str
 
 
 def transformer_config(config: Settings, embeddings: Embeddings, kin: Kin) -> TransformerConfig:
-    """Sizes and switches of settings without problems."""
+    """Sizes and switches of settings that have sizes; what else is wrong has some value."""
     is_one = embeddings.sources == embeddings.targets
     return TransformerConfig(
         encoder_layers=config["encoder_layers"],
@@ -169,7 +169,7 @@ def transformer_config(config: Settings, embeddings: Embeddings, kin: Kin) -> Tr
         source_vocabulary_size=None if is_one else config["vocab_size"],
         tied_output=embeddings.output == embeddings.targets,
         max_positions=config["max_position_embeddings"],
-        activation=ACTIVATIONS[config["activation_function"]],
+        activation=_activation(config) or "relu",
         norm_first=kin.norm_first,
         final_norm=kin.final_norm,
         embedding_norm=kin.embedding_norm,
@@ -210,6 +210,20 @@ def max_decoding_length(checkpoint: Checkpoint, max_positions: int, forced: int 
         return min(DEFAULT_MAX_LENGTH, longest)
     ends = setting_of_generation(checkpoint, "forced_eos_token_id") is not None
     return max(1, min(max_length - forced - (2 if ends else 1), longest))
+
+
+def has_sizes(config: Settings) -> bool:
+    """Whether weights can be held against the settings, whatever else is wrong with them."""
+    padding = config.get("pad_token_id")
+    is_known = type(padding) is int and 0 <= padding < min(vocabulary_sizes(config))
+    return is_known and not any(_size_problems(config))
+
+
+def has_ids(config: Settings, suppressed: Sequence[int]) -> bool:
+    """Whether tokens can, likewise."""
+    ids = [config.get(name) for name in SPECIAL_TOKENS]
+    are_whole = all(type(each) is int for each in ids) and all(vocabulary_sizes(config))
+    return are_whole and not any(id_problems(config, suppressed))
 
 
 def id_problems(config: Settings, suppressed: Sequence[int]) -> Iterator[str]:
@@ -256,32 +270,43 @@ def _problems(config: Settings, kin: Kin) -> Iterator[str]:
     for name, value in kin.required.items():
         if config.get(name, value) != value:
             yield f"{name} is {config[name]!r}; only {value!r} is supported"
-    for name in SIZES:
-        if type(config.get(name)) is not int or not 1 <= config[name] <= LARGEST_SIZE:
-            value = config.get(name)
-            yield f"{name} is {value!r}; a whole number from 1 to {LARGEST_SIZE} is needed"
+    yield from _size_problems(config)
     for name in SPECIAL_TOKENS:
         if type(config.get(name)) is not int:
             yield f"{name} is {config.get(name)!r}; a whole number is needed"
     yield from _odd_values(config)
 
 
+def _activation(config: Settings) -> Activation | None:
+    """None where it is not known."""
+    name = config.get("activation_function")
+    return ACTIVATIONS.get(name) if isinstance(name, str) else None
+
+
 def _odd_values(config: Settings) -> Iterator[str]:
-    activation = config.get("activation_function")
-    if not isinstance(activation, str) or activation not in ACTIVATIONS:
-        yield f"activation_function is {activation!r}; known are {', '.join(ACTIVATIONS)}"
+    if _activation(config) is None:
+        given = config.get("activation_function")
+        yield f"activation_function is {given!r}; known are {', '.join(ACTIVATIONS)}"
     if not isinstance(config.get("scale_embedding", False), bool):
         yield f"scale_embedding is {config['scale_embedding']!r}; true or false is needed"
     for name in ("share_encoder_decoder_embeddings", "tie_word_embeddings"):
         if not isinstance(config.get(name, True), bool):
             yield f"{name} is {config[name]!r}; true or false is needed"
+    if "quantization_config" in config:
+        yield "quantization_config is set; quantised weights are not supported"
+
+
+def _size_problems(config: Settings) -> Iterator[str]:
+    """What is wrong with the sizes that weights are held against."""
+    for name in SIZES:
+        if type(config.get(name)) is not int or not 1 <= config[name] <= LARGEST_SIZE:
+            value = config.get(name)
+            yield f"{name} is {value!r}; a whole number from 1 to {LARGEST_SIZE} is needed"
     size = config.get("decoder_vocab_size", config.get("vocab_size"))
     if type(size) is not int or not 1 <= size <= LARGEST_SIZE:
         yield f"decoder_vocab_size is {size!r}; a whole number from 1 to {LARGEST_SIZE} is needed"
     elif shares_embedding(config) and size != config.get("vocab_size"):
         yield "decoder_vocab_size differs from vocab_size, though they share an embedding"
-    if "quantization_config" in config:
-        yield "quantization_config is set; quantised weights are not supported"
     positions = config.get("max_position_embeddings")
     if isinstance(positions, int) and positions > MOST_POSITIONS:
         yield f"max_position_embeddings is {positions}; {MOST_POSITIONS} is the most"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dragoman_export.checkpoints.ctranslate2_file import CTranslate2File, read_ctranslate2
-from dragoman_export.errors import CheckpointError
+from dragoman_export.errors import Problems
 from dragoman_export.families.ctranslate2_config import read_config
 from dragoman_export.families.ctranslate2_positions import find_positions, relative_tables
 from dragoman_export.families.ctranslate2_settings import (
@@ -23,7 +23,7 @@ from dragoman_export.families.ctranslate2_tensors import (
     misfits,
     native_tensors,
 )
-from dragoman_export.families.ctranslate2_tokens import read_tokens
+from dragoman_export.families.ctranslate2_tokens import read_tokens, require_tokenizer
 from dragoman_export.families.ctranslate2_vocabularies import (
     Vocabularies,
     find_ids,
@@ -47,28 +47,42 @@ def import_ctranslate2(path: Path) -> ImportedModel:
     Raises:
         CheckpointError: With everything that is missing, damaged or not supported.
     """
-    file = read_ctranslate2(path / MODEL)
-    require_spec(file)
-    vocabularies = read_vocabularies(path)
-    steering, problems = read_config(file)
+    problems = Problems()
+    with problems.noted():
+        file = read_ctranslate2(path / MODEL)
+        require_spec(file)
+    with problems.noted():
+        vocabularies = read_vocabularies(path)
+    if problems:
+        with problems.noted():
+            require_tokenizer(path)
+    problems.require_none()
+    steering, found = read_config(file)
     sizes, more = find_sizes(file)
-    problems += more
-    if sizes is None or steering is None:
-        raise _unusable(path, problems)
-    architecture, more = read_architecture(
-        file, sizes, tied_output=is_tied(file), norm_epsilon=steering.norm_epsilon
-    )
-    problems += [*more, *_other_sizes(vocabularies, sizes)]
-    if architecture is None:
-        raise _unusable(path, problems)
-    problems += misfits(file, architecture, sizes)
-    zero_start = sizes.vocabulary if architecture.starts_from_zero else None
-    ids, more = find_ids(vocabularies, steering, zero_start)
-    problems += more
-    if problems or ids is None:
-        raise _unusable(path, problems)
+    found += more
+    architecture, ids, zero_start = None, None, None
+    if sizes is not None:
+        epsilon = None if steering is None else steering.norm_epsilon
+        architecture, more = read_architecture(
+            file, sizes, tied_output=is_tied(file), norm_epsilon=epsilon
+        )
+        found += [*more, *_other_sizes(vocabularies, sizes)]
+    if sizes is not None and architecture is not None:
+        found += misfits(file, architecture, sizes)
+        zero_start = sizes.vocabulary if architecture.starts_from_zero else None
+    if architecture is not None and steering is not None:
+        ids, more = find_ids(vocabularies, steering, zero_start)
+        found += more
+    problems.note(f"{path} is not a CTranslate2 model that can be exported:", found)
     suppressed = Suppressed(() if zero_start is None else (zero_start,))
-    tokens = read_tokens(path, vocabularies, steering, ids, suppressed.ids)
+    with problems.noted():
+        require_tokenizer(path)
+        if steering is not None and ids is not None:
+            tokens = read_tokens(path, vocabularies, steering, ids, suppressed.ids)
+    problems.require_none()
+    assert architecture is not None
+    assert sizes is not None
+    assert ids is not None
     blueprint = _build(file, architecture, sizes, suppressed)
     forced = max(len(each.target_prefix_ids) for each in (tokens.any_target, *tokens.targets))
     longest = blueprint.config.max_positions - 1 - forced
@@ -122,9 +136,3 @@ def _other_sizes(vocabularies: Vocabularies, sizes: Sizes) -> list[str]:
         for kind, (tokens, size) in rows.items()
         if tokens != size
     ]
-
-
-def _unusable(path: Path, problems: list[str]) -> CheckpointError:
-    return CheckpointError.listing(
-        f"{path} is not a CTranslate2 model that can be exported:", problems
-    )

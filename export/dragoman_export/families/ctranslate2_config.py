@@ -35,17 +35,17 @@ class Steering:
 
 
 def read_config(file: CTranslate2File) -> tuple[Steering | None, list[str]]:
-    """What steers a model, and what of it is not as it must be; then there is none."""
+    """What steers a model, None where tokens are not as they must be; and all such problems."""
     path = file.path.parent / CONFIG
     config: Settings = {}
     if os.path.lexists(path) or file.version >= CONFIG_VERSION:
         config = read_settings(path)
     if file.version < CONFIG_VERSION:
         config = {**config, **_old_config(file)}
-    problems = [*_config_problems(config)]
-    if problems:
-        return None, problems
-    epsilon = config.get("layer_norm_epsilon")
+    token_problems, problems = [*_token_problems(config)], [*_other_problems(config)]
+    if token_problems:
+        return None, [*token_problems, *problems]
+    epsilon = None if problems else config.get("layer_norm_epsilon")
     return (
         Steering(
             unknown=config["unk_token"],
@@ -56,7 +56,7 @@ def read_config(file: CTranslate2File) -> tuple[Steering | None, list[str]]:
             adds_end=config.get("add_source_eos", False),
             norm_epsilon=None if epsilon is None else float(epsilon),
         ),
-        [],
+        problems,
     )
 
 
@@ -76,7 +76,7 @@ def _old_config(file: CTranslate2File) -> Settings:
     }
 
 
-def _config_problems(config: Settings) -> Iterator[str]:
+def _token_problems(config: Settings) -> Iterator[str]:
     adds_begin = config.get("add_source_bos", False)
     needed = ("unk_token", "eos_token", *(["bos_token"] if adds_begin else []))
     for name in needed:
@@ -88,6 +88,9 @@ def _config_problems(config: Settings) -> Iterator[str]:
     for name in ("add_source_bos", "add_source_eos"):
         if not isinstance(config.get(name, False), bool):
             yield f"{CONFIG}: {name} is {config[name]!r}; true or false is needed"
+
+
+def _other_problems(config: Settings) -> Iterator[str]:
     epsilon = config.get("layer_norm_epsilon")
     is_number = isinstance(epsilon, int | float) and not isinstance(epsilon, bool)
     if epsilon is not None and not (is_number and 0 < epsilon < 1):

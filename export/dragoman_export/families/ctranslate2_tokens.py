@@ -73,7 +73,7 @@ def read_tokens(
     """The tokenizer beside a model, and how the model is told its languages.
 
     Raises:
-        CheckpointError: There is none, or none of this model.
+        CheckpointError: It is none of this model.
     """
     languages = named_languages(vocabularies.sources)
     order = find_order(path, steering, languages)
@@ -89,15 +89,11 @@ def read_tokens(
     if found := find_models(path):
         contents = {name: path / name for name in found}
         tokenizer = pieces_tokenizer(contents, vocabularies, special, bare=bare)
-    elif os.path.lexists(path / LIBRARY):
+    else:
         library = _Library.read(path / LIBRARY, vocabularies)
         tokenizer = library.tokenizer(special, bare=bare)
         if not languages and not begin:
             begin = library.begins_with(ids.end)
-    else:
-        raise CheckpointError(
-            f"{path} has no tokenizer: put that of the model beside it, one of {LOOKED_FOR}"
-        )
     labels = [
         target._replace(source_prefix_ids=(*begin, *target.source_prefix_ids))
         for target in find_labels(vocabularies.sources)
@@ -118,6 +114,14 @@ def read_tokens(
         any_target=Target(source_prefix_ids=begin if labels else ()),
         source_language=EVERY if madlad_labels(vocabularies.sources) else None,
     )
+
+
+def require_tokenizer(path: Path) -> None:
+    """Raises CheckpointError where there is none beside the model."""
+    if not find_models(path) and not os.path.lexists(path / LIBRARY):
+        raise CheckpointError(
+            f"{path} has no tokenizer: put that of the model beside it, one of {LOOKED_FOR}"
+        )
 
 
 def find_models(path: Path) -> Sequence[str]:

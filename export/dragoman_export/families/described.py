@@ -13,7 +13,7 @@ import torch
 
 from dragoman_export.checkpoints import CheckpointTokenizer
 from dragoman_export.families.bart_settings import DEFAULT_MAX_LENGTH, MOST_POSITIONS
-from dragoman_export.families.fields import Fields
+from dragoman_export.families.fields import LARGEST, Fields
 from dragoman_export.families.positions import (
     Positions,
     interleaved_sinusoids,
@@ -35,11 +35,22 @@ SCALE_BY_WIDTH = "sqrt(model_dim)"
 """Stands for the number."""
 
 
+IDS = ("decoder_start_id", "end_id", "unknown_id", "pad_id")
+"""Settings without which tokens cannot be judged."""
+
+TABLES = ("positions", "max_positions")
+"""Settings without which a table of positions cannot."""
+
+
 class VocabularySizes(NamedTuple):
     """Tokens that the model has embeddings of."""
 
     sources: int
     targets: int
+
+
+UNKNOWN_SIZES = VocabularySizes(LARGEST, LARGEST)
+"""Where nothing says how many: no token lies outside."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,12 +34,15 @@ class TokenizerParts(NamedTuple):
     files: TokenizerFiles
     problems: Sequence[str]
 
-    def tokenizer(self, description: Description) -> CheckpointTokenizer:
-        """Loads it, if it has no problems.
+    def tokenizer(self, path: Path, description: Description) -> CheckpointTokenizer:
+        """Loads it; it is from the folder `path`.
 
         Raises:
-            CheckpointError: A file is no tokenizer's.
+            CheckpointError: It has problems, or a file is no tokenizer's.
         """
+        if self.problems:
+            what = f"the tokenizer of {path} cannot be used:"
+            raise CheckpointError.listing(what, self.problems)
         return CheckpointTokenizer(self.contents, self.files, _special(description))
 
 

@@ -10,13 +10,14 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from dragoman.v1.bundle_pb2 import Moses, SpecialTokens, TokenizerFiles
 from dragoman_export.checkpoints import CheckpointTokenizer, Settings
-from dragoman_export.errors import CheckpointError
+from dragoman_export.errors import CheckpointError, Problems
 from dragoman_export.families import weights
 from dragoman_export.families.bart_settings import DEFAULT_MAX_LENGTH
 from dragoman_export.families.bart_tensors import PARTS, are_equal
@@ -38,7 +39,9 @@ from dragoman_export.families.fairseq_languages import (
 )
 from dragoman_export.families.fairseq_settings import (
     SIDES,
+    language_problems,
     problems_of,
+    size_problems,
     transformer_config,
     with_defaults,
 )
@@ -89,34 +92,38 @@ def import_fairseq(path: Path) -> ImportedModel:
     """Maps a checkpoint onto the canonical Transformer.
 
     Raises:
-        CheckpointError: With every setting that is not supported, or every tensor that is missing
-            or misshapen; or a file is missing or damaged.
+        CheckpointError: With every setting that is not supported, every file that is missing or
+            damaged, and every tensor that is missing or misshapen.
     """
     file = find_checkpoint(path)
     assert file is not None
-    state = read_state(file)
+    problems = Problems()
+    with problems.noted():
+        state = read_state(file)
+    if problems:
+        _note_files(path, problems)
+    problems.require_none()
     settings = with_defaults(state.settings)
-    if problems := [*problems_of(settings)]:
-        what = f"{file} is not a checkpoint of fairseq that can be exported:"
-        raise CheckpointError.listing(what, problems)
-    sources, targets, told = _read_languages(path, settings)
+    what = f"{file} is not a checkpoint of fairseq that can be exported:"
+    problems.note(what, [*problems_of(settings)])
     suppressed = Suppressed(ids=(PAD_ID,))  # fairseq's search never says it
-    start_id = next((t.start_id for t in told.targets if t.start_id is not None), END_ID)
-    special = SpecialTokens(
-        decoder_start_id=start_id,
-        end_id=END_ID,
-        unknown_id=UNKNOWN_ID,
-        suppressed_ids=suppressed.ids,
-    )
-    tokenizer = _read_tokenizer(path, special, told, sources, targets)
-    sizes = [1 + max(ids.values()) for ids in (sources, targets)]
+    sizes: list[int] = []
+    with problems.noted():
+        if not [*language_problems(settings)]:
+            sources, targets, told = _read_languages(path, settings)
+            sizes = [1 + max(ids.values()) for ids in (sources, targets)]
+            special = _special_tokens(told, suppressed)
+            tokenizer = _read_tokenizer(path, special, told, sources, targets)
+    with problems.noted():
+        if sizes and not [*size_problems(settings)]:
+            blueprint = _build(path, settings, state.tensors, suppressed, *sizes)
+    problems.require_none()
     forced = max((len(target.target_prefix_ids) for target in told.targets), default=0)
-    blueprint = _build(path, settings, state.tensors, suppressed, *sizes)
     return ImportedModel(
         family=FAMILY,
         blueprint=blueprint,
         tokenizer=tokenizer,
-        decoder_start_id=start_id,
+        decoder_start_id=special.decoder_start_id,
         end_id=END_ID,
         unknown_id=UNKNOWN_ID,
         suppressed_ids=suppressed.ids,
@@ -126,6 +133,16 @@ def import_fairseq(path: Path) -> ImportedModel:
         targets=told.targets,
         source_language=told.source_language,
         target_language=None if told.targets else told.target_language,
+    )
+
+
+def _special_tokens(told: Told, suppressed: Suppressed) -> SpecialTokens:
+    start_id = next((t.start_id for t in told.targets if t.start_id is not None), END_ID)
+    return SpecialTokens(
+        decoder_start_id=start_id,
+        end_id=END_ID,
+        unknown_id=UNKNOWN_ID,
+        suppressed_ids=suppressed.ids,
     )
 
 
@@ -140,13 +157,23 @@ def _read_languages(path: Path, settings: Settings) -> tuple[dict[str, int], dic
     return sources, targets, Told((), (), (), *languages)
 
 
-def _read_tokenizer(
-    path: Path,
-    special: SpecialTokens,
-    told: Told,
-    sources: Mapping[str, int],
-    targets: Mapping[str, int],
-) -> CheckpointTokenizer:
+def _note_files(path: Path, problems: Problems) -> None:
+    """Notes what is wrong with the tokenizer's files, whichever languages they are of."""
+    for dictionary in sorted(path.glob("dict*.txt")):
+        with problems.noted():
+            read_dictionary(dictionary)
+    with problems.noted():
+        _find_pieces(path)
+
+
+class _Pieces(NamedTuple):
+    """Where it is said how words are cut; one of the two is there."""
+
+    codes: Path | None
+    model: Path | None
+
+
+def _find_pieces(path: Path) -> _Pieces:
     codes = [path / name for name in CODES if (path / name).is_file()]
     models = [path / name for name in SENTENCEPIECE_MODELS if (path / name).is_file()]
     if len(codes) + len(models) != 1:
@@ -154,22 +181,34 @@ def _read_tokenizer(
             f"{path} has {len(codes) + len(models)} of {', '.join((*CODES, *SENTENCEPIECE_MODELS))}"
             "; one is needed, subword-nmt's or fastBPE's codes or a sentencepiece model"
         )
+    return _Pieces(next(iter(codes), None), next(iter(models), None))
+
+
+def _read_tokenizer(
+    path: Path,
+    special: SpecialTokens,
+    told: Told,
+    sources: Mapping[str, int],
+    targets: Mapping[str, int],
+) -> CheckpointTokenizer:
+    codes, model_file = _find_pieces(path)
     controls = [START_ID, PAD_ID]
-    if codes and told.added:
+    if codes is not None and told.added:
         raise CheckpointError(
-            f"{codes[0]}: words of many languages are cut by Moses, which is told each of them; of "
+            f"{codes}: words of many languages are cut by Moses, which is told each of them; of "
             "multilingual tasks only sentencepiece is supported"
         )
-    if codes:
+    if codes is not None:
         marked_sources, marked_targets = map(with_word_ends, (sources, targets))
         return moses_tokenizer(
-            Contents(read_merges(codes[0]), _json(marked_sources), _json(marked_targets)),
+            Contents(read_merges(codes), _json(marked_sources), _json(marked_targets)),
             Moses(source_language=told.source_language, target_language=told.target_language),
             special,
             marked_sources,
             controls,
         )
-    model, vocabulary, target_vocabulary = models[0].name, "vocab.json", "target_vocab.json"
+    assert model_file is not None
+    model, vocabulary, target_vocabulary = model_file.name, "vocab.json", "target_vocab.json"
     files = TokenizerFiles(
         kind="sentencepiece",
         source_model_path=model,
@@ -180,13 +219,13 @@ def _read_tokenizer(
         hidden_ids=_steering(controls, told, targets),
     )
     contents: dict[str, Path | str] = {
-        model: models[0],
+        model: model_file,
         vocabulary: _json(sources),
         target_vocabulary: _json(targets),
     }
     if not told.added:
         return sentencepiece_tokenizer(contents, files, special, sources)
-    safe = text_model(models[0], told.added)
+    safe = text_model(model_file, told.added)
     return CheckpointTokenizer({**contents, model: safe}, files, special)
 
 
@@ -206,7 +245,7 @@ def _build(  # noqa: PLR0917 - sizes come last, of sources and targets
     source_size: int,
     target_size: int,
 ) -> Blueprint:
-    """The model of settings without problems and dictionaries of these sizes.
+    """The model of settings that have sizes, and of dictionaries of these sizes.
 
     Raises:
         CheckpointError: With everything of the weights that does not fit them.

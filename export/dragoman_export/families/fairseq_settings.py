@@ -89,11 +89,29 @@ def problems_of(settings: Settings) -> Iterator[str]:
         yield f"task is {task!r}; supported are {', '.join(TASKS)}"
     if not isinstance(arch, str) or not arch.startswith(ARCHITECTURES) or "_lm" in arch:
         yield f"arch is {arch!r}; only transformer, mbart and bart and their sizes are supported"
-    if task in MULTILINGUAL:
-        yield from problems_of_languages({**settings, "task": task})
     for name in (*REFUSED, *(() if task == MULTI else LANGUAGE_TOKENS)):
         if settings.get(name):
             yield f"{name} is {settings[name]!r}, which is not supported"
+    if _activation(settings) is None:
+        known = ", ".join(ACTIVATIONS)
+        yield f"activation_fn is {settings['activation_fn']!r}; known are {known}"
+    yield from size_problems(settings)
+    yield from language_problems(settings)
+
+
+def language_problems(settings: Settings) -> Iterator[str]:
+    """What is wrong with languages, by which dictionaries and tokens are found."""
+    task = settings.get("task", TASKS[0])
+    if task in MULTILINGUAL:
+        yield from problems_of_languages(settings)
+    for name in ("source_lang", "target_lang") if task != MULTI else ():
+        value = settings.get(name)
+        if not isinstance(value, str) or not value or "/" in value:
+            yield f"{name} is {value!r}; a language is needed"
+
+
+def size_problems(settings: Settings) -> Iterator[str]:
+    """What is wrong with all that weights are held against."""
     for name in SIZES:
         value = settings[name]
         most = MOST_POSITIONS if name.startswith("max_") else LARGEST_SIZE
@@ -102,14 +120,13 @@ def problems_of(settings: Settings) -> Iterator[str]:
     for name in SWITCHES:
         if not isinstance(settings[name], bool | int):
             yield f"{name} is {settings[name]!r}; true or false is needed"
-    activation = settings["activation_fn"]
-    if not isinstance(activation, str) or activation not in ACTIVATIONS:
-        yield f"activation_fn is {activation!r}; known are {', '.join(ACTIVATIONS)}"
-    for name in ("source_lang", "target_lang") if task != MULTI else ():
-        value = settings.get(name)
-        if not isinstance(value, str) or not value or "/" in value:
-            yield f"{name} is {value!r}; a language is needed"
     yield from _differing(settings)
+
+
+def _activation(settings: Settings) -> Activation | None:
+    """None where it is not known."""
+    name = settings["activation_fn"]
+    return ACTIVATIONS.get(name) if isinstance(name, str) else None
 
 
 def _differing(settings: Settings) -> Iterator[str]:
@@ -131,7 +148,7 @@ def _differing(settings: Settings) -> Iterator[str]:
 def transformer_config(
     settings: Settings, sources: int | None, targets: int, *, tied_output: bool, final_norm: bool
 ) -> TransformerConfig:
-    """Sizes and switches of settings without problems.
+    """Sizes and switches of settings that have sizes; what else is wrong has some value.
 
     Args:
         settings: With defaults.
@@ -153,7 +170,7 @@ def transformer_config(
         source_vocabulary_size=sources,
         tied_output=tied_output,
         max_positions=min(settings["max_source_positions"], settings["max_target_positions"]),
-        activation=ACTIVATIONS[settings["activation_fn"]],
+        activation=_activation(settings) or "relu",
         norm_first=bool(settings["encoder_normalize_before"]),
         final_norm=final_norm,
         embedding_norm=bool(settings["layernorm_embedding"]),

@@ -24,14 +24,13 @@ class Fields:
     some value.
     """
 
-    def __init__(
-        self, settings: Settings, problems: list[str] | None = None, place: str = ""
-    ) -> None:
-        """Begins with no problems, or with those of the object that this one is in, at `place`."""
+    def __init__(self, settings: Settings, around: "Fields | None" = None, place: str = "") -> None:
+        """Begins with no problems, or shares those of the object that this one is in at `place`."""
         self._settings = {name: value for name, value in settings.items() if value is not None}
         self._place = place
         self._known: list[str] = []
-        self.problems: list[str] = [] if problems is None else problems
+        self.problems: list[str] = [] if around is None else around.problems
+        self.wrong: set[str] = set() if around is None else around.wrong
 
     def has(self, name: str) -> bool:
         """Whether anything is said of it."""
@@ -41,6 +40,10 @@ class Fields:
     def names(self) -> list[str]:
         """Of the settings that are there."""
         return list(self._settings)
+
+    def are_good(self, *names: str) -> bool:
+        """Whether nothing is wrong with these, nor with what is in them."""
+        return not any(f"{each}.".startswith(f"{name}.") for each in self.wrong for name in names)
 
     def says(self, name: str, word: str) -> bool:
         """Whether it is this word."""
@@ -107,7 +110,7 @@ class Fields:
         settings = self._take(
             name, nothing, lambda value: isinstance(value, dict), "an object", nothing
         )
-        return Fields(settings, self.problems, f"{self._place}{name}.")
+        return Fields(settings, self, f"{self._place}{name}.")
 
     def sections(self, name: str) -> dict[str, "Fields"]:
         """An object of objects, each with its name."""
@@ -122,7 +125,7 @@ class Fields:
                 told = (
                     f"the nearest is {near[0]}" if near else f"known are {', '.join(self._known)}"
                 )
-                self.problems.append(f"{self._place}{name} is no setting; {told}")
+                self._is_wrong(name, f"is no setting; {told}")
 
     def _take(
         self,
@@ -138,8 +141,12 @@ class Fields:
             taken: _Value = value
             return taken
         found = f"is {value!r}" if self.has(name) else "is missing"
-        self.problems.append(f"{self._place}{name} {found}; {needed} is needed")
+        self._is_wrong(name, f"{found}; {needed} is needed")
         return instead
+
+    def _is_wrong(self, name: str, problem: str) -> None:
+        self.wrong.add(f"{self._place}{name}")
+        self.problems.append(f"{self._place}{name} {problem}")
 
 
 def _is_positive(value: object) -> bool:

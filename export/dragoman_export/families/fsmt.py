@@ -6,7 +6,6 @@ sinusoidal positions, a vocabulary for each language, an output projection that 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from torch import Tensor
 
@@ -18,12 +17,14 @@ from dragoman_export.checkpoints import (
     read_vocabulary,
     tidied,
 )
-from dragoman_export.errors import CheckpointError
+from dragoman_export.errors import CheckpointError, Problems
 from dragoman_export.families import weights
 from dragoman_export.families.bart import TIED, plan_with_positions
 from dragoman_export.families.bart_settings import (
     LARGEST_SIZE,
     Kin,
+    has_ids,
+    has_sizes,
     id_problems,
     max_decoding_length,
     plain_settings,
@@ -105,27 +106,35 @@ def import_fsmt(checkpoint: Checkpoint) -> ImportedModel:
         CheckpointError: With every tokenizer file that is missing, every setting that is not
             supported, every tensor that is missing or misshapen.
     """
-    sources = read_vocabulary(checkpoint.path, SOURCES, MERGES, TARGET_VOCABULARY)
-    targets = read_vocabulary(checkpoint.path, TARGET_VOCABULARY)
-    renamed = replace(checkpoint, config=_renamed(checkpoint.config))
-    settings, problems = plain_settings(renamed, FSMT)
-    problems = [each for each in problems if not each.startswith((*OTHER_SIZES.values(),))]
-    suppressed = read_suppressed(renamed, settings.get("eos_token_id"))
-    problems += [
+    problems = Problems()
+    renamed = checkpoint.with_config(_renamed(checkpoint.config))
+    settings, found = plain_settings(renamed, FSMT)
+    found = [each for each in found if not each.startswith((*OTHER_SIZES.values(),))]
+    suppressed, more = read_suppressed(renamed, settings.get("eos_token_id"))
+    found += [
+        *more,
         *_size_problems(checkpoint.config),
         *id_problems(settings, suppressed.ids),
-        *_language_problems(checkpoint.tokenizer_config),
     ]
-    if problems:
-        what = f"{checkpoint.path} is not an FSMT checkpoint that can be exported:"
-        raise CheckpointError.listing(what, problems)
-    special = SpecialTokens(
-        decoder_start_id=settings["decoder_start_token_id"],
-        end_id=settings["eos_token_id"],
-        suppressed_ids=suppressed.ids,
-    )
-    tokenizer = _read_tokenizer(checkpoint, special, settings, sources, targets)
-    blueprint = _build(renamed, settings, suppressed)
+    problems.note(f"{checkpoint.path} is not an FSMT checkpoint that can be exported:", found)
+    with problems.noted():
+        checkpoint.require_fetched()
+        sources = read_vocabulary(checkpoint.path, SOURCES, MERGES, TARGET_VOCABULARY)
+        targets = read_vocabulary(checkpoint.path, TARGET_VOCABULARY)
+        if wrong := [*_language_problems(checkpoint.tokenizer_config)]:
+            raise _unusable(checkpoint, wrong)
+        if has_ids(settings, suppressed.ids):
+            special = SpecialTokens(
+                decoder_start_id=settings["decoder_start_token_id"],
+                end_id=settings["eos_token_id"],
+                suppressed_ids=suppressed.ids,
+            )
+            tokenizer = _read_tokenizer(checkpoint, special, settings, sources, targets)
+    with problems.noted():
+        stored = renamed.weights
+        if has_sizes(settings):
+            blueprint = _build(renamed, settings, suppressed)
+    problems.require_none()
     source_language, target_language = checkpoint.tokenizer_config["langs"]
     return ImportedModel(
         family=FAMILY,
@@ -137,7 +146,7 @@ def import_fsmt(checkpoint: Checkpoint) -> ImportedModel:
         suppressed_ids=suppressed.ids,
         suppressed_sequences=suppressed.sequences,
         max_decoding_length=max_decoding_length(renamed, blueprint.config.max_positions),
-        weights_sha256=checkpoint.weights_sha256,
+        weights_sha256=stored.sha256,
         own_library=OwnLibrary(settings["pad_token_id"], TIED),
         source_language=source_language,
         target_language=target_language,
@@ -203,8 +212,7 @@ def _read_tokenizer(
     if own.unknown_id is None:
         problems.append(f"{SOURCES} has no unknown token")
     if problems:
-        what = f"the tokenizer of {checkpoint.path} cannot be used:"
-        raise CheckpointError.listing(what, problems)
+        raise _unusable(checkpoint, problems)
     special.unknown_id = own.unknown_id or 0
     languages = checkpoint.tokenizer_config["langs"]
     return moses_tokenizer(
@@ -221,13 +229,18 @@ def _read_tokenizer(
     )
 
 
+def _unusable(checkpoint: Checkpoint, problems: list[str]) -> CheckpointError:
+    what = f"the tokenizer of {checkpoint.path} cannot be used:"
+    return CheckpointError.listing(what, problems)
+
+
 def _outside(vocabulary: Mapping[str, int], file: str, size: int) -> Iterator[str]:
     if not all(0 <= i < size for i in vocabulary.values()):
         yield f"{file} has ids outside the model's vocabulary of {size}"
 
 
 def _build(checkpoint: Checkpoint, settings: Settings, suppressed: Suppressed) -> Blueprint:
-    """The model of settings without problems.
+    """The model of settings that have sizes.
 
     Raises:
         CheckpointError: With everything of the weights that does not fit them.

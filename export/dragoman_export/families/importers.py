@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Callable, Mapping
 
 from dragoman_export.checkpoints import Checkpoint
-from dragoman_export.errors import CheckpointError
+from dragoman_export.errors import CheckpointError, Problems
 from dragoman_export.families.bart import (
     import_bart,
     import_m2m100,
@@ -17,6 +17,7 @@ from dragoman_export.families.bart import (
 from dragoman_export.families.fsmt import import_fsmt
 from dragoman_export.families.marian import import_marian
 from dragoman_export.families.t5 import import_t5
+from dragoman_export.families.t5_tokens import BYTES
 from dragoman_export.model import ImportedModel
 
 Importer = Callable[[Checkpoint], ImportedModel]
@@ -40,17 +41,46 @@ UNSUPPORTED: Mapping[str, str] = {
 """Why not, of those that somebody may well have."""
 
 
+TOKENIZER_FILES = ("tokenizer.json", "vocab*.json", "*.spm", "*.model")
+"""Of one of which a checkpoint has some, whatever its family; but those of bytes."""
+
+
 def import_checkpoint(checkpoint: Checkpoint) -> ImportedModel:
     """Maps a checkpoint of any family in the table onto the canonical Transformer.
 
     Raises:
         CheckpointError: It is of another family, or cannot be mapped.
     """
+    _require_settings(checkpoint)
     family = checkpoint.config.get("model_type")
     importer = IMPORTERS.get(family) if isinstance(family, str) else None
     if importer is None:
         raise CheckpointError(f"{checkpoint.path}: model_type is {family!r}; {_allowed(family)}")
     return importer(checkpoint)
+
+
+def _require_settings(checkpoint: Checkpoint) -> None:
+    """Raises CheckpointError where settings cannot be read: then files are all that can be judged.
+
+    Which ones a tokenizer needs its family says; it has some.
+    """
+    problems = Problems()
+    for part in ("config", "generation_config"):
+        with problems.noted():
+            getattr(checkpoint, part)
+    if problems:
+        with problems.noted():
+            checkpoint.require_files()
+        with problems.noted():
+            _require_tokenizer(checkpoint)
+    problems.require_none()
+
+
+def _require_tokenizer(checkpoint: Checkpoint) -> None:
+    is_there = any(next(checkpoint.path.glob(name), None) for name in TOKENIZER_FILES)
+    if not is_there and checkpoint.tokenizer_config.get("tokenizer_class") != BYTES:
+        known = ", ".join(TOKENIZER_FILES)
+        raise CheckpointError(f"checkpoint {checkpoint.path} has no tokenizer, none of {known}")
 
 
 def _allowed(family: object) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from dragoman_export.checkpoints import read_checkpoint
+from dragoman_export.checkpoints import Checkpoint
 from dragoman_export.checkpoints.checkpoint import CONFIG
 from dragoman_export.errors import CheckpointError
 from dragoman_export.families import (
@@ -90,7 +90,7 @@ LAYOUTS = (
         title="Hugging Face",
         marks=CONFIG,
         recognises=lambda _: True,
-        imports=lambda path: import_checkpoint(read_checkpoint(path)),
+        imports=lambda path: import_checkpoint(Checkpoint(path)),
     ),
 )
 """In the order in which they are looked for; the last takes whatever no other recognises."""

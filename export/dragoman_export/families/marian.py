@@ -9,23 +9,23 @@ from collections.abc import Iterator
 
 from dragoman.v1.bundle_pb2 import SpecialTokens
 from dragoman_export.checkpoints import Checkpoint, Settings
-from dragoman_export.errors import CheckpointError
-from dragoman_export.families.bart import TIED, build
+from dragoman_export.errors import CheckpointError, Problems
+from dragoman_export.families.bart import TIED, build, read_settings
 from dragoman_export.families.bart_settings import (
     MARIAN,
-    id_problems,
+    has_ids,
+    has_sizes,
     max_decoding_length,
-    plain_settings,
 )
 from dragoman_export.families.marian_tokens import (
     UNKNOWN_PIECE,
+    Vocabularies,
     find_targets,
     make_tokenizer,
     read_tokens,
     read_vocabularies,
     vocabulary_problems,
 )
-from dragoman_export.families.suppressed import read_suppressed
 from dragoman_export.model import ImportedModel, OwnLibrary
 
 FAMILY = "marian"
@@ -38,41 +38,54 @@ def import_marian(checkpoint: Checkpoint) -> ImportedModel:
         CheckpointError: With every tokenizer file that is missing, every setting that is not
             supported, every tensor that is missing or misshapen.
     """
-    vocabularies = read_vocabularies(checkpoint)
-    settings, problems = plain_settings(checkpoint, MARIAN)
-    suppressed = read_suppressed(checkpoint, settings.get("eos_token_id"))
-    problems += [
-        *id_problems(settings, suppressed.ids),
-        *vocabulary_problems(checkpoint, vocabularies, settings),
-        *_language_problems(checkpoint.tokenizer_config),
-    ]
-    if problems:
-        what = f"{checkpoint.path} is not a Marian checkpoint that can be exported:"
-        raise CheckpointError.listing(what, problems)
-    tokens = read_tokens(checkpoint, vocabularies, settings["vocab_size"])
-    blueprint = build(checkpoint, settings, MARIAN, suppressed)
-    special = SpecialTokens(
-        decoder_start_id=settings["decoder_start_token_id"],
-        end_id=settings["eos_token_id"],
-        unknown_id=tokens.vocabulary[UNKNOWN_PIECE],
-        suppressed_ids=suppressed.ids,
-    )
+    problems = Problems()
+    settings, suppressed = read_settings(checkpoint, MARIAN, problems)
+    with problems.noted():
+        checkpoint.require_fetched()
+        vocabularies = read_vocabularies(checkpoint)
+        _require_fit(checkpoint, vocabularies, settings)
+        if has_ids(settings, suppressed.ids):
+            tokens = read_tokens(checkpoint, vocabularies, settings["vocab_size"])
+            special = SpecialTokens(
+                decoder_start_id=settings["decoder_start_token_id"],
+                end_id=settings["eos_token_id"],
+                unknown_id=tokens.vocabulary[UNKNOWN_PIECE],
+                suppressed_ids=suppressed.ids,
+            )
+            pad_id = settings["pad_token_id"]
+            tokenizer = make_tokenizer(checkpoint.path, tokens, special, pad_id)
+    with problems.noted():
+        weights = checkpoint.weights
+        if has_sizes(settings):
+            blueprint = build(checkpoint, settings, MARIAN, suppressed)
+    problems.require_none()
     return ImportedModel(
         family=FAMILY,
         blueprint=blueprint,
-        tokenizer=make_tokenizer(checkpoint.path, tokens, special, settings["pad_token_id"]),
+        tokenizer=tokenizer,
         decoder_start_id=special.decoder_start_id,
         end_id=special.end_id,
         unknown_id=special.unknown_id,
         suppressed_ids=suppressed.ids,
         suppressed_sequences=suppressed.sequences,
         max_decoding_length=max_decoding_length(checkpoint, blueprint.config.max_positions),
-        weights_sha256=checkpoint.weights_sha256,
-        own_library=OwnLibrary(settings["pad_token_id"], TIED),
+        weights_sha256=weights.sha256,
+        own_library=OwnLibrary(pad_id, TIED),
         targets=find_targets(tokens.vocabulary),
         source_language=checkpoint.tokenizer_config.get("source_lang"),
         target_language=checkpoint.tokenizer_config.get("target_lang"),
     )
+
+
+def _require_fit(checkpoint: Checkpoint, vocabularies: Vocabularies, settings: Settings) -> None:
+    """Raises CheckpointError with what of the tokenizer's files is not as it must be."""
+    problems = [
+        *vocabulary_problems(checkpoint, vocabularies, settings),
+        *_language_problems(checkpoint.tokenizer_config),
+    ]
+    if problems:
+        what = f"the tokenizer of {checkpoint.path} cannot be used:"
+        raise CheckpointError.listing(what, problems)
 
 
 def _language_problems(tokenizer_config: Settings) -> Iterator[str]:

@@ -4,14 +4,20 @@ docs/native-layout.md describes it. For models of toolkits that we do not know, 
 would rather write a file than an importer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+from torch import Tensor
+
 from dragoman_export.checkpoints import Settings, read_settings, read_weights, refuse_pointers
-from dragoman_export.errors import CheckpointError
+from dragoman_export.errors import Problems
 from dragoman_export.families.described import (
+    IDS,
+    TABLES,
+    UNKNOWN_SIZES,
+    Description,
     VocabularySizes,
     find_positions,
     imported,
@@ -50,6 +56,9 @@ SIZES = (
 )
 """Whole numbers from 1 that must be there."""
 
+MORE_SIZES = ("source_vocabulary_size", "head_dim")
+"""Those that may be there."""
+
 SWITCHES = (
     "norm_first",
     "norm_both",
@@ -69,55 +78,76 @@ def import_native(path: Path) -> ImportedModel:
     """Maps a folder in the native layout onto the canonical Transformer.
 
     Raises:
-        CheckpointError: With every setting that is wrong; or with every tensor that is missing or
-            misshapen, and all of the tokenizer that does not fit.
+        CheckpointError: With every setting that is wrong, all of the tokenizer that does not fit,
+            and every tensor that is missing or misshapen.
     """
-    refuse_pointers([path / WEIGHTS])
+    problems = Problems()
     fields = Fields(read_settings(path / DESCRIPTION))
     fields.whole("version", least=VERSION, most=VERSION)
     config, needs_biases = _read_config(fields), fields.flag("biases", default=True)
     scales_attention = fields.flag("scaled_attention", default=True)
     description = read_description(fields)
     fields.refuse_rest()
-    sizes = VocabularySizes(
-        config.source_vocabulary_size or config.vocabulary_size, config.vocabulary_size
-    )
-    if not fields.problems:
-        fields.problems += [*_head_problems(config), *_switch_problems(config)]
-        fields.problems += description.id_problems(sizes)
-    if fields.problems:
-        what = f"{path / DESCRIPTION} describes no model that can be exported:"
-        raise CheckpointError.listing(what, fields.problems)
-    weights = read_weights([path / WEIGHTS])
+    has_sizes = fields.are_good(*SIZES, *MORE_SIZES, *SWITCHES, *TABLES)
+    if has_sizes:
+        differing = [*_head_problems(config), *_switch_problems(config)]
+        fields.problems += differing
+        has_sizes = not differing
+    sizes = _vocabulary_sizes(config, fields)
+    fields.problems += description.id_problems(sizes)
+    problems.note(f"{path / DESCRIPTION} describes no model that can be exported:", fields.problems)
+    with problems.noted():
+        tokens = read_tokenizer(path, description, sizes)
+        if fields.are_good(*IDS):
+            tokenizer = tokens.tokenizer(path, description)
+    with problems.noted():
+        refuse_pointers([path / WEIGHTS])
+        weights = read_weights([path / WEIGHTS])
+        if has_sizes:
+            config, stored, found = _fitted(config, description, weights.tensors, path)
+            blueprint = plan(
+                config,
+                stored,
+                path,
+                problems=found,
+                needs_biases=needs_biases,
+                scales_attention=scales_attention,
+                finish=Suppressed(description.suppressed_ids).apply,
+            )
+    problems.require_none()
+    return imported(FAMILY, description, blueprint, tokenizer, weights.sha256)
+
+
+def _fitted(
+    config: TransformerConfig, description: Description, tensors: Mapping[str, Tensor], path: Path
+) -> tuple[TransformerConfig, dict[str, Stored], list[str]]:
+    """The config with what weights say, these with positions, and what is wrong with positions.
+
+    Raises:
+        CheckpointError: The weights have other sizes.
+    """
     config = replace(config, embedding_scale=description.scale(config.model_dim))
-    stored = {name: Stored(name, tensor) for name, tensor in weights.tensors.items()}
+    stored = {name: Stored(name, tensor) for name, tensor in tensors.items()}
     tables = [stored.pop(name, None) for name in POSITIONS]
     require_sizes(config, stored, path)
-    problems: list[str] = []
     if config.relative_positions:
         config = replace(config, max_positions=_furthest(stored))
-        problems += [
+        problems = [
             f"{table.name} has no place beside relative_positions" for table in tables if table
         ]
-    else:
-        positions = find_positions(description, tables[0], tables[1], config.model_dim)
-        config = replace(
-            config, max_positions=len(positions.sources.tensor), own_positions=positions.differ
-        )
-        stored |= positions.native_tensors()
-        problems += positions.problems
-    tokens = read_tokenizer(path, description, sizes)
-    blueprint = plan(
-        config,
-        stored,
-        path,
-        problems=[*problems, *tokens.problems],
-        needs_biases=needs_biases,
-        scales_attention=scales_attention,
-        finish=Suppressed(description.suppressed_ids).apply,
+        return config, stored, problems
+    positions = find_positions(description, tables[0], tables[1], config.model_dim)
+    config = replace(
+        config, max_positions=len(positions.sources.tensor), own_positions=positions.differ
     )
-    tokenizer = tokens.tokenizer(description)
-    return imported(FAMILY, description, blueprint, tokenizer, weights.sha256)
+    return config, stored | positions.native_tensors(), [*positions.problems]
+
+
+def _vocabulary_sizes(config: TransformerConfig, fields: Fields) -> VocabularySizes:
+    if not fields.are_good("vocabulary_size", "source_vocabulary_size"):
+        return UNKNOWN_SIZES
+    targets = config.vocabulary_size
+    return VocabularySizes(config.source_vocabulary_size or targets, targets)
 
 
 def _read_config(fields: Fields) -> TransformerConfig:

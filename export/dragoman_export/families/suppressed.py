@@ -5,7 +5,6 @@ from typing import NamedTuple
 from torch import Tensor
 
 from dragoman_export.checkpoints import Checkpoint
-from dragoman_export.errors import CheckpointError
 from dragoman_export.network import Transformer
 
 SUPPRESSED_BIAS = -1e9
@@ -26,22 +25,19 @@ class Suppressed(NamedTuple):
         bias.data[transformer.config.vocabulary_size :] = SUPPRESSED_BIAS
 
 
-def read_suppressed(checkpoint: Checkpoint, end_id: object) -> Suppressed:
-    """What the settings say; the end token alone never, as in `generate`.
-
-    Raises:
-        CheckpointError: It is no list of tokens.
-    """
+def read_suppressed(checkpoint: Checkpoint, end_id: object) -> tuple[Suppressed, list[str]]:
+    """What the settings say, and its problems; the end token alone never, as in `generate`."""
     # Where there are generation settings, transformers looks at no others.
     words = (checkpoint.generation_config or checkpoint.config).get("bad_words_ids")
     if words is None:
-        return Suppressed()
+        return Suppressed(), []
     if not isinstance(words, list) or not all(map(_are_tokens, words)):
-        raise CheckpointError(f"bad_words_ids is {words!r}; a list of lists of tokens is needed")
-    return Suppressed(
+        return Suppressed(), [f"bad_words_ids is {words!r}; a list of lists of tokens is needed"]
+    suppressed = Suppressed(
         tuple(word[0] for word in words if len(word) == 1 and word[0] != end_id),
         tuple(tuple(word) for word in words if len(word) > 1),
     )
+    return suppressed, []
 
 
 def _are_tokens(word: object) -> bool:

@@ -7,8 +7,8 @@ Unified Text-to-Text Transformer"; its version 1.1 and mT5 (Xue et al. 2021) wit
 """
 
 from dragoman_export.checkpoints import Checkpoint, tidied
-from dragoman_export.errors import CheckpointError
-from dragoman_export.families.bart_settings import id_problems, max_decoding_length
+from dragoman_export.errors import Problems
+from dragoman_export.families.bart_settings import has_ids, id_problems, max_decoding_length
 from dragoman_export.families.suppressed import Suppressed, read_suppressed
 from dragoman_export.families.t5_settings import T5Settings, read_settings
 from dragoman_export.families.t5_tensors import find_embeddings, native_tensors
@@ -24,18 +24,25 @@ def import_t5(checkpoint: Checkpoint) -> ImportedModel:
     """Maps a T5 checkpoint onto the canonical Transformer.
 
     Raises:
-        CheckpointError: With every setting that is not supported, every tensor that is missing or
-            misshapen; or the tokenizer cannot be used.
+        CheckpointError: With every setting that is not supported, all that is wrong with the
+            tokenizer, and every tensor that is missing or misshapen.
     """
-    settings, problems = read_settings(checkpoint)
-    suppressed = read_suppressed(checkpoint, settings.special.get("eos_token_id"))
-    problems += id_problems(settings.special, suppressed.ids)
-    if problems:
-        what = f"{checkpoint.path} is not a T5 checkpoint that can be exported:"
-        raise CheckpointError.listing(what, problems)
-    with tidied(checkpoint.path) as tidy:
-        tokens = read_tokens(checkpoint, ReferenceTokenizer(tidy), settings, suppressed.ids)
-    blueprint = build(checkpoint, settings, suppressed)
+    problems = Problems()
+    settings, found = read_settings(checkpoint)
+    suppressed, more = read_suppressed(checkpoint, settings.special.get("eos_token_id"))
+    what = f"{checkpoint.path} is not a T5 checkpoint that can be exported:"
+    problems.note(what, [*found, *more, *id_problems(settings.special, suppressed.ids)])
+    with problems.noted():
+        checkpoint.require_fetched()
+        with tidied(checkpoint.path) as tidy:
+            own = ReferenceTokenizer(tidy)
+            if has_ids(settings.special, suppressed.ids):
+                tokens = read_tokens(checkpoint, own, settings, suppressed.ids)
+    with problems.noted():
+        weights = checkpoint.weights
+        if settings.has_sizes:
+            blueprint = build(checkpoint, settings, suppressed)
+    problems.require_none()
     special = settings.special
     return ImportedModel(
         family=FAMILY,
@@ -47,7 +54,7 @@ def import_t5(checkpoint: Checkpoint) -> ImportedModel:
         suppressed_ids=suppressed.ids,
         suppressed_sequences=suppressed.sequences,
         max_decoding_length=max_decoding_length(checkpoint, settings.max_positions),
-        weights_sha256=checkpoint.weights_sha256,
+        weights_sha256=weights.sha256,
         own_library=OwnLibrary(special["pad_token_id"]),
         targets=tokens.targets,
         source_language=tokens.source_language,
@@ -55,7 +62,7 @@ def import_t5(checkpoint: Checkpoint) -> ImportedModel:
 
 
 def build(checkpoint: Checkpoint, settings: T5Settings, suppressed: Suppressed) -> Blueprint:
-    """The model of settings without problems.
+    """The model of settings that have sizes.
 
     Raises:
         CheckpointError: With everything of the weights that does not fit them.

@@ -4,6 +4,7 @@ Source: transformers' `T5Config`. Knows config.json and generation_config.json. 
 tensors or the tokenizer's files.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dragoman_export.checkpoints import Checkpoint, Settings
@@ -51,6 +52,11 @@ class T5Settings:
     """Sizes of the vocabulary and ids of special tokens."""
 
     @property
+    def has_sizes(self) -> bool:
+        """Whether weights can be held against them, whatever else is wrong."""
+        return not any(_size_problems(self.values))
+
+    @property
     def max_positions(self) -> int:
         """Most tokens of a text."""
         return int(self.values.get("n_positions", DEFAULT_POSITIONS))
@@ -71,7 +77,7 @@ class T5Settings:
         return bool(stated) if stated is not None else tied is not False
 
     def transformer_config(self, embeddings: Embeddings) -> TransformerConfig:
-        """Sizes and switches of settings without problems."""
+        """Sizes and switches of settings that have sizes."""
         values = self.values
         is_one = embeddings.sources == embeddings.targets
         return TransformerConfig(
@@ -102,23 +108,12 @@ def read_settings(checkpoint: Checkpoint) -> tuple[T5Settings, list[str]]:
     stated = {name: value for name, value in checkpoint.config.items() if value is not None}
     values = DEFAULTS | {"num_decoder_layers": stated.get("num_layers")} | stated
     problems = [*take_special_tokens(values, checkpoint.generation_config)]
-    names = [*SIZES, "relative_attention_num_buckets", "relative_attention_max_distance"]
-    names += ["n_positions"] if "n_positions" in values else []
-    for name in names:
-        if type(values.get(name)) is not int or not 1 <= values[name] <= LARGEST_SIZE:
-            given = values.get(name)
-            problems.append(f"{name} is {given!r}; a whole number from 1 to {LARGEST_SIZE}")
-    if isinstance(values.get("n_positions"), int) and values["n_positions"] > MOST_POSITIONS:
-        problems.append(f"n_positions is {values['n_positions']}; {MOST_POSITIONS} is the most")
+    problems += _size_problems(values)
     problems += [
         f"{name} is {values.get(name)!r}; a whole number is needed"
         for name in SPECIAL_TOKENS
         if type(values.get(name)) is not int
     ]
-    projection = values["feed_forward_proj"]
-    if not isinstance(projection, str) or _name(projection) not in ACTIVATIONS:
-        known = ", ".join(ACTIVATIONS)
-        problems.append(f"feed_forward_proj is {projection!r}; known are {known}, and gated-...")
     epsilon = values["layer_norm_epsilon"]
     if not isinstance(epsilon, float) or not 0 < epsilon < 1:
         problems.append(f"layer_norm_epsilon is {epsilon!r}; a number between 0 and 1 is needed")
@@ -126,6 +121,21 @@ def read_settings(checkpoint: Checkpoint) -> tuple[T5Settings, list[str]]:
         problems.append("quantization_config is set; quantised weights are not supported")
     special = {name: values.get(name) for name in ("vocab_size", *SPECIAL_TOKENS)}
     return T5Settings(values, special), problems
+
+
+def _size_problems(values: Settings) -> Iterator[str]:
+    """What is wrong with all that weights are held against."""
+    names = [*SIZES, "relative_attention_num_buckets", "relative_attention_max_distance"]
+    names += ["n_positions"] if "n_positions" in values else []
+    for name in names:
+        if type(values.get(name)) is not int or not 1 <= values[name] <= LARGEST_SIZE:
+            yield f"{name} is {values.get(name)!r}; a whole number from 1 to {LARGEST_SIZE}"
+    if isinstance(values.get("n_positions"), int) and values["n_positions"] > MOST_POSITIONS:
+        yield f"n_positions is {values['n_positions']}; {MOST_POSITIONS} is the most"
+    projection = values["feed_forward_proj"]
+    if not isinstance(projection, str) or _name(projection) not in ACTIVATIONS:
+        known = ", ".join(ACTIVATIONS)
+        yield f"feed_forward_proj is {projection!r}; known are {known}, and gated-..."
 
 
 def _activation(projection: str) -> Activation:

@@ -10,9 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from dragoman_export.checkpoints import read_settings, read_state_dict, refuse_pointers
-from dragoman_export.errors import CheckpointError
+from dragoman_export.checkpoints import Weights, read_settings, read_state_dict, refuse_pointers
+from dragoman_export.errors import CheckpointError, Problems
 from dragoman_export.families.described import (
+    IDS,
+    TABLES,
+    UNKNOWN_SIZES,
     Description,
     VocabularySizes,
     find_positions,
@@ -46,8 +49,8 @@ def import_torch_transformer(path: Path) -> ImportedModel:
     """Maps a folder with a state dict and its description onto the canonical Transformer.
 
     Raises:
-        CheckpointError: With every setting that is wrong; or with every tensor that is missing or
-            misshapen, and all of the tokenizer that does not fit.
+        CheckpointError: With every setting that is wrong, all of the tokenizer that does not fit,
+            and every tensor that is missing or misshapen.
     """
     fields = Fields(read_settings(path / DESCRIPTION))
     arguments, stated = _read_arguments(fields.section("transformer"))
@@ -55,20 +58,31 @@ def import_torch_transformer(path: Path) -> ImportedModel:
     key, ignored = fields.text("state_dict_key", ""), fields.texts("ignored_tensors")
     description = read_description(fields)
     fields.refuse_rest()
-    if fields.problems:
-        what = f"{path / DESCRIPTION} describes no model that can be exported:"
-        raise CheckpointError.listing(what, fields.problems)
-    weights = read_state_dict(_find_weights(path), key.split(".") if key else [], ignored)
-    if missing := names.missing(weights.tensors):
-        raise CheckpointError.listing(f"the state dict in {path} lacks what is named:", missing)
-    torch_tensors = TorchTensors(weights.tensors, names)
-    sizes = VocabularySizes(*map(len, torch_tensors.embeddings))
-    tokens = read_tokenizer(path, description, sizes)
-    problems = [*description.id_problems(sizes), *tokens.problems]
-    blueprint = _build(path, torch_tensors, arguments, description, problems, stated=stated)
-    model = imported(FAMILY, description, blueprint, tokens.tokenizer(description), weights.sha256)
+    problems = Problems()
+    problems.note(f"{path / DESCRIPTION} describes no model that can be exported:", fields.problems)
+    sizes = UNKNOWN_SIZES
+    with problems.noted():
+        weights = read_state_dict(_find_weights(path), key.split(".") if key else [], ignored)
+        if fields.are_good("transformer", "tensors", "state_dict_key", "ignored_tensors", *TABLES):
+            torch_tensors = _named(path, weights, names)
+            sizes = VocabularySizes(*map(len, torch_tensors.embeddings))
+            outside = [*description.id_problems(sizes)]
+            blueprint = _build(path, torch_tensors, arguments, description, outside, stated=stated)
+    with problems.noted():
+        tokens = read_tokenizer(path, description, sizes)
+        if fields.are_good(*IDS):
+            tokenizer = tokens.tokenizer(path, description)
+    problems.require_none()
+    model = imported(FAMILY, description, blueprint, tokenizer, weights.sha256)
     own = OwnModules(TITLE, lambda: TorchModules(weights.tensors, names, arguments, description))
     return replace(model, own_library=own)
+
+
+def _named(path: Path, weights: Weights, names: Names) -> TorchTensors:
+    """Raises CheckpointError with every tensor that is named and not there."""
+    if missing := names.missing(weights.tensors):
+        raise CheckpointError.listing(f"the state dict in {path} lacks what is named:", missing)
+    return TorchTensors(weights.tensors, names)
 
 
 def _build(

@@ -1,6 +1,5 @@
 """BART and its kin beside transformers' own models: logits of given targets."""
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -8,7 +7,6 @@ import torch
 import transformers
 from torch import Tensor
 
-from dragoman_export.checkpoints import Checkpoint
 from dragoman_export.families.bart import build
 from dragoman_export.families.bart_settings import (
     BART,
@@ -19,6 +17,7 @@ from dragoman_export.families.bart_settings import (
     plain_settings,
 )
 from dragoman_export.families.suppressed import Suppressed
+from tests.export import tiny
 from tests.export.network.test_transformer import SOURCES, TARGETS, eager_logits
 
 SIZES: dict[str, Any] = {
@@ -76,14 +75,8 @@ def made(family: Family, *, scale_embedding: bool) -> transformers.PreTrainedMod
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 def test_logits_equal_those_of_transformers(family: Family, *, scale_embedding: bool) -> None:
     model = made(family, scale_embedding=scale_embedding)
-    checkpoint = Checkpoint(
-        path=Path("made"),
-        config=model.config.to_dict(),
-        generation_config={},
-        tokenizer_config={},
-        tensors={name: tensor.clone() for name, tensor in model.state_dict().items()},
-        weights_sha256="",
-    )
+    tensors = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    checkpoint = tiny.held(model.config.to_dict(), tensors)
     settings, problems = plain_settings(checkpoint, family.kin)
     assert not problems
 

@@ -32,20 +32,25 @@ DIM, HIDDEN = 8, 12
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
+    return write_model(tmp_path / "model")
+
+
+def write_model(path: Path) -> Path:
     """A model of one layer on each side, as CTranslate2's converters would write it."""
+    path.mkdir()
     trained = tiny.train_pieces(tiny.TEXTS, vocab_size=120)
-    (tmp_path / "spm.model").write_bytes(trained)
+    (path / "spm.model").write_bytes(trained)
     pieces = sentencepiece.SentencePieceProcessor(model_proto=trained)
     tokens = [pieces.id_to_piece(number) for number in range(pieces.get_piece_size())]
-    write_vocabulary(tmp_path, "shared_vocabulary.json", tokens)
-    set_config(tmp_path)
+    write_vocabulary(path, "shared_vocabulary.json", tokens)
+    set_config(path)
     aliases = {
         "decoder/projection/weight": "decoder/embeddings/weight",
         "encoder/embeddings_0/weight": "decoder/embeddings/weight",
         "encoder/position_encodings/encodings": "decoder/position_encodings/encodings",
     }
-    (tmp_path / "model.bin").write_bytes(model_bytes(variables(len(tokens)), aliases))
-    return tmp_path
+    (path / "model.bin").write_bytes(model_bytes(variables(len(tokens)), aliases))
+    return path
 
 
 def variables(vocabulary: int) -> dict[str, Value]:

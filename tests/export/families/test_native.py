@@ -84,7 +84,11 @@ def module_folder(exports: Exports) -> Path:
 
 @pytest.fixture
 def folder(module_folder: Path, tmp_path: Path) -> Path:
-    path = tmp_path / "native"
+    return write_native(module_folder, tmp_path / "native")
+
+
+def write_native(module_folder: Path, path: Path) -> Path:
+    """The same model in the native layout."""
     path.mkdir()
     (path / "source.spm").write_bytes((module_folder / "source.spm").read_bytes())
     state = torch.load(module_folder / "model.pt", weights_only=True)

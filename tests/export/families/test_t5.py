@@ -1,6 +1,5 @@
 """T5 and its kin beside transformers' own model: buckets, and logits of given targets."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from dragoman_export.families.suppressed import Suppressed
 from dragoman_export.families.t5 import build
 from dragoman_export.families.t5_settings import read_settings
 from dragoman_export.families.t5_tensors import bidirectional_bucket, bucket
+from tests.export import tiny
 from tests.export.network.test_transformer import SOURCES, TARGETS, eager_logits
 
 SIZES: dict[str, Any] = {
@@ -56,14 +56,7 @@ def made(settings: dict[str, Any]) -> Any:
 
 
 def checkpoint_of(model: Any, tensors: dict[str, Tensor], **settings: Any) -> Checkpoint:
-    return Checkpoint(
-        path=Path("made"),
-        config=model.config.to_dict() | settings,
-        generation_config={},
-        tokenizer_config={},
-        tensors=tensors,
-        weights_sha256="",
-    )
+    return tiny.held(model.config.to_dict() | settings, tensors)
 
 
 def tensors_of(model: Any) -> dict[str, Tensor]:
@@ -150,6 +143,6 @@ def test_settings_that_cannot_be_are_listed() -> None:
     _, problems = read_settings(checkpoint_of(model, {}, **wrong))
     assert [problem.split(" is ")[0] for problem in problems] == [
         "d_kv",
-        "decoder_start_token_id",
         "feed_forward_proj",
+        "decoder_start_token_id",
     ]
