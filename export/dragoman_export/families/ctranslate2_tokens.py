@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer
 
+from dragoman.tokenizer.bytes import BYTES, OFFSET
 from dragoman.v1.bundle_pb2 import SpecialTokens, TokenizerFiles
 from dragoman_export.checkpoints import CheckpointTokenizer
 from dragoman_export.checkpoints.files import read_settings
@@ -94,6 +95,8 @@ def read_tokens(
         tokenizer = library.tokenizer(special, bare=bare)
         if not languages and not begin:
             begin = library.begins_with(ids.end)
+    elif _are_bytes(vocabularies.sources) and not bare:
+        tokenizer = CheckpointTokenizer({}, TokenizerFiles(kind="bytes"), special)
     else:
         raise CheckpointError(
             f"{path} has no tokenizer: put that of the model beside it, one of {LOOKED_FOR}"
@@ -118,6 +121,11 @@ def read_tokens(
         any_target=Target(source_prefix_ids=begin if labels else ()),
         source_language=EVERY if madlad_labels(vocabularies.sources) else None,
     )
+
+
+def _are_bytes(tokens: Sequence[str]) -> bool:
+    """Whether a vocabulary is that of ByT5, which has no file."""
+    return list(tokens[OFFSET : OFFSET + BYTES]) == [chr(byte) for byte in range(BYTES)]
 
 
 def _find_models(path: Path) -> Sequence[str]:
