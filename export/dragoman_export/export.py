@@ -14,6 +14,7 @@ from dragoman_export.drafts import Draft, ScaleChoice
 from dragoman_export.errors import UsageError
 from dragoman_export.families import Languages, find_languages, import_model
 from dragoman_export.manifest import Precision, require_name
+from dragoman_export.memory import return_large_blocks
 from dragoman_export.model import (
     UNTOLD_TARGET,
     ImportedModel,
@@ -102,6 +103,7 @@ def export(
         raise UsageError("--activation-scales goes with --precision int8")
     name = request.name if request.name is not None else model_name(request.checkpoint)
     require_name(name)
+    return_large_blocks()
     with bundle.staged(
         request.output, checkpoint=request.checkpoint, force=request.force
     ) as directory:

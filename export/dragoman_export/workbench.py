@@ -11,6 +11,7 @@ from typing import NamedTuple
 from dragoman_export.drafts import Draft, MeasuredWith, choose
 from dragoman_export.graphs import CPU, CUDA, Target, write_copy_graph, write_graphs
 from dragoman_export.graphs.trace import trace
+from dragoman_export.memory import give_up
 from dragoman_export.model import ImportedModel
 from dragoman_export.network import Transformer
 from dragoman_export.precision import (
@@ -68,7 +69,9 @@ class Workbench(NamedTuple):
         Raises:
             VerificationError: The same graphs in float32 do not say what the checkpoint says.
         """
-        stand_in = self._write("float32", self.model.transformer, CUDA)
+        whole = self.model.blueprint.take()
+        stand_in = self._write("float32", whole, CUDA)
+        give_up(whole.encoder, whole.decoder)
         require_same(self._measure(DeviceGraphDecoder(stand_in, self.model)))
         transformer = with_half_precision(self.model.blueprint.take(), precision)
         half = self.model.with_transformer(transformer)
@@ -106,7 +109,7 @@ class Workbench(NamedTuple):
         transformer = make()
         config = transformer.config
         directory = self._write(scales or "float32", transformer, CPU)
-        del transformer  # the graphs need as much again
+        give_up(transformer.encoder, transformer.decoder)  # the graphs need as much again
         parity = self._measure(GraphDecoder(directory, self.model))
         return Draft(directory, config, scales, parity)
 

@@ -38,7 +38,10 @@ class CTranslate2:
             targets = self._free(pieces)
             together = self._batches([len(source) for source in sources])
         else:
-            together = batches(forced_lengths, size)
+            equal = len(set(forced_lengths)) == 1  # else each batch needs one length
+            together = (
+                self._batches([*map(len, sources)]) if equal else batches(forced_lengths, size)
+            )
             targets = self._forced(pieces, together, forced_lengths)
         self.steps += sum(max(len(targets[index]) for index in batch) + 1 for batch in together)
         return targets
@@ -78,7 +81,7 @@ class CTranslate2:
     ) -> list[ctranslate2.AsyncTranslationResult]:
         futures: list[ctranslate2.AsyncTranslationResult] = self._translator.translate_batch(
             [pieces[index] for index in batch],
-            max_batch_size=self._setting.batch_size,
+            max_batch_size=len(batch),
             beam_size=self._setting.beam_size,
             min_decoding_length=length,
             max_decoding_length=length,

@@ -18,7 +18,15 @@ from dragoman.load.describe import processor
 from tests.bench.systems import CORES
 
 Kind = Literal[
-    "offline", "served", "latency", "growth", "peaks", "load", "front_end", "autoscaling"
+    "offline",
+    "served",
+    "latency",
+    "growth",
+    "peaks",
+    "load",
+    "front_end",
+    "autoscaling",
+    "large",
 ]
 
 EXTENSIONS = {"AVX2": "avx2", "AVX-512": "avx512f", "VNNI": "avx512_vnni", "AMX": "amx_int8"}
@@ -65,11 +73,11 @@ class Origin:
 
 
 def command(module: str, arguments: Sequence[str]) -> str:
-    """Returns how the benchmark was called; where its data lay is nobody else's concern."""
+    """Returns how the benchmark was called; where files lay is nobody else's concern."""
     shown = list(arguments)
     for place, word in enumerate(shown[:-1], start=1):
-        if word == "--data":
-            shown[place] = "DATA"
+        if word in ("--data", "--checkpoint"):
+            shown[place] = word.removeprefix("--").upper()
     return shlex.join(["python", "-m", module, *shown])
 
 

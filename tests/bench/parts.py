@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tests.bench.front_end_report import FrontEndReport, front_end_table
 from tests.bench.growth_report import GrowthReport, growth_table
+from tests.bench.large_report import LargeReport, large_table
 from tests.bench.latency_report import LatencyReport, latency_table
 from tests.bench.load_report import Contest, LoadReport, load_table, tuning_table
 from tests.bench.machine import Machine
@@ -25,7 +26,8 @@ LOAD = "Peak rate with 97 % within 250 ms"
 FRONT_END = "Outside the model: the front end alone"
 LATENCY = "Single stream"
 GROWTH = "How a decoding step grows"
-KINDS = (OFFLINE, LIMIT, SERVED, LOAD, FRONT_END, LATENCY, GROWTH)
+LARGE = "Large models"
+KINDS = (OFFLINE, LIMIT, SERVED, LOAD, FRONT_END, LATENCY, GROWTH, LARGE)
 """In the order of a page; a part's title begins with its kind."""
 
 GROWTH_TITLES = {
@@ -55,6 +57,7 @@ def render(results: Results) -> list[Part]:
         *map(_front_end, results.front_end),
         *(_latency(report, model) for report in results.latency for model in report.models),
         *map(_growth, results.growth),
+        *map(_large, results.large),
     ]
 
 
@@ -235,3 +238,19 @@ def _growth(report: GrowthReport) -> Part:
         )
     ]
     return _part(report.origin, GROWTH, how, *sweeps)
+
+
+def _large(report: LargeReport) -> Part:
+    how = (
+        f"{report.sizes}, {report.parameters:,} numbers, random. {report.workload}. Every run is a "
+        "fresh process, warmed up with a quarter of the sentences, that translates all of them for "
+        "4 seconds or longer; medians, and lowest and highest, of runs in turns. The ratio is the "
+        "median of those within a round. Settings are workers x threads and batch size or, for "
+        "Dragoman, engines x threads and rows, as `dragoman serve` chooses them; CTranslate2 runs "
+        "at its best setting of those tried, on the weights that its own converter makes of the "
+        "same checkpoint. Own memory is what a process has no file behind; the kernel takes back "
+        "pages of mapped files where others need room."
+    )
+    return _part(
+        report.origin, f"{LARGE}: {report.model}", how, markdown_table(*large_table(report))
+    )

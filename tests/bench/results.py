@@ -7,6 +7,7 @@ from typing import Self
 
 from tests.bench.front_end_report import FrontEndReport
 from tests.bench.growth_report import GrowthReport
+from tests.bench.large_report import LargeReport
 from tests.bench.latency_report import LatencyReport
 from tests.bench.load_report import LoadReport
 from tests.bench.origin import read_report
@@ -26,6 +27,7 @@ class Results:
     peaks: list[PeaksReport] = field(default_factory=list)
     load: list[LoadReport] = field(default_factory=list)
     front_end: list[FrontEndReport] = field(default_factory=list)
+    large: list[LargeReport] = field(default_factory=list)
 
     @classmethod
     def read(cls, paths: Iterable[Path]) -> Self:
@@ -52,4 +54,6 @@ class Results:
                     results.load.append(LoadReport.parse(fields))
                 case "front_end":
                     results.front_end.append(FrontEndReport.parse(fields))
+                case "large":
+                    results.large.append(LargeReport.parse(fields))
         return results

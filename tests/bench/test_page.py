@@ -7,6 +7,7 @@ import pytest
 from tests.bench.document import write
 from tests.bench.front_end_report import FrontEndReport, Point
 from tests.bench.growth_report import Curve, GrowthReport
+from tests.bench.large_report import LargeReport, Measured, Race, Share
 from tests.bench.latency_report import LatencyReport, Stream
 from tests.bench.latency_worker import LatencyRun
 from tests.bench.load_report import Contest, LoadReport
@@ -14,6 +15,7 @@ from tests.bench.optimum_environment import versions
 from tests.bench.origin import Origin
 from tests.bench.page import BEGIN, END, replace, update
 from tests.bench.parts import render
+from tests.bench.peak_memory import Usage
 from tests.bench.peaks_report import Peak, PeaksReport, peaks_table, shares
 from tests.bench.report import Contender, Report
 from tests.bench.results import Results
@@ -54,10 +56,30 @@ CONTEST = Contest(
 )
 CURVE = Curve("rows", "dragoman", "int8", [1, 2], [[0.001, 0.002], [0.003, 0.004], [0.002, 0.009]])
 GROWTH = GrowthReport(ORIGIN, [CURVE])
+RACE = Race(1, [30.0, 22.0], [10.0, 20.0], "2x1, 128", "1x2, 16", {"1x2, 16": 11.0})
+LARGE = LargeReport(
+    ORIGIN,
+    model="NLLB-200-distilled-600M",
+    sizes="12 + 12 layers, d=1,024, 256,206 tokens",
+    parameters=500_000_000,
+    workload="8 sentences",
+    check_seconds=[2.0],
+    measured=[
+        Measured("int8", bundle_bytes=10**9, projection=Share(32, 50.0, 10.0), races=[RACE]),
+        Measured("float32", export=Usage(90.0, 25 * 10**8, 40 * 10**8, "trace")),
+    ],
+)
 OFFLINE_TITLE, GROWTH_TITLE = "Offline throughput: shipped", "How a decoding step grows"
 
 AnyReport = (
-    Report | ServedReport | LatencyReport | GrowthReport | PeaksReport | LoadReport | FrontEndReport
+    Report
+    | ServedReport
+    | LatencyReport
+    | GrowthReport
+    | PeaksReport
+    | LoadReport
+    | FrontEndReport
+    | LargeReport
 )
 
 
@@ -73,6 +95,7 @@ def paths(tmp_path: Path) -> list[Path]:
         "peaks": PeaksReport(ORIGIN, PEAKS),
         "load": LoadReport(ORIGIN, [CONTEST]),
         "front_end": FrontEndReport(ORIGIN, [Point(0, 32, 900.0, [80.0, 100.0, 90.0])]),
+        "large": LARGE,
     }
     for name, report in reports.items():
         report.save(tmp_path / f"{name}.json")
@@ -113,10 +136,11 @@ def test_all_reports_are_told_with_their_commands_and_pictures(paths: list[Path]
         "Outside the model: the front end alone",
         "Single stream: shipped",
         "How a decoding step grows",
+        "Large models: NLLB-200-distilled-600M",
     ]
     assert [part.title for part in parts] == titles
     text = "\n".join(part.text for part in parts)
-    assert text.count("`python -m tests.bench.x`") == 7
+    assert text.count("`python -m tests.bench.x`") == 8
     assert "| shipped | int8 | 25 | 14.70 | 20 | 2x1, 16 | 1.25 |" in text
     assert "| 1.50 | 400 (400 to 400) | 0.80 |" in text  # of the rounds' ratios, the medians
     assert "| 0 (in the engines' process) | 32 | 900 | 90 (80 to 100) |" in text
@@ -124,6 +148,8 @@ def test_all_reports_are_told_with_their_commands_and_pictures(paths: list[Path]
         assert f"](amd-epyc-avx2/{name}.svg)" in text
     assert "| model | precision | beam | 2x1, 16 | 1x2, 16 |" in text
     assert "| dragoman | int8 | 2.00 | 4.00 |" in text  # medians of three rounds
+    assert "| its own memory at most |  | 2.50 GB, 1.25 of the checkpoint, trace |" in text
+    assert "| greedy, ratio | 2.05 |  |" in text
 
 
 def test_every_picture_that_is_named_is_drawn(paths: list[Path], tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from dragoman.tokenizer.subwords import Merges
+from tests.export.corpus import Corpus
 from tests.export.tokenizers import SCRIPTS
 from tests.export.two_vocabularies import SOURCES, TARGETS
 
@@ -19,6 +20,8 @@ PAD_ID, END_ID, UNKNOWN_ID = 1, 2, 3
 
 SOURCE_TEXTS = [*SOURCES, 'Mr. Fox, isn\'t he quick-witted? "Yes!" & no: 3.5 %; <s>']
 TARGET_TEXTS = [*TARGETS, 'Herr Fuchs ist schlau, oder? "Ja!" & nein: 3,5 %; <s>']
+
+TOY = Corpus(SOURCE_TEXTS, TARGET_TEXTS)
 
 
 def doubled(texts: Sequence[str]) -> list[str]:
@@ -50,10 +53,13 @@ def pieces_of(merges: Sequence[str], texts: Iterable[str]) -> list[str]:
     return [*dict.fromkeys([*cut, *characters, *(f"{each}</w>" for each in characters)])]
 
 
-def write_fsmt_tokenizer(path: Path, *, one_vocabulary: bool = False, **settings: object) -> None:
+def write_fsmt_tokenizer(
+    path: Path, corpus: Corpus = TOY, *, one_vocabulary: bool = False, **settings: object
+) -> None:
     """Merges of both languages; pieces of each, or of both."""
-    merges = train_merges([*SOURCE_TEXTS, *TARGET_TEXTS], 260)
-    sides = (SOURCE_TEXTS, [*TARGET_TEXTS, *SCRIPTS[1:4]])
+    merges = train_merges(corpus.texts, corpus.size(260))
+    sides: tuple[Sequence[str], Sequence[str]]
+    sides = (corpus.english, [*corpus.german, *SCRIPTS[1:4]])
     if one_vocabulary:
         sides = ([*sides[0], *sides[1]],) * 2
     for name, texts in zip(("vocab-src.json", "vocab-tgt.json"), sides, strict=True):

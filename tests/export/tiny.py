@@ -4,7 +4,7 @@ import contextlib
 import io
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,9 @@ SENTENCES = (
     "ß漢 is not in the vocabulary",
     "</s> <pad> and <unk> are text",
 )
+
+SHARPER = 2.0
+"""What `disturb` multiplies the weights of attention by."""
 
 
 @contextlib.contextmanager
@@ -67,7 +70,7 @@ def make_checkpoint(path: Path, activation: str = "relu", dim: int = 32) -> Path
     model = transformers.MarianMTModel(config)
     model.final_logits_bias.normal_()
     ids = padded_ids(path / "source.spm", vocabulary, TEXTS)
-    train(model, ids, ids, pad_id, steps=75)
+    train(model, [[ids, ids]], pad_id, steps=75)
     model.generation_config = transformers.GenerationConfig(
         max_length=24,
         bad_words_ids=[[pad_id]],
@@ -86,24 +89,43 @@ def make_checkpoint(path: Path, activation: str = "relu", dim: int = 32) -> Path
 def padded_ids(model: Path, vocabulary: dict[str, int], texts: Iterable[str]) -> torch.Tensor:
     """Token ids of texts as a sentencepiece model cuts them, (texts, longest)."""
     pieces = sentencepiece.SentencePieceProcessor(model_file=str(model))
-    rows = [[vocabulary[p] for p in pieces.encode(t, out_type=str)] + [0] for t in texts]
+    unknown = vocabulary["<unk>"]
+    cut = [pieces.encode(text, out_type=str) for text in texts]
+    rows = [[*(vocabulary.get(piece, unknown) for piece in row), 0] for row in cut]
     longest = max(map(len, rows))
     pad_id = vocabulary["<pad>"]
     return torch.tensor([[*row, *[pad_id] * (longest - len(row))] for row in rows])
 
 
-def train(
-    model: Any, sources: torch.Tensor, targets: torch.Tensor, pad_id: int, steps: int
-) -> None:
-    """Learns a few sentences: enough to say different things and to come to an end."""
-    labels = targets.masked_fill(targets == pad_id, -100)
-    mask = (sources != pad_id).long()
+def train(model: Any, batches: Sequence[Sequence[torch.Tensor]], pad_id: int, steps: int) -> None:
+    """Learns a few sentences: enough to say different things and to come to an end.
+
+    Args:
+        model: Marian's, as transformers has it.
+        batches: Sources and targets, each (texts, longest), taken in turn.
+        pad_id: Fills them up.
+        steps: Of training.
+    """
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    for _ in range(steps):
+    for step in range(steps):
+        sources, targets = batches[step % len(batches)]
+        labels = targets.masked_fill(targets == pad_id, -100)
+        mask = (sources != pad_id).long()
         loss = model(input_ids=sources, attention_mask=mask, labels=labels).loss
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+
+
+def disturb(model: Any) -> None:
+    """Makes random weights say more: norms and biases, which begin as nothing, have some of their
+    own, and attention looks at few tokens, so that the source matters."""
+    for name, parameter in model.named_parameters():
+        if parameter.dim() == 1:
+            parameter.data += 0.2 * torch.randn_like(parameter)
+        elif "attn" in name.lower() or "attention." in name.lower():
+            parameter.data *= SHARPER
+    model.eval()
 
 
 def train_pieces(lines: Iterable[str], **settings: Any) -> bytes:

@@ -63,6 +63,37 @@ def texts(count: int, extras: Iterable[str] = ()) -> list[str]:
     return made
 
 
+TWELVE = dict(
+    zip(
+        ("Latin", "Cyrillic", "Greek", "Hebrew", "Arabic", "Devanagari", "Bengali", "Tamil"),
+        SCRIPTS[1:9],
+        strict=True,
+    )
+) | {"Thai": SCRIPTS[12], "Han": SCRIPTS[16], "kana": SCRIPTS[17], "Hangul": SCRIPTS[18]}
+"""Of which `lines` makes as many as are wanted."""
+
+
+def lines(script: str, count: int) -> list[str]:
+    """Lines in one script: its words, words of its characters that nobody wrote, and numbers."""
+    chance = random.Random(script)
+    words = TWELVE[script].split()
+    characters = "".join(words)
+    spaces = [" "] * 12 + ["", "  ", "\t", "\u00a0", "\u3000", "\u200b", "\n", ", "]
+
+    def word() -> str:
+        kind = chance.random()
+        if kind < 0.5:
+            return chance.choice(words)
+        if kind < 0.95:
+            return "".join(chance.choices(characters, k=chance.randint(1, 7)))
+        return str(chance.randint(0, 99999))
+
+    return [
+        "".join(word() + chance.choice(spaces) for _ in range(chance.randint(1, 6)))
+        for _ in range(count)
+    ]
+
+
 def english_only(checkpoint: Path, copy: Path) -> Path:
     """Its vocabulary has more than its English `source.spm` knows."""
     tiny.copy_checkpoint(checkpoint, copy)

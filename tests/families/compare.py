@@ -29,6 +29,8 @@ class Said(NamedTuple):
     """Without the end token and what the model was told to begin with."""
     score: float | None = None
     """Of beam search."""
+    token_ids: tuple[int, ...] = ()
+    """Counted likewise."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,10 @@ class Library:
         self._model: Any = transformers.AutoModelForSeq2SeqLM.from_pretrained(
             checkpoint, dtype=torch.float32, **settings or {}
         ).eval()
+        own = getattr(self._tokenizer, "decoder", None)
+        named = own if isinstance(own, dict) else self._tokenizer.get_vocab().values()
+        # Of other ids, which models have rows for, some tokenizers say that they are unknown.
+        self._named = {*named, *self._tokenizer.added_tokens_decoder}
 
     @property
     def suppresses(self) -> bool:
@@ -92,16 +98,40 @@ class Library:
             output_scores=True,
             **{} if forced_id is None else {"forced_bos_token_id": forced_id},
         )
-        rows = output.sequences[:, 1 if forced_id is None else 2 :]
+        rows = output.sequences[:, 1 if forced_id is None else 2 :].tolist()
         said = self._tokenizer.batch_decode(
-            rows, skip_special_tokens=True, clean_up_tokenization_spaces=False
+            [[token_id for token_id in row if token_id in self._named] for row in rows],
+            skip_special_tokens=True,
+            clean_up_tokenization_spaces=False,
         )
         end_id = self._model.generation_config.eos_token_id
         scores = [None] * len(said) if beam_size == 1 else output.sequences_scores.tolist()
+        ended = [row[: row.index(end_id)] if end_id in row else row for row in rows]
         return [
-            Said(text, row.index(end_id) if end_id in row else len(row), score)
-            for text, row, score in zip(said, rows.tolist(), scores, strict=True)
+            Said(text, len(row), score, tuple(row))
+            for text, row, score in zip(said, ended, scores, strict=True)
         ]
+
+    @torch.inference_mode()
+    def log_probs(
+        self, texts: Sequence[str], targets: Sequence[Sequence[int]], direction: Direction = ANY
+    ) -> list[list[float]]:
+        """Of every token of each target, given those before it; the end token is one of them."""
+        forced_id = self._forced_id(direction)
+        begin = [self._model.generation_config.decoder_start_token_id]
+        begin += [] if forced_id is None else [forced_id]
+        pad_id = self._model.generation_config.pad_token_id
+        longest = max(map(len, targets))
+        filled = [[*begin, *target, *[pad_id] * (longest - len(target))] for target in targets]
+        said = torch.tensor(filled)
+        logits = self._model(
+            **self._encode(texts, direction), decoder_input_ids=said[:, :-1], use_cache=False
+        ).logits
+        never = [word[0] for word in self._model.generation_config.bad_words_ids or ()
+                 if len(word) == 1]  # fmt: skip
+        logits[:, :, never] = -math.inf
+        scores = logits.log_softmax(2).gather(2, said[:, 1:, None])[:, len(begin) - 1 :, 0]
+        return [row[: len(target)] for row, target in zip(scores.tolist(), targets, strict=True)]
 
     @torch.inference_mode()
     def closest(self, text: str, beam_size: int, direction: Direction = ANY) -> float:

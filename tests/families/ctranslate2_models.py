@@ -129,6 +129,23 @@ def convert_two_vocabularies(checkpoint: Path, output: Path) -> Path:
     return output
 
 
+def without_languages(checkpoint: Path, output: Path) -> Path:
+    """As OpenNMT's models are: targets begin with <s>, sources end with nothing."""
+    names = {"<pad>": "<blank>", r"__(\w+)__": r"language-\1"}
+    return convert(checkpoint, output, config={"decoder_start_token": "<s>"}, names=names)
+
+
+def starts_with_end(checkpoint: Path, output: Path) -> Path:
+    """As of published checkpoints of mBART-50."""
+    config = {"decoder_start_token": "</s>", "bos_token": "<s>"}
+    return convert(checkpoint, output, config=config)
+
+
+def ends_sources(checkpoint: Path, output: Path) -> Path:
+    """As Marian's and fairseq's converters say it, and with what sources begin with."""
+    return convert(checkpoint, output, config={"add_source_eos": True, "add_source_bos": True})
+
+
 class _AsItIs(MarianMTLoader):  # type: ignore[misc]  # an untyped library's
     """With <pad>, and its embedding as the start."""
 
@@ -187,11 +204,18 @@ class Library:
 
     def log_probs(self, text: str, tokens: Sequence[str], direction: Direction) -> float:
         """Of a translation that ends, by the library's own scoring."""
+        return math.fsum(self.all_log_probs([text], [tokens], direction)[0])
+
+    def all_log_probs(
+        self, texts: Sequence[str], targets: Sequence[Sequence[str]], direction: Direction
+    ) -> list[list[float]]:
+        """Of every token of each target, and of an end after it."""
         prefix = self.target_prefix(direction)
-        (scored,) = self._translator.score_batch(
-            [self.source_tokens(text, direction)], [[*self.start, *prefix, *tokens]]
+        scored = self._translator.score_batch(
+            [self.source_tokens(text, direction) for text in texts],
+            [[*self.start, *prefix, *tokens] for tokens in targets],
         )
-        return math.fsum(scored.log_probs[len(prefix) :])
+        return [each.log_probs[len(prefix) :] for each in scored]
 
 
 def by_transformers(checkpoint: Path) -> Callable[[str, Direction], list[str]]:
@@ -206,6 +230,17 @@ def by_transformers(checkpoint: Path) -> Callable[[str, Direction], list[str]]:
         return named
 
     return tokens
+
+
+def by_transformers_bare(checkpoint: Path) -> Callable[[str, Direction], list[str]]:
+    """Likewise, without what is before and after a text."""
+    whole = by_transformers(checkpoint)
+    return lambda text, direction: whole(text, direction)[1:-1]
+
+
+def pieces_beside(checkpoint: Path) -> Callable[[str, Direction], list[str]]:
+    """Source tokens as M2M100's sentencepiece model makes them."""
+    return by_pieces(checkpoint / "sentencepiece.bpe.model")
 
 
 def by_pieces(model: Path, *ending: str) -> Callable[[str, Direction], list[str]]:

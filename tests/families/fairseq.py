@@ -11,10 +11,10 @@ from torch import Tensor
 
 from dragoman.tokenizer.subwords import END_OF_WORD, Merges
 from tests.export import tiny
+from tests.export.corpus import Corpus
 from tests.export.subwords import (
     END_ID,
-    SOURCE_TEXTS,
-    TARGET_TEXTS,
+    TOY,
     UNKNOWN_ID,
     doubled,
     pieces_of,
@@ -87,16 +87,17 @@ KINDS = {
 }
 
 
-def make_checkpoint(path: Path, kind: Kind) -> Path:
+def make_checkpoint(path: Path, kind: Kind, corpus: Corpus = TOY) -> Path:
     """Writes it, and beside it `plain.pt`, its tensors under the names of today."""
     path.mkdir()
     args = {**ARGS, **kind.args}
-    sides = _write_codes(path) if kind.has_codes else _write_pieces(path)
-    pairs = list(zip(*(doubled(texts) for texts in (SOURCE_TEXTS, TARGET_TEXTS)), strict=True))
+    sides = _write_codes(path, corpus) if kind.has_codes else _write_pieces(path, corpus)
+    shown = [doubled(texts) if corpus is TOY else texts for texts in corpus[:2]]
+    pairs = list(zip(*shown, strict=True))
     examples = [(sides[0](source), sides[1](target)) for source, target in pairs]
     sizes = [4 + _lines(path / f"dict.{language}.txt") for language in LANGUAGES]
     told = [([*source, END_ID], [END_ID], target) for source, target in examples]
-    tensors = train(args, sizes, told)
+    tensors = train(args, sizes, told, corpus.steps_of(300))
     torch.save({"args": args, "model": tensors}, path / "plain.pt")
     torch.save(_old(args, tensors) if kind.is_old else _new(args, tensors), path / "model.pt")
     return path
@@ -106,13 +107,14 @@ def _lines(path: Path) -> int:
     return len(path.read_text().splitlines())
 
 
-def _write_codes(path: Path) -> list[Any]:
+def _write_codes(path: Path, corpus: Corpus) -> list[Any]:
     """Codes of subword-nmt and a dictionary of each side."""
-    merges = train_merges([*SOURCE_TEXTS, *TARGET_TEXTS], 260)
+    merges = train_merges(corpus.texts, corpus.size(260))
     (path / "bpecodes").write_text("\n".join(["#version: 0.2", *merges, merges[0], ""]))
     cutter = Merges(tuple(line.split()) for line in merges)
     sides = []
-    for language, texts in zip(LANGUAGES, (SOURCE_TEXTS, TARGET_TEXTS), strict=True):
+    for language in LANGUAGES:
+        texts = corpus.of(language)
         pieces = [*pieces_of(merges, texts), "madeupword0000", "madeupword0001"]
         spelled = [_spelled(piece) for piece in pieces]
         lines = [f"{piece} {900 - i}" for i, piece in enumerate(spelled)]
@@ -135,9 +137,9 @@ def _spelled(piece: str) -> str:
     return piece.removesuffix(END_OF_WORD) if piece.endswith(END_OF_WORD) else f"{piece}@@"
 
 
-def _write_pieces(path: Path) -> list[Any]:
+def _write_pieces(path: Path, corpus: Corpus) -> list[Any]:
     """A sentencepiece model, and one dictionary under two names."""
-    trained = tiny.train_pieces([*SOURCE_TEXTS, *TARGET_TEXTS], vocab_size=200)
+    trained = tiny.train_pieces(corpus.texts, vocab_size=corpus.size(200))
     (path / "sentencepiece.bpe.model").write_bytes(trained)
     model = sentencepiece.SentencePieceProcessor(model_proto=trained)
     pieces = tiny.pieces_of(trained)[::-1]

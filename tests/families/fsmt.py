@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 import torch
 import transformers
 
+from tests.export import tiny
+from tests.export.corpus import Corpus
 from tests.export.subwords import (
     END_ID,
     PAD_ID,
-    SOURCE_TEXTS,
-    TARGET_TEXTS,
+    TOY,
     doubled,
     fsmt_tokenizer,
     padded,
@@ -70,9 +71,9 @@ KINDS = {
 }
 
 
-def make_checkpoint(path: Path, kind: Kind) -> Path:
+def make_checkpoint(path: Path, kind: Kind, corpus: Corpus = TOY) -> Path:
     path.mkdir()
-    write_fsmt_tokenizer(path, **kind.tokenizer)
+    write_fsmt_tokenizer(path, corpus, **kind.tokenizer)
     tokenizer = fsmt_tokenizer(path)
     config = transformers.FSMTConfig(
         langs=["en", "de"],
@@ -84,14 +85,19 @@ def make_checkpoint(path: Path, kind: Kind) -> Path:
     model = transformers.FSMTForConditionalGeneration(config)
     for side in (model.model.encoder, model.model.decoder):
         side.embed_positions.requires_grad_(kind.trained_positions)
-    _train(model, tokenizer, path, kind.steps)
+    if corpus.steps == 0:
+        tiny.disturb(model)
+    else:
+        _train(model, tokenizer, path, corpus._replace(steps=corpus.steps_of(kind.steps)))
     model.generation_config = transformers.GenerationConfig(
-        max_length=60,
+        max_length=corpus.max_length or 60,
         pad_token_id=PAD_ID,
         eos_token_id=END_ID,
         forced_eos_token_id=END_ID,
         decoder_start_token_id=END_ID,
-        **kind.generation,
+        **(
+            kind.generation if corpus.steps != 0 else {}
+        ),  # a probability of what is not said counts
     )
     state = model.state_dict()
     if not kind.trained_positions:
@@ -100,15 +106,22 @@ def make_checkpoint(path: Path, kind: Kind) -> Path:
     return path
 
 
-def _train(model: Any, tokenizer: Any, path: Path, steps: int) -> None:
+def _train(model: Any, tokenizer: Any, path: Path, corpus: Corpus) -> None:
     """On sentences, and on two of them at a time, so that it says more than a few things."""
-    sources = tokenizer(doubled(SOURCE_TEXTS), return_tensors="pt", padding=True)
-    targets = target_ids(path, doubled(TARGET_TEXTS))
-    said = padded([[END_ID, *row[:-1]] for row in targets])
-    labels = padded(targets, -100)
+    if corpus.english is TOY.english:
+        english, german = (doubled(texts) for texts in corpus[:2])
+        corpus = corpus._replace(english=english, german=german)
+    batches = []
+    for part in corpus.chunks():
+        targets = target_ids(path, part.german)
+        said, labels = padded([[END_ID, *row[:-1]] for row in targets]), padded(targets, -100)
+        batches.append(
+            (tokenizer([*part.english], return_tensors="pt", padding=True), said, labels)
+        )
     optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
     model.train()
-    for _ in range(steps):
+    for step in range(corpus.steps or 0):
+        sources, said, labels = batches[step % len(batches)]
         logits = model(**sources, decoder_input_ids=said, use_cache=False).logits
         loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
         optimizer.zero_grad()

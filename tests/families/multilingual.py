@@ -11,10 +11,9 @@ import transformers
 from transformers.models.m2m_100.tokenization_m2m_100 import FAIRSEQ_LANGUAGE_CODES
 
 from tests.export import tiny
-from tests.export.two_vocabularies import SOURCES, TARGETS
+from tests.export.corpus import Corpus
+from tests.export.two_vocabularies import TOY
 from tests.families.compare import Direction
-
-TEXTS = {"en": SOURCES, "de": TARGETS}
 
 SIZES: dict[str, Any] = {
     "d_model": 32,
@@ -41,8 +40,8 @@ class Kind:
 
     model: type[Any]
     config: type[Any]
-    tokenizer: Callable[[Path], Any]
-    """Writes a tokenizer's files, and loads them."""
+    tokenizer: Callable[[Path, Corpus], Any]
+    """Writes a tokenizer's files, trained on the texts, and loads them."""
     directions: Sequence[Direction]
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Of config.json."""
@@ -53,10 +52,10 @@ class Kind:
     max_length: int = MAX_LENGTH
     """Of a translation, in tokens."""
 
-    def make(self, path: Path) -> Path:
+    def make(self, path: Path, corpus: Corpus = TOY) -> Path:
         """Writes the checkpoint."""
         path.mkdir()
-        tokenizer = self.tokenizer(path)
+        tokenizer = self.tokenizer(path, corpus)
         start_id = tokenizer.convert_tokens_to_ids(self.start)
         size = 1 + max(tokenizer.get_vocab().values())
         size = max([size, *getattr(tokenizer, "id_to_lang_token", {0: ""})])
@@ -73,7 +72,7 @@ class Kind:
         model = self.model(config)
         if hasattr(model, "final_logits_bias"):
             model.final_logits_bias.normal_(std=0.1)
-        self._train(model, tokenizer, start_id)
+        self._train(model, tokenizer, start_id, corpus)
         # Where a text has no end, transformers and we count one, as its place is forced.
         ends = {"max_length": self.max_length, "forced_eos_token_id": tokenizer.eos_token_id}
         generation = {**ends, **special, **self.generation}
@@ -81,21 +80,30 @@ class Kind:
         model.save_pretrained(path)
         return path
 
-    def _train(self, model: Any, tokenizer: Any, start_id: int) -> None:
+    def _train(self, model: Any, tokenizer: Any, start_id: int, corpus: Corpus) -> None:
         """Every direction in turn, as `generate` will ask for it."""
-        batches = [self._batch(tokenizer, direction, start_id) for direction in self.directions]
+        if corpus.steps == 0:
+            tiny.disturb(model)
+            return
+        batches = [
+            self._batch(tokenizer, direction, start_id, part)
+            for part in corpus.chunks()
+            for direction in self.directions
+        ]
         optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
-        for step in range(80):
+        for step in range(corpus.steps_of(80)):
             loss = model(**batches[step % len(batches)]).loss
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
         model.eval()
 
-    def _batch(self, tokenizer: Any, direction: Direction, start_id: int) -> dict[str, Any]:
+    def _batch(
+        self, tokenizer: Any, direction: Direction, start_id: int, corpus: Corpus
+    ) -> dict[str, Any]:
         if direction.source_language is not None:
             tokenizer.src_lang = direction.source_language
-        sources, targets = TEXTS[direction.source or "en"], TEXTS[direction.target]
+        sources, targets = corpus.of(direction.source or "en"), corpus.of(direction.target)
         batch = tokenizer(
             [direction.prefix + text for text in sources], return_tensors="pt", padding=True
         )
@@ -120,19 +128,20 @@ class Kind:
 
 
 def pieces_tokenizer(
-    name: str, file: str, languages: Sequence[str] = (), **settings: Any
-) -> Callable[[Path], Any]:
+    name: str, file: str, languages: Sequence[str] = (), *, vocab_size: int = 230, **settings: Any
+) -> Callable[..., Any]:
     """A tokenizer of a sentencepiece model, which transformers turns into one of its library."""
 
-    def make(path: Path) -> Any:
-        trained = tiny.train_pieces([*SOURCES, *TARGETS], **{"vocab_size": 230} | settings)
+    def make(path: Path, corpus: Corpus = TOY) -> Any:
+        trained = tiny.train_pieces(corpus.texts, vocab_size=corpus.size(vocab_size), **settings)
         (path / file).write_bytes(trained)
-        return _saved(path, name, file, languages)
+        return save_library_tokenizer(path, name, file, languages)
 
     return make
 
 
-def _saved(path: Path, name: str, file: str, languages: Sequence[str]) -> Any:
+def save_library_tokenizer(path: Path, name: str, file: str, languages: Sequence[str]) -> Any:
+    """Turns a sentencepiece model in `path` into a tokenizer.json, which takes its place."""
     (path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": name}))
     (path / "config.json").write_text(json.dumps({"model_type": "bart"}))
     tokenizer: Any = transformers.AutoTokenizer.from_pretrained(path)
@@ -142,9 +151,9 @@ def _saved(path: Path, name: str, file: str, languages: Sequence[str]) -> Any:
     return transformers.AutoTokenizer.from_pretrained(path)
 
 
-def m2m100_tokenizer(path: Path) -> Any:
+def m2m100_tokenizer(path: Path, corpus: Corpus = TOY) -> Any:
     """sentencepiece, with ids of its own, as M2M100 has them; languages come after them."""
-    model = tiny.train_pieces([*SOURCES, *TARGETS], vocab_size=200)
+    model = tiny.train_pieces(corpus.texts, vocab_size=corpus.size(200))
     (path / "sentencepiece.bpe.model").write_bytes(model)
     pieces = tiny.pieces_of(model)
     vocabulary = {piece: i for i, piece in enumerate(["<s>", "<pad>", "</s>", "<unk>", *pieces])}
@@ -160,20 +169,22 @@ def m2m100_tokenizer(path: Path) -> Any:
     return transformers.AutoTokenizer.from_pretrained(path)
 
 
-def bart_tokenizer(path: Path) -> Any:
+def bart_tokenizer(path: Path, corpus: Corpus = TOY) -> Any:
     """Pieces of bytes, trained on the texts."""
     from tokenizers import ByteLevelBPETokenizer  # noqa: PLC0415
 
     trained = ByteLevelBPETokenizer()
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    trained.train_from_iterator([*SOURCES, *TARGETS], vocab_size=400, special_tokens=special)
+    trained.train_from_iterator(
+        corpus.texts, vocab_size=corpus.size(400), special_tokens=special, show_progress=False
+    )
     trained.save_model(str(path))
     (path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BartTokenizer"}))
     (path / "config.json").write_text(json.dumps({"model_type": "bart"}))
     return transformers.AutoTokenizer.from_pretrained(path)
 
 
-def byte_tokenizer(path: Path) -> Any:
+def byte_tokenizer(path: Path, _corpus: Corpus = TOY) -> Any:
     """That of ByT5, which has no vocabulary."""
     transformers.ByT5Tokenizer().save_pretrained(path)
     return transformers.AutoTokenizer.from_pretrained(path)

@@ -1,6 +1,6 @@
-"""fairseq's Transformer and beam search, written out once more: one sentence at a time.
+"""fairseq's Transformer, written out once more: one sentence at a time.
 
-After the equations of `fairseq.models.transformer`; stops and scores as transformers' beams do.
+After the equations of `fairseq.models.transformer`.
 """
 
 import math
@@ -11,6 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from tests.families import plain_search
+from tests.families.plain_search import Tokens
 
 PAD_ID, END_ID = 1, 2
 
@@ -100,7 +103,6 @@ class PlainFairseq:
         return functional.layer_norm(x, x.shape[-1:], weight, bias)
 
 
-@torch.inference_mode()
 def search(
     model: PlainFairseq,
     source_ids: list[int],
@@ -108,30 +110,10 @@ def search(
     limit: int,
     begin: Sequence[int] = (END_ID,),
 ) -> tuple[list[int], float]:
-    """The best hypothesis without its end token, and its score: the mean over all its tokens.
-
-    What it begins with after the first token counts in its length, and is no part of it.
-    """
-    forced = len(begin) - 1
-    running: list[tuple[list[int], float]] = [([*begin], 0.0)]
-    done: list[tuple[list[int], float]] = []
-    for length in range(1, limit + 1):
-        longer = []
-        for ids, score in running:
-            logits = model.logits(source_ids, ids)[-1]
-            logits[PAD_ID] = -math.inf
-            best = logits.log_softmax(0).topk(2 * beam_size)
-            pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
-            longer += [([*ids, token], score + more) for token, more in pairs]
-        longer.sort(key=lambda each: -each[1])
-        ended = [each for each in longer[:beam_size] if each[0][-1] == END_ID]
-        done += [(ids[len(begin) : -1], score / (length + forced)) for ids, score in ended]
-        done = sorted(done, key=lambda each: -each[1])[:beam_size]
-        running = [each for each in longer if each[0][-1] != END_ID][:beam_size]
-        if len(done) == beam_size and done[-1][1] >= running[0][1] / (length + forced):
-            break
-    else:
-        # At the limit the end is forced at no cost and counted, but for greedy search.
-        length = limit + forced + (beam_size > 1)
-        done += [(ids[len(begin) :], score / length) for ids, score in running]
-    return max(done, key=lambda each: each[1])
+    """As plain_search.search."""
+    return plain_search.search(
+        lambda ids: model.logits(source_ids, ids)[-1],
+        Tokens(begin, END_ID, (PAD_ID,)),
+        beam_size,
+        limit,
+    )

@@ -35,6 +35,7 @@ from dragoman_export.verification import EagerDecoder
 from dragoman_server.config import Config
 from dragoman_server.local import LocalTranslator
 from tests.export import tiny, two_vocabularies
+from tests.export.corpus import Corpus
 from tests.export.two_vocabularies import SOURCES, TARGETS
 from tests.exports import Exports
 from tests.families import multilingual
@@ -45,8 +46,13 @@ from tests.families.ctranslate2_models import (
     Said,
     by_pieces,
     by_transformers,
+    by_transformers_bare,
     convert,
     convert_two_vocabularies,
+    ends_sources,
+    pieces_beside,
+    starts_with_end,
+    without_languages,
 )
 
 END = "</s>"
@@ -83,26 +89,9 @@ class Case:
     """Of the decoder, where each request names it."""
 
 
-def without_languages(checkpoint: Path, output: Path) -> Path:
-    """As OpenNMT's models are: targets begin with <s>, sources end with nothing."""
-    names = {"<pad>": "<blank>", r"__(\w+)__": r"language-\1"}
-    return convert(checkpoint, output, config={"decoder_start_token": "<s>"}, names=names)
-
-
 def begins_by_name(checkpoint: Path, output: Path) -> Path:
     """Without it the library cannot open a model."""
     return convert(checkpoint, output, config={"bos_token": "<s>"})
-
-
-def starts_with_end(checkpoint: Path, output: Path) -> Path:
-    """As of published checkpoints of mBART-50."""
-    config = {"decoder_start_token": END, "bos_token": "<s>"}
-    return convert(checkpoint, output, config=config)
-
-
-def ends_sources(checkpoint: Path, output: Path) -> Path:
-    """As Marian's and fairseq's converters say it, and with what sources begin with."""
-    return convert(checkpoint, output, config={"add_source_eos": True, "add_source_bos": True})
 
 
 def two(path: Path) -> Path:
@@ -122,16 +111,12 @@ def even(name: str, **settings: int) -> Case:
     return Case(changed.make, f"family-{name}-even", directions=kind.directions)
 
 
-def pieces_beside(checkpoint: Path) -> Callable[[str, Direction], list[str]]:
-    return by_pieces(checkpoint / "sentencepiece.bpe.model")
-
-
 def legacy_nllb() -> Case:
     """With the language of a source after it."""
     kind = multilingual.KINDS["nllb"]
 
-    def tokenizer(path: Path) -> Any:
-        kind.tokenizer(path)
+    def tokenizer(path: Path, corpus: Corpus) -> Any:
+        kind.tokenizer(path, corpus)
         file = path / "tokenizer_config.json"
         settings = json.loads(file.read_text())
         file.write_text(json.dumps({**settings, "legacy_behaviour": True}))
@@ -162,7 +147,7 @@ CASES = {
     "ends sources": of_kind(
         "bart",
         convert=ends_sources,
-        source=lambda checkpoint: _bare(by_transformers(checkpoint)),
+        source=by_transformers_bare,
         languages=ONE_PAIR,
     ),
     "nllb": of_kind("nllb"),
@@ -182,10 +167,6 @@ MORE_CASES = {
     "mbart50 without a start": of_kind("mbart50", convert=begins_by_name, start=[END]),
 }
 """Of which the modules are asked that a bundle would be traced from."""
-
-
-def _bare(whole: Callable[[str, Direction], list[str]]) -> Callable[[str, Direction], list[str]]:
-    return lambda text, direction: whole(text, direction)[1:-1]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from tests.export import tiny
-from tests.export.two_vocabularies import SOURCES, TARGETS
+from tests.export.corpus import Corpus
+from tests.export.two_vocabularies import TOY
 from tests.families.compare import ANY, Direction, Said
 
 PAD, UNKNOWN, START, END = 0, 1, 2, 3
@@ -143,28 +144,34 @@ def _stripped(model: Any) -> Callable[[list[int]], str]:
     return lambda ids: str(model.decode(ids)).strip()
 
 
-def one_model(path: Path) -> Tokens:
+def one_model(path: Path, corpus: Corpus = TOY) -> Tokens:
     """One sentencepiece model for both languages, with its own ids."""
     (path / "source.spm").write_bytes(
-        tiny.train_pieces([*SOURCES, *TARGETS], vocab_size=230, **SPECIAL)
+        tiny.train_pieces(corpus.texts, vocab_size=corpus.size(230), **SPECIAL)
     )
     own = _pieces(path / "source.spm")
     return Tokens(own.encode, own.encode, _stripped(own), (len(own), len(own)))
 
 
-def two_models(path: Path) -> Tokens:
+def two_models(path: Path, corpus: Corpus = TOY) -> Tokens:
     """One of each language."""
-    for name, texts, size in (("source.spm", SOURCES, 150), ("target.spm", TARGETS, 170)):
-        (path / name).write_bytes(tiny.train_pieces(texts, vocab_size=size, **SPECIAL))
+    for name, texts, size in (
+        ("source.spm", corpus.english, 150),
+        ("target.spm", corpus.german, 170),
+    ):
+        trained = tiny.train_pieces(texts, vocab_size=corpus.size(size), **SPECIAL)
+        (path / name).write_bytes(trained)
     source, target = (_pieces(path / f"{side}.spm") for side in ("source", "target"))
     return Tokens(source.encode, target.encode, _stripped(target), (len(source), len(target)))
 
 
-def library(path: Path) -> Tokens:
+def library(path: Path, corpus: Corpus = TOY) -> Tokens:
     """Pieces of bytes of the tokenizers library."""
     trained = tokenizers.ByteLevelBPETokenizer()
     special = ["<pad>", "<unk>", "<s>", "</s>"]
-    trained.train_from_iterator([*SOURCES, *TARGETS], vocab_size=400, special_tokens=special)
+    trained.train_from_iterator(
+        corpus.texts, vocab_size=corpus.size(400), special_tokens=special, show_progress=False
+    )
     trained.save(str(path / "tokenizer.json"))
     size = trained.get_vocab_size()
 
@@ -179,7 +186,7 @@ def library(path: Path) -> Tokens:
 class Kind:
     """A model to make."""
 
-    tokens: Callable[[Path], Tokens]
+    tokens: Callable[[Path, Corpus], Tokens]
     model: Callable[[Tokens], nn.Module]
     settings: Mapping[str, Any]
     """Of its description, beside those that all have."""
@@ -187,13 +194,13 @@ class Kind:
     """Whether sources begin with the start token."""
     save: Callable[[nn.Module, Path], object]
 
-    def make(self, path: Path) -> Path:
+    def make(self, path: Path, corpus: Corpus = TOY) -> Path:
         """Writes the folder."""
         path.mkdir()
-        tokens = self.tokens(path)
+        tokens = self.tokens(path, corpus)
         torch.manual_seed(5)
         model = self.model(tokens)
-        self._train(model, tokens)
+        self._train(model, tokens, corpus)
         self.save(model, path)
         settings = {
             "decoder_start_id": START,
@@ -213,11 +220,20 @@ class Kind:
         """The tokens of a source."""
         return [*([START] if self.is_framed else []), *tokens.encode(text), END]
 
-    def _train(self, model: nn.Module, tokens: Tokens) -> None:
-        sources = padded([self.framed(tokens, text) for text in SOURCES])
-        targets = padded([[START, *tokens.encode_target(text), END] for text in TARGETS])
+    def _train(self, model: nn.Module, tokens: Tokens, corpus: Corpus) -> None:
+        if corpus.steps == 0:
+            tiny.disturb(model)
+            return
+        batches = [
+            (
+                padded([self.framed(tokens, text) for text in part.english]),
+                padded([[START, *tokens.encode_target(text), END] for text in part.german]),
+            )
+            for part in corpus.chunks()
+        ]
         optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-        for _ in range(60):
+        for step in range(corpus.steps_of(60)):
+            sources, targets = batches[step % len(batches)]
             logits = model(sources, targets[:, :-1])
             loss = nn.functional.cross_entropy(
                 logits.flatten(0, 1), targets[:, 1:].flatten(), ignore_index=PAD
@@ -310,7 +326,8 @@ class Plain:
 
     suppresses = False
 
-    def __init__(self, checkpoint: Path, kind: Kind, scratch: Path) -> None:
+    def __init__(self, checkpoint: Path, kind: Kind, scratch: Path, corpus: Corpus = TOY) -> None:
+        self._corpus = corpus
         self._checkpoint = checkpoint
         self._scratch = scratch
         self._kind = kind
@@ -318,7 +335,7 @@ class Plain:
 
     @cached_property
     def tokens(self) -> Tokens:
-        return self._kind.tokens(self._scratch)
+        return self._kind.tokens(self._scratch, self._corpus)
 
     @cached_property
     def module(self) -> nn.Module:
@@ -358,7 +375,23 @@ class Plain:
         ids, score, closest = search(self.source(text), beam_size)
         self._closest[text, beam_size] = closest
         shown = [token for token in ids if token not in (PAD, UNKNOWN, START)]
-        return Said(self.tokens.decode(shown), len(ids), score)
+        return Said(self.tokens.decode(shown), len(ids), score, tuple(ids))
+
+    @torch.inference_mode()
+    def log_probs(
+        self,
+        texts: Sequence[str],
+        targets: Sequence[Sequence[int]],
+        direction: Direction = ANY,  # noqa: ARG002 - there is one
+    ) -> list[list[float]]:
+        """Of every token of each target, given those before it; the end token is one of them."""
+        scores = []
+        for text, target in zip(texts, targets, strict=True):
+            said = torch.tensor([[START, *target[:-1]]])
+            logits = self.module(torch.tensor([self.source(text)]), said)[0]
+            found = logits.log_softmax(1).gather(1, torch.tensor(target)[:, None])
+            scores.append([float(each) for each in found[:, 0]])
+        return scores
 
     @torch.inference_mode()
     def _next(self, source: list[int], said: list[list[int]]) -> Tensor:

@@ -216,7 +216,7 @@ def contents(device: OrtDevice) -> list[NDArray[np.int64]]:
     """Both caches after an admission, copies and moves."""
     random = np.random.default_rng(0)
     cache = DeviceCache(SHAPE, device, device.load(DIRECTORY / "float16/copy.onnx"))
-    for buffer in (cache._self, cache._cross):
+    for buffer in (cache._self.buffer, cache._cross.buffer):
         buffer.write(random.integers(0, 2**60, buffer.read().size))
     packed = random.integers(0, 2**60, 4 * 4 * 12 * 64 // 4)
     newcomers = device.allocate(packed.size)
@@ -225,7 +225,7 @@ def contents(device: OrtDevice) -> list[NDArray[np.int64]]:
     cache.admit(2, [5, 7], view)
     cache.copy(RowCopies(np.array([0, 0, 2]), np.array([1, 1, 3]), np.array([1, 4, 8])))
     cache.move([Move(5, 3, 9, 10), Move(4, 0, 2, 3), Move(3, 1, 9, 10)])
-    return [buffer.read().copy() for buffer in (cache._self, cache._cross)]
+    return [buffer.read().copy() for buffer in (cache._self.buffer, cache._cross.buffer)]
 
 
 def test_copies_in_the_caches_are_those_of_the_cpu() -> None:

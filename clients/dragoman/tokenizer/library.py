@@ -1,7 +1,7 @@
 """Text to token ids and back by a tokenizer.json of the tokenizers library.
 
-Knows what a bundle says of its tokenizer; does not know models or checkpoints. Export took out of
-the file what no text may yield.
+Knows what a bundle says of its tokenizer; does not know models or checkpoints. Export made special
+in the file what no text may yield, and nothing else.
 """
 
 from collections.abc import Sequence
@@ -66,4 +66,5 @@ def _read(path: Path) -> Tokenizer:
         raise ValueError(f"{path} is no tokenizer.json: {error}") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    tokenizer.encode_special_tokens = True  # as text
     return tokenizer

@@ -29,7 +29,7 @@ ACTIVATIONS: dict[int, Activation] = {
     3: "gelu",
     4: "silu",
 }
-GELU_SIGMOID, GELU_SIGMOID_FACTOR = 4, 1.702
+GELU_SIGMOID = 4
 """x * sigmoid(1.702 x), as in Marian: the same as silu(1.702 x) / 1.702."""
 
 ACTIVATION_NAMES = ("relu", "GELU by tanh", "swish", "GELU", "GELU by sigmoid", "tanh", "sigmoid")
@@ -94,8 +94,8 @@ class Architecture:
 
     config: TransformerConfig
 
-    folded_activation: float = 1.0
-    """Goes into the feed-forward's weights: times it before the activation, and divided after."""
+    has_sigmoid_gelu: bool = False
+    """Whether a SiLU stands for GELU's approximation by a sigmoid."""
 
     starts_from_zero: bool = False
     """Whether the decoder's first input is zero, whatever its first token."""
@@ -177,7 +177,7 @@ def read_architecture(
     return (
         Architecture(
             config=config,
-            folded_activation=GELU_SIGMOID_FACTOR if is_sigmoid else 1.0,
+            has_sigmoid_gelu=is_sigmoid,
             starts_from_zero=starts_from_zero,
             scales_attention=not _any(file, f".*/{QUERIES_SCALE}"),
             output_scale=output_scale,

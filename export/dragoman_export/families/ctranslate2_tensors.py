@@ -10,8 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
-
 from dragoman_export.checkpoints.ctranslate2_file import SCALE, CTranslate2File
 from dragoman_export.families import weights
 from dragoman_export.families.ctranslate2_positions import (
@@ -24,6 +22,7 @@ from dragoman_export.families.ctranslate2_settings import (
     Architecture,
     Sizes,
 )
+from dragoman_export.families.equivalents import add_zero_token, fold_sigmoid_gelu
 from dragoman_export.families.weights import Stored
 from dragoman_export.network import TransformerConfig
 
@@ -144,27 +143,15 @@ def native_tensors(
             parts = file.tensor(want.name).chunk(len(want.natives))
             for name, part in zip(want.natives, parts, strict=True):
                 native[name] = Stored(want.name, part)
-    if (factor := architecture.folded_activation) != 1.0:
-        _fold(native, factor, "gate" if architecture.config.gated else "widen")
+    if architecture.has_sigmoid_gelu:
+        fold_sigmoid_gelu(native, gated=architecture.config.gated)
     if (scale := architecture.output_scale) != 1.0:
         for name in ("decoder.final_norm.weight", "decoder.final_norm.bias"):
             if name in native:
                 native[name] = Stored(native[name].name, native[name].tensor * scale)
     if architecture.starts_from_zero:
-        for name in (weights.TARGETS, weights.OUTPUT, weights.OUTPUT_BIAS):
-            if name in native:
-                stored, tensor = native[name]
-                row = tensor.new_zeros(1, *tensor.shape[1:])
-                native[name] = Stored(stored, torch.cat([tensor, row]))
+        add_zero_token(native)
     return native
-
-
-def _fold(native: dict[str, Stored], factor: float, activated: str) -> None:
-    for name, (stored, tensor) in native.items():
-        if f".feed_forward.{activated}." in name:
-            native[name] = Stored(stored, tensor * factor)
-        elif name.endswith(".feed_forward.narrow.weight"):
-            native[name] = Stored(stored, tensor / factor)
 
 
 def _all(file: CTranslate2File, config: TransformerConfig, sizes: Sizes) -> Iterator[Wanted]:

@@ -87,9 +87,9 @@ def read_tokens(
     )
     bare = not ends_sources(vocabularies, steering)
     begin: tuple[int, ...] = () if ids.begin is None else (ids.begin,)
-    if found := _find_models(path):
+    if found := find_models(path):
         contents = {name: path / name for name in found}
-        tokenizer = _pieces_tokenizer(contents, vocabularies, special, bare=bare)
+        tokenizer = pieces_tokenizer(contents, vocabularies, special, bare=bare)
     elif os.path.lexists(path / LIBRARY):
         library = _Library.read(path / LIBRARY, vocabularies)
         tokenizer = library.tokenizer(special, bare=bare)
@@ -128,19 +128,31 @@ def _are_bytes(tokens: Sequence[str]) -> bool:
     return list(tokens[OFFSET : OFFSET + BYTES]) == [chr(byte) for byte in range(BYTES)]
 
 
-def _find_models(path: Path) -> Sequence[str]:
+def find_models(path: Path) -> Sequence[str]:
+    """Names of the sentencepiece models in a folder: two, one or none."""
     if all(os.path.lexists(path / name) for name in PAIR):
         return PAIR
     return [name for name in SINGLE if os.path.lexists(path / name)][:1]
 
 
-def _pieces_tokenizer(
+def pieces_tokenizer(
     contents: Mapping[str, Path],
     vocabularies: Vocabularies,
     special: SpecialTokens,
     *,
     bare: bool,
 ) -> CheckpointTokenizer:
+    """The tokenizer of sentencepiece models and vocabularies of their pieces.
+
+    Args:
+        contents: One model, or that of sources and that of targets, by the names they will have.
+        vocabularies: Of the translation model.
+        special: Ids with a meaning of their own.
+        bare: Whether sources end without the end token.
+
+    Raises:
+        CheckpointError: A model is damaged, or makes other pieces than the vocabularies have.
+    """
     models = [*contents]
     tables = {f"{SOURCE}.json": vocabularies.sources}
     if not vocabularies.is_shared:

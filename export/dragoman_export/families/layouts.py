@@ -11,7 +11,15 @@ from typing import NamedTuple
 from dragoman_export.checkpoints import read_checkpoint
 from dragoman_export.checkpoints.checkpoint import CONFIG
 from dragoman_export.errors import CheckpointError
-from dragoman_export.families import ctranslate2, fairseq, native, torch_transformer
+from dragoman_export.families import (
+    ctranslate2,
+    eole,
+    fairseq,
+    marian_npz,
+    native,
+    opennmt,
+    torch_transformer,
+)
 from dragoman_export.families.importers import import_checkpoint
 from dragoman_export.model import ImportedModel
 
@@ -59,6 +67,24 @@ LAYOUTS = (
         marks="model.pt or checkpoint.pt, dict.SOURCE.txt, dict.TARGET.txt",
         recognises=fairseq.is_fairseq,
         imports=fairseq.import_fairseq,
+    ),
+    Layout(
+        title="Marian's own",
+        marks="model.npz with its vocabularies",
+        recognises=marian_npz.is_marian_npz,
+        imports=marian_npz.import_marian_npz,
+    ),
+    Layout(
+        title="OpenNMT-py",
+        marks="one .pt with opt and vocab",
+        recognises=opennmt.is_opennmt,
+        imports=opennmt.import_opennmt,
+    ),
+    Layout(
+        title="Eole",
+        marks=f"{CONFIG}, {eole.WEIGHTS}",
+        recognises=eole.is_eole,
+        imports=eole.import_eole,
     ),
     Layout(
         title="Hugging Face",

@@ -73,13 +73,19 @@ def library_tokenizer(
 
 
 def without(definition: dict[str, Any], unreachable: Collection[int]) -> dict[str, Any]:
-    """A tokenizer.json whose tokens of these ids no text yields."""
+    """A tokenizer.json whose tokens of these ids no text yields.
+
+    They stay where they are: the library numbers added tokens by their places. It is told to take
+    no special token out of a text, so these are special and the others are not.
+    """
     changed = copy.deepcopy(definition)
-    changed["added_tokens"] = [
-        token for token in changed["added_tokens"] if token["id"] not in unreachable
-    ]
     changed["post_processor"] = None
     model = changed["model"]
+    for token in changed["added_tokens"]:
+        if token["id"] in unreachable:
+            token["special"] = True
+            if model["type"] == "Unigram" or token["content"] != model.get("unk_token"):
+                token["content"] = UNREACHABLE + token["content"]
     if model["type"] == "Unigram":
         for token_id in unreachable:
             if token_id < len(model["vocab"]):

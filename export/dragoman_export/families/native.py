@@ -4,6 +4,7 @@ docs/native-layout.md describes it. For models of toolkits that we do not know, 
 would rather write a file than an importer.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -51,9 +52,12 @@ SIZES = (
 
 SWITCHES = (
     "norm_first",
+    "norm_both",
     "final_norm",
     "embedding_norm",
     "rms_norm",
+    "recurrent",
+    "recurrent_output",
     "gated",
     "relative_positions",
 )
@@ -79,7 +83,7 @@ def import_native(path: Path) -> ImportedModel:
         config.source_vocabulary_size or config.vocabulary_size, config.vocabulary_size
     )
     if not fields.problems:
-        fields.problems += _head_problems(config)
+        fields.problems += [*_head_problems(config), *_switch_problems(config)]
         fields.problems += description.id_problems(sizes)
     if fields.problems:
         what = f"{path / DESCRIPTION} describes no model that can be exported:"
@@ -137,6 +141,15 @@ def _furthest(stored: Tensors) -> int:
     """Tokens that the table of distances reaches; a few where there is none, which is told."""
     table = stored.get(RELATIVE_POSITIONS[1])
     return max(2, len(table.tensor)) if table is not None and table.tensor.ndim else 2
+
+
+def _switch_problems(config: TransformerConfig) -> Iterator[str]:
+    if config.norm_both and not config.norm_first:
+        yield "norm_both is true and norm_first is not; a norm of the sum alone is the default"
+    if config.recurrent_output and not config.recurrent:
+        yield "recurrent_output is true and recurrent is not"
+    if config.recurrent and config.relative_positions:
+        yield "recurrent and relative_positions are both true; a recurrent decoder has no distances"
 
 
 def _head_problems(config: TransformerConfig) -> list[str]:

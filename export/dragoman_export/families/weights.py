@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -23,6 +24,7 @@ from dragoman_export.network import (
     FeedForward,
     Linear,
     Norm,
+    ResidualNorm,
     TiedLinear,
     Transformer,
     TransformerConfig,
@@ -74,6 +76,7 @@ def plan(
     path: Path,
     *,
     problems: Sequence[str] = (),
+    names: Mapping[str, str] = MappingProxyType({}),
     needs_biases: bool = True,
     scales_attention: bool = True,
     finish: Callable[[Transformer], None] = lambda _: None,
@@ -85,6 +88,7 @@ def plan(
         tensors: Of the model; other tensors of the checkpoint are left out.
         path: Of the checkpoint, which they are from.
         problems: What is known to be wrong with them.
+        names: What the checkpoint calls them, for those that are missing.
         needs_biases: Whether the bias of a layer may not be missing; else it is zero.
         scales_attention: Whether what attention compares is divided by sqrt(head_dim).
         finish: What is done to it last.
@@ -95,7 +99,7 @@ def plan(
     """
     with torch.device("meta"):  # which takes neither memory nor time
         empty = Transformer.empty(config)
-        loader = _Loader(config, tensors, needs_biases, scales_attention, [*problems])
+        loader = _Loader(config, tensors, needs_biases, scales_attention, names, [*problems])
         loader.fill(empty)
     if loader.problems:
         raise _misfit(path, loader.problems)
@@ -154,6 +158,7 @@ class _Loader:
     tensors: Tensors
     needs_biases: bool
     scales_attention: bool
+    names: Mapping[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
 
@@ -194,6 +199,8 @@ class _Loader:
 
     def _called(self, name: str) -> str:
         """What the checkpoint would call a tensor that it does not have, to go by another layer."""
+        if name in self.names:
+            return self.names[name]
         own = LAYER.match(name)
         if own is None:
             return name
@@ -257,15 +264,29 @@ class _Loader:
         self._fill_norm(layer.feed_forward_norm, f"{prefix}.feed_forward_norm")
 
     def _fill_decoder_layer(self, layer: DecoderLayer, prefix: str) -> None:
-        attention, cross = f"{prefix}.self_attention", f"{prefix}.cross_attention"
-        self._fill_attention_in(layer.self_in, attention, QUERY_KEY_VALUE, layer.heads)
-        self._fill_attention_out(layer.self_out, f"{attention}.output", layer.heads)
-        self._fill_norm(layer.self_norm, f"{attention}_norm")
+        cross = f"{prefix}.cross_attention"
+        if self.config.recurrent:
+            self._fill_recurrence(layer, f"{prefix}.recurrence")
+        else:
+            self._fill_self_attention(layer, f"{prefix}.self_attention")
         self._fill_attention_in(layer.cross_in, cross, ("query",), layer.heads)
         self._fill_attention_out(layer.cross_out, f"{cross}.output", layer.heads)
         self._fill_norm(layer.cross_norm, f"{cross}_norm")
         self._fill_feed_forward(layer.feed_forward, f"{prefix}.feed_forward")
         self._fill_norm(layer.feed_forward_norm, f"{prefix}.feed_forward_norm")
+
+    def _fill_self_attention(self, layer: DecoderLayer, prefix: str) -> None:
+        assert isinstance(layer.self_out, Linear)
+        self._fill_attention_in(layer.self_in, prefix, QUERY_KEY_VALUE, layer.heads)
+        self._fill_attention_out(layer.self_out, f"{prefix}.output", layer.heads)
+        self._fill_norm(layer.self_norm, f"{prefix}_norm")
+
+    def _fill_recurrence(self, layer: DecoderLayer, prefix: str) -> None:
+        """The unit's own candidate has no bias, but may have one here."""
+        self._fill_linear(layer.self_in, *(f"{prefix}.{part}" for part in CANDIDATE_GATE))
+        if isinstance(layer.self_out, Linear):
+            self._fill_linear(layer.self_out, f"{prefix}.output")
+        self._fill_norm(layer.self_norm, f"{prefix}_norm")
 
     def _fill_attention_in(
         self, linear: Linear, prefix: str, parts: Sequence[str], heads: int
@@ -314,11 +335,14 @@ class _Loader:
             linear.bias.data[part] = self._bias(f"{name}.bias", outputs)
 
     def _fill_norm(self, norm: Norm, name: str) -> None:
+        if isinstance(norm, ResidualNorm) and isinstance(norm.second, Norm):
+            self._fill_norm(norm.second, f"{name}_second")
         norm.weight.data.copy_(self._tensor(f"{name}.weight", self.config.model_dim))
         if norm.bias is not None:
             norm.bias.data.copy_(self._bias(f"{name}.bias", self.config.model_dim))
 
 
+CANDIDATE_GATE = ("candidate", "gate")
 KEY_VALUE = ("key", "value")
 QUERY_KEY_VALUE = ("query", *KEY_VALUE)
 

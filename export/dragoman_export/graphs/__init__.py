@@ -4,13 +4,12 @@ Knows PyTorch's graphs, ONNX's operators and the contract between bundle and ser
 checkpoints or precisions.
 """
 
-from dragoman_export.graphs.contract import CACHES, GraphContract, GraphTensor, encoder_contract
+from dragoman_export.graphs.contract import GraphContract, GraphTensor, encoder_contract
 from dragoman_export.graphs.copy_graph import write_copy_graph
 from dragoman_export.graphs.files import DECODER, ENCODER, write_graphs
 from dragoman_export.graphs.target import CPU, CUDA, Target
 
 __all__ = [
-    "CACHES",
     "CPU",
     "CUDA",
     "DECODER",

@@ -5,10 +5,7 @@ One table for names, element types and shapes; tracing, the manifest and the tes
 
 from typing import NamedTuple
 
-from dragoman_export.network import CANDIDATES, SHARED_ROWS, LayerCache, TransformerConfig
-
-CACHES = LayerCache._fields
-"""Names of a layer's caches, in the graph's order; the layer's number follows: `self_key_0`."""
+from dragoman_export.network import CANDIDATES, SHARED_ROWS, TransformerConfig, cache_kind
 
 
 class GraphTensor(NamedTuple):
@@ -104,9 +101,15 @@ def _updated(caches: list[GraphTensor]) -> list[GraphTensor]:
 
 
 def _layer_caches(config: TransformerConfig, layer: int, sources: str) -> list[GraphTensor]:
+    """In the order of the cache's fields; the layer's number follows their names: `self_key_0`."""
     heads, head_dim = config.decoder_heads, config.decoder_head_dim
-    own, cross = ("rows", "target_capacity"), (sources, "source_capacity")
-    return [
-        GraphTensor(f"{name}_{layer}", config.cache_type, (count, heads, capacity, head_dim))
-        for name, (count, capacity) in zip(CACHES, (own, own, cross, cross), strict=True)
-    ]
+    own = (config.cache_type, ("rows", heads, "target_capacity", head_dim))
+    cross = (config.cache_type, (sources, heads, "source_capacity", head_dim))
+    kinds = {
+        "self_key": own,
+        "self_value": own,
+        "self_state": ("float", ("rows", config.model_dim)),
+        "cross_key": cross,
+        "cross_value": cross,
+    }
+    return [GraphTensor(f"{name}_{layer}", *kinds[name]) for name in cache_kind(config)._fields]

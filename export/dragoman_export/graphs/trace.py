@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from dragoman_export.graphs import schemas
-from dragoman_export.graphs.contract import CACHES, GraphContract, GraphTensor, encoder_contract
+from dragoman_export.graphs.contract import GraphContract, GraphTensor, encoder_contract
 from dragoman_export.graphs.target import Target
-from dragoman_export.network import TORCH_TYPES, LayerCache, Transformer
+from dragoman_export.network import TORCH_TYPES, Cache, Transformer, cache_kind
 
 OPSET = 18
 """What onnxscript's own translations are written for: nothing has to be converted."""
@@ -54,7 +54,8 @@ def trace(transformer: Transformer, target: Target) -> Graphs:
     schemas.register()
     encoder = encoder_contract(transformer.config)
     decoder = target.decoder_contract(transformer.config)
-    plain = len(decoder.inputs) - len(CACHES) * transformer.config.decoder_layers
+    kind = cache_kind(transformer.config)
+    plain = len(decoder.inputs) - len(kind._fields) * transformer.config.decoder_layers
     flat = [_example(tensor) for tensor in decoder.inputs]
     dynamic = [_dynamic_shape(tensor) for tensor in decoder.inputs]
     return Graphs(
@@ -69,8 +70,8 @@ def trace(transformer: Transformer, target: Target) -> Graphs:
             target,
             target.decoder(transformer.decoder),
             decoder,
-            (*flat[:plain], _by_layer(flat[plain:])),
-            (*dynamic[:plain], _by_layer(dynamic[plain:])),
+            (*flat[:plain], _by_layer(kind, flat[plain:])),
+            (*dynamic[:plain], _by_layer(kind, dynamic[plain:])),
         ),
     )
 
@@ -84,11 +85,11 @@ def _dynamic_shape(tensor: GraphTensor) -> dict[int, Dim]:
     return {axis: Dim(size) for axis, size in enumerate(tensor.shape) if isinstance(size, str)}
 
 
-def _by_layer(caches: Sequence[object]) -> list[LayerCache]:
+def _by_layer(kind: type[Cache], caches: Sequence[object]) -> list[Cache]:
     """Tensors or, for torch.export's dynamic shapes, what takes their place."""
-    step = len(CACHES)
+    step = len(kind._fields)
     return [
-        LayerCache._make(cast("Sequence[Tensor]", caches[first : first + step]))
+        kind._make(cast("Sequence[Tensor]", caches[first : first + step]))
         for first in range(0, len(caches), step)
     ]
 

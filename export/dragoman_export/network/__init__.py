@@ -6,15 +6,19 @@ Knows layers and the operators that they are made of. Does not know checkpoints,
 from dragoman_export.network.config import Activation, TransformerConfig
 from dragoman_export.network.device_step import CANDIDATES, DeviceStep
 from dragoman_export.network.layers import (
+    Cache,
     DecoderLayer,
     EncoderLayer,
     FeedForward,
     LayerCache,
     Linear,
     Norm,
+    RecurrentCache,
     RelativePositions,
+    ResidualNorm,
     Step,
     TiedLinear,
+    cache_kind,
 )
 from dragoman_export.network.operators import GROUP_SIZE, SHARED_ROWS
 from dragoman_export.network.transformer import TORCH_TYPES, DecoderStep, Transformer
@@ -25,6 +29,7 @@ __all__ = [
     "SHARED_ROWS",
     "TORCH_TYPES",
     "Activation",
+    "Cache",
     "DecoderLayer",
     "DecoderStep",
     "DeviceStep",
@@ -33,9 +38,12 @@ __all__ = [
     "LayerCache",
     "Linear",
     "Norm",
+    "RecurrentCache",
     "RelativePositions",
+    "ResidualNorm",
     "Step",
     "TiedLinear",
     "Transformer",
     "TransformerConfig",
+    "cache_kind",
 ]

@@ -60,6 +60,13 @@ class TransformerConfig:
     activation: Activation
     """Of the feed-forward's hidden layer."""
 
+    recurrent: bool = False
+    """Whether the decoder has, in place of self-attention, the Simpler Simple Recurrent Unit of Kim
+    et al. 2019, "From Research to Production and Back", whose state is one vector."""
+
+    recurrent_output: bool = False
+    """Whether what such a unit says goes through a projection."""
+
     gated: bool = False
     """Whether that layer is the product of an activated and a plain projection."""
 
@@ -69,6 +76,9 @@ class TransformerConfig:
     norm_first: bool = False
     """Whether each sublayer reads normalised rows (pre-norm) and adds to the plain ones; else the
     sum is normalised (post-norm)."""
+
+    norm_both: bool = False
+    """Whether sublayers that read normalised rows have the sum normalised too."""
 
     final_norm: bool = False
     """Whether encoder and decoder end with a norm."""

@@ -9,7 +9,7 @@ no control flow and no value from the host. Knows search; does not know layers o
 import torch
 from torch import Tensor, nn
 
-from dragoman_export.network.layers import LayerCache, Step
+from dragoman_export.network.layers import Cache, Step
 from dragoman_export.network.transformer import DecoderStep
 
 LARGEST_BEAM = 16
@@ -54,8 +54,8 @@ class DeviceStep(nn.Module):
         source_last: Tensor,  # (rows,) int32
         target_places: Tensor,  # (1,) int32, capacity of the self-attention caches
         source_places: Tensor,  # (1,) int32, capacity of the cross-attention caches
-        caches: list[LayerCache],
-    ) -> tuple[Tensor, Tensor, list[LayerCache]]:
+        caches: list[Cache],
+    ) -> tuple[Tensor, Tensor, list[Cache]]:
         """Ids and log-probabilities of the candidates, (rows, candidates) each, and the caches."""
         step = Step(positions, source_last, target_places, source_places)
         logits, new_caches = self.decoder.logits(token_ids, step, caches)

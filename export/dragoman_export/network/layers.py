@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from dragoman_export.network import operators
 from dragoman_export.network.config import Activation, TransformerConfig
+from dragoman_export.network.recurrence import recur
 
 ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -98,12 +99,14 @@ class Norm(nn.Module):
 class ResidualNorm(Norm):
     """What is around a sublayer: the residual, and a norm before the sublayer or after the sum.
 
-    x = norm.after(x, sublayer(norm.before(x))), all (rows, model_dim).
+    x = norm.after(x, sublayer(norm.before(x))), all (rows, model_dim). Where there are both, the
+    second is that of the sum.
     """
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__(config)
         self.is_first = config.norm_first
+        self.second = Norm(config) if config.norm_both else nn.Identity()
 
     def before(self, x: Tensor) -> Tensor:
         """What the sublayer reads."""
@@ -113,7 +116,8 @@ class ResidualNorm(Norm):
     def after(self, x: Tensor, y: Tensor) -> Tensor:
         """What the next one gets of x and of the sublayer's y."""
         if self.is_first:
-            return x + y
+            added: Tensor = self.second(x + y)
+            return added
         normed: Tensor = (
             self(x + y)
             if self.bias is None
@@ -208,6 +212,29 @@ class LayerCache(NamedTuple):
         return operators.extent(self.self_key, 2), operators.extent(self.cross_key, 2)
 
 
+class RecurrentCache(NamedTuple):
+    """Likewise of a layer that is recurrent: of its target it keeps one vector."""
+
+    self_state: Tensor
+    """(rows, model_dim) float32, whatever the elements are of: it sums up all that was said."""
+
+    cross_key: Tensor
+    cross_value: Tensor
+
+    def capacities(self) -> tuple[None, Tensor]:
+        """Positions that it holds of sources, (1,) int32; of targets any number."""
+        return None, operators.extent(self.cross_key, 2)
+
+
+Cache = LayerCache | RecurrentCache
+"""What a decoder layer keeps from one step to the next."""
+
+
+def cache_kind(config: TransformerConfig) -> type[LayerCache] | type[RecurrentCache]:
+    """Which of them the layers have."""
+    return RecurrentCache if config.recurrent else LayerCache
+
+
 class SharedSources(NamedTuple):
     """Which rows read the keys and values of one source; see operators.attend_shared_source."""
 
@@ -230,8 +257,8 @@ class Step(NamedTuple):
     source_last: Tensor
     """(sources,) int32: length of each source minus 1."""
 
-    target_capacity: Tensor
-    """(1,) int32: positions that a self-attention cache holds."""
+    target_capacity: Tensor | None
+    """(1,) int32: positions that a self-attention cache holds; None where there is none."""
 
     source_capacity: Tensor
     """(1,) int32: positions that a cross-attention cache holds."""
@@ -251,8 +278,12 @@ class DecoderLayer(nn.Module):
         dim = config.model_dim
         self.heads = config.decoder_heads
         width = self.heads * config.decoder_head_dim
-        self.self_in = Linear(dim, 3 * width)
-        self.self_out = Linear(width, dim)
+        self.self_in = Linear(dim, 2 * dim if config.recurrent else 3 * width)
+        self.self_out: nn.Module = (
+            nn.Identity()
+            if config.recurrent and not config.recurrent_output
+            else Linear(dim if config.recurrent else width, dim)
+        )
         self.self_norm = ResidualNorm(config)
         self.cross_in = Linear(dim, width)
         self.cross_out = Linear(width, dim)
@@ -260,13 +291,10 @@ class DecoderLayer(nn.Module):
         self.feed_forward = FeedForward(config, config.decoder_hidden_dim)
         self.feed_forward_norm = ResidualNorm(config)
 
-    def forward(self, x: Tensor, cache: LayerCache, step: Step) -> tuple[Tensor, LayerCache]:
+    def forward(self, x: Tensor, cache: Cache, step: Step) -> tuple[Tensor, Cache]:
         """One layer further, (rows, model_dim), and the cache with this token in it."""
-        attended, self_key, self_value = operators.attend_past(
-            self.self_in(self.self_norm.before(x)), cache.self_key, cache.self_value,
-            step.positions, step.target_capacity, self.heads, step.target_bias,
-        )  # fmt: skip
-        x = self.self_norm.after(x, self.self_out(attended))
+        looked_back, own = self._look_back(self.self_in(self.self_norm.before(x)), cache, step)
+        x = self.self_norm.after(x, self.self_out(looked_back))
         query = self.cross_in(self.cross_norm.before(x))
         source = (cache.cross_key, cache.cross_value, step.source_last, step.source_capacity)
         attended, cross_key, cross_value = (
@@ -276,4 +304,16 @@ class DecoderLayer(nn.Module):
         )
         x = self.cross_norm.after(x, self.cross_out(attended))
         x = self.feed_forward_norm.after(x, self.feed_forward(self.feed_forward_norm.before(x)))
-        return x, LayerCache(self_key, self_value, cross_key, cross_value)
+        return x, own._replace(cross_key=cross_key, cross_value=cross_value)
+
+    def _look_back(self, x: Tensor, cache: Cache, step: Step) -> tuple[Tensor, Cache]:
+        """What the tokens so far say to this one, and the cache with this one among them."""
+        if isinstance(cache, RecurrentCache):
+            said, state = recur(x, cache.self_state, step.positions)
+            return said, cache._replace(self_state=state)
+        assert step.target_capacity is not None
+        attended, key, value = operators.attend_past(
+            x, cache.self_key, cache.self_value,
+            step.positions, step.target_capacity, self.heads, step.target_bias,
+        )  # fmt: skip
+        return attended, cache._replace(self_key=key, self_value=value)

@@ -9,6 +9,7 @@ attention and search are in `operators`.
 """
 
 import copy
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from dragoman_export.network import operators
 from dragoman_export.network.config import TransformerConfig
 from dragoman_export.network.layers import (
+    Cache,
     DecoderLayer,
     EncoderLayer,
     LayerCache,
@@ -114,14 +116,15 @@ class DecoderStep(nn.Module):
         is_shared: Tensor,  # () bool
         query_index: Tensor,  # (sources, heads * SHARED_ROWS) int64
         attended_index: Tensor,  # (rows, heads) int64
-        caches: list[LayerCache],
-    ) -> tuple[Tensor, Tensor, Tensor, list[LayerCache]]:
+        caches: list[Cache],
+    ) -> tuple[Tensor, Tensor, Tensor, list[Cache]]:
         """Candidate ids and logits (rows, candidates), log-normalizers (rows,), caches.
 
         Unless `is_shared`, row i has source i, and the two indices may be empty.
         """
         sharing = SharedSources(is_shared, query_index, attended_index)
-        step = Step(positions, source_last, *caches[0].capacities(), sharing)
+        target_capacity, source_capacity = caches[0].capacities()
+        step = Step(positions, source_last, target_capacity, source_capacity, sharing)
         logits, new_caches = self.logits(token_ids, step, caches)
         candidate_logits, candidate_ids = operators.best_candidates(logits, candidate_count)
         normalizers = operators.log_normalizers(
@@ -130,16 +133,16 @@ class DecoderStep(nn.Module):
         return candidate_ids, candidate_logits, normalizers, new_caches
 
     def logits(
-        self, token_ids: Tensor, step: Step, caches: list[LayerCache]
-    ) -> tuple[Tensor, list[LayerCache]]:
+        self, token_ids: Tensor, step: Step, caches: Sequence[Cache]
+    ) -> tuple[Tensor, list[Cache]]:
         """Float32 logits of every token, (rows, padded vocab), and the caches."""
         x = self.embedding_norm(self.embedding(token_ids, step.positions))
         x = x.to(TORCH_TYPES[self.config.element_type])
-        if self.relative_positions is not None:
+        if self.relative_positions is not None and isinstance(caches[0], LayerCache):
             table = self.relative_positions.weight
             bias = operators.past_bias(table, step.positions, caches[0].self_key)
             step = step._replace(target_bias=bias)
-        new_caches = []
+        new_caches: list[Cache] = []
         for layer, cache in zip(self.layers, caches, strict=True):
             x, new_cache = layer(x, cache, step)
             new_caches.append(new_cache)

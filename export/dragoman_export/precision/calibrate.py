@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from dragoman_export.model import ImportedModel
-from dragoman_export.network import LayerCache, Linear, Step, TiedLinear, Transformer
+from dragoman_export.network import Linear, Step, TiedLinear, Transformer
 from dragoman_export.verification import encode
 
 
@@ -95,5 +95,5 @@ def _run(
         _, caches = transformer.decoder.logits(
             torch.tensor(said if position else [model.decoder_start_id] * rows),
             Step(positions, source_last[:rows], *capacities),
-            [LayerCache._make(cache[:rows] for cache in layer) for layer in caches],
+            [type(layer)(*(cache[:rows] for cache in layer)) for layer in caches],
         )

@@ -34,7 +34,8 @@ def with_int8_caches(model: Transformer, calibration: Calibration) -> Transforme
         calibration: Of `model`.
     """
     scaled = model.copied(replace(model.config, cache_type="int8"))
-    _scale_self_attention(scaled.decoder, calibration)
+    if not scaled.config.recurrent:
+        _scale_self_attention(scaled.decoder, calibration)
     _scale_cross_attention(scaled, calibration)
     return scaled
 
@@ -44,6 +45,7 @@ def _scale_self_attention(decoder: DecoderStep, calibration: Calibration) -> Non
         largest = calibration.outputs[f"decoder.layers.{number}.self_in"]
         _, key, value = _steps(largest).chunk(3)
         _multiply_outputs(layer.self_in, torch.cat([key, 1 / key, 1 / value]))
+        assert isinstance(layer.self_out, Linear)
         _multiply_inputs(layer.self_out, value)
 
 

@@ -35,13 +35,15 @@ class _Steps:
         caches: dict[str, Cache],
     ) -> None:
         rows = len(source_lengths)
+        own = caches.get("self_key_0")
+        target_places = 1 if own is None else own.shape[2]  # a recurrent decoder has any number
         self._token_ids = np.zeros(rows, np.int32)
         self._positions = np.zeros(rows, np.int32)
         inputs: dict[str, NDArray[np.generic]] = {
             "token_ids": self._token_ids,
             "positions": self._positions,
             "source_last": np.array(source_lengths, np.int32) - 1,
-            "target_places": np.array([caches["self_key_0"].shape[2]], np.int32),
+            "target_places": np.array([target_places], np.int32),
             "source_places": np.array([caches["cross_key_0"].shape[2]], np.int32),
         }
         self._step = BoundStep(session, inputs, caches, RESULTS)

@@ -10,8 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dragoman_export.graphs import CACHES
-from dragoman_export.network import TORCH_TYPES, DecoderStep, LayerCache, Step, Transformer
+from dragoman_export.network import (
+    TORCH_TYPES,
+    Cache,
+    DecoderStep,
+    Step,
+    Transformer,
+    TransformerConfig,
+    cache_kind,
+)
+from dragoman_export.verification.graph_decoding import Cache as Array
 from dragoman_export.verification.graph_decoding import packed, spread
 from dragoman_export.verification.stepwise import Best, Floats, StepwiseDecoder
 
@@ -27,25 +35,31 @@ class EagerDecoder(StepwiseDecoder):
 @torch.inference_mode()
 def encode(
     transformer: Transformer, sources: Sequence[Sequence[int]], limit: int
-) -> tuple[Tensor, list[LayerCache]]:
+) -> tuple[Tensor, list[Cache]]:
     """`source_last` and the caches of the decoder, as `graph_decoding.spread` makes them."""
     config = transformer.config
     inputs = {name: torch.from_numpy(array) for name, array in packed(sources).items()}
     # Through float32, which holds all the types of a cache: numpy has no bfloat16.
     key_value = transformer.encoder(**inputs).float().numpy()
     arrays = spread(config, key_value, [len(source) for source in sources], limit)
-    kept = TORCH_TYPES[config.cache_type]
-    caches = [
-        LayerCache._make(torch.from_numpy(arrays[f"{name}_{layer}"]).to(kept) for name in CACHES)
+    kind = cache_kind(config)
+    caches: list[Cache] = [
+        kind._make(_kept(config, name, arrays[f"{name}_{layer}"]) for name in kind._fields)
         for layer in range(config.decoder_layers)
     ]
     return inputs["source_last"], caches
 
 
+def _kept(config: TransformerConfig, name: str, array: Array) -> Tensor:
+    """What a cache of that name begins with; a state is of float32 whatever is computed with."""
+    tensor = torch.from_numpy(array)
+    return tensor if name == "self_state" else tensor.to(TORCH_TYPES[config.cache_type])
+
+
 class _Steps:
     """The decoder and the caches of a fixed set of rows."""
 
-    def __init__(self, decoder: DecoderStep, source_last: Tensor, caches: list[LayerCache]) -> None:
+    def __init__(self, decoder: DecoderStep, source_last: Tensor, caches: list[Cache]) -> None:
         self._decoder = decoder
         self._source_last = source_last
         self._caches = caches

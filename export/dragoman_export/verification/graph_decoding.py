@@ -60,20 +60,21 @@ def spread(
         config: Of the model.
         key_value: What the encoder returns, (2 * layers, heads, tokens, head_dim).
         lengths: Source tokens of each sentence.
-        limit: Places of the self-attention caches.
+        limit: Places of the self-attention caches, where there are any.
     """
-    heads, head_dim = config.decoder_heads, config.decoder_head_dim
-    target = (len(lengths), heads, limit, head_dim)
-    source = np.zeros(
-        (len(key_value), len(lengths), heads, max(lengths), head_dim), key_value.dtype
-    )
+    rows, heads, head_dim = len(lengths), config.decoder_heads, config.decoder_head_dim
+    source = np.zeros((len(key_value), rows, heads, max(lengths), head_dim), key_value.dtype)
     ends = np.cumsum(lengths)
     for row, (length, end) in enumerate(zip(lengths, ends, strict=True)):
         source[:, row, :, :length] = key_value[:, :, end - length : end]
     caches: dict[str, Cache] = {}
     for layer in range(config.decoder_layers):
-        caches[f"self_key_{layer}"] = np.zeros(target, key_value.dtype)
-        caches[f"self_value_{layer}"] = np.zeros(target, key_value.dtype)
+        if config.recurrent:
+            caches[f"self_state_{layer}"] = np.zeros((rows, config.model_dim), np.float32)
+        else:
+            for name in ("self_key", "self_value"):
+                empty = np.zeros((rows, heads, limit, head_dim), key_value.dtype)
+                caches[f"{name}_{layer}"] = empty
         caches[f"cross_key_{layer}"] = source[2 * layer]
         caches[f"cross_value_{layer}"] = source[2 * layer + 1]
     return caches

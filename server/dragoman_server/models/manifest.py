@@ -30,6 +30,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DIMENSION = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,10}")
 _CACHE = re.compile(r"(self|cross)_(key|value)_[0-9]{1,4}")
+_STATE = re.compile(r"self_state_[0-9]{1,4}")
 
 FEWEST_CANDIDATES = 3
 """A beam of 1 needs twice its width and one."""
@@ -151,7 +152,15 @@ def _caches(decoder: Graph, manifest: Manifest) -> Iterator[str]:
     for index, tensor in enumerate(decoder.inputs):
         field, shape = f"decoder.inputs[{index}]", list(tensor.shape)
         is_cache = _CACHE.fullmatch(tensor.name)
-        if is_cache:
+        if _STATE.fullmatch(tensor.name):
+            layers += 1
+            yield from _one_of(f"{field}.data_type", tensor.data_type, ("float",))
+            if len(shape) != 2 or shape[1] != str(sizes.model_dim):  # noqa: PLR2004
+                yield (
+                    f"{field}.shape is ({', '.join(map(_shown, shape))}); a state of this "
+                    f"architecture has 2 dimensions and is {sizes.model_dim} places wide"
+                )
+        elif is_cache:
             layers += tensor.name.startswith("self_key")
             yield from _one_of(f"{field}.data_type", tensor.data_type, CACHE_TYPES)
             if len(shape) != 4 or (shape[1], shape[3]) != (heads, width):  # noqa: PLR2004

@@ -1,4 +1,4 @@
-"""The keys and values of all rows of one engine, allocated once.
+"""The caches of all rows of one engine, allocated once.
 
 Knows rows, positions and layers; knows nothing of sequences or search.
 """
@@ -9,10 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dragoman_server.runtime.sources import SourceCopies
+from dragoman_server.runtime.states import States
 from dragoman_server.search import Move, RowCopies
 
 ELEMENT_BYTES = {"float": 4, "float16": 2, "bfloat16": 2, "int8": 1}
 """Of the elements of any cache, by their ONNX names."""
+
+STATE_TYPE = "float"
+"""Of the elements of a state, whatever those of caches are."""
 
 _NUMPY_TYPES: dict[str, type[np.float32] | type[np.int8]] = {"float": np.float32, "int8": np.int8}
 """Elements that a cache in host memory can have, likewise."""
@@ -35,13 +39,20 @@ class CacheShape(NamedTuple):
     """Of the elements, as the bundle's graphs have it."""
     shared_rows: int = 1
     """Most rows that read one source's keys and values."""
+    state_width: int | None = None
+    """Numbers of the vector that a recurrent decoder keeps of a target, in place of keys and
+    values."""
 
     @property
     def row_bytes(self) -> int:
         """Memory of a row."""
-        positions = self.target_capacity + self.source_capacity
+        states, positions = 0, self.source_capacity
+        if self.state_width is None:
+            positions += self.target_capacity
+        else:
+            states = self.layers * self.state_width * ELEMENT_BYTES[STATE_TYPE]
         elements = 2 * self.layers * self.heads * self.head_dim * positions
-        return elements * ELEMENT_BYTES[self.data_type]
+        return states + elements * ELEMENT_BYTES[self.data_type]
 
 
 SMALLEST_CAPACITY = 32
@@ -49,15 +60,17 @@ SMALLEST_CAPACITY = 32
 
 
 class _Buffer:
-    """One kind of cache, laid out for as many positions a row as are needed just now.
+    """One kind of cache, `self` or `cross`, laid out for as many positions as are needed just now.
 
     Rows lie close together, however long a row may become: what is read stays in few pages, and
     pages that only long texts reach are not touched before one comes. `tensor` is the cache,
     (2*layers, rows, heads, capacity, head_dim), keys of layer l at 2l and values at 2l+1.
     """
 
-    def __init__(self, shape: CacheShape, most: int) -> None:
+    def __init__(self, kind: str, shape: CacheShape, most: int) -> None:
+        self._kind = kind
         self._most = most
+        self._place = np.dtype((np.void, shape.head_dim * ELEMENT_BYTES[shape.data_type]))
         self._sizes = (2 * shape.layers, shape.max_rows, shape.heads, shape.head_dim)
         layers, rows, heads, head_dim = self._sizes
         self.memory: NDArray[Any] = np.zeros(
@@ -85,6 +98,25 @@ class _Buffer:
             return False
         self._lay_out(capacity, rows)
         return True
+
+    def tensors(self, rows: int) -> dict[str, Cache]:
+        """Returns the first rows under the decoder graph's input names, as views."""
+        return {
+            f"{self._kind}_{('key', 'value')[index % 2]}_{index // 2}": tensor[:rows]
+            for index, tensor in enumerate(self.tensor)
+        }
+
+    def copy(self, copies: RowCopies) -> None:
+        """Lets rows take over positions of others."""
+        sources, targets, positions = copies
+        # In places of head_dim elements: (2*layers, rows, heads, positions)
+        places = self.tensor.view(self._place)[..., 0]
+        places[:, targets, :, positions] = places[:, sources, :, positions]
+
+    def move(self, moves: list[Move]) -> None:
+        """Copies rows, one after the other, up to their live length."""
+        for source, target, target_length, _ in moves:
+            self.tensor[:, target, :, :target_length] = self.tensor[:, source, :, :target_length]
 
     def _capacity_for(self, positions: int) -> int:
         capacity = SMALLEST_CAPACITY
@@ -116,9 +148,8 @@ class KVCache:
     """
 
     def __init__(self, shape: CacheShape) -> None:
-        self._self = _Buffer(shape, shape.target_capacity)
-        self._cross = _Buffer(shape, shape.source_capacity)
-        self._place = np.dtype((np.void, shape.head_dim * ELEMENT_BYTES[shape.data_type]))
+        self._self = _targets(shape)
+        self._cross = _Buffer("cross", shape, shape.source_capacity)
         self.shape = shape
 
     @property
@@ -147,12 +178,7 @@ class KVCache:
 
     def tensors(self, rows: int, sources: int) -> dict[str, Cache]:
         """Returns the first ones of both under the decoder graph's input names, as views."""
-        views = {}
-        for layer in range(self.shape.layers):
-            for offset, kind in enumerate(("key", "value")):
-                views[f"self_{kind}_{layer}"] = self._self.tensor[2 * layer + offset, :rows]
-                views[f"cross_{kind}_{layer}"] = self._cross.tensor[2 * layer + offset, :sources]
-        return views
+        return {**self._self.tensors(rows), **self._cross.tensors(sources)}
 
     def admit(self, first: int, source_lengths: list[int], key_values: Cache) -> None:
         """Writes newcomers' sources.
@@ -174,13 +200,19 @@ class KVCache:
 
     def copy(self, copies: RowCopies) -> None:
         """Lets rows take over others' targets."""
-        sources, targets, positions = copies
-        # In places of head_dim elements: (2*layers, rows, heads, positions)
-        places = self._self.tensor.view(self._place)[..., 0]
-        places[:, targets, :, positions] = places[:, sources, :, positions]
+        self._self.copy(copies)
 
     def move(self, moves: list[Move]) -> None:
         """Copies rows' targets, one after the other, up to their live length."""
-        own = self._self.tensor
-        for source, target, target_length, _ in moves:
-            own[:, target, :, :target_length] = own[:, source, :, :target_length]
+        self._self.move(moves)
+
+
+def _targets(shape: CacheShape) -> _Buffer | States:
+    if shape.state_width is None:
+        return _Buffer("self", shape, shape.target_capacity)
+    return States(
+        layers=shape.layers,
+        rows=shape.max_rows,
+        width=shape.state_width,
+        capacity=shape.target_capacity,
+    )

@@ -36,6 +36,7 @@ def cache_shape(
     sizes, inputs = manifest.architecture, manifest.decoder.inputs
     # (sources, heads * shared rows); graphs in which no rows share anything have no such input
     query_index = next((tensor for tensor in inputs if tensor.name == "query_index"), None)
+    state = next((tensor for tensor in inputs if tensor.name.startswith("self_state")), None)
     return CacheShape(
         layers=sizes.decoder_layers,
         max_rows=max_rows,
@@ -43,8 +44,9 @@ def cache_shape(
         target_capacity=max(target_capacity, FEWEST_POSITIONS),
         source_capacity=max(source_capacity, FEWEST_POSITIONS),
         head_dim=sizes.head_dim,
-        data_type=inputs[-1].data_type,  # the last input is a cache, and all caches are alike
+        data_type=inputs[-1].data_type,  # of a cross-attention cache; all caches are alike
         shared_rows=int(query_index.shape[1]) // sizes.decoder_heads if query_index else 1,
+        state_width=int(state.shape[1]) if state else None,
     )
 
 

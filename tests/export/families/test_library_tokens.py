@@ -1,13 +1,16 @@
 """Names of tokens that steer a model are text in a text, beside sentencepiece's own opinion."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sentencepiece
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
-from dragoman.v1.bundle_pb2 import SpecialTokens
-from dragoman_export.families.library_tokens import library_tokenizer
+from dragoman.tokenizer.library import LibraryTokenizer
+from dragoman.v1.bundle_pb2 import SpecialTokens, TokenizerFiles
+from dragoman_export.families.library_tokens import library_tokenizer, without
 from dragoman_export.verification import ReferenceTokenizer
 from tests.export import tiny
 from tests.export.two_vocabularies import SOURCES, TARGETS
@@ -78,3 +81,37 @@ def test_other_texts_are_cut_as_transformers_cuts_them(name: str, tmp_path: Path
     tokenizer = library_tokenizer(own, special, 1 + max(own.vocabulary().values()), tmp_path)
     for text in (*SOURCES, *TARGETS, *tiny.SENTENCES[:6], "  odd\tspaces \n here ", "日本 ﬁ ½"):
         assert tokenizer.encode_target(text) == theirs(text, add_special_tokens=False)["input_ids"]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        models.BPE({"<unk>": 0, "</s>": 1, "a": 2, "<": 3, ">": 4}, [], unk_token="<unk>"),
+        models.Unigram([("<unk>", 0.0), ("</s>", 0.0), ("a", -1.0), ("<", -1.0), (">", -1.0)], 0),
+    ],
+    ids=["BPE", "Unigram"],
+)
+def test_what_no_text_yields_leaves_other_tokens_their_ids(model: Any, tmp_path: Path) -> None:
+    """Languages between a vocabulary and what fine-tuning added, and one after it."""
+    own = Tokenizer(model)
+    own.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never")
+    own.add_special_tokens(["</s>", "<xx>", "<yy>"])
+    own.add_tokens([AddedToken("<NUM>", normalized=False)])
+    own.add_special_tokens(["<zz>"])
+    own.add_tokens([AddedToken("<ENT>", normalized=False)])
+    ids = {token: own.token_to_id(token) for token in ("<xx>", "<yy>", "<NUM>", "<zz>", "<ENT>")}
+    assert [*ids.values()] == [5, 6, 7, 8, 9]
+    definition = without(json.loads(own.to_str()), {0, 1, 5, 6, 8})
+    (tmp_path / "tokenizer.json").write_text(json.dumps(definition))
+    files = TokenizerFiles(
+        kind="tokenizers",
+        source_model_path="tokenizer.json",
+        target_model_path="tokenizer.json",
+        control_ids=[5, 6, 8],
+        hidden_ids=[5, 6],
+    )
+    tokenizer = LibraryTokenizer(tmp_path, files, SpecialTokens(end_id=1, decoder_start_id=1))
+    assert tokenizer.encode_target("a<NUM>a<ENT>") == [2, 7, 2, 9]
+    assert tokenizer.decode([2, 5, 7, 8, 9, 0]).replace(" ", "") == "a<NUM><zz><ENT>"
+    for name in ("<xx>", "\t <xx>", "</s>", "\t </s>", "<zz>"):
+        assert {1, 5, 6, 8}.isdisjoint(tokenizer.encode_target(name)), name

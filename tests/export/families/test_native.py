@@ -15,8 +15,10 @@ from dragoman_export.errors import CheckpointError
 from dragoman_export.export import export
 from dragoman_export.families import import_model, t5_tensors
 from dragoman_export.families.t5_settings import read_settings
+from dragoman_export.manifest import Precision
 from dragoman_export.model import ImportedModel, Source, Target
 from dragoman_export.network import DecoderStep
+from dragoman_export.network.recurrence import recur
 from dragoman_export.network.transformer import Encoder
 from tests.export import tiny
 from tests.export.families.test_t5 import (
@@ -179,6 +181,61 @@ def test_it_is_exported(folder: Path, tmp_path: Path) -> None:
     assert manifest.architecture.family == "native"
     assert manifest.parity.different_count == 0
     assert [each.language_code for each in manifest.source_languages] == ["en"]
+
+
+def make_recurrent(path: Path) -> None:
+    """Random units in the decoder, and norms on both sides of every sublayer."""
+    random = torch.Generator().manual_seed(0)
+
+    def swap(tensors: dict[str, Tensor]) -> None:
+        for name in [*tensors]:
+            if name.startswith("decoder.layers.") and ".self_attention" in name:
+                del tensors[name]
+        for layer in range(3):
+            unit = f"decoder.layers.{layer}.recurrence"
+            for part in ("candidate", "gate", "output"):
+                tensors[f"{unit}.{part}.weight"] = torch.randn(32, 32, generator=random)
+                tensors[f"{unit}.{part}.bias"] = torch.randn(32, generator=random)
+            for kind in ("weight", "bias"):
+                norm = tensors[f"decoder.layers.{layer}.feed_forward_norm.{kind}"]
+                tensors[f"{unit}_norm.{kind}"] = norm.clone()
+        for name in [name for name in tensors if "_norm." in name and ".layers." in name]:
+            tensors[name.replace("_norm.", "_norm_second.")] = tensors[name] + 0.5
+
+    change_tensors(path, swap)
+    change(path, recurrent=True, recurrent_output=True, norm_both=True)
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8", "float16"])
+def test_a_recurrent_decoder_is_exported(
+    folder: Path, tmp_path: Path, precision: Precision
+) -> None:
+    make_recurrent(folder)
+    request = tiny.request(folder, tmp_path / "bundle", precision)
+    manifest = export(request, tiny.no_progress)
+    assert manifest.parity.max_log_prob_difference < (1e-4 if precision == "float32" else 0.5)
+    names = [tensor.name for tensor in manifest.decoder.inputs]
+    assert names[-3:] == ["self_state_2", "cross_key_2", "cross_value_2"]
+
+
+def test_a_recurrent_unit_says_what_its_equations_say() -> None:
+    random = torch.Generator().manual_seed(1)
+    x, state = torch.randn(2, 6, generator=random), torch.randn(2, 3, generator=random)
+    said, new = recur(x, state, torch.tensor([0, 4], dtype=torch.int32))
+    kept = 1 / (1 + (-x[:, 3:]).exp())
+    old = torch.stack([torch.zeros(3), state[1]])  # the first row has only begun
+    expected = kept * old + (1 - kept) * x[:, :3]
+    torch.testing.assert_close(new, expected)
+    torch.testing.assert_close(said, expected.clamp_min(0))
+
+
+def test_switches_that_contradict_each_other_are_refused(folder: Path) -> None:
+    change(folder, norm_first=False, norm_both=True, recurrent_output=True)
+    told = refusal(folder)
+    assert "norm_both is true and norm_first is not" in told
+    assert "recurrent_output is true and recurrent is not" in told
+    change(folder, recurrent=True, relative_positions=True)
+    assert "recurrent and relative_positions are both true" in refusal(folder)
 
 
 def test_positions_may_be_stored(folder: Path) -> None:

@@ -10,7 +10,7 @@ from dragoman_export.checkpoints.checkpoint import read_checkpoint
 from dragoman_export.families.marian import import_marian
 from dragoman_export.families.positions import sinusoids
 from dragoman_export.network import Transformer
-from dragoman_export.network.layers import LayerCache, Step
+from dragoman_export.network.layers import Cache, LayerCache, Step
 from dragoman_export.verification.graph_decoding import packed
 
 SOURCES = [[5, 9, 4, 0], [7, 0], [20, 21, 22, 23, 24, 25, 0]]
@@ -76,19 +76,17 @@ def eager_logits(
             cache.cross_key[row, :, : len(source)] = key_value[2 * layer, :, span]
             cache.cross_value[row, :, : len(source)] = key_value[2 * layer + 1, :, span]
         start += len(source)
-    capacities = caches[0].capacities()
+    target_capacity, source_capacity = caches[0].capacities()
     steps = []
     for position in range(targets.shape[1]):
         positions = torch.full((len(sources),), position, dtype=torch.int32)
-        step = Step(positions, inputs["source_last"], *capacities)
+        step = Step(positions, inputs["source_last"], target_capacity, source_capacity)
         logits, caches = transformer.decoder.logits(targets[:, position], step, caches)
         steps.append(logits)
     return torch.stack(steps, dim=1)
 
 
-def empty_caches(
-    transformer: Transformer, rows: int, *, target: int, source: int
-) -> list[LayerCache]:
+def empty_caches(transformer: Transformer, rows: int, *, target: int, source: int) -> list[Cache]:
     config = transformer.config
     heads, head_dim = config.decoder_heads, config.decoder_head_dim
 

@@ -27,20 +27,29 @@ SHAPE = CacheShape(
 )
 
 
+RECURRENT = SHAPE._replace(state_width=24)
+
+
 @pytest.fixture
 def device() -> OrtDevice:
     return OrtDevice("cpu")
 
 
+@pytest.fixture(params=[SHAPE, RECURRENT], ids=["keys", "states"])
+def shape(request: pytest.FixtureRequest) -> CacheShape:
+    shape: CacheShape = request.param
+    return shape
+
+
 @pytest.fixture
-def cache(device: OrtDevice, tmp_path: Path) -> DeviceCache:
+def cache(shape: CacheShape, device: OrtDevice, tmp_path: Path) -> DeviceCache:
     write_copy_graph(tmp_path)
-    return DeviceCache(SHAPE, device, device.load(tmp_path / COPY))
+    return DeviceCache(shape, device, device.load(tmp_path / COPY))
 
 
 @pytest.fixture
-def host() -> KVCache:
-    return KVCache(SHAPE)
+def host(shape: CacheShape) -> KVCache:
+    return KVCache(shape)
 
 
 def floats(view: View) -> NDArray[np.float32]:
@@ -65,16 +74,21 @@ def assert_same(cache: DeviceCache, host: KVCache) -> None:
         np.testing.assert_array_equal(floats(views[name]), tensor, err_msg=name)
 
 
-def test_it_begins_with_zeros_and_has_the_same_names(cache: DeviceCache, host: KVCache) -> None:
+def test_it_begins_with_zeros_and_has_the_same_names(
+    shape: CacheShape, cache: DeviceCache, host: KVCache
+) -> None:
     assert_same(cache, host)
     assert cache.views(2).keys() == host.tensors(2, 2).keys()
-    assert cache.size_bytes == host.size_bytes == SHAPE.max_rows * SHAPE.row_bytes
+    assert cache.size_bytes == host.size_bytes == shape.max_rows * shape.row_bytes
 
 
-def test_fewer_rows_are_the_beginning_of_the_same_memory(cache: DeviceCache) -> None:
-    few, all_rows = cache.views(2)["self_key_1"], cache.views(5)["self_key_1"]
+def test_fewer_rows_are_the_beginning_of_the_same_memory(
+    shape: CacheShape, cache: DeviceCache
+) -> None:
+    name, rest = ("self_key_1", (3, 6, 8)) if shape is SHAPE else ("self_state_1", (24,))
+    few, all_rows = cache.views(2)[name], cache.views(5)[name]
     assert few.address == all_rows.address
-    assert few.shape == (2, 3, 6, 8)
+    assert few.shape == (2, *rest)
 
 
 def test_newcomers_get_their_own_source(cache: DeviceCache, host: KVCache) -> None:

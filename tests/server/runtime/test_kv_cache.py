@@ -136,3 +136,17 @@ def test_every_layout_is_a_view_of_the_same_memory() -> None:
         assert (cache.tensors(4, 4)["self_value_1"][3, 2, length - 1] == length).all()
         cache.move([Move(source=3, target=0, target_length=length, source_length=1)])
         assert (cache.tensors(4, 4)["self_value_1"][0, 2, length - 1] == length).all()
+
+
+def test_a_recurrent_row_is_one_vector_a_layer() -> None:
+    cache = KVCache(LONG._replace(state_width=8))
+    assert cache.size_bytes == 2 * 4 * 8 * 4 + 4 * 4 * 3 * 100 * 2 * 4
+    assert not cache.reserve(target=200, source=1, rows=4, sources=4)
+    states = cache.tensors(4, 4)["self_state_1"]
+    assert states.shape == (4, 8)
+    states[:] = np.arange(4)[:, None]
+    cache.move([Move(source=3, target=0, target_length=2, source_length=4)])
+    assert states[:, 0].tolist() == [3, 1, 2, 3]
+    crossed = RowCopies(np.array([0, 0, 1]), np.array([1, 1, 2]), positions=np.array([5, 6, 6]))
+    cache.copy(crossed)
+    assert states[:, 0].tolist() == [3, 3, 1, 3]

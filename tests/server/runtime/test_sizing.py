@@ -7,7 +7,7 @@ from dragoman.v1.bundle_pb2 import Architecture, Graph, Manifest, TensorSpec
 from dragoman.v1.translation_pb2 import Limits
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
-from dragoman_server.runtime.sizing import engine_rows
+from dragoman_server.runtime.sizing import cache_shape, engine_rows
 from dragoman_server.service.listing import batch_rows, model_limits
 
 SIZES = Architecture(decoder_layers=2, decoder_heads=4, head_dim=8, max_positions=64)
@@ -144,3 +144,12 @@ def test_all_engines_share_the_memory_that_this_process_may_take(
     made.providers.extend(providers)
     limits = Limits(max_input_length=20, max_decoding_length=10)
     assert batch_rows(made, config, limits) == expected
+
+
+def test_a_recurrent_decoder_keeps_of_a_target_one_vector_a_layer() -> None:
+    recurrent = manifest()
+    state = TensorSpec(name="self_state_0", data_type="float", shape=["rows", "32"])
+    recurrent.decoder.inputs.insert(0, state)
+    shape = cache_shape(recurrent, max_rows=3, target_capacity=11, source_capacity=20)
+    assert shape.state_width == 32
+    assert shape.row_bytes == 2 * 32 * 4 + 2 * 2 * 4 * 8 * 20 * 2

@@ -1,0 +1,155 @@
+"""Imports models that Marian itself wrote, `model.npz`, with its vocabularies.
+
+Source of the architecture: Junczys-Dowmunt et al. 2018, "Marian: Fast Neural Machine Translation in
+C++", `models/transformer.h` in marian-dev: pre-norm or post-norm, tied layers and embeddings,
+self-attention or a Simpler Simple Recurrent Unit in the decoder. The decoder begins with zeros.
+"""
+
+from pathlib import Path
+
+from dragoman.v1.bundle_pb2 import SpecialTokens
+from dragoman_export.checkpoints.marian_file import MarianFile, read_marian
+from dragoman_export.errors import CheckpointError
+from dragoman_export.families.bart_settings import DEFAULT_MAX_LENGTH
+from dragoman_export.families.equivalents import add_zero_token
+from dragoman_export.families.marian_npz_settings import (
+    NORM_EPSILON,
+    MarianSettings,
+    read_settings,
+)
+from dragoman_export.families.marian_npz_tensors import MarianTensors
+from dragoman_export.families.marian_npz_tokens import (
+    Vocabularies,
+    find_vocabularies,
+    read_tokenizer,
+)
+from dragoman_export.families.marian_tokens import find_targets
+from dragoman_export.families.positions import Positions
+from dragoman_export.families.suppressed import Suppressed
+from dragoman_export.families.weights import Stored, plan, require_sizes
+from dragoman_export.model import Blueprint, ImportedModel
+from dragoman_export.network import TransformerConfig
+
+FAMILY = "marian-npz"
+
+SUFFIX = ".npz"
+NO_MODEL = (".optimizer.npz", ".training.npz")
+"""End the names of what a training keeps beside its model."""
+
+
+def find_models(path: Path) -> list[Path]:
+    """Files of a folder that are models by their names."""
+    return sorted(file for file in path.glob(f"*{SUFFIX}") if not file.name.endswith(NO_MODEL))
+
+
+def is_marian_npz(path: Path) -> bool:
+    """Whether a folder has any."""
+    return bool(find_models(path))
+
+
+def import_marian_npz(path: Path) -> ImportedModel:
+    """Maps the model in a folder onto the canonical Transformer.
+
+    Raises:
+        CheckpointError: With everything that is missing, damaged or not supported.
+    """
+    models = find_models(path)
+    if len(models) > 1:
+        names = ", ".join(model.name for model in models)
+        raise CheckpointError(f"{path} has the models {names}; leave the one to export")
+    file = read_marian(models[0])
+    settings, problems = read_settings(file.settings)
+    vocabularies = find_vocabularies(path, file.path)
+    tensors = MarianTensors(file.tensors, settings)
+    problems += [*vocabularies.problems(), *_size_problems(tensors, vocabularies, settings)]
+    if problems:
+        what = f"{file.path} is not a model of Marian that can be exported:"
+        raise CheckpointError.listing(what, problems)
+    start_id = tensors.rows(tensors.targets) or 0  # the first that there is none of yet
+    fillers = range(vocabularies.targets.size, start_id)
+    suppressed = Suppressed((*sorted(vocabularies.never_said), *fillers, start_id))
+    special = SpecialTokens(
+        decoder_start_id=start_id,
+        end_id=vocabularies.end_id,
+        unknown_id=vocabularies.unknown_id,
+        suppressed_ids=suppressed.ids,
+    )
+    blueprint = _build(file, settings, tensors, suppressed)
+    return ImportedModel(
+        family=FAMILY,
+        blueprint=blueprint,
+        tokenizer=read_tokenizer(path, vocabularies, special),
+        decoder_start_id=start_id,
+        end_id=special.end_id,
+        unknown_id=special.unknown_id,
+        suppressed_ids=suppressed.ids,
+        max_decoding_length=min(DEFAULT_MAX_LENGTH, blueprint.config.max_positions - 1),
+        weights_sha256=file.sha256,
+        targets=find_targets(vocabularies.sources.ids),
+    )
+
+
+def _size_problems(
+    tensors: MarianTensors, vocabularies: Vocabularies, settings: MarianSettings
+) -> list[str]:
+    problems = []
+    embeddings = {tensors.sources: vocabularies.sources, tensors.targets: vocabularies.targets}
+    for name, vocabulary in embeddings.items():
+        rows = tensors.rows(name)
+        if rows is None:
+            problems.append(f"{name} is missing, or no table of (tokens, width)")
+        elif vocabulary.size > rows:
+            problems.append(
+                f"{vocabulary.path.name} has {vocabulary.size} tokens and {name} {rows} rows"
+            )
+    if tensors.sources == tensors.targets and not vocabularies.is_one:
+        problems.append(
+            f"{vocabularies.sources.path.name} and {vocabularies.targets.path.name} differ, and "
+            f"the model has one embedding for both, {tensors.sources}"
+        )
+    if tensors.width % settings.heads:
+        problems.append(
+            f"transformer-heads is {settings.heads}, which does not divide {tensors.width}"
+        )
+    return problems
+
+
+def _build(
+    file: MarianFile, settings: MarianSettings, tensors: MarianTensors, suppressed: Suppressed
+) -> Blueprint:
+    native = tensors.native()
+    add_zero_token(native)
+    is_one = tensors.sources == tensors.targets
+    residuals, dim = settings.residuals, tensors.width
+    positions = Stored("Wpos", tensors.positions())
+    config = TransformerConfig(
+        encoder_layers=settings.encoder_layers,
+        decoder_layers=settings.decoder_layers,
+        model_dim=dim,
+        encoder_heads=settings.heads,
+        decoder_heads=settings.heads,
+        encoder_hidden_dim=tensors.hidden("encoder"),
+        decoder_hidden_dim=tensors.hidden("decoder"),
+        vocabulary_size=(tensors.rows(tensors.targets) or 0) + 1,
+        source_vocabulary_size=None if is_one else tensors.rows(tensors.sources),
+        tied_output=tensors.output is None,
+        max_positions=len(positions.tensor),
+        activation=settings.activation,
+        recurrent=settings.is_recurrent,
+        recurrent_output=settings.has_recurrent_output,
+        rms_norm=residuals.norm == "rms",
+        norm_first=residuals.is_first,
+        norm_both=residuals.is_first and residuals.is_last,
+        final_norm=residuals.is_final,
+        embedding_norm=residuals.is_embedded,
+        embedding_scale=settings.embedding_scale(dim),
+        norm_epsilon=NORM_EPSILON,
+    )
+    require_sizes(config, native, file.path)
+    return plan(
+        config,
+        {**native, **Positions(positions, positions).native_tensors()},
+        file.path,
+        names=tensors.names(),
+        finish=suppressed.apply,
+    )

@@ -1,0 +1,85 @@
+"""Weights that are done with are given back to the machine, not kept for later."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from dragoman_export import workbench
+from dragoman_export.families import import_model
+from dragoman_export.memory import give_up, return_large_blocks
+from dragoman_export.model import Blueprint
+from dragoman_export.network import Transformer
+from dragoman_export.workbench import Workbench
+from tests.export import tiny
+
+LAYERS, WIDTH = 48, 1024
+"""Of 4 MiB each."""
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux says of memory")
+
+
+class OpenedError(Exception):
+    """Nothing more is of interest."""
+
+
+def own_bytes() -> int:
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("RssAnon:")[2].split()[0]) * 1024
+
+
+def make_layers() -> nn.Module:
+    return nn.Sequential(*(nn.Linear(WIDTH, WIDTH) for _ in range(LAYERS)))
+
+
+def test_a_module_that_is_given_up_takes_no_memory_whoever_refers_to_it() -> None:
+    return_large_blocks()
+    before = own_bytes()
+    module = make_layers()
+    kept = list(module.parameters())
+    size = 4 * sum(each.numel() for each in kept)
+    assert own_bytes() - before > 0.9 * size
+    give_up(module)
+    assert own_bytes() - before < 0.1 * size
+    assert not any(each.numel() for each in kept)
+
+
+def test_large_blocks_go_back_though_others_between_them_stay() -> None:
+    return_large_blocks()
+    before = own_bytes()
+    layers = [*make_layers().children()]
+    size = 4 * sum(each.numel() for layer in layers for each in layer.parameters())
+    del layers[::2]
+    assert own_bytes() - before < 0.6 * size
+
+
+def test_buffers_are_given_up_too() -> None:
+    module = nn.Module()
+    module.register_buffer("weight", torch.ones(3, dtype=torch.int8))
+    give_up(module)
+    assert module.weight.shape == (0,)
+
+
+def test_no_weights_of_the_model_are_left_when_the_graphs_are_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Transformer] = []
+    left: list[int] = []
+    take = Blueprint.take
+
+    def noted(blueprint: Blueprint) -> Transformer:
+        taken.append(take(blueprint))
+        return taken[-1]
+
+    def opened(_directory: Path, _model: object) -> None:
+        left.append(sum(each.numel() for each in taken[-1].parameters()))
+        raise OpenedError
+
+    monkeypatch.setattr(Blueprint, "take", noted)
+    monkeypatch.setattr(workbench, "GraphDecoder", opened)
+    model = import_model(tiny.make_checkpoint(tmp_path / "checkpoint"))
+    with pytest.raises(OpenedError):
+        Workbench(model, [], tmp_path, tiny.no_progress, lambda _: None).float32()
+    assert left == [0]

@@ -1,0 +1,295 @@
+"""One model: what its bundle says of real sentences, beside what its own library says.
+
+Knows bundles, libraries and how to count. Does not know families.
+"""
+
+import contextlib
+import math
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from unittest import mock
+
+from dragoman.tokenizer import Tokenizer
+from dragoman.v1.translation_pb2 import DecodingOptions, StreamTranslateTextRequest, Translation
+from dragoman_export.export import ExportRequest, _prompt, export, load
+from dragoman_export.model import ImportedModel, Prompt
+from dragoman_export.verification import GraphDecoder
+from dragoman_export.verification import Said as Heard
+from dragoman_export.verification.hypothesis import Hypothesis
+from dragoman_export.workbench import Workbench
+from dragoman_server.config import Config
+from dragoman_server.local import LocalTranslator
+from dragoman_server.models import Bundle, load_tokenizer
+from tests.families.compare import TIE, Direction, Said
+from tests.families.real_text.libraries import OwnLibrary
+from tests.families.real_text.models import Model
+from tests.families.real_text.texts import RealTexts
+
+BEAM_SIZES = (1, 4)
+SHOWN = 3
+"""Differences that are told in full."""
+
+BATCH = 40
+"""Sentences that a library scores at once."""
+
+
+@dataclass
+class Count:
+    """How many translations are the same."""
+
+    equal: int = 0
+    ties: int = 0
+    different: int = 0
+    left_out: int = 0
+    """What the two are not to be compared in."""
+
+    def __str__(self) -> str:
+        out = f" ({self.left_out} left out)" if self.left_out else ""
+        return f"{self.equal} / {self.ties} / {self.different}{out}"
+
+
+@dataclass
+class Measured:
+    """What came of a model."""
+
+    settings: str
+    counts: dict[int, Count]
+    """By beam size."""
+    distinct: int = 0
+    """Different greedy translations."""
+    score_difference: float = 0.0
+    """The largest, of a token's log-probability or of a hypothesis' score."""
+    int8_difference: float = 0.0
+    """Mean, of a token's log-probability, with calibrated scales."""
+    told: list[str] = field(default_factory=list)
+    """Differences, as text."""
+
+    @classmethod
+    def failed(cls, told: str) -> "Measured":
+        """Of a model that could not be measured."""
+        counts = {size: Count(different=1) for size in BEAM_SIZES}
+        return cls("failed", counts, told=[told])
+
+    @property
+    def is_same(self) -> bool:
+        """Whether nothing differs, and scores are equal."""
+        different = sum(count.different for count in self.counts.values())
+        return different == 0 and self.score_difference < TIE
+
+
+class _Spelling:
+    """A bundle's tokenizer that says ids for texts, so that tokens can be compared."""
+
+    def __init__(self, own: Tokenizer) -> None:
+        self._own = own
+        self.encode, self.encode_target = own.encode, own.encode_target
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """The ids themselves."""
+        return " ".join(map(str, token_ids))
+
+
+def measure(model: Model, texts: RealTexts) -> Measured:
+    """Makes the model, exports it, and compares it on every sentence."""
+    with tempfile.TemporaryDirectory() as directory:
+        scratch = Path(directory)
+        checkpoint = model.make(scratch / "checkpoint", texts.corpus._replace(steps=model.steps))
+        request = ExportRequest(
+            checkpoint=checkpoint,
+            output=scratch / "bundle",
+            precision="float32",
+            sentences=texts.sentences["en"],
+            verify_sentences=8,
+            source_language=model.languages[0],
+            target_language=model.languages[1],
+        )
+        export(request, _silent)
+        return _Comparison(model, request, scratch, texts).measured()
+
+
+@contextlib.contextmanager
+def _silent(_what: str) -> Iterator[None]:
+    yield
+
+
+class _Comparison:
+    """A model, its bundle and its library."""
+
+    def __init__(
+        self, model: Model, request: ExportRequest, scratch: Path, texts: RealTexts
+    ) -> None:
+        self._model = model
+        self._scratch = scratch
+        self._bundle = request.output
+        self._imported, self._languages = load(request)
+        (scratch / "library").mkdir()
+        self._library: OwnLibrary = model.library(
+            request.checkpoint, scratch / "library", texts.corpus
+        )
+        self._shares = [
+            (direction, texts.sentences[direction.source or "en"][index :: len(model.directions)])
+            for index, direction in enumerate(model.directions)
+        ]
+        self._tokenizer = load_tokenizer(Bundle.load(self._bundle))
+        self._result = Measured(
+            described(self._imported, model), {size: Count() for size in BEAM_SIZES}
+        )
+
+    def measured(self) -> Measured:
+        """Everything."""
+        heard: list[Heard] = []
+        distinct: set[tuple[int, ...]] = set()
+        for direction, texts in self._shares:
+            for beam_size in BEAM_SIZES:
+                expected = self._library.translate(texts, beam_size, direction)
+                found = self._translated(texts, beam_size, direction)
+                for text, ours, theirs in zip(texts, found, expected, strict=True):
+                    self._count(text, ours, theirs, beam_size, direction)
+                if beam_size == 1:
+                    rows = [self._ended(each.token_ids) for each in expected if each is not None]
+                    distinct |= {tuple(row) for row in rows}
+                    heard += self._heard(texts, rows, direction)
+        self._result.distinct = len(distinct)
+        heard.sort(key=lambda each: len(each.prompt.source_ids))
+        self._compare_scores(heard)
+        bounded = replace(self._imported, max_decoding_length=self._limit)
+        bench = Workbench(bounded, heard, self._scratch, _silent, lambda _: None)
+        parity = bench.int8("calibrated").parity
+        self._result.int8_difference = parity.mean_log_prob_difference
+        return self._result
+
+    @property
+    def _limit(self) -> int:
+        """Tokens of a translation, its end token not counted."""
+        return self._model.options.max_decoding_length or self._imported.max_decoding_length
+
+    def _translated(
+        self, texts: Sequence[str], beam_size: int, direction: Direction
+    ) -> list[Translation]:
+        """By the server's own code; the text of each is its token ids."""
+        options = DecodingOptions()
+        options.CopyFrom(self._model.options)
+        options.beam_size = beam_size
+        requests = [
+            StreamTranslateTextRequest(
+                id=str(index),
+                content=text,
+                source_language_code=direction.source,
+                target_language_code=direction.target,
+                options=options,
+            )
+            for index, text in enumerate(texts)
+        ]
+        spelling = lambda bundle: _Spelling(load_tokenizer(bundle))  # noqa: E731
+        with (
+            mock.patch("dragoman_server.local.load_tokenizer", spelling),
+            LocalTranslator.open(Config(bundle=self._bundle, engines=1)) as translator,
+        ):
+            outcomes = list(translator.translate_stream(requests))
+        for outcome in outcomes:
+            if not isinstance(outcome, Translation):
+                raise outcome
+        return [outcome for outcome in outcomes if isinstance(outcome, Translation)]
+
+    def _count(
+        self,
+        text: str,
+        ours: Translation,
+        theirs: Said | None,
+        beam_size: int,
+        direction: Direction,
+    ) -> None:
+        count = self._result.counts[beam_size]
+        if theirs is None:
+            count.left_out += 1
+            return
+        ids = tuple(map(int, ours.translated_text.split()))
+        if ids == theirs.token_ids and self._tokenizer.decode(ids) == theirs.text:
+            count.equal += 1
+            if theirs.score is not None and not self._library.suppresses:
+                self._note(abs(ours.score - theirs.score))
+        elif ids != theirs.token_ids and self._is_tie(text, ids, theirs, beam_size, direction):
+            count.ties += 1
+        else:
+            count.different += 1
+            if len(self._result.told) < SHOWN:
+                self._result.told.append(
+                    f"{text!r}, beam {beam_size}: {ids}, {self._tokenizer.decode(ids)!r}, "
+                    f"{ours.score}; {theirs}"
+                )
+
+    def _is_tie(
+        self, text: str, ids: tuple[int, ...], theirs: Said, beam_size: int, direction: Direction
+    ) -> bool:
+        """Whether the library itself finds the two equal, or has to choose between equals."""
+        both = [self._ended(each) for each in (ids, theirs.token_ids)]
+        if beam_size == 1:
+            same = next(i for i, (a, b) in enumerate(zip(*both, strict=False)) if a != b)
+            both = [each[: same + 1] for each in both]
+        scores = self._library.log_probs([text, text], both, direction)
+        if beam_size == 1:
+            return abs(scores[0][-1] - scores[1][-1]) < TIE
+        told = len(self._prompt(text, direction).target_ids)
+        lengths = [len(each) + 1 + told for each in (ids, theirs.token_ids)]
+        means = [math.fsum(row) / length for row, length in zip(scores, lengths, strict=True)]
+        if abs(means[0] - means[1]) < TIE:
+            return True
+        return self._library.closest(text, beam_size, direction) < TIE
+
+    def _ended(self, ids: Sequence[int]) -> list[int]:
+        """With the end token, unless the limit cut it off."""
+        return [*ids, *([self._imported.end_id] if len(ids) < self._limit else [])]
+
+    def _heard(
+        self, texts: Sequence[str], targets: Sequence[list[int]], direction: Direction
+    ) -> list[Heard]:
+        heard = []
+        for start in range(0, len(texts), BATCH):
+            part, said = texts[start : start + BATCH], targets[start : start + BATCH]
+            scores = self._library.log_probs(part, said, direction)
+            heard += [
+                Heard(self._prompt(text, direction), Hypothesis(ids, row, [math.inf] * len(ids)))
+                for text, ids, row in zip(part, said, scores, strict=True)
+            ]
+        return heard
+
+    def _prompt(self, text: str, direction: Direction) -> Prompt:
+        """As the server makes it."""
+        sources, targets = self._languages.sources, self._languages.targets
+        source = sources[direction.source] if direction.source else next(iter(sources.values()))
+        target = targets[direction.target] if direction.target else next(iter(targets.values()))
+        return _prompt(self._imported, text, source, target)
+
+    def _compare_scores(self, heard: Sequence[Heard]) -> None:
+        """The float32 graphs' log-probabilities of the library's translations."""
+        graphs = GraphDecoder(self._bundle, self._imported)
+        for start in range(0, len(heard), BATCH):
+            part = heard[start : start + BATCH]
+            found = graphs.score(
+                [each.prompt for each in part], [each.hypothesis.token_ids for each in part]
+            )
+            for each, row in zip(part, found, strict=True):
+                for ours, theirs in zip(row, each.hypothesis.log_probs, strict=True):
+                    self._note(abs(ours - theirs))
+
+    def _note(self, difference: float) -> None:
+        self._result.score_difference = max(self._result.score_difference, difference)
+
+
+def described(imported: ImportedModel, model: Model) -> str:
+    """What is unlike in a model."""
+    config = imported.config
+    parts = [
+        f"{config.encoder_layers}+{config.decoder_layers} layers of {config.model_dim}",
+        f"{config.encoder_heads} and {config.decoder_heads} heads",
+        ("gated " if config.gated else "") + config.activation.replace("_tanh", " by tanh"),
+        "pre-norm" if config.norm_first else "post-norm",
+        "tied" if config.tied_output else "output apart",
+        *([] if config.embedding_scale == 1 else ["scaled"]),
+        *(["two embeddings"] if config.source_vocabulary_size else []),
+        *([model.remark] if model.remark else []),
+        f"{model.steps} steps of training" if model.steps else "random",
+    ]
+    return ", ".join(parts)
