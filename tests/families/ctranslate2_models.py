@@ -98,8 +98,10 @@ def convert(
     for file in models or [checkpoint / "tokenizer.json"]:
         if file.exists():
             (output / file.name).write_bytes(file.read_bytes())
-    shutil.copyfile(checkpoint / "tokenizer_config.json", output / "tokenizer_config.json")
-    if not models and not (output / "tokenizer.json").exists():
+    settings = checkpoint / "tokenizer_config.json"
+    shutil.copyfile(settings, output / settings.name)
+    is_written = models or json.loads(settings.read_text())["tokenizer_class"] == "ByT5Tokenizer"
+    if not is_written and not (output / "tokenizer.json").exists():
         tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
         tokenizer.backend_tokenizer.save(str(output / "tokenizer.json"))
     return output

@@ -104,11 +104,11 @@ def of_kind(name: str, **changes: object) -> Case:
     return replace(case, **changes)  # type: ignore[arg-type]
 
 
-def even_madlad() -> Case:
+def even(name: str, **settings: int) -> Case:
     """With heads as wide as the model divided among them, which is all that the library takes."""
-    kind = multilingual.KINDS["madlad"]
-    even = replace(kind, settings={**kind.settings, "d_kv": 8, "num_decoder_layers": 2})
-    return Case(even.make, "family-madlad-even", directions=kind.directions)
+    kind = multilingual.KINDS[name]
+    changed = replace(kind, settings={**kind.settings, **settings})
+    return Case(changed.make, f"family-{name}-even", directions=kind.directions)
 
 
 def legacy_nllb() -> Case:
@@ -152,7 +152,7 @@ CASES = {
     ),
     "nllb": of_kind("nllb"),
     "mbart-25": of_kind("mbart", languages=(None, "de"), start=["de_DE"]),
-    "madlad": even_madlad(),
+    "madlad": even("madlad", d_kv=8, num_decoder_layers=2),
 }
 """Of which bundles are made."""
 
@@ -162,6 +162,7 @@ MORE_CASES = {
     "bart": of_kind("bart"),
     "pegasus": of_kind("pegasus"),
     "t5": of_kind("t5"),
+    "byt5": even("byt5", num_heads=4),
     "legacy nllb": legacy_nllb(),
     "mbart50 without a start": of_kind("mbart50", convert=begins_by_name, start=[END]),
 }

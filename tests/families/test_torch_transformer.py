@@ -1,6 +1,8 @@
 """State dicts of modules around nn.Transformer beside a plain search over the modules."""
 
+import json
 import re
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,7 @@ from dragoman_export.check import describe
 from dragoman_export.errors import VerificationError
 from dragoman_export.export import export
 from dragoman_export.families import described, import_model, torch_tensors, torch_transformer
-from dragoman_export.families.positions import fairseq_sinusoids
+from dragoman_export.families.positions import fairseq_sinusoids, interleaved_sinusoids
 from dragoman_export.model import OwnModules, Prompt
 from dragoman_export.network import Step
 from dragoman_export.verification import (
@@ -163,6 +165,33 @@ def test_what_an_importer_makes_of_it_is_held_against_the_module_itself(
     breaks(monkeypatch)
     with pytest.raises(VerificationError, match="differ"):
         require_same_as_module(checkpoint)
+
+
+@pytest.mark.parametrize("side", ["source_positions", "target_positions"])
+def test_a_stored_table_of_sinusoids_is_as_long_as_it_is(
+    side: str, exports: Exports, tmp_path: Path
+) -> None:
+    """Longer than a table that is computed, and one for both sides."""
+    path = tmp_path / "tied"
+    shutil.copytree(exports.get("torch-tied", KINDS["tied"].make), path)
+    state = torch.load(path / "model.pt", weights_only=True)
+    state["table"] = interleaved_sinusoids(700, 32)[None]
+    torch.save(state, path / "model.pt")
+    description = json.loads((path / "nn-transformer.json").read_text())
+    description["tensors"][side] = "table"
+    del description["max_positions"]
+    (path / "nn-transformer.json").write_text(json.dumps(description))
+    model = import_model(path)
+    assert model.config.max_positions == 700
+    assert isinstance(model.own_library, OwnModules)
+    own = model.own_library.build()
+    sources = torch.tensor([[5] * 700])
+    memory = own.encode(sources, sources == 0)
+    assert own.next_logits(memory, sources == 0, sources).shape == (
+        1,
+        len(state["embedding.weight"]),
+    )
+    require_same_as_module(path)
 
 
 def test_a_bundle_that_differs_from_the_module_is_not_written(

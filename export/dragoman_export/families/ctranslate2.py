@@ -55,7 +55,7 @@ def import_ctranslate2(path: Path) -> ImportedModel:
         vocabularies = read_vocabularies(path)
     if problems:
         with problems.noted():
-            require_tokenizer(path)
+            require_tokenizer(path, None)
     problems.require_none()
     steering, found = read_config(file)
     sizes, more = find_sizes(file)
@@ -76,7 +76,7 @@ def import_ctranslate2(path: Path) -> ImportedModel:
     problems.note(f"{path} is not a CTranslate2 model that can be exported:", found)
     suppressed = Suppressed(() if zero_start is None else (zero_start,))
     with problems.noted():
-        require_tokenizer(path)
+        require_tokenizer(path, vocabularies)
         if steering is not None and ids is not None:
             tokens = read_tokens(path, vocabularies, steering, ids, suppressed.ids)
     problems.require_none()

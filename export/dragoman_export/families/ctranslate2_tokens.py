@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer
 
+from dragoman.tokenizer.bytes import BYTES, OFFSET
 from dragoman.v1.bundle_pb2 import SpecialTokens, TokenizerFiles
 from dragoman_export.checkpoints import CheckpointTokenizer
 from dragoman_export.checkpoints.files import read_settings
@@ -89,11 +90,15 @@ def read_tokens(
     if found := find_models(path):
         contents = {name: path / name for name in found}
         tokenizer = pieces_tokenizer(contents, vocabularies, special, bare=bare)
-    else:
+    elif os.path.lexists(path / LIBRARY):
         library = _Library.read(path / LIBRARY, vocabularies)
         tokenizer = library.tokenizer(special, bare=bare)
         if not languages and not begin:
             begin = library.begins_with(ids.end)
+    elif bare:
+        raise _no_tokenizer(path)
+    else:
+        tokenizer = CheckpointTokenizer({}, TokenizerFiles(kind="bytes"), special)
     labels = [
         target._replace(source_prefix_ids=(*begin, *target.source_prefix_ids))
         for target in find_labels(vocabularies.sources)
@@ -116,12 +121,23 @@ def read_tokens(
     )
 
 
-def require_tokenizer(path: Path) -> None:
-    """Raises CheckpointError where there is none beside the model."""
-    if not find_models(path) and not os.path.lexists(path / LIBRARY):
-        raise CheckpointError(
-            f"{path} has no tokenizer: put that of the model beside it, one of {LOOKED_FOR}"
-        )
+def require_tokenizer(path: Path, vocabularies: Vocabularies | None) -> None:
+    """Raises CheckpointError where there is none beside the model, and a vocabulary is none."""
+    if find_models(path) or os.path.lexists(path / LIBRARY):
+        return
+    if vocabularies is None or not _are_bytes(vocabularies.sources):
+        raise _no_tokenizer(path)
+
+
+def _no_tokenizer(path: Path) -> CheckpointError:
+    return CheckpointError(
+        f"{path} has no tokenizer: put that of the model beside it, one of {LOOKED_FOR}"
+    )
+
+
+def _are_bytes(tokens: Sequence[str]) -> bool:
+    """Whether a vocabulary is that of ByT5, which has no file."""
+    return list(tokens[OFFSET : OFFSET + BYTES]) == [chr(byte) for byte in range(BYTES)]
 
 
 def find_models(path: Path) -> Sequence[str]:

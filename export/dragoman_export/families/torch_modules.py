@@ -57,8 +57,9 @@ class TorchModules(nn.Module):
         self._output = tensors[names.output_weight or names.target_embedding].float()
         self._bias = None if names.output_bias is None else tensors[names.output_bias].float()
         self._scale = description.scale(dim)
-        self._source_positions = _positions(tensors, names.source_positions, description, dim)
-        self._target_positions = _positions(tensors, names.target_positions, description, dim)
+        source, target = names.source_positions, names.target_positions
+        self._source_positions = _positions(tensors, source or target, description, dim)
+        self._target_positions = _positions(tensors, target or source, description, dim)
         self.eval()
 
     def encode(self, sources: Tensor, is_padding: Tensor) -> Tensor:
@@ -120,9 +121,11 @@ def _positions(
     tensors: Mapping[str, Tensor], name: str | None, description: Description, dim: int
 ) -> Tensor:
     """What is added at each place, (positions, dim): learned, or as PyTorch's tutorial has it."""
-    if description.positions == STORED and name is not None:
-        return tensors[name].float().reshape(-1, dim)
-    places = torch.arange(description.max_positions or DEFAULT_POSITIONS)[:, None]
+    stored = None if name is None else tensors[name].float().reshape(-1, dim)
+    if description.positions == STORED and stored is not None:
+        return stored
+    rows = DEFAULT_POSITIONS if stored is None else len(stored)
+    places = torch.arange(description.max_positions or rows)[:, None]
     angles = places * torch.exp(torch.arange(0, dim, 2) * (-math.log(10000.0) / dim))
     sines, cosines = angles.sin(), angles.cos()[:, : dim // 2]
     if description.positions == "halves":
