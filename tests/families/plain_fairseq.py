@@ -29,7 +29,14 @@ class PlainFairseq:
 
     def logits(self, source_ids: list[int], target_ids: list[int]) -> Tensor:
         """Of what comes after each target token, (target, vocab)."""
-        memory = self._stack("encoder", source_ids, None)
+        return self.next_logits(self.memory(source_ids), target_ids)
+
+    def memory(self, source_ids: list[int]) -> Tensor:
+        """What the encoder makes of a source, (source, dim)."""
+        return self._stack("encoder", source_ids, None)
+
+    def next_logits(self, memory: Tensor, target_ids: list[int]) -> Tensor:
+        """As `logits`."""
         last = self._stack("decoder", target_ids, memory)
         tied = self.tensors["decoder.embed_tokens.weight"]
         return last @ self.tensors.get("decoder.output_projection.weight", tied).T
@@ -107,10 +114,11 @@ def search(
     """The best hypothesis without its end token, and its score: the mean over all its tokens."""
     running: list[tuple[list[int], float]] = [([END_ID], 0.0)]
     done: list[tuple[list[int], float]] = []
+    memory = model.memory(source_ids)
     for length in range(1, limit + 1):
         longer = []
         for ids, score in running:
-            logits = model.logits(source_ids, ids)[-1]
+            logits = model.next_logits(memory, ids)[-1]
             logits[PAD_ID] = -math.inf
             best = logits.log_softmax(0).topk(2 * beam_size)
             pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
