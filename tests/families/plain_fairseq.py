@@ -32,7 +32,14 @@ class PlainFairseq:
 
     def logits(self, source_ids: list[int], target_ids: list[int]) -> Tensor:
         """Of what comes after each target token, (target, vocab)."""
-        memory = self._stack("encoder", source_ids, None)
+        return self.next_logits(self.memory(source_ids), target_ids)
+
+    def memory(self, source_ids: list[int]) -> Tensor:
+        """What the encoder makes of a source, (source, dim)."""
+        return self._stack("encoder", source_ids, None)
+
+    def next_logits(self, memory: Tensor, target_ids: list[int]) -> Tensor:
+        """As `logits`."""
         last = self._stack("decoder", target_ids, memory)
         tied = self.tensors["decoder.embed_tokens.weight"]
         return last @ self.tensors.get("decoder.output_projection.weight", tied).T
@@ -111,8 +118,9 @@ def search(
     begin: Sequence[int] = (END_ID,),
 ) -> tuple[list[int], float]:
     """As plain_search.search."""
+    memory = model.memory(source_ids)
     return plain_search.search(
-        lambda ids: model.logits(source_ids, ids)[-1],
+        lambda ids: model.next_logits(memory, ids)[-1],
         Tokens(begin, END_ID, (PAD_ID,)),
         beam_size,
         limit,

@@ -31,7 +31,10 @@ class PlainMarian:
 
     def logits(self, source_ids: list[int], said: list[int]) -> Tensor:
         """Of what comes after each of these target tokens and after nothing, (1 + said, vocab)."""
-        memory = self._encoded(source_ids)
+        return self.next_logits(self.memory(source_ids), said)
+
+    def next_logits(self, memory: Tensor, said: list[int]) -> Tensor:
+        """As logits, of what the encoder says."""
         targets = self._embedding("decoder")
         zeros = torch.zeros(1, targets.shape[1])
         last = self._decoded(torch.cat([zeros, targets[said]]), memory)
@@ -43,7 +46,8 @@ class PlainMarian:
     def _embedding(self, side: str) -> Tensor:
         return self.tensors["Wemb" if "Wemb" in self.tensors else f"{side}_Wemb"]
 
-    def _encoded(self, ids: list[int]) -> Tensor:
+    def memory(self, ids: list[int]) -> Tensor:
+        """What the encoder says, (source, dim)."""
         x = self._placed("encoder", self._embedding("encoder")[ids])
         for number in range(1, self.settings["enc-depth"] + 1):
             x = self._attended(f"encoder_l{number}_self", x, None, None)

@@ -50,8 +50,9 @@ def test_float32_is_what_the_equations_say(
     assert len({each.translated_text for each in found}) > len(TEXTS) // 6
     for text, ours in zip(TEXTS, found, strict=True):
         source = [*before, *imported.tokenizer.encode(text)]
+        memory = plain.memory(source)
         said, score = search(
-            lambda ids, source=source: plain.logits(source, ids[1:])[-1],  # type: ignore[misc]
+            lambda ids, memory=memory: plain.next_logits(memory, ids[1:])[-1],  # type: ignore[misc]
             tokens,
             beam_size,
             imported.max_decoding_length,

@@ -1,0 +1,43 @@
+"""What the report on real sentences reads, and what it calls the same."""
+
+import gzip
+from pathlib import Path
+
+from tests.families.real_text.measure import Count, Measured
+from tests.families.real_text.models import models
+from tests.families.real_text.texts import LONGEST, LONGEST_TO_LEARN, SETS, read
+
+
+def test_sentences_are_spread_over_all_sets_and_long_ones_left_out(tmp_path: Path) -> None:
+    for name in SETS:
+        for side in ("en", "de"):
+            lines = [f"{name} {number} {side}" for number in range(30)]
+            lines[1] = "long " * LONGEST
+            (tmp_path / f"{name}.{side}").write_text("\n".join(lines), "utf-8")
+    rows = [f"a{number}\tb{number}\tsomewhere" for number in range(5000)]
+    rows[0] = f"{'x' * (LONGEST_TO_LEARN + 1)}\tb\tsomewhere"
+    with gzip.open(tmp_path / "train.tsv.gz", "wt", encoding="utf-8") as file:
+        file.write("\n".join(rows))
+    texts = read(tmp_path, 12)
+    assert len(texts.sentences["en"]) == len(texts.sentences["de"]) == 12
+    assert {line.split()[0] for line in texts.sentences["en"]} == {*SETS}
+    for english, german in zip(texts.sentences["en"], texts.sentences["de"], strict=True):
+        assert english.removesuffix("en") == german.removesuffix("de")
+    assert texts.corpus.english[0] == "a1"
+    assert [f"b{line[1:]}" for line in texts.corpus.english] == texts.corpus.german
+
+
+def test_a_difference_is_one_and_a_tie_is_not() -> None:
+    counts = {1: Count(equal=3), 4: Count(equal=2, ties=1)}
+    assert Measured("", counts, score_difference=9e-5).is_same
+    assert not Measured("", counts, score_difference=2e-4).is_same
+    assert not Measured("", {**counts, 4: Count(equal=2, different=1)}).is_same
+    assert not Measured.failed("why").is_same
+
+
+def test_every_family_has_random_models_and_a_trained_one() -> None:
+    steps: dict[str, list[int]] = {}
+    for model in models():
+        steps.setdefault(model.family, []).append(model.steps)
+    assert len(steps) == 16
+    assert all(each.count(0) >= 2 and any(each) for each in steps.values()), steps
