@@ -18,28 +18,18 @@ from tests.families.plain_fairseq import search
 from tests.families.plain_opennmt import PlainOpenNMT
 
 SHORT = [*SOURCE_TEXTS, *TARGET_TEXTS, *tiny.SENTENCES]
-TEXTS = [*SHORT, *(f"{first} {second}" for first, second in [*pairwise(SHORT)][::2])]
+TEXTS = [*SHORT, *(f"{first} {second}" for first, second in [*pairwise(SHORT)][::3])]
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def checkpoint(name: str, exports: Exports) -> Path:
+def checkpoint_of(name: str, exports: Exports) -> Path:
     return exports.get(name, lambda path: make_checkpoint(path, KINDS[name]))
 
 
-@pytest.fixture(scope="module")
-def bundles(checkpoint: Path, exports: Exports) -> dict[str, Path]:
-    return export_both(exports, checkpoint, "en", "de")
-
-
 @pytest.mark.parametrize("beam_size", [1, 4])
-def test_float32_is_what_the_equations_say(
-    checkpoint: Path, bundles: dict[str, Path], beam_size: int
-) -> None:
+@pytest.mark.parametrize("name", KINDS)
+def test_float32_is_what_the_equations_say(name: str, beam_size: int, exports: Exports) -> None:
+    checkpoint = checkpoint_of(name, exports)
+    bundles = export_both(exports, checkpoint, "en", "de", ("float32",))
     stored = torch.load(checkpoint / "plain.pth", weights_only=True)
     plain = PlainOpenNMT(stored["opt"], stored["model"])
     cutter = sentencepiece.SentencePieceProcessor(model_file=str(checkpoint / "plain.spm"))
@@ -58,5 +48,7 @@ def test_float32_is_what_the_equations_say(
         assert abs(ours.score - score) < SCORE_TOLERANCE, text
 
 
-def test_no_text_depends_on_its_neighbours(bundles: dict[str, Path]) -> None:
+@pytest.mark.parametrize("name", ["opennmt-3", "eole-tied"])
+def test_no_text_depends_on_its_neighbours(name: str, exports: Exports) -> None:
+    bundles = export_both(exports, checkpoint_of(name, exports), "en", "de")
     require_independent(bundles.values(), TEXTS, every=7)
