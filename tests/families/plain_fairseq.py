@@ -134,6 +134,6 @@ def search(
         running = [each for each in longer if each[0][-1] != end_id][:beam_size]
         if len(done) == beam_size and done[-1][1] >= running[0][1] / length:
             break
-    else:  # what is cut off counts the end token that it lacks
-        done += [(ids[1:], score / (limit + 1)) for ids, score in running]
+    else:
+        done += [(ids[1:], score / limit) for ids, score in running]
     return max(done, key=lambda each: each[1])

@@ -7,6 +7,7 @@ import pytest
 import sentencepiece
 import torch
 
+from dragoman.v1.translation_pb2 import FinishReason
 from dragoman_export.families import import_model
 from tests.export import tiny
 from tests.export.subwords import SOURCE_TEXTS, TARGET_TEXTS
@@ -37,6 +38,7 @@ def test_float32_is_what_the_equations_say(name: str, beam_size: int, exports: E
     imported = import_model(checkpoint)
     found = translated(bundles["float32"], TEXTS, [beam_size])
     assert len({each.translated_text for each in found}) > len(TEXTS) // 6
+    ended = 0
     for text, ours in zip(TEXTS, found, strict=True):
         source = [ids.get(piece, UNKNOWN_ID) for piece in cutter.encode(text, out_type=str)]
         limit = imported.max_decoding_length
@@ -45,7 +47,10 @@ def test_float32_is_what_the_equations_say(name: str, beam_size: int, exports: E
         )
         assert ours.translated_text == imported.tokenizer.decode(said), text
         assert ours.target_token_count == len(said), text
-        assert abs(ours.score - score) < SCORE_TOLERANCE, text
+        if ours.finish_reason == FinishReason.FINISH_REASON_STOP:  # else lengths are a convention
+            assert abs(ours.score - score) < SCORE_TOLERANCE, text
+            ended += 1
+    assert ended > len(TEXTS) // 2
 
 
 @pytest.mark.parametrize("name", ["opennmt-3", "eole-tied"])
