@@ -1,5 +1,6 @@
 """Bundles of a checkpoint, exported once for a whole run of the tests."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,11 @@ PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
 
 
 def export_both(
-    exports: Exports, checkpoint: Path, source: str | None = None, target: str | None = None
+    exports: Exports,
+    checkpoint: Path,
+    source: str | None = None,
+    target: str | None = None,
+    precisions: Sequence[Precision] = PRECISIONS,
 ) -> dict[str, Path]:
     """In float32 and int8, from `source` into `target` where the checkpoint does not say it.
 
@@ -32,5 +37,5 @@ def export_both(
             f"{checkpoint.name}-{precision}",
             lambda path, precision=precision: make(path, precision),  # type: ignore[misc]
         )
-        for precision in PRECISIONS
+        for precision in precisions
     }

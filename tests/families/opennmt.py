@@ -85,7 +85,7 @@ def make_checkpoint(path: Path, kind: Kind, corpus: Corpus = TOY) -> Path:
             [[ids.get(p, UNKNOWN_ID) for p in cutter.encode(t, out_type=str)] for t in shown]
         )
     sizes, examples = [*map(len, vocabularies)], [*zip(*sides, strict=True)]
-    tensors = _train(opt, sizes, examples, corpus.steps_of(300))
+    tensors = _train(opt, sizes, examples, corpus.steps_of(240))
     plain = {"opt": opt, "model": tensors, "sources": vocabularies[0]}
     torch.save(plain, path / "plain.pth")
     shutil.copy(path / "source.model", path / "plain.spm")

@@ -7,6 +7,7 @@ import pytest
 import sentencepiece
 import torch
 
+from dragoman.v1.translation_pb2 import FinishReason
 from dragoman_export.families import import_model
 from tests.export import tiny
 from tests.export.subwords import SOURCE_TEXTS, TARGET_TEXTS
@@ -18,28 +19,18 @@ from tests.families.plain_opennmt import PlainOpenNMT
 from tests.families.plain_search import Tokens, search
 
 SHORT = [*SOURCE_TEXTS, *TARGET_TEXTS, *tiny.SENTENCES]
-TEXTS = [*SHORT, *(f"{first} {second}" for first, second in [*pairwise(SHORT)][::2])]
+TEXTS = [*SHORT, *(f"{first} {second}" for first, second in [*pairwise(SHORT)][::3])]
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def checkpoint(name: str, exports: Exports) -> Path:
+def checkpoint_of(name: str, exports: Exports) -> Path:
     return exports.get(name, lambda path: make_checkpoint(path, KINDS[name]))
 
 
-@pytest.fixture(scope="module")
-def bundles(checkpoint: Path, exports: Exports) -> dict[str, Path]:
-    return export_both(exports, checkpoint, "en", "de")
-
-
 @pytest.mark.parametrize("beam_size", [1, 4])
-def test_float32_is_what_the_equations_say(
-    checkpoint: Path, bundles: dict[str, Path], beam_size: int
-) -> None:
+@pytest.mark.parametrize("name", KINDS)
+def test_float32_is_what_the_equations_say(name: str, beam_size: int, exports: Exports) -> None:
+    checkpoint = checkpoint_of(name, exports)
+    bundles = export_both(exports, checkpoint, "en", "de", ("float32",))
     stored = torch.load(checkpoint / "plain.pth", weights_only=True)
     plain = PlainOpenNMT(stored["opt"], stored["model"])
     cutter = sentencepiece.SentencePieceProcessor(model_file=str(checkpoint / "plain.spm"))
@@ -47,6 +38,7 @@ def test_float32_is_what_the_equations_say(
     imported = import_model(checkpoint)
     found = translated(bundles["float32"], TEXTS, [beam_size])
     assert len({each.translated_text for each in found}) > len(TEXTS) // 6
+    ended = 0
     for text, ours in zip(TEXTS, found, strict=True):
         source = [ids.get(piece, UNKNOWN_ID) for piece in cutter.encode(text, out_type=str)]
         said, score = search(
@@ -57,8 +49,13 @@ def test_float32_is_what_the_equations_say(
         )
         assert ours.translated_text == imported.tokenizer.decode(said), text
         assert ours.target_token_count == len(said), text
-        assert abs(ours.score - score) < SCORE_TOLERANCE, text
+        if ours.finish_reason == FinishReason.FINISH_REASON_STOP:  # else lengths are a convention
+            assert abs(ours.score - score) < SCORE_TOLERANCE, text
+            ended += 1
+    assert ended > len(TEXTS) // 2
 
 
-def test_no_text_depends_on_its_neighbours(bundles: dict[str, Path]) -> None:
+@pytest.mark.parametrize("name", ["opennmt-3", "eole-tied"])
+def test_no_text_depends_on_its_neighbours(name: str, exports: Exports) -> None:
+    bundles = export_both(exports, checkpoint_of(name, exports), "en", "de")
     require_independent(bundles.values(), TEXTS, every=7)
