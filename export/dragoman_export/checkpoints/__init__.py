@@ -6,11 +6,12 @@ Knows files and formats. Does not know what a model does with them, nor of which
 from dragoman_export.checkpoints.checkpoint import Checkpoint, read_checkpoint
 from dragoman_export.checkpoints.files import Settings, read_settings, reading, refuse_pointers
 from dragoman_export.checkpoints.name import model_name
-from dragoman_export.checkpoints.tidy import tidied
+from dragoman_export.checkpoints.tidy import TOKENIZER_SETTINGS, tidied
 from dragoman_export.checkpoints.tokenizer import CheckpointTokenizer, read_vocabulary
 from dragoman_export.checkpoints.weights import Weights, read_state_dict, read_weights
 
 __all__ = [
+    "TOKENIZER_SETTINGS",
     "Checkpoint",
     "CheckpointTokenizer",
     "Settings",

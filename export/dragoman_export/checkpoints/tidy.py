@@ -8,7 +8,7 @@ import codecs
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,16 +16,24 @@ from dragoman_export.checkpoints.checkpoint import CONFIG
 from dragoman_export.checkpoints.files import read_settings
 from dragoman_export.errors import CheckpointError
 
+TOKENIZER_SETTINGS = ("model_type", "tokenizer_class")
+"""All of config.json that a tokenizer needs."""
+
 
 @contextmanager
-def tidied(checkpoint: Path) -> Iterator[Path]:
+def tidied(checkpoint: Path, kept: Collection[str] | None = None) -> Iterator[Path]:
     """The directory itself, or where it needs tidying a passing one with links to its files.
+
+    Args:
+        checkpoint: The directory.
+        kept: Settings of config.json, where the others are wrong; None is all.
 
     Raises:
         CheckpointError: Its config.json cannot be read; or as it was raised within, but of the
             directory that the user knows.
     """
-    tidy = {path.name: content for path in checkpoint.glob("*.json") if (content := _tidy(path))}
+    files = checkpoint.glob("*.json")
+    tidy = {path.name: content for path in files if (content := _tidy(path, kept))}
     if not tidy:
         yield checkpoint
         return
@@ -42,12 +50,13 @@ def tidied(checkpoint: Path) -> Iterator[Path]:
             raise CheckpointError(str(error).replace(directory, str(checkpoint))) from error
 
 
-def _tidy(path: Path) -> bytes | None:
+def _tidy(path: Path, kept: Collection[str] | None) -> bytes | None:
     """What the file should hold; None where that is what it holds."""
     content = path.read_bytes() if path.is_file() else b""
     if path.name == CONFIG:
         settings = read_settings(path)
-        said = {name: value for name, value in settings.items() if value is not None}
+        names = settings if kept is None else kept
+        said = {name: settings[name] for name in names if settings.get(name) is not None}
         if said != settings:
             return json.dumps(said).encode()
     tidy = content.removeprefix(codecs.BOM_UTF8)

@@ -8,7 +8,7 @@ mapped by transformers.
 
 from dataclasses import replace
 
-from dragoman_export.checkpoints import Checkpoint, Settings, tidied
+from dragoman_export.checkpoints import TOKENIZER_SETTINGS, Checkpoint, Settings, tidied
 from dragoman_export.errors import Problems
 from dragoman_export.families.bart_settings import (
     BART,
@@ -61,7 +61,7 @@ def _import(checkpoint: Checkpoint, family: str, kin: Kin) -> ImportedModel:
     settings, suppressed = read_settings(checkpoint, kin, problems)
     with problems.noted():
         checkpoint.require_fetched()
-        with tidied(checkpoint.path) as tidy:
+        with tidied(checkpoint.path, TOKENIZER_SETTINGS if problems else None) as tidy:
             own = ReferenceTokenizer(tidy)
             if has_ids(settings, suppressed.ids):
                 tokens = read_tokens(checkpoint, own, settings, suppressed.ids)

@@ -126,6 +126,7 @@ class Fields:
                     f"the nearest is {near[0]}" if near else f"known are {', '.join(self._known)}"
                 )
                 self._is_wrong(name, f"is no setting; {told}")
+                self.wrong |= {f"{self._place}{each}" for each in near}  # which it may stand for
 
     def _take(
         self,

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dragoman.v1.bundle_pb2 import Moses, SpecialTokens
 from dragoman_export.checkpoints import (
+    TOKENIZER_SETTINGS,
     Checkpoint,
     CheckpointTokenizer,
     Settings,
@@ -129,7 +130,11 @@ def import_fsmt(checkpoint: Checkpoint) -> ImportedModel:
                 end_id=settings["eos_token_id"],
                 suppressed_ids=suppressed.ids,
             )
-            tokenizer = _read_tokenizer(checkpoint, special, settings, sources, targets)
+            with tidied(checkpoint.path, TOKENIZER_SETTINGS if problems else None) as tidy:
+                own = ReferenceTokenizer(tidy)
+                own.frame(special.end_id)
+            vocabularies = sources, targets
+            tokenizer = _make_tokenizer(checkpoint, own, special, settings, vocabularies)
     with problems.noted():
         stored = renamed.weights
         if has_sizes(settings):
@@ -177,21 +182,19 @@ def _language_problems(tokenizer_config: Settings) -> Iterator[str]:
         yield f"do_lower_case is {found!r} in tokenizer_config.json; true or false is needed"
 
 
-def _read_tokenizer(
+def _make_tokenizer(
     checkpoint: Checkpoint,
+    own: ReferenceTokenizer,
     special: SpecialTokens,
     settings: Settings,
-    sources: Mapping[str, int],
-    targets: Mapping[str, int],
+    vocabularies: tuple[Mapping[str, int], Mapping[str, int]],
 ) -> CheckpointTokenizer:
     """The tokenizer; the unknown token is noted in `special`.
 
     Raises:
         CheckpointError: Its tokens are not those of the model, or mean other things to each side.
     """
-    with tidied(checkpoint.path) as tidy:
-        own = ReferenceTokenizer(tidy)
-        own.frame(special.end_id)
+    sources, targets = vocabularies
     named = own.special_ids()
     sizes = (settings["vocab_size"], settings["decoder_vocab_size"])
     problems = [

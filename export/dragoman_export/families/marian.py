@@ -8,7 +8,7 @@ for both languages whose embedding is also the output projection.
 from collections.abc import Iterator
 
 from dragoman.v1.bundle_pb2 import SpecialTokens
-from dragoman_export.checkpoints import Checkpoint, Settings
+from dragoman_export.checkpoints import TOKENIZER_SETTINGS, Checkpoint, Settings
 from dragoman_export.errors import CheckpointError, Problems
 from dragoman_export.families.bart import TIED, build, read_settings
 from dragoman_export.families.bart_settings import (
@@ -45,7 +45,8 @@ def import_marian(checkpoint: Checkpoint) -> ImportedModel:
         vocabularies = read_vocabularies(checkpoint)
         _require_fit(checkpoint, vocabularies, settings)
         if has_ids(settings, suppressed.ids):
-            tokens = read_tokens(checkpoint, vocabularies, settings["vocab_size"])
+            kept = TOKENIZER_SETTINGS if problems else None
+            tokens = read_tokens(checkpoint, vocabularies, settings["vocab_size"], kept)
             special = SpecialTokens(
                 decoder_start_id=settings["decoder_start_token_id"],
                 end_id=settings["eos_token_id"],

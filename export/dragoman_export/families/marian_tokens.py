@@ -5,7 +5,7 @@ to. Does not know weights or languages.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -105,13 +105,24 @@ def vocabulary_problems(
         yield from _different_special_tokens(source, target, is_one=shares_embedding(settings))
 
 
-def read_tokens(checkpoint: Checkpoint, vocabularies: Vocabularies, size: int) -> MarianTokens:
-    """Asks transformers what was added to the vocabularies of a model of `size` tokens.
+def read_tokens(
+    checkpoint: Checkpoint,
+    vocabularies: Vocabularies,
+    size: int,
+    kept: Collection[str] | None = None,
+) -> MarianTokens:
+    """Asks transformers what was added to the vocabularies.
+
+    Args:
+        checkpoint: Whose they are.
+        vocabularies: As read.
+        size: Tokens of the model.
+        kept: As for `tidied`.
 
     Raises:
         CheckpointError: transformers cannot load them, or the model has no such tokens.
     """
-    with tidied(checkpoint.path) as tidy:
+    with tidied(checkpoint.path, kept) as tidy:
         own = ReferenceTokenizer(tidy)
     added = own.added_tokens()
     outside = [token for token in added if not 0 <= token.id < size]

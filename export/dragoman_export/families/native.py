@@ -88,7 +88,7 @@ def import_native(path: Path) -> ImportedModel:
     scales_attention = fields.flag("scaled_attention", default=True)
     description = read_description(fields)
     fields.refuse_rest()
-    has_sizes = fields.are_good(*SIZES, *MORE_SIZES, *SWITCHES, *TABLES)
+    has_sizes = fields.are_good(*SIZES, *MORE_SIZES, *SWITCHES, *TABLES, "biases")
     if has_sizes:
         differing = [*_head_problems(config), *_switch_problems(config)]
         fields.problems += differing

@@ -6,7 +6,7 @@ Unified Text-to-Text Transformer"; its version 1.1 and mT5 (Xue et al. 2021) wit
 `T5ForConditionalGeneration`.
 """
 
-from dragoman_export.checkpoints import Checkpoint, tidied
+from dragoman_export.checkpoints import TOKENIZER_SETTINGS, Checkpoint, tidied
 from dragoman_export.errors import Problems
 from dragoman_export.families.bart_settings import has_ids, id_problems, max_decoding_length
 from dragoman_export.families.suppressed import Suppressed, read_suppressed
@@ -34,7 +34,7 @@ def import_t5(checkpoint: Checkpoint) -> ImportedModel:
     problems.note(what, [*found, *more, *id_problems(settings.special, suppressed.ids)])
     with problems.noted():
         checkpoint.require_fetched()
-        with tidied(checkpoint.path) as tidy:
+        with tidied(checkpoint.path, TOKENIZER_SETTINGS if problems else None) as tidy:
             own = ReferenceTokenizer(tidy)
             if has_ids(settings.special, suppressed.ids):
                 tokens = read_tokens(checkpoint, own, settings, suppressed.ids)

@@ -210,6 +210,21 @@ def test_settings_tokens_and_weights_are_told_of_at_once(
     assert len(message.splitlines()) <= 2 * len(case.told), "nothing follows from the others"
 
 
+@pytest.mark.parametrize("name", ["tiny", "family-nllb", "family-t5", "fsmt-wmt19"])
+def test_a_size_that_is_none_is_no_fault_of_the_tokenizer(
+    exports: Exports, tmp_path: Path, name: str
+) -> None:
+    """transformers reads settings before it has a tokenizer, and stumbles over them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = exports.get(name, CASES[name].make)
+    folder = shutil.copytree(made, tmp_path / "copy")
+    setting(d_model="x")(folder)
+    told = refusal(folder).splitlines()
+    assert len(told) == 2, told
+    assert told[1].startswith("  - d_model is 'x'; a whole number from 1")
+
+
 def test_files_that_cannot_be_read_are_told_of_at_once(checkpoint: Path, tmp_path: Path) -> None:
     copy = tiny.copy_checkpoint(checkpoint, tmp_path / "copy")
     tensors = safetensors.torch.load_file(copy / "model.safetensors")
