@@ -10,9 +10,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dragoman_export.checkpoints import Settings, read_settings, read_weights, refuse_pointers
+from dragoman_export.checkpoints import (
+    Settings,
+    Weights,
+    read_settings,
+    read_weights,
+    refuse_pointers,
+)
 from dragoman_export.checkpoints.checkpoint import CONFIG
-from dragoman_export.errors import CheckpointError
+from dragoman_export.errors import Problems
 from dragoman_export.families.eole_settings import ACTIVATIONS, BIASES, GATED, SIDES, EoleSettings
 from dragoman_export.families.opennmt_model import (
     Architecture,
@@ -26,13 +32,17 @@ from dragoman_export.families.opennmt_tokens import (
     MODELS,
     OPENNMT_TOKENIZER,
     SENTENCEPIECE,
+    Sides,
     Specials,
+    Tokens,
     are_tokens,
+    find_tokenizer,
+    read_sides,
     read_tokenizer,
     read_tokens,
     transform_problems,
 )
-from dragoman_export.model import ImportedModel
+from dragoman_export.model import Blueprint, ImportedModel
 from dragoman_export.network import TransformerConfig
 
 FAMILY = "eole"
@@ -82,44 +92,74 @@ def import_eole(path: Path) -> ImportedModel:
     """Maps a model onto the canonical Transformer.
 
     Raises:
-        CheckpointError: With everything of the settings and vocabularies that is not supported, or
-            every tensor that is missing or misshapen; or a file is missing or damaged.
+        CheckpointError: With everything of the settings, the vocabularies and the tokenizer that
+            is not supported, every file that is missing or damaged, and every tensor that is
+            missing or misshapen.
     """
-    config, vocab = read_settings(path / CONFIG), read_settings(path / VOCABULARY)
-    settings = EoleSettings(_object(config.get("model")))
-    settings.read()
-    configs = _object(config.get("transforms_configs"))
-    problems = [*settings.problems, *transform_problems(_transforms(config), configs)]
-    tokens = None
-    if vocabulary_problems := [*_vocabulary_problems(vocab)]:
-        problems += vocabulary_problems
-    else:
-        tokens, more = read_tokens(vocab["src"], vocab["tgt"], _specials(vocab))
-        problems += more
-    if problems or tokens is None:
-        what = f"{path} is not a model of Eole that can be exported:"
-        raise CheckpointError.listing(what, problems)
-    files = sorted(path.glob(SHARDS))
-    refuse_pointers(files)
-    weights = read_weights(files)
-    sizes = len(tokens.vocabularies.sources), len(tokens.vocabularies.targets)
-    blueprint = build(
-        path,
-        _architecture(settings, *sizes),
-        NAMES,
-        {name: each for name, each in weights.tensors.items() if not _is_one(name, each)},
-        sizes[0],
-        inserted=tokens.inserted,
-    )
+    problems, found = Problems(), list[str]()
+    settings, sides, tokens = None, None, None
+    with problems.noted():
+        config = read_settings(path / CONFIG)
+        settings, configs = _read_settings(config)
+        found += [*settings.problems, *transform_problems(_transforms(config), configs)]
+    with problems.noted():
+        sides, tokens, more = _read_tokens(read_settings(path / VOCABULARY))
+        found += more
+    problems.note(f"{path} is not a model of Eole that can be exported:", found)
+    with problems.noted():
+        if settings is not None:
+            files = find_tokenizer(path, _models(configs))
+            if sides is not None and tokens is not None:
+                tokenizer = read_tokenizer(files, sides.vocabularies, tokens)
+    with problems.noted():
+        weights = _read_weights(path)
+        if settings is not None and settings.has_sizes and sides is not None:
+            blueprint = _build(path, settings, sides, weights)
+    problems.require_none()
+    assert tokens is not None
     return ImportedModel(
         family=FAMILY,
         blueprint=blueprint,
-        tokenizer=read_tokenizer(path, tokens, _models(configs)),
+        tokenizer=tokenizer,
         decoder_start_id=tokens.start_id,
         end_id=tokens.end_id,
         unknown_id=tokens.unknown_id,
         max_decoding_length=min(MAX_DECODING_LENGTH, blueprint.config.max_positions - 1),
         weights_sha256=weights.sha256,
+    )
+
+
+def _read_settings(config: Settings) -> tuple[EoleSettings, Settings]:
+    """Those of the model, and those of transforms by their names."""
+    settings = EoleSettings(_object(config.get("model")))
+    settings.read()
+    return settings, _object(config.get("transforms_configs"))
+
+
+def _read_tokens(vocab: Settings) -> tuple[Sides | None, Tokens | None, list[str]]:
+    """What the vocabularies say, as far as they are lists of tokens, and what hinders that."""
+    if problems := [*_vocabulary_problems(vocab)]:
+        return None, None, problems
+    specials = _specials(vocab)
+    sides = read_sides(vocab["src"], vocab["tgt"], specials)
+    tokens, problems = read_tokens(sides.vocabularies, specials)
+    return sides, tokens, problems
+
+
+def _read_weights(path: Path) -> Weights:
+    files = sorted(path.glob(SHARDS))
+    refuse_pointers(files)
+    return read_weights(files)
+
+
+def _build(path: Path, settings: EoleSettings, sides: Sides, weights: Weights) -> Blueprint:
+    return build(
+        path,
+        _architecture(settings, *sides.sizes),
+        NAMES,
+        {name: each for name, each in weights.tensors.items() if not _is_one(name, each)},
+        sides.sizes[0],
+        inserted=sides.inserted,
     )
 
 
@@ -166,7 +206,7 @@ def _is_one(name: str, tensor: Tensor) -> bool:
 
 
 def _architecture(settings: EoleSettings, sources: int, targets: int) -> Architecture:
-    """Of settings without problems, and of so many tokens."""
+    """Of settings that have sizes, and of so many tokens."""
     encoder, decoder = SIDES
     width: int = settings.of(encoder)["hidden_size"]
     activation: str = settings.of(encoder)["mlp_activation_fn"]

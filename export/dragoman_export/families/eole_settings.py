@@ -155,6 +155,9 @@ class EoleSettings:
     model: Settings
     problems: list[str] = field(default_factory=list)
 
+    has_sizes: bool = False
+    """Whether weights can be held against them, whatever else is wrong."""
+
     def read(self) -> None:
         """Finds every problem."""
         self.problems += self._kind_problems()
@@ -164,6 +167,8 @@ class EoleSettings:
                 self.problems += self._side_problems(side)
             self.problems += self._embedding_problems()
             self.problems += self._differing()
+            self.has_sizes = not self.problems
+            self.problems += self._epsilon_problems()
         self.problems = [*dict.fromkeys(self.problems)]
 
     def of(self, section: str) -> Settings:
@@ -215,11 +220,17 @@ class EoleSettings:
         for name in BIASES:
             if not isinstance(self.of(side)[name], bool | None):
                 yield f"{side}: {name} is {self.of(side)[name]!r}; true or false is needed"
-        epsilon, heads = self.of(side)["norm_eps"], self.of(side)["heads"]
-        if type(epsilon) is not float or not 0 < epsilon < 1:
-            yield f"{side}: norm_eps is {epsilon!r}; a number between 0 and 1 is needed"
+        heads = self.of(side)["heads"]
         if self.of(side)["heads_kv"] not in (None, heads):
             yield _refusal(f"{side}: heads_kv", self.of(side)["heads_kv"], (heads,))
+
+    def _epsilon_problems(self) -> Iterator[str]:
+        first, second = (self.of(side)["norm_eps"] for side in SIDES)
+        for side, epsilon in zip(SIDES, (first, second), strict=True):
+            if type(epsilon) is not float or not 0 < epsilon < 1:
+                yield f"{side}: norm_eps is {epsilon!r}; a number between 0 and 1 is needed"
+        if first != second:
+            yield f"norm_eps is {first!r} in the encoder and {second!r} in the decoder"
 
     def _embedding_problems(self) -> Iterator[str]:
         kind, width = self.of("embeddings")["position_encoding_type"], self._width
@@ -248,7 +259,7 @@ class EoleSettings:
 
     def _differing(self) -> Iterator[str]:
         """What must be the same on both sides, or divide another."""
-        for name in ("hidden_size", "head_dim", "mlp_activation_fn", "norm_eps", *BIASES):
+        for name in ("hidden_size", "head_dim", "mlp_activation_fn", *BIASES):
             first, second = (self.of(side)[name] for side in SIDES)
             if first != second:
                 yield f"{name} is {first!r} in the encoder and {second!r} in the decoder"

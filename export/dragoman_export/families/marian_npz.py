@@ -5,11 +5,12 @@ C++", `models/transformer.h` in marian-dev: pre-norm or post-norm, tied layers a
 self-attention or a Simpler Simple Recurrent Unit in the decoder. The decoder begins with zeros.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from dragoman.v1.bundle_pb2 import SpecialTokens
 from dragoman_export.checkpoints.marian_file import MarianFile, read_marian
-from dragoman_export.errors import CheckpointError
+from dragoman_export.errors import CheckpointError, Problems
 from dragoman_export.families.bart_settings import DEFAULT_MAX_LENGTH
 from dragoman_export.families.equivalents import add_zero_token
 from dragoman_export.families.marian_npz_settings import (
@@ -22,6 +23,7 @@ from dragoman_export.families.marian_npz_tokens import (
     Vocabularies,
     find_vocabularies,
     read_tokenizer,
+    require_tokenizer,
 )
 from dragoman_export.families.marian_tokens import find_targets
 from dragoman_export.families.positions import Positions
@@ -57,29 +59,33 @@ def import_marian_npz(path: Path) -> ImportedModel:
     if len(models) > 1:
         names = ", ".join(model.name for model in models)
         raise CheckpointError(f"{path} has the models {names}; leave the one to export")
-    file = read_marian(models[0])
-    settings, problems = read_settings(file.settings)
-    vocabularies = find_vocabularies(path, file.path)
-    tensors = MarianTensors(file.tensors, settings)
-    problems += [*vocabularies.problems(), *_size_problems(tensors, vocabularies, settings)]
-    if problems:
-        what = f"{file.path} is not a model of Marian that can be exported:"
-        raise CheckpointError.listing(what, problems)
-    start_id = tensors.rows(tensors.targets) or 0  # the first that there is none of yet
-    fillers = range(vocabularies.targets.size, start_id)
-    suppressed = Suppressed((*sorted(vocabularies.never_said), *fillers, start_id))
-    special = SpecialTokens(
-        decoder_start_id=start_id,
-        end_id=vocabularies.end_id,
-        unknown_id=vocabularies.unknown_id,
-        suppressed_ids=suppressed.ids,
-    )
-    blueprint = _build(file, settings, tensors, suppressed)
+    problems, vocabularies = Problems(), None
+    with problems.noted():
+        vocabularies = find_vocabularies(path, models[0])
+        problems.note(f"the vocabularies of {path} cannot be used:", [*vocabularies.problems()])
+        require_tokenizer(path, vocabularies)
+    has_tokens = not problems
+    with problems.noted():
+        file = read_marian(models[0])
+        settings, found = read_settings(file.settings)
+        tensors = MarianTensors(file.tensors, settings)
+        misfits = [*_table_problems(tensors, settings)]
+        found += misfits if vocabularies is None else [*misfits, *_misfits(tensors, vocabularies)]
+        problems.note(f"{file.path} is not a model of Marian that can be exported:", found)
+        suppressed = _suppressed(tensors, vocabularies)
+        with problems.noted():
+            if settings.has_sizes and not misfits:
+                blueprint = _build(file, settings, tensors, suppressed)
+        if has_tokens and vocabularies is not None:
+            special = _special_tokens(tensors, vocabularies, suppressed)
+            tokenizer = read_tokenizer(path, vocabularies, special)
+    problems.require_none()
+    assert vocabularies is not None
     return ImportedModel(
         family=FAMILY,
         blueprint=blueprint,
-        tokenizer=read_tokenizer(path, vocabularies, special),
-        decoder_start_id=start_id,
+        tokenizer=tokenizer,
+        decoder_start_id=special.decoder_start_id,
         end_id=special.end_id,
         unknown_id=special.unknown_id,
         suppressed_ids=suppressed.ids,
@@ -89,29 +95,52 @@ def import_marian_npz(path: Path) -> ImportedModel:
     )
 
 
-def _size_problems(
-    tensors: MarianTensors, vocabularies: Vocabularies, settings: MarianSettings
-) -> list[str]:
-    problems = []
+def _start_id(tensors: MarianTensors) -> int:
+    """The first that there is no token of yet."""
+    return tensors.rows(tensors.targets) or 0
+
+
+def _suppressed(tensors: MarianTensors, vocabularies: Vocabularies | None) -> Suppressed:
+    """What is never said; the start token alone where nothing says what there is."""
+    start_id = _start_id(tensors)
+    if vocabularies is None:
+        return Suppressed((start_id,))
+    fillers = range(vocabularies.targets.size, start_id)
+    return Suppressed((*sorted(vocabularies.never_said), *fillers, start_id))
+
+
+def _special_tokens(
+    tensors: MarianTensors, vocabularies: Vocabularies, suppressed: Suppressed
+) -> SpecialTokens:
+    return SpecialTokens(
+        decoder_start_id=_start_id(tensors),
+        end_id=vocabularies.end_id,
+        unknown_id=vocabularies.unknown_id,
+        suppressed_ids=suppressed.ids,
+    )
+
+
+def _table_problems(tensors: MarianTensors, settings: MarianSettings) -> Iterator[str]:
+    """What is wrong with the embeddings, which say how wide the model is."""
+    for name in dict.fromkeys((tensors.sources, tensors.targets)):
+        if tensors.rows(name) is None:
+            yield f"{name} is missing, or no table of (tokens, width)"
+    if tensors.width % settings.heads:
+        yield f"transformer-heads is {settings.heads}, which does not divide {tensors.width}"
+
+
+def _misfits(tensors: MarianTensors, vocabularies: Vocabularies) -> Iterator[str]:
+    """Where vocabularies are not those of the embeddings."""
     embeddings = {tensors.sources: vocabularies.sources, tensors.targets: vocabularies.targets}
     for name, vocabulary in embeddings.items():
         rows = tensors.rows(name)
-        if rows is None:
-            problems.append(f"{name} is missing, or no table of (tokens, width)")
-        elif vocabulary.size > rows:
-            problems.append(
-                f"{vocabulary.path.name} has {vocabulary.size} tokens and {name} {rows} rows"
-            )
+        if rows is not None and vocabulary.size > rows:
+            yield f"{vocabulary.path.name} has {vocabulary.size} tokens and {name} {rows} rows"
     if tensors.sources == tensors.targets and not vocabularies.is_one:
-        problems.append(
+        yield (
             f"{vocabularies.sources.path.name} and {vocabularies.targets.path.name} differ, and "
             f"the model has one embedding for both, {tensors.sources}"
         )
-    if tensors.width % settings.heads:
-        problems.append(
-            f"transformer-heads is {settings.heads}, which does not divide {tensors.width}"
-        )
-    return problems
 
 
 def _build(

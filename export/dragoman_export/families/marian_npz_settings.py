@@ -6,6 +6,7 @@ Source of the names, defaults and meanings: marian-dev, `common/config_parser.cp
 
 import math
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from dragoman_export.checkpoints import Settings
@@ -20,6 +21,22 @@ NORM_EPSILON = 1e-6
 
 ACTIVATIONS: dict[str, Activation] = {"relu": "relu", "swish": "silu", "gelu": "silu"}
 """Marian's GELU is its approximation by a sigmoid, which is a SiLU but for a factor."""
+
+SIZED = (
+    "type",
+    "enc-depth",
+    "dec-depth",
+    "transformer-decoder-autoreg",
+    "dec-cell",
+    "transformer-heads",
+    "transformer-preprocess",
+    "transformer-postprocess",
+    "transformer-postprocess-emb",
+    "transformer-postprocess-top",
+    "transformer-rnn-projection",
+    "transformer-no-projection",
+)
+"""Settings without which weights cannot be judged."""
 
 REFUSED = (
     "right-left",
@@ -74,6 +91,8 @@ class MarianSettings(NamedTuple):
     has_attention_output: bool
     tied_layers: tuple[int, ...]
     """Number of the layer, from 1, whose weights each layer of the decoder has."""
+    has_sizes: bool
+    """Whether weights can be held against them, whatever else is wrong."""
 
     def embedding_scale(self, dim: int) -> float:
         """What embeddings are multiplied by."""
@@ -93,39 +112,47 @@ def read_settings(settings: Settings) -> tuple[MarianSettings, list[str]]:
             fields.problems.append("layer-normalization is true; an ssru has no norms of its own")
     activation = fields.choice("transformer-ffn-activation", [*ACTIVATIONS], "swish")
     fields.choice("transformer-attention-mask", ["default"], "default")
-    for name in LAYERS_AND_DEPTHS:
-        if settings.get(name) not in (None, 0, FEED_FORWARD_DEPTH):
-            fields.problems.append(
-                f"{name} is {settings[name]!r}; only {FEED_FORWARD_DEPTH} is supported"
-            )
-    for name in REFUSED:
-        if settings.get(name):
-            fields.problems.append(f"{name} is {settings[name]!r}, which is not supported")
+    others = [*_refusals(settings)]
     residuals, problems = _read_residuals(fields)
+    tied, more = _read_tied(settings.get("transformer-tied-layers"), decoder_layers)
+    is_another = bool(others or problems or more)
     if residuals.is_first and _release(settings) < FIRST_WHOLE_NORM:
         problems.append(
             f"transformer-preprocess is {settings['transformer-preprocess']!r} in a model of "
             f"release {settings.get('version', 'unknown')}: before v1.11.0 Marian normalised "
             "queries alone, which is not supported"
         )
-    tied, more = _read_tied(settings.get("transformer-tied-layers"), decoder_layers)
+    heads = fields.whole("transformer-heads", 8, least=1)
+    has_recurrent_output = fields.flag("transformer-rnn-projection", default=False)
+    has_attention_output = not fields.flag("transformer-no-projection", default=False)
     return (
         MarianSettings(
             encoder_layers=encoder_layers,
             decoder_layers=decoder_layers,
-            heads=fields.whole("transformer-heads", 8, least=1),
+            heads=heads,
             residuals=residuals,
             activation=ACTIVATIONS[activation],
             is_sigmoid_gelu=activation == "gelu",
             learns_positions=_is_set(settings, "transformer-train-position-embeddings")
             or _is_set(settings, "transformer-train-positions"),
             is_recurrent=is_recurrent,
-            has_recurrent_output=fields.flag("transformer-rnn-projection", default=False),
-            has_attention_output=not fields.flag("transformer-no-projection", default=False),
+            has_recurrent_output=has_recurrent_output,
+            has_attention_output=has_attention_output,
             tied_layers=tied,
+            has_sizes=fields.are_good(*SIZED) and not is_another,
         ),
-        [*fields.problems, *problems, *more],
+        [*fields.problems, *others, *problems, *more],
     )
+
+
+def _refusals(settings: Settings) -> Iterator[str]:
+    """What makes another model of it."""
+    for name in LAYERS_AND_DEPTHS:
+        if settings.get(name) not in (None, 0, FEED_FORWARD_DEPTH):
+            yield f"{name} is {settings[name]!r}; only {FEED_FORWARD_DEPTH} is supported"
+    for name in REFUSED:
+        if settings.get(name):
+            yield f"{name} is {settings[name]!r}, which is not supported"
 
 
 def _release(settings: Settings) -> tuple[int, ...]:

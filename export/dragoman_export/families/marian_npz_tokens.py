@@ -174,10 +174,10 @@ def _load(path: Path) -> SentencePieceProcessor:
 def read_tokenizer(
     path: Path, vocabularies: Vocabularies, special: SpecialTokens
 ) -> CheckpointTokenizer:
-    """The tokenizer of vocabularies without problems.
+    """The tokenizer of vocabularies without problems, whose pieces something cuts texts into.
 
     Raises:
-        CheckpointError: What cuts texts into their pieces is not there, or damaged.
+        CheckpointError: That is damaged, or cuts words of a language that nothing names.
     """
     models = _find_models(path, vocabularies)
     if not models:
@@ -199,6 +199,20 @@ def read_tokenizer(
         hidden_ids=sorted(_controls(vocabularies.targets) - steering),
     )
     return sentencepiece_tokenizer(contents, files, special, vocabularies.sources.ids)
+
+
+def require_tokenizer(path: Path, vocabularies: Vocabularies) -> None:
+    """Raises CheckpointError where nothing cuts texts into the vocabularies' pieces."""
+    if not _find_models(path, vocabularies) and not _find_codes(path):
+        raise CheckpointError(
+            f"{path} has nothing that cuts texts into the pieces of "
+            f"{vocabularies.sources.path.name}: put {' and '.join(PAIR)} beside it, a "
+            f"sentencepiece model for both, or subword-nmt's codes ({', '.join(CODES)})"
+        )
+
+
+def _find_codes(path: Path) -> list[Path]:
+    return [path / name for name in CODES if (path / name).is_file()]
 
 
 def _find_models(path: Path, vocabularies: Vocabularies) -> list[Path]:
@@ -224,20 +238,13 @@ def _controls(vocabulary: Vocabulary) -> set[int]:
 def _moses_tokenizer(
     path: Path, vocabularies: Vocabularies, special: SpecialTokens
 ) -> CheckpointTokenizer:
-    codes = [path / name for name in CODES if (path / name).is_file()]
-    if not codes:
-        raise CheckpointError(
-            f"{path} has nothing that cuts texts into the pieces of "
-            f"{vocabularies.sources.path.name}: put {' and '.join(PAIR)} beside it, a "
-            f"sentencepiece model for both, or subword-nmt's codes ({', '.join(CODES)})"
-        )
     languages = [_language(each.path) for each in vocabularies]
     sources, targets = (with_word_ends(each.ids) for each in vocabularies)
     labels = {
         i for target in find_targets(vocabularies.sources.ids) for i in target.source_prefix_ids
     }
     return moses_tokenizer(
-        Contents(read_merges(codes[0]), _json(sources), _json(targets)),
+        Contents(read_merges(_find_codes(path)[0]), _json(sources), _json(targets)),
         Moses(source_language=languages[0], target_language=languages[-1]),
         special,
         sources,

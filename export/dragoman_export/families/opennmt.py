@@ -9,15 +9,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dragoman_export.checkpoints import Settings
-from dragoman_export.errors import CheckpointError
+from dragoman_export.errors import Problems
 from dragoman_export.families.opennmt_files import find_checkpoints, read_state
 from dragoman_export.families.opennmt_model import Names, build
-from dragoman_export.families.opennmt_settings import architecture, problems_of, with_defaults
+from dragoman_export.families.opennmt_settings import (
+    architecture,
+    problems_of,
+    size_problems,
+    with_defaults,
+)
 from dragoman_export.families.opennmt_tokens import (
     MAX_DECODING_LENGTH,
     OPENNMT_TOKENIZER,
     SENTENCEPIECE,
     Specials,
+    find_tokenizer,
+    read_sides,
     read_tokenizer,
     read_tokens,
     transform_problems,
@@ -67,41 +74,49 @@ def import_opennmt(path: Path) -> ImportedModel:
     """Maps a checkpoint onto the canonical Transformer.
 
     Raises:
-        CheckpointError: With everything of the settings and vocabularies that is not supported, or
-            every tensor that is missing or misshapen; or a file is missing or damaged.
+        CheckpointError: With everything of the settings, the vocabularies and the tokenizer that
+            is not supported, and every tensor that is missing or misshapen; or the file is damaged.
     """
     state = read_state(path)
     settings = with_defaults(state.settings)
     specials = Specials(start=state.start_token)
-    tokens, problems = read_tokens(state.sources, state.targets, specials)
-    problems = [
+    sides = read_sides(state.sources, state.targets, specials)
+    tokens, more = read_tokens(sides.vocabularies, specials)
+    found = [
         *problems_of(settings),
         *transform_problems(
             _transforms(settings), dict.fromkeys((SENTENCEPIECE, OPENNMT_TOKENIZER), settings)
         ),
-        *problems,
+        *more,
     ]
-    if problems or tokens is None:
-        what = f"{state.file} is not a checkpoint of OpenNMT-py that can be exported:"
-        raise CheckpointError.listing(what, problems)
-    sizes = len(tokens.vocabularies.sources), len(tokens.vocabularies.targets)
-    blueprint = build(
-        state.file,
-        architecture(settings, *sizes),
-        NAMES,
-        state.tensors,
-        sizes[0],
-        inserted=tokens.inserted,
-    )
+    problems = Problems()
+    problems.note(f"{state.file} is not a checkpoint of OpenNMT-py that can be exported:", found)
+    with problems.noted():
+        files = find_tokenizer(path, settings)
+        if tokens is not None:
+            tokenizer = read_tokenizer(files, sides.vocabularies, tokens)
+    with problems.noted():
+        weights = state.read_weights()
+        if not any(size_problems(settings)):
+            blueprint = build(
+                state.file,
+                architecture(settings, *sides.sizes),
+                NAMES,
+                weights.tensors,
+                sides.sizes[0],
+                inserted=sides.inserted,
+            )
+    problems.require_none()
+    assert tokens is not None
     return ImportedModel(
         family=FAMILY,
         blueprint=blueprint,
-        tokenizer=read_tokenizer(path, tokens, settings),
+        tokenizer=tokenizer,
         decoder_start_id=tokens.start_id,
         end_id=tokens.end_id,
         unknown_id=tokens.unknown_id,
         max_decoding_length=min(MAX_DECODING_LENGTH, blueprint.config.max_positions - 1),
-        weights_sha256=state.sha256,
+        weights_sha256=weights.sha256,
     )
 
 

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from dragoman_export.checkpoints import Settings, read_weights
 from dragoman_export.checkpoints.files import refuse_pointers
-from dragoman_export.checkpoints.weights import checked
-from dragoman_export.errors import CheckpointError
+from dragoman_export.checkpoints.weights import Weights, checked
+from dragoman_export.errors import CheckpointError, Problems
 from dragoman_export.families.opennmt_tokens import Specials, are_tokens
 
 MARKS = (b"vocab", b"opt", b"encoder_type")
@@ -67,11 +67,16 @@ class State(NamedTuple):
     start_token: str
     """What the decoder starts with."""
 
-    tensors: Mapping[str, Tensor]
-    """As they are stored, those of the generator with its name before theirs."""
+    loaded: Mapping[str, Any]
+    """All of it."""
 
-    sha256: str
-    """Of the file or files, in lower-case hexadecimal."""
+    def read_weights(self) -> Weights:
+        """Tensors as they are stored, those of the generator with its name before theirs.
+
+        Raises:
+            CheckpointError: They are missing, damaged or no numbers.
+        """
+        return _read_weights(self.file, self.loaded)
 
 
 def find_checkpoints(path: Path) -> list[Path]:
@@ -93,7 +98,7 @@ def read_state(path: Path) -> State:
 
     Raises:
         CheckpointError: There are several; it is damaged, needs more than plain containers, or
-            lacks a part.
+            lacks a part; of its weights all that is wrong is told then, too.
     """
     file, *others = find_checkpoints(path)
     if others:
@@ -102,23 +107,24 @@ def read_state(path: Path) -> State:
     loaded = _load(file)
     vocab, opt = loaded.get("vocab"), loaded.get("opt")
     settings = vars(opt) if isinstance(opt, argparse.Namespace) else opt
-    problems = []
+    found = []
     if not isinstance(settings, dict):
-        problems.append("it has no opt, the settings of the model")
+        found.append("it has no opt, the settings of the model")
     if not isinstance(vocab, dict) or not all(are_tokens(vocab.get(s)) for s in ("src", "tgt")):
-        problems.append("it has no vocab of two lists of tokens, src and tgt")
+        found.append("it has no vocab of two lists of tokens, src and tgt")
     elif vocab.get("src_feats"):
-        problems.append("sources have features (src_feats), which are not supported")
+        found.append("sources have features (src_feats), which are not supported")
     elif not isinstance(start := vocab.get("decoder_start_token", Specials().start), str):
-        problems.append(f"decoder_start_token is {start!r}; the name of a token is needed")
+        found.append(f"decoder_start_token is {start!r}; the name of a token is needed")
+    problems = Problems()
+    problems.note(f"{file} is not a checkpoint of OpenNMT-py that can be exported:", found)
     if problems:
-        what = f"{file} is not a checkpoint of OpenNMT-py that can be exported:"
-        raise CheckpointError.listing(what, problems)
+        with problems.noted():
+            _read_weights(file, loaded)
+    problems.require_none()
     assert isinstance(settings, dict)
     assert isinstance(vocab, dict)
-    files, tensors = _tensors(file, loaded)
-    weights = checked(tensors, files)
-    return State(file, settings, vocab["src"], vocab["tgt"], start, weights.tensors, weights.sha256)
+    return State(file, settings, vocab["src"], vocab["tgt"], start, loaded)
 
 
 def _load(file: Path) -> dict[str, Any]:
@@ -137,6 +143,11 @@ def _load(file: Path) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise CheckpointError(f"{file} is no checkpoint of OpenNMT-py: it holds no dict")
     return loaded
+
+
+def _read_weights(file: Path, loaded: Mapping[str, Any]) -> Weights:
+    files, tensors = _tensors(file, loaded)
+    return checked(tensors, files)
 
 
 def _tensors(file: Path, loaded: Mapping[str, Any]) -> tuple[list[Path], dict[str, Tensor]]:

@@ -90,6 +90,14 @@ def with_defaults(settings: Settings) -> Settings:
 
 def problems_of(settings: Settings) -> Iterator[str]:
     """What of settings with defaults is not supported."""
+    yield from size_problems(settings)
+    epsilon = settings["norm_eps"]
+    if not isinstance(epsilon, float) or not 0 < epsilon < 1:
+        yield f"norm_eps is {epsilon!r}; a number between 0 and 1 is needed"
+
+
+def size_problems(settings: Settings) -> Iterator[str]:
+    """What is wrong with all that weights are held against: they may be another model's."""
     for name, values in NEEDED.items():
         if settings.get(name) not in values:
             yield _refusal(name, settings.get(name), values)
@@ -107,9 +115,6 @@ def problems_of(settings: Settings) -> Iterator[str]:
         if type(settings[name]) is not int or not 1 <= settings[name] <= LARGEST_SIZE:
             value = settings[name]
             yield f"{name} is {value!r}; a whole number from 1 to {LARGEST_SIZE} is needed"
-    epsilon = settings["norm_eps"]
-    if not isinstance(epsilon, float) or not 0 < epsilon < 1:
-        yield f"norm_eps is {epsilon!r}; a number between 0 and 1 is needed"
     yield from _differing(settings)
 
 
@@ -135,7 +140,7 @@ def _differing(settings: Settings) -> Iterator[str]:
 
 
 def architecture(settings: Settings, sources: int, targets: int) -> Architecture:
-    """Of settings without problems, and of so many tokens."""
+    """Of settings that have sizes, and of so many tokens."""
     dim, activation = settings["enc_hid_size"], settings["pos_ffn_activation_fn"]
     kind: PositionKind = settings["position_encoding_type"]
     qkv, ffn = settings.get("add_qkvbias"), settings.get("add_ffnbias")

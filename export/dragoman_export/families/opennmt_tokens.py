@@ -40,16 +40,26 @@ MAX_DECODING_LENGTH = 250
 """Both toolkits' own where nobody says another."""
 
 
-class Tokens(NamedTuple):
-    """Vocabularies without problems."""
+class Sides(NamedTuple):
+    """The vocabularies of sources and targets, whatever is wrong with them."""
 
     vocabularies: Vocabularies
-    start_id: int
-    end_id: int
-    unknown_id: int
 
     inserted: int | None
     """Id of the end token among sources, where it had to be put there."""
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Tokens of sources and of targets."""
+        return len(self.vocabularies.sources), len(self.vocabularies.targets)
+
+
+class Tokens(NamedTuple):
+    """Ids of the tokens that steer a model."""
+
+    start_id: int
+    end_id: int
+    unknown_id: int
 
 
 class Specials(NamedTuple):
@@ -60,10 +70,8 @@ class Specials(NamedTuple):
     start: str = "<s>"
 
 
-def read_tokens(
-    sources: Sequence[str], targets: Sequence[str], specials: Specials
-) -> tuple[Tokens | None, list[str]]:
-    """What the vocabularies say, and what hinders that; then there is nothing.
+def read_sides(sources: Sequence[str], targets: Sequence[str], specials: Specials) -> Sides:
+    """The vocabularies of a model.
 
     Versions of OpenNMT-py before the third give sources no end token, which nothing asks for; here
     it has one id on both sides.
@@ -72,7 +80,11 @@ def read_tokens(
     if specials.end not in sources and specials.end in targets:
         inserted = min(targets.index(specials.end), len(sources))
         sources = [*sources[:inserted], specials.end, *sources[inserted:]]
-    vocabularies = Vocabularies(sources, targets, is_shared=sources == targets)
+    return Sides(Vocabularies(sources, targets, is_shared=sources == targets), inserted)
+
+
+def read_tokens(vocabularies: Vocabularies, specials: Specials) -> tuple[Tokens | None, list[str]]:
+    """The ids of special tokens, and what hinders that; then there are none."""
     steering = Steering(
         unknown=specials.unknown,
         begin=None,
@@ -86,7 +98,7 @@ def read_tokens(
     if problems or ids is None:
         return None, problems
     assert ids.start is not None  # it has a name
-    return Tokens(vocabularies, ids.start, ids.end, ids.unknown, inserted), []
+    return Tokens(ids.start, ids.end, ids.unknown), []
 
 
 def are_tokens(tokens: object) -> bool:
@@ -139,16 +151,15 @@ def _opennmt_tokenizer_problems(settings: Settings) -> Iterator[str]:
             )
 
 
-def read_tokenizer(path: Path, tokens: Tokens, settings: Settings) -> CheckpointTokenizer:
-    """The tokenizer beside a model.
+def find_tokenizer(path: Path, settings: Settings) -> Mapping[str, Path]:
+    """The files of the tokenizer beside a model, by the names that they will have.
 
     Args:
         path: Folder of the model.
-        tokens: Of the model.
         settings: May name the files as they were called in training.
 
     Raises:
-        CheckpointError: There is none, or none of this model.
+        CheckpointError: There is none.
     """
     found = _named_models(path, settings) or find_models(path)
     if not found:
@@ -159,13 +170,23 @@ def read_tokenizer(path: Path, tokens: Tokens, settings: Settings) -> Checkpoint
             f"{LOOKED_FOR.rpartition(', ')[0]}"
         )
     refuse_pointers([path / name for name in found])
+    return {name: path / name for name in found}
+
+
+def read_tokenizer(
+    files: Mapping[str, Path], vocabularies: Vocabularies, tokens: Tokens
+) -> CheckpointTokenizer:
+    """The tokenizer of a model.
+
+    Raises:
+        CheckpointError: It is damaged, or none of this model.
+    """
     special = SpecialTokens(
         decoder_start_id=tokens.start_id,
         end_id=tokens.end_id,
         unknown_id=tokens.unknown_id,
     )
-    contents = {name: path / name for name in found}
-    return pieces_tokenizer(contents, tokens.vocabularies, special, bare=True)
+    return pieces_tokenizer(files, vocabularies, special, bare=True)
 
 
 def _names(settings: Settings) -> list[str]:

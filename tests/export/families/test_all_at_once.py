@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -19,9 +20,19 @@ from tests.export import tiny
 from tests.export.ctranslate2_bytes import change as change_variables
 from tests.export.ctranslate2_bytes import floats
 from tests.export.families import test_ctranslate2 as ctranslate2
+from tests.export.families import test_eole as eole
+from tests.export.families import test_marian_npz as marian
 from tests.export.families import test_native as native
+from tests.export.families import test_opennmt as opennmt
 from tests.exports import Exports
-from tests.families import fairseq, fsmt, multilingual, torch_models
+from tests.families import (
+    fairseq,
+    fairseq_multilingual,
+    fsmt,
+    marian_npz,
+    multilingual,
+    torch_models,
+)
 
 Break = Callable[[Path], None]
 Make = Callable[[Path], object]
@@ -85,6 +96,30 @@ BIAS = "model.decoder.layers.1.fc2.bias"
 def write_native(path: Path) -> None:
     native.write_native(torch_models.KINDS["tied"].make(path.with_name("native-from")), path)
 
+
+def write_opennmt(path: Path) -> None:
+    path.mkdir()
+    trained = tiny.train_pieces(tiny.TEXTS, vocab_size=100)
+    opennmt.write_model(path, opennmt.random_state(trained), trained)
+
+
+def write_eole(path: Path) -> None:
+    path.mkdir()
+    eole.write_model(path, tiny.train_pieces(tiny.TEXTS, vocab_size=100))
+
+
+def in_opennmt_file(change: Callable[[dict[str, Any]], object]) -> Break:
+    def changed(path: Path) -> None:
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            state = torch.load(path / "step_1.pt", weights_only=True)
+        change(state)
+        torch.save(state, path / "step_1.pt")
+
+    return changed
+
+
+OPENNMT_BIAS = "decoder.transformer_layers.0.feed_forward.w_2.bias"
+EOLE_BIAS = "decoder.transformer_layers.0.mlp.down_proj.bias"
 
 CASES = {
     "tiny": Case(
@@ -189,6 +224,84 @@ CASES = {
             "decoder.layers.0.fc2.bias has shape (3,); (32,) is needed",
         ],
     ),
+    "fairseq-m2m": Case(
+        lambda path: fairseq_multilingual.make_checkpoint(path, fairseq_multilingual.KINDS["m2m"]),
+        [
+            in_torch_file(activation_fn="tanh"),
+            removed("spm.model"),
+            in_torch_file(decoder__layers__0__fc2__bias=torch.zeros(3)),
+        ],
+        [
+            "activation_fn is 'tanh'; known are relu",
+            "has 0 of bpecodes",
+            "decoder.layers.0.fc2.bias has shape (3,); (32,) is needed",
+        ],
+    ),
+    "marian-npz-teacher": Case(
+        lambda path: marian_npz.make_checkpoint(path, marian_npz.KINDS["teacher"]),
+        [
+            lambda path: marian.change(path, transformer_ffn_activation="tanh"),
+            damaged("vocab.de.spm"),
+            lambda path: marian.change(
+                path, lambda arrays: arrays.update(encoder_l1_ffn_b2=np.zeros((1, 3), np.float32))
+            ),
+        ],
+        [
+            "transformer-ffn-activation is 'tanh'; one of relu, swish, gelu is needed",
+            "vocab.de.spm is no sentencepiece model",
+            "encoder_l1_ffn_b2 has shape (3,); (32,) is needed",
+        ],
+    ),
+    "opennmt-random": Case(
+        write_opennmt,
+        [
+            in_opennmt_file(lambda state: setattr(state["opt"], "norm_eps", 7)),
+            damaged("spm.model"),
+            in_opennmt_file(lambda state: state["model"].update({OPENNMT_BIAS: torch.zeros(3)})),
+        ],
+        [
+            "norm_eps is 7; a number between 0 and 1 is needed",
+            "spm.model is no sentencepiece file",
+            f"{OPENNMT_BIAS} has shape (3,); (32,) is needed",
+        ],
+    ),
+    "eole-random": Case(
+        write_eole,
+        [
+            lambda path: eole.rewrite(
+                path / "config.json", lambda config: config["model"].update(norm_eps="small")
+            ),
+            damaged("target.model"),
+            misshapen(EOLE_BIAS, "model.00.safetensors"),
+        ],
+        [
+            "encoder: norm_eps is 'small'; a number between 0 and 1 is needed",
+            "target.model is no sentencepiece file",
+            f"{EOLE_BIAS} has shape (3,); (32,) is needed",
+        ],
+    ),
+}
+
+
+UNREADABLE = {
+    "marian-npz-old": Case(
+        lambda path: marian_npz.make_checkpoint(path, marian_npz.KINDS["old"]),
+        [damaged("model.npz"), removed("bpe.codes")],
+        ["model.npz", "nothing that cuts texts into the pieces of vocab.en.yml"],
+    ),
+    "opennmt-random": Case(
+        write_opennmt,
+        [
+            in_opennmt_file(lambda state: state.update(opt=None, marks="opt encoder_type")),
+            in_opennmt_file(lambda state: state["model"].update(x=torch.tensor([torch.nan]))),
+        ],
+        ["it has no opt, the settings of the model", "x holds NaN or infinity"],
+    ),
+    "eole-random": Case(
+        write_eole,
+        [damaged("config.json"), removed("vocab.json"), damaged("model.00.safetensors")],
+        ["config.json", "vocab.json", "model.00.safetensors"],
+    ),
 }
 
 
@@ -196,7 +309,17 @@ CASES = {
 def test_settings_tokens_and_weights_are_told_of_at_once(
     exports: Exports, tmp_path: Path, name: str
 ) -> None:
-    case = CASES[name]
+    require_all_told(exports, tmp_path, name, CASES[name])
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_part_that_cannot_be_read_hides_no_other(
+    exports: Exports, tmp_path: Path, name: str
+) -> None:
+    require_all_told(exports, tmp_path, name, UNREADABLE[name])
+
+
+def require_all_told(exports: Exports, tmp_path: Path, name: str, case: Case) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         made = exports.get(name, case.make)

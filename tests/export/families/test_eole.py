@@ -33,15 +33,19 @@ def trained() -> bytes:
 
 @pytest.fixture
 def folder(tmp_path: Path, trained: bytes) -> Path:
+    return write_model(tmp_path, trained)
+
+
+def write_model(path: Path, trained: bytes) -> Path:
     """A model without faults, of random numbers."""
     tokens = [*SPECIAL, *tiny.pieces_of(trained)]
     for name in ("source.model", "target.model"):
-        (tmp_path / name).write_bytes(trained)
+        (path / name).write_bytes(trained)
     tensors = random_tensors(KIND, [len(tokens)] * 2)
     write_eole(
-        tmp_path, KIND, {name: each.detach() for name, each in tensors.items()}, [tokens, tokens]
+        path, KIND, {name: each.detach() for name, each in tensors.items()}, [tokens, tokens]
     )
-    return tmp_path
+    return path
 
 
 def rewrite(file: Path, change: Callable[[dict[str, Any]], object]) -> None:

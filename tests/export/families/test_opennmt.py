@@ -14,7 +14,12 @@ from dragoman_export.errors import CheckpointError
 from dragoman_export.families import import_model
 from dragoman_export.families.opennmt_files import read_state
 from dragoman_export.families.opennmt_settings import problems_of, with_defaults
-from dragoman_export.families.opennmt_tokens import Specials, read_tokens, transform_problems
+from dragoman_export.families.opennmt_tokens import (
+    Specials,
+    read_sides,
+    read_tokens,
+    transform_problems,
+)
 from tests.export import tiny
 from tests.families.opennmt import OPT, random_tensors
 from tests.families.opennmt_files import SPECIAL, with_tables
@@ -47,6 +52,10 @@ def trained() -> bytes:
 
 @pytest.fixture
 def state(trained: bytes) -> dict[str, Any]:
+    return random_state(trained)
+
+
+def random_state(trained: bytes) -> dict[str, Any]:
     """A checkpoint without faults, of random numbers."""
     tokens = [*SPECIAL, *tiny.pieces_of(trained)]
     tensors = with_tables(OPT, random_tensors(OPT, [len(tokens)] * 2))
@@ -62,12 +71,14 @@ def state(trained: bytes) -> dict[str, Any]:
 
 @pytest.fixture
 def folder(tmp_path: Path, trained: bytes) -> Callable[[object], Path]:
-    def write(state: object) -> Path:
-        torch.save(state, tmp_path / "step_1.pt")
-        (tmp_path / "spm.model").write_bytes(trained)
-        return tmp_path
+    return lambda state: write_model(tmp_path, state, trained)
 
-    return write
+
+def write_model(path: Path, state: object, trained: bytes) -> Path:
+    """A checkpoint, and the sentencepiece model that it names."""
+    torch.save(state, path / "step_1.pt")
+    (path / "spm.model").write_bytes(trained)
+    return path
 
 
 Folder = Callable[[object], Path]
@@ -289,11 +300,12 @@ def test_another_model_s_tokenizer_is_refused(folder: Folder, state: dict[str, A
 
 def test_sources_get_an_end_token_where_an_old_version_gave_them_none() -> None:
     sources, targets = ["<unk>", "<blank>", "a"], [*SPECIAL, "b"]
-    tokens, problems = read_tokens(sources, targets, Specials())
+    sides = read_sides(sources, targets, Specials())
+    assert sides.vocabularies.sources == ["<unk>", "<blank>", "a", "</s>"]
+    tokens, problems = read_tokens(sides.vocabularies, Specials())
     assert tokens is not None
     assert not problems
-    assert tokens.vocabularies.sources == ["<unk>", "<blank>", "a", "</s>"]
-    assert tokens.inserted == tokens.end_id == 3
+    assert sides.inserted == tokens.end_id == 3
 
 
 @pytest.mark.parametrize(
