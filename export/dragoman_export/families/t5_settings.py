@@ -70,8 +70,11 @@ class T5Settings:
     def scales_output(self) -> bool:
         """Whether the decoder's output is divided by sqrt(d_model) before its projection.
 
-        T5 does, its version 1.1 does not, and older settings tell them apart by what they tie.
+        T5 does, its version 1.1 does not, and older settings tell them apart by what they tie. mT5
+        never does, though transformers 5 writes into its settings that it ties.
         """
+        if self.values.get("model_type") == "mt5":
+            return False
         stated = self.values.get("scale_decoder_outputs")
         tied = self.values.get("tie_word_embeddings")
         return bool(stated) if stated is not None else tied is not False

@@ -107,6 +107,15 @@ def test_settings_of_before_transformers_5_say_by_what_they_tie_whether_outputs_
     torch.testing.assert_close(found, expected_of(model), atol=1e-4, rtol=1e-4)
 
 
+def test_mt5_does_not_scale_its_outputs_even_where_it_ties() -> None:
+    torch.manual_seed(5)
+    config = transformers.MT5Config(**SIZES, feed_forward_proj="gated-gelu")
+    assert config.tie_word_embeddings
+    model = transformers.MT5ForConditionalGeneration(config).eval()
+    found = logits_of(checkpoint_of(model, tensors_of(model)))
+    torch.testing.assert_close(found, expected_of(model), atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize(("buckets", "furthest"), [(32, 128), (8, 12), (32, 256)])
 def test_buckets_are_those_of_transformers(buckets: int, furthest: int) -> None:
     both = torch.arange(-600, 600)
