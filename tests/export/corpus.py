@@ -36,6 +36,10 @@ class Corpus(NamedTuple):
         """Steps of training, likewise."""
         return own if self.steps is None else self.steps
 
+    def rate_of(self, own: float) -> float:
+        """Of learning from one pair at a time; many pairs are learnt slowly."""
+        return own if self.steps is None else own / 4
+
     def chunks(self) -> list["Corpus"]:
         """What each step of training sees, one after the other."""
         starts = range(0, len(self.english), CHUNK)

@@ -97,7 +97,7 @@ def make_checkpoint(path: Path, kind: Kind, corpus: Corpus = TOY) -> Path:
     examples = [(sides[0](source), sides[1](target)) for source, target in pairs]
     sizes = [4 + _lines(path / f"dict.{language}.txt") for language in LANGUAGES]
     told = [([*source, END_ID], [END_ID], target) for source, target in examples]
-    tensors = train(args, sizes, told, corpus.steps_of(300))
+    tensors = train(args, sizes, told, corpus.steps_of(300), corpus.rate_of(4e-3))
     torch.save({"args": args, "model": tensors}, path / "plain.pt")
     torch.save(_old(args, tensors) if kind.is_old else _new(args, tensors), path / "model.pt")
     return path
@@ -152,7 +152,11 @@ def _write_pieces(path: Path, corpus: Corpus) -> list[Any]:
 
 
 def train(
-    args: Mapping[str, Any], sizes: list[int], examples: list[Example], steps: int = 300
+    args: Mapping[str, Any],
+    sizes: list[int],
+    examples: list[Example],
+    steps: int = 300,
+    rate: float = 4e-3,
 ) -> dict[str, Tensor]:
     """A model of dictionaries of these sizes."""
     torch.manual_seed(5)
@@ -160,7 +164,7 @@ def train(
     if args["share_all_embeddings"]:
         tensors["encoder.embed_tokens.weight"] = tensors["decoder.embed_tokens.weight"]
     model = PlainFairseq(args, tensors)
-    optimizer = torch.optim.Adam({id(each): each for each in tensors.values()}.values(), lr=4e-3)
+    optimizer = torch.optim.Adam({id(each): each for each in tensors.values()}.values(), lr=rate)
     for step in range(steps):
         source, begin, target = examples[step % len(examples)]
         logits = model.logits(source, [*begin, *target])[len(begin) - 1 :]

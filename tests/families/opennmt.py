@@ -85,7 +85,7 @@ def make_checkpoint(path: Path, kind: Kind, corpus: Corpus = TOY) -> Path:
             [[ids.get(p, UNKNOWN_ID) for p in cutter.encode(t, out_type=str)] for t in shown]
         )
     sizes, examples = [*map(len, vocabularies)], [*zip(*sides, strict=True)]
-    tensors = _train(opt, sizes, examples, corpus.steps_of(240))
+    tensors = _train(opt, sizes, examples, corpus.steps_of(240), corpus.rate_of(4e-3))
     plain = {"opt": opt, "model": tensors, "sources": vocabularies[0]}
     torch.save(plain, path / "plain.pth")
     shutil.copy(path / "source.model", path / "plain.spm")
@@ -110,11 +110,12 @@ def _train(
     sizes: Sequence[int],
     examples: Sequence[tuple[list[int], list[int]]],
     steps: int,
+    rate: float,
 ) -> dict[str, Tensor]:
     torch.manual_seed(6)
     tensors = random_tensors(opt, sizes)
     model = PlainOpenNMT(opt, tensors)
-    optimizer = torch.optim.Adam({id(each): each for each in tensors.values()}.values(), lr=4e-3)
+    optimizer = torch.optim.Adam({id(each): each for each in tensors.values()}.values(), lr=rate)
     for step in range(steps):
         source, target = examples[step % len(examples)]
         logits = model.logits(source, [START_ID, *target])

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from tests.families import plain_search
-from tests.families.plain_search import Tokens
+from tests.families.plain_search import Found, Tokens
 
 PAD_ID, END_ID = 1, 2
 
@@ -116,7 +116,7 @@ def search(
     beam_size: int,
     limit: int,
     begin: Sequence[int] = (END_ID,),
-) -> tuple[list[int], float]:
+) -> Found:
     """As plain_search.search."""
     memory = model.memory(source_ids)
     return plain_search.search(

@@ -44,7 +44,7 @@ def test_float32_is_what_the_equations_say(
     assert len({each.translated_text for each in found}) > len(TEXTS) // 6
     for text, ours in zip(TEXTS, found, strict=True):
         ids = imported.tokenizer.encode(text)
-        said, score = search(plain, ids, beam_size, imported.max_decoding_length)
+        said, score, _ = search(plain, ids, beam_size, imported.max_decoding_length)
         assert ours.translated_text == imported.tokenizer.decode(said), text
         assert ours.target_token_count == len(said), text
         assert abs(ours.score - score) < SCORE_TOLERANCE, text

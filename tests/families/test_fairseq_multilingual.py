@@ -49,7 +49,7 @@ def test_float32_is_what_the_equations_say(
         begin = told.begin(direction)
         for text, ours in zip(TEXTS, found, strict=True):
             ids = told.source(text, direction)
-            said, score = search(plain, ids, beam_size, imported.max_decoding_length, begin)
+            said, score, _ = search(plain, ids, beam_size, imported.max_decoding_length, begin)
             assert ours.translated_text == imported.tokenizer.decode(said), text
             assert ours.target_token_count == len(said), text
             assert abs(ours.score - score) < SCORE_TOLERANCE, text

@@ -51,7 +51,7 @@ def test_float32_is_what_the_equations_say(
     for text, ours in zip(TEXTS, found, strict=True):
         source = [*before, *imported.tokenizer.encode(text)]
         memory = plain.memory(source)
-        said, score = search(
+        said, score, _ = search(
             lambda ids, memory=memory: plain.next_logits(memory, ids[1:])[-1],  # type: ignore[misc]
             tokens,
             beam_size,

@@ -41,7 +41,7 @@ def test_float32_is_what_the_equations_say(name: str, beam_size: int, exports: E
     ended = 0
     for text, ours in zip(TEXTS, found, strict=True):
         source = [ids.get(piece, UNKNOWN_ID) for piece in cutter.encode(text, out_type=str)]
-        said, score = search(
+        said, score, _ = search(
             lambda ids, source=source: plain.logits(source, ids)[-1],  # type: ignore[misc]
             Tokens([START_ID], END_ID, ()),
             beam_size,

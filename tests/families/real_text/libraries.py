@@ -59,6 +59,7 @@ class Equations:
         """`logits_of` source and target ids, the start token among them, are (target, vocab)."""
         imported = import_model(checkpoint)
         self._logits_of = logits_of
+        self._closest: dict[tuple[int, ...], float] = {}
         self._tokenizer = imported.tokenizer
         self._tokens = Tokens([imported.decoder_start_id], imported.end_id, imported.suppressed_ids)
 
@@ -72,14 +73,14 @@ class Equations:
         return [self._translate(self._tokenizer.encode(text), beam_size) for text in texts]
 
     def _translate(self, source: list[int], beam_size: int) -> Said:
-        ids, score = search(
+        ids, score, self._closest[*source, beam_size] = search(
             lambda said: self._logits_of(source, said)[-1], self._tokens, beam_size, LIMIT
         )
         return Said(self._tokenizer.decode(ids), len(ids), score, tuple(ids))
 
     def closest(self, text: str, beam_size: int, direction: Direction = ANY) -> float:  # noqa: ARG002
-        """Nothing that it notes."""
-        return math.inf
+        """In the search that `translate` made."""
+        return self._closest[*self._tokenizer.encode(text), beam_size]
 
     @torch.inference_mode()
     def log_probs(
