@@ -101,7 +101,7 @@ def import_eole(path: Path) -> ImportedModel:
     with problems.noted():
         config = read_settings(path / CONFIG)
         settings, configs = _read_settings(config)
-        found += [*settings.problems, *transform_problems(_transforms(config), configs)]
+        found += [*settings.problems, *_transform_problems(config, configs)]
     with problems.noted():
         sides, tokens, more = _read_tokens(read_settings(path / VOCABULARY))
         found += more
@@ -165,6 +165,14 @@ def _build(path: Path, settings: EoleSettings, sides: Sides, weights: Weights) -
 
 def _object(value: object) -> Settings:
     return value if isinstance(value, dict) else {}
+
+
+def _transform_problems(config: Settings, configs: Settings) -> Iterator[str]:
+    for name, own in configs.items():
+        if not isinstance(own, dict | None):
+            yield f"transforms_configs.{name} is {own!r}; an object is needed"
+    objects = {name: _object(own) for name, own in configs.items()}
+    yield from transform_problems(_transforms(config), objects)
 
 
 def _transforms(config: Settings) -> list[str]:

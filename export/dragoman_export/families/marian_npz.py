@@ -125,7 +125,7 @@ def _table_problems(tensors: MarianTensors, settings: MarianSettings) -> Iterato
     for name in dict.fromkeys((tensors.sources, tensors.targets)):
         if tensors.rows(name) is None:
             yield f"{name} is missing, or no table of (tokens, width)"
-    if tensors.width % settings.heads:
+    if tensors.rows(tensors.targets) is not None and tensors.width % settings.heads:
         yield f"transformer-heads is {settings.heads}, which does not divide {tensors.width}"
 
 

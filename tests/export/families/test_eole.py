@@ -154,6 +154,16 @@ def test_every_problem_is_told_at_once(folder: Path) -> None:
         assert each in told
 
 
+def test_settings_of_a_transform_must_be_an_object(folder: Path) -> None:
+    def spoil(config: dict[str, Any]) -> None:
+        config["transforms_configs"] = {"sentencepiece": [1], "filtertoolong": None}
+
+    rewrite(folder / "config.json", spoil)
+    told = refusal(lambda: import_model(folder))
+    assert "transforms_configs.sentencepiece is [1]; an object is needed" in told
+    assert "filtertoolong" not in told
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

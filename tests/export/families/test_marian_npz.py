@@ -133,6 +133,13 @@ def test_tensors_are_told_of_by_marians_names(student: Path) -> None:
         assert f"  - {problem}" in told
 
 
+def test_without_an_embedding_nothing_says_how_wide_a_model_is(student: Path) -> None:
+    change(student, lambda arrays: arrays.pop("Wemb"))
+    told = refusal(student)
+    assert "decoder_Wemb is missing" in told
+    assert "transformer-heads" not in told
+
+
 def test_vocabularies_must_be_there_and_fit(teacher: Path, student: Path) -> None:
     (teacher / "vocab.de.spm").rename(teacher / "elsewhere.spm")
     assert "lacks vocab.de.spm, named in model.npz.decoder.yml" in refusal(teacher)
