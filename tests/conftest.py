@@ -1,6 +1,7 @@
 """A tiny Marian checkpoint and bundles made from it, once a run."""
 
 import functools
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,11 +22,32 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
+SLOW = Path(__file__).parent / "families"
+"""Whose tests train and export models."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--exports",
         help="directory for what is exported: a further call with it exports nothing again",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Gives each process of several its share of the slow modules, and those first.
+
+    Each begins with a part of the list and takes of the others' when it is done: at the end nobody
+    is to be left alone with what is slow.
+    """
+    shares = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    modules = list(dict.fromkeys(item.path for item in items))
+    slow = [path for path in modules if SLOW in path.parents]
+    quick = [path for path in modules if SLOW not in path.parents]
+    order = [
+        path for share in range(shares) for each in (slow, quick) for path in each[share::shares]
+    ]
+    places = {path: place for place, path in enumerate(order)}
+    items.sort(key=lambda item: places[item.path])
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -228,7 +228,7 @@ def _train(
         for side, texts in zip(vocabularies.sides, corpus[:2], strict=True)
     )
     optimizer = torch.optim.Adam(tensors.values(), lr=corpus.rate_of(4e-3))
-    for step in range(corpus.steps_of(240)):
+    for step in range(corpus.steps_of(320)):
         source, target = sources[step % len(sources)], targets[step % len(targets)]
         logits = model.logits([*source, END_ID], target)
         loss = torch.nn.functional.cross_entropy(logits, torch.tensor([*target, END_ID]))

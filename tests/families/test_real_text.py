@@ -39,5 +39,5 @@ def test_every_family_has_random_models_and_a_trained_one() -> None:
     steps: dict[str, list[int]] = {}
     for model in models():
         steps.setdefault(model.family, []).append(model.steps)
-    assert len(steps) == 16
+    assert len(steps) == 18
     assert all(each.count(0) >= 2 and any(each) for each in steps.values()), steps
