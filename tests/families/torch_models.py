@@ -78,8 +78,8 @@ class ApartModel(nn.Module):
         self.net = nn.Transformer(40, 2, 3, 1, 56, 0.0, layer_norm_eps=1e-3, bias=False)
         self.src_emb = nn.Embedding(sources, 40)
         self.tgt_emb = nn.Embedding(targets, 40)
-        self.src_pos = nn.Parameter(torch.randn(96, 1, 40) * 0.3)
-        self.tgt_pos = nn.Parameter(torch.randn(80, 1, 40) * 0.3)
+        self.src_pos = nn.Parameter(torch.randn(112, 1, 40) * 0.3)
+        self.tgt_pos = nn.Parameter(torch.randn(104, 1, 40) * 0.3)
         self.to_words = nn.Linear(40, targets, bias=False)
         self.register_buffer("seen", torch.tensor(12345))  # no part of the model
 

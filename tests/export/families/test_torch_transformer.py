@@ -63,7 +63,7 @@ def test_sizes_and_what_is_tied_are_in_the_weights(tied: Path, apart: Path) -> N
     assert (config.tied_output, config.norm_epsilon) == (False, 1e-3)
     assert config.source_vocabulary_size not in (None, config.vocabulary_size)
     assert (config.norm_first, config.final_norm, config.own_positions) == (False, True, True)
-    assert config.max_positions == 80  # the shorter table
+    assert config.max_positions == 104  # the shorter table
 
 
 def test_a_copy_of_the_embedding_is_the_embedding(tied: Path) -> None:
