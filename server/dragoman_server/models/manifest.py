@@ -155,10 +155,12 @@ def _caches(decoder: Graph, manifest: Manifest) -> Iterator[str]:
         if _STATE.fullmatch(tensor.name):
             layers += 1
             yield from _one_of(f"{field}.data_type", tensor.data_type, ("float",))
-            if len(shape) != 2 or shape[1] != str(sizes.model_dim):  # noqa: PLR2004
+            is_state = len(shape) == 2 and shape[1] == str(sizes.model_dim)  # noqa: PLR2004
+            if not is_state or sizes.model_dim % 2:  # devices copy two numbers at a time
                 yield (
                     f"{field}.shape is ({', '.join(map(_shown, shape))}); a state of this "
-                    f"architecture has 2 dimensions and is {sizes.model_dim} places wide"
+                    f"architecture has 2 dimensions and is {sizes.model_dim} places wide, an even "
+                    "number"
                 )
         elif is_cache:
             layers += tensor.name.startswith("self_key")

@@ -96,6 +96,7 @@ def test_any_odd_value_anywhere_is_refused_or_means_something(bundle: Path) -> N
         ("decoder.inputs.0.shape", ["9" * 9999], r"decoder.inputs\[0\].shape\[0\] is '999"),
         ("decoder.inputs.1.shape", ["rows"], "a cache of this architecture has 4 dimensions"),
         ("decoder.inputs.2.name", "ids", "decoder.inputs does not end with a cache"),
+        ("decoder.inputs.1.name", "self_state_0", "has 2 dimensions and is 1 places wide, an even"),
         ("decoder.inputs.0.name", "self_key_0", "decoder.inputs has 'self_key_0' twice"),
         ("decoder.inputs.0.name", "query_index", "is a multiple of decoder_heads, 1"),
         ("sourceLanguages", [], "source_languages is empty"),
