@@ -5,18 +5,15 @@ formats; does not know what a setting or a tensor is for.
 """
 
 import argparse
-import pickle
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
 from dragoman.tokenizer.subwords import END_OF_WORD
 from dragoman_export.checkpoints import Settings
-from dragoman_export.checkpoints.files import refuse_pointers
+from dragoman_export.checkpoints.training import load_training
 from dragoman_export.checkpoints.weights import checked
 from dragoman_export.errors import CheckpointError
 
@@ -74,18 +71,7 @@ def read_state(file: Path) -> State:
     Raises:
         CheckpointError: It is damaged, needs more than plain containers, or is none of fairseq's.
     """
-    refuse_pointers([file])
-    try:
-        with warnings.catch_warnings(), torch.serialization.safe_globals([argparse.Namespace]):
-            warnings.simplefilter("ignore")  # remarks on the pickle's age
-            loaded = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        told = CONVERT.format(name=file.name)
-        raise CheckpointError(
-            f"{file} holds more than tensors and plain settings and is not loaded; {told}"
-        ) from error
-    except Exception as error:  # a damaged pickle may raise anything
-        raise CheckpointError(f"cannot read {file}, it is damaged: {error!r}") from error
+    loaded = load_training(file, CONVERT)
     if not isinstance(loaded, dict) or not isinstance(loaded.get("model"), Mapping):
         raise CheckpointError(f"{file} is no checkpoint of fairseq: it has no model")
     tensors = {

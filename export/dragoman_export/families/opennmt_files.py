@@ -6,17 +6,15 @@ tensor is for.
 """
 
 import argparse
-import pickle
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
 from dragoman_export.checkpoints import Settings, read_weights
 from dragoman_export.checkpoints.files import refuse_pointers
+from dragoman_export.checkpoints.training import load_training
 from dragoman_export.checkpoints.weights import Weights, checked
 from dragoman_export.errors import CheckpointError, Problems
 from dragoman_export.families.opennmt_tokens import Specials, are_tokens
@@ -128,18 +126,7 @@ def read_state(path: Path) -> State:
 
 
 def _load(file: Path) -> dict[str, Any]:
-    refuse_pointers([file])
-    try:
-        with warnings.catch_warnings(), torch.serialization.safe_globals([argparse.Namespace]):
-            warnings.simplefilter("ignore")  # remarks on the pickle's age
-            loaded = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        told = CONVERT.format(name=file.name)
-        raise CheckpointError(
-            f"{file} holds more than tensors and plain settings and is not loaded; {told}"
-        ) from error
-    except Exception as error:  # a damaged pickle may raise anything
-        raise CheckpointError(f"cannot read {file}, it is damaged: {error!r}") from error
+    loaded = load_training(file, CONVERT)
     if not isinstance(loaded, dict):
         raise CheckpointError(f"{file} is no checkpoint of OpenNMT-py: it holds no dict")
     return loaded
