@@ -44,7 +44,8 @@ def log_normalizer(logits: NDArray[np.float32]) -> np.float32:
 
 
 class FakeRunner:
-    """A Runner over lists. `fails` is raised at the next call; `may_decode` holds decoding back.
+    """A Runner over lists. `fails` is raised at the next call; `may_decode` holds decoding back,
+    and `is_held` while it does.
 
     `encoding` and `decoding` are called with the number of rows, and may let time pass.
     """
@@ -66,6 +67,7 @@ class FakeRunner:
         self.fails: BaseException | None = None
         self.may_decode = threading.Event()
         self.may_decode.set()
+        self.is_held = False
 
     def _fail_if_told(self) -> None:
         if self.fails is not None:
@@ -88,7 +90,9 @@ class FakeRunner:
         candidate_count: int,
         with_normalizers: bool,
     ) -> Candidates:
+        self.is_held = True
         assert self.may_decode.wait(timeout=30)
+        self.is_held = False
         self._fail_if_told()
         rows = len(token_ids)
         self._decoding(rows)

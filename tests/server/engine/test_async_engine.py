@@ -425,7 +425,7 @@ async def test_a_step_that_does_not_end_is_a_stall_and_idling_is_none(
     for runner in runners:
         runner.may_decode.clear()
     (future,) = subject.submit([[6]], OPTIONS)
-    await until(lambda: subject.requests_running == 1)
+    await until(lambda: any(runner.is_held for runner in runners))
     assert not subject.stalled
     clock.now += STALL_SECONDS + 1
     await until(lambda: subject.stalled)
