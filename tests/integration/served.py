@@ -42,6 +42,7 @@ class Served:
                 break
         else:
             self.process.wait()
+            self.process.stderr.close()
             raise RuntimeError(f"the server did not start: {''.join(self.log)}")
         self._reader = threading.Thread(target=self.log.extend, args=(self.process.stderr,))
         self._reader.start()

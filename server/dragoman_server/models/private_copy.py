@@ -7,7 +7,6 @@ know what is in either.
 """
 
 import ctypes
-import fcntl
 import mmap
 import os
 from collections.abc import Iterator
@@ -49,11 +48,9 @@ def detach(file: Path) -> int:
     mappings = list(mappings_of(file))
     if not mappings:
         return 0
-    copy = os.memfd_create(file.name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    copy = os.memfd_create(file.name, os.MFD_CLOEXEC)
     try:
         _fill(copy, file, {(mapping.offset, mapping.length) for mapping in mappings})
-        seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
-        fcntl.fcntl(copy, fcntl.F_ADD_SEALS, seals)
         for mapping in mappings:
             _map(copy, mapping)
     finally:
