@@ -55,7 +55,7 @@ def test_float32_is_what_the_equations_say(name: str, beam_size: int, exports: E
     assert ended > len(TEXTS) // 2
 
 
-@pytest.mark.parametrize("name", ["opennmt-3", "eole-tied"])
+@pytest.mark.parametrize("name", KINDS)
 def test_no_text_depends_on_its_neighbours(name: str, exports: Exports) -> None:
     bundles = export_both(exports, checkpoint_of(name, exports), "en", "de")
     require_independent(bundles.values(), TEXTS, every=7)

@@ -3,8 +3,6 @@
 Pure arithmetic on the manifest. Knows nothing of providers or of how memory is taken.
 """
 
-import math
-
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman_server.errors import ConfigError
 from dragoman_server.runtime.kv_cache import CacheShape
@@ -13,14 +11,14 @@ from dragoman_server.sequence import MAX_BEAM_SIZE
 DEFAULT_ROWS = 128
 """Where no setting says anything; decoding more at once gains little."""
 
-DEFAULT_BYTES = 2 << 30
-"""Where no setting says anything, large models get fewer rows than that for their caches' sake, but
-enough for the widest beam."""
-
 DEFAULT_SHARE = 0.5
 """Of the memory that this process may take: all that the caches of all engines get where no setting
 says anything, even if they then have fewer rows than the widest beam. The rest is for weights,
 scratch memory and calls."""
+
+DEFAULT_DEVICE_BYTES = 2 << 30
+"""Of an engine whose caches are on a device, where no setting says anything: at once and whole, of
+a memory whose size is not known. Rows for the widest beam there are all the same."""
 
 MOST_ROWS = 512
 """That a memory budget alone makes; more must be asked for."""
@@ -57,7 +55,7 @@ def engine_rows(
     kv_cache_memory: int | None,
     max_input_length: int,
     max_decoding_length: int,
-    memory: float = math.inf,
+    memory: float | None = None,
 ) -> int:
     """Returns the rows of an engine.
 
@@ -68,7 +66,7 @@ def engine_rows(
         max_input_length: Longest source, in tokens.
         max_decoding_length: Longest target, the start token not counted.
         memory: Bytes for each engine, of which its caches take DEFAULT_SHARE at most where neither
-            rows nor a limit are asked for.
+            rows nor a limit are asked for; None where they are on a device.
 
     Raises:
         ConfigError: The limit has no room for the rows, or for one.
@@ -80,8 +78,11 @@ def engine_rows(
         source_capacity=max_input_length,
     ).row_bytes
     if kv_cache_memory is None:
-        default = min(DEFAULT_ROWS, max(DEFAULT_BYTES // row_bytes, MAX_BEAM_SIZE))
-        return max_batch_size or int(min(default, max(1, DEFAULT_SHARE * memory / row_bytes)))
+        if memory is None:
+            room = max(DEFAULT_DEVICE_BYTES // row_bytes, MAX_BEAM_SIZE)
+        else:
+            room = max(int(DEFAULT_SHARE * memory / row_bytes), 1)
+        return max_batch_size or min(DEFAULT_ROWS, room)
     allowed = kv_cache_memory // row_bytes
     wanted = max_batch_size or 1
     if wanted > allowed:

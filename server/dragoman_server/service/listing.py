@@ -3,8 +3,6 @@
 Does not know how it is run.
 """
 
-import math
-
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Limits, Model
 from dragoman_server.config import Config
@@ -56,10 +54,10 @@ def batch_rows(manifest: Manifest, config: Config, limits: Limits) -> int:
     )
 
 
-def _memory(manifest: Manifest, config: Config) -> float:
-    """Bytes of the machine's memory for each engine; no limit where caches are on a device."""
+def _memory(manifest: Manifest, config: Config) -> float | None:
+    """Bytes of the machine's memory for each engine; None where caches are on a device."""
     if config.provider == "cuda" or (config.provider == "auto" and "cuda" in manifest.providers):
-        return math.inf
+        return None
     engines = config.engines or max(1, cpu_count() // (config.threads_per_engine or 1))
     return memory_bytes() / engines
 

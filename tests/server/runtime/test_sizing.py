@@ -1,4 +1,3 @@
-import math
 import re
 
 import pytest
@@ -25,7 +24,7 @@ def rows(
     kv_cache_memory: int | None,
     *,
     max_input_length: int = 20,
-    memory: float = math.inf,
+    memory: float | None = None,
 ) -> int:
     return engine_rows(
         manifest(),
@@ -70,7 +69,7 @@ def test_what_is_asked_for_is_taken_whatever_the_memory(
     assert rows(max_batch_size, kv_cache_memory, memory=20 * ROW) == 100
 
 
-def test_large_caches_have_fewer_rows_by_default() -> None:
+def test_large_caches_on_a_device_have_fewer_rows_by_default() -> None:
     positions = 31 * (2 << 30) // (ROW * 40)  # so that 2 GiB hold 40 rows
     assert rows(None, None, max_input_length=positions - 11) == 40
     assert rows(None, None, max_input_length=positions * 40) == 16
