@@ -5,10 +5,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from dragoman_export.checkpoints import Checkpoint
-from dragoman_export.network import Transformer
-
-SUPPRESSED_BIAS = -1e9
-"""Output bias of what is never generated: its probability is 0 in float32."""
+from dragoman_export.network import SUPPRESSED_BIAS, Transformer
 
 
 class Suppressed(NamedTuple):

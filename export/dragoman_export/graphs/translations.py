@@ -23,7 +23,7 @@ from onnxscript.onnx_types import TensorType
 from onnxscript.values import Opset
 
 from dragoman_export.graphs.schemas import MICROSOFT
-from dragoman_export.network import GROUP_SIZE, SHARED_ROWS
+from dragoman_export.network import GROUP_SIZE, SHARED_ROWS, SMALLEST_ROW_SCALE
 
 UINT8, INT8 = 2, 3
 """Element types of onnx.TensorProto."""
@@ -244,18 +244,32 @@ def _log_normalizers(logits: FLOAT, best: FLOAT, best_ids: INT64, wanted: BOOL) 
     return normalizers
 
 
-def _int8_linear(
-    x: TensorType, weight: TensorType, weight_scale: TensorType, bias: TensorType
-) -> TensorType:
+@script()  # type: ignore[untyped-decorator]
+def _scaled_log_normalizers(
+    logits: FLOAT, scale: FLOAT, best: FLOAT, best_ids: INT64, wanted: BOOL
+) -> FLOAT:
+    if wanted:
+        first = op.Slice(best, [0], [1], [1])
+        first_id = op.Slice(best_ids, [0], [1], [1])
+        log_probs = op.LogSoftmax(op.Mul(logits, scale), axis=1)
+        log_prob = op.GatherElements(log_probs, first_id, axis=1)
+        normalizers = op.Squeeze(first - log_prob, [1])
+    else:
+        normalizers = op.ConstantOfShape(op.Shape(logits, start=0, end=1))
+    return normalizers
+
+
+def _int8_product(
+    x: TensorType, weight: TensorType, weight_scale: TensorType, bias: TensorType | None
+) -> tuple[TensorType, TensorType]:
     largest = op.ReduceMax(op.Abs(x), [1], keepdims=1)
-    row_scale = op.Max(op.Mul(largest, 1 / 127), 1e-9)  # (rows, 1)
+    row_scale = op.Max(op.Mul(largest, 1 / 127), SMALLEST_ROW_SCALE)  # (rows, 1)
     zero_point = op.Constant(value=helper.make_tensor("zero_point", UINT8, [1], [ZERO_POINT]))
     zero_points = op.Expand(zero_point, op.Shape(x, start=0, end=1))
     quantised = op.QuantizeLinear(x, op.Squeeze(row_scale, [1]), zero_points, axis=0)
-    product = microsoft.MatMulIntegerToFloat(
-        quantised, weight, op.Constant(value_floats=[1.0]), weight_scale, zero_point
-    )
-    return op.Add(op.Mul(product, row_scale), bias)
+    factors = (quantised, weight, op.Constant(value_floats=[1.0]), weight_scale, zero_point)
+    added = () if bias is None else (None, bias)
+    return microsoft.MatMulIntegerToFloat(*factors, *added), row_scale
 
 
 def _int8_linear_calibrated(
@@ -294,6 +308,7 @@ def translations() -> Translations:
         ours.attend_shared_source.default: _attend_shared_source,
         ours.best_candidates.default: _best_candidates,
         ours.log_normalizers.default: _log_normalizers,
-        ours.int8_linear.default: _int8_linear,
+        ours.scaled_log_normalizers.default: _scaled_log_normalizers,
+        ours.int8_product.default: _int8_product,
         ours.int8_linear_calibrated.default: _int8_linear_calibrated,
     }

@@ -16,17 +16,25 @@ from dragoman_export.network.layers import (
     RecurrentCache,
     RelativePositions,
     ResidualNorm,
+    RowScaledLinear,
     Step,
     TiedLinear,
     cache_kind,
 )
-from dragoman_export.network.operators import GROUP_SIZE, SHARED_ROWS
+from dragoman_export.network.operators import (
+    GROUP_SIZE,
+    SHARED_ROWS,
+    SMALLEST_ROW_SCALE,
+    SUPPRESSED_BIAS,
+)
 from dragoman_export.network.transformer import TORCH_TYPES, DecoderStep, Transformer
 
 __all__ = [
     "CANDIDATES",
     "GROUP_SIZE",
     "SHARED_ROWS",
+    "SMALLEST_ROW_SCALE",
+    "SUPPRESSED_BIAS",
     "TORCH_TYPES",
     "Activation",
     "Cache",
@@ -41,6 +49,7 @@ __all__ = [
     "RecurrentCache",
     "RelativePositions",
     "ResidualNorm",
+    "RowScaledLinear",
     "Step",
     "TiedLinear",
     "Transformer",

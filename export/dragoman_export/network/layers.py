@@ -52,6 +52,22 @@ class TiedLinear(nn.Module):
         return logits
 
 
+class RowScaledLinear(nn.Module):
+    """A linear layer whose rows are multiplied, each by a positive number, after all else.
+
+    So what is largest of a row may be looked for before that.
+    """
+
+    def unscaled(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What of x (rows, in) is to be multiplied, (rows, out), and the numbers, (rows, 1)."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As the class says."""
+        product, scale = self.unscaled(x)
+        return product * scale
+
+
 class TokenEmbedding(nn.Module):
     """Token ids and positions -> what the first layer reads, (rows, model_dim)."""
 

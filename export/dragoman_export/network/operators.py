@@ -20,9 +20,15 @@ from torch.nn import functional
 GROUP_SIZE = 128
 """Logits a group of the top-k; the vocabulary is padded to whole groups."""
 
+SUPPRESSED_BIAS = -1e9
+"""Of the output for what is never generated: its probability is 0 in float32."""
+
 HEAD_MULTIPLE = 8
 """Attention takes heads of whole multiples of this width; narrower ones are filled up with zeros,
 which change no product."""
+
+SMALLEST_ROW_SCALE = 1e-9
+"""What a step of an 8-bit activation is worth in a row of zeros."""
 
 SHARED_ROWS = 4
 """Most rows that attend to one copy of a source together: a beam of 4 needs one copy, one of 5 two.
@@ -359,28 +365,48 @@ def _(logits: Tensor, best: Tensor, best_ids: Tensor, wanted: Tensor) -> Tensor:
     return logits.new_empty((logits.shape[0],))
 
 
-@torch.library.custom_op("dragoman::int8_linear", mutates_args=())
-def int8_linear(x: Tensor, weight: Tensor, weight_scale: Tensor, bias: Tensor) -> Tensor:
+@torch.library.custom_op("dragoman::scaled_log_normalizers", mutates_args=())
+def scaled_log_normalizers(
+    logits: Tensor, scale: Tensor, best: Tensor, best_ids: Tensor, wanted: Tensor
+) -> Tensor:
+    """Likewise, of logits that are still to be multiplied by `scale` (rows, 1), as `best` is."""
+    normalizers: Tensor = log_normalizers(logits * scale, best, best_ids, wanted)
+    return normalizers
+
+
+@scaled_log_normalizers.register_fake
+def _(logits: Tensor, scale: Tensor, best: Tensor, best_ids: Tensor, wanted: Tensor) -> Tensor:
+    return logits.new_empty((logits.shape[0],))
+
+
+@torch.library.custom_op("dragoman::int8_product", mutates_args=())
+def int8_product(
+    x: Tensor, weight: Tensor, weight_scale: Tensor, bias: Tensor | None
+) -> tuple[Tensor, Tensor]:
     """Product in 8-bit integers with one activation scale a row, found at run time.
 
     Args:
         x: (rows, in) float32.
         weight: (in, out) int8.
         weight_scale: (out,) float32, what one step of each column is worth.
-        bias: (out,) float32.
+        bias: (out,) float32, in steps of whatever row.
 
     Returns:
-        (rows, out) float32. A row depends on no other row.
+        (rows, out) float32 and what each row of it is still to be multiplied by, (rows, 1), at
+        least SMALLEST_ROW_SCALE. A row depends on no other row.
     """
-    row_scale = (x.abs().amax(dim=1, keepdim=True) * (1 / 127)).clamp_min(1e-9)
+    row_scale = (x.abs().amax(dim=1, keepdim=True) * (1 / 127)).clamp_min(SMALLEST_ROW_SCALE)
     quantised = torch.round(x / row_scale)  # -127 to 127: 1 to 255 as uint8 with zero point 128
     product = (quantised.double() @ weight.double()).float()  # sums of integers: exact
-    return product * weight_scale * row_scale + bias
+    product *= weight_scale
+    return product if bias is None else product + bias, row_scale
 
 
-@int8_linear.register_fake
-def _(x: Tensor, weight: Tensor, weight_scale: Tensor, bias: Tensor) -> Tensor:
-    return x.new_empty((x.shape[0], weight.shape[1]))
+@int8_product.register_fake
+def _(
+    x: Tensor, weight: Tensor, weight_scale: Tensor, bias: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    return x.new_empty((x.shape[0], weight.shape[1])), x.new_empty((x.shape[0], 1))
 
 
 @torch.library.custom_op("dragoman::int8_linear_calibrated", mutates_args=())

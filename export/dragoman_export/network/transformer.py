@@ -26,6 +26,7 @@ from dragoman_export.network.layers import (
     Norm,
     Padding,
     RelativePositions,
+    RowScaledLinear,
     SharedSources,
     Step,
     TiedLinear,
@@ -125,17 +126,31 @@ class DecoderStep(nn.Module):
         sharing = SharedSources(is_shared, query_index, attended_index)
         target_capacity, source_capacity = caches[0].capacities()
         step = Step(positions, source_last, target_capacity, source_capacity, sharing)
-        logits, new_caches = self.logits(token_ids, step, caches)
-        candidate_logits, candidate_ids = operators.best_candidates(logits, candidate_count)
-        normalizers = operators.log_normalizers(
-            logits, candidate_logits, candidate_ids, with_normalizers
-        )
-        return candidate_ids, candidate_logits, normalizers, new_caches
+        x, new_caches = self._last_layer(token_ids, step, caches)
+        if isinstance(self.head, RowScaledLinear):
+            logits, scale = self.head.unscaled(x)
+            best, ids = operators.best_candidates(logits, candidate_count)
+            best = best * scale
+            normalizers = operators.scaled_log_normalizers(
+                logits, scale, best, ids, with_normalizers
+            )
+        else:
+            logits = self.head(x)
+            best, ids = operators.best_candidates(logits, candidate_count)
+            normalizers = operators.log_normalizers(logits, best, ids, with_normalizers)
+        return ids, best, normalizers, new_caches
 
     def logits(
         self, token_ids: Tensor, step: Step, caches: Sequence[Cache]
     ) -> tuple[Tensor, list[Cache]]:
         """Float32 logits of every token, (rows, padded vocab), and the caches."""
+        x, new_caches = self._last_layer(token_ids, step, caches)
+        return self.head(x), new_caches
+
+    def _last_layer(
+        self, token_ids: Tensor, step: Step, caches: Sequence[Cache]
+    ) -> tuple[Tensor, list[Cache]]:
+        """What the head reads, (rows, model_dim) float32, and the caches."""
         x = self.embedding_norm(self.embedding(token_ids, step.positions))
         x = x.to(TORCH_TYPES[self.config.element_type])
         if self.relative_positions is not None and isinstance(caches[0], LayerCache):
@@ -146,7 +161,7 @@ class DecoderStep(nn.Module):
         for layer, cache in zip(self.layers, caches, strict=True):
             x, new_cache = layer(x, cache, step)
             new_caches.append(new_cache)
-        return self.head(self.final_norm(x).float()), new_caches
+        return self.final_norm(x).float(), new_caches
 
 
 class Transformer(NamedTuple):

@@ -11,7 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dragoman_export.network import FeedForward, Linear, TiedLinear, Transformer, operators
+from dragoman_export.network import (
+    SMALLEST_ROW_SCALE,
+    SUPPRESSED_BIAS,
+    FeedForward,
+    Linear,
+    RowScaledLinear,
+    TiedLinear,
+    Transformer,
+    operators,
+)
 from dragoman_export.precision.calibrate import Calibration
 
 ActivationScales = Literal["calibrated", "per_row"]
@@ -27,15 +36,14 @@ COLUMNS = 4096
 """Quantised at a time: what is needed beside is as large several times over."""
 
 
-class Int8Linear(nn.Module):
-    """x (rows, in) float32 -> (rows, out) float32 through an integer product."""
+class QuantisedWeight(nn.Module):
+    """The weights of a linear layer in 8 bits."""
 
     weight: Tensor
     weight_scale: Tensor
-    bias: Tensor
 
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        """Quantises `weight` (in, out); `bias` (out,) is kept as it is."""
+    def __init__(self, weight: Tensor) -> None:
+        """Quantises `weight` (in, out)."""
         super().__init__()
         quantised = torch.empty(weight.shape, dtype=torch.int8)
         scales = torch.empty(weight.shape[1])
@@ -46,11 +54,49 @@ class Int8Linear(nn.Module):
             quantised[:, columns] = torch.round(part / scale)
         self.register_buffer("weight", quantised)
         self.register_buffer("weight_scale", scales)
+
+
+class Int8Linear(QuantisedWeight):
+    """x (rows, in) float32 -> (rows, out) float32 through an integer product."""
+
+    bias: Tensor
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        """`bias` (out,) is kept as it is."""
+        super().__init__(weight)
         self.register_buffer("bias", bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """The product, (rows, out)."""
-        product: Tensor = operators.int8_linear(x, self.weight, self.weight_scale, self.bias)
+        product, scale = operators.int8_product(x, self.weight, self.weight_scale, None)
+        scaled: Tensor = product * scale + self.bias
+        return scaled
+
+
+class MaskedInt8Linear(QuantisedWeight, RowScaledLinear):
+    """Likewise where nothing is added but, at most, the bias of what is never generated.
+
+    That may be done before the rows are scaled: no pass over the result is needed for it.
+    """
+
+    mask: Tensor | None
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        """`bias` (out,) is 0 and SUPPRESSED_BIAS."""
+        super().__init__(weight)
+        # What is suppressed is so in every row, whatever its scale.
+        self.register_buffer("mask", bias / SMALLEST_ROW_SCALE if bias.any() else None)
+
+    @staticmethod
+    def suits(bias: Tensor) -> bool:
+        """Whether that is all that a layer adds."""
+        return bool(((bias == 0) | (bias == SUPPRESSED_BIAS)).all())
+
+    def unscaled(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The product, (rows, out), and what each of its rows is to be multiplied by."""
+        product: tuple[Tensor, Tensor] = operators.int8_product(
+            x, self.weight, self.weight_scale, self.mask
+        )
         return product
 
 
@@ -67,17 +113,19 @@ def _largest_pairs(weight: Tensor) -> Tensor:
     return torch.maximum(positive, negative).amax(dim=0)
 
 
-class CalibratedInt8Linear(Int8Linear):
+class CalibratedInt8Linear(QuantisedWeight):
     """Likewise, with an activation scale that is the same for every row."""
 
     activation_scale: Tensor
+    bias: Tensor
 
     def __init__(self, weight: Tensor, bias: Tensor, largest: float, zero_point: int) -> None:
         """`largest` is the |x| that the last step of the range stands for; beyond it x is clipped.
 
         With a zero point of `UNSIGNED` negative x count as 0: the layer does a ReLU first.
         """
-        super().__init__(weight, bias)
+        super().__init__(weight)
+        self.register_buffer("bias", bias)
         steps = 255 if zero_point == UNSIGNED else 127
         scale = torch.tensor(largest / steps).clamp_min(SMALLEST_SCALE)
         self.register_buffer("activation_scale", scale)
@@ -128,8 +176,9 @@ def _fold_relu(module: nn.Module) -> bool:
     return True
 
 
-def _int8(layer: Linear | TiedLinear, largest: float | None, zero_point: int) -> Int8Linear:
+def _int8(layer: Linear | TiedLinear, largest: float | None, zero_point: int) -> QuantisedWeight:
     weight: Tensor = layer.weight.data if isinstance(layer, Linear) else layer.embedding.weight.t()
-    if largest is None:
-        return Int8Linear(weight, layer.bias.data)
-    return CalibratedInt8Linear(weight, layer.bias.data, largest, zero_point)
+    bias = layer.bias.data
+    if largest is not None:
+        return CalibratedInt8Linear(weight, bias, largest, zero_point)
+    return (MaskedInt8Linear if MaskedInt8Linear.suits(bias) else Int8Linear)(weight, bias)

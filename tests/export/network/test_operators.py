@@ -11,10 +11,17 @@ from torch import Tensor, nn
 
 from dragoman_export.graphs import schemas, trace, translations
 from dragoman_export.graphs.target import CPU, CUDA, Target
-from dragoman_export.network import operators
+from dragoman_export.network import SUPPRESSED_BIAS, operators
 from dragoman_export.network.device_step import best_tokens
 from dragoman_export.network.operators import SHARED_ROWS
-from dragoman_export.precision.quantise import SIGNED, UNSIGNED, CalibratedInt8Linear, Int8Linear
+from dragoman_export.precision.quantise import (
+    SIGNED,
+    UNSIGNED,
+    CalibratedInt8Linear,
+    Int8Linear,
+    MaskedInt8Linear,
+    QuantisedWeight,
+)
 
 ROWS, HEADS, HEAD_DIM, CAPACITY = 5, 2, 8, 6
 DIM = HEADS * HEAD_DIM
@@ -240,6 +247,21 @@ def test_log_normalizers_are_computed_where_wanted_and_zero_elsewhere() -> None:
     assert operators.log_normalizers(logits, *best, unwanted).eq(0).all()
 
 
+def test_log_normalizers_of_what_is_not_scaled_yet() -> None:
+    unscaled, scale = torch.randn(ROWS, 256) * 50, torch.rand(ROWS, 1)
+    logits = unscaled * scale
+    best = logits.topk(3, dim=1)
+    wanted, unwanted = torch.tensor(data=True), torch.tensor(data=False)
+    inputs = (unscaled, scale, *best)
+    graph = in_onnxruntime(Calling(operators.scaled_log_normalizers), (*inputs, wanted))
+    (computed,) = run(graph, (*inputs, wanted))
+    (zeros,) = run(graph, (*inputs, unwanted))
+    torch.testing.assert_close(computed, logits.logsumexp(dim=1))
+    torch.testing.assert_close(computed, operators.scaled_log_normalizers(*inputs, wanted))
+    assert zeros.eq(0).all()
+    assert operators.scaled_log_normalizers(*inputs, unwanted).eq(0).all()
+
+
 def int8_linear() -> Int8Linear:
     return Int8Linear(torch.randn(64, 48) * 0.1, torch.randn(48))
 
@@ -255,6 +277,45 @@ def test_int8_linear_equals_its_graph_and_stays_near_float32() -> None:
     expected = x @ weight + bias
     error = (found - expected).norm(dim=1) / expected.norm(dim=1)
     assert error.max() < 0.02
+
+
+def masked_int8_linear() -> MaskedInt8Linear:
+    bias = torch.zeros(48)
+    bias[[0, 7, 47]] = SUPPRESSED_BIAS
+    return MaskedInt8Linear(torch.randn(64, 48) * 0.1, bias)
+
+
+def test_masked_int8_linear_equals_its_graph_and_suppresses_whatever_the_row() -> None:
+    linear = masked_int8_linear()
+    x = torch.randn(ROWS, 64)
+    x[2] = 0
+    x[3] *= 1000
+    x[4] /= 1000
+    (found,) = run(in_onnxruntime(linear, (x,)), (x,))
+    torch.testing.assert_close(linear(x), found, atol=1e-6, rtol=1e-6)
+    others = Int8Linear(linear.weight * linear.weight_scale, torch.zeros(48))(x)
+    is_suppressed = torch.zeros(48, dtype=torch.bool)
+    is_suppressed[[0, 7, 47]] = True
+    assert (found[:, is_suppressed] <= SUPPRESSED_BIAS).all()
+    torch.testing.assert_close(found[:, ~is_suppressed], others[:, ~is_suppressed])
+    product, scale = linear.unscaled(x)
+    assert torch.equal(product * scale, linear(x))
+    assert (scale > 0).all()
+
+
+def test_a_layer_that_adds_nothing_has_no_operator_for_it() -> None:
+    x = torch.randn(ROWS, 64)
+    linear = MaskedInt8Linear(torch.randn(64, 48) * 0.1, torch.zeros(48))
+    (found,) = run(in_onnxruntime(linear, (x,)), (x,))
+    assert linear.mask is None
+    torch.testing.assert_close(linear(x), found, atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("bias", "expected"), [([0.0, 0.0], True), ([0.0, SUPPRESSED_BIAS], True), ([0.0, 0.1], False)]
+)
+def test_a_bias_is_a_mask_where_it_adds_nothing_else(*, bias: list[float], expected: bool) -> None:
+    assert MaskedInt8Linear.suits(torch.tensor(bias)) == expected
 
 
 def calibrated(zero_point: int) -> CalibratedInt8Linear:
@@ -305,11 +366,12 @@ def test_a_layer_that_calibration_saw_nothing_of_is_finite() -> None:
     "make",
     [
         pytest.param(int8_linear, id="per_row"),
+        pytest.param(masked_int8_linear, id="per_row, with a mask"),
         pytest.param(partial(calibrated, SIGNED), id="calibrated"),
         pytest.param(partial(calibrated, UNSIGNED), id="calibrated, with a ReLU"),
     ],
 )
-def test_int8_linear_rows_do_not_see_each_other(make: Callable[[], Int8Linear]) -> None:
+def test_int8_linear_rows_do_not_see_each_other(make: Callable[[], QuantisedWeight]) -> None:
     linear = make()
     x = torch.randn(ROWS, 64)
     graph = in_onnxruntime(linear, (x,))

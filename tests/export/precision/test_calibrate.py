@@ -16,6 +16,7 @@ from dragoman_export.precision.quantise import (
     UNSIGNED,
     CalibratedInt8Linear,
     Int8Linear,
+    MaskedInt8Linear,
     quantise,
 )
 
@@ -126,6 +127,18 @@ def test_other_activations_stay(swish_checkpoint: Path) -> None:
     assert len(modules(quantised, nn.SiLU)) == 4
     for layer in modules(quantised, CalibratedInt8Linear):
         assert layer.zero_point == SIGNED
+
+
+@pytest.mark.parametrize(("bias", "expected"), [(0.0, MaskedInt8Linear), (1.0, Int8Linear)])
+def test_only_a_mask_comes_before_the_scale_of_a_row(
+    model: ImportedModel, bias: float, expected: type
+) -> None:
+    transformer = fresh(model)
+    head = transformer.decoder.head
+    assert isinstance(head, TiedLinear)
+    head.bias.data[:] = bias
+
+    assert isinstance(quantise(transformer, None).decoder.head, expected)
 
 
 def test_per_row_scales_keep_the_relu(model: ImportedModel) -> None:
