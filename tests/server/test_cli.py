@@ -62,6 +62,14 @@ def unchanged_logging(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "configure_logging", lambda *_: None)
 
 
+@pytest.fixture(autouse=True)
+def _without_nohup() -> Iterator[None]:
+    """The tests may run under it, and then the server would ignore what ends it here."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture
 def fake_build(monkeypatch: pytest.MonkeyPatch) -> None:
     def build(config: Config) -> Application:
