@@ -1,11 +1,14 @@
 """A tiny Marian checkpoint and bundles made from it, once a run."""
 
 import functools
+import gc
 import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import coverage
 import hypothesis
 import pytest
 import torch
@@ -57,6 +60,13 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _seldom_collected() -> None:
+    """A tenth of an export went into looking for cycles among all that PyTorch makes for it."""
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _one_registry() -> Iterator[None]:
     """torch.onnx asks for onnxscript's operators for each graph: a quarter of a tiny one's time.
 
@@ -65,6 +75,27 @@ def _one_registry() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         once = functools.cache(onnxscript_operators.get_torchlib_ops)
         patch.setattr(onnxscript_operators, "get_torchlib_ops", once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tracing_without_coverage() -> Iterator[None]:
+    """What of ours is traced runs eagerly elsewhere; to watch it takes a quarter more time."""
+    export = torch.onnx.export
+
+    @functools.wraps(export)
+    def unwatched(*args: Any, **kwargs: Any) -> Any:
+        watching = coverage.Coverage.current()
+        if watching is not None:
+            watching.stop()
+        try:
+            return export(*args, **kwargs)
+        finally:
+            if watching is not None:
+                watching.start()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.onnx, "export", unwatched)
         yield
 
 

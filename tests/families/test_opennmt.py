@@ -9,6 +9,7 @@ import torch
 
 from dragoman.v1.translation_pb2 import FinishReason
 from dragoman_export.families import import_model
+from dragoman_export.manifest import Precision
 from tests.export import tiny
 from tests.export.subwords import SOURCE_TEXTS, TARGET_TEXTS
 from tests.exports import Exports
@@ -36,10 +37,11 @@ def test_float32_is_what_the_equations_say(name: str, beam_size: int, exports: E
     cutter = sentencepiece.SentencePieceProcessor(model_file=str(checkpoint / "plain.spm"))
     ids = {token: i for i, token in enumerate(stored["sources"])}
     imported = import_model(checkpoint)
-    found = translated(bundles["float32"], TEXTS, [beam_size])
-    assert len({each.translated_text for each in found}) > len(TEXTS) // 6
+    texts = TEXTS[:: 1 if beam_size == 1 else 2]  # the equations take their time
+    found = translated(bundles["float32"], texts, [beam_size])
+    assert len({each.translated_text for each in found}) > len(texts) // 6
     ended = 0
-    for text, ours in zip(TEXTS, found, strict=True):
+    for text, ours in zip(texts, found, strict=True):
         source = [ids.get(piece, UNKNOWN_ID) for piece in cutter.encode(text, out_type=str)]
         said, score, _ = search(
             lambda ids, source=source: plain.logits(source, ids)[-1],  # type: ignore[misc]
@@ -52,10 +54,13 @@ def test_float32_is_what_the_equations_say(name: str, beam_size: int, exports: E
         if ours.finish_reason == FinishReason.FINISH_REASON_STOP:  # else lengths are a convention
             assert abs(ours.score - score) < SCORE_TOLERANCE, text
             ended += 1
-    assert ended > len(TEXTS) // 2
+    assert ended > len(texts) // 2
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_no_text_depends_on_its_neighbours(name: str, exports: Exports) -> None:
-    bundles = export_both(exports, checkpoint_of(name, exports), "en", "de")
+    precisions: list[Precision] = ["float32"]
+    if name in {"opennmt-3", "eole-tied"}:
+        precisions.append("int8")
+    bundles = export_both(exports, checkpoint_of(name, exports), "en", "de", precisions)
     require_independent(bundles.values(), TEXTS, every=7)

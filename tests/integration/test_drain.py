@@ -15,7 +15,7 @@ from tests.integration.served import Served
 async def test_every_accepted_request_is_answered(bundle: Path, workers: int) -> None:
     sentences = everyday_sentences()[:200]
     with Served(bundle, workers=workers) as served:
-        async with AsyncClient(served.address, timeout=60) as client:
+        async with AsyncClient(served.address, timeout=10) as client:
             expected = dict(zip(sentences, await client.translate(sentences), strict=True))
             answers: list[tuple[str, Translation]] = []
             refused: list[UnavailableError] = []
