@@ -251,6 +251,6 @@ def _large(report: LargeReport) -> Part:
         "same checkpoint. Own memory is what a process has no file behind; the kernel takes back "
         "pages of mapped files where others need room."
     )
-    return _part(
-        report.origin, f"{LARGE}: {report.model}", how, markdown_table(*large_table(report))
-    )
+    precisions = " and ".join(each.precision for each in report.measured)
+    title = f"{LARGE}: {report.model}, {precisions}"
+    return _part(report.origin, title, how, markdown_table(*large_table(report)))

@@ -136,7 +136,7 @@ def test_all_reports_are_told_with_their_commands_and_pictures(paths: list[Path]
         "Outside the model: the front end alone",
         "Single stream: shipped",
         "How a decoding step grows",
-        "Large models: NLLB-200-distilled-600M",
+        "Large models: NLLB-200-distilled-600M, int8 and float32",
     ]
     assert [part.title for part in parts] == titles
     text = "\n".join(part.text for part in parts)

@@ -10,7 +10,7 @@ from dragoman_server.runtime.kv_cache import KVCache
 from dragoman_server.runtime.layout import Layout, choose, layouts
 from dragoman_server.runtime.model_runner import ModelRunner, Sessions, load_sessions
 from dragoman_server.runtime.sizing import cache_shape
-from dragoman_server.runtime.trial import POSITIONS, ROWS, Trial
+from dragoman_server.runtime.trial import POSITIONS, ROWS_PER_THREAD, Trial
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def _find_fastest(bundle: Bundle, cores: int) -> tuple[int, Sessions]:
     def speed(layout: Layout) -> float:
         if layout not in trials:
             loaded[layout] = _load(bundle, layout)
-            trials[layout] = _trial(bundle, loaded[layout], layout.engines)
+            trials[layout] = _trial(bundle, loaded[layout], layout)
         return trials[layout].rows_per_second(TRIAL_SECONDS)
 
     found = choose(layouts(cores), speed)
@@ -66,9 +66,10 @@ def _find_fastest(bundle: Bundle, cores: int) -> tuple[int, Sessions]:
     return chosen.engines, loaded.get(chosen) or _load(bundle, chosen)  # an only one is not tried
 
 
-def _trial(bundle: Bundle, sessions: Sessions, engines: int) -> Trial:
+def _trial(bundle: Bundle, sessions: Sessions, layout: Layout) -> Trial:
+    rows = ROWS_PER_THREAD * layout.threads
     shape = cache_shape(
-        bundle.manifest, max_rows=ROWS, target_capacity=POSITIONS, source_capacity=POSITIONS
+        bundle.manifest, max_rows=rows, target_capacity=POSITIONS, source_capacity=POSITIONS
     )
-    runners = [ModelRunner(sessions, KVCache(shape)) for _ in range(engines)]
-    return Trial(runners, bundle.manifest.special_tokens.end_id)
+    runners = [ModelRunner(sessions, KVCache(shape)) for _ in range(layout.engines)]
+    return Trial(runners, rows, bundle.manifest.special_tokens.end_id)
