@@ -12,9 +12,9 @@ DEFAULT_ROWS = 128
 """Where no setting says anything; decoding more at once gains little."""
 
 DEFAULT_SHARE = 0.5
-"""Of the memory that this process may take: all that the caches of all engines get where no setting
-says anything, even if they then have fewer rows than the widest beam. The rest is for weights,
-scratch memory and calls."""
+"""Of the memory that this process may take, once it holds the model's files: all that the caches of
+all engines get where no setting says anything, even if they then have fewer rows than the widest
+beam. The rest is for scratch memory, weights in a product's own order, and calls."""
 
 DEFAULT_DEVICE_BYTES = 2 << 30
 """Of an engine whose caches are on a device, where no setting says anything: at once and whole, of

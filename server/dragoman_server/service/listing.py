@@ -55,11 +55,15 @@ def batch_rows(manifest: Manifest, config: Config, limits: Limits) -> int:
 
 
 def _memory(manifest: Manifest, config: Config) -> float | None:
-    """Bytes of the machine's memory for each engine; None where caches are on a device."""
+    """Bytes that the model's files leave of the machine's memory, for each engine.
+
+    None where caches are on a device.
+    """
     if config.provider == "cuda" or (config.provider == "auto" and "cuda" in manifest.providers):
         return None
     engines = config.engines or max(1, cpu_count() // (config.threads_per_engine or 1))
-    return memory_bytes() / engines
+    files = sum(file.size_bytes for file in manifest.files)
+    return max(0, memory_bytes() - files) / engines
 
 
 def longest_target(manifest: Manifest, limits: Limits) -> int:

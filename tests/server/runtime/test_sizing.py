@@ -130,17 +130,19 @@ def test_the_widest_beam_has_rows_and_candidates(
         ({"engines": 1, "provider": "cpu"}, ["cuda"], 40),
     ],
 )
-def test_all_engines_share_the_memory_that_this_process_may_take(
+def test_all_engines_share_the_memory_that_the_files_leave(
     settings: dict[str, int],
     providers: list[str],
     expected: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("dragoman_server.service.listing.memory_bytes", lambda: 80 * ROW)
+    monkeypatch.setattr("dragoman_server.service.listing.memory_bytes", lambda: 95 * ROW)
     monkeypatch.setattr("dragoman_server.service.listing.cpu_count", lambda: 8)
     config = Config.model_validate({"bundle": "x"} | settings)
     made = manifest()
     made.providers.extend(providers)
+    made.files.add(size_bytes=14 * ROW)
+    made.files.add(size_bytes=ROW)
     limits = Limits(max_input_length=20, max_decoding_length=10)
     assert batch_rows(made, config, limits) == expected
 
