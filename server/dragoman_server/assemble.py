@@ -19,6 +19,7 @@ from dragoman_server.machine import cpu_count
 from dragoman_server.models import Bundle
 from dragoman_server.monitoring import Metrics
 from dragoman_server.runtime import cache_shape
+from dragoman_server.runtime.kv_cache import CacheShape
 from dragoman_server.runtime.model_runner import available_providers, choose_provider
 from dragoman_server.runtime.runners import Runners, load_runners
 from dragoman_server.search import Search
@@ -54,8 +55,8 @@ def build_engine(
     provider = choose_provider(
         config.provider, available=available_providers(), made_for=manifest.providers
     )
-    rows = batch_rows(manifest, config, limits)
-    runners, prepare, cache_bytes = _load_runners(bundle, config, limits, provider, rows)
+    runners, prepare, shape, cache_bytes = _load_runners(bundle, config, limits, provider)
+    rows = shape.max_rows
     queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=len(runners))
     engine_metrics = EngineMetrics(metrics)
 
@@ -97,16 +98,16 @@ def _check_threads(config: Config, cores: int) -> None:
         )
 
 
-def _load_runners(
-    bundle: Bundle, config: Config, limits: Limits, provider: str, rows: int
-) -> Runners:
-    shape = cache_shape(
-        bundle.manifest,
-        max_rows=rows,
-        target_capacity=longest_target(bundle.manifest, limits)
-        + 1,  # the start token takes a position
-        source_capacity=limits.max_input_length,
-    )
+def _load_runners(bundle: Bundle, config: Config, limits: Limits, provider: str) -> Runners:
+    def shape(engines: int) -> CacheShape:
+        return cache_shape(
+            bundle.manifest,
+            max_rows=batch_rows(bundle.manifest, config, limits, engines=engines),
+            target_capacity=longest_target(bundle.manifest, limits)
+            + 1,  # the start token takes a position
+            source_capacity=limits.max_input_length,
+        )
+
     loaded = load_runners(
         bundle,
         provider,
@@ -119,8 +120,8 @@ def _load_runners(
         "caches_allocated",
         extra={
             "engines": len(loaded.runners),
-            "rows": rows,
-            "row_bytes": shape.row_bytes,
+            "rows": loaded.shape.max_rows,
+            "row_bytes": loaded.shape.row_bytes,
             "bytes": loaded.cache_bytes,
         },
     )

@@ -88,7 +88,7 @@ def _workload(sentences: list[str]) -> Workload:
             target_capacity=MAX_LENGTH + 1,
             source_capacity=max(map(len, sources)),
         )
-        runner = load_runners(bundle, "cpu", shape, cores=1, engines=1).runners[0]
+        runner = load_runners(bundle, "cpu", lambda _: shape, cores=1, engines=1).runners[0]
         expected = {}
         for beam_size in BEAM_SIZES:
             options = TranslationOptions(MAX_LENGTH, beam_size=beam_size)

@@ -35,7 +35,7 @@ def test_a_devices_translations_are_the_cpus(bundles: Bundles, tmp_path: Path) -
     ]
     found = []
     for bundle, runners in (
-        (ordinary, load_runners(ordinary, "cpu", shape, cores=1, engines=1)),
+        (ordinary, load_runners(ordinary, "cpu", lambda _: shape, cores=1, engines=1)),
         (stand_in, device_runners(stand_in, OrtDevice("cpu"), shape, 1)),
     ):
         runners.prepare[0]()

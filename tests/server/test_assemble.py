@@ -12,6 +12,7 @@ from dragoman_server.engine.async_engine import AsyncEngine
 from dragoman_server.errors import BundleError, ConfigError
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.monitoring.metrics import Metrics
+from dragoman_server.runtime.layout import Layout
 from dragoman_server.sequence import TranslationOptions
 from dragoman_server.service.listing import model_limits
 
@@ -117,6 +118,23 @@ def test_the_layout_is_measured_and_logged(
     assert all(rows > 0 for rows in told["rows_per_second"].values())
     assert engine.engine_count == told["engines"]
     assert told["engines"] * told["threads_per_engine"] == 2
+
+
+def test_rows_are_those_of_the_engines_that_the_layout_has(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where memory is scarce, one engine of two threads has as many as two engines together."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    files = sum(file.size_bytes for file in Bundle.load(bundle).manifest.files)
+    monkeypatch.setattr("dragoman_server.service.listing.memory_bytes", lambda: files + (2 << 20))
+    caplog.set_level(logging.INFO, "dragoman_server")
+    rows = []
+    for layout in (Layout(2, 1), Layout(1, 2)):
+        monkeypatch.setattr("dragoman_server.runtime.tuning.layouts", lambda _, one=layout: [one])
+        assert built(bundle).engine_count == layout.engines
+        rows.append(caplog.records[-1].__dict__["rows"])
+    assert 2 < rows[0] < 64
+    assert rows[1] in (2 * rows[0], 2 * rows[0] + 1)
 
 
 def built(bundle: Path, **settings: Any) -> AsyncEngine:

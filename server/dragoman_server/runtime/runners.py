@@ -28,6 +28,9 @@ class Runners(NamedTuple):
     prepare: list[Callable[[], None]]
     """To be called once for each runner, on its engine's thread, before anything else."""
 
+    shape: CacheShape
+    """Of each one's caches."""
+
     cache_bytes: int
     """Of all of them together."""
 
@@ -35,7 +38,7 @@ class Runners(NamedTuple):
 def load_runners(
     bundle: Bundle,
     provider: str,
-    shape: CacheShape,
+    shape: Callable[[int], CacheShape],
     *,
     cores: int,
     engines: int | None = None,
@@ -48,7 +51,7 @@ def load_runners(
     Args:
         bundle: What to run.
         provider: cpu or cuda, as choose_provider returns it.
-        shape: Of each engine's caches.
+        shape: Of each engine's caches where there are so many engines.
         cores: CPU cores of the machine.
         engines: How many, if that is settled; else one on cuda, and what is fastest on cpu.
         threads: CPU threads of an engine, likewise; of no account on cuda.
@@ -58,7 +61,8 @@ def load_runners(
         ConfigError: The provider does not start or has no room.
     """
     if provider == "cuda" and "cuda" in bundle.manifest.providers:
-        runners = device_runners(bundle, OrtDevice("cuda"), shape, engines or 1)
+        count = engines or 1
+        runners = device_runners(bundle, OrtDevice("cuda"), shape(count), count)
         bundle.detach()
         return runners
     if provider == "cpu":
@@ -67,9 +71,10 @@ def load_runners(
         count, sessions = engines or 1, load_sessions(bundle, provider)
     _check_sizes(bundle, sessions)
     bundle.detach()
-    caches = _caches(shape, count)
+    each = shape(count)
+    caches = _caches(each, count)
     made = [ModelRunner(sessions, cache) for cache in caches]
-    return _warmed(bundle, made, sum(cache.size_bytes for cache in caches))
+    return _warmed(bundle, made, each, sum(cache.size_bytes for cache in caches))
 
 
 def device_runners(bundle: Bundle, device: Device, shape: CacheShape, count: int) -> Runners:
@@ -92,7 +97,7 @@ def device_runners(bundle: Bundle, device: Device, shape: CacheShape, count: int
         )
         for _ in range(count)
     ]
-    return _warmed(bundle, made, sum(runner.cache_bytes for runner in made))
+    return _warmed(bundle, made, shape, sum(runner.cache_bytes for runner in made))
 
 
 def _check_sizes(bundle: Bundle, sessions: Sessions) -> None:
@@ -126,11 +131,14 @@ def _caches(shape: CacheShape, count: int) -> list[KVCache]:
 
 
 def _warmed(
-    bundle: Bundle, made: list[ModelRunner] | list[DeviceRunner], cache_bytes: int
+    bundle: Bundle,
+    made: list[ModelRunner] | list[DeviceRunner],
+    shape: CacheShape,
+    cache_bytes: int,
 ) -> Runners:
     token_id = bundle.manifest.special_tokens.end_id
     prepare = [functools.partial(_warm_up, runner, token_id) for runner in made]
-    return Runners(list(made), list(prepare), cache_bytes)
+    return Runners(list(made), list(prepare), shape, cache_bytes)
 
 
 def _warm_up(runner: ModelRunner | DeviceRunner, token_id: int) -> None:

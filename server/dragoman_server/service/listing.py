@@ -33,13 +33,13 @@ def model_limits(manifest: Manifest, config: Config) -> Limits:
         max_stream_texts=config.max_stream_texts,
     )
     # A beam is never split, and needs enough candidates.
-    rows = batch_rows(manifest, config, limits)
+    rows = batch_rows(manifest, config, limits, engines=_most_engines(config))
     limits.max_beam_size = min(MAX_BEAM_SIZE, rows, _widest_beam(manifest))
     return limits
 
 
-def batch_rows(manifest: Manifest, config: Config, limits: Limits) -> int:
-    """Returns the rows of an engine.
+def batch_rows(manifest: Manifest, config: Config, limits: Limits, *, engines: int) -> int:
+    """Returns the rows of an engine, of which there are so many.
 
     Raises:
         ConfigError: The memory for caches has no room for what is asked.
@@ -50,18 +50,22 @@ def batch_rows(manifest: Manifest, config: Config, limits: Limits) -> int:
         kv_cache_memory=config.kv_cache_memory,
         max_input_length=limits.max_input_length,
         max_decoding_length=longest_target(manifest, limits),
-        memory=_memory(manifest, config),
+        memory=_memory(manifest, config, engines),
     )
 
 
-def _memory(manifest: Manifest, config: Config) -> float | None:
+def _most_engines(config: Config) -> int:
+    """That there may be once the fastest layout is found."""
+    return config.engines or max(1, cpu_count() // (config.threads_per_engine or 1))
+
+
+def _memory(manifest: Manifest, config: Config, engines: int) -> float | None:
     """Bytes that the model's files leave of the machine's memory, for each engine.
 
     None where caches are on a device.
     """
     if config.provider == "cuda" or (config.provider == "auto" and "cuda" in manifest.providers):
         return None
-    engines = config.engines or max(1, cpu_count() // (config.threads_per_engine or 1))
     files = sum(file.size_bytes for file in manifest.files)
     return max(0, memory_bytes() - files) / engines
 

@@ -6,6 +6,7 @@ import pytest
 
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.runtime.device import OrtDevice
+from dragoman_server.runtime.kv_cache import CacheShape
 from dragoman_server.runtime.runners import Runners, device_runners, load_runners
 from dragoman_server.runtime.sizing import cache_shape
 from dragoman_server.sequence import Completion, TranslationOptions
@@ -27,6 +28,10 @@ def requests(beams: tuple[int, ...]) -> list[tuple[list[int], TranslationOptions
     ]
 
 
+def on_cpu(bundle: Bundle, shape: CacheShape) -> Runners:
+    return load_runners(bundle, "cpu", lambda _: shape, cores=1, engines=1)
+
+
 def translate(bundle: Bundle, runners: Runners, beams: tuple[int, ...]) -> list[Completion]:
     runners.prepare[0]()
     return translate_all(runners.runners[0], bundle.manifest, requests(beams), max_rows=MAX_ROWS)
@@ -43,7 +48,7 @@ def test_a_devices_translations_are_the_cpus(
         target_capacity=MAX_LENGTH + 1,
         source_capacity=MAX_SOURCE,
     )
-    expected = translate(ordinary, load_runners(ordinary, "cpu", shape, cores=1, engines=1), beams)
+    expected = translate(ordinary, on_cpu(ordinary, shape), beams)
     found = translate(stand_in, device_runners(stand_in, OrtDevice("cpu"), shape, 1), beams)
     assert [c[:2] for c in found] == [c[:2] for c in expected]
     scores = [completion.score for completion in expected]
@@ -63,7 +68,7 @@ def test_float16_graphs_say_nearly_the_same(float32_bundle: Path, float16_bundle
             source_capacity=MAX_SOURCE,
         )
         runners = (
-            load_runners(bundle, "cpu", shape, cores=1, engines=1)
+            on_cpu(bundle, shape)
             if path == float32_bundle
             else device_runners(bundle, OrtDevice("cpu"), shape, 1)
         )

@@ -119,32 +119,50 @@ def test_the_widest_beam_has_rows_and_candidates(
 
 
 @pytest.mark.parametrize(
-    ("settings", "providers", "expected"),
+    ("settings", "expected"),
     [
-        ({"engines": 1}, ["cpu"], 40),
-        ({"engines": 4}, ["cpu"], 10),
-        ({}, ["cpu"], 5),
-        ({"threads_per_engine": 4}, ["cpu"], 20),
-        ({"max_batch_size": 100}, ["cpu"], 100),
-        ({"engines": 1}, ["cuda"], 128),
-        ({"engines": 1, "provider": "cpu"}, ["cuda"], 40),
+        ({"engines": 1}, 16),
+        ({"engines": 4}, 10),
+        ({}, 5),
+        ({"threads_per_engine": 2}, 10),
+        ({"max_batch_size": 8}, 8),
+    ],
+)
+def test_the_widest_beam_fits_with_as_many_engines_as_there_may_be(
+    settings: dict[str, int], expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = 2 * 2 * 4 * 8 * (2 * 64) * 2  # as many positions as the model has
+    monkeypatch.setattr("dragoman_server.service.listing.memory_bytes", lambda: 80 * row)
+    monkeypatch.setattr("dragoman_server.service.listing.cpu_count", lambda: 8)
+    config = Config.model_validate({"bundle": "x", "provider": "cpu"} | settings)
+    assert model_limits(manifest(), config).max_beam_size == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "engines", "providers", "expected"),
+    [
+        ({}, 1, ["cpu"], 40),
+        ({}, 4, ["cpu"], 10),
+        ({"max_batch_size": 100}, 4, ["cpu"], 100),
+        ({}, 1, ["cuda"], 128),
+        ({"provider": "cpu"}, 1, ["cuda"], 40),
     ],
 )
 def test_all_engines_share_the_memory_that_the_files_leave(
     settings: dict[str, int],
+    engines: int,
     providers: list[str],
     expected: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("dragoman_server.service.listing.memory_bytes", lambda: 95 * ROW)
-    monkeypatch.setattr("dragoman_server.service.listing.cpu_count", lambda: 8)
     config = Config.model_validate({"bundle": "x"} | settings)
     made = manifest()
     made.providers.extend(providers)
     made.files.add(size_bytes=14 * ROW)
     made.files.add(size_bytes=ROW)
     limits = Limits(max_input_length=20, max_decoding_length=10)
-    assert batch_rows(made, config, limits) == expected
+    assert batch_rows(made, config, limits, engines=engines) == expected
 
 
 def test_a_recurrent_decoder_keeps_of_a_target_one_vector_a_layer() -> None:
