@@ -41,9 +41,10 @@ def _placeholder(name: str, schema: dict[str, Any]) -> str:
         return unit.upper()
     if "ge" in schema:  # a size, which is written with or without a unit
         return "BYTES"
-    if schema["type"] == "integer":
-        return "N"
-    return "PATH" if schema.get("format") == "path" else "HOST"
+    if schema["type"] == "array":
+        return _placeholder(name, schema["items"])
+    kinds = {"integer": "N", "object": "NAME=N,..."}
+    return kinds.get(schema["type"], "PATH" if schema.get("format") == "path" else "HOST")
 
 
 def _written(number: float) -> str:

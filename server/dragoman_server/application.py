@@ -5,17 +5,16 @@ Knows the parts and their order. Does not know how any of them works, nor what a
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Protocol
 
-from dragoman.v1.translation_pb2 import Model
 from dragoman_server.config import Config
 from dragoman_server.ending import DRAINED, FAILED, Ending
 from dragoman_server.errors import BundleError, ConfigError
 from dragoman_server.memory import MemoryLimit
 from dragoman_server.models import watch_files
-from dragoman_server.monitoring import EngineLoad, Metrics, MetricsServer
+from dragoman_server.monitoring import Metrics, MetricsServer, Models
 
 _log = logging.getLogger(__name__)
 
@@ -28,8 +27,8 @@ CLOSE_SECONDS = 3.0
 """For a step that runs to end, and then for connections: what takes longer hangs."""
 
 
-class RunningEngine(EngineLoad, Protocol):
-    """What is needed of an AsyncEngine."""
+class RunningModels(Models, Protocol):
+    """What is needed of a ModelPool."""
 
     @property
     def healthy(self) -> bool:
@@ -42,6 +41,13 @@ class RunningEngine(EngineLoad, Protocol):
     @property
     def engine_count(self) -> int:
         """Number of engine threads."""
+
+    @property
+    def names(self) -> list[str]:
+        """NAME@VERSION of what is served."""
+
+    def changed_files(self) -> list[str]:
+        """Paths of files that are others than were loaded."""
 
     async def start(self) -> None:
         """Starts the engine threads."""
@@ -82,11 +88,10 @@ class Application:
 
     Args:
         config: Where it listens.
-        model: What it serves, for the log and the metrics.
-        engine: Translates.
+        models: Translate.
         front_end: Takes the calls.
         metrics: Served to Prometheus.
-        changed_files: Which files of the bundle are others than were loaded.
+        follow: Looks for new bundles until it is cancelled; None where nobody does.
 
     Attributes:
         port: Port that gRPC listens on, once started.
@@ -98,21 +103,19 @@ class Application:
         self,
         config: Config,
         *,
-        model: Model,
-        engine: RunningEngine,
+        models: RunningModels,
         front_end: Calls,
         metrics: Metrics,
-        changed_files: Callable[[], list[str]] = list,
+        follow: Callable[[], Coroutine[None, None, None]] | None = None,
     ) -> None:
         self.port = config.port
         self.metrics_port = config.prometheus_port
         self.has_served = False
         self._config = config
-        self._model = model
-        self._engine = engine
+        self._models = models
         self._front_end = front_end
         self._metrics = metrics
-        self._changed_files = changed_files
+        self._follow = follow
         self._is_out_of_memory = False
         self._memory = MemoryLimit()
         self._metrics_server = MetricsServer(
@@ -127,39 +130,38 @@ class Application:
             ConfigError: A port is taken or a TLS file is wrong.
         """
         asyncio.get_running_loop().set_exception_handler(self._failed)
-        watching = asyncio.create_task(watch_files(self._changed_files))
+        watching: asyncio.Task[None] | None = None
         try:
             if not await self._started(stop):
                 return Ending("told", DRAINED)
+            watching = asyncio.create_task(self._watch_bundles())
             reason = await self._stopped(stop)
+            await _end(watching)
             drained = await self.drain()
             if fault := self._fault:
                 return Ending(fault, FAILED)
             return Ending(reason, DRAINED) if drained else Ending("drain_timeout", FAILED)
         finally:
-            watching.cancel()
+            if watching is not None:
+                watching.cancel()
             await self.close()
 
     async def start(self) -> None:
         """Starts engine, metrics and gRPC, in this order, and then says that it serves."""
-        await self._engine.start()
+        await self._models.start()
         self._start_metrics()
         self.port = await self._front_end.start()
         self._memory.check_start()
-        if changed := self._changed_files():
-            raise BundleError(
-                f"{self._config.bundle}: {', '.join(changed)} changed while being loaded"
-            )
+        if changed := self._models.changed_files():
+            raise BundleError(f"{', '.join(changed)} changed while being loaded")
         self.has_served = True
         _log.info(
             "ready",
             extra={
                 "address": f"{self._config.host}:{self.port}",
                 "metrics_address": f"{self._config.prometheus_host}:{self.metrics_port}",
-                "model": self._model.name,
-                "precision": self._model.precision,
-                "provider": self._model.provider,
-                "engines": self._engine.engine_count,
+                "models": self._models.names,
+                "engines": self._models.engine_count,
                 "workers": self._config.workers,
             },
         )
@@ -174,7 +176,7 @@ class Application:
 
     async def close(self) -> None:
         """Stops everything; requests still without an answer get UNAVAILABLE."""
-        for name, part in (("engine", self._engine), ("front_end", self._front_end)):
+        for name, part in (("engine", self._models), ("front_end", self._front_end)):
             try:
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await part.close()
@@ -188,11 +190,7 @@ class Application:
         self._front_end.kill()
 
     def _start_metrics(self) -> None:
-        model = self._model
-        self._metrics.watch(self._engine)
-        self._metrics.model_info.labels(
-            model.name, model.architecture, model.precision, model.provider
-        ).set(1)
+        self._metrics.watch(self._models)
         try:
             self.metrics_port = self._metrics_server.start()
         except OSError as error:
@@ -202,11 +200,18 @@ class Application:
     @property
     def _fault(self) -> str | None:
         """What of it is broken."""
-        if not self._engine.healthy:
+        if not self._models.healthy:
             return "engine_died"
         if not self._front_end.healthy:
             return "worker_died"
         return "out_of_memory" if self._is_out_of_memory else None
+
+    async def _watch_bundles(self) -> None:
+        """Loads what is new, where that is asked for; else says so where what is loaded changed."""
+        if self._follow is not None:
+            await self._follow()
+        else:
+            await watch_files(self._models.changed_files)
 
     async def _started(self, stop: asyncio.Event) -> bool:
         """Starts everything; False where it is told to stop before it serves."""
@@ -231,7 +236,7 @@ class Application:
                 return fault
             if told := self._front_end.told:
                 return told
-            if self._engine.stalled != stalled:
+            if self._models.stalled != stalled:
                 stalled = not stalled
                 _log.error("engine_stalled" if stalled else "engine_resumed")
                 self._front_end.tell_stalled(stalled=stalled)
@@ -244,3 +249,9 @@ class Application:
         if isinstance(context.get("exception"), MemoryError):
             self._is_out_of_memory = True
         loop.default_exception_handler(context)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancels a task and waits until it has cleaned up."""
+    task.cancel()
+    await asyncio.wait((task,))

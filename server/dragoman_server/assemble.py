@@ -1,7 +1,9 @@
-"""Builds the engine of a bundle: sessions, caches, one engine per thread around one queue."""
+"""Builds a model of a bundle: sessions, caches, one engine per thread around one queue."""
 
+import functools
 import logging
 from collections.abc import Callable
+from typing import NamedTuple
 
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Limits
@@ -12,18 +14,29 @@ from dragoman_server.engine import (
     EngineMetrics,
     Progress,
     Scheduler,
+    Share,
+    Turns,
     WaitingQueue,
 )
-from dragoman_server.errors import ConfigError
+from dragoman_server.errors import ConfigError, NoRoomError
 from dragoman_server.machine import cpu_count
-from dragoman_server.models import Bundle
+from dragoman_server.models import Bundle, load_tokenizer
 from dragoman_server.monitoring import Metrics
+from dragoman_server.pool import Found, LoadedModel
+from dragoman_server.processes import ModelSetup
 from dragoman_server.runtime import cache_shape
 from dragoman_server.runtime.kv_cache import CacheShape
+from dragoman_server.runtime.layout import Layout
 from dragoman_server.runtime.model_runner import available_providers, choose_provider
 from dragoman_server.runtime.runners import Runners, load_runners
 from dragoman_server.search import Search
-from dragoman_server.service import batch_rows, longest_target
+from dragoman_server.service import (
+    batch_rows,
+    describe_model,
+    file_bytes,
+    longest_target,
+    model_limits,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -31,10 +44,89 @@ THREADS_PER_CORE = 16
 FEWEST_THREADS = 64
 """Engines and their threads that may be asked for: more only wait for each other, for minutes."""
 
+VERSION_LENGTH = 12
+"""Hexadecimal digits of a manifest's SHA-256 that are the version of a bundle without another."""
+
+
+class Allotment(NamedTuple):
+    """What a model gets of the machine."""
+
+    memory: int | None = None
+    """Bytes for its files and caches; None for all that there is."""
+    turns: Turns | None = None
+    """Hands the cores out to all models; None where there is one."""
+    weight: float = 1.0
+    """Beside models of weight 1 it gets so many times their processor time."""
+    layout: Layout | None = None
+    """Its engines and their threads, where it is loaded beside others that are busy; else it is
+    tried out what is fastest."""
+
+
+WHOLE = Allotment()
+
+
+class BuiltEngine(NamedTuple):
+    """The engines of a model, behind one queue."""
+
+    engine: AsyncEngine
+    provider: str
+    """That they run on."""
+    layout: Layout
+    """How many there are, and the threads of each."""
+
+
+class Loader:
+    """Loads bundles as the settings say.
+
+    Args:
+        config: The settings.
+        metrics: Where engines count.
+        turns: Hands the cores out to all models; None where there is only one.
+    """
+
+    def __init__(self, config: Config, metrics: Metrics, turns: Turns | None = None) -> None:
+        self._config = config
+        self._metrics = metrics
+        self._turns = turns
+
+    def __call__(
+        self,
+        found: Found,
+        number: int,
+        memory: int | None = None,
+        *,
+        beside: bool = False,
+        like: LoadedModel | None = None,
+    ) -> LoadedModel:
+        """Loads a bundle; starts nothing. See pool.Load.
+
+        Raises:
+            BundleError: It is damaged, or a graph cannot be loaded.
+            ConfigError: The provider is not there or has no room, or there are too many threads.
+        """
+        bundle = Bundle.load(found.source.path)
+        manifest = bundle.manifest
+        check_memory(manifest, 0, memory)  # before its files are read
+        # What others do meanwhile would disturb what is tried out, and that them.
+        layout = Layout(*like.layout) if like else Layout(cpu_count(), 1) if beside else None
+        weight = self._config.model_weights.get(manifest.name, 1.0)
+        allotment = Allotment(memory, self._turns, weight, layout)
+        limits = model_limits(manifest, self._config, memory)
+        built = build_engine(bundle, self._config, limits, self._metrics, allotment)
+        version = found.version or bundle.digest[:VERSION_LENGTH]
+        model = describe_model(manifest, limits, built.provider, version)
+        setup = ModelSetup(number, manifest, model, functools.partial(load_tokenizer, bundle))
+        size = file_bytes(manifest) + built.engine.kv_cache_bytes
+        return LoadedModel(setup, built.engine, built.layout, size, bundle)
+
 
 def build_engine(
-    bundle: Bundle, config: Config, limits: Limits, metrics: Metrics
-) -> tuple[AsyncEngine, str]:
+    bundle: Bundle,
+    config: Config,
+    limits: Limits,
+    metrics: Metrics,
+    allotment: Allotment = WHOLE,
+) -> BuiltEngine:
     """Loads the graphs and builds the engines; starts nothing.
 
     Args:
@@ -42,9 +134,7 @@ def build_engine(
         config: How to run it.
         limits: Longest source and target, which size the caches.
         metrics: Where the engines count.
-
-    Returns:
-        The engines, and the provider that they run on.
+        allotment: What they get of the machine.
 
     Raises:
         BundleError: a graph cannot be loaded.
@@ -55,10 +145,10 @@ def build_engine(
     provider = choose_provider(
         config.provider, available=available_providers(), made_for=manifest.providers
     )
-    runners, prepare, shape, cache_bytes = _load_runners(bundle, config, limits, provider)
-    rows = shape.max_rows
+    loaded = _load_runners(bundle, config, limits, provider, allotment)
+    runners, rows = loaded.runners, loaded.shape.max_rows
     queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=len(runners))
-    engine_metrics = EngineMetrics(metrics)
+    engine_metrics = EngineMetrics(metrics, manifest.name)
 
     def make_engines(deliver: Callable[[Progress], None]) -> list[Engine]:
         return [
@@ -81,11 +171,14 @@ def build_engine(
         queue,
         make_engines,
         max_rows=len(runners) * rows,
-        kv_cache_bytes=cache_bytes,
-        prepare=prepare,
+        kv_cache_bytes=loaded.cache_bytes,
+        prepare=loaded.prepare,
         count_expired=engine_metrics.expired,
+        # A device's steps wait for the device: it is shared by the device's own scheduler.
+        turns=allotment.turns if provider == "cpu" else None,
+        share=Share(allotment.weight, loaded.layout.threads),
     )
-    return engine, provider
+    return BuiltEngine(engine, provider, loaded.layout)
 
 
 def _check_threads(config: Config, cores: int) -> None:
@@ -98,27 +191,33 @@ def _check_threads(config: Config, cores: int) -> None:
         )
 
 
-def _load_runners(bundle: Bundle, config: Config, limits: Limits, provider: str) -> Runners:
+def _load_runners(
+    bundle: Bundle, config: Config, limits: Limits, provider: str, allotment: Allotment
+) -> Runners:
+    manifest, memory = bundle.manifest, allotment.memory
+
     def shape(engines: int) -> CacheShape:
-        return cache_shape(
-            bundle.manifest,
-            max_rows=batch_rows(bundle.manifest, config, limits, engines=engines),
-            target_capacity=longest_target(bundle.manifest, limits)
+        rows = batch_rows(manifest, config, limits, engines=engines, memory=memory)
+        each = cache_shape(
+            manifest,
+            max_rows=rows,
+            target_capacity=longest_target(manifest, limits)
             + 1,  # the start token takes a position
             source_capacity=limits.max_input_length,
         )
+        check_memory(manifest, engines * rows * each.row_bytes, memory)
+        return each
 
+    engines, threads = config.engines, config.threads_per_engine
+    if allotment.layout is not None and not (engines or threads):
+        engines, threads = allotment.layout
     loaded = load_runners(
-        bundle,
-        provider,
-        shape,
-        cores=cpu_count(),
-        engines=config.engines,
-        threads=config.threads_per_engine,
+        bundle, provider, shape, cores=cpu_count(), engines=engines, threads=threads
     )
     _log.info(
         "caches_allocated",
         extra={
+            "model": manifest.name,
             "engines": len(loaded.runners),
             "rows": loaded.shape.max_rows,
             "row_bytes": loaded.shape.row_bytes,
@@ -126,6 +225,17 @@ def _load_runners(bundle: Bundle, config: Config, limits: Limits, provider: str)
         },
     )
     return loaded
+
+
+def check_memory(manifest: Manifest, cache_bytes: int, memory: int | None) -> None:
+    """Raises NoRoomError where a model's files and caches are more than the memory it may take."""
+    files = file_bytes(manifest)
+    if memory is not None and files + cache_bytes > memory:
+        raise NoRoomError(
+            f"model {manifest.name} needs {files:,} bytes for its files and {cache_bytes:,} for "
+            f"caches; models_memory leaves it {memory:,}: unload another, or lower max_batch_size "
+            "or the lengths"
+        )
 
 
 def _search(manifest: Manifest, rows: int, limits: Limits) -> Search:

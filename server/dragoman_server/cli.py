@@ -10,7 +10,7 @@ import functools
 import gc
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 
 import uvloop
@@ -18,7 +18,9 @@ import uvloop
 from dragoman_server.application import Application
 from dragoman_server.config import Config
 from dragoman_server.ending import BY_SIGNAL, FAILED, NOT_STARTED, Ending, LastWord
+from dragoman_server.engine import Turns
 from dragoman_server.errors import DragomanError
+from dragoman_server.machine import cpu_count, memory_bytes
 from dragoman_server.memory import save_address_space
 from dragoman_server.models import Bundle
 from dragoman_server.monitoring import (
@@ -28,8 +30,15 @@ from dragoman_server.monitoring import (
     Metrics,
     configure_logging,
 )
+from dragoman_server.pool import (
+    Follower,
+    Found,
+    MemoryBudget,
+    ModelPool,
+    find_bundle,
+    find_bundles,
+)
 from dragoman_server.processes import Setup, build_front_end
-from dragoman_server.service import describe_model, model_limits
 from dragoman_server.settings import load_config
 from dragoman_server.signals import Signals
 
@@ -130,23 +139,39 @@ _HANGS = Ending("drain_hangs", FAILED)
 
 
 def _build(config: Config) -> Application:
-    bundle = Bundle.load(config.bundle)
-    limits = model_limits(bundle.manifest, config)
-    # Not before the bundle is known to be good: onnxruntime takes a second to import.
-    from dragoman_server.assemble import build_engine  # noqa: PLC0415
-    from dragoman_server.models import load_tokenizer  # noqa: PLC0415
+    found = _found(config)
+    for path in config.bundle:
+        Bundle.load(path)
+    # Not before the bundles are known to be good: onnxruntime takes a second to import.
+    from dragoman_server.assemble import Loader  # noqa: PLC0415
 
     metrics = Metrics()
-    engine, provider = build_engine(bundle, config, limits, metrics)
-    metrics.engines.set(engine.engine_count)
-    metrics.kv_cache_bytes.set(engine.kv_cache_bytes)
-    model = describe_model(bundle.manifest, limits, provider)
-    setup = Setup(config, bundle.manifest, model, functools.partial(load_tokenizer, bundle))
+    is_alone = config.models is None and len(found) == 1
+    total = None if is_alone else config.models_memory or memory_bytes()
+    loader = Loader(config, metrics, None if is_alone else Turns(cpu_count()))
+    pool = ModelPool(loader, MemoryBudget(total), unloads=config.models_full == "unload")
+    pool.begin(found, all_must_load=config.models is None)
+    front_end = build_front_end(Setup(config, *pool.setup()), pool.engine_of, metrics.record)
+    pool.attach(front_end)
     return Application(
         config,
-        model=model,
-        engine=engine,
-        front_end=build_front_end(setup, engine, metrics.record),
+        models=pool,
+        front_end=front_end,
         metrics=metrics,
-        changed_files=bundle.changed_files,
+        follow=_following(config, pool, found),
     )
+
+
+def _found(config: Config) -> list[Found]:
+    """Returns the bundles to begin with."""
+    found = [find_bundle(path) for path in config.bundle]
+    return found if config.models is None else [*found, *find_bundles(config.models)]
+
+
+def _following(
+    config: Config, pool: ModelPool, found: list[Found]
+) -> Callable[[], Coroutine[None, None, None]] | None:
+    """Returns what looks for new bundles, if anybody is to."""
+    if config.models is None or not config.models_poll_seconds:
+        return None
+    return functools.partial(Follower(config.models, pool, found).run, config.models_poll_seconds)

@@ -3,6 +3,7 @@
 Does not know where a value comes from: settings.py reads flags, environment and file.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -10,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, model_val
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     YamlConfigSettingsSource,
@@ -50,6 +52,25 @@ Timeout = Annotated[float, Field(ge=0.001, le=604_800), Number]
 """In seconds: a week at most."""
 
 
+Weight = Annotated[float, Field(ge=0.01, le=100), Number]
+
+
+def _paths(value: object) -> object:
+    if isinstance(value, str):
+        return value.split(os.pathsep)
+    return (value,) if isinstance(value, Path) else value
+
+
+def _weights(value: object) -> object:
+    """Reads NAME=WEIGHT,NAME=WEIGHT."""
+    if not isinstance(value, str):
+        return value
+    pairs = [each.rpartition("=") for each in value.split(",") if each]
+    if not all(name and equals for name, equals, _ in pairs):
+        raise ValueError("NAME=WEIGHT is wanted, or several separated by commas")
+    return {name.strip(): weight.strip() for name, _, weight in pairs}
+
+
 class Config(BaseSettings):
     """Every setting of `dragoman serve`. A default of None means: as the docstring says."""
 
@@ -63,8 +84,26 @@ class Config(BaseSettings):
     config: File | None = None
     """YAML file with settings. Flags and environment variables go before it."""
 
-    bundle: File
-    """Directory of the model bundle to serve."""
+    bundle: Annotated[tuple[File, ...], NoDecode, BeforeValidator(_paths)] = ()
+    """Directory of the model bundle to serve, or of several: the flag may be repeated, a variable
+    separates them by ":", the file has a list. What follows an "@" in a directory's name is the
+    model's version. Default: none; bundle or models is needed."""
+    models: File | None = None
+    """Directory whose directories are bundles, all of which are served. It is looked at again and
+    again: bundles that come, go or are replaced, by renaming, are loaded and unloaded without a
+    restart. Default: none."""
+    models_poll_seconds: Annotated[float, Field(ge=0, le=86_400), Number] = 5.0
+    """Time between two looks at models; 0 never looks again."""
+    models_memory: Annotated[ByteSize, Field(ge=1, le=2**50), Number] | None = None
+    """Most bytes that the files and caches of all models may take together. Default: the memory of
+    the machine or its container, where there is more than one model."""
+    models_full: Literal["refuse", "unload"] = "refuse"
+    """What happens where models_memory has no room for a model that is to be loaded: it is refused,
+    or those that were used least lately are unloaded."""
+    model_weights: Annotated[dict[str, Weight], NoDecode, BeforeValidator(_weights)] = {}
+    """What share of the cores a model gets where others are busy too: NAME=WEIGHT, several with
+    commas between; beside one of weight 1, a model of weight 2 gets twice as much. Default: 1
+    each."""
 
     host: Host = "127.0.0.1"
     """Address that gRPC listens on. There is no authentication but TLS client certificates, so
@@ -164,6 +203,12 @@ class Config(BaseSettings):
         if self.max_message_bytes is not None:
             return self.max_message_bytes
         return max(256 * 1024, min(8 * self.max_code_points, 2**30))
+
+    @model_validator(mode="after")
+    def _something_is_served(self) -> Self:
+        if not self.bundle and self.models is None:
+            raise ValueError("bundle is missing: give --bundle or DRAGOMAN_BUNDLE, or models")
+        return self
 
     @model_validator(mode="after")
     def _tls_is_complete(self) -> Self:

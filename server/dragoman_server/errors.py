@@ -2,6 +2,7 @@
 
 DragomanError
 ├── ConfigError             a setting is wrong; the server does not start
+│   └── NoRoomError         the memory for models has no room for one more
 ├── BundleError             the bundle is wrong; the server does not start
 ├── InvalidArgumentError    a field of a request is wrong
 ├── NotFoundError           no such model or language pair
@@ -39,6 +40,10 @@ def _restored(kind: type[DragomanError], arguments: tuple[object, ...]) -> Drago
 
 class ConfigError(DragomanError):
     """A setting is unknown or has a value that is not allowed."""
+
+
+class NoRoomError(ConfigError):
+    """The memory for models has no room for another one."""
 
 
 class BundleError(DragomanError):

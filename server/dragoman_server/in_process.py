@@ -34,7 +34,7 @@ class InProcess:
     """Engines of a worker, each on a core."""
 
     def identify(self, options: Options) -> dict[str, str]:
-        """See Backend. What options.model says is the Translator's to check."""
+        """See Backend. What options.model says is the LocalTranslator's to check."""
         del options
         with _client_errors():
             manifest = Bundle.load(self.bundle).manifest
@@ -48,7 +48,7 @@ class InProcess:
     @contextmanager
     def open(self) -> Iterator["InProcessTranslator"]:
         """See Backend."""
-        config = Config(bundle=self.bundle, engines=self.engines)
+        config = Config(bundle=(self.bundle,), engines=self.engines)
         with _client_errors(), LocalTranslator.open(config) as translator:
             gc.freeze()  # what is loaded stays: the collector need not go through it again
             yield InProcessTranslator(translator)

@@ -16,12 +16,12 @@ from typing import Any, Protocol, Self, TypeVar
 import uvloop
 
 from dragoman.v1.translation_pb2 import Model, StreamTranslateTextRequest, Translation
-from dragoman_server.assemble import build_engine
+from dragoman_server.assemble import Loader
 from dragoman_server.config import Config
-from dragoman_server.errors import BackendError, DragomanError
-from dragoman_server.models import Bundle, load_tokenizer
+from dragoman_server.errors import BackendError, ConfigError, DragomanError
 from dragoman_server.monitoring import Metrics
-from dragoman_server.service import Translator, describe_model, model_limits
+from dragoman_server.pool import find_bundle
+from dragoman_server.service import Catalog, Entry, Translator
 
 CONCURRENCY = 1024
 """Texts in flight. More than the rows of a few engines: what is translated waits for its turn in
@@ -57,7 +57,7 @@ class LocalTranslator:
         self, translator: Translator, engines: Engines, loop: asyncio.AbstractEventLoop
     ) -> None:
         self.model: Model = translator.model
-        self._translator = translator
+        self._catalog = Catalog([Entry(translator, is_default=True)])
         self._engines = engines
         self._loop = loop
 
@@ -71,11 +71,11 @@ class LocalTranslator:
         Raises:
             BundleError, ConfigError: As `dragoman serve` reports them.
         """
-        bundle = Bundle.load(config.bundle)
-        limits = model_limits(bundle.manifest, config)
-        engine, provider = build_engine(bundle, config, limits, Metrics())
-        model = describe_model(bundle.manifest, limits, provider)
-        translator = Translator(bundle.manifest, model, load_tokenizer(bundle), engine)
+        if len(config.bundle) != 1:
+            raise ConfigError("bundle is wanted, and one alone")
+        loaded = Loader(config, Metrics())(find_bundle(config.bundle[0]), number=1)
+        engine, setup = loaded.engine, loaded.setup
+        translator = Translator(setup.manifest, setup.model, setup.make_tokenizer(), engine)
         with _running_loop() as loop:
             try:
                 _call(loop, engine.start()).result()
@@ -130,7 +130,7 @@ class LocalTranslator:
 
     async def _outcome(self, request: StreamTranslateTextRequest) -> TextOutcome:
         try:
-            return await self._translator.translate_text(request)
+            return await self._catalog.find(request).translate_text(request)
         except DragomanError as error:
             return error
 

@@ -73,7 +73,10 @@ def _parser() -> _Parser:
     for name, field in Config.model_fields.items():
         values = allowed(name, schemas[name])
         placeholder, help_text = values.placeholder, _help(field, values.limits)
-        parser.add_argument(_flag(name), dest=name, metavar=placeholder, help=help_text)
+        repeated = "append" if schemas[name].get("type") == "array" else "store"
+        parser.add_argument(
+            _flag(name), dest=name, metavar=placeholder, help=help_text, action=repeated
+        )
     return parser
 
 
@@ -83,7 +86,7 @@ def _help(field: FieldInfo, limits: str) -> str:
     if field.is_required():
         return f"{text} Required."
     told = [limits] if limits else []
-    if field.default is not None:
+    if field.default is not None and "Default: " not in text:
         told.append(f"default: {field.default}")
     elif "Default: " not in text:
         told.append("default: none")

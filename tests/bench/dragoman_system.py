@@ -26,15 +26,18 @@ class Dragoman:
         self._setting = setting
         self._loop = asyncio.new_event_loop()
         self._metrics = Metrics()
-        self._engine, _ = build_engine(
-            bundle, config, model_limits(bundle.manifest, config), self._metrics
-        )
+        limits = model_limits(bundle.manifest, config)
+        self._model = bundle.manifest.name
+        self._engine = build_engine(bundle, config, limits, self._metrics).engine
         self._loop.run_until_complete(self._engine.start())
 
     @property
     def steps(self) -> int:
         """See System."""
-        return int(self._metrics.registry.get_sample_value("dragoman_batch_rows_count") or 0)
+        labels = {"model": self._model}
+        return int(
+            self._metrics.registry.get_sample_value("dragoman_batch_rows_count", labels) or 0
+        )
 
     def translate(
         self, sources: list[list[int]], forced_lengths: list[int] | None

@@ -27,7 +27,10 @@ from dragoman_server.engine.waiting_queue import WaitingQueue
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.models.tokenizer import load_tokenizer
 from dragoman_server.monitoring.metrics import Metrics
-from dragoman_server.processes.messages import Setup
+from dragoman_server.pool.folder import find_bundle
+from dragoman_server.pool.pool import ModelPool
+from dragoman_server.pool.version import LoadedModel
+from dragoman_server.processes.messages import ModelSetup, Setup
 from dragoman_server.processes.workers import build_front_end
 from dragoman_server.sequence import Completion, FinishReason, Sequence
 from dragoman_server.service.listing import describe_model, model_limits
@@ -77,24 +80,21 @@ async def _serve(bundle: Bundle, workers: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    config = Config(bundle=bundle.path, port=0, prometheus_port=0, workers=workers)
+    config = Config(bundle=(bundle.path,), port=0, prometheus_port=0, workers=workers)
     metrics = Metrics()
     queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=1)
-    engine_metrics = EngineMetrics(metrics)
+    engine_metrics = EngineMetrics(metrics, bundle.manifest.name)
     engine = AsyncEngine(
         queue,
         lambda deliver: [EchoEngine(queue, engine_metrics, deliver)],  # type: ignore[list-item]
         max_rows=ROWS,
     )
     model = describe_model(bundle.manifest, model_limits(bundle.manifest, config), "cpu")
-    setup = Setup(config, bundle.manifest, model, functools.partial(load_tokenizer, bundle))
-    application = Application(
-        config,
-        model=model,
-        engine=engine,
-        front_end=build_front_end(setup, engine, metrics.record),
-        metrics=metrics,
-    )
+    setup = ModelSetup(1, bundle.manifest, model, functools.partial(load_tokenizer, bundle))
+    pool = ModelPool(lambda *_, **__: LoadedModel(setup, engine, (1, 1), 0, bundle))
+    pool.begin([find_bundle(bundle.path)], all_must_load=True)
+    front_end = build_front_end(Setup(config, *pool.setup()), pool.engine_of, metrics.record)
+    application = Application(config, models=pool, front_end=front_end, metrics=metrics)
     gc.freeze()
     await application.start()
     print(f"listening on {application.port}", flush=True)

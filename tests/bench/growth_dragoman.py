@@ -29,8 +29,8 @@ def _engine(job: Job) -> AsyncEngine:
         max_input_length=max(point.source for point in job.points),
         max_decoding_length=LAST,
     )
-    engine, _ = build_engine(bundle, config, model_limits(bundle.manifest, config), Metrics())
-    return engine
+    limits = model_limits(bundle.manifest, config)
+    return build_engine(bundle, config, limits, Metrics()).engine
 
 
 def load_engine(job: Job) -> Decode:

@@ -16,11 +16,11 @@ from dragoman.v1 import translation_pb2 as pb
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2_grpc import TranslationServiceServicer
 from dragoman_server.engine.waiting_queue import RETRY_AFTER_SECONDS
-from dragoman_server.errors import DragomanError, QueueFullError
+from dragoman_server.errors import DragomanError, NotFoundError, QueueFullError
 from dragoman_server.models.languages import Languages
 from dragoman_server.service.status import status_of
 from dragoman_server.service.translator import TextCodec
-from dragoman_server.service.validation import check_contents, check_model, check_source_length
+from dragoman_server.service.validation import check_contents, check_source_length
 from tests.bench.peer_batcher import Batcher
 from tests.bench.peer_search import Search, Text, read_options
 
@@ -78,7 +78,8 @@ class PeerService(TranslationServiceServicer):
     async def _translate(self, request: pb.TranslateTextRequest) -> list[pb.Translation]:
         """Translates all the texts, 1:1 and in order, or none."""
         limits = self._model.limits
-        check_model(request.model, self._model.name)
+        if request.model not in ("", self._model.name):
+            raise NotFoundError(f"there is {self._model.name}", reason="MODEL_NOT_FOUND")
         _, target = self._languages.find(request.source_language_code, request.target_language_code)
         search, longest = read_options(request.options, self._manifest, limits)
         check_contents(request.contents, limits)

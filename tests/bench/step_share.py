@@ -94,7 +94,7 @@ def measure(bundle: Bundle, rows: int, texts: list[str]) -> Measurement:
             end_id=special.end_id,
         ),
         runner=ModelRunner(Sessions(*watches), cache),
-        metrics=EngineMetrics(metrics),
+        metrics=EngineMetrics(metrics, "model"),
         deliver=delivered.append,
     )
     for _ in range(50):  # rows fill, buffers are bound

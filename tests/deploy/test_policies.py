@@ -111,7 +111,7 @@ def test_the_server_takes_the_settings(
         monkeypatch.setenv(name, value)
     config = load_config([], environment)
     mounts = [mount["mountPath"] for mount in server(resources)["volumeMounts"]]
-    files = [config.bundle, config.tls_certificate, config.tls_private_key]
+    files = [*config.bundle, config.tls_certificate, config.tls_private_key]
     for file in filter(None, files):
         assert any(file.is_relative_to(mount) for mount in mounts), file
 

@@ -253,7 +253,7 @@ def test_steps_are_recorded_on_the_engines_own_thread(workload: Workload) -> Non
                     end_id=special.end_id,
                 ),
                 runner=runners.runners[0],
-                metrics=EngineMetrics(Metrics()),
+                metrics=EngineMetrics(Metrics(), "tiny"),
                 deliver=deliver,
             )
         ],

@@ -50,7 +50,7 @@ def model() -> Any:
 async def engine(loaded: Bundle) -> AsyncIterator[AsyncEngine]:
     config = Config(bundle=loaded.path, engines=1, max_batch_size=32)
     limits = model_limits(loaded.manifest, config)
-    engine, _ = build_engine(loaded, config, limits, Metrics())
+    engine = build_engine(loaded, config, limits, Metrics()).engine
     await engine.start()
     yield engine
     await engine.close()

@@ -21,7 +21,7 @@ async def test_a_built_engine_translates(bundle: Path) -> None:
     loaded = Bundle.load(bundle)
     config = Config(bundle=bundle, engines=2, max_batch_size=4, max_input_length=20)
     limits = model_limits(loaded.manifest, config)
-    engine, provider = build_engine(loaded, config, limits, Metrics())
+    engine, provider, _ = build_engine(loaded, config, limits, Metrics())
     assert provider == "cpu"
     assert engine.engine_count == 2
     sizes = loaded.manifest.architecture

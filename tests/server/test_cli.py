@@ -93,10 +93,11 @@ def test_a_signal_drains_and_ends_with_zero(
     caplog.set_level("INFO", "dragoman_server")
     assert cli.main(["--bundle", "b", *FREE_PORTS]) == 0
     events = [record.getMessage() for record in caplog.records]
-    assert events == ["ready", "draining", "drained", "stopped"]
+    assert events == ["model_loaded", "ready", "draining", "drained", "stopped"]
     assert _last_word(caplog) == (number.name, 0)
-    ready = vars(caplog.records[0])
-    assert (ready["model"], ready["precision"], ready["provider"]) == ("tiny", "float32", "cpu")
+    loaded, ready = map(vars, caplog.records[:2])
+    assert (loaded["model"], loaded["precision"], loaded["provider"]) == ("tiny", "float32", "cpu")
+    assert ready["models"] == ["tiny@1"]
 
 
 def test_a_server_that_hangs_after_the_drain_is_ended(
@@ -132,7 +133,7 @@ def test_a_signal_before_it_serves_is_not_kept_waiting(
         cli, "_build", lambda config: make_application(config, SlowEngine(), Metrics())
     )
     assert cli.main(["--bundle", "b", *FREE_PORTS]) == 0
-    assert [record.message for record in caplog.records] == ["stopped"]
+    assert [record.message for record in caplog.records] == ["model_loaded", "stopped"]
     assert _last_word(caplog) == ("SIGTERM", 0)
 
 
@@ -154,7 +155,7 @@ def test_what_nobody_thought_of_is_told_when_it_keeps_the_server_from_starting(
         cli, "_build", lambda config: make_application(config, FailingEngine(), Metrics())
     )
     assert cli.main(["--bundle", "b", *FREE_PORTS]) == 2
-    assert [record.message for record in caplog.records] == ["stopped"]
+    assert [record.message for record in caplog.records] == ["model_loaded", "stopped"]
     assert _last_word(caplog) == (reason, 2)
 
 

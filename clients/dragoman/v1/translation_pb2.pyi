@@ -297,7 +297,10 @@ class TranslateTextRequest(_message.Message):
     target_language_code: _builtins.str
     """BCP-47 code of the language to translate into, likewise."""
     model: _builtins.str
-    """Name of the model. May be empty where the server has one model."""
+    """Name of the model, or NAME@VERSION for one version of it; the name alone is
+    its default version. May be empty where only one model translates between
+    the languages.
+    """
     @_builtins.property
     def contents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The texts, in UTF-8. Allowed: 1 to Limits.max_contents texts of together at
@@ -454,6 +457,7 @@ class Translation(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     TOKEN_SCORES_FIELD_NUMBER: _builtins.int
     HYPOTHESES_FIELD_NUMBER: _builtins.int
+    MODEL_VERSION_FIELD_NUMBER: _builtins.int
     translated_text: _builtins.str
     """The text in the target language."""
     finish_reason: Global___FinishReason.ValueType
@@ -471,6 +475,8 @@ class Translation(_message.Message):
     """Number of target tokens, the end token not counted."""
     model: _builtins.str
     """Name of the model that translated."""
+    model_version: _builtins.str
+    """Version of the model, as in Model.version."""
     @_builtins.property
     def token_scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """Natural-log probability that the model gives each target token, penalties
@@ -497,10 +503,11 @@ class Translation(_message.Message):
         model: _builtins.str = ...,
         token_scores: _abc.Iterable[_builtins.float] | None = ...,
         hypotheses: _abc.Iterable[Global___Hypothesis] | None = ...,
+        model_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "finish_reason", b"finish_reason", "hypotheses", b"hypotheses", "model", b"model", "score", b"score", "source_token_count", b"source_token_count", "target_token_count", b"target_token_count", "token_scores", b"token_scores", "translated_text", b"translated_text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "finish_reason", b"finish_reason", "hypotheses", b"hypotheses", "model", b"model", "model_version", b"model_version", "score", b"score", "source_token_count", b"source_token_count", "target_token_count", b"target_token_count", "token_scores", b"token_scores", "translated_text", b"translated_text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
     _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
@@ -604,6 +611,8 @@ class Model(_message.Message):
     LIMITS_FIELD_NUMBER: _builtins.int
     SOURCE_LANGUAGE_CODES_FIELD_NUMBER: _builtins.int
     TARGET_LANGUAGE_CODES_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    IS_DEFAULT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name to put into TranslateTextRequest.model."""
     architecture: _builtins.str
@@ -612,6 +621,13 @@ class Model(_message.Message):
     """Precision of its weights: "float32" or "int8"."""
     provider: _builtins.str
     """Execution provider that runs it: "cpu" or "cuda"."""
+    version: _builtins.str
+    """Its version: what its directory is called after "@", else the first twelve
+    hexadecimal digits of its manifest's SHA-256. TranslateTextRequest.model
+    may ask for it as NAME@VERSION.
+    """
+    is_default: _builtins.bool
+    """Whether this version answers where a request says the name alone."""
     @_builtins.property
     def limits(self) -> Global___Limits:
         """What a request may ask of it."""
@@ -636,10 +652,12 @@ class Model(_message.Message):
         limits: Global___Limits | None = ...,
         source_language_codes: _abc.Iterable[_builtins.str] | None = ...,
         target_language_codes: _abc.Iterable[_builtins.str] | None = ...,
+        version: _builtins.str = ...,
+        is_default: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "limits", b"limits", "name", b"name", "precision", b"precision", "provider", b"provider", "source_language_codes", b"source_language_codes", "target_language_codes", b"target_language_codes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "is_default", b"is_default", "limits", b"limits", "name", b"name", "precision", b"precision", "provider", b"provider", "source_language_codes", b"source_language_codes", "target_language_codes", b"target_language_codes", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -69,8 +69,9 @@ class TranslationServiceServicer(object):
     def TranslateText(self, request, context):
         """Translates many texts. The translations come back 1:1 and in order.
 
-        INVALID_ARGUMENT: a field is wrong; BadRequest says which and what is
-        allowed. NOT_FOUND: no such model or language pair. RESOURCE_EXHAUSTED: the
+        INVALID_ARGUMENT: a field is wrong, or several models fit and none is named;
+        BadRequest says which and what is allowed. NOT_FOUND: no such model or
+        language pair. RESOURCE_EXHAUSTED: the
         queue is full, too many calls are in progress, or the translations would
         not be there before the call's deadline. UNAVAILABLE: the server is not
         ready or is draining. The call succeeds for every text or for none.

@@ -42,8 +42,9 @@ class TranslationServiceStub:
     TranslateText: _grpc.UnaryUnaryMultiCallable[_translation_pb2.TranslateTextRequest, _translation_pb2.TranslateTextResponse]
     """Translates many texts. The translations come back 1:1 and in order.
 
-    INVALID_ARGUMENT: a field is wrong; BadRequest says which and what is
-    allowed. NOT_FOUND: no such model or language pair. RESOURCE_EXHAUSTED: the
+    INVALID_ARGUMENT: a field is wrong, or several models fit and none is named;
+    BadRequest says which and what is allowed. NOT_FOUND: no such model or
+    language pair. RESOURCE_EXHAUSTED: the
     queue is full, too many calls are in progress, or the translations would
     not be there before the call's deadline. UNAVAILABLE: the server is not
     ready or is draining. The call succeeds for every text or for none.
@@ -74,8 +75,9 @@ class TranslationServiceAsyncStub(TranslationServiceStub):
     TranslateText: _aio.UnaryUnaryMultiCallable[_translation_pb2.TranslateTextRequest, _translation_pb2.TranslateTextResponse]  # type: ignore[assignment]
     """Translates many texts. The translations come back 1:1 and in order.
 
-    INVALID_ARGUMENT: a field is wrong; BadRequest says which and what is
-    allowed. NOT_FOUND: no such model or language pair. RESOURCE_EXHAUSTED: the
+    INVALID_ARGUMENT: a field is wrong, or several models fit and none is named;
+    BadRequest says which and what is allowed. NOT_FOUND: no such model or
+    language pair. RESOURCE_EXHAUSTED: the
     queue is full, too many calls are in progress, or the translations would
     not be there before the call's deadline. UNAVAILABLE: the server is not
     ready or is draining. The call succeeds for every text or for none.
@@ -109,8 +111,9 @@ class TranslationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_translation_pb2.TranslateTextResponse, _abc.Awaitable[_translation_pb2.TranslateTextResponse]]:
         """Translates many texts. The translations come back 1:1 and in order.
 
-        INVALID_ARGUMENT: a field is wrong; BadRequest says which and what is
-        allowed. NOT_FOUND: no such model or language pair. RESOURCE_EXHAUSTED: the
+        INVALID_ARGUMENT: a field is wrong, or several models fit and none is named;
+        BadRequest says which and what is allowed. NOT_FOUND: no such model or
+        language pair. RESOURCE_EXHAUSTED: the
         queue is full, too many calls are in progress, or the translations would
         not be there before the call's deadline. UNAVAILABLE: the server is not
         ready or is draining. The call succeeds for every text or for none.

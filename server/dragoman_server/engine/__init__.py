@@ -10,6 +10,7 @@ from dragoman_server.engine.engine_metrics import EngineMetrics
 from dragoman_server.engine.futures import settle
 from dragoman_server.engine.outlook import UNREAD, Admission, Outline, Outlook
 from dragoman_server.engine.scheduler import Scheduler
+from dragoman_server.engine.turns import Share, Turns
 from dragoman_server.engine.waiting_queue import ANYBODY, Sender, WaitingQueue
 
 __all__ = [
@@ -27,7 +28,9 @@ __all__ = [
     "RemainingTime",
     "Scheduler",
     "Sender",
+    "Share",
     "TimeLimit",
+    "Turns",
     "WaitingQueue",
     "settle",
 ]

@@ -21,6 +21,7 @@ from dragoman_server.engine.engine import Engine, Progress
 from dragoman_server.engine.forecast import Forecast, Promise
 from dragoman_server.engine.futures import settle
 from dragoman_server.engine.outlook import UNREAD, Admission, Outline, Outlook
+from dragoman_server.engine.turns import Share, Turn, Turns
 from dragoman_server.engine.waiting_queue import ANYBODY, Sender, WaitingQueue
 from dragoman_server.errors import BackendError, ConfigError, DragomanError, UnavailableError
 from dragoman_server.sequence import (
@@ -66,6 +67,9 @@ class AsyncEngine:
         prepare: What each engine's thread does first, one engine after the other.
         count_expired: Called for each text that leaves the queue because its deadline passed, but
             for those that the engines find there.
+        turns: Hands the cores out to the engines of all models; None where there is one model,
+            whose engines have them all.
+        share: The model's.
         clock: Seconds, monotonic; the engines'.
     """
 
@@ -78,6 +82,8 @@ class AsyncEngine:
         kv_cache_bytes: int = 0,
         prepare: ListOf[Callable[[], None]] = (),
         count_expired: Callable[[], None] | None = None,
+        turns: Turns | None = None,
+        share: Share | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
@@ -88,7 +94,13 @@ class AsyncEngine:
         self._clock = clock
         costs = [engine.step_costs for engine in self._engines]
         self._forecast = Forecast(costs, places=max_rows)
-        self._prepare = prepare or [_nothing] * len(self._engines)
+        self._prepare = list(prepare) or [_nothing] * len(self._engines)
+        self._share = share or Share()
+        self._turns = turns or Turns(len(self._engines) * self._share.threads)
+        self.used_at = clock()
+        """When the last texts came, or it was built."""
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._futures: dict[Sequence, asyncio.Future[Completion]] = {}
         self._on_partial: dict[Sequence, OnPartial] = {}
         self._threads: list[threading.Thread] = []
@@ -211,7 +223,7 @@ class AsyncEngine:
         """
         if self._loop is None or self._closing:
             raise UnavailableError("the engine does not run")
-        now = self._clock()
+        now = self.used_at = self._clock()
         if isinstance(options, TranslationOptions):
             options = [options] * len(source_ids)
         sequences = [
@@ -235,8 +247,16 @@ class AsyncEngine:
         self._queue.put(longest_first, sender)
         return [self._expect(sequence, promise, on_partial) for sequence in sequences]
 
+    async def wait_idle(self) -> None:
+        """Returns once every text that was submitted has ended."""
+        await self._idle.wait()
+
     async def close(self) -> None:
-        """Stops the threads after their running step; what is unfinished gets UnavailableError."""
+        """Stops the threads after their running step; what is unfinished gets UnavailableError.
+
+        With the last reference to it the model's memory is free: it leaves no cycle to a collector
+        that does not look at what has been there for long.
+        """
         self._closing = True
         self._queue.close()
         try:
@@ -245,6 +265,8 @@ class AsyncEngine:
                     await asyncio.sleep(LOOK_SECONDS)
         finally:
             self._fail_unfinished(UnavailableError("the server stopped before the translation"))
+        self._engines = []
+        self._prepare.clear()
 
     def _expect(
         self, sequence: Sequence, promise: Promise, on_partial: OnPartial | None
@@ -253,6 +275,7 @@ class AsyncEngine:
         future: asyncio.Future[Completion] = self._loop.create_future()
         future.add_done_callback(functools.partial(self._forget, sequence, promise))
         self._futures[sequence] = future
+        self._idle.clear()
         if on_partial is not None:
             self._on_partial[sequence] = on_partial
         return future
@@ -261,6 +284,8 @@ class AsyncEngine:
         self, sequence: Sequence, promise: Promise, future: asyncio.Future[Completion]
     ) -> None:
         del self._futures[sequence]
+        if not self._futures:
+            self._idle.set()
         self._on_partial.pop(sequence, None)
         now = self._clock()
         translated = not future.cancelled() and future.exception() is None
@@ -289,13 +314,21 @@ class AsyncEngine:
     def _run(self, engine: Engine) -> None:
         try:
             while not self._closing:
-                if not engine.step() and not self._queue.wait():
+                if not self._take_turn(engine) and not self._queue.wait():
                     break
         except BaseException as error:  # noqa: BLE001 the thread ends here, whatever it was
             _log.critical("engine_thread_died", exc_info=True)
             engine.abandon(error)
             assert self._loop is not None
             self._loop.call_soon_threadsafe(self._bury)
+
+    def _take_turn(self, engine: Engine) -> bool:
+        """Steps for as long as it is the model's turn; False where nothing is left to do."""
+        with Turn(self._turns, self._share, self._clock) as turn:
+            while engine.step():
+                if self._closing or not turn.goes_on():
+                    return True
+        return False
 
     def _bury(self) -> None:
         """An engine is gone: once the last one is, nothing that waits would ever be taken."""

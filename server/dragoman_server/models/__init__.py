@@ -4,13 +4,17 @@ Knows what export wrote. Does not know how a model is run, nor what a request as
 """
 
 from dragoman_server.models.bundle import Bundle
-from dragoman_server.models.languages import Languages
+from dragoman_server.models.languages import MAX_CODE_LENGTH, Languages
 from dragoman_server.models.tokenizer import load_tokenizer
+from dragoman_server.models.versions import VersionedName, newness
 from dragoman_server.models.watch import watch_files
 
 __all__ = [
+    "MAX_CODE_LENGTH",
     "Bundle",
     "Languages",
+    "VersionedName",
     "load_tokenizer",
+    "newness",
     "watch_files",
 ]

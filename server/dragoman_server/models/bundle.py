@@ -45,6 +45,8 @@ class Bundle:
     """Its bundle.json."""
     stamps: Mapping[str, Stamp] = field(default_factory=dict)
     """Of its files by their paths, from when they were verified."""
+    digest: str = ""
+    """SHA-256 of bundle.json, which has those of all other files."""
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -53,13 +55,13 @@ class Bundle:
         Raises:
             BundleError: something is missing, damaged or of another format.
         """
-        manifest = read_manifest(path)
+        manifest, digest = _read(path)
         stamps = {file.path: _verify(path, file) for file in manifest.files}
         listed = {file.path for file in manifest.files}
         for needed in _needed_paths(manifest):
             if needed not in listed:
                 raise BundleError(f"{path / MANIFEST_NAME}: {needed!r} is used but not in `files`")
-        return cls(path, manifest, stamps)
+        return cls(path, manifest, stamps, digest)
 
     def changed_files(self) -> list[str]:
         """Returns the paths of the files that are not those that were verified."""
@@ -94,13 +96,18 @@ def read_manifest(path: Path) -> Manifest:
         BundleError: it is missing, not JSON, has unknown keys, values that are not allowed or
             another format version.
     """
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[Manifest, str]:
+    """Returns the manifest and the SHA-256 of its file."""
     file = path / MANIFEST_NAME
     try:
         if not path.is_dir():
             raise BundleError(f"no bundle at {path}: it is not a directory")
     except OSError as error:  # not what can be looked at, or too long for a path
         raise BundleError(f"no bundle at {path}: {error.strerror}") from None
-    manifest = _parsed(file)
+    manifest, digest = _parsed(file)
     if manifest.format_version != FORMAT_VERSION:
         raise BundleError(
             f"{file}: format version {manifest.format_version}, this server reads {FORMAT_VERSION}"
@@ -108,16 +115,18 @@ def read_manifest(path: Path) -> Manifest:
     if problems := problems_of(manifest):
         more = f"; and {len(problems) - MOST_SHOWN} more" if len(problems) > MOST_SHOWN else ""
         raise BundleError(f"{file}: {'; '.join(problems[:MOST_SHOWN])}{more}")
-    return manifest
+    return manifest, digest
 
 
-def _parsed(file: Path) -> Manifest:
+def _parsed(file: Path) -> tuple[Manifest, str]:
     try:
         if not file.is_file() and file.exists():
             raise BundleError(f"{file} is not a file")
         if (size := file.stat().st_size) > MOST_MANIFEST_BYTES:
             raise BundleError(f"{file} has {size} bytes; allowed: at most {MOST_MANIFEST_BYTES}")
-        return json_format.Parse(file.read_text(encoding="utf-8-sig"), Manifest())
+        contents = file.read_bytes()
+        manifest = json_format.Parse(contents.decode("utf-8-sig"), Manifest())
+        return manifest, hashlib.sha256(contents).hexdigest()
     except FileNotFoundError:
         raise BundleError(f"no bundle at {file.parent}: it has no {MANIFEST_NAME}") from None
     # protobuf lets through what Python's parser raises on numbers, nesting and surrogates.

@@ -7,12 +7,12 @@ from dragoman_server.monitoring.line_writer import STDERR, LineWriter
 from dragoman_server.monitoring.logs import LAST_LINES_SECONDS, configure_logging, log_lines_lost
 from dragoman_server.monitoring.metrics import (
     Ended,
-    EngineLoad,
     FailureReason,
     Metrics,
     Shortage,
 )
 from dragoman_server.monitoring.metrics_server import MetricsServer
+from dragoman_server.monitoring.model_gauges import EngineLoad, ModelLoad, Models
 
 __all__ = [
     "LAST_LINES_SECONDS",
@@ -23,6 +23,8 @@ __all__ = [
     "LineWriter",
     "Metrics",
     "MetricsServer",
+    "ModelLoad",
+    "Models",
     "Shortage",
     "configure_logging",
     "log_lines_lost",

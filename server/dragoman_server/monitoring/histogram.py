@@ -76,7 +76,9 @@ class Histogram(Collector):
 
     def labels(self, *values: str) -> Observations:
         """Returns the observations with these values of the labels; at first there are none."""
-        return self._observations.setdefault(values, Observations(self._buckets))
+        if (found := self._observations.get(values)) is None:
+            found = self._observations.setdefault(values, Observations(self._buckets))
+        return found
 
     def observe(self, value: float) -> None:
         """Counts a value of a histogram without labels."""

@@ -3,14 +3,16 @@
 Knows names, units, labels and buckets. Does not know when anything happens: the engine and the
 service are handed a `Metrics` and count on its attributes. A request is a call of TranslateText or
 ListModels, a text of StreamTranslateText, or a stream that is refused or broken off as a whole; a
-text is one source text that goes through the engine.
+text is one source text that goes through the engine. What the label `model` says is a model's name,
+whatever its version; it is empty where a request ended before anybody found out what it means.
 """
 
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, ProcessCollector
 
 from dragoman_server.monitoring.histogram import Histogram
+from dragoman_server.monitoring.model_gauges import ModelGauges, Models
 
 FailureReason = Literal["REJECTED", "CANCELLED", "DEADLINE", "BACKEND", "OTHER"]
 RefusalCause = Literal["QUEUE_FULL", "WOULD_EXPIRE", "TOO_MANY_CALLS", "OUT_OF_MEMORY"]
@@ -34,7 +36,6 @@ REFUSAL_CAUSES: tuple[RefusalCause, ...] = (
     "TOO_MANY_CALLS",
     "OUT_OF_MEMORY",
 )
-PHASES: tuple[Literal["encode", "decode"], ...] = ("encode", "decode")
 
 # Seconds. From 5 to 500 ms no bucket is wider than its lower bound.
 LATENCY_BUCKETS = (
@@ -61,6 +62,8 @@ class Ended(NamedTuple):
     """One of REFUSAL_CAUSES, where it was refused because of overload."""
     times: int = 1
     """Requests that ended so."""
+    model: str = ""
+    """Name of the model that it meant; empty where that is not known."""
 
 
 class Shortage(NamedTuple):
@@ -71,26 +74,6 @@ class Shortage(NamedTuple):
     log_lines_lost: int
     floods: int = 0
     """Connections that were closed as they sent far more than their calls explain."""
-
-
-class EngineLoad(Protocol):
-    """What the gauges read from the engine at each scrape."""
-
-    @property
-    def requests_waiting(self) -> int:
-        """Texts in the queue."""
-
-    @property
-    def requests_running(self) -> int:
-        """Texts being encoded or decoded."""
-
-    @property
-    def predicted_seconds(self) -> float:
-        """Seconds that a text of mean length would take; 0 where nothing is predicted."""
-
-    @property
-    def kv_cache_usage(self) -> float:
-        """Part of the cache rows in use, 0 to 1."""
 
 
 class Metrics:
@@ -109,32 +92,33 @@ class Metrics:
         self._declare_texts()
         self._declare_shortages()
         self._declare_engine()
+        self._gauges = ModelGauges()
+        self.registry.register(self._gauges)
+        self.begin_model("")
 
     def _declare_requests(self) -> None:
         self.requests_total = self._counter(
-            "requests_total", "Requests that ended, by gRPC status code.", "code"
+            "requests_total", "Requests that ended, by gRPC status code.", "code", "model"
         )
-        for code in CODES:
-            self.requests_total.labels(code)
         self.request_failures_total = self._counter(
             "request_failures_total",
             "Requests that ended without a translation: REJECTED before it began, CANCELLED by the "
             "client, past their DEADLINE, failed in the BACKEND, or OTHER.",
             "reason",
+            "model",
         )
-        for reason in FAILURE_REASONS:
-            self.request_failures_total.labels(reason)
         self.refusals_total = self._counter(
             "refusals_total",
             "Requests refused at once because of overload, by its cause; they are among those that "
             "were REJECTED.",
             "cause",
+            "model",
         )
-        for cause in REFUSAL_CAUSES:
-            self.refusals_total.labels(cause)
         self.request_latency_seconds = self._histogram(
             "request_latency_seconds",
             "Seconds from a request's arrival to its answer, for requests answered with OK.",
+            LATENCY_BUCKETS,
+            "model",
         )
 
     def _declare_shortages(self) -> None:
@@ -152,68 +136,60 @@ class Metrics:
         )
 
     def _declare_texts(self) -> None:
-        self.request_queue_seconds = self._histogram(
+        self.request_queue_seconds = self._of_model(
             "request_queue_seconds", "Seconds that a text waited before it was encoded."
         )
         self.requests_expired_total = self._counter(
             "requests_expired_total",
             "Texts whose deadline passed while they waited, and which were never begun.",
+            "model",
         )
-        self.request_encode_seconds = self._histogram(
+        self.request_encode_seconds = self._of_model(
             "request_encode_seconds", "Seconds that the encoding step of a text took."
         )
-        self.request_decode_seconds = self._histogram(
+        self.request_decode_seconds = self._of_model(
             "request_decode_seconds", "Seconds from the end of a text's encoding to its last token."
         )
-        self.time_to_first_token_seconds = self._histogram(
+        self.time_to_first_token_seconds = self._of_model(
             "time_to_first_token_seconds", "Seconds from a text's arrival to its first token."
         )
-        self.time_per_output_token_seconds = self._histogram(
+        self.time_per_output_token_seconds = self._of_model(
             "time_per_output_token_seconds",
             "Mean seconds between the tokens of a text, after the first.",
             STEP_BUCKETS,
         )
         self.source_tokens_total = self._counter(
-            "source_tokens_total", "Source tokens encoded, special tokens counted."
+            "source_tokens_total", "Source tokens encoded, special tokens counted.", "model"
         )
         self.target_tokens_total = self._counter(
-            "target_tokens_total", "Target tokens decoded, end tokens not counted."
+            "target_tokens_total", "Target tokens decoded, end tokens not counted.", "model"
         )
 
     def _declare_engine(self) -> None:
-        self.requests_running = self._gauge(
-            "requests_running", "Texts that are being encoded or decoded."
+        self.batch_rows = self._of_model("batch_rows", "Rows in a decoding step.", ROW_BUCKETS)
+        self.steps_total = self._counter(
+            "steps_total", "Steps that the engine ran.", "phase", "model"
         )
-        self.requests_waiting = self._gauge(
-            "requests_waiting", "Texts in the queue; short even under overload that is refused."
-        )
-        self.predicted_seconds = self._gauge(
-            "predicted_seconds",
-            "Seconds until a text of mean length would be translated if it came now, margin "
-            "included; 0 before enough was observed.",
-        )
-        self.kv_cache_usage_ratio = self._gauge(
-            "kv_cache_usage_ratio", "Part of the cache rows in use, from 0 to 1."
-        )
-        self.engines = self._gauge(
-            "engines", "Engines, each with rows of its own; chosen at start, load never changes it."
-        )
-        self.kv_cache_bytes = self._gauge(
-            "kv_cache_bytes", "Bytes of cache allocated at start; load never changes it."
-        )
-        self.batch_rows = self._histogram("batch_rows", "Rows in a decoding step.", ROW_BUCKETS)
-        self.steps_total = self._counter("steps_total", "Steps that the engine ran.", "phase")
         self.step_seconds = self._histogram(
-            "step_seconds", "Seconds that a step of the engine took.", STEP_BUCKETS, "phase"
+            "step_seconds",
+            "Seconds that a step of the engine took.",
+            STEP_BUCKETS,
+            "phase",
+            "model",
         )
-        for phase in PHASES:
-            self.steps_total.labels(phase)
-            self.step_seconds.labels(phase)
-        self.model_info = self._gauge(
-            "model_info",
-            "Always 1; the labels say which model is loaded.",
-            *("model", "architecture", "precision", "provider"),
-        )
+
+    def begin_model(self, name: str) -> None:
+        """Lets the counters of a model be there before they count: a rate misses the first of one.
+
+        `name` is empty for requests that end before anybody knows which model they mean.
+        """
+        for code in CODES:
+            self.requests_total.labels(code, name)
+        for reason in FAILURE_REASONS:
+            self.request_failures_total.labels(reason, name)
+        for cause in REFUSAL_CAUSES:
+            self.refusals_total.labels(cause, name)
+        self.request_latency_seconds.labels(name)
 
     def record(self, ended: Ended | Shortage) -> None:
         """Counts a request that ended, or a shortage."""
@@ -222,35 +198,39 @@ class Metrics:
             self.log_lines_lost_total.inc(ended.log_lines_lost)
             self.connections_flooding_total.inc(ended.floods)
             return
-        for counter in self._counters(ended.code, ended.failure, ended.refusal):
+        for counter in self._counters(ended.model, ended.code, ended.failure, ended.refusal):
             counter.inc(ended.times)
         if ended.seconds is not None:
+            latency = self.request_latency_seconds.labels(ended.model)
             for _ in range(ended.times):
-                self.request_latency_seconds.observe(ended.seconds)
+                latency.observe(ended.seconds)
 
-    def _counters(self, *labels: str | None) -> list[Counter]:
+    def _counters(self, model: str, *labels: str | None) -> list[Counter]:
         """Returns what counts ends of these code, failure and refusal."""
-        if (counters := self._counters_of.get(labels)) is None:
+        key = (model, *labels)
+        if (counters := self._counters_of.get(key)) is None:
             families = (self.requests_total, self.request_failures_total, self.refusals_total)
-            counters = self._counters_of[labels] = [
-                family.labels(label)
+            counters = self._counters_of[key] = [
+                family.labels(label, model)
                 for family, label in zip(families, labels, strict=True)
                 if label is not None
             ]
         return counters
 
-    def watch(self, engine: EngineLoad) -> None:
-        """Lets the load gauges read the engine at each scrape."""
-        self.requests_running.set_function(lambda: engine.requests_running)
-        self.requests_waiting.set_function(lambda: engine.requests_waiting)
-        self.predicted_seconds.set_function(lambda: engine.predicted_seconds)
-        self.kv_cache_usage_ratio.set_function(lambda: engine.kv_cache_usage)
+    def watch(self, models: Models) -> None:
+        """Lets the gauges of the models read what is loaded at each scrape."""
+        self._gauges.watch(models)
 
     def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
         return Counter(name, documentation, labels, namespace="dragoman", registry=self.registry)
 
     def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:
         return Gauge(name, documentation, labels, namespace="dragoman", registry=self.registry)
+
+    def _of_model(
+        self, name: str, documentation: str, buckets: tuple[float, ...] = LATENCY_BUCKETS
+    ) -> Histogram:
+        return self._histogram(name, documentation, buckets, "model")
 
     def _histogram(
         self,

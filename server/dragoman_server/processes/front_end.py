@@ -9,9 +9,11 @@ from collections.abc import Callable
 
 from dragoman_server.memory import MemoryLimit
 from dragoman_server.monitoring import Ended, Shortage
-from dragoman_server.processes.messages import Setup
+from dragoman_server.processes.messages import ModelSetup, Serve, Setup
 from dragoman_server.processes.shortages import ShortageWatch, reserve_descriptors
 from dragoman_server.service import (
+    Catalog,
+    Entry,
     Gate,
     GrpcServer,
     Health,
@@ -33,7 +35,7 @@ class FrontEnd:
 
     Args:
         setup: What it serves, and where.
-        engine: Translates.
+        engines: Returns what translates with a version.
         record: Told how each request ended, and what there is too little of.
         shares_port: Whether other processes listen on the same port.
     """
@@ -41,7 +43,7 @@ class FrontEnd:
     def __init__(
         self,
         setup: Setup,
-        engine: TextQueue,
+        engines: Callable[[int], TextQueue],
         record: Callable[[Ended | Shortage], None],
         *,
         shares_port: bool = False,
@@ -52,16 +54,20 @@ class FrontEnd:
         self._record = record
         self._max_connections = config.max_connections
         self._watching: asyncio.Task[None] | None = None
+        self._is_ready = self._stalled = False
         self._drain_timeout_seconds = config.drain_timeout_seconds
         self._memory = MemoryLimit()
         self._gate = Gate(max_calls=config.max_concurrent_requests)
         outcomes = Outcomes(record)
+        self._engines = engines
+        self._translators = {each.number: self._translator(each) for each in setup.models}
+        self._serve = setup.serve
+        self._catalog = Catalog(self._entries())
         service = TranslationService(
-            Translator(
-                setup.manifest, setup.model, setup.make_tokenizer(), engine, self._memory.check
-            ),
+            self._catalog,
             self._gate,
             outcomes,
+            max_stream_texts=config.max_stream_texts,
             default_timeout_seconds=config.default_timeout_seconds,
             max_timeout_seconds=config.max_timeout_seconds,
         )
@@ -78,6 +84,34 @@ class FrontEnd:
     def told(self) -> None:
         """Never: signals come to its process, and are that one's to hear."""
 
+    async def prepare(self, setup: ModelSetup) -> None:
+        """Loads what it takes to serve a version, beside its engines.
+
+        Raises:
+            BundleError: The tokenizer cannot be read.
+        """
+        self._translators[setup.number] = await asyncio.to_thread(self._translator, setup)
+
+    async def serve(self, serve: Serve) -> None:
+        """Serves these versions from now on; no other one gets any more texts."""
+        self._serve = serve
+        self._catalog.publish(self._entries())
+        self._translators = {number: self._translators[number] for number in serve.numbers}
+        self._tell_health()
+
+    def _translator(self, setup: ModelSetup) -> Translator:
+        return Translator(
+            setup.manifest,
+            setup.model,
+            setup.make_tokenizer(),
+            self._engines(setup.number),
+            self._memory.check,
+        )
+
+    def _entries(self) -> list[Entry]:
+        numbers, defaults = self._serve
+        return [Entry(self._translators[number], number in defaults) for number in numbers]
+
     async def start(self) -> int:
         """Listens, says that it serves, and returns the port.
 
@@ -88,16 +122,19 @@ class FrontEnd:
         self._memory.check_start()
         watch = ShortageWatch(self._record, self._max_connections)
         self._watching = asyncio.create_task(watch.run())
-        self._server.tell_health(Health(ready=True))
+        self._is_ready = True
+        self._tell_health()
         return port
 
     def tell_stalled(self, *, stalled: bool) -> None:
         """Says that an engine hangs, or hangs no longer: no requests then, but a restart."""
-        self._server.tell_health(Health(ready=not stalled, alive=not stalled))
+        self._stalled = stalled
+        self._tell_health()
 
     async def drain(self) -> bool:
         """Refuses new requests and waits for the accepted ones; False if time ran out."""
-        self._server.tell_health(Health(ready=False))
+        self._is_ready = False
+        self._tell_health()
         self._gate.close()
         try:
             async with asyncio.timeout(self._drain_timeout_seconds):
@@ -107,6 +144,15 @@ class FrontEnd:
             return False
         await asyncio.sleep(LINGER_SECONDS)
         return True
+
+    def _tell_health(self) -> None:
+        """Says how it is, and which models it has."""
+        ready = self._is_ready and not self._stalled
+        models = [translator.model for translator, _ in self._catalog.entries]
+        names = {name for each in models for name in (each.name, f"{each.name}@{each.version}")}
+        self._server.tell_health(
+            Health(ready and bool(models), alive=not self._stalled, models=names if ready else ())
+        )
 
     async def close(self) -> None:
         """Closes the port and every connection."""

@@ -1,6 +1,6 @@
 """What a front-end process and the engines' process tell each other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from dragoman.v1.bundle_pb2 import Manifest
@@ -12,13 +12,48 @@ from dragoman_server.sequence import Outcome, TranslationOptions
 from dragoman_server.service import TextCodec
 
 
-class Setup(NamedTuple):
-    """To a front end, first of all: what it serves."""
+class ModelSetup(NamedTuple):
+    """To a front end: a version of a model that it is to serve."""
 
-    config: Config
+    number: int
+    """As no other version has that this server ever loads."""
     manifest: Manifest
     model: Model
     make_tokenizer: Callable[[], TextCodec]
+
+
+class Serve(NamedTuple):
+    """To a front end: what it serves from now on, and nothing else."""
+
+    numbers: tuple[int, ...]
+    """Of versions that it has been told of."""
+    defaults: frozenset[int]
+    """Those of them that answer to their model's name alone."""
+
+
+NOTHING = Serve((), frozenset())
+
+
+class Setup(NamedTuple):
+    """To a front end, first of all."""
+
+    config: Config
+    models: tuple[ModelSetup, ...] = ()
+    """That it is to serve from the start."""
+    serve: Serve = NOTHING
+
+
+class Prepared(NamedTuple):
+    """From a front end: it can serve a version, or why not."""
+
+    number: int
+    error: DragomanError | None
+
+
+class Serving(NamedTuple):
+    """From a front end: it serves what it was told to, and sends no other version texts."""
+
+    serve: Serve
 
 
 class Started(NamedTuple):
@@ -41,8 +76,10 @@ class Told(NamedTuple):
 class Submit(NamedTuple):
     """From a front end: the texts of a request, to be taken all or none."""
 
+    model: int
+    """Number of the version that is to translate."""
     request: int
-    """Number of the request, of that front end."""
+    """Number of the request, of that front end and that version."""
     source_ids: Sequence[list[int]]
     options: Sequence[TranslationOptions]
     wants_partial: bool
@@ -53,6 +90,7 @@ class Submit(NamedTuple):
 class Cancel(NamedTuple):
     """From a front end: nobody waits for a text any longer."""
 
+    model: int
     request: int
     text: int
     """Its index in the request."""
@@ -61,6 +99,7 @@ class Cancel(NamedTuple):
 class Refused(NamedTuple):
     """To a front end: none of the request's texts was taken."""
 
+    model: int
     request: int
     error: DragomanError
 
@@ -68,6 +107,7 @@ class Refused(NamedTuple):
 class Settled(NamedTuple):
     """To a front end: a text's end."""
 
+    model: int
     request: int
     text: int
     outcome: Outcome
@@ -76,14 +116,15 @@ class Settled(NamedTuple):
 class Partial(NamedTuple):
     """To a front end: the target tokens of a text so far."""
 
+    model: int
     request: int
     token_ids: list[int]
 
 
 class State(NamedTuple):
-    """To a front end: what a request would find now."""
+    """To a front end: what a request would find now, by version."""
 
-    outlook: Outlook | None
+    outlooks: Mapping[int, Outlook | None]
 
 
 class Stalled(NamedTuple):

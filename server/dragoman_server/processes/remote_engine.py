@@ -39,13 +39,21 @@ class _Request:
 
 
 class RemoteEngine:
-    """Does what AsyncEngine does for a Translator; `send` takes its messages."""
+    """Does what AsyncEngine does for a Translator.
+
+    Args:
+        model: Number of the version that its engines translate with.
+        send: Takes its messages.
+        clock: Seconds, monotonic; the engines'.
+    """
 
     def __init__(
         self,
+        model: int,
         send: Callable[[Submit | Cancel], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._model = model
         self._send = send
         self._numbers = itertools.count()
         self._requests: dict[int, _Request] = {}
@@ -54,6 +62,11 @@ class RemoteEngine:
         self._admission = Admission()
         self._sent_since = 0
         """Texts that were sent since the outlook came."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every text that was submitted has ended."""
+        return not self._requests
 
     def check_room(
         self, limit: TimeLimit, outline: Outline = UNREAD, caller: str = "", texts_ahead: int = 0
@@ -91,8 +104,8 @@ class RemoteEngine:
             future.add_done_callback(functools.partial(self._forget, number, index))
         self._requests[number] = _Request(futures, len(futures), on_partial)
         self._sent_since += len(futures)
-        wants_partial = on_partial is not None
-        self._send(Submit(number, source_ids, options, wants_partial, limit, sender))
+        partial = on_partial is not None
+        self._send(Submit(self._model, number, source_ids, options, partial, limit, sender))
         return futures
 
     def look(self, outlook: Outlook | None) -> None:
@@ -124,7 +137,7 @@ class RemoteEngine:
 
     def _forget(self, number: int, index: int, future: asyncio.Future[Completion]) -> None:
         if future.cancelled():
-            self._send(Cancel(number, index))
+            self._send(Cancel(self._model, number, index))
         request = self._requests[number]
         request.unfinished -= 1
         if not request.unfinished:

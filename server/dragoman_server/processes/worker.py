@@ -21,9 +21,13 @@ from dragoman_server.processes.link import Link
 from dragoman_server.processes.messages import (
     Drain,
     Drained,
+    ModelSetup,
     NotStarted,
     Partial,
+    Prepared,
     Refused,
+    Serve,
+    Serving,
     Settled,
     Setup,
     Stalled,
@@ -43,7 +47,8 @@ class Worker:
     """Does what the engines' process says, in that order; what is for the engine goes past it."""
 
     def __init__(self) -> None:
-        self._engine = RemoteEngine(self._send)
+        self._engines: dict[int, RemoteEngine] = {}
+        """By the numbers of the versions."""
         self._orders: asyncio.Queue[object] = asyncio.Queue()
         self._link: Link | None = None
         self._tally = Tally(self._send)
@@ -51,15 +56,18 @@ class Worker:
     def received(self, message: object) -> None:
         """See link.Reader."""
         if isinstance(message, Settled | Partial | Refused):
-            self._engine.receive(message)
+            if engine := self._engines.get(message.model):
+                engine.receive(message)
         elif isinstance(message, State):
-            self._engine.look(message.outlook)
+            for number, outlook in message.outlooks.items():
+                if engine := self._engines.get(number):
+                    engine.look(outlook)
         else:
             self._orders.put_nowait(message)
 
     def lost(self) -> None:
         """See link.Reader."""
-        self._engine.close()
+        self._close_engines()
         self._orders.put_nowait(None)
 
     async def run(self, end: socket.socket) -> int:
@@ -74,6 +82,12 @@ class Worker:
                         front_end = self._build(order)
                         await front_end.start()
                         self._send(Started())
+                    case ModelSetup(number):
+                        assert front_end is not None
+                        self._send(Prepared(number, await self._prepared(front_end, order)))
+                    case Serve():
+                        assert front_end is not None
+                        await self._serve(front_end, order)
                     case Stalled(stalled):
                         assert front_end is not None
                         front_end.tell_stalled(stalled=stalled)
@@ -88,7 +102,7 @@ class Worker:
             self._send(NotStarted(error))
             return 1
         finally:
-            self._engine.close()
+            self._close_engines()
             if front_end is not None:
                 await front_end.close()
             self._tally.flush()
@@ -107,6 +121,31 @@ class Worker:
         front_end = FrontEnd(setup, self._engine, self._tally.record, shares_port=True)
         gc.freeze()  # as in cli.py
         return front_end
+
+    def _engine(self, number: int) -> RemoteEngine:
+        """Returns what stands for the engines of a version."""
+        if number not in self._engines:
+            self._engines[number] = RemoteEngine(number, self._send)
+        return self._engines[number]
+
+    async def _prepared(self, front_end: FrontEnd, setup: ModelSetup) -> DragomanError | None:
+        """Gets ready to serve a version; returns why it cannot."""
+        try:
+            await front_end.prepare(setup)
+        except DragomanError as error:
+            return error
+        return None
+
+    async def _serve(self, front_end: FrontEnd, serve: Serve) -> None:
+        await front_end.serve(serve)
+        self._send(Serving(serve))
+        for number in set(self._engines) - set(serve.numbers):
+            if self._engines[number].is_idle:
+                del self._engines[number]
+
+    def _close_engines(self) -> None:
+        for engine in self._engines.values():
+            engine.close()
 
     def _send(self, message: object) -> None:
         assert self._link is not None

@@ -19,9 +19,13 @@ from dragoman_server.processes.link import Link
 from dragoman_server.processes.messages import (
     Cancel,
     Drained,
+    ModelSetup,
     NotStarted,
     Partial,
+    Prepared,
     Refused,
+    Serve,
+    Serving,
     Settled,
     Started,
     Stop,
@@ -43,7 +47,7 @@ class WorkerProcess:
     def __init__(
         self,
         process: Process,
-        engine: TextQueue,
+        engines: Callable[[int], TextQueue],
         record: Callable[[Ended | Shortage], None],
         changed: Callable[[], None],
     ) -> None:
@@ -55,25 +59,27 @@ class WorkerProcess:
         self._is_told_to_stop = False
         self._death: asyncio.Task[None] | None = None
         self._process = process
-        self._engine = engine
+        self._engines = engines
+        self._prepared: dict[int, asyncio.Future[None]] = {}
+        self._serving: dict[Serve, asyncio.Future[None]] = {}
         self._record = record
         self._changed = changed
         self._link: Link | None = None
-        self._texts: dict[tuple[int, int], asyncio.Future[Completion]] = {}
+        self._texts: dict[tuple[int, int, int], asyncio.Future[Completion]] = {}
 
     @classmethod
     async def spawn(
         cls,
-        engine: TextQueue,
+        engines: Callable[[int], TextQueue],
         record: Callable[[Ended | Shortage], None],
         changed: Callable[[], None],
     ) -> Self:
         """Starts a process, which then waits for its Setup.
 
         Args:
-            engine: Translates what it sends.
+            engines: Returns what translates with a version.
             record: Told how each request ended.
-            changed: Called when the engine has more or less to do.
+            changed: Called when an engine has more or less to do.
         """
         ours, theirs = socket.socketpair()
         with theirs:
@@ -89,7 +95,7 @@ class WorkerProcess:
             process = await create_subprocess_exec(
                 *command, pass_fds=[theirs.fileno()], start_new_session=True
             )
-        worker = cls(process, engine, record, changed)
+        worker = cls(process, engines, record, changed)
         worker._link = await Link.open(ours, worker)
         return worker
 
@@ -99,6 +105,26 @@ class WorkerProcess:
         self._is_told_to_stop |= isinstance(message, Stop)
         self._link.send(message)
 
+    async def prepare(self, setup: ModelSetup) -> None:
+        """Lets it load what serves a version; returns once it has, or is gone.
+
+        Raises:
+            DragomanError: It cannot.
+        """
+        if self.gone:
+            return
+        self._prepared[setup.number] = asyncio.get_running_loop().create_future()
+        self.send(setup)
+        await self._prepared[setup.number]
+
+    async def serve(self, serve: Serve) -> None:
+        """Lets it serve these versions; returns once it sends no other ones texts, or is gone."""
+        if self.gone:
+            return
+        self._serving[serve] = asyncio.get_running_loop().create_future()
+        self.send(serve)
+        await self._serving[serve]
+
     def received(self, message: object) -> None:
         """See link.Reader."""
         match message:
@@ -106,9 +132,13 @@ class WorkerProcess:
                 self._submit(message)
             case Ended() | Shortage():
                 self._record(message)
-            case Cancel(request, text):
-                if future := self._texts.get((request, text)):
+            case Cancel(model, request, text):
+                if future := self._texts.get((model, request, text)):
                     future.cancel()
+            case Prepared(number, error):
+                _end(self._prepared.pop(number), error)
+            case Serving(serve):
+                _end(self._serving.pop(serve))
             case Started():
                 self.started.set_result(None)
             case NotStarted(error):
@@ -133,6 +163,8 @@ class WorkerProcess:
             )
         if not self.drained.done():
             self.drained.set_result(False)
+        for awaited in (*self._prepared.values(), *self._serving.values()):
+            _end(awaited)
 
     async def ended(self) -> None:
         """Returns once the process, which was told to stop, is gone."""
@@ -158,10 +190,10 @@ class WorkerProcess:
         _log.error("worker_ended", extra={"pid": self._process.pid, "exit_code": code})
 
     def _submit(self, message: Submit) -> None:
-        number = message.request
-        on_partial = functools.partial(self._tell_partial, number)
+        model, number = message.model, message.request
+        on_partial = functools.partial(self._tell_partial, model, number)
         try:
-            futures = self._engine.submit(
+            futures = self._engines(model).submit(
                 message.source_ids,
                 message.options,
                 on_partial if message.wants_partial else None,
@@ -169,26 +201,38 @@ class WorkerProcess:
                 message.sender,
             )
         except DragomanError as error:
-            self.send(Refused(number, error))
+            self.send(Refused(model, number, error))
             return
         for index, future in enumerate(futures):
-            self._texts[number, index] = future
-            future.add_done_callback(functools.partial(self._settle, number, index))
+            self._texts[model, number, index] = future
+            future.add_done_callback(functools.partial(self._settle, model, number, index))
         self._changed()
 
-    def _tell_partial(self, number: int, token_ids: list[int]) -> None:
-        self.send(Partial(number, token_ids))
+    def _tell_partial(self, model: int, number: int, token_ids: list[int]) -> None:
+        self.send(Partial(model, number, token_ids))
 
-    def _settle(self, number: int, index: int, future: asyncio.Future[Completion]) -> None:
-        del self._texts[number, index]
+    def _settle(
+        self, model: int, number: int, index: int, future: asyncio.Future[Completion]
+    ) -> None:
+        del self._texts[model, number, index]
         self._changed()
         if future.cancelled():
             return
         error = future.exception()
         if error is None:
-            self.send(Settled(number, index, future.result()))
+            self.send(Settled(model, number, index, future.result()))
             return
         if not isinstance(error, DragomanError):
             _log.error("request_failed", exc_info=error)
             error = BackendError("translating failed; the server's log says why")
-        self.send(Settled(number, index, error))
+        self.send(Settled(model, number, index, error))
+
+
+def _end(awaited: asyncio.Future[None], error: DragomanError | None = None) -> None:
+    """Ends the wait for an answer, if anybody still waits."""
+    if awaited.done():
+        return
+    if error is None:
+        awaited.set_result(None)
+    else:
+        awaited.set_exception(error)

@@ -10,7 +10,15 @@ from typing import Protocol
 from dragoman_server.engine import Outlook
 from dragoman_server.monitoring import Ended, Shortage
 from dragoman_server.processes.front_end import LINGER_SECONDS, FrontEnd
-from dragoman_server.processes.messages import Drain, Setup, Stalled, State, Stop
+from dragoman_server.processes.messages import (
+    Drain,
+    ModelSetup,
+    Serve,
+    Setup,
+    Stalled,
+    State,
+    Stop,
+)
 from dragoman_server.processes.shortages import ShortageWatch
 from dragoman_server.processes.worker_process import WorkerProcess
 from dragoman_server.service import TextQueue, reserve_port
@@ -31,12 +39,14 @@ class Engines(TextQueue, Protocol):
 
 
 def build_front_end(
-    setup: Setup, engine: Engines, record: Callable[[Ended | Shortage], None]
+    setup: Setup,
+    engines: Callable[[int], Engines],
+    record: Callable[[Ended | Shortage], None],
 ) -> "FrontEnd | Workers":
     """Returns what takes the calls: in this process, or in as many others as the settings say."""
     if setup.config.workers:
-        return Workers(setup, engine, record)
-    return FrontEnd(setup, engine, record)
+        return Workers(setup, engines, record)
+    return FrontEnd(setup, engines, record)
 
 
 class Workers:
@@ -44,15 +54,19 @@ class Workers:
 
     Args:
         setup: What each of them is told. A port of 0 is chosen once, for all.
-        engine: Translates what they send.
+        engines: Returns what translates with a version.
         record: Told how each of their requests ended, and what there is too little of.
     """
 
     def __init__(
-        self, setup: Setup, engine: Engines, record: Callable[[Ended | Shortage], None]
+        self,
+        setup: Setup,
+        engines: Callable[[int], Engines],
+        record: Callable[[Ended | Shortage], None],
     ) -> None:
         self._setup = setup
-        self._engine = engine
+        self._engines = engines
+        self._serve = setup.serve
         self._record = record
         self._workers: list[WorkerProcess] = []
         self._telling: asyncio.TimerHandle | None = None
@@ -82,7 +96,7 @@ class Workers:
             setup = self._setup._replace(config=config.model_copy(update={"port": port}))
             for _ in range(config.workers):
                 self._workers.append(
-                    await WorkerProcess.spawn(self._engine, self._record, self._tell_outlook_soon)
+                    await WorkerProcess.spawn(self._engines, self._record, self._tell_outlook_soon)
                 )
             for worker in self._workers:
                 worker.send(setup)
@@ -91,6 +105,19 @@ class Workers:
                 if result is not None:
                     raise result
         return port
+
+    async def prepare(self, setup: ModelSetup) -> None:
+        """Lets each load what it takes to serve a version, beside its engines.
+
+        Raises:
+            DragomanError: One cannot.
+        """
+        await asyncio.gather(*(worker.prepare(setup) for worker in self._workers))
+
+    async def serve(self, serve: Serve) -> None:
+        """Lets all serve these versions; returns once no other one gets any more texts."""
+        self._serve = serve
+        await asyncio.gather(*(worker.serve(serve) for worker in self._workers))
 
     def tell_stalled(self, *, stalled: bool) -> None:
         """Says that an engine hangs, or hangs no longer."""
@@ -104,10 +131,10 @@ class Workers:
 
     def _tell_outlook(self) -> None:
         self._telling = None
-        outlook = self._engine.outlook()
+        outlooks = {number: self._engines(number).outlook() for number in self._serve.numbers}
         for worker in self._workers:
-            worker.send(State(outlook))
-        if outlook is not None and not outlook.is_idle:
+            worker.send(State(outlooks))
+        if any(outlook is not None and not outlook.is_idle for outlook in outlooks.values()):
             self._tell_outlook_soon()
 
     async def drain(self) -> bool:

@@ -14,6 +14,7 @@ from dragoman_server.models import Bundle
 from dragoman_server.runtime.device import Device, OrtDevice
 from dragoman_server.runtime.device_runner import DeviceGraphs, DeviceRunner
 from dragoman_server.runtime.kv_cache import CacheShape, KVCache
+from dragoman_server.runtime.layout import Layout
 from dragoman_server.runtime.model_runner import ModelRunner, Sessions, load_sessions
 from dragoman_server.runtime.packing import pack
 from dragoman_server.runtime.runner import Runner
@@ -33,6 +34,9 @@ class Runners(NamedTuple):
 
     cache_bytes: int
     """Of all of them together."""
+
+    layout: Layout
+    """How many there are, and the CPU threads of each."""
 
 
 def load_runners(
@@ -66,15 +70,15 @@ def load_runners(
         bundle.detach()
         return runners
     if provider == "cpu":
-        count, sessions = load_tuned(bundle, cores=cores, engines=engines, threads=threads)
+        layout, sessions = load_tuned(bundle, cores=cores, engines=engines, threads=threads)
     else:
-        count, sessions = engines or 1, load_sessions(bundle, provider)
+        layout, sessions = Layout(engines or 1, 1), load_sessions(bundle, provider)
     _check_sizes(bundle, sessions)
     bundle.detach()
-    each = shape(count)
-    caches = _caches(each, count)
+    each = shape(layout.engines)
+    caches = _caches(each, layout.engines)
     made = [ModelRunner(sessions, cache) for cache in caches]
-    return _warmed(bundle, made, each, sum(cache.size_bytes for cache in caches))
+    return _warmed(bundle, made, each, sum(cache.size_bytes for cache in caches), layout)
 
 
 def device_runners(bundle: Bundle, device: Device, shape: CacheShape, count: int) -> Runners:
@@ -97,7 +101,8 @@ def device_runners(bundle: Bundle, device: Device, shape: CacheShape, count: int
         )
         for _ in range(count)
     ]
-    return _warmed(bundle, made, shape, sum(runner.cache_bytes for runner in made))
+    caches = sum(runner.cache_bytes for runner in made)
+    return _warmed(bundle, made, shape, caches, Layout(count, 1))
 
 
 def _check_sizes(bundle: Bundle, sessions: Sessions) -> None:
@@ -135,10 +140,11 @@ def _warmed(
     made: list[ModelRunner] | list[DeviceRunner],
     shape: CacheShape,
     cache_bytes: int,
+    layout: Layout,
 ) -> Runners:
     token_id = bundle.manifest.special_tokens.end_id
     prepare = [functools.partial(_warm_up, runner, token_id) for runner in made]
-    return Runners(list(made), list(prepare), shape, cache_bytes)
+    return Runners(list(made), list(prepare), shape, cache_bytes, layout)
 
 
 def _warm_up(runner: ModelRunner | DeviceRunner, token_id: int) -> None:

@@ -19,8 +19,8 @@ TRIAL_SECONDS = 0.1
 
 def load_tuned(
     bundle: Bundle, *, cores: int, engines: int | None, threads: int | None
-) -> tuple[int, Sessions]:
-    """Returns the number of engines, and the sessions that they share.
+) -> tuple[Layout, Sessions]:
+    """Returns how many engines there are with how many threads, and the sessions that they share.
 
     Args:
         bundle: What to load.
@@ -36,14 +36,14 @@ def load_tuned(
         return _find_fastest(bundle, cores)
     threads = threads or 1
     layout = Layout(engines or max(1, cores // threads), threads)
-    return layout.engines, _load(bundle, layout)
+    return layout, _load(bundle, layout)
 
 
 def _load(bundle: Bundle, layout: Layout) -> Sessions:
     return load_sessions(bundle, "cpu", engines=layout.engines, threads=layout.threads)
 
 
-def _find_fastest(bundle: Bundle, cores: int) -> tuple[int, Sessions]:
+def _find_fastest(bundle: Bundle, cores: int) -> tuple[Layout, Sessions]:
     loaded: dict[Layout, Sessions] = {}
     trials: dict[Layout, Trial] = {}
 
@@ -63,7 +63,7 @@ def _find_fastest(bundle: Bundle, cores: int) -> tuple[int, Sessions]:
             "rows_per_second": {str(layout): round(rows) for layout, rows in found.items()},
         },
     )
-    return chosen.engines, loaded.get(chosen) or _load(bundle, chosen)  # an only one is not tried
+    return chosen, loaded.get(chosen) or _load(bundle, chosen)  # an only one is not tried
 
 
 def _trial(bundle: Bundle, sessions: Sessions, layout: Layout) -> Trial:

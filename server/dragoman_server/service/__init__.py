@@ -3,9 +3,16 @@
 Knows the wire and grpc. Does not know rows or graphs, nor in which process the engines are.
 """
 
+from dragoman_server.service.catalog import Catalog, Entry
 from dragoman_server.service.gate import Gate
 from dragoman_server.service.health import Health
-from dragoman_server.service.listing import batch_rows, describe_model, longest_target, model_limits
+from dragoman_server.service.listing import (
+    batch_rows,
+    describe_model,
+    file_bytes,
+    longest_target,
+    model_limits,
+)
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.server import FLUSH_SECONDS, GrpcServer, reserve_port
 from dragoman_server.service.service import TranslationService
@@ -13,6 +20,8 @@ from dragoman_server.service.translator import OnPartial, TextCodec, TextQueue, 
 
 __all__ = [
     "FLUSH_SECONDS",
+    "Catalog",
+    "Entry",
     "Gate",
     "GrpcServer",
     "Health",
@@ -24,6 +33,7 @@ __all__ = [
     "Translator",
     "batch_rows",
     "describe_model",
+    "file_bytes",
     "longest_target",
     "model_limits",
     "reserve_port",

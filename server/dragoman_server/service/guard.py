@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError, Message
 from dragoman_server.engine import Deadline
 from dragoman_server.errors import DeadlineError, InvalidArgumentError, TooManyCallsError
 from dragoman_server.rpc import MALFORMED, Call, Caller, Method, Screen, Status, Unread
+from dragoman_server.service.account import Account
 from dragoman_server.service.gate import RETRY_AFTER_SECONDS, Gate
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.status import told, wire_status
@@ -23,6 +24,10 @@ Request = TypeVar("Request", bound=Message)
 Check: TypeAlias = Callable[[Caller, Request | None], None]
 """Raises the DragomanError that a call is refused with; before its message is there, and
 after."""
+
+
+_UNKNOWN = Account()
+"""Of a call that nobody has looked into."""
 
 
 class CallGuard:
@@ -40,7 +45,7 @@ class CallGuard:
     def unary(
         self,
         request_type: type[Request],
-        answer: Callable[[Request, Call], Awaitable[Message]],
+        answer: Callable[[Request, Call, Account], Awaitable[Message]],
         check: Check[Request] | None = None,
     ) -> Method:
         """Returns a method that answers a request with what `answer` returns."""
@@ -56,17 +61,17 @@ class CallGuard:
 
         async def handle(call: Call) -> None:
             deadline = Deadline(call)
-            arrived_at = self._outcomes.now()
+            arrived_at, account = self._outcomes.now(), Account()
             try:
                 with self._gate.call():
-                    response = await answer(cast("Request", call.request), call)
+                    response = await answer(cast("Request", call.request), call, account)
             except asyncio.CancelledError:
-                self._outcomes.cancelled(expired=deadline.expired())
+                self._outcomes.cancelled(account, expired=deadline.expired())
                 raise
             except Exception as error:  # noqa: BLE001  the table of exceptions is status.py's
-                call.finish(self._failed(error))
+                call.finish(self._failed(error, account))
             else:
-                self._outcomes.succeeded(arrived_at)
+                self._outcomes.succeeded(account, arrived_at)
                 call.finish(message=response.SerializeToString())
 
         return Method(handle, read, self._screen(check), self._unread)
@@ -109,9 +114,9 @@ class CallGuard:
             return self._failed(DeadlineError(text))
         return self._failed(TooManyCallsError(text, retry_after_seconds=RETRY_AFTER_SECONDS))
 
-    def _failed(self, error: Exception) -> Status:
+    def _failed(self, error: Exception, account: Account = _UNKNOWN) -> Status:
         error = told(error)
-        return wire_status(error, self._outcomes.failed(error))
+        return wire_status(error, self._outcomes.failed(error, account))
 
 
 async def _parsed_each(request_type: type[Request], call: Call) -> AsyncIterator[Request]:

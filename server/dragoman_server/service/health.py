@@ -8,7 +8,7 @@ of several ends, the others hear of nothing any more; and it leaves them to the 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import NamedTuple, TypeAlias
 
 import grpc
@@ -25,6 +25,9 @@ LIVENESS_NAME = "liveness"
 """Whether the process is to be left alone: a server that drains is, one whose engine hangs is not.
 Kubernetes' gRPC probes ask for such names."""
 
+MODEL_PREFIX = "model/"
+"""Before the name of a model, or NAME@VERSION: whether that one is served."""
+
 _States = health_pb2.HealthCheckResponse
 _Request: TypeAlias = health_pb2.HealthCheckRequest
 _Response: TypeAlias = health_pb2.HealthCheckResponse
@@ -37,6 +40,8 @@ class Health(NamedTuple):
 
     ready: bool
     alive: bool = True
+    models: Collection[str] = ()
+    """What is served, by names and by NAME@VERSION."""
 
 
 class HealthService:
@@ -57,6 +62,10 @@ class HealthService:
     def tell(self, health: Health) -> None:
         """Tells everybody who asks from now on, and who watches."""
         names = dict.fromkeys(READINESS_NAMES, health.ready) | {LIVENESS_NAME: health.alive}
+        # One that is gone says so to those who know it; the name of one that never was is unknown.
+        known = [name for name in self._states if name.startswith(MODEL_PREFIX)]
+        names |= dict.fromkeys(known, False)
+        names |= {MODEL_PREFIX + name: True for name in health.models}
         self._states = {
             name: _States.SERVING if good else _States.NOT_SERVING for name, good in names.items()
         }

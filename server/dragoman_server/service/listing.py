@@ -12,8 +12,13 @@ from dragoman_server.runtime import engine_rows
 from dragoman_server.sequence import MAX_BEAM_SIZE
 
 
-def model_limits(manifest: Manifest, config: Config) -> Limits:
+def model_limits(manifest: Manifest, config: Config, memory: int | None = None) -> Limits:
     """Returns the limits that the settings and the model's positions leave.
+
+    Args:
+        manifest: The model's.
+        config: The settings.
+        memory: Bytes that its files and caches may take; None for all that there is.
 
     Raises:
         ConfigError: A setting asks for more than the model has.
@@ -33,13 +38,20 @@ def model_limits(manifest: Manifest, config: Config) -> Limits:
         max_stream_texts=config.max_stream_texts,
     )
     # A beam is never split, and needs enough candidates.
-    rows = batch_rows(manifest, config, limits, engines=_most_engines(config))
+    rows = batch_rows(manifest, config, limits, engines=_most_engines(config), memory=memory)
     limits.max_beam_size = min(MAX_BEAM_SIZE, rows, _widest_beam(manifest))
     return limits
 
 
-def batch_rows(manifest: Manifest, config: Config, limits: Limits, *, engines: int) -> int:
-    """Returns the rows of an engine, of which there are so many.
+def batch_rows(
+    manifest: Manifest,
+    config: Config,
+    limits: Limits,
+    *,
+    engines: int,
+    memory: int | None = None,
+) -> int:
+    """Returns the rows of an engine, of which there are so many; `memory` as in model_limits.
 
     Raises:
         ConfigError: The memory for caches has no room for what is asked.
@@ -50,7 +62,7 @@ def batch_rows(manifest: Manifest, config: Config, limits: Limits, *, engines: i
         kv_cache_memory=config.kv_cache_memory,
         max_input_length=limits.max_input_length,
         max_decoding_length=longest_target(manifest, limits),
-        memory=_memory(manifest, config, engines),
+        memory=_memory(manifest, config, engines, memory_bytes() if memory is None else memory),
     )
 
 
@@ -59,15 +71,19 @@ def _most_engines(config: Config) -> int:
     return config.engines or max(1, cpu_count() // (config.threads_per_engine or 1))
 
 
-def _memory(manifest: Manifest, config: Config, engines: int) -> float | None:
-    """Bytes that the model's files leave of the machine's memory, for each engine.
+def _memory(manifest: Manifest, config: Config, engines: int, memory: int) -> float | None:
+    """Bytes that the model's files leave of the memory, for each engine.
 
     None where caches are on a device.
     """
     if config.provider == "cuda" or (config.provider == "auto" and "cuda" in manifest.providers):
         return None
-    files = sum(file.size_bytes for file in manifest.files)
-    return max(0, memory_bytes() - files) / engines
+    return max(0, memory - file_bytes(manifest)) / engines
+
+
+def file_bytes(manifest: Manifest) -> int:
+    """Returns the bytes of all the bundle's files, which a loaded model keeps in memory."""
+    return sum(file.size_bytes for file in manifest.files)
 
 
 def longest_target(manifest: Manifest, limits: Limits) -> int:
@@ -76,10 +92,11 @@ def longest_target(manifest: Manifest, limits: Limits) -> int:
     return limits.max_decoding_length + forced
 
 
-def describe_model(manifest: Manifest, limits: Limits, provider: str) -> Model:
+def describe_model(manifest: Manifest, limits: Limits, provider: str, version: str = "") -> Model:
     """Returns the model as ListModels tells it."""
     return Model(
         name=manifest.name,
+        version=version,
         architecture=manifest.architecture.family,
         source_language_codes=[each.language_code for each in manifest.source_languages],
         target_language_codes=[each.language_code for each in manifest.target_languages],

@@ -12,6 +12,7 @@ from google.rpc import code_pb2  # type: ignore[import-untyped]  # .pyi files bu
 
 from dragoman_server.errors import OverloadError
 from dragoman_server.monitoring import Ended
+from dragoman_server.service.account import Account
 from dragoman_server.service.status import outcome_of
 
 _log = logging.getLogger(__name__)
@@ -30,38 +31,38 @@ class Outcomes:
     ) -> None:
         self._record = record
         self._clock = clock
-        self._refusals: dict[type[OverloadError], Ended] = {}
-        """How those end that are refused for the same reason."""
+        self._refusals: dict[tuple[type[OverloadError], str], Ended] = {}
+        """How those end that are refused for the same reason, by model."""
 
     def now(self) -> float:
         """Seconds of the clock that `succeeded` compares with, which is the engine's too."""
         return self._clock()
 
-    def succeeded(self, arrived_at: float) -> None:
+    def succeeded(self, account: Account, arrived_at: float) -> None:
         """The request that came at `arrived_at` has its answer."""
-        self._tell(Ended("OK", seconds=self._clock() - arrived_at))
+        self._tell(Ended("OK", seconds=self._clock() - arrived_at, model=account.model))
 
-    def cancelled(self, *, expired: bool) -> None:
+    def cancelled(self, account: Account, *, expired: bool) -> None:
         """The client cancelled the request, or its deadline passed."""
         if expired:
-            self._tell(Ended("DEADLINE_EXCEEDED", failure="DEADLINE"))
+            self._tell(Ended("DEADLINE_EXCEEDED", failure="DEADLINE", model=account.model))
         else:
-            self._tell(Ended("CANCELLED", failure="CANCELLED"))
+            self._tell(Ended("CANCELLED", failure="CANCELLED", model=account.model))
 
-    def refused(self, error: OverloadError) -> None:
+    def refused(self, error: OverloadError, account: Account) -> None:
         """The request was refused for lack of room or time."""
-        kind = type(error)
-        if (ended := self._refusals.get(kind)) is None:
+        kind, model = type(error), account.model
+        if (ended := self._refusals.get((kind, model))) is None:
             outcome = outcome_of(kind)
             name: str = code_pb2.Code.Name(outcome.code)
-            ended = Ended(name, failure=outcome.failure, refusal=kind.reason)
-            self._refusals[kind] = ended
+            ended = Ended(name, failure=outcome.failure, refusal=kind.reason, model=model)
+            self._refusals[kind, model] = ended
         self._tell(ended)
 
-    def failed(self, error: Exception) -> str:
+    def failed(self, error: Exception, account: Account) -> str:
         """The request failed; returns the error's id in the log, where it is our failure."""
         if isinstance(error, OverloadError):
-            self.refused(error)
+            self.refused(error, account)
             return ""
         outcome = outcome_of(type(error))
         error_id = ""
@@ -70,7 +71,7 @@ class Outcomes:
             cause = error.__cause__ or error
             _log.error("request_failed", exc_info=cause, extra={"error_id": error_id})
         name: str = code_pb2.Code.Name(outcome.code)
-        self._tell(Ended(name, failure=outcome.failure))
+        self._tell(Ended(name, failure=outcome.failure, model=account.model))
         return error_id
 
     def _tell(self, ended: Ended) -> None:

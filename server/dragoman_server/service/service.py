@@ -1,4 +1,4 @@
-"""The TranslationService of translation.proto, on top of `Translator`.
+"""The TranslationService of translation.proto, on top of the `Translator`s of a `Catalog`.
 
 Knows what each call is made of. Does not know how an exception reaches the client: that is
 guard.py's.
@@ -18,11 +18,12 @@ from dragoman.v1.translation_pb2 import (
 )
 from dragoman_server.engine import Deadline, Sender, TimeLimit
 from dragoman_server.rpc import Call, Caller, Method
+from dragoman_server.service.account import Account
+from dragoman_server.service.catalog import Catalog
 from dragoman_server.service.gate import Gate
 from dragoman_server.service.guard import CallGuard
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.stream import TextStream
-from dragoman_server.service.translator import Translator
 
 SERVICE_NAME = DESCRIPTOR.services_by_name["TranslationService"].full_name
 
@@ -31,20 +32,26 @@ class TranslationService:
     """Answers the calls, each within its time.
 
     Args:
+        catalog: What is served.
+        gate: Lets calls in.
+        outcomes: Told how each call ended.
+        max_stream_texts: Most unanswered texts of a stream.
         default_timeout_seconds: Of a call whose client set no deadline.
         max_timeout_seconds: Of any other.
     """
 
     def __init__(
         self,
-        translator: Translator,
+        catalog: Catalog,
         gate: Gate,
         outcomes: Outcomes,
         *,
+        max_stream_texts: int,
         default_timeout_seconds: float,
         max_timeout_seconds: float,
     ) -> None:
-        self._translator = translator
+        self._catalog = catalog
+        self._max_stream_texts = max_stream_texts
         self._gate = gate
         self._outcomes = outcomes
         self._default_timeout_seconds = min(default_timeout_seconds, max_timeout_seconds)
@@ -67,18 +74,24 @@ class TranslationService:
 
         Raises:
             QueueFullError, WouldExpireError: The engine's.
+            NotFoundError, InvalidArgumentError, UnavailableError: The catalog's.
         """
-        self._translator.check_room(
-            self._limit(caller.seconds), caller.peer, caller.calls_before, request
-        )
+        limit = self._limit(caller.seconds)
+        if request is None:
+            self._catalog.check_room(limit, caller.peer, caller.calls_before)
+        else:
+            translator = self._catalog.find(request)
+            translator.check_room(limit, caller.peer, caller.calls_before, request)
 
     async def _translate_texts(
-        self, request: TranslateTextRequest, call: Call
+        self, request: TranslateTextRequest, call: Call, account: Account
     ) -> TranslateTextResponse:
         remaining = call.time_remaining()
         limit, sender = self._limit(remaining), Sender(call.peer)
         async with asyncio.timeout(self._timeout_seconds(remaining)):
-            translations = await self._translator.translate_texts(request, limit, sender)
+            translator = self._catalog.find(request)
+            account.model = translator.model.name
+            translations = await translator.translate_texts(request, limit, sender)
         return TranslateTextResponse(translations=translations)
 
     def _translate_stream(
@@ -86,10 +99,11 @@ class TranslationService:
     ) -> AsyncGenerator[StreamTranslateTextResponse, None]:
         """Translates texts as they arrive."""
         stream = TextStream(
-            self._translator,
+            self._catalog,
             self._gate,
             self._outcomes,
             Deadline(call),
+            max_texts=self._max_stream_texts,
             timeout_seconds=self._timeout_seconds(call.time_remaining()),
             caller=call.peer,
         )
@@ -99,9 +113,10 @@ class TranslationService:
         self,
         request: ListModelsRequest,  # noqa: ARG002  it has no fields
         call: Call,  # noqa: ARG002
+        account: Account,  # noqa: ARG002
     ) -> ListModelsResponse:
-        """Lists the one model."""
-        return ListModelsResponse(models=[self._translator.model])
+        """Lists the models."""
+        return ListModelsResponse(models=self._catalog.models())
 
     def _limit(self, remaining: float | None) -> TimeLimit:
         seconds = self._timeout_seconds(remaining)

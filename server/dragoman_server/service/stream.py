@@ -8,7 +8,7 @@ grpc: requests come from an async iterator, answers go out through another.
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from typing import Protocol
 
 from dragoman.v1.translation_pb2 import (
@@ -18,10 +18,11 @@ from dragoman.v1.translation_pb2 import (
 )
 from dragoman_server.engine import Sender, TimeLimit
 from dragoman_server.errors import DragomanError, InvalidArgumentError, shorten
+from dragoman_server.service.account import Account
+from dragoman_server.service.catalog import Catalog
 from dragoman_server.service.gate import Gate
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.status import status_of, told
-from dragoman_server.service.translator import Translator
 
 MAX_ID_LENGTH = 128
 """Code points of a text's id."""
@@ -42,34 +43,37 @@ class TextStream:
     """Answers the texts of one stream.
 
     Args:
-        translator: Translates each text.
+        catalog: Finds the model of each text.
         gate: Once closed, further texts are refused and the stream ends when it has answered all.
         outcomes: Told how each text ended.
         deadline: The stream's.
+        max_texts: Most texts that it has unanswered.
         timeout_seconds: Time that each text has; None for no limit.
         caller: The connection that it came over.
     """
 
     def __init__(
         self,
-        translator: Translator,
+        catalog: Catalog,
         gate: Gate,
         outcomes: Outcomes,
         deadline: Expiry,
         *,
+        max_texts: int,
         timeout_seconds: float | None,
         caller: str,
     ) -> None:
-        self._translator = translator
+        self._catalog = catalog
         self._gate = gate
         self._outcomes = outcomes
         self._deadline = deadline
         self._timeout_seconds = timeout_seconds
         self._caller = caller
-        self._free = asyncio.Semaphore(translator.model.limits.max_stream_texts)
+        self._free = asyncio.Semaphore(max_texts)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._answers: deque[StreamTranslateTextResponse] = deque()
-        self._partial_tokens: dict[str, list[int]] = {}
+        self._partial: dict[str, Callable[[], str]] = {}
+        """Decodes what there is of a text."""
         self._partial_texts: dict[str, str] = {}
         self._changed = asyncio.Event()
 
@@ -113,7 +117,7 @@ class TextStream:
             self._gate.check_open()
             self._check_id(request.id)
         except DragomanError as error:
-            self._fail(request.id, error)
+            self._fail(request.id, error, Account())
         else:
             translating = self._translate(request, Sender(self._caller, len(self._tasks)))
             self._tasks[request.id] = asyncio.create_task(translating)
@@ -129,22 +133,22 @@ class TextStream:
             )
 
     async def _translate(self, request: StreamTranslateTextRequest, sender: Sender) -> None:
-        arrived_at = self._outcomes.now()
+        arrived_at, account = self._outcomes.now(), Account()
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 limit = self._limit(arrived_at)
-                translation = await self._translated(request, limit, sender)
+                translation = await self._translated(request, limit, sender, account)
         except asyncio.CancelledError:
-            self._outcomes.cancelled(expired=self._deadline.expired())
+            self._outcomes.cancelled(account, expired=self._deadline.expired())
             raise
         except Exception as error:  # noqa: BLE001  the table of exceptions is status.py's
-            self._fail(request.id, error)
+            self._fail(request.id, error, account)
         else:
-            self._outcomes.succeeded(arrived_at)
+            self._outcomes.succeeded(account, arrived_at)
             self._answer(StreamTranslateTextResponse(id=request.id, translation=translation))
         finally:
             del self._tasks[request.id]
-            self._partial_tokens.pop(request.id, None)
+            self._partial.pop(request.id, None)
             self._partial_texts.pop(request.id, None)
 
     def _limit(self, arrived_at: float) -> TimeLimit:
@@ -154,21 +158,27 @@ class TextStream:
         return TimeLimit(deadline=min(self._deadline.at, due), due=due)
 
     async def _translated(
-        self, request: StreamTranslateTextRequest, limit: TimeLimit, sender: Sender
+        self,
+        request: StreamTranslateTextRequest,
+        limit: TimeLimit,
+        sender: Sender,
+        account: Account,
     ) -> Translation:
-        self._translator.check_room(limit, self._caller)
+        translator = self._catalog.find(request)
+        account.model = translator.model.name
+        translator.check_room(limit, self._caller)
 
         def keep(token_ids: list[int]) -> None:
             if request.id in self._tasks:
-                self._partial_tokens[request.id] = token_ids
+                self._partial[request.id] = lambda: translator.partial_text(token_ids)
                 self._changed.set()
 
         on_partial = keep if request.partial_results else None
-        return await self._translator.translate_text(request, on_partial, limit, sender)
+        return await translator.translate_text(request, on_partial, limit, sender)
 
-    def _fail(self, text_id: str, error: Exception) -> None:
+    def _fail(self, text_id: str, error: Exception, account: Account) -> None:
         error = told(error)
-        status = status_of(error, self._outcomes.failed(error))
+        status = status_of(error, self._outcomes.failed(error, account))
         self._answer(StreamTranslateTextResponse(id=text_id, error=status))
 
     def _answer(self, answer: StreamTranslateTextResponse) -> None:
@@ -179,9 +189,9 @@ class TextStream:
         """Returns what to send now: a finished text's answer, else a partial text that is news."""
         if self._answers:
             return self._answers.popleft()
-        while self._partial_tokens:
-            text_id = next(iter(self._partial_tokens))
-            text = self._translator.partial_text(self._partial_tokens.pop(text_id))
+        while self._partial:
+            text_id = next(iter(self._partial))
+            text = self._partial.pop(text_id)()
             if text != self._partial_texts.get(text_id, ""):
                 self._partial_texts[text_id] = text
                 return StreamTranslateTextResponse(id=text_id, partial_text=text)

@@ -20,6 +20,7 @@ from dragoman.v1.translation_pb2 import (
     Translation,
 )
 from dragoman_server.engine import ANYBODY, NO_LIMIT, UNREAD, Outline, Sender, TimeLimit
+from dragoman_server.errors import InvalidArgumentError, NotFoundError
 from dragoman_server.models import Languages
 from dragoman_server.sequence import Completion, FinishReason, TranslationOptions
 from dragoman_server.service.options import OptionsReader, RequestOptions
@@ -27,7 +28,6 @@ from dragoman_server.service.validation import (
     check_characters,
     check_code_points,
     check_contents,
-    check_model,
     check_source_length,
 )
 
@@ -112,12 +112,27 @@ class Translator:
         self._languages = Languages(manifest)
         self._nothing = [manifest.special_tokens.end_id]
         self._options = OptionsReader(manifest, model.limits, tokenizer)
-        self._orders: dict[tuple[str, str, str, bytes], _Order] = {}
+        self._orders: dict[tuple[str, str, bytes], _Order] = {}
         self._tokens_per_character = 0.0
         """Of the texts of just before."""
         self._tokenizer = tokenizer
         self._engine = engine
         self._check_memory = check_memory
+
+    def translates(self, source: str, target: str) -> bool:
+        """Whether there is a pair for these codes, or several; empty ones fit every language.
+
+        Raises:
+            InvalidArgumentError: A code is too long.
+        """
+        try:
+            self._languages.find(source, target)
+        except NotFoundError:
+            return False
+        except InvalidArgumentError as error:
+            if error.reason != "LANGUAGE_REQUIRED":
+                raise
+        return True
 
     def check_room(
         self,
@@ -198,7 +213,7 @@ class Translator:
     def _understand(self, request: TranslateTextRequest | StreamTranslateTextRequest) -> _Order:
         # Most requests ask for what others asked for before.
         source, target = request.source_language_code, request.target_language_code
-        key = (request.model, source, target, request.options.SerializeToString())
+        key = (source, target, request.options.SerializeToString())
         if (order := self._orders.get(key)) is None:
             order = self._read_order(request)
             if len(key[-1]) <= MOST_ORDER_BYTES:
@@ -208,7 +223,6 @@ class Translator:
         return order
 
     def _read_order(self, request: TranslateTextRequest | StreamTranslateTextRequest) -> _Order:
-        check_model(request.model, self.model.name)
         source, target = self._languages.find(
             request.source_language_code, request.target_language_code
         )
@@ -272,6 +286,7 @@ class Translator:
             source_token_count=len(source),
             target_token_count=len(completion.token_ids) - forced,
             model=self.model.name,
+            model_version=self.model.version,
             token_scores=None if scores is None else scores[forced:],
             hypotheses=[
                 Hypothesis(
@@ -286,4 +301,8 @@ class Translator:
         )
 
     def _empty(self) -> Translation:
-        return Translation(finish_reason=FINISH_REASON_STOP, model=self.model.name)
+        return Translation(
+            finish_reason=FINISH_REASON_STOP,
+            model=self.model.name,
+            model_version=self.model.version,
+        )

@@ -6,19 +6,11 @@ Does not know tokens beyond their number, nor how anything is translated.
 from collections.abc import Sequence
 
 from dragoman.v1.translation_pb2 import Limits
-from dragoman_server.errors import InvalidArgumentError, NotFoundError, shorten
+from dragoman_server.errors import InvalidArgumentError
 
 PHRASES = {"\ufdfa": 17, "\ufdfb": 7}
 """Code points that stand for phrases, and how many more those have (Unicode, NFKC). All others
 stand for six at the most."""
-
-
-def check_model(asked: str, existing: str) -> None:
-    """Raises NotFoundError where the model asked for is not the one that exists."""
-    if asked not in ("", existing):
-        raise NotFoundError(
-            f"no model {shorten(asked)}: there is {existing!r}", reason="MODEL_NOT_FOUND"
-        )
 
 
 def check_contents(contents: Sequence[str], limits: Limits) -> None:

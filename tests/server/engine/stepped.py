@@ -61,7 +61,7 @@ class Bench:
                 vocabulary_size=VOCABULARY,
             ),
             runner=self.runner,
-            metrics=EngineMetrics(self.metrics),
+            metrics=EngineMetrics(self.metrics, "tiny"),
             deliver=self._deliver,
             clock=lambda: self.now,
         )
@@ -95,4 +95,5 @@ class Bench:
         return outcome
 
     def sample(self, name: str, **labels: str) -> float | None:
+        labels["model"] = "tiny"
         return self.metrics.registry.get_sample_value(f"dragoman_{name}", labels)

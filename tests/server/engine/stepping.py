@@ -40,7 +40,7 @@ def translate_all(
             end_id=special.end_id,
         ),
         runner=runner,
-        metrics=EngineMetrics(Metrics()),
+        metrics=EngineMetrics(Metrics(), "tiny"),
         deliver=deliver,
     )
     sequences = [Sequence(list(ids), options) for ids, options in requests]

@@ -48,7 +48,7 @@ def build(
     count_expired: Callable[[], None] | None = None,
 ) -> AsyncEngine:
     queue = WaitingQueue(max_queue_size=max_queue_size, engines=len(runners))
-    metrics = EngineMetrics(Metrics())
+    metrics = EngineMetrics(Metrics(), "tiny")
 
     def make_engines(deliver: Callable[[Progress], None]) -> list[Engine]:
         return [

@@ -81,13 +81,9 @@ async def test_refusals_for_overload_count_by_their_cause() -> None:
 
 
 def _refusals(server: Running) -> dict[str, float]:
-    samples = [
-        sample
-        for family in server.metrics.registry.collect()
-        for sample in family.samples
-        if sample.name == "dragoman_refusals_total"
-    ]
-    return {sample.labels["cause"]: sample.value for sample in samples}
+    return {
+        cause: server.sample("dragoman_refusals_total", cause=cause) for cause in REFUSAL_CAUSES
+    }
 
 
 async def test_a_text_that_never_began_counts_as_deadline(server: Running) -> None:
@@ -142,11 +138,11 @@ async def test_a_scrape_reads_the_engine_at_that_moment(server: Running) -> None
     call = server.stub.TranslateText(TranslateTextRequest(contents=["a", "b"]))
     await server.engine.has_texts(2)
     page = await asyncio.to_thread(server.scrape)
-    assert "dragoman_requests_waiting 2.0" in page
-    assert "dragoman_requests_running 3.0" in page
-    assert "dragoman_kv_cache_usage_ratio 0.25" in page
-    assert "dragoman_predicted_seconds 0.5" in page
-    labels = 'architecture="marian",model="tiny",precision="float32",provider="cpu"'
+    assert 'dragoman_requests_waiting{model="tiny"} 2.0' in page
+    assert 'dragoman_requests_running{model="tiny"} 3.0' in page
+    assert 'dragoman_kv_cache_usage_ratio{model="tiny"} 0.25' in page
+    assert 'dragoman_predicted_seconds{model="tiny"} 0.5' in page
+    labels = 'architecture="marian",model="tiny",precision="float32",provider="cpu",version="1"'
     assert f"dragoman_model_info{{{labels}}} 1.0" in page
     assert "process_resident_memory_bytes" in page
     assert "python_gc_objects_collected_total" in page
@@ -169,7 +165,7 @@ def test_the_conventions_metrics_are_all_there() -> None:
             *("requests_waiting", "request_queue_seconds", "request_encode_seconds"),
             *("request_decode_seconds", "time_to_first_token_seconds", "batch_rows", "steps"),
             *("time_per_output_token_seconds", "kv_cache_usage_ratio", "kv_cache_bytes", "engines"),
-            *("source_tokens", "target_tokens", "step_seconds", "model_info"),
+            *("source_tokens", "target_tokens", "step_seconds", "model_info", "model_load_failed"),
             *("refusals", "requests_expired", "predicted_seconds"),
         )
     }
@@ -183,5 +179,8 @@ def test_the_latency_buckets_resolve_5_to_500_ms() -> None:
 
 def test_two_servers_in_a_process_share_no_counter() -> None:
     first, second = Metrics(), Metrics()
-    first.source_tokens_total.inc()
-    assert second.registry.get_sample_value("dragoman_source_tokens_total") == 0
+    first.begin_model("tiny")
+    second.begin_model("tiny")
+    first.requests_total.labels("OK", "tiny").inc()
+    labels = {"code": "OK", "model": "tiny"}
+    assert second.registry.get_sample_value("dragoman_requests_total", labels) == 0

@@ -14,7 +14,7 @@ from dragoman_server.monitoring import http_messages, metrics_server
 from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.monitoring.metrics_server import MOST_CONNECTIONS, MetricsServer
 
-NAME = "dragoman_requests_running"
+NAME = "dragoman_log_lines_lost_total"
 
 
 class Serving:

@@ -10,6 +10,7 @@ from dragoman_server.processes.remote_engine import RemoteEngine
 from dragoman_server.sequence import Completion, FinishReason, TranslationOptions
 
 DONE = Completion([5], FinishReason.STOP, -0.5)
+MODEL = 7
 OPTIONS = TranslationOptions(max_decoding_length=9)
 
 
@@ -27,18 +28,22 @@ def sent() -> Sent:
 
 @pytest.fixture
 def engine(sent: Sent) -> RemoteEngine:
-    return RemoteEngine(sent)
+    return RemoteEngine(MODEL, sent)
 
 
 async def test_texts_end_one_by_one(engine: RemoteEngine, sent: Sent) -> None:
     first, second = engine.submit([[1, 0], [2, 0]], OPTIONS)
     (message,) = sent
     assert isinstance(message, Submit)
-    assert (message.source_ids, message.options) == ([[1, 0], [2, 0]], [OPTIONS] * 2)
-    engine.receive(Settled(message.request, 1, DONE))
+    assert (message.model, message.source_ids, message.options) == (
+        MODEL,
+        [[1, 0], [2, 0]],
+        [OPTIONS] * 2,
+    )
+    engine.receive(Settled(MODEL, message.request, 1, DONE))
     assert await second == DONE
     assert not first.done()
-    engine.receive(Settled(message.request, 0, DONE))
+    engine.receive(Settled(MODEL, message.request, 0, DONE))
     assert await first == DONE
 
 
@@ -47,7 +52,7 @@ async def test_a_refusal_is_every_texts(engine: RemoteEngine, sent: Sent) -> Non
     message = sent[0]
     assert isinstance(message, Submit)
     error = QueueFullError("full", retry_after_seconds=0.5)
-    engine.receive(Refused(message.request, error))
+    engine.receive(Refused(MODEL, message.request, error))
     for future in futures:
         with pytest.raises(QueueFullError, match="full"):
             await future
@@ -60,11 +65,11 @@ async def test_cancelling_is_told_and_a_late_answer_is_ignored(
     message = sent[0]
     assert isinstance(message, Submit)
     future.cancel()
-    engine.receive(Settled(message.request, 0, DONE))
+    engine.receive(Settled(MODEL, message.request, 0, DONE))
     await asyncio.wait([future])
     assert future.cancelled()
-    assert sent[1:] == [Cancel(message.request, 0)]
-    engine.receive(Settled(message.request, 0, DONE))
+    assert sent[1:] == [Cancel(MODEL, message.request, 0)]
+    engine.receive(Settled(MODEL, message.request, 0, DONE))
 
 
 async def test_what_is_unfinished_when_the_engines_go_is_unavailable(engine: RemoteEngine) -> None:

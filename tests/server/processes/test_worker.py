@@ -12,9 +12,8 @@ from dragoman_server.processes import worker
 from dragoman_server.processes.link import Link
 from dragoman_server.processes.messages import Drain, Drained, NotStarted, Setup, Started, Stop
 from dragoman_server.processes.worker import Worker
-from dragoman_server.service.listing import describe_model, model_limits
 from tests.server.service.fakes import FakeTokenizer
-from tests.server.service.harness import make_config, manifest
+from tests.server.service.harness import make_config, make_front_end_setup
 
 
 class Supervisor:
@@ -58,9 +57,7 @@ async def supervisor() -> AsyncIterator[Supervisor]:
 
 
 def setup(config: Config) -> Setup:
-    contents = manifest()
-    model = describe_model(contents, model_limits(contents, config), "cpu")
-    return Setup(config, contents, model, FakeTokenizer)
+    return make_front_end_setup(config, FakeTokenizer)
 
 
 async def test_it_starts_drains_and_stops_as_told(supervisor: Supervisor) -> None:

@@ -20,16 +20,14 @@ from dragoman.v1.translation_pb2 import (
 from dragoman_server.ending import Ending
 from dragoman_server.errors import BackendError, ConfigError, DragomanError, WouldExpireError
 from dragoman_server.monitoring.metrics import Metrics
-from dragoman_server.processes.messages import Setup
 from dragoman_server.processes.workers import Workers
-from dragoman_server.service.listing import describe_model, model_limits
 from tests.server.service.fakes import FakeEngine, FakeTokenizer
 from tests.server.service.harness import (
     Running,
     failure_of,
     make_application,
     make_config,
-    manifest,
+    make_front_end_setup,
     read,
     running,
 )
@@ -249,10 +247,9 @@ def broken_tokenizer() -> FakeTokenizer:
 
 async def test_a_front_end_that_breaks_while_it_starts_is_told() -> None:
     config = make_config(workers=1)
-    contents = manifest()
-    model = describe_model(contents, model_limits(contents, config), "cpu")
-    setup = Setup(config, contents, model, broken_tokenizer)
-    workers = Workers(setup, FakeEngine(), Metrics().record)
+    engine = FakeEngine()
+    setup = make_front_end_setup(config, broken_tokenizer)
+    workers = Workers(setup, lambda _: engine, Metrics().record)
     with pytest.raises(DragomanError, match="before it served"):
         await workers.start()
     await workers.close()

@@ -71,6 +71,8 @@ class FakeEngine:
         self.healthy = True
         self.stalled = False
         self.engine_count = 2
+        self.kv_cache_bytes = 1000
+        self.used_at = 0.0
         self.closed = False
         self._arrived = asyncio.Event()
 
@@ -82,6 +84,9 @@ class FakeEngine:
         for text in self.texts:
             if not text.future.done():
                 text.fail(UnavailableError("the server stopped before the translation"))
+
+    async def wait_idle(self) -> None:
+        await self.until(lambda: all(text.future.done() for text in self.texts))
 
     def outlook(self) -> None:
         """Knows none."""

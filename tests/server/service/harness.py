@@ -1,9 +1,10 @@
 """A real server in this process, on ports of the system's choice, around a FakeEngine."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 from urllib.request import urlopen
 
@@ -30,11 +31,16 @@ from dragoman.v1.translation_pb2 import StreamTranslateTextResponse
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
 from dragoman_server.application import Application
 from dragoman_server.config import Config
+from dragoman_server.models.bundle import Bundle
 from dragoman_server.monitoring.metrics import Metrics
-from dragoman_server.processes.messages import Setup
+from dragoman_server.pool.folder import Found, Source
+from dragoman_server.pool.pool import ModelPool
+from dragoman_server.pool.version import LoadedModel
+from dragoman_server.processes.messages import ModelSetup, Serve, Setup
 from dragoman_server.processes.workers import build_front_end
 from dragoman_server.service.listing import describe_model, model_limits
 from dragoman_server.service.status import PUSHBACK
+from dragoman_server.service.translator import TextCodec
 from tests.server.service.fakes import END_ID, FakeEngine, FakeTokenizer
 
 if TYPE_CHECKING:
@@ -68,19 +74,51 @@ def make_config(**settings: object) -> Config:
     return Config.model_validate(ports | settings)
 
 
+def make_setup(
+    config: Config, contents: Manifest | None = None, *, number: int = 1, version: str = "1"
+) -> ModelSetup:
+    """What front ends are told of a version of a model."""
+    contents = contents or manifest()
+    model = describe_model(contents, model_limits(contents, config), "cpu", version)
+    return ModelSetup(number, contents, model, FakeTokenizer)
+
+
+def make_front_end_setup(config: Config, make_tokenizer: Callable[[], TextCodec]) -> Setup:
+    """What a front end of one model begins with."""
+    model = make_setup(config)._replace(make_tokenizer=make_tokenizer)
+    return Setup(config, (model,), Serve((1,), frozenset({1})))
+
+
+def make_pool(
+    config: Config, engine: FakeEngine, metrics: Metrics, contents: Manifest | None = None
+) -> ModelPool:
+    """A pool of one model."""
+
+    def load(
+        found: Found,
+        number: int,
+        memory: int | None,
+        *,
+        beside: bool = False,
+        like: LoadedModel | None = None,
+    ) -> LoadedModel:
+        del memory, beside, like
+        setup = make_setup(config, contents, number=number)
+        metrics.begin_model(setup.model.name)
+        return LoadedModel(setup, engine, (2, 1), 1000, Bundle(found.source.path, setup.manifest))
+
+    pool = ModelPool(load)
+    pool.begin([Found("bundle", Source(Path("bundle"), ()))], all_must_load=True)
+    return pool
+
+
 def make_application(
     config: Config, engine: FakeEngine, metrics: Metrics, contents: Manifest | None = None
 ) -> Application:
-    contents = contents or manifest()
-    model = describe_model(contents, model_limits(contents, config), "cpu")
-    setup = Setup(config, contents, model, FakeTokenizer)
-    return Application(
-        config,
-        model=model,
-        engine=engine,
-        front_end=build_front_end(setup, engine, metrics.record),
-        metrics=metrics,
-    )
+    pool = make_pool(config, engine, metrics, contents)
+    front_end = build_front_end(Setup(config, *pool.setup()), pool.engine_of, metrics.record)
+    pool.attach(front_end)
+    return Application(config, models=pool, front_end=front_end, metrics=metrics)
 
 
 @dataclass
@@ -115,7 +153,13 @@ class Running:
         return health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)
 
     def sample(self, name: str, **labels: str) -> float:
-        return self.metrics.registry.get_sample_value(name, labels) or 0.0
+        """Of all the series that have these labels."""
+        return sum(
+            sample.value
+            for family in self.metrics.registry.collect()
+            for sample in family.samples
+            if sample.name == name and sample.labels.items() >= labels.items()
+        )
 
     def scrape(self) -> str:
         with urlopen(f"http://127.0.0.1:{self.application.metrics_port}/metrics") as answer:

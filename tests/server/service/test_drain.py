@@ -10,6 +10,7 @@ from dragoman.v1.translation_pb2 import StreamTranslateTextRequest, TranslateTex
 from dragoman_server.ending import Ending
 from dragoman_server.errors import BundleError
 from dragoman_server.monitoring.metrics import Metrics
+from dragoman_server.pool.pool import ModelPool
 from tests.server.service.fakes import FakeEngine
 from tests.server.service.harness import (
     SERVICE,
@@ -163,9 +164,11 @@ async def test_run_ends_with_one_when_memory_does_not_come_back(
     assert await application.run(asyncio.Event()) == Ending("out_of_memory", 1)
 
 
-async def test_a_bundle_that_changed_while_it_was_loaded_is_not_served() -> None:
+async def test_a_bundle_that_changed_while_it_was_loaded_is_not_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     application = make_application(make_config(), FakeEngine(), Metrics())
-    application._changed_files = lambda: ["source.spm"]
+    monkeypatch.setattr(ModelPool, "changed_files", lambda _: ["source.spm"])
     with pytest.raises(BundleError, match=r"source\.spm changed while being loaded"):
         await application.run(asyncio.Event())
 

@@ -227,6 +227,7 @@ async def test_hypotheses_and_token_scores_come_back(server: Running) -> None:
         source_token_count=3,
         target_token_count=2,
         model="tiny",
+        model_version="1",
         token_scores=[-0.25, -1.0, -0.25],
         hypotheses=[first, second],
     )

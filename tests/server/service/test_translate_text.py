@@ -41,6 +41,7 @@ async def test_translations_come_back_one_to_one_and_in_order(server: Running) -
         source_token_count=3,
         target_token_count=2,
         model="tiny",
+        model_version="1",
     )
 
 
@@ -55,7 +56,7 @@ async def test_texts_without_anything_to_translate_do_not_reach_the_engine(serve
     server.engine.echo = True
     contents = ["", "a", " \t\n\u00a0", "~", "b"]
     response = await server.stub.TranslateText(TranslateTextRequest(contents=contents))
-    empty = Translation(finish_reason=FINISH_REASON_STOP, model="tiny")
+    empty = Translation(finish_reason=FINISH_REASON_STOP, model="tiny", model_version="1")
     first, second, third, fourth, fifth = response.translations
     assert first == third == fourth == empty
     assert (second.translated_text, fifth.translated_text) == ("a", "b")

@@ -1,0 +1,331 @@
+"""The models that are loaded: each version from its loading until its last request has ended.
+
+A label, the name of a bundle's directory, stands for one version at a time. Another bundle under
+the label is loaded beside what it replaces; once front ends can serve it they switch at once, and
+what was replaced answers what it has begun before it is closed. A bundle that cannot be loaded
+changes nothing.
+
+Knows when a version comes and goes. Does not know where bundles come from, nor how one is loaded.
+"""
+
+import asyncio
+import functools
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from dragoman_server.errors import BundleError, DragomanError, NoRoomError
+from dragoman_server.models import VersionedName, newness
+from dragoman_server.monitoring import ModelLoad
+from dragoman_server.pool.folder import Found, Source
+from dragoman_server.pool.memory import NO_LIMIT, MemoryBudget
+from dragoman_server.pool.version import LoadedModel, ModelEngine, Version
+from dragoman_server.processes import ModelSetup, Serve
+
+_log = logging.getLogger(__name__)
+
+
+class Load(Protocol):
+    """Loads a bundle, in whatever thread it is called."""
+
+    def __call__(
+        self,
+        found: Found,
+        number: int,
+        memory: int | None,
+        *,
+        beside: bool = False,
+        like: LoadedModel | None = None,
+    ) -> LoadedModel:
+        """Returns the model.
+
+        Args:
+            found: What to load.
+            number: Of the version.
+            memory: Bytes that its files and caches may take; None for no limit.
+            beside: Whether others are served meanwhile, who are not to notice.
+            like: What it replaces, if it does.
+
+        Raises:
+            DragomanError: It cannot be loaded.
+        """
+
+
+class ModelFrontEnd(Protocol):
+    """What is needed of a FrontEnd, or of several as Workers."""
+
+    async def prepare(self, setup: ModelSetup) -> None:
+        """Gets ready to serve a version; raises a DragomanError where it cannot."""
+
+    async def serve(self, serve: Serve) -> None:
+        """Serves these versions; once it returns, no other one gets any more texts."""
+
+
+class ModelPool:
+    """Changes are made one after the other. Built in any thread, then used on one event loop.
+
+    Args:
+        load: Loads a bundle.
+        budget: Of the memory of all models.
+        unloads: Whether the model that was used least lately is unloaded where the memory has no
+            room for another; else that one is refused.
+    """
+
+    def __init__(
+        self, load: Load, budget: MemoryBudget = NO_LIMIT, *, unloads: bool = False
+    ) -> None:
+        self._load = load
+        self._budget = budget
+        self._unloads = unloads
+        self._labels: dict[str, Version] = {}
+        self._versions: dict[int, Version] = {}
+        """By number: what is served, what will be, and what only ends what it has begun."""
+        self._leaving: dict[Version, asyncio.Task[None]] = {}
+        self._failures: dict[str, str] = {}
+        self._number = 0
+        self._change = asyncio.Lock()
+        self._front_end: ModelFrontEnd | None = None
+
+    @property
+    def healthy(self) -> bool:
+        """Whether every engine thread of what is served is alive."""
+        return all(version.engine.healthy for version in self._served)
+
+    @property
+    def stalled(self) -> bool:
+        """Whether a step of an engine takes so long that it will hardly end."""
+        return any(version.engine.stalled for version in self._versions.values())
+
+    @property
+    def engine_count(self) -> int:
+        """Number of engine threads of what is served."""
+        return sum(version.engine.engine_count for version in self._served)
+
+    @property
+    def names(self) -> list[str]:
+        """NAME@VERSION of what is served."""
+        return [str(version) for version in self._served]
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """Why what is on disk under a label is not served, by label."""
+        return dict(self._failures)
+
+    @property
+    def labels(self) -> dict[str, Version]:
+        """What each label stands for."""
+        return dict(self._labels)
+
+    def loads(self) -> Iterator[ModelLoad]:
+        """Yields every version that is loaded, for the metrics."""
+        for version in list(self._versions.values()):
+            yield ModelLoad(version.model, version.engine)
+
+    def engine_of(self, number: int) -> ModelEngine:
+        """Returns the engines of a version."""
+        return self._versions[number].engine
+
+    def changed_files(self) -> list[str]:
+        """Returns the paths of files that are others than were loaded."""
+        return [
+            str(version.loaded.bundle.path / file)
+            for version in self._served
+            for file in version.loaded.bundle.changed_files()
+        ]
+
+    def begin(self, found: Iterable[Found], *, all_must_load: bool) -> None:
+        """Loads what is there at the start; blocks.
+
+        Raises:
+            DragomanError: One cannot be loaded, and all must.
+        """
+        left = list(found)
+        while left:
+            each = left.pop(0)
+            try:
+                room = self._room(len(left) + 1)
+                version = self._known(each.source) or self._add(
+                    each, self._load(each, self._next_number(), room)
+                )
+            except DragomanError as error:
+                if all_must_load:
+                    raise
+                self._failed(each.label, error)
+            else:
+                self._labels[each.label] = version
+
+    def setup(self) -> tuple[tuple[ModelSetup, ...], Serve]:
+        """Returns what front ends begin with."""
+        return tuple(version.loaded.setup for version in self._served), self._serve()
+
+    def attach(self, front_end: ModelFrontEnd) -> None:
+        """Tells this one of changes from now on."""
+        self._front_end = front_end
+
+    async def start(self) -> None:
+        """Starts the engines of what was loaded.
+
+        Raises:
+            DragomanError: One does not start.
+        """
+        for version in self._served:
+            await version.engine.start()
+
+    async def put(self, found: Found) -> None:
+        """Loads a bundle, unless it is there, and serves it under its label.
+
+        Raises:
+            DragomanError: It cannot be loaded; what the label stood for goes on.
+        """
+        async with self._change:
+            try:
+                version = self._known(found.source) or await self._load_beside(found)
+            except DragomanError as error:
+                self._failed(found.label, error)
+                raise
+            self._labels[found.label] = version
+            self._failures.pop(found.label, None)
+            await self._publish()
+
+    async def drop(self, label: str) -> None:
+        """Serves nothing under a label any longer."""
+        async with self._change:
+            self._failures.pop(label, None)
+            if self._labels.pop(label, None):
+                await self._publish()
+
+    async def close(self) -> None:
+        """Stops all engines; texts without a translation get UnavailableError."""
+        for task in self._leaving.values():
+            task.cancel()
+        await asyncio.gather(*(version.engine.close() for version in self._versions.values()))
+
+    @property
+    def _served(self) -> list[Version]:
+        return list(dict.fromkeys(self._labels.values()))
+
+    def _known(self, source: Source) -> Version | None:
+        return next((each for each in self._served if each.source == source), None)
+
+    def _next_number(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _room(self, models: int) -> int | None:
+        return self._budget.share([each.loaded.memory for each in self._versions.values()], models)
+
+    def _add(self, found: Found, loaded: LoadedModel) -> Version:
+        """Takes a loaded model in, which then is served under no label yet."""
+        version = Version(found.source, loaded)
+        self._check_unique(version, found.label)
+        self._versions[version.number] = version
+        _log.info(
+            "model_loaded",
+            extra={
+                "model": version.model.name,
+                "version": version.model.version,
+                "bundle": found.label,
+                "precision": version.model.precision,
+                "provider": version.model.provider,
+                "engines": version.engine.engine_count,
+                "bytes": loaded.memory,
+            },
+        )
+        return version
+
+    def _check_unique(self, version: Version, label: str) -> None:
+        """Raises BundleError where another label already says what this one would."""
+        for other, served in self._labels.items():
+            if other == label or served.model.name != version.model.name:
+                continue
+            name = version.model.name
+            if served.model.version == version.model.version:
+                raise BundleError(f"{label}: {version} is served already, from {other}")
+            if VersionedName.parse(other).version is VersionedName.parse(label).version is None:
+                raise BundleError(
+                    f"{label} and {other} are both model {name!r}: call directories "
+                    "NAME@VERSION to serve several versions of one"
+                )
+
+    async def _load_beside(self, found: Found) -> Version:
+        """Loads a bundle while others are served, and gets everybody ready for it."""
+        assert self._front_end is not None
+        replaced = self._labels.get(found.label)
+        loaded = await self._load_where_room_is(found, replaced)
+        version = self._add(found, loaded)
+        try:
+            await version.engine.start()
+            await self._front_end.prepare(loaded.setup)
+            loaded.bundle.check_unchanged()
+        except BaseException:
+            await self._close(version)
+            raise
+        return version
+
+    async def _load_where_room_is(self, found: Found, replaced: Version | None) -> LoadedModel:
+        """Loads a bundle; unloads others before it, where it has no room and that is asked for."""
+        load = functools.partial(
+            self._load, beside=True, like=replaced.loaded if replaced else None
+        )
+        while True:
+            try:
+                return await asyncio.to_thread(load, found, self._next_number(), self._room(1))
+            except NoRoomError:
+                oldest = self._least_lately_used(other_than=replaced)
+                if not self._unloads or oldest is None:
+                    raise
+                await self._unload_for(oldest, found.label)
+
+    def _least_lately_used(self, other_than: Version | None) -> Version | None:
+        others = [version for version in self._served if version is not other_than]
+        return min(others, key=lambda version: version.engine.used_at, default=None)
+
+    async def _unload_for(self, version: Version, label: str) -> None:
+        """Unloads a version, and returns once its memory is free."""
+        for other in [each for each, served in self._labels.items() if served is version]:
+            del self._labels[other]
+            self._failures[other] = f"unloaded to make room for {label}"
+        await self._publish()
+        await self._leaving[version]
+
+    def _failed(self, label: str, error: DragomanError) -> None:
+        self._failures[label] = str(error)
+        _log.error("model_load_failed", extra={"bundle": label, "reason": str(error)})
+
+    def _serve(self) -> Serve:
+        served = self._served
+        defaults = {self._default(name).number for name in {each.model.name for each in served}}
+        return Serve(tuple(each.number for each in served), frozenset(defaults))
+
+    def _default(self, name: str) -> Version:
+        """Returns the version that answers to a name alone: that of a label without a version."""
+        labelled = [
+            (label, each) for label, each in self._labels.items() if each.model.name == name
+        ]
+        for label, version in labelled:
+            if VersionedName.parse(label).version is None:
+                return version
+        return max((each for _, each in labelled), key=lambda each: newness(each.model.version))
+
+    async def _publish(self) -> None:
+        """Lets front ends serve what the labels stand for, and anything else end."""
+        assert self._front_end is not None
+        await self._front_end.serve(self._serve())
+        served = self._served
+        for version in list(self._versions.values()):
+            if version not in served and version not in self._leaving:
+                self._leaving[version] = asyncio.create_task(self._leave(version))
+
+    async def _leave(self, version: Version) -> None:
+        """Closes a version that gets no more texts, once it has ended what it has begun."""
+        await version.engine.wait_idle()
+        await self._close(version)
+        del self._leaving[version]
+        _log.info(
+            "model_unloaded",
+            extra={"model": version.model.name, "version": version.model.version},
+        )
+
+    async def _close(self, version: Version) -> None:
+        await version.engine.close()
+        del self._versions[version.number]
