@@ -37,7 +37,7 @@ class Part(NamedTuple):
 
 def cut_for(models: Iterable[Model], name: str) -> Cut:
     """Returns how many texts a request to the model `name` may carry."""
-    limits = [model.limits for model in models if not name or model.name == name]
+    limits = [model.limits for model in models if model.answers_to(name)]
     return Cut(
         contents=min(map(_max_contents, limits), default=DEFAULT_CUT.contents),
         code_points=min(map(_max_code_points, limits), default=DEFAULT_CUT.code_points),

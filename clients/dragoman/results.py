@@ -69,6 +69,9 @@ class Translation:
     hypotheses: tuple[Hypothesis, ...] = ()
     """This translation and the next best ones, best first. Empty unless several were asked for."""
 
+    model_version: str = ""
+    """Version of that model, as in Model.version."""
+
 
 @dataclass(frozen=True, slots=True)
 class StreamResult:
@@ -148,6 +151,18 @@ class Model:
     limits: Limits
     """What a request may ask of it."""
 
+    version: str = ""
+    """Which of several versions it is; NAME@VERSION as the option `model` asks for it alone."""
+
+    is_default: bool = True
+    """Whether this version answers to the name alone."""
+
+    def answers_to(self, model: str) -> bool:
+        """Whether it is one that the option `model` means; an empty one means every default."""
+        if model in ("", self.name):
+            return self.is_default
+        return model == f"{self.name}@{self.version}"
+
 
 _FINISH_REASONS = {
     pb.FINISH_REASON_STOP: FinishReason.STOP,
@@ -170,6 +185,7 @@ def read_translation(message: pb.Translation) -> Translation:
         model=message.model,
         token_scores=tuple(message.token_scores),
         hypotheses=tuple(map(_read_hypothesis, message.hypotheses)),
+        model_version=message.model_version,
     )
 
 
@@ -192,8 +208,9 @@ def read_translations(message: pb.TranslateTextResponse | None, expected: int) -
 
 
 def read_models(message: pb.ListModelsResponse) -> list[Model]:
-    """Converts the list of models, sorted by name."""
-    return sorted((_read_model(model) for model in message.models), key=lambda model: model.name)
+    """Converts the list of models, sorted by name and version."""
+    models = map(_read_model, message.models)
+    return sorted(models, key=lambda model: (model.name, model.version))
 
 
 def _read_hypothesis(message: pb.Hypothesis) -> Hypothesis:
@@ -232,4 +249,6 @@ def _read_model(message: pb.Model) -> Model:
             max_beam_size=limits.max_beam_size,
             max_stream_texts=limits.max_stream_texts,
         ),
+        version=message.version,
+        is_default=message.is_default or not message.version,  # older servers have one of each
     )

@@ -234,7 +234,8 @@ def check_memory(manifest: Manifest, cache_bytes: int, memory: int | None) -> No
         raise NoRoomError(
             f"model {manifest.name} needs {files:,} bytes for its files and {cache_bytes:,} for "
             f"caches; models_memory leaves it {memory:,}: unload another, or lower max_batch_size "
-            "or the lengths"
+            "or the lengths",
+            needed_bytes=files + cache_bytes,
         )
 
 

@@ -43,7 +43,15 @@ class ConfigError(DragomanError):
 
 
 class NoRoomError(ConfigError):
-    """The memory for models has no room for another one."""
+    """The memory for models has no room for another one.
+
+    Attributes:
+        needed_bytes: That it takes, its files and the least that its caches may have.
+    """
+
+    def __init__(self, message: str, *, needed_bytes: int) -> None:
+        super().__init__(message)
+        self.needed_bytes = needed_bytes
 
 
 class BundleError(DragomanError):

@@ -1,7 +1,7 @@
 import pytest
 
 from dragoman.errors import ServerError
-from dragoman.results import read_translations
+from dragoman.results import Model, read_models, read_translations
 from dragoman.v1 import translation_pb2 as pb
 
 
@@ -13,3 +13,32 @@ def test_success_without_a_message_is_the_servers_fault() -> None:
 def test_a_missing_translation_is_the_servers_fault() -> None:
     with pytest.raises(ServerError, match="1 translations came for 2 texts"):
         read_translations(pb.TranslateTextResponse(translations=[pb.Translation()]), 2)
+
+
+def models(**versions: bool) -> list[Model]:
+    """Versions of one model, and whether each is the default."""
+    response = pb.ListModelsResponse(
+        models=[
+            pb.Model(name="en-de", version=version.removeprefix("v"), is_default=is_default)
+            for version, is_default in versions.items()
+        ]
+    )
+    return read_models(response)
+
+
+def test_a_model_answers_to_its_name_only_where_it_is_the_default() -> None:
+    first, second = models(v1=False, v2=True)
+    assert [first.answers_to(name) for name in ("", "en-de", "en-de@1", "en-de@2")] == [
+        *(False, False),
+        *(True, False),
+    ]
+    assert [second.answers_to(name) for name in ("", "en-de", "en-de@1", "en-de@2")] == [
+        *(True, True),
+        *(False, True),
+    ]
+    assert not second.answers_to("en-fr")
+
+
+def test_a_server_that_knows_no_versions_has_one_of_each_model() -> None:
+    (model,) = read_models(pb.ListModelsResponse(models=[pb.Model(name="en-de")]))
+    assert model.answers_to("en-de")

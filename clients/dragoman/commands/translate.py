@@ -190,9 +190,9 @@ def _describe(source: Source, options: Options, models: list[Model]) -> Run:
         "input": source.identity,
         "options": dataclasses.asdict(options),
         "models": [
-            {"name": model.name, "precision": model.precision}
+            {"name": model.name, "version": model.version, "precision": model.precision}
             for model in models
-            if options.model in {"", model.name}
+            if model.answers_to(options.model)
         ],
     }
 

@@ -27,7 +27,7 @@ def describe_client() -> str:
 
 def describe_model(models: Iterable[Model], name: str) -> str:
     """Returns what the server says of the model that is asked for."""
-    found = [model for model in models if name in ("", model.name)]
+    found = [model for model in models if model.answers_to(name)]
     return "; ".join(f"{model.name}, {model.precision}, {model.provider}" for model in found)
 
 

@@ -32,18 +32,24 @@ class Share:
     """Its threads that have a turn or want one."""
 
 
-class _Waiting:
-    """A thread that wants a turn."""
+class Request:
+    """Of a thread, for a turn."""
 
     def __init__(self, share: Share) -> None:
         self.share = share
         self._turn = threading.Lock()
         self._turn.acquire()
 
+    def is_granted(self) -> bool:
+        """Whether the thread has its turn."""
+        return not self._turn.locked()
+
     def grant(self) -> None:
+        """Lets the thread have it."""
         self._turn.release()
 
     def wait(self) -> None:
+        """Blocks until it is granted."""
         self._turn.acquire()
 
 
@@ -60,17 +66,17 @@ class Turns:
         """Of the models that are not idle."""
         self._left_at = 0.0
         """The most that one had used when it became idle."""
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[Request] = []
         self._lock = threading.Lock()
 
-    def take(self, share: Share) -> None:
-        """Blocks until the model may run a step."""
+    def ask(self, share: Share) -> Request:
+        """Asks for a turn, for the model to run a step."""
+        request = Request(share)
         with self._lock:
             self._wake(share)
-            waiting = _Waiting(share)
-            self._waiting.append(waiting)
+            self._waiting.append(request)
             self._grant()
-        waiting.wait()
+        return request
 
     def goes_on(self, share: Share, seconds: float) -> bool:
         """Counts a step that took so long; False where the turn is over, as another is behind."""
@@ -122,8 +128,8 @@ class Turns:
         return min(share.threads, self._cores)
 
 
-def _used(waiting: _Waiting) -> float:
-    return waiting.share.used
+def _used(request: Request) -> float:
+    return request.share.used
 
 
 class Turn:
@@ -143,7 +149,7 @@ class Turn:
         self._lasts = False
 
     def __enter__(self) -> Self:
-        self._turns.take(self._share)
+        self._turns.ask(self._share).wait()
         self._counted_to, self._lasts = self._clock(), True
         return self
 

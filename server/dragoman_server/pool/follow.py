@@ -8,7 +8,7 @@ import asyncio
 import logging
 from pathlib import Path
 
-from dragoman_server.errors import DragomanError
+from dragoman_server.errors import DragomanError, NoRoomError
 from dragoman_server.pool.folder import Found, Source, find_bundles
 from dragoman_server.pool.pool import ModelPool
 
@@ -28,6 +28,9 @@ class Follower:
         self._directory = directory
         self._pool = pool
         self._seen: dict[str, Source] = dict(seen)
+        self._refused: dict[str, Found] = {}
+        """For which there was no room, by label."""
+        self._unloaded = pool.unloaded
         self._is_readable = True
 
     async def run(self, seconds: float) -> None:
@@ -39,7 +42,8 @@ class Follower:
     async def look(self) -> None:
         """Makes the pool what the directory is now, as far as its bundles can be loaded.
 
-        One that cannot is not tried again before it is another.
+        One that cannot is not tried again before it is another, or, where there was only no room
+        for it, another one's memory was freed.
         """
         try:
             found = await asyncio.to_thread(find_bundles, self._directory)
@@ -50,20 +54,26 @@ class Follower:
         new = [each for each in found if self._seen.get(each.label) != each.source]
         gone = set(self._seen) - {each.label for each in found}
         # New ones first: one that was only renamed is still there to be served by its new name.
-        refused = [each for each in new if not await self._put(each)]
+        for each in new:
+            await self._put(each)
         for label in gone:
             del self._seen[label]
+            self._refused.pop(label, None)
             await self._pool.drop(label)
-        for each in refused if gone else ():
-            await self._put(each)
+        if self._pool.unloaded != self._unloaded:
+            self._unloaded = self._pool.unloaded
+            for each in list(self._refused.values()):
+                await self._put(each)
 
-    async def _put(self, found: Found) -> bool:
+    async def _put(self, found: Found) -> None:
         self._seen[found.label] = found.source
+        self._refused.pop(found.label, None)
         try:
             await self._pool.put(found)
-        except DragomanError:  # the pool has said why
-            return False
-        return True
+        except NoRoomError:
+            self._refused[found.label] = found
+        except DragomanError:
+            pass  # the pool has said why
 
     def _tell_unreadable(self, error: DragomanError) -> None:
         """Says it once: models stay loaded while the directory cannot be read."""

@@ -64,6 +64,9 @@ class ModelFrontEnd(Protocol):
 class ModelPool:
     """Changes are made one after the other. Built in any thread, then used on one event loop.
 
+    Attributes:
+        unloaded: Versions whose memory was freed since the start.
+
     Args:
         load: Loads a bundle.
         budget: Of the memory of all models.
@@ -82,7 +85,7 @@ class ModelPool:
         """By number: what is served, what will be, and what only ends what it has begun."""
         self._leaving: dict[Version, asyncio.Task[None]] = {}
         self._failures: dict[str, str] = {}
-        self._number = 0
+        self._number = self.unloaded = 0
         self._change = asyncio.Lock()
         self._front_end: ModelFrontEnd | None = None
 
@@ -270,11 +273,17 @@ class ModelPool:
         while True:
             try:
                 return await asyncio.to_thread(load, found, self._next_number(), self._room(1))
-            except NoRoomError:
+            except NoRoomError as error:
                 oldest = self._least_lately_used(other_than=replaced)
-                if not self._unloads or oldest is None:
+                kept = replaced.loaded.memory if replaced else 0
+                if not self._unloads or oldest is None or not self._fits(error, kept):
                     raise
                 await self._unload_for(oldest, found.label)
+
+    def _fits(self, error: NoRoomError, kept: int) -> bool:
+        """Whether a model would have room beside `kept` bytes alone."""
+        room = self._budget.share([kept], models=1)
+        return room is None or error.needed_bytes <= room
 
     def _least_lately_used(self, other_than: Version | None) -> Version | None:
         others = [version for version in self._served if version is not other_than]
@@ -329,3 +338,4 @@ class ModelPool:
     async def _close(self, version: Version) -> None:
         await version.engine.close()
         del self._versions[version.number]
+        self.unloaded += 1

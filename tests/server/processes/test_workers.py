@@ -13,21 +13,30 @@ import pytest
 from grpc import aio
 
 from dragoman.v1.translation_pb2 import (
+    ListModelsRequest,
     StreamTranslateTextRequest,
     TranslateTextRequest,
     TranslateTextResponse,
 )
 from dragoman_server.ending import Ending
-from dragoman_server.errors import BackendError, ConfigError, DragomanError, WouldExpireError
+from dragoman_server.errors import (
+    BackendError,
+    BundleError,
+    ConfigError,
+    DragomanError,
+    WouldExpireError,
+)
 from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.processes.workers import Workers
 from tests.server.service.fakes import FakeEngine, FakeTokenizer
 from tests.server.service.harness import (
     Running,
     failure_of,
+    found,
     make_application,
     make_config,
     make_front_end_setup,
+    make_setup,
     read,
     running,
 )
@@ -75,6 +84,36 @@ async def test_calls_over_many_connections_are_answered_and_counted(server: Runn
             assert texts(await answer) == [f"word {number}", "more"]
     await _until(lambda: server.sample("dragoman_requests_total", code="OK") == 16)
     assert server.sample("dragoman_request_latency_seconds_count") == 16
+
+
+async def test_a_replaced_model_is_served_by_every_process_at_once(server: Running) -> None:
+    server.engine.echo = True
+    (old,) = server.pool.labels.values()
+    stub = server.stub
+    before = await stub.TranslateText(request("a"))
+    await server.pool.put(found("bundle", stamp=2))
+    after = await stub.TranslateText(request("a"))
+    versions = [each.translations[0].model_version for each in (before, after)]
+    assert versions == ["1", "2"]
+    assert old not in server.pool.labels.values()
+    models = (await stub.ListModels(ListModelsRequest())).models
+    assert [(model.version, model.is_default) for model in models] == [("2", True)]
+    assert await server.health("model/tiny@2") == "SERVING"
+    assert await server.health("model/tiny") == "SERVING"
+
+
+async def test_one_that_the_processes_cannot_serve_is_refused(server: Running) -> None:
+    setup = make_setup(make_config(), number=9)._replace(make_tokenizer=no_tokenizer)
+    workers = server.application._front_end
+    assert isinstance(workers, Workers)
+    with pytest.raises(BundleError, match="no tokenizer"):
+        await workers.prepare(setup)
+    server.engine.echo = True
+    assert texts(await server.stub.TranslateText(request("a"))) == ["a"]
+
+
+def no_tokenizer() -> FakeTokenizer:
+    raise BundleError("no tokenizer")
 
 
 async def test_each_failure_crosses_with_all_that_the_client_is_told(server: Running) -> None:

@@ -89,12 +89,19 @@ def make_front_end_setup(config: Config, make_tokenizer: Callable[[], TextCodec]
     return Setup(config, (model,), Serve((1,), frozenset({1})))
 
 
-def make_pool(
-    config: Config, engine: FakeEngine, metrics: Metrics, contents: Manifest | None = None
-) -> ModelPool:
-    """A pool of one model."""
+class FakeLoader:
+    """Loads what it was told of, by its label: everything is one model, unless there are others."""
 
-    def load(
+    def __init__(
+        self, config: Config, engine: FakeEngine, metrics: Metrics, contents: Manifest | None
+    ) -> None:
+        self._config = config
+        self._metrics = metrics
+        self._model = (contents or manifest(), engine)
+        self.others: dict[str, tuple[Manifest, FakeEngine]] = {}
+
+    def __call__(
+        self,
         found: Found,
         number: int,
         memory: int | None,
@@ -103,19 +110,28 @@ def make_pool(
         like: LoadedModel | None = None,
     ) -> LoadedModel:
         del memory, beside, like
-        setup = make_setup(config, contents, number=number)
-        metrics.begin_model(setup.model.name)
-        return LoadedModel(setup, engine, (2, 1), 1000, Bundle(found.source.path, setup.manifest))
+        contents, engine = self.others.get(found.label, self._model)
+        setup = make_setup(self._config, contents, number=number, version=str(number))
+        self._metrics.begin_model(setup.model.name)
+        return LoadedModel(setup, engine, (2, 1), 1000, Bundle(found.source.path, contents))
 
-    pool = ModelPool(load)
-    pool.begin([Found("bundle", Source(Path("bundle"), ()))], all_must_load=True)
+
+def make_pool(loader: FakeLoader) -> ModelPool:
+    """A pool that begins with one model."""
+    pool = ModelPool(loader)
+    pool.begin([found("bundle")], all_must_load=True)
     return pool
+
+
+def found(label: str, stamp: int = 1) -> Found:
+    """A bundle as if it were on disk."""
+    return Found(label, Source(Path(label), (("bundle.json", stamp, 1, 1),)))
 
 
 def make_application(
     config: Config, engine: FakeEngine, metrics: Metrics, contents: Manifest | None = None
 ) -> Application:
-    pool = make_pool(config, engine, metrics, contents)
+    pool = make_pool(FakeLoader(config, engine, metrics, contents))
     front_end = build_front_end(Setup(config, *pool.setup()), pool.engine_of, metrics.record)
     pool.attach(front_end)
     return Application(config, models=pool, front_end=front_end, metrics=metrics)
@@ -129,6 +145,12 @@ class Running:
     engine: FakeEngine
     metrics: Metrics
     channel: aio.Channel
+
+    @property
+    def pool(self) -> ModelPool:
+        models = self.application._models
+        assert isinstance(models, ModelPool)
+        return models
 
     @property
     def stub(self) -> "TranslationServiceAsyncStub":

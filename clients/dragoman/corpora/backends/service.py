@@ -31,7 +31,7 @@ class Service:
     def identify(self, options: Options) -> dict[str, str]:
         """See Backend."""
         with self._client() as client:
-            models = [m for m in client.models() if options.model in ("", m.name)]
+            models = [each for each in client.models() if each.answers_to(options.model)]
         if len(models) != 1:
             names = ", ".join(model.name for model in models) or "none of that name"
             raise JobError(f"--model must name one model of {self.target}; it has {names}")

@@ -1,0 +1,260 @@
+"""Models that come, go and are replaced while requests run."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from dragoman_server.errors import BundleError, DragomanError, NoRoomError, UnavailableError
+from dragoman_server.models.bundle import Bundle
+from dragoman_server.pool.folder import Found, Source
+from dragoman_server.pool.memory import MemoryBudget
+from dragoman_server.pool.pool import ModelPool
+from dragoman_server.pool.version import LoadedModel
+from dragoman_server.processes.messages import ModelSetup, Serve
+from dragoman_server.sequence import TranslationOptions
+from tests.server.service.fakes import FakeEngine
+from tests.server.service.harness import make_config, make_setup, manifest
+
+OPTIONS = TranslationOptions(8)
+
+
+class FakeFrontEnd:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.prepared: list[int] = []
+        self.served: list[Serve] = []
+        self.error: DragomanError | None = None
+
+    async def prepare(self, setup: ModelSetup) -> None:
+        if self.error is not None:
+            raise self.error
+        self.prepared.append(setup.number)
+
+    async def serve(self, serve: Serve) -> None:
+        self.served.append(serve)
+
+
+@dataclass
+class Disk:
+    """What bundles say, by their paths; and what was loaded of it."""
+
+    engines: dict[int, FakeEngine] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+    errors: dict[str, DragomanError] = field(default_factory=dict)
+    rooms: list[int | None] = field(default_factory=list)
+    like: list[LoadedModel | None] = field(default_factory=list)
+
+    def load(
+        self,
+        found: Found,
+        number: int,
+        memory: int | None,
+        *,
+        beside: bool = False,
+        like: LoadedModel | None = None,
+    ) -> LoadedModel:
+        del beside
+        self.rooms.append(memory)
+        self.like.append(like)
+        path = found.source.path
+        if error := self.errors.get(str(path)):
+            raise error
+        size = self.sizes.get(str(path), 10)
+        if memory is not None and size > memory:
+            raise NoRoomError("no room", needed_bytes=size)
+        contents = manifest()
+        contents.name = self.names.get(str(path), "en-de")
+        version = found.version or f"digest-{path}"
+        setup = make_setup(make_config(), contents, number=number, version=version)
+        engine = self.engines[number] = FakeEngine()
+        return LoadedModel(setup, engine, (2, 1), size, Bundle(path, contents))
+
+
+def found(label: str, path: str = "", stamp: int = 1) -> Found:
+    return Found(label, Source(Path(path or label), (("bundle.json", stamp, 1, 1),)))
+
+
+@dataclass
+class Bench:
+    """A pool with what is around it."""
+
+    pool: ModelPool
+    disk: Disk
+    front_end: FakeFrontEnd
+
+    @property
+    def served(self) -> list[str]:
+        """NAME@VERSION of what front ends serve, the defaults marked."""
+        numbers, defaults = self.front_end.served[-1]
+        names = {each.number: str(each) for each in self.pool._versions.values()}
+        return sorted(names[each] + "!" * (each in defaults) for each in numbers)
+
+    @property
+    def closed(self) -> list[int]:
+        """Numbers of the versions whose engines are closed."""
+        return [number for number, engine in self.disk.engines.items() if engine.closed]
+
+    async def settled(self) -> None:
+        """Returns once what was replaced is gone."""
+        await asyncio.gather(*self.pool._leaving.values())
+
+
+def bench(*begin: Found, total: int | None = None, unloads: bool = False) -> Bench:
+    disk, front_end = Disk(), FakeFrontEnd()
+    pool = ModelPool(disk.load, MemoryBudget(total), unloads=unloads)
+    pool.begin(begin, all_must_load=True)
+    pool.attach(front_end)
+    return Bench(pool, disk, front_end)
+
+
+async def test_a_bundle_is_served_once_everybody_is_ready_for_it() -> None:
+    it = bench(found("en-de@1"))
+    await it.pool.put(found("en-de@2"))
+    assert it.front_end.prepared == [2]
+    assert it.served == ["en-de@1", "en-de@2!"]
+
+
+async def test_a_label_without_a_version_is_the_default() -> None:
+    it = bench(found("en-de@9"), found("en-de@10"))
+    await it.pool.put(found("en-de", "en-de@9"))
+    assert it.served == ["en-de@10", "en-de@9!"]
+    await it.pool.drop("en-de")
+    assert it.served == ["en-de@10!", "en-de@9"]
+    assert list(it.disk.engines) == [1, 2]
+
+
+async def test_what_is_replaced_ends_what_it_has_begun() -> None:
+    it = bench(found("en-de"))
+    old = it.disk.engines[1]
+    (future,) = old.submit([[1, 0]], OPTIONS)
+    await it.pool.put(found("en-de", stamp=2))
+    assert it.front_end.served == [Serve((2,), frozenset({2}))]
+    await asyncio.sleep(0)
+    assert it.closed == []
+    assert [load.model.version for load in it.pool.loads()] == ["digest-en-de"] * 2
+    old.texts[0].finish()
+    await future
+    await it.settled()
+    assert it.closed == [1]
+    assert [load.engine for load in it.pool.loads()] == [it.disk.engines[2]]
+    assert it.disk.like[1] is not None
+
+
+async def test_what_is_there_already_is_not_loaded_again() -> None:
+    it = bench(found("en-de"))
+    await it.pool.put(found("en-de"))
+    await it.pool.put(found("current", "en-de"))
+    assert list(it.disk.engines) == [1]
+    await it.pool.drop("en-de")
+    assert it.served == ["en-de@digest-en-de!"]
+
+
+@pytest.mark.parametrize("error", [BundleError("damaged"), NoRoomError("no room", needed_bytes=1)])
+async def test_one_that_cannot_be_loaded_leaves_the_old_one_serving_and_says_why(
+    error: DragomanError, caplog: pytest.LogCaptureFixture
+) -> None:
+    it = bench(found("en-de"))
+    it.disk.errors["en-de"] = error
+    with pytest.raises(type(error)):
+        await it.pool.put(found("en-de", stamp=2))
+    assert it.front_end.served == []
+    assert it.pool.failures == {"en-de": str(error)}
+    assert it.pool.names == ["en-de@digest-en-de"]
+    assert [vars(each)["reason"] for each in caplog.records] == [str(error)]
+    del it.disk.errors["en-de"]
+    await it.pool.put(found("en-de", stamp=3))
+    assert it.pool.failures == {}
+
+
+async def test_one_that_a_front_end_cannot_serve_is_closed_again() -> None:
+    it = bench(found("en-de"))
+    it.front_end.error = BundleError("no tokenizer")
+    with pytest.raises(BundleError):
+        await it.pool.put(found("en-de", stamp=2))
+    assert it.disk.engines[2].closed
+    assert [load.engine for load in it.pool.loads()] == [it.disk.engines[1]]
+
+
+async def test_two_directories_cannot_be_the_same_model_and_version() -> None:
+    it = bench(found("en-de@1"))
+    with pytest.raises(BundleError, match="other@1: en-de@1 is served already, from en-de@1"):
+        await it.pool.put(found("other@1"))
+    await it.pool.put(found("en-de"))
+    with pytest.raises(BundleError, match="other and en-de are both model 'en-de': call"):
+        await it.pool.put(found("other"))
+
+
+async def test_the_first_ones_share_the_memory() -> None:
+    disk = Disk()
+    pool = ModelPool(disk.load, MemoryBudget(120))
+    pool.begin([found("a@1"), found("b@2"), found("c@3")], all_must_load=True)
+    assert disk.rooms == [40, 55, 100]
+
+
+async def test_one_without_room_is_refused() -> None:
+    it = bench(found("en-de@1"), total=25)
+    it.disk.sizes["big@2"] = 20
+    with pytest.raises(NoRoomError):
+        await it.pool.put(found("big@2"))
+    assert it.pool.names == ["en-de@1"]
+
+
+async def test_or_what_was_used_least_lately_is_unloaded_where_that_is_asked_for() -> None:
+    it = bench(found("en-de@1"), found("en-de@2"), found("en-de@3"), total=35, unloads=True)
+    for number, used_at in ((1, 5.0), (2, 1.0), (3, 9.0)):
+        it.disk.engines[number].used_at = used_at
+    it.disk.sizes["en-de@4"] = 12
+    await it.pool.put(found("en-de@4"))
+    assert it.served == ["en-de@1", "en-de@3", "en-de@4!"]
+    assert it.disk.engines[2].closed
+    assert it.pool.failures == {"en-de@2": "unloaded to make room for en-de@4"}
+
+
+async def test_nothing_is_unloaded_for_one_that_has_never_room_beyond_what_there_is() -> None:
+    it = bench(found("en-de@1"), total=35, unloads=True)
+    it.disk.sizes["en-de@2"] = 1000
+    with pytest.raises(NoRoomError):
+        await it.pool.put(found("en-de@2"))
+    assert it.pool.names == ["en-de@1"]
+
+
+def test_at_the_start_all_must_load_or_those_that_can() -> None:
+    disk = Disk(errors={"b@2": BundleError("damaged")})
+    bundles = [found("a@1"), found("b@2")]
+    with pytest.raises(BundleError):
+        ModelPool(disk.load).begin(bundles, all_must_load=True)
+    pool = ModelPool(disk.load)
+    pool.begin(bundles, all_must_load=False)
+    assert pool.names == ["en-de@1"]
+    assert pool.failures == {"b@2": "damaged"}
+
+
+@pytest.mark.parametrize(
+    ("change", "healthy", "stalled"),
+    [
+        (lambda _: None, True, False),
+        (lambda engine: setattr(engine, "healthy", False), False, False),
+        (lambda engine: setattr(engine, "stalled", True), True, True),
+    ],
+)
+def test_it_is_as_well_as_its_engines(
+    change: Callable[[FakeEngine], None], *, healthy: bool, stalled: bool
+) -> None:
+    it = bench(found("a@1"), found("b@2"))
+    change(it.disk.engines[2])
+    assert (it.pool.healthy, it.pool.stalled, it.pool.engine_count) == (healthy, stalled, 4)
+
+
+async def test_closing_it_closes_what_only_ends_what_it_has_begun_too() -> None:
+    it = bench(found("en-de"))
+    (future,) = it.disk.engines[1].submit([[1, 0]], OPTIONS)
+    await it.pool.put(found("en-de", stamp=2))
+    await it.pool.close()
+    with pytest.raises(UnavailableError):
+        await future
+    assert all(engine.closed for engine in it.disk.engines.values())
