@@ -20,8 +20,10 @@ COMMAND = Path(sys.executable).with_name("dragoman")
 class Served:
     """Started by `with`; stopped with SIGTERM. Settings are the flags' names."""
 
-    def __init__(self, bundle: Path, **settings: object) -> None:
-        flags = {"bundle": bundle, "port": 0, "prometheus_port": 0} | settings
+    def __init__(self, bundle: Path | None, **settings: object) -> None:
+        flags = {"port": 0, "prometheus_port": 0} | settings
+        if bundle is not None:
+            flags["bundle"] = bundle
         self._command = [str(COMMAND), "serve"]
         for name, value in flags.items():
             self._command += [f"--{name.replace('_', '-')}", str(value)]
@@ -73,14 +75,18 @@ class Served:
         return code
 
     def metric(self, name: str, **labels: str) -> float:
-        """Scrapes one sample."""
+        """Scrapes the samples that have these labels; returns their sum."""
         with urllib.request.urlopen(f"http://{self.metrics_address}/metrics", timeout=10) as page:
             text = page.read().decode()
-        for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                if sample.name == f"dragoman_{name}" and sample.labels == labels:
-                    return sample.value
-        raise KeyError(f"{name} {labels}")
+        found = [
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == f"dragoman_{name}" and sample.labels.items() >= labels.items()
+        ]
+        if not found:
+            raise KeyError(f"{name} {labels}")
+        return sum(found)
 
 
 def free_port(host: str = "127.0.0.1") -> int:
