@@ -48,6 +48,7 @@ def dashboard() -> Dashboard:
         .with_variable(_labels("namespace", "").all_value(ANYTHING))
         .with_variable(_labels("job", 'namespace=~"$namespace"'))
         .with_variable(_labels("pod", 'namespace=~"$namespace", job=~"$job"').all_value(ANYTHING))
+        .with_variable(_labels("model", 'namespace=~"$namespace", job=~"$job"').all_value(ANYTHING))
     )
     rows: list[tuple[str, Sequence[Panel]]] = [
         ("Is all well?", service()),

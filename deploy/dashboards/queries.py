@@ -13,13 +13,24 @@ NOT_COUNTED = "CANCELLED|INVALID_ARGUMENT|NOT_FOUND|UNAUTHENTICATED"
 WINDOW = "$__rate_interval"
 """Of a graph's points."""
 
+OF_PROCESSES = (
+    "process_",
+    "python_",
+    "dragoman_connections_",
+    "dragoman_log_",
+    "dragoman_model_load",
+)
+"""Beginnings of the metrics that say nothing of a model."""
+
 RANGE = "$__range"
 """All that the dashboard shows."""
 
 
 def selected(metric: str, *matchers: str) -> str:
     """Returns the metric's series of the selected replicas."""
-    all_matchers = ('namespace=~"$namespace"', 'job=~"$job"', 'pod=~"$pod"', *matchers)
+    all_matchers = ['namespace=~"$namespace"', 'job=~"$job"', 'pod=~"$pod"', *matchers]
+    if not metric.startswith(OF_PROCESSES):
+        all_matchers.append('model=~"$model"')
     return f"{metric}{{{', '.join(all_matchers)}}}"
 
 

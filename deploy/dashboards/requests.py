@@ -42,7 +42,7 @@ def service() -> list[stat.Panel]:
     kept = f"{growth(f'{LATENCY}_bucket', IN_TIME)} / {growth('dragoman_requests_total', COUNTED)}"
     left = f"1 - (1 - {kept}) / {BUDGET:g}"
     refused = f"{rate('dragoman_refusals_total')} / {rate('dragoman_requests_total')}"
-    replicas = f"count({selected('dragoman_model_info')})"
+    replicas = f"count(count by (namespace, job, pod) ({selected('dragoman_model_info')}))"
     return [
         too_low(
             figure(
@@ -146,6 +146,22 @@ def requests() -> list[Graph]:
             " say single texts and large calls; a band that rises is a queue that grows.",
             "s",
             f"sum by (le) (increase({selected(f'{LATENCY}_bucket')}[$__rate_interval]))",
+        ),
+        stacked(
+            lines(
+                "Requests by model",
+                "Those that end in a second, whatever their outcome; without a name those that were"
+                " refused before anybody knew which model they mean.",
+                "reqps",
+                Query(rate("dragoman_requests_total", by="model"), "{{model}}"),
+            )
+        ),
+        lines(
+            "Latency by model, p97",
+            "Of the requests answered with OK. Busy models share the cores, each step by step: one"
+            " that gets slower with another's load needs a larger weight or a server of its own.",
+            "s",
+            Query(quantile(0.97, LATENCY, by="model"), "{{model}}"),
         ),
         _failures(),
         stacked(

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from dragoman import __version__
+from dragoman_server.engine.engine_metrics import EngineMetrics
 from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.settings import load_config
 from tests.deploy.manifests import (
@@ -157,9 +158,12 @@ def test_autoscalers_go_by_metrics_that_there_are_and_keep_two_replicas(
     resources: list[Resource],
 ) -> None:
     rates = {"dragoman_requests_per_second"}  # prometheus-adapter's; test_autoscaling.py asks it
-    there_are = rates | {
-        sample.name for family in Metrics().registry.collect() for sample in family.samples
-    }
+    metrics = Metrics()
+    metrics.begin_model("en-de")
+    EngineMetrics(metrics, "en-de")
+    families = list(metrics.registry.collect())
+    samples = {sample.name for family in families for sample in family.samples}
+    there_are = rates | samples | {family.name for family in families}
     for scaler in of_kind(resources, "HorizontalPodAutoscaler"):
         assert scaler["spec"]["minReplicas"] >= 2
         names = {metric["pods"]["metric"]["name"] for metric in scaler["spec"]["metrics"]}
