@@ -43,7 +43,9 @@ def _placeholder(name: str, schema: dict[str, Any]) -> str:
         return "BYTES"
     if schema["type"] == "integer":
         return "N"
-    return "PATH" if schema.get("format") == "path" else "HOST"
+    if schema.get("format") == "path":
+        return "PATH"
+    return "HOST" if unit == "host" else "TEXT"
 
 
 def _written(number: float) -> str:

@@ -9,7 +9,10 @@ from dragoman_server.monitoring.metrics import (
     Ended,
     EngineLoad,
     FailureReason,
+    FileKind,
     Metrics,
+    Reload,
+    Report,
     Shortage,
 )
 from dragoman_server.monitoring.metrics_server import MetricsServer
@@ -20,9 +23,12 @@ __all__ = [
     "Ended",
     "EngineLoad",
     "FailureReason",
+    "FileKind",
     "LineWriter",
     "Metrics",
     "MetricsServer",
+    "Reload",
+    "Report",
     "Shortage",
     "configure_logging",
     "log_lines_lost",

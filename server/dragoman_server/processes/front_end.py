@@ -7,8 +7,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from dragoman_server.access import Access, watch
 from dragoman_server.memory import MemoryLimit
-from dragoman_server.monitoring import Ended, Shortage
+from dragoman_server.monitoring import Report, Shortage
 from dragoman_server.processes.messages import Setup
 from dragoman_server.processes.shortages import ShortageWatch, reserve_descriptors
 from dragoman_server.service import (
@@ -42,7 +43,7 @@ class FrontEnd:
         self,
         setup: Setup,
         engine: TextQueue,
-        record: Callable[[Ended | Shortage], None],
+        record: Callable[[Report], None],
         *,
         shares_port: bool = False,
     ) -> None:
@@ -51,9 +52,10 @@ class FrontEnd:
         )
         self._record = record
         self._max_connections = config.max_connections
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
         self._drain_timeout_seconds = config.drain_timeout_seconds
         self._memory = MemoryLimit()
+        self._access = Access.of(config)
         self._gate = Gate(max_calls=config.max_concurrent_requests)
         outcomes = Outcomes(record)
         service = TranslationService(
@@ -64,6 +66,7 @@ class FrontEnd:
             outcomes,
             default_timeout_seconds=config.default_timeout_seconds,
             max_timeout_seconds=config.max_timeout_seconds,
+            access=self._access,
         )
         self._server = GrpcServer(
             config, service, lambda: record(Shortage(0.0, 0, floods=1)), shares_port=shares_port
@@ -86,8 +89,12 @@ class FrontEnd:
         """
         port = await self._server.start()
         self._memory.check_start()
-        watch = ShortageWatch(self._record, self._max_connections)
-        self._watching = asyncio.create_task(watch.run())
+        shortages = ShortageWatch(self._record, self._max_connections)
+        files = [*self._server.files, *(self._access.files if self._access else ())]
+        self._watching = [
+            asyncio.create_task(shortages.run()),
+            asyncio.create_task(watch(files, self._record)),
+        ]
         self._server.tell_health(Health(ready=True))
         return port
 
@@ -110,8 +117,8 @@ class FrontEnd:
 
     async def close(self) -> None:
         """Closes the port and every connection."""
-        if self._watching is not None:
-            self._watching.cancel()
+        for watching in self._watching:
+            watching.cancel()
         await self._server.stop()
 
     def kill(self) -> None:

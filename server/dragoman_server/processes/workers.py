@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from dragoman_server.engine import Outlook
-from dragoman_server.monitoring import Ended, Shortage
+from dragoman_server.monitoring import Report
 from dragoman_server.processes.front_end import LINGER_SECONDS, FrontEnd
 from dragoman_server.processes.messages import Drain, Setup, Stalled, State, Stop
 from dragoman_server.processes.shortages import ShortageWatch
@@ -31,7 +31,7 @@ class Engines(TextQueue, Protocol):
 
 
 def build_front_end(
-    setup: Setup, engine: Engines, record: Callable[[Ended | Shortage], None]
+    setup: Setup, engine: Engines, record: Callable[[Report], None]
 ) -> "FrontEnd | Workers":
     """Returns what takes the calls: in this process, or in as many others as the settings say."""
     if setup.config.workers:
@@ -48,9 +48,7 @@ class Workers:
         record: Told how each of their requests ended, and what there is too little of.
     """
 
-    def __init__(
-        self, setup: Setup, engine: Engines, record: Callable[[Ended | Shortage], None]
-    ) -> None:
+    def __init__(self, setup: Setup, engine: Engines, record: Callable[[Report], None]) -> None:
         self._setup = setup
         self._engine = engine
         self._record = record

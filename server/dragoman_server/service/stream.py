@@ -8,7 +8,7 @@ grpc: requests come from an async iterator, answers go out through another.
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from typing import Protocol
 
 from dragoman.v1.translation_pb2 import (
@@ -47,7 +47,8 @@ class TextStream:
         outcomes: Told how each text ended.
         deadline: The stream's.
         timeout_seconds: Time that each text has; None for no limit.
-        caller: The connection that it came over.
+        caller: Whose turn its texts take.
+        admit: Raises where the caller may not have a text; None where it may have any.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class TextStream:
         *,
         timeout_seconds: float | None,
         caller: str,
+        admit: Callable[[StreamTranslateTextRequest], None] | None = None,
     ) -> None:
         self._translator = translator
         self._gate = gate
@@ -66,6 +68,7 @@ class TextStream:
         self._deadline = deadline
         self._timeout_seconds = timeout_seconds
         self._caller = caller
+        self._admit = admit
         self._free = asyncio.Semaphore(translator.model.limits.max_stream_texts)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._answers: deque[StreamTranslateTextResponse] = deque()
@@ -157,6 +160,8 @@ class TextStream:
         self, request: StreamTranslateTextRequest, limit: TimeLimit, sender: Sender
     ) -> Translation:
         self._translator.check_room(limit, self._caller)
+        if self._admit is not None:
+            self._admit(request)
 
         def keep(token_ids: list[int]) -> None:
             if request.id in self._tasks:
