@@ -4,6 +4,7 @@ Knows rates and what was asked for. Does not know what the texts say, nor who el
 limits hold for one process.
 """
 
+import itertools
 import time
 from collections.abc import Callable
 
@@ -143,5 +144,6 @@ class RateLimits:
 
     def _forget(self, now: float) -> None:
         rested = [name for name, account in self._accounts.items() if account.is_full(now)]
-        for name in rested or [next(iter(self._accounts))]:
+        oldest = itertools.islice(self._accounts, MOST_CALLERS // 8)
+        for name in rested or list(oldest):  # so many that the next ones need not look again
             del self._accounts[name]

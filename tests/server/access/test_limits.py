@@ -144,6 +144,15 @@ def test_callers_without_end_take_no_memory() -> None:
     assert wait(limits, busy) > 0  # it has had no rest
 
 
+def test_where_nobody_rests_those_are_forgotten_who_came_first() -> None:
+    limits = RateLimits(clock=Clock())
+    for number in range(2 * MOST_CALLERS):
+        assert wait(limits, caller(str(number), texts_per_second=1, burst_seconds=1)) == 0
+    assert len(limits._accounts) <= MOST_CALLERS
+    last = str(2 * MOST_CALLERS - 1)
+    assert wait(limits, caller(last, texts_per_second=1, burst_seconds=1)) > 0
+
+
 def test_a_clock_that_stands_or_goes_back_gives_nothing() -> None:
     bucket = TokenBucket(1.0, 1.0, 100.0)
     bucket.take(1, 100.0)
