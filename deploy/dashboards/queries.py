@@ -7,7 +7,7 @@ OBJECTIVE_SECONDS = 0.25
 BUDGET = 0.03
 """Share of the requests that may take longer or fail."""
 
-NOT_COUNTED = "CANCELLED|INVALID_ARGUMENT|NOT_FOUND|UNAUTHENTICATED"
+NOT_COUNTED = "CANCELLED|INVALID_ARGUMENT|NOT_FOUND|PERMISSION_DENIED|UNAUTHENTICATED"
 """Codes of requests that their own client spoilt; prometheus-rule.yaml leaves out the same."""
 
 WINDOW = "$__rate_interval"

@@ -106,8 +106,9 @@ class Config(BaseSettings):
     each."""
 
     host: Host = "127.0.0.1"
-    """Address that gRPC listens on. There is no authentication but TLS client certificates, so
-    the default is this machine alone; "0.0.0.0" or "::" is every interface."""
+    """Address that gRPC listens on. Whoever reaches it may translate, unless api_keys, jwt_jwks or
+    tls_client_ca say who may, so the default is this machine alone; "0.0.0.0" or "::" is every
+    interface."""
     port: Port = 50051
     """TCP port that gRPC listens on. 0 lets the system choose."""
     health_port: Port | None = None
@@ -192,6 +193,24 @@ class Config(BaseSettings):
     """PEM file with the authorities whose client certificates are let in. Default: clients need
     no certificate."""
 
+    api_keys: File | None = None
+    """YAML file with the hashes of API keys, or the names of client certificates, and what each may
+    do; read anew when it changes. Default: everybody may do everything, unless jwt_jwks is set."""
+    api_key_entries: str | None = None
+    """What such a file would hold, in place of api_keys: for an environment variable."""
+    jwt_jwks: File | None = None
+    """JSON file (JWKS) with the public keys that sign callers' tokens; read anew when it changes.
+    Default: no tokens."""
+    jwt_issuer: str | None = None
+    """Issuer (`iss`) of the tokens; needed with jwt_jwks."""
+    jwt_audience: str | None = None
+    """Audience (`aud`) that a token must have, such as this service's name; needed with
+    jwt_jwks."""
+    jwt_algorithm: Literal[
+        "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
+    ] = "RS256"
+    """How tokens are signed; one that says another is refused."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe events that are logged."""
     log_format: Literal["json", "text"] = "json"
@@ -203,6 +222,23 @@ class Config(BaseSettings):
         if self.max_message_bytes is not None:
             return self.max_message_bytes
         return max(256 * 1024, min(8 * self.max_code_points, 2**30))
+
+    @property
+    def controls_access(self) -> bool:
+        """Whether a setting says who may do what: nobody else may do anything then."""
+        files = (self.api_keys, self.api_key_entries, self.jwt_jwks)
+        return any(each is not None for each in files)
+
+    @model_validator(mode="after")
+    def _access_is_complete(self) -> Self:
+        if self.api_keys is not None and self.api_key_entries is not None:
+            raise ValueError("api_keys and api_key_entries are not needed together")
+        names = (self.jwt_issuer, self.jwt_audience)
+        if self.jwt_jwks is not None and not all(names):
+            raise ValueError("jwt_jwks needs jwt_issuer and jwt_audience")
+        if self.jwt_jwks is None and any(names):
+            raise ValueError("jwt_issuer and jwt_audience need jwt_jwks")
+        return self
 
     @model_validator(mode="after")
     def _something_is_served(self) -> Self:

@@ -6,10 +6,13 @@ DragomanError
 ├── BundleError             the bundle is wrong; the server does not start
 ├── InvalidArgumentError    a field of a request is wrong
 ├── NotFoundError           no such model or language pair
+├── CredentialsError        who calls is not known
+├── PermissionDeniedError   who calls may not call this
 ├── OverloadError           refused at once, to be tried again later
 │   ├── QueueFullError      no room for the request now
 │   ├── TooManyCallsError   as many calls as allowed are in progress
 │   ├── OutOfMemoryError    no memory is left for it
+│   ├── RateLimitedError    its caller has had what it may have for now
 │   └── WouldExpireError    its deadline would pass first
 ├── DeadlineError           its deadline passed before it began
 ├── UnavailableError        the server is not ready or is draining
@@ -90,6 +93,21 @@ class NotFoundError(DragomanError):
         self.reason = reason
 
 
+class CredentialsError(DragomanError):
+    """A call has no credentials that are accepted; which part of them was wrong is never said."""
+
+    reason = "CREDENTIALS_REFUSED"
+
+    def __init__(self) -> None:
+        super().__init__("the call has no credentials that are accepted")
+
+
+class PermissionDeniedError(DragomanError):
+    """The caller is known, and may not call the method."""
+
+    reason = "METHOD_NOT_ALLOWED"
+
+
 class OverloadError(DragomanError):
     """The server has more to do than it can, and refuses the request at once.
 
@@ -118,6 +136,12 @@ class OutOfMemoryError(OverloadError):
     """The process has no memory left for the request."""
 
     reason = "OUT_OF_MEMORY"
+
+
+class RateLimitedError(OverloadError):
+    """The caller has had as many texts or code points as it may have for now."""
+
+    reason = "RATE_LIMITED"
 
 
 class WouldExpireError(OverloadError):

@@ -225,6 +225,8 @@ def test_every_setting_has_a_flag_with_a_help_text(capsys: pytest.CaptureFixture
         ("provider", "{auto,cpu,cuda}", "(default: auto)"),
         ("log_level", "{debug,info,warning,error}", "(default: info)"),
         ("host", "HOST", "(default: 127.0.0.1)"),
+        ("api_keys", "PATH", "unless jwt_jwks is set."),
+        ("jwt_issuer", "TEXT", "needed with jwt_jwks. (default: none)"),
         ("health_port", "PORT", "(0 to 65535)"),
         ("engines", "N", "(1 to 1024)"),
         ("max_queue_size", "N", "(1 to 1,000,000; default: 4096)"),
@@ -264,3 +266,46 @@ def test_settings_cannot_be_changed() -> None:
     config = load(*BUNDLE)
     with pytest.raises(ValidationError):
         config.port = 1  # type: ignore[misc]
+
+
+def test_the_key_of_a_client_is_no_setting_and_is_not_quoted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DRAGOMAN_API_KEY", "dragoman_canary")
+    with pytest.raises(ConfigError) as caught:
+        load(*BUNDLE)
+    assert "DRAGOMAN_API_KEY is what clients send" in str(caught.value)
+    assert "canary" not in str(caught.value)
+
+
+def test_entries_of_keys_are_never_quoted(file: Path) -> None:
+    file.write_text("bundle: b\napi_key_entries: [{name: dragoman_canary}]\n")
+    with pytest.raises(ConfigError) as caught:
+        load("--config", str(file))
+    assert "api_key_entries" in str(caught.value)
+    assert "canary" not in str(caught.value)
+
+
+def test_entries_of_keys_may_be_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not load(*BUNDLE).controls_access
+    monkeypatch.setenv("DRAGOMAN_API_KEY_ENTRIES", "[]")
+    config = load(*BUNDLE)
+    assert config.api_key_entries == "[]"
+    assert config.controls_access
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["--api-keys", "a", "--api-key-entries", "[]"], "are not needed together"),
+        (["--jwt-jwks", "a"], "jwt_jwks needs jwt_issuer and jwt_audience"),
+        (["--jwt-jwks", "a", "--jwt-issuer", "b"], "jwt_jwks needs jwt_issuer and jwt_audience"),
+        (["--jwt-jwks", "a", "--jwt-issuer", "", "--jwt-audience", "c"], "jwt_jwks needs"),
+        (["--jwt-issuer", "b"], "need jwt_jwks"),
+        (["--jwt-algorithm", "none"], "--jwt-algorithm is 'none' but"),
+        (["--jwt-algorithm", "HS256"], "--jwt-algorithm is 'HS256' but"),
+    ],
+)
+def test_settings_of_access_are_whole(argv: list[str], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        load(*BUNDLE, *argv)

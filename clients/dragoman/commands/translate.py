@@ -17,6 +17,7 @@ from dragoman.commands.arguments import (
     add_connection_options,
     add_search_options,
     add_translation_options,
+    api_key,
     connection_problem,
     credentials,
     translation_options,
@@ -158,6 +159,8 @@ def _translate(arguments: argparse.Namespace) -> int:
                 credentials=credentials(arguments),
                 timeout=arguments.timeout,
                 retry_seconds=arguments.retry_seconds,
+                api_key=api_key(arguments),
+                insecure_api_key=arguments.insecure_api_key,
             )
         )
         models = client.models()

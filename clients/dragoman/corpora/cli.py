@@ -20,6 +20,7 @@ from dragoman.commands.arguments import (
     add_connection_options,
     add_search_options,
     add_translation_options,
+    api_key,
     certificates,
     connection_problem,
     translation_options,
@@ -89,7 +90,12 @@ def _translate(arguments: argparse.Namespace) -> int:
 def _backend(arguments: argparse.Namespace) -> Backend:
     if arguments.target:
         return Service(
-            arguments.target, certificates(arguments), arguments.concurrency, arguments.timeout
+            arguments.target,
+            certificates(arguments),
+            arguments.concurrency,
+            arguments.timeout,
+            api_key(arguments),
+            arguments.insecure_api_key,
         )
     (engines,) = entry_points(group=BACKENDS, name="bundle")
     backend: Backend = engines.load()(arguments.bundle.absolute(), engines=arguments.cpus)

@@ -30,7 +30,7 @@ class Sender(NamedTuple):
     """Whose a request is."""
 
     caller: str = ""
-    """The connection that it came over."""
+    """Who sent it, or the connection that it came over."""
     texts_before: int = 0
     """Texts of the same stream that are not answered yet: as if all were one request's."""
 

@@ -8,7 +8,10 @@ from dragoman_server.monitoring.logs import LAST_LINES_SECONDS, configure_loggin
 from dragoman_server.monitoring.metrics import (
     Ended,
     FailureReason,
+    FileKind,
     Metrics,
+    Reload,
+    Report,
     Shortage,
 )
 from dragoman_server.monitoring.metrics_server import MetricsServer
@@ -20,11 +23,14 @@ __all__ = [
     "Ended",
     "EngineLoad",
     "FailureReason",
+    "FileKind",
     "LineWriter",
     "Metrics",
     "MetricsServer",
     "ModelLoad",
     "Models",
+    "Reload",
+    "Report",
     "Shortage",
     "configure_logging",
     "log_lines_lost",

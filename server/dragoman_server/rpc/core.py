@@ -59,6 +59,8 @@ class Event(Protocol):
     """Only of calls that came."""
     call_details: CallDetails
     """Likewise."""
+    invocation_metadata: Sequence[tuple[str, str | bytes]]
+    """Likewise; values are bytes where the name ends in `-bin`."""
     batch_operations: Sequence[Operation]
     """Of the batches that are done."""
 
@@ -159,6 +161,28 @@ def peer_of(call: CoreCall) -> str:
     """Returns the other end of the connection, as in `ipv4:127.0.0.1:41234`."""
     peer = call.peer()
     return peer if isinstance(peer, str) else peer.decode(errors="replace")
+
+
+class Presented:
+    """What a call shows of who makes it; nothing of it is read before somebody asks."""
+
+    def __init__(self, event: Event) -> None:
+        self._event = event
+
+    def headers(self) -> Sequence[tuple[str, str | bytes]]:
+        """Returns its metadata."""
+        return self._event.invocation_metadata
+
+    def certificate_names(self) -> Sequence[str]:
+        """Returns the URI and DNS names of the client's certificate, else its common name.
+
+        Empty where the connection was made without one.
+        """
+        shown = cygrpc.auth_context(self._event.call) or {}
+        names = [*shown.get(b"peer_uri", ()), *shown.get(b"peer_dns", ())]
+        if not names:
+            names = [*shown.get(b"x509_common_name", ())]
+        return [name.decode(errors="replace") for name in names]
 
 
 def was_cancelled(event: Event) -> bool:

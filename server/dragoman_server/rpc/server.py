@@ -175,6 +175,12 @@ class RpcServer:
             core.refuse(inner, _UNIMPLEMENTED, None)
             return
         caller = self._caller(core.peer_of(inner), core.seconds_left(details))
+        if method.identify is not None:
+            identity = method.identify(caller, core.Presented(event))
+            if isinstance(identity, Status):
+                core.refuse(inner, identity, _Refused(caller.peer))
+                return
+            caller = caller._replace(identity=identity)
         if (refusal := self._screen(caller, method)) is not None:
             core.refuse(inner, refusal, _Refused(caller.peer))
             return
@@ -209,15 +215,17 @@ class RpcServer:
             call.finish(_EMPTY)
             return
         assert method.read is not None
-        call.request = method.read(self._caller(call.peer, call.time_remaining()), message)
+        caller = self._caller(call.peer, call.time_remaining(), call.identity)
+        call.request = method.read(caller, message)
         if isinstance(call.request, Status):
             call.finish(call.request)
         else:
             call.has_request = True
             self._begin(call, method)
 
-    def _caller(self, peer: str, seconds: float | None) -> Caller:
-        return Caller(peer, seconds, self._begun, self._calls.of(peer), self._calls.total)
+    def _caller(self, peer: str, seconds: float | None, identity: object = None) -> Caller:
+        calls = self._calls
+        return Caller(peer, seconds, self._begun, calls.of(peer), calls.total, identity)
 
     def _end_unread(self, call: Call, why: Unread, text: str) -> None:
         self._calls.message_came(call)

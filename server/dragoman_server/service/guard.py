@@ -1,5 +1,7 @@
 """Stands around every call of the TranslationService: lets it in, parses it, ends it well.
 
+Where settings say who may do what, it asks who calls before anything else is asked of the call.
+
 Turns exceptions into the statuses of status.py's table and counts how each call ended. Does not
 know what the calls do.
 """
@@ -11,9 +13,20 @@ from typing import TypeAlias, TypeVar, cast
 
 from google.protobuf.message import DecodeError, Message
 
+from dragoman_server.access import Access, Admission
 from dragoman_server.engine import Deadline
 from dragoman_server.errors import DeadlineError, InvalidArgumentError, TooManyCallsError
-from dragoman_server.rpc import MALFORMED, Call, Caller, Method, Screen, Status, Unread
+from dragoman_server.rpc import (
+    MALFORMED,
+    Call,
+    Caller,
+    Identify,
+    Method,
+    Presented,
+    Screen,
+    Status,
+    Unread,
+)
 from dragoman_server.service.account import Account
 from dragoman_server.service.gate import RETRY_AFTER_SECONDS, Gate
 from dragoman_server.service.outcomes import Outcomes
@@ -36,19 +49,22 @@ class CallGuard:
     Args:
         gate: Lets calls in.
         outcomes: Told how each call ended.
+        access: Says who may call what; None where everybody may.
     """
 
-    def __init__(self, gate: Gate, outcomes: Outcomes) -> None:
+    def __init__(self, gate: Gate, outcomes: Outcomes, access: Access | None = None) -> None:
         self._gate = gate
         self._outcomes = outcomes
+        self._access = access
 
     def unary(
         self,
+        name: str,
         request_type: type[Request],
         answer: Callable[[Request, Call, Account], Awaitable[Message]],
         check: Check[Request] | None = None,
     ) -> Method:
-        """Returns a method that answers a request with what `answer` returns."""
+        """Returns the method of a name, that answers a request with what `answer` returns."""
 
         def read(caller: Caller, message: bytes) -> Request | Status:
             try:
@@ -74,14 +90,15 @@ class CallGuard:
                 self._outcomes.succeeded(account, arrived_at)
                 call.finish(message=response.SerializeToString())
 
-        return Method(handle, read, self._screen(check), self._unread)
+        return Method(handle, read, self._screen(check), self._unread, self._identify(name))
 
     def stream(
         self,
+        name: str,
         request_type: type[Request],
         answers: Callable[[AsyncIterator[Request], Call], AsyncGenerator[Message, None]],
     ) -> Method:
-        """Returns a method that answers a stream with a stream."""
+        """Returns the method of a name, that answers a stream with a stream."""
 
         async def handle(call: Call) -> None:
             try:
@@ -95,7 +112,25 @@ class CallGuard:
             else:
                 call.finish()
 
-        return Method(handle, None, self._screen(None), self._unread)
+        return Method(handle, None, self._screen(None), self._unread, self._identify(name))
+
+    def known(self, method: Method) -> Method:
+        """Returns another service's method for those alone who are known, if anybody must be."""
+        return method._replace(identify=self._identify(None))
+
+    def _identify(self, name: str | None) -> Identify | None:
+        if self._access is None:
+            return None
+        access = self._access
+
+        def identify(caller: Caller, presented: Presented) -> Admission | Status:
+            try:
+                self._gate.check_room(caller.own_calls, caller.open_calls)
+                return access.admit(presented, name)
+            except Exception as error:  # noqa: BLE001  the table of exceptions is status.py's
+                return self._failed(error)
+
+        return identify
 
     def _screen(self, check: Callable[[Caller, None], None] | None) -> Screen:
         def screen(caller: Caller) -> Status | None:

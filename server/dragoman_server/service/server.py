@@ -13,12 +13,13 @@ import grpc
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from dragoman_server.access import WatchedFiles
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
 from dragoman_server.rpc import Limits, Method, RpcServer, Traffic, stream
 from dragoman_server.service.health import Health, HealthService
 from dragoman_server.service.service import SERVICE_NAME, TranslationService
-from dragoman_server.service.tls import load_credentials
+from dragoman_server.service.tls import load_certificates
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +73,8 @@ class GrpcServer:
         self._flooded = flooded
         self._health = HealthService()
         self._servers: list[RpcServer] = []
+        self.files: list[WatchedFiles] = []
+        """Of certificates, once started: to be looked at again and again."""
 
     async def start(self) -> int:
         """Starts to listen, not yet serving, and returns the port.
@@ -80,10 +83,13 @@ class GrpcServer:
             ConfigError: A port is taken, or a TLS file is unreadable or wrong.
         """
         config = self._config
-        credentials = load_credentials(config)
+        credentials = None
+        if (certificates := load_certificates(config)) is not None:
+            credentials = certificates.credentials()
+            self.files.append(certificates.files)
         self.tell_health(Health(ready=False))
         health = self._health.methods()
-        methods = self._service.methods() | health | _reflection()
+        methods = self._service.methods() | self._service.for_the_known(_reflection()) | health
         port = await self._listen(config.port, methods, credentials, config.max_connections)
         if config.health_port is not None:
             await self._listen(config.health_port, health, None, HEALTH_CONNECTIONS)

@@ -19,6 +19,7 @@ from dragoman.v1.translation_pb2 import (
 from dragoman_server.engine import Sender, TimeLimit
 from dragoman_server.errors import DragomanError, InvalidArgumentError, shorten
 from dragoman_server.service.account import Account
+from dragoman_server.service.callers import StreamCaller, allowed_models
 from dragoman_server.service.catalog import Catalog
 from dragoman_server.service.gate import Gate
 from dragoman_server.service.outcomes import Outcomes
@@ -49,7 +50,7 @@ class TextStream:
         deadline: The stream's.
         max_texts: Most texts that it has unanswered.
         timeout_seconds: Time that each text has; None for no limit.
-        caller: The connection that it came over.
+        caller: Who sends its texts.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class TextStream:
         *,
         max_texts: int,
         timeout_seconds: float | None,
-        caller: str,
+        caller: StreamCaller,
     ) -> None:
         self._catalog = catalog
         self._gate = gate
@@ -119,7 +120,7 @@ class TextStream:
         except DragomanError as error:
             self._fail(request.id, error, Account())
         else:
-            translating = self._translate(request, Sender(self._caller, len(self._tasks)))
+            translating = self._translate(request, Sender(self._caller.name, len(self._tasks)))
             self._tasks[request.id] = asyncio.create_task(translating)
 
     def _check_id(self, text_id: str) -> None:
@@ -164,9 +165,11 @@ class TextStream:
         sender: Sender,
         account: Account,
     ) -> Translation:
-        translator = self._catalog.find(request)
+        principal = self._caller.admitted()
+        translator = self._catalog.find(request, allowed_models(principal))
         account.model = translator.model.name
-        translator.check_room(limit, self._caller)
+        translator.check_room(limit, self._caller.name)
+        self._caller.charge(principal, request.content)
 
         def keep(token_ids: list[int]) -> None:
             if request.id in self._tasks:
