@@ -14,10 +14,7 @@ WINDOW = "$__rate_interval"
 """Of a graph's points."""
 
 OF_PROCESSES = (
-    "process_",
-    "python_",
-    "dragoman_connections_",
-    "dragoman_log_",
+    *("process_", "python_", "dragoman_connections_", "dragoman_file_", "dragoman_log_"),
     "dragoman_model_load",
 )
 """Beginnings of the metrics that say nothing of a model."""

@@ -15,7 +15,7 @@ from dragoman_server.monitoring.metrics import (
     Shortage,
 )
 from dragoman_server.monitoring.metrics_server import MetricsServer
-from dragoman_server.monitoring.model_gauges import EngineLoad, ModelLoad, Models
+from dragoman_server.monitoring.model_gauges import EngineLoad, ModelInfo, ModelLoad, Models
 
 __all__ = [
     "LAST_LINES_SECONDS",
@@ -27,6 +27,7 @@ __all__ = [
     "LineWriter",
     "Metrics",
     "MetricsServer",
+    "ModelInfo",
     "ModelLoad",
     "Models",
     "Reload",

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from dragoman_server.errors import BundleError, DragomanError, NoRoomError
 from dragoman_server.models import VersionedName, newness
-from dragoman_server.monitoring import ModelLoad
+from dragoman_server.monitoring import ModelInfo, ModelLoad
 from dragoman_server.pool.folder import Found, Source
 from dragoman_server.pool.memory import NO_LIMIT, MemoryBudget
 from dragoman_server.pool.version import LoadedModel, ModelEngine, Version
@@ -122,7 +122,11 @@ class ModelPool:
     def loads(self) -> Iterator[ModelLoad]:
         """Yields every version that is loaded, for the metrics."""
         for version in list(self._versions.values()):
-            yield ModelLoad(version.model, version.engine)
+            model = version.model
+            info = ModelInfo(
+                model.name, model.version, model.architecture, model.precision, model.provider
+            )
+            yield ModelLoad(info, version.engine)
 
     def engine_of(self, number: int) -> ModelEngine:
         """Returns the engines of a version."""

@@ -136,7 +136,7 @@ async def test_what_is_replaced_ends_what_it_has_begun() -> None:
     assert it.front_end.served == [Serve((2,), frozenset({2}))]
     await asyncio.sleep(0)
     assert it.closed == []
-    assert [load.model.version for load in it.pool.loads()] == ["digest-en-de"] * 2
+    assert [load.info.version for load in it.pool.loads()] == ["digest-en-de"] * 2
     old.texts[0].finish()
     await future
     await it.settled()

@@ -5,17 +5,15 @@ from dataclasses import dataclass
 
 import pytest
 
-from dragoman.v1.translation_pb2 import Model, StreamTranslateTextRequest
 from dragoman_server.access import Admission, Limits, Principal, RateLimits
-from dragoman_server.errors import CredentialsError, NotFoundError, RateLimitedError
+from dragoman_server.errors import CredentialsError, RateLimitedError
 from dragoman_server.service.callers import (
-    admits,
+    StreamCaller,
+    allowed_models,
     charge,
-    check_model,
     check_rate,
     name_of,
     principal_of,
-    visible,
 )
 
 ACME = Principal("acme", models=frozenset({"one"}), limits=Limits(texts_per_second=0.001))
@@ -38,32 +36,20 @@ def test_a_turn_is_its_callers_or_else_its_connections() -> None:
 
 def test_where_nobody_says_who_calls_nothing_is_forbidden() -> None:
     assert principal_of(FakeCall()) is None
-    check_model(None, "any", "any")
     check_rate(None, RateLimits())
     charge(None, RateLimits(), ["a"] * 10_000)
     charge(ACME, None, ["a"] * 10_000)
-    assert admits(FakeCall(), None, "any") is None
 
 
-def test_models_that_a_caller_may_not_use_are_not_there() -> None:
-    models = [Model(name="one"), Model(name="two")]
-    assert visible(ACME, models) == [models[0]]
-    assert visible(None, models) == models
-    check_model(ACME, "", "one")
-    with pytest.raises(NotFoundError, match=r"^no model 'two' that the caller may use$"):
-        check_model(ACME, "two", "two")
-    with pytest.raises(NotFoundError, match=r"^no model that the caller may use$"):
-        check_model(ACME, "", "two")
-
-
-def test_a_long_name_is_not_repeated_whole() -> None:
-    with pytest.raises(NotFoundError) as caught:
-        check_model(ACME, "x" * 1000, "two")
-    assert len(str(caught.value)) < 100
+def test_a_caller_may_use_the_models_that_it_is_given() -> None:
+    assert allowed_models(None) is None
+    assert allowed_models(ACME) == {"one"}
+    assert allowed_models(Principal("any", models=frozenset({"one", "*"}))) is None
 
 
 def test_a_text_of_a_stream_is_let_in_by_what_is_in_force_then() -> None:
-    renewals = iter([ACME, Principal("acme", models=frozenset({"two"}))])
+    later = Principal("acme", models=frozenset({"two"}))
+    renewals = iter([ACME, later])
 
     def renew() -> Principal:
         try:
@@ -71,19 +57,17 @@ def test_a_text_of_a_stream_is_let_in_by_what_is_in_force_then() -> None:
         except StopIteration:
             raise CredentialsError from None
 
-    admit = admits(admitted(renew=renew), RateLimits(), "one")
-    assert admit is not None
-    text = StreamTranslateTextRequest(content="a")
-    admit(text)
-    with pytest.raises(NotFoundError):
-        admit(text)
+    caller = StreamCaller(admitted(renew=renew), RateLimits())
+    assert caller.name == "acme"
+    assert caller.admitted() == ACME
+    assert caller.admitted() == later
     with pytest.raises(CredentialsError):
-        admit(text)
+        caller.admitted()
+    assert StreamCaller(FakeCall(), None).admitted() is None
 
 
 def test_a_text_of_a_stream_is_charged() -> None:
-    admit = admits(admitted(), RateLimits(), "one")
-    assert admit is not None
-    admit(StreamTranslateTextRequest(content="a"))
+    caller = StreamCaller(admitted(), RateLimits())
+    caller.charge(ACME, "a")
     with pytest.raises(RateLimitedError):
-        admit(StreamTranslateTextRequest(content="a"))
+        caller.charge(ACME, "a")
