@@ -122,6 +122,11 @@ class Catalog:
         }
         if not self._defaults:
             raise UnavailableError("no model is loaded yet", reason="NO_MODEL")
+        if not may_use:
+            asked = f" {shorten(request.model)}" if request.model else ""
+            raise NotFoundError(
+                f"no model{asked} that the caller may use", reason="MODEL_NOT_FOUND"
+            )
         if request.model:
             return self._named(request.model, may_use)
         if len(may_use) == 1:
@@ -170,8 +175,6 @@ def _by_languages(request: Request, translators: Sequence[Translator]) -> Transl
 
 
 def _listed(names: Sequence[str]) -> str:
-    if not names:
-        return "none that you may use"
     more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
     return ", ".join(map(repr, names[:MOST_LISTED])) + more
 

@@ -43,7 +43,7 @@ def test_where_nobody_says_who_calls_nothing_is_forbidden() -> None:
 
 def test_a_caller_may_use_the_models_that_it_is_given() -> None:
     assert allowed_models(None) is None
-    assert allowed_models(ACME) == {"one"}
+    assert allowed_models(ACME) == frozenset({"one"})
     assert allowed_models(Principal("any", models=frozenset({"one", "*"}))) is None
 
 
