@@ -59,6 +59,8 @@ class Event(Protocol):
     """Only of calls that came."""
     call_details: CallDetails
     """Likewise."""
+    invocation_metadata: Sequence[tuple[str, str | bytes]]
+    """Likewise: its headers, but for those that HTTP/2 and gRPC need."""
     batch_operations: Sequence[Operation]
     """Of the batches that are done."""
 
@@ -159,6 +161,11 @@ def peer_of(call: CoreCall) -> str:
     """Returns the other end of the connection, as in `ipv4:127.0.0.1:41234`."""
     peer = call.peer()
     return peer if isinstance(peer, str) else peer.decode(errors="replace")
+
+
+def header_bytes(event: Event) -> int:
+    """Returns the bytes of the headers of a call that came."""
+    return sum(len(name) + len(value) for name, value in event.invocation_metadata)
 
 
 def was_cancelled(event: Event) -> bool:

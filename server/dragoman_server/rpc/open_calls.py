@@ -31,6 +31,8 @@ class Limits(NamedTuple):
     most of them are ended."""
     message_bytes: int
     """Of the largest message."""
+    header_bytes: int
+    """Of the headers of a call."""
     streams: int
     """Calls at once that may send one message after the other: of none of them is known whether the
     next one is on its way."""

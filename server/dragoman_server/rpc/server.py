@@ -37,6 +37,8 @@ answered before more is read from those who send most."""
 
 _UNIMPLEMENTED = Status(grpc.StatusCode.UNIMPLEMENTED, "there is no such method")
 _FAILED = Status(grpc.StatusCode.INTERNAL, "the server failed; its log says why")
+# gRPC holds those to its own limit who acknowledge its settings; others may send 16 MiB.
+_LARGE_HEADERS = Status(grpc.StatusCode.RESOURCE_EXHAUSTED, "the call's headers are too large")
 _UNREAD = {
     Unread.LATE: grpc.StatusCode.DEADLINE_EXCEEDED,
     Unread.TOO_MANY: grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -91,6 +93,7 @@ class RpcServer:
         self._loop = asyncio.get_running_loop()
         self._begun = 0
         """Calls whose tasks have not run yet."""
+        self._header_bytes = limits.header_bytes
         self._calls = OpenCalls(limits)
         self._hung_up = hung_up
         self._ports: set[int] = set()
@@ -173,6 +176,9 @@ class RpcServer:
         method = self._methods.get(details.method)
         if method is None:
             core.refuse(inner, _UNIMPLEMENTED, None)
+            return
+        if core.header_bytes(event) > self._header_bytes:
+            core.refuse(inner, _LARGE_HEADERS, None)
             return
         caller = self._caller(core.peer_of(inner), core.seconds_left(details))
         if (refusal := self._screen(caller, method)) is not None:

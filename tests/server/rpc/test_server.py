@@ -57,7 +57,7 @@ async def serving(
     server = RpcServer(
         [],
         {PATH: method},
-        limits=Limits(message_timeout_seconds, incoming, message_bytes, streams),
+        limits=Limits(message_timeout_seconds, incoming, message_bytes, 16_384, streams),
         hung_up=hung_up,
     )
     port = server.add_port(f"{host}:0", None)
@@ -329,7 +329,7 @@ async def test_a_port_that_is_taken_is_an_error() -> None:
         server = RpcServer(
             [("grpc.so_reuseport", 0)],
             {PATH: say(echo)},
-            limits=Limits(1.0, incoming=64, message_bytes=1 << 20, streams=64),
+            limits=Limits(1.0, incoming=64, message_bytes=1 << 20, header_bytes=16_384, streams=64),
             hung_up=lambda _: None,
         )
         with pytest.raises(RuntimeError, match="bind"):
