@@ -94,6 +94,11 @@ class OpenCalls:
         if self._methods.pop(call).read is None:
             self._streams.remove(call.peer)
 
+    def forgive(self, seconds: float) -> None:
+        """The server stood still for so long: no call is late for that."""
+        for call in self._methods:
+            call.forgive(seconds)
+
     def late(self) -> list[Call]:
         """Returns those whose message has not come in time, and whose end was not taken in time."""
         limit = time.monotonic() - self._limits.message_timeout_seconds

@@ -5,6 +5,7 @@ Owns every call until its end. Does not know what the methods do.
 
 import asyncio
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -100,6 +101,7 @@ class RpcServer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._has_shut_down = asyncio.Event()
         self._sweep: asyncio.TimerHandle | None = None
+        self._swept_at = math.inf
         self._flood_look: asyncio.TimerHandle | None = None
 
     def add_port(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
@@ -239,6 +241,10 @@ class RpcServer:
 
     def _sweep_late(self) -> None:
         """Ends the calls whose message does not come, and those whose end is not taken."""
+        now = time.monotonic()
+        if (stood_still := now - self._swept_at - SWEEP_SECONDS) > SWEEP_SECONDS:
+            self._calls.forgive(stood_still)
+        self._swept_at = now
         for call in self._calls.late():
             if call.is_over:
                 call.drop()
