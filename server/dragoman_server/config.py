@@ -160,6 +160,9 @@ class Config(BaseSettings):
     max_message_bytes: Annotated[int, Field(ge=1024, le=2**30), Number] | None = None
     """Largest message that is received, in bytes; gRPC refuses a larger one with
     RESOURCE_EXHAUSTED. Default: 262144, or 8 for each of max_code_points where that is more."""
+    max_header_bytes: Annotated[int, Field(ge=1024, le=2**20), Number] = 16_384
+    """Most bytes of a call's headers, unpacked, 32 more for each of them as HTTP/2 counts; a call
+    with more is refused with RESOURCE_EXHAUSTED."""
     max_connections: Annotated[int, Field(ge=1, le=1_000_000), Number] = 4096
     """Most connections in each process that takes calls; one beyond them is closed at once. Fewer
     where the process may not open as many files."""
@@ -184,6 +187,9 @@ class Config(BaseSettings):
     max_connection_age_seconds: Annotated[float, Field(ge=0.1, le=2_000_000), Number] | None = None
     """Age at which a connection takes no new calls and is closed once its calls have ended, so that
     clients spread over new replicas. Default: connections are never closed for their age."""
+    max_connection_idle_seconds: Annotated[float, Field(ge=0.1, le=2_000_000), Number] | None = None
+    """Time without a call after which a connection is closed. Default: one without calls is closed
+    only where the other end no longer answers."""
 
     tls_certificate: File | None = None
     """PEM file with the server's certificate chain. Default: no TLS."""

@@ -34,13 +34,17 @@ class Server(Served):
     def metrics_port(self) -> int:
         return int(self.metrics_address.rpartition(":")[2])
 
+    def pids(self) -> list[int]:
+        """The process and all that it started."""
+        return _tree(self.process.pid)
+
     def rss_bytes(self) -> int:
         """Resident memory of the process and of all that it started."""
-        return sum(memory_bytes(pid, "VmRSS") for pid in _tree(self.process.pid))
+        return sum(memory_bytes(pid, "VmRSS") for pid in self.pids())
 
     def peak_bytes(self) -> int:
         """The most that each process has had resident at any moment, added up."""
-        return sum(memory_bytes(pid, "VmHWM") for pid in _tree(self.process.pid))
+        return sum(memory_bytes(pid, "VmHWM") for pid in self.pids())
 
 
 class Report(NamedTuple):

@@ -73,6 +73,12 @@ class Call:
             return math.inf if self.ended_at is None else self.ended_at
         return math.inf if self.has_request else self.arrived_at
 
+    def forgive(self, seconds: float) -> None:
+        """The server stood still for so long: its client could do nothing about it."""
+        self.arrived_at += seconds
+        if self.ended_at is not None:
+            self.ended_at += seconds
+
     def time_remaining(self) -> float | None:
         """Returns the seconds until the deadline, None where there is none."""
         if self._deadline is None:

@@ -5,6 +5,7 @@ Owns every call until its end. Does not know what the methods do.
 
 import asyncio
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,6 +38,8 @@ answered before more is read from those who send most."""
 
 _UNIMPLEMENTED = Status(grpc.StatusCode.UNIMPLEMENTED, "there is no such method")
 _FAILED = Status(grpc.StatusCode.INTERNAL, "the server failed; its log says why")
+# gRPC holds those to its own limit who acknowledge its settings; others may send 16 MiB.
+_LARGE_HEADERS = Status(grpc.StatusCode.RESOURCE_EXHAUSTED, "the call's headers are too large")
 _UNREAD = {
     Unread.LATE: grpc.StatusCode.DEADLINE_EXCEEDED,
     Unread.TOO_MANY: grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -91,12 +94,14 @@ class RpcServer:
         self._loop = asyncio.get_running_loop()
         self._begun = 0
         """Calls whose tasks have not run yet."""
+        self._header_bytes = limits.header_bytes
         self._calls = OpenCalls(limits)
         self._hung_up = hung_up
         self._ports: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._has_shut_down = asyncio.Event()
         self._sweep: asyncio.TimerHandle | None = None
+        self._swept_at = math.inf
         self._flood_look: asyncio.TimerHandle | None = None
 
     def add_port(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
@@ -174,6 +179,9 @@ class RpcServer:
         if method is None:
             core.refuse(inner, _UNIMPLEMENTED, None)
             return
+        if core.header_bytes(event) > self._header_bytes:
+            core.refuse(inner, _LARGE_HEADERS, None)
+            return
         caller = self._caller(core.peer_of(inner), core.seconds_left(details))
         if method.identify is not None:
             identity = method.identify(caller, core.Presented(event))
@@ -241,6 +249,10 @@ class RpcServer:
 
     def _sweep_late(self) -> None:
         """Ends the calls whose message does not come, and those whose end is not taken."""
+        now = time.monotonic()
+        if (stood_still := now - self._swept_at - SWEEP_SECONDS) > SWEEP_SECONDS:
+            self._calls.forgive(stood_still)
+        self._swept_at = now
         for call in self._calls.late():
             if call.is_over:
                 call.drop()

@@ -47,6 +47,9 @@ LEAST_INCOMING = 16
 RECEIVED_BYTES = 64 << 10
 """Of a connection, that nobody has looked at yet."""
 
+FRAME_BYTES = 16 << 10
+"""Of HTTP/2: the least that may be asked for. Of a larger one the core would read all at once."""
+
 UNREAD_BYTES = 16 << 10
 """That a stream may send before its message is asked for; larger ones take one more round trip."""
 
@@ -121,6 +124,7 @@ class GrpcServer:
                 message_timeout_seconds=config.message_timeout_seconds,
                 incoming=max(LEAST_INCOMING, INCOMING_BYTES // config.message_bytes),
                 message_bytes=config.message_bytes,
+                header_bytes=config.max_header_bytes,
                 streams=config.max_concurrent_streams,
             ),
             hung_up=self._tell_flood,
@@ -161,6 +165,12 @@ def _options(config: Config, connections: int, *, shares_port: bool) -> list[tup
         # Of requests: the length above is looked at once a message is unpacked to any size.
         ("grpc.compression_enabled_algorithms_bitset", UNCOMPRESSED_ALONE),
         ("grpc.max_concurrent_streams", streams_per_connection(config)),
+        # The first alone is a limit beyond which gRPC refuses some calls by chance.
+        ("grpc.max_metadata_size", config.max_header_bytes),
+        ("grpc.absolute_max_metadata_size", config.max_header_bytes),
+        ("grpc.http2.max_frame_size", FRAME_BYTES),
+        # Until it has acknowledged the limits they do not hold for a connection.
+        ("grpc.http2.settings_timeout", HANDSHAKE_MS),
         # To close a connection for its many pings costs 2.5 kB for each that comes meanwhile;
         # to answer them costs little, as no more is read while 10,000 answers wait.
         ("grpc.http2.max_ping_strikes", 0),
@@ -174,9 +184,10 @@ def _options(config: Config, connections: int, *, shares_port: bool) -> list[tup
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
     ]
-    if config.max_connection_age_seconds is not None:
-        age_ms = round(config.max_connection_age_seconds * 1000)
-        options.append(("grpc.max_connection_age_ms", age_ms))
+    for name in ("age", "idle"):
+        seconds: float | None = getattr(config, f"max_connection_{name}_seconds")
+        if seconds is not None:
+            options.append((f"grpc.max_connection_{name}_ms", round(seconds * 1000)))
     return options
 
 

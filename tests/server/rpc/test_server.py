@@ -58,7 +58,7 @@ async def serving(
     server = RpcServer(
         [],
         {PATH: method},
-        limits=Limits(message_timeout_seconds, incoming, message_bytes, streams),
+        limits=Limits(message_timeout_seconds, incoming, message_bytes, 16_384, streams),
         hung_up=hung_up,
     )
     port = server.add_port(f"{host}:0", None)
@@ -346,6 +346,24 @@ async def test_a_call_whose_end_is_not_taken_is_dropped() -> None:
     assert seen == [0, 1, 0]
 
 
+async def test_time_in_which_the_server_stood_still_counts_against_no_call() -> None:
+    has_come = asyncio.Event()
+
+    def screen(_: Caller) -> None:
+        has_come.set()
+
+    async with serving(say(echo, screen=screen), message_timeout_seconds=1.5) as address:
+        connection = await Connection.open(address, window=1 << 16)
+        connection.send_headers(PATH)
+        await has_come.wait()
+        time.sleep(2.2)  # noqa: ASYNC251  as SIGSTOP does
+        await asyncio.sleep(0.1)
+        connection.send_message(1, b"word")
+        status, _ = await asyncio.wait_for(connection.status_of(1), 10)
+        assert status == "0"
+        await connection.close()
+
+
 async def test_a_method_whose_name_is_no_text_is_unimplemented() -> None:
     async with serving(say(echo)) as address:
         connection = await Connection.open(address)
@@ -377,7 +395,7 @@ async def test_a_port_that_is_taken_is_an_error() -> None:
         server = RpcServer(
             [("grpc.so_reuseport", 0)],
             {PATH: say(echo)},
-            limits=Limits(1.0, incoming=64, message_bytes=1 << 20, streams=64),
+            limits=Limits(1.0, incoming=64, message_bytes=1 << 20, header_bytes=16_384, streams=64),
             hung_up=lambda _: None,
         )
         with pytest.raises(RuntimeError, match="bind"):
