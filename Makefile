@@ -88,7 +88,7 @@ ray-test: $(VENV)/ray-installed
 protos: $(VENV)/installed
 	$(PROTOC) --python_out=clients --mypy_out=clients dragoman/v1/bundle.proto
 	$(PROTOC) --python_out=clients --mypy_out=clients --grpc_python_out=clients --mypy_grpc_out=clients \
-		dragoman/v1/translation.proto
+		dragoman/v1/admin.proto dragoman/v1/translation.proto
 
 $(BUNDLE)/bundle.json: $(VENV)/installed
 	$(BIN)/dragoman export $(CHECKPOINT) --output $(BUNDLE) --precision $(PRECISION) --force

@@ -3,6 +3,7 @@
 Does not know where a value comes from: settings.py reads flags, environment and file.
 """
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -55,6 +56,14 @@ Timeout = Annotated[float, Field(ge=0.001, le=604_800), Number]
 Weight = Annotated[float, Field(ge=0.01, le=100), Number]
 
 
+def is_this_machine(host: str) -> bool:
+    """Whether only this machine itself reaches an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _paths(value: object) -> object:
     if isinstance(value, str):
         return value.split(os.pathsep)
@@ -100,6 +109,12 @@ class Config(BaseSettings):
     models_full: Literal["refuse", "unload"] = "refuse"
     """What happens where models_memory has no room for a model that is to be loaded: it is refused,
     or those that were used least lately are unloaded."""
+    admin_port: Port | None = None
+    """TCP port of the AdminService, which loads and unloads the bundles of models; 0 lets the
+    system choose. Default: none, nobody administers the server while it runs."""
+    admin_host: Host = "127.0.0.1"
+    """Address that the AdminService listens on. Another one than this machine's needs a setting
+    that says who may do what, such as api_keys."""
     model_weights: Annotated[dict[str, Weight], NoDecode, BeforeValidator(_weights)] = {}
     """What share of the cores a model gets where others are busy too: NAME=WEIGHT, several with
     commas between; beside one of weight 1, a model of weight 2 gets twice as much. Default: 1
@@ -234,6 +249,19 @@ class Config(BaseSettings):
         """Whether a setting says who may do what: nobody else may do anything then."""
         files = (self.api_keys, self.api_key_entries, self.jwt_jwks)
         return any(each is not None for each in files)
+
+    @model_validator(mode="after")
+    def _administration_is_complete(self) -> Self:
+        if self.admin_port is None:
+            return self
+        if self.models is None:
+            raise ValueError("admin_port needs models, the directory that is administered")
+        if not self.controls_access and not is_this_machine(self.admin_host):
+            raise ValueError(
+                f"admin_port on {self.admin_host} needs api_keys, api_key_entries or jwt_jwks: "
+                "anybody could load and unload models"
+            )
+        return self
 
     @model_validator(mode="after")
     def _access_is_complete(self) -> Self:

@@ -5,7 +5,8 @@ DragomanError
 │   └── NoRoomError         the memory for models has no room for one more
 ├── BundleError             the bundle is wrong; the server does not start
 ├── InvalidArgumentError    a field of a request is wrong
-├── NotFoundError           no such model or language pair
+├── NotFoundError           no such model or language pair, or no such bundle
+├── PreconditionError       what is asked of the administration cannot be done now
 ├── CredentialsError        who calls is not known
 ├── PermissionDeniedError   who calls may not call this
 ├── OverloadError           refused at once, to be tried again later
@@ -85,7 +86,7 @@ class NotFoundError(DragomanError):
     """The server has no such model, or the model no such language pair.
 
     Attributes:
-        reason: MODEL_NOT_FOUND or LANGUAGE_PAIR_NOT_FOUND.
+        reason: MODEL_NOT_FOUND, LANGUAGE_PAIR_NOT_FOUND or BUNDLE_NOT_FOUND.
     """
 
     def __init__(self, message: str, *, reason: str) -> None:
@@ -106,6 +107,18 @@ class PermissionDeniedError(DragomanError):
     """The caller is known, and may not call the method."""
 
     reason = "METHOD_NOT_ALLOWED"
+
+
+class PreconditionError(DragomanError):
+    """What is asked for cannot be done as things are; nothing has changed.
+
+    Attributes:
+        reason: BUNDLE_NOT_LOADED, or MODELS_MEMORY_FULL.
+    """
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class OverloadError(DragomanError):

@@ -4,7 +4,6 @@ Knows which file is what. Does not know calls.
 """
 
 import functools
-import ipaddress
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from dragoman_server.access.keys import Keys
 from dragoman_server.access.limits import RateLimits
 from dragoman_server.access.principal import Principal
 from dragoman_server.access.watched_files import WatchedFiles, read_file
-from dragoman_server.config import Config
+from dragoman_server.config import Config, is_this_machine
 from dragoman_server.errors import ConfigError, PermissionDeniedError
 
 _log = logging.getLogger(__name__)
@@ -50,7 +49,7 @@ class Access:
         self.files: list[WatchedFiles] = []
         self._config = config
         self._authenticator = Authenticator()
-        if config.tls_certificate is None and not _is_this_machine(config.host):
+        if config.tls_certificate is None and not is_this_machine(config.host):
             _log.warning("credentials_in_clear", extra={"host": config.host})
         if config.api_key_entries is not None:
             self._use(Keys.read(config.api_key_entries, "api_key_entries"))
@@ -121,10 +120,3 @@ class Access:
             )
         except ConfigError as error:
             raise ConfigError(f"jwt_jwks {path}: {error}") from None
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -8,10 +8,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dragoman_server.access.principal import ALL, Limits, Principal
+from dragoman_server.access.principal import ADMINISTRATION, ALL, Limits, Principal
 from dragoman_server.config import Number
 
-METHODS = ("TranslateText", "StreamTranslateText", "ListModels")
+METHODS = ("TranslateText", "StreamTranslateText", "ListModels", ADMINISTRATION)
 """That can be granted."""
 
 MOST_NAMES = 1000
@@ -32,7 +32,7 @@ class Grant(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     methods: Methods
-    """Names of methods, or `*`."""
+    """Names of methods, `*` for all of TranslationService, and AdminService for all of that one."""
     models: Names
     """Names of models, or `*`."""
     texts_per_second: Rate | None = None

@@ -9,6 +9,9 @@ from typing import NamedTuple
 ALL = "*"
 """In place of names: every one."""
 
+ADMINISTRATION = "AdminService"
+"""In place of a method's name: all that changes what a server serves. ALL does not grant it."""
+
 
 class Limits(NamedTuple):
     """How much a caller may ask for; None is no limit."""
@@ -40,7 +43,7 @@ class Principal:
 
     def may_call(self, method: str) -> bool:
         """Whether it may call a method."""
-        return ALL in self.methods or method in self.methods
+        return method in self.methods or (ALL in self.methods and method != ADMINISTRATION)
 
     def may_use(self, model: str) -> bool:
         """Whether it may use, or even know of, a model."""

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from dragoman_server.errors import BundleError, DragomanError, NoRoomError
+from dragoman_server.errors import BundleError, DragomanError, NoRoomError, NotFoundError, shorten
 from dragoman_server.models import VersionedName, newness
 from dragoman_server.monitoring import ModelInfo, ModelLoad
 from dragoman_server.pool.folder import Found, Source
@@ -85,6 +85,8 @@ class ModelPool:
         """By number: what is served, what will be, and what only ends what it has begun."""
         self._leaving: dict[Version, asyncio.Task[None]] = {}
         self._failures: dict[str, str] = {}
+        self._chosen: dict[str, str] = {}
+        """Versions that answer to their models' names whatever labels say."""
         self._number = self.unloaded = 0
         self._change = asyncio.Lock()
         self._front_end: ModelFrontEnd | None = None
@@ -201,6 +203,24 @@ class ModelPool:
             if self._labels.pop(label, None):
                 await self._publish()
 
+    async def choose(self, name: str, version: str) -> None:
+        """Lets a version answer to its model's name; an empty one leaves it to the labels.
+
+        Raises:
+            NotFoundError: No such version is served.
+        """
+        async with self._change:
+            served = {(each.model.name, each.model.version) for each in self._served}
+            if version and (name, version) not in served:
+                asked = shorten(str(VersionedName(name, version)))
+                raise NotFoundError(f"no model {asked} is loaded", reason="MODEL_NOT_FOUND")
+            self._chosen[name] = version
+            await self._publish()
+
+    def is_default(self, version: Version) -> bool:
+        """Whether a version that is served answers to its model's name alone."""
+        return self._default(version.model.name) is version
+
     async def close(self) -> None:
         """Stops all engines; texts without a translation get UnavailableError."""
         for task in self._leaving.values():
@@ -311,14 +331,13 @@ class ModelPool:
         return Serve(tuple(each.number for each in served), frozenset(defaults))
 
     def _default(self, name: str) -> Version:
-        """Returns the version that answers to a name alone: that of a label without a version."""
-        labelled = [
-            (label, each) for label, each in self._labels.items() if each.model.name == name
-        ]
-        for label, version in labelled:
-            if VersionedName.parse(label).version is None:
-                return version
-        return max((each for _, each in labelled), key=lambda each: newness(each.model.version))
+        """Returns the version that answers to a name alone: what was chosen, or what labels say."""
+        labelled = {label: each for label, each in self._labels.items() if each.model.name == name}
+        versions = labelled.values()
+        chosen = [each for each in versions if each.model.version == self._chosen.get(name)]
+        plain = [each for label, each in labelled.items() if not VersionedName.parse(label).version]
+        newest = max(versions, key=lambda each: newness(each.model.version))
+        return next(iter([*chosen, *plain, newest]))
 
     async def _publish(self) -> None:
         """Lets front ends serve what the labels stand for, and anything else end."""

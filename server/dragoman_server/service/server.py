@@ -117,26 +117,40 @@ class GrpcServer:
         config = self._config
         if not self._shares_port:
             probe_port(config.host, port)
-        server = RpcServer(
-            _options(config, connections, shares_port=self._shares_port),
-            methods,
-            limits=Limits(
-                message_timeout_seconds=config.message_timeout_seconds,
-                incoming=max(LEAST_INCOMING, INCOMING_BYTES // config.message_bytes),
-                message_bytes=config.message_bytes,
-                header_bytes=config.max_header_bytes,
-                streams=config.max_concurrent_streams,
-            ),
-            hung_up=self._tell_flood,
+        server = make_server(
+            config, methods, connections, self._tell_flood, shares_port=self._shares_port
         )
         self._servers.append(server)
-        port = _add_port(server, config.host, port, credentials)
+        port = add_port(server, config.host, port, credentials)
         server.start()
         return port
 
     def _tell_flood(self, traffic: Traffic) -> None:
         _log.warning("connection_flooded", extra=traffic._asdict())
         self._flooded()
+
+
+def make_server(
+    config: Config,
+    methods: dict[str, Method],
+    connections: int,
+    hung_up: Callable[[Traffic], None],
+    *,
+    shares_port: bool = False,
+) -> RpcServer:
+    """Returns a server of these methods, by the settings, that listens nowhere yet."""
+    return RpcServer(
+        _options(config, connections, shares_port=shares_port),
+        methods,
+        limits=Limits(
+            message_timeout_seconds=config.message_timeout_seconds,
+            incoming=max(LEAST_INCOMING, INCOMING_BYTES // config.message_bytes),
+            message_bytes=config.message_bytes,
+            header_bytes=config.max_header_bytes,
+            streams=config.max_concurrent_streams,
+        ),
+        hung_up=hung_up,
+    )
 
 
 def _reflection() -> dict[str, Method]:
@@ -191,9 +205,14 @@ def _options(config: Config, connections: int, *, shares_port: bool) -> list[tup
     return options
 
 
-def _add_port(
+def add_port(
     server: RpcServer, host: str, port: int, credentials: grpc.ServerCredentials | None
 ) -> int:
+    """Lets a server listen, and returns the port.
+
+    Raises:
+        ConfigError: It cannot.
+    """
     address = _address(host, port)
     try:
         return server.add_port(address, credentials)

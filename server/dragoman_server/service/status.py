@@ -27,6 +27,7 @@ from dragoman_server.errors import (
     OutOfMemoryError,
     OverloadError,
     PermissionDeniedError,
+    PreconditionError,
     RateLimitedError,
     UnavailableError,
     WouldExpireError,
@@ -54,6 +55,7 @@ class Outcome(NamedTuple):
 _TABLE: dict[type[BaseException], Outcome] = {
     InvalidArgumentError: Outcome(code_pb2.INVALID_ARGUMENT, "REJECTED"),
     NotFoundError: Outcome(code_pb2.NOT_FOUND, "REJECTED"),
+    PreconditionError: Outcome(code_pb2.FAILED_PRECONDITION, "REJECTED"),
     CredentialsError: Outcome(code_pb2.UNAUTHENTICATED, "REJECTED"),
     PermissionDeniedError: Outcome(code_pb2.PERMISSION_DENIED, "REJECTED"),
     OverloadError: Outcome(code_pb2.RESOURCE_EXHAUSTED, "REJECTED"),
