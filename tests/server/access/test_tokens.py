@@ -171,6 +171,14 @@ def test_a_token_that_was_good_ends() -> None:
     assert checked.find(token, end) is None
 
 
+def test_tokens_that_are_not_good_take_no_memory() -> None:
+    checked = tokens()
+    for number in range(20):
+        assert checked.find(signed(claims(sub="", jti=str(number))), NOW) is None
+        assert checked.find(f"a.{number}.c", NOW) is None
+    assert checked._good == {}
+
+
 def test_a_token_need_not_name_the_only_key() -> None:
     unnamed = jwks(jwk(RSA_KEY))
     assert tokens(unnamed).find(signed(kid=None), NOW) is not None
