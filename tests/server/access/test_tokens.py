@@ -209,6 +209,7 @@ def test_keys_of_other_kinds_are_passed_over() -> None:
         (jwks({"kty": "RSA"}), "cannot be read"),
         (jwks({"kty": "RSA", "n": "canary", "e": "!"}), "cannot be read"),
         (jwks(jwk(RSA_KEY), jwk(RSA_KEY)), "two keys of one `kid`"),
+        (jwks(jwk(RSA_KEY) | {"kid": ["canary"]}), "is no text"),
         (jwks(RSAAlgorithm.to_jwk(RSA_KEY, as_dict=True)), "there is a private key"),
     ],
 )
