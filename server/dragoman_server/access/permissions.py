@@ -54,7 +54,7 @@ def problems(error: ValidationError, kind: type[BaseModel]) -> str:
     """Returns what is wrong, by places and rules alone."""
     told = []
     for detail in error.errors(include_url=False, include_input=False, include_context=False):
-        place = ".".join(str(part) for part in detail["loc"][:1])
+        place = next((part for part in detail["loc"][:1] if part in kind.model_fields), "")
         if detail["type"] == "extra_forbidden":
             allowed = ", ".join(kind.model_fields)
             told.append(f"there is an unknown field; allowed are {allowed}")

@@ -120,6 +120,8 @@ def _read(jwks: bytes, algorithm: str) -> dict[str | None, jwt.PyJWK]:
         if "d" in each:
             raise ConfigError("there is a private key, which only the issuer may have")
         name = each.get("kid")
+        if not isinstance(name, str | None):
+            raise ConfigError("a `kid` is no text")
         if name in keys:
             raise ConfigError("there are two keys of one `kid`, or two without")
         keys[name] = _key(each, algorithm)

@@ -142,12 +142,14 @@ DIGEST = "0" * 64
         ({"sha256": DIGEST, "not_after": CANARY}, "not_after: "),
         ({"sha256": DIGEST, "not_after": datetime(2030, 1, 1)}, "not_after: "),  # noqa: DTZ001
         ({"sha256": DIGEST, CANARY: 1}, "unknown field; allowed are methods, models"),
+        ({"sha256": DIGEST, CANARY.encode(): 1}, "Keys should be strings"),
     ],
 )
 def test_a_wrong_entry_is_told_by_its_number_and_quotes_nothing(
-    fields: dict[str, object], told: str
+    fields: dict[object, object], told: str
 ) -> None:
-    said = problem(entry("first", sha256="1" * 64), entry() | fields)
+    whole: dict[object, object] = dict(entry().items())
+    said = problem(entry("first", sha256="1" * 64), whole | fields)
     assert said.startswith("keys.yaml: entry 2: ")
     assert told in said
     assert CANARY not in said

@@ -171,6 +171,14 @@ def test_a_token_that_was_good_ends() -> None:
     assert checked.find(token, end) is None
 
 
+def test_tokens_that_are_not_good_take_no_memory() -> None:
+    checked = tokens()
+    for number in range(20):
+        assert checked.find(signed(claims(sub="", jti=str(number))), NOW) is None
+        assert checked.find(f"a.{number}.c", NOW) is None
+    assert checked._good == {}
+
+
 def test_a_token_need_not_name_the_only_key() -> None:
     unnamed = jwks(jwk(RSA_KEY))
     assert tokens(unnamed).find(signed(kid=None), NOW) is not None
@@ -201,6 +209,7 @@ def test_keys_of_other_kinds_are_passed_over() -> None:
         (jwks({"kty": "RSA"}), "cannot be read"),
         (jwks({"kty": "RSA", "n": "canary", "e": "!"}), "cannot be read"),
         (jwks(jwk(RSA_KEY), jwk(RSA_KEY)), "two keys of one `kid`"),
+        (jwks(jwk(RSA_KEY) | {"kid": ["canary"]}), "is no text"),
         (jwks(RSAAlgorithm.to_jwk(RSA_KEY, as_dict=True)), "there is a private key"),
     ],
 )
