@@ -9,6 +9,12 @@ from tests.attacks.harness import Server
 
 CALM_SECONDS = 30.0
 
+REST_SECONDS = 45.0
+"""In which gRPC ends threads that it has no more use for: it keeps each for 20 s."""
+
+MOST_GROWTH = 16_000_000
+"""Bytes that malloc may keep beyond what it kept before."""
+
 
 class Footprint(NamedTuple):
     """Of a server's process and of those that it started."""
@@ -17,13 +23,13 @@ class Footprint(NamedTuple):
     threads: int
     rss_bytes: int
 
-    def exceeds(self, before: "Footprint", more_bytes: int) -> str | None:
-        """Returns what there is more of than before; of memory so many bytes more are allowed."""
+    def exceeds(self, before: "Footprint") -> str | None:
+        """Returns what there is more of than before; of memory MOST_GROWTH is allowed."""
         if self.descriptors > before.descriptors:
             return f"{self.descriptors} descriptors, {before.descriptors} before"
         if self.threads > before.threads:
             return f"{self.threads} threads, {before.threads} before"
-        if self.rss_bytes > before.rss_bytes + more_bytes:
+        if self.rss_bytes > before.rss_bytes + MOST_GROWTH:
             return f"{self.rss_bytes:,} bytes, {before.rss_bytes:,} before"
         return None
 
@@ -36,6 +42,12 @@ def footprint(server: Server) -> Footprint:
         threads=sum(len(list((each / "task").iterdir())) for each in processes),
         rss_bytes=server.rss_bytes(),
     )
+
+
+def left_over(server: Server, before: Footprint, seconds: float = REST_SECONDS) -> str | None:
+    """Returns what a server that has nothing to do still has more than before, after a while."""
+    until(lambda: footprint(server).exceeds(before) is None, seconds)
+    return footprint(server).exceeds(before)
 
 
 def held(server: Server) -> dict[str, float]:

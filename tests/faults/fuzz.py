@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from dragoman import Client
 from tests.attacks.harness import Server
-from tests.faults.footprint import Footprint, footprint, held, is_calm, until
+from tests.faults.footprint import Footprint, footprint, held, is_calm, left_over
 from tests.faults.traffic import Traffic
 
 CONNECTIONS = 4
@@ -26,12 +26,6 @@ CALLERS = 8
 
 WARM_UP = 0.4
 """Part of the messages after which threads, caches and pools have what they work in."""
-
-MOST_GROWTH = 16_000_000
-"""Bytes that malloc may keep beyond what it kept after the warm-up."""
-
-REST_SECONDS = 45.0
-"""In which gRPC ends threads that it has no more use for: it keeps each for 20 s."""
 
 SENTENCES = ("the cat", "where is the house by the river", "a", "1 2 3")
 LOOKS = 8
@@ -72,10 +66,9 @@ def fuzz(server: Server, messages: int, seed: int) -> Report:
     seconds = time.monotonic() - began
     if _translated(server) != right:
         problems.append("it no longer translates as it did")
-    until(lambda: footprint(server).exceeds(before, MOST_GROWTH) is None, REST_SECONDS)
-    after = footprint(server)
-    if more := after.exceeds(before, MOST_GROWTH):
+    if more := left_over(server, before):
         problems.append(more)
+    after = footprint(server)
     problems += traffic.wrong + errors_in(server.log)
     return Report(traffic.sent, seconds, traffic.codes, before, after, memory, problems)
 

@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from dragoman import Client, QueueFullError, ServerError, UnavailableError
-from tests.faults.footprint import footprint, is_calm, until
+from tests.faults.footprint import footprint, is_calm, left_over, until
 from tests.faults.harness import Callers, Faulty
-
-MOST_GROWTH = 16_000_000
 
 
 def _has_more(callers: Callers, than: int) -> bool:
@@ -49,7 +47,7 @@ def test_a_run_that_raises_fails_who_was_in_it_alone(server: Faulty, graph: str)
     assert len(callers.errors) <= 5 * 8
     assert callers.wrong == []
     assert is_calm(server)
-    assert footprint(server).exceeds(before, MOST_GROWTH) is None
+    assert left_over(server, before) is None
     assert events(server).count("step_failed") == 5
 
 
