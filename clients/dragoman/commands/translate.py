@@ -15,6 +15,7 @@ from pathlib import Path
 from dragoman.client import Client
 from dragoman.commands.arguments import (
     add_connection_options,
+    add_priority_option,
     add_search_options,
     add_translation_options,
     connection_problem,
@@ -112,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     server = parser.add_argument_group("server")
     add_connection_options(server)
+    add_priority_option(server)
     server.add_argument(
         "--concurrency",
         type=int,
@@ -188,7 +190,7 @@ def _describe(source: Source, options: Options, models: list[Model]) -> Run:
     return {
         "format": 1,
         "input": source.identity,
-        "options": dataclasses.asdict(options),
+        "options": options.deciding(),
         "models": [
             {"name": model.name, "precision": model.precision}
             for model in models

@@ -99,8 +99,7 @@ class Engine:
         except Exception as error:  # noqa: BLE001 whatever it is, it must not stop the thread
             _log.exception("step_failed")
             # What the failed step was for; newcomers' failure leaves the running rows alone.
-            progress = self._fail(self._newcomers or self._release_all(), error)
-            self._newcomers = []
+            progress = self._fail(self._give_up_newcomers() or self._release_all(), error)
         self.step_began_at = math.inf
         if progress.finished or progress.partial:
             self._deliver(progress)
@@ -155,7 +154,9 @@ class Engine:
     def _observe_step(self, rows: int, ended: float) -> None:
         """Learns what a step costs, with all that came between it and the one before."""
         if self._stepped_at is not None:
-            self.step_costs.observe(rows, ended - self._stepped_at)
+            seconds = ended - self._stepped_at
+            self.step_costs.observe(rows, seconds)
+            self._scheduler.observe_step(rows, seconds)
         self._stepped_at = ended
 
     def _stamp_first_tokens(self, now: float) -> None:
@@ -187,17 +188,24 @@ class Engine:
         self._deliver(Progress(finished, []))
 
     def _release(self, sequences: list[Sequence]) -> None:
+        self._scheduler.freed(sequences, self._clock())
         moves = self._search.release(sequences)
         if moves:
             self._runner.move(moves)
 
     def abandon(self, error: BaseException) -> None:
         """Ends every sequence that the engine holds; for a thread that cannot go on."""
-        self._deliver(self._fail([*self._newcomers, *self._release_all()], error))
+        self._deliver(self._fail([*self._give_up_newcomers(), *self._release_all()], error))
+
+    def _give_up_newcomers(self) -> list[Sequence]:
+        newcomers, self._newcomers = self._newcomers, []
+        self._scheduler.freed(newcomers, self._clock())
+        return newcomers
 
     def _release_all(self) -> list[Sequence]:
         held = self._search.sequences
         self._search.release(held)
+        self._scheduler.freed(held, self._clock())
         self._without_token.clear()
         return held
 

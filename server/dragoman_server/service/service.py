@@ -23,6 +23,7 @@ from dragoman_server.service.guard import CallGuard
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.stream import TextStream
 from dragoman_server.service.translator import Translator
+from dragoman_server.service.validation import read_priority
 
 SERVICE_NAME = DESCRIPTOR.services_by_name["TranslationService"].full_name
 
@@ -68,15 +69,16 @@ class TranslationService:
         Raises:
             QueueFullError, WouldExpireError: The engine's.
         """
+        sender = _sender(caller.peer, request)
         self._translator.check_room(
-            self._limit(caller.seconds), caller.peer, caller.calls_before, request
+            self._limit(caller.seconds), sender, caller.calls_before, request
         )
 
     async def _translate_texts(
         self, request: TranslateTextRequest, call: Call
     ) -> TranslateTextResponse:
         remaining = call.time_remaining()
-        limit, sender = self._limit(remaining), Sender(call.peer)
+        limit, sender = self._limit(remaining), _sender(call.peer, request)
         async with asyncio.timeout(self._timeout_seconds(remaining)):
             translations = await self._translator.translate_texts(request, limit, sender)
         return TranslateTextResponse(translations=translations)
@@ -113,3 +115,10 @@ class TranslationService:
         if remaining is None:
             return self._default_timeout_seconds
         return self._max_timeout_seconds if remaining > self._max_timeout_seconds else None
+
+
+def _sender(caller: str, request: TranslateTextRequest | None) -> Sender:
+    """Returns whose a call is; one that nobody has read counts as interactive."""
+    if request is None or not request.priority:
+        return Sender(caller)
+    return Sender(caller, priority=read_priority(request.priority))

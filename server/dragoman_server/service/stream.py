@@ -22,6 +22,7 @@ from dragoman_server.service.gate import Gate
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.status import status_of, told
 from dragoman_server.service.translator import Translator
+from dragoman_server.service.validation import read_priority
 
 MAX_ID_LENGTH = 128
 """Code points of a text's id."""
@@ -112,10 +113,12 @@ class TextStream:
         try:
             self._gate.check_open()
             self._check_id(request.id)
+            priority = read_priority(request.priority)
         except DragomanError as error:
             self._fail(request.id, error)
         else:
-            translating = self._translate(request, Sender(self._caller, len(self._tasks)))
+            sender = Sender(self._caller, len(self._tasks), priority)
+            translating = self._translate(request, sender)
             self._tasks[request.id] = asyncio.create_task(translating)
 
     def _check_id(self, text_id: str) -> None:
@@ -156,7 +159,7 @@ class TextStream:
     async def _translated(
         self, request: StreamTranslateTextRequest, limit: TimeLimit, sender: Sender
     ) -> Translation:
-        self._translator.check_room(limit, self._caller)
+        self._translator.check_room(limit, sender)
 
         def keep(token_ids: list[int]) -> None:
             if request.id in self._tasks:
