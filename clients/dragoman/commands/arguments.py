@@ -13,7 +13,7 @@ import grpc
 from dragoman.arguments import MAX_SECONDS
 from dragoman.channel import Certificates, tls_credentials
 from dragoman.credentials import VARIABLE
-from dragoman.options import EarlyStopping, Options
+from dragoman.options import EarlyStopping, Options, Priority
 
 API_KEY_FLAG = "--api-key"
 
@@ -184,6 +184,17 @@ def add_connection_options(
     )
 
 
+def add_priority_option(group: argparse._ArgumentGroup, default: Priority | None = None) -> None:
+    """Adds how urgent the texts are."""
+    group.add_argument(
+        "--priority",
+        choices=("interactive", "bulk"),
+        default=default,
+        help="bulk gives way to what is interactive, of all the server's callers; default: "
+        f"{default or 'interactive'}",
+    )
+
+
 def connection_problem(arguments: argparse.Namespace) -> str:
     """Returns what is wrong with the connection's flags; empty if nothing is."""
     if (arguments.tls_certificate is None) != (arguments.tls_private_key is None):
@@ -260,4 +271,5 @@ def translation_options(arguments: argparse.Namespace) -> Options:
         sampling_topp=arguments.sampling_topp,
         sampling_temperature=arguments.sampling_temperature,
         return_scores=False,
+        priority=arguments.priority,
     )

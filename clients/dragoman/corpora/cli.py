@@ -18,6 +18,7 @@ from pathlib import Path
 
 from dragoman.commands.arguments import (
     add_connection_options,
+    add_priority_option,
     add_search_options,
     add_translation_options,
     api_key,
@@ -144,6 +145,7 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
     add("--bundle", type=Path, metavar="DIR", help="the model; every machine has it there")
     server = parser.add_argument_group("or a server")
     add_connection_options(server, target="")
+    add_priority_option(server, "bulk")
     add = server.add_argument
     add("--concurrency", type=int, default=256, metavar="N", help="lines of a shard at the server")
     add("--timeout", type=float, default=60.0, metavar="SECONDS", help="until it is given up")

@@ -21,8 +21,9 @@ from dragoman_server.engine.engine import Engine, Progress
 from dragoman_server.engine.forecast import Forecast, Promise
 from dragoman_server.engine.futures import settle
 from dragoman_server.engine.outlook import UNREAD, Admission, Outline, Outlook
+from dragoman_server.engine.sender import ANYBODY, Sender
 from dragoman_server.engine.turns import Share, Turn, Turns
-from dragoman_server.engine.waiting_queue import ANYBODY, Sender, WaitingQueue
+from dragoman_server.engine.waiting_queue import WaitingQueue
 from dragoman_server.errors import BackendError, ConfigError, DragomanError, UnavailableError
 from dragoman_server.sequence import (
     Completion,
@@ -171,14 +172,18 @@ class AsyncEngine:
             await asyncio.wrap_future(ready)
 
     def check_room(
-        self, limit: TimeLimit, outline: Outline = UNREAD, caller: str = "", texts_ahead: int = 0
+        self,
+        limit: TimeLimit,
+        outline: Outline = UNREAD,
+        sender: Sender = ANYBODY,
+        texts_ahead: int = 0,
     ) -> None:
         """Refuses texts that would be refused, before anybody has tokenised them.
 
         Args:
             limit: When their translations are due.
             outline: What is known of them.
-            caller: Whose they are.
+            sender: Whose they are.
             texts_ahead: That were let in before and were not yet submitted.
 
         Raises:
@@ -189,7 +194,7 @@ class AsyncEngine:
         if not self._looked_at <= now < self._looked_at + OUTLOOK_SECONDS:
             self._admission.look(self.outlook())
             self._looked_at = now
-        self._admission.check(limit, now, outline, caller=caller, texts_ahead=texts_ahead)
+        self._admission.check(limit, now, outline, sender=sender, texts_ahead=texts_ahead)
 
     def outlook(self) -> Outlook:
         """Returns what a request would find that came now."""

@@ -159,7 +159,9 @@ class Engine:
     def _observe_step(self, rows: int, ended: float) -> None:
         """Learns what a step costs, with all that came between it and the one before."""
         if self._stepped_at is not None:
-            self.step_costs.observe(rows, ended - self._stepped_at)
+            seconds = ended - self._stepped_at
+            self.step_costs.observe(rows, seconds)
+            self._scheduler.observe_step(rows, seconds)
         self._stepped_at = ended
 
     def _stamp_first_tokens(self, now: float) -> None:
@@ -193,7 +195,9 @@ class Engine:
 
     def _release(self, ended: list[tuple[Sequence, Outcome]]) -> None:
         """Frees the rows of what has ended, and tells it even where the others' cannot be moved."""
-        moves = self._search.release([sequence for sequence, _ in ended])
+        gone = [sequence for sequence, _ in ended]
+        self._scheduler.freed(gone, self._clock())
+        moves = self._search.release(gone)
         try:
             if moves:
                 self._runner.move(moves)
@@ -203,13 +207,13 @@ class Engine:
 
     def abandon(self, error: BaseException) -> None:
         """Ends every sequence that the engine holds; for a thread that cannot go on."""
-        held = dict.fromkeys([*self._newcomers, *self._release_all()])
+        held = dict.fromkeys([*self._give_up_newcomers(), *self._release_all()])
         self._deliver(self._fail(held, error))
 
     def _failed(self, error: Exception) -> Progress:
         """Ends what a failed step was for; newcomers' failure leaves the running rows alone."""
         _log.exception("step_failed")
-        broken, self._newcomers = self._newcomers, []
+        broken = self._give_up_newcomers()
         if not broken:
             return self._fail(self._release_all(), error)
         # The search may have taken some of them before it failed: the last rows, so none moves.
@@ -217,9 +221,15 @@ class Engine:
         assert not moves
         return self._fail(broken, error)
 
+    def _give_up_newcomers(self) -> list[Sequence]:
+        newcomers, self._newcomers = self._newcomers, []
+        self._scheduler.freed(newcomers, self._clock())
+        return newcomers
+
     def _release_all(self) -> list[Sequence]:
         held = self._search.sequences
         self._search.release(held)
+        self._scheduler.freed(held, self._clock())
         self._without_token.clear()
         return held
 

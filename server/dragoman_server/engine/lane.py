@@ -34,12 +34,16 @@ class Lane:
     """What one caller has waiting.
 
     Attributes:
-        served: Virtual time: work that was taken from here, as far as it counts against the caller.
+        caller: Whose it is.
+        served: Virtual time: work that was taken from here, as far as it counts against the caller,
+            over the caller's weight.
         rows, steps: Of all that waits.
     """
 
-    def __init__(self, served: int) -> None:
+    def __init__(self, caller: str, served: float, weight: float = 1.0) -> None:
+        self.caller = caller
         self.served = served
+        self._weight = weight
         self.rows = self.steps = 0
         self._taken = self._arrived = 0
         self._order: list[tuple[int, int, Sequence]] = []
@@ -76,7 +80,7 @@ class Lane:
         sequence = self.first
         self.forget(sequence)
         self._taken += 1
-        self.served += work_of(sequence)
+        self.served += work_of(sequence) / self._weight
         return sequence
 
     def forget(self, sequence: Sequence) -> None:

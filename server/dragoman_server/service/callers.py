@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from dragoman_server.access import ALL, Admission, Principal, RateLimits
+from dragoman_server.engine import Sender
 from dragoman_server.service.catalog import Allowed
 
 
@@ -35,6 +36,14 @@ def name_of(call: Identified) -> str:
     return call.peer if principal is None else principal.name
 
 
+def sender_of(call: Identified) -> Sender:
+    """Returns whose texts a call's are, with its caller's weight."""
+    principal = principal_of(call)
+    if principal is None:
+        return Sender(call.peer)
+    return Sender(principal.name, weight=principal.weight)
+
+
 def allowed_models(principal: Principal | None) -> Allowed:
     """Returns the names of the models that the caller may use, or even know of; None for all."""
     return None if principal is None or ALL in principal.models else principal.models
@@ -58,11 +67,11 @@ class StreamCaller:
     A key may end, and limits change, while a stream goes on.
 
     Attributes:
-        name: Whose turn its texts take.
+        sender: Whose its texts are.
     """
 
     def __init__(self, call: Identified, limits: RateLimits | None) -> None:
-        self.name = name_of(call)
+        self.sender = sender_of(call)
         self._admission = cast("Admission | None", call.identity)
         self._limits = limits
 

@@ -13,7 +13,7 @@ from dragoman.v1.translation_pb2 import (
     StreamTranslateTextRequest,
     TranslateTextRequest,
 )
-from dragoman_server.engine import TimeLimit
+from dragoman_server.engine import Sender, TimeLimit
 from dragoman_server.errors import (
     InvalidArgumentError,
     NotFoundError,
@@ -97,7 +97,7 @@ class Catalog:
                 self._found[key] = found
         return found
 
-    def check_room(self, limit: TimeLimit, caller: str, texts_ahead: int) -> None:
+    def check_room(self, limit: TimeLimit, sender: Sender, texts_ahead: int) -> None:
         """Refuses a call that no model would take, before anybody has read which one it means.
 
         Raises:
@@ -106,7 +106,7 @@ class Catalog:
         refusal: OverloadError | None = None
         for translator, _ in self.entries:
             try:
-                translator.check_room(limit, caller, texts_ahead)
+                translator.check_room(limit, sender, texts_ahead)
             except OverloadError as error:
                 refusal = refusal or error
             else:

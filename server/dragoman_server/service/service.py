@@ -21,18 +21,20 @@ from dragoman_server.engine import Deadline, Sender, TimeLimit
 from dragoman_server.rpc import Call, Caller, Method
 from dragoman_server.service.account import Account
 from dragoman_server.service.callers import (
+    Identified,
     StreamCaller,
     allowed_models,
     charge,
     check_rate,
-    name_of,
     principal_of,
+    sender_of,
 )
 from dragoman_server.service.catalog import Catalog
 from dragoman_server.service.gate import Gate
 from dragoman_server.service.guard import CallGuard
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.stream import TextStream
+from dragoman_server.service.validation import read_priority
 
 SERVICE_NAME = DESCRIPTOR.services_by_name["TranslationService"].full_name
 
@@ -97,19 +99,20 @@ class TranslationService:
             NotFoundError, InvalidArgumentError, UnavailableError: The catalog's.
         """
         principal, limit = principal_of(caller), self._limit(caller.seconds)
+        sender = _sender(caller, request)
         if request is None:
             check_rate(principal, self._limits)
-            self._catalog.check_room(limit, name_of(caller), caller.calls_before)
+            self._catalog.check_room(limit, sender, caller.calls_before)
         else:
             translator = self._catalog.find(request, allowed_models(principal))
-            translator.check_room(limit, name_of(caller), caller.calls_before, request)
+            translator.check_room(limit, sender, caller.calls_before, request)
             charge(principal, self._limits, request.contents)
 
     async def _translate_texts(
         self, request: TranslateTextRequest, call: Call, account: Account
     ) -> TranslateTextResponse:
         remaining = call.time_remaining()
-        limit, sender = self._limit(remaining), Sender(name_of(call))
+        limit, sender = self._limit(remaining), _sender(call, request)
         async with asyncio.timeout(self._timeout_seconds(remaining)):
             translator = self._catalog.find(request, allowed_models(principal_of(call)))
             account.model = translator.model.name
@@ -151,3 +154,11 @@ class TranslationService:
         if remaining is None:
             return self._default_timeout_seconds
         return self._max_timeout_seconds if remaining > self._max_timeout_seconds else None
+
+
+def _sender(caller: Identified, request: TranslateTextRequest | None) -> Sender:
+    """Returns whose a call is; one that nobody has read counts as interactive."""
+    sender = sender_of(caller)
+    if request is None or not request.priority:
+        return sender
+    return sender._replace(priority=read_priority(request.priority))

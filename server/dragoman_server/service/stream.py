@@ -24,6 +24,7 @@ from dragoman_server.service.catalog import Catalog
 from dragoman_server.service.gate import Gate
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.status import status_of, told
+from dragoman_server.service.validation import read_priority
 
 MAX_ID_LENGTH = 128
 """Code points of a text's id."""
@@ -117,10 +118,12 @@ class TextStream:
         try:
             self._gate.check_open()
             self._check_id(request.id)
+            priority = read_priority(request.priority)
         except DragomanError as error:
             self._fail(request.id, error, Account())
         else:
-            translating = self._translate(request, Sender(self._caller.name, len(self._tasks)))
+            sender = self._caller.sender._replace(texts_before=len(self._tasks), priority=priority)
+            translating = self._translate(request, sender)
             self._tasks[request.id] = asyncio.create_task(translating)
 
     def _check_id(self, text_id: str) -> None:
@@ -168,7 +171,7 @@ class TextStream:
         principal = self._caller.admitted()
         translator = self._catalog.find(request, allowed_models(principal))
         account.model = translator.model.name
-        translator.check_room(limit, self._caller.name)
+        translator.check_room(limit, sender)
         self._caller.charge(principal, request.content)
 
         def keep(token_ids: list[int]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from dragoman_server.access import Admission, Limits, Principal, RateLimits
+from dragoman_server.engine import Sender
 from dragoman_server.errors import CredentialsError, RateLimitedError
 from dragoman_server.service.callers import (
     StreamCaller,
@@ -14,6 +15,7 @@ from dragoman_server.service.callers import (
     check_rate,
     name_of,
     principal_of,
+    sender_of,
 )
 
 ACME = Principal("acme", models=frozenset({"one"}), limits=Limits(texts_per_second=0.001))
@@ -32,6 +34,11 @@ def admitted(principal: Principal = ACME, renew: Callable[[], Principal] | None 
 def test_a_turn_is_its_callers_or_else_its_connections() -> None:
     assert name_of(FakeCall()) == "ipv4:1.2.3.4:5"
     assert name_of(admitted()) == "acme"
+
+
+def test_texts_are_their_callers_with_its_weight() -> None:
+    assert sender_of(FakeCall()) == Sender("ipv4:1.2.3.4:5")
+    assert sender_of(admitted(Principal("acme", weight=3.0))) == Sender("acme", weight=3.0)
 
 
 def test_where_nobody_says_who_calls_nothing_is_forbidden() -> None:
@@ -58,7 +65,7 @@ def test_a_text_of_a_stream_is_let_in_by_what_is_in_force_then() -> None:
             raise CredentialsError from None
 
     caller = StreamCaller(admitted(renew=renew), RateLimits())
-    assert caller.name == "acme"
+    assert caller.sender.caller == "acme"
     assert caller.admitted() == ACME
     assert caller.admitted() == later
     with pytest.raises(CredentialsError):

@@ -3,7 +3,7 @@
 import pytest
 
 from dragoman.v1.translation_pb2 import TranslateTextRequest
-from dragoman_server.engine import TimeLimit
+from dragoman_server.engine import Sender, TimeLimit
 from dragoman_server.errors import (
     InvalidArgumentError,
     NotFoundError,
@@ -135,7 +135,7 @@ def test_a_call_is_refused_unread_only_where_no_model_has_room() -> None:
         assert isinstance(each._engine, FakeEngine)
     full._engine.refusal = QueueFullError("full", retry_after_seconds=1.0)  # type: ignore[attr-defined]
     served = catalog(full, free)
-    served.check_room(LIMIT, "caller", 0)
+    served.check_room(LIMIT, Sender("caller"), 0)
     free._engine.refusal = QueueFullError("too", retry_after_seconds=1.0)  # type: ignore[attr-defined]
     with pytest.raises(QueueFullError, match="full"):
-        served.check_room(LIMIT, "caller", 0)
+        served.check_room(LIMIT, Sender("caller"), 0)
