@@ -66,7 +66,7 @@ def is_this_machine(host: str) -> bool:
 
 def _paths(value: object) -> object:
     if isinstance(value, str):
-        return value.split(os.pathsep)
+        return value.split(os.pathsep) if value else ()
     return (value,) if isinstance(value, Path) else value
 
 
