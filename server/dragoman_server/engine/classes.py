@@ -9,7 +9,7 @@ Knows lanes and work. Does not know what runs, nor who is held back why.
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from dragoman_server.engine.lane import Lane, work_of
+from dragoman_server.engine.lane import Lane, Work, work_of
 from dragoman_server.engine.lanes import ClassSnapshot, Lanes
 from dragoman_server.engine.load import PASSED_OVER
 from dragoman_server.engine.room import Room
@@ -43,10 +43,14 @@ class Turn(NamedTuple):
 
 
 class Classes:
-    """All that waits, each sequence once."""
+    """All that waits, each sequence once.
+
+    Attributes:
+        interactive, bulk: The classes.
+    """
 
     def __init__(self) -> None:
-        self._interactive, self._bulk = Lanes(), Lanes()
+        self.interactive, self.bulk = Lanes(), Lanes()
         self._owners: dict[Sequence, Owner] = {}
         self._owed = 0.0
         """Work that bulk, which is waiting, has been passed over for."""
@@ -57,12 +61,7 @@ class Classes:
     @property
     def rows(self) -> int:
         """Of all sequences."""
-        return self._interactive.rows + self._bulk.rows
-
-    @property
-    def has_bulk(self) -> bool:
-        """Whether bulk waits."""
-        return self._bulk.texts > 0
+        return self.interactive.rows + self.bulk.rows
 
     @property
     def sequences(self) -> list[Sequence]:
@@ -71,12 +70,12 @@ class Classes:
 
     def lanes(self, priority: Priority) -> Lanes:
         """Returns those of a class."""
-        return self._interactive if priority is Priority.INTERACTIVE else self._bulk
+        return self.interactive if priority is Priority.INTERACTIVE else self.bulk
 
     def check_room(self, texts: int, sender: Sender, size: int) -> None:
         """Raises QueueFullError where a queue of this size has no room for so many more."""
         lane = self.lanes(sender.priority).lane(sender.caller)
-        room = Room(size, self._interactive.texts, self._bulk.texts)
+        room = Room(size, self.interactive.texts, self.bulk.texts)
         room.check(texts, 0 if lane is None else len(lane), sender.priority)
 
     def put(self, sequences: Collection[Sequence], sender: Sender) -> None:
@@ -92,25 +91,25 @@ class Classes:
         Args:
             light: Callers, where only interactive texts of theirs may go.
         """
-        lane = self._interactive.next(light)
-        if light is None and self._bulk.texts:
-            bulk = self._bulk.next()
+        lane = self.interactive.next(light)
+        if light is None and self.bulk.texts:
+            bulk = self.bulk.next()
             assert bulk is not None
             if lane is None or self._owed >= min(work_of(bulk.first), MOST_OWED):
                 return Turn(bulk, Priority.BULK)
         return None if lane is None else Turn(lane, Priority.INTERACTIVE)
 
-    def take(self, turn: Turn) -> Sequence:
+    def take(self, turn: Turn) -> Work:
         """Takes out the sequence whose turn it is, and counts its work."""
-        sequence = self.lanes(turn.priority).take(turn.lane)
-        del self._owners[sequence]
-        if not self._bulk.texts:
+        del self._owners[turn.lane.first]
+        work = self.lanes(turn.priority).take(turn.lane)
+        if not self.bulk.texts:
             self._owed = 0.0
         elif turn.priority is Priority.INTERACTIVE:
-            self._owed = min(self._owed + work_of(sequence) * PASSED_OVER, MOST_OWED)
-        elif self._interactive.texts:
-            self._owed -= work_of(sequence)
-        return sequence
+            self._owed = min(self._owed + work.steps * PASSED_OVER, MOST_OWED)
+        elif self.interactive.texts:
+            self._owed -= work.steps
+        return work
 
     def remove(self, sequence: Sequence) -> Owner | None:
         """Takes out a sequence that nobody will translate; returns whose it was, None if no one's.
@@ -127,4 +126,4 @@ class Classes:
 
     def each(self, look: Callable[[Lanes], ClassSnapshot]) -> tuple[ClassSnapshot, ClassSnapshot]:
         """Looks at what is interactive and at bulk."""
-        return look(self._interactive), look(self._bulk)
+        return look(self.interactive), look(self.bulk)

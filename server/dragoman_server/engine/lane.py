@@ -66,28 +66,33 @@ class Lane:
         """All, in order."""
         return [sequence for *_, sequence in self._order]
 
-    def put(self, sequence: Sequence, texts_before: int) -> None:
-        """Adds a sequence, with so many of the same request before it."""
+    def put(self, sequence: Sequence, texts_before: int) -> Work:
+        """Adds a sequence, with so many of the same request before it; returns its work."""
         place = Place(self._turn(texts_before), self._arrived)
         self._arrived += 1
         self._places[sequence] = place
         insort(self._order, (*place, sequence))
-        self.rows += sequence.rows
-        self.steps += work_of(sequence)
+        rows = sequence.rows
+        work = Work(rows, rows * sequence.expected_steps)
+        self.rows += rows
+        self.steps += work.steps
+        return work
 
-    def take(self) -> Sequence:
-        """Takes the first out and counts its work against the caller."""
-        sequence = self.first
-        self.forget(sequence)
+    def take(self) -> Work:
+        """Takes the first out and counts its work, which is returned, against the caller."""
+        work = self.forget(self.first)
         self._taken += 1
-        self.served += work_of(sequence) / self._weight
-        return sequence
+        self.served += work.steps / self._weight
+        return work
 
-    def forget(self, sequence: Sequence) -> None:
-        """Takes a sequence out that nobody will translate."""
+    def forget(self, sequence: Sequence) -> Work:
+        """Takes a sequence out that nobody will translate; returns its work."""
         del self._order[bisect_left(self._order, self._places.pop(sequence))]
-        self.rows -= sequence.rows
-        self.steps -= work_of(sequence)
+        rows = sequence.rows
+        work = Work(rows, rows * sequence.expected_steps)
+        self.rows -= rows
+        self.steps -= work.steps
+        return work
 
     def ahead(self, texts_before: int) -> Work:
         """Returns what has its turn before a text that comes now."""

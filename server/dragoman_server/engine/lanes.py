@@ -8,7 +8,7 @@ import math
 from collections.abc import Collection
 from typing import NamedTuple
 
-from dragoman_server.engine.lane import Lane, Work, work_of
+from dragoman_server.engine.lane import Lane, Work
 from dragoman_server.engine.sender import Sender
 from dragoman_server.sequence import Sequence
 
@@ -43,8 +43,10 @@ class Lanes:
         lane = self._lanes.get(sender.caller)
         if lane is None:
             lane = self._lanes[sender.caller] = Lane(sender.caller, self._served, sender.weight)
-        lane.put(sequence, texts_before)
-        self._count(sequence, 1)
+        work = lane.put(sequence, texts_before)
+        self.texts += 1
+        self.rows += work.rows
+        self.steps += work.steps
 
     def next(self, among: Collection[str] | None = None) -> Lane | None:
         """Returns the lane that goes next, of all or of these callers'; None where there is none.
@@ -52,7 +54,11 @@ class Lanes:
         Of many callers few have something waiting, or many are waiting and few are these.
         """
         lanes = self._lanes
+        if not lanes:
+            return None
         if among is None:
+            if len(lanes) == 1:
+                return next(iter(lanes.values()))
             return min(lanes.values(), key=_served, default=None)
         if len(among) < len(lanes):
             return min((lanes[each] for each in among if each in lanes), key=_served, default=None)
@@ -60,17 +66,16 @@ class Lanes:
             (lane for name, lane in lanes.items() if name in among), key=_served, default=None
         )
 
-    def take(self, lane: Lane) -> Sequence:
-        """Takes the lane's first sequence out and counts its work against the caller."""
+    def take(self, lane: Lane) -> Work:
+        """Takes the lane's first sequence out; counts its work, which is returned."""
         self._served = lane.served
-        sequence = lane.take()
-        self._left(sequence, lane)
-        return sequence
+        work = lane.take()
+        self._left(lane, work)
+        return work
 
     def forget(self, sequence: Sequence, lane: Lane) -> None:
         """Takes a sequence out that nobody will translate."""
-        lane.forget(sequence)
-        self._left(sequence, lane)
+        self._left(lane, lane.forget(sequence))
 
     def ahead(self, caller: str, texts_before: int) -> Work:
         """Returns what is served in this class before a text of the caller's that comes now.
@@ -88,15 +93,12 @@ class Lanes:
         texts_of = {caller: len(lane) for caller, lane in self._lanes.items()}
         return self.totals()._replace(texts_of=texts_of)
 
-    def _left(self, sequence: Sequence, lane: Lane) -> None:
+    def _left(self, lane: Lane, work: Work) -> None:
         if not lane:
             del self._lanes[lane.caller]
-        self._count(sequence, -1)
-
-    def _count(self, sequence: Sequence, sign: int) -> None:
-        self.texts += sign
-        self.rows += sign * sequence.rows
-        self.steps += sign * work_of(sequence)
+        self.texts -= 1
+        self.rows -= work.rows
+        self.steps -= work.steps
 
 
 class ClassSnapshot(NamedTuple):

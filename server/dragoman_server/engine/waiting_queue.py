@@ -77,7 +77,10 @@ class WaitingQueue:
             texts_before: Texts of the same request that have their turns before.
         """
         with self._changed:
-            lanes = self._waiting.lanes(sender.priority)
+            waiting = self._waiting
+            if not waiting.rows and math.inf in self._limits:
+                return Load(sum(self._running_rows), 0, 0)
+            lanes = waiting.lanes(sender.priority)
             ahead = lanes.ahead(sender.caller, sender.texts_before + texts_before)
             return self._snapshot(Lanes.totals).load_behind(ahead, sender)
 
@@ -134,19 +137,20 @@ class WaitingQueue:
         """
         # Without the lock: what comes this instant is seen at the next step.
         self._running_rows[engine] = running_rows
-        waiting_rows = self._waiting.rows
-        may_hold = self._waiting.has_bulk or self._demand.callers_with_much
+        waiting, demand = self._waiting, self._demand
+        waiting_rows = waiting.interactive.rows + waiting.bulk.rows
         is_too_early = running_rows and free_rows < min(worthwhile_rows, waiting_rows)
+        may_hold = bool(waiting.bulk.rows or demand.callers_with_much)
         if not waiting_rows or (is_too_early and not may_hold):
             self._limits[engine] = math.inf
             return Taken([], [])
         with self._changed:
-            is_held = headroom and may_hold and self._demand.any_with_little(now)
+            is_held = may_hold and demand.any_with_little(now)
             self._limits[engine] = headroom.rows() if headroom and is_held else math.inf
             light_rows = self._light_waiting_rows if is_held else 0
             if is_too_early and not (light_rows and free_rows >= min(worthwhile_rows, light_rows)):
                 return Taken([], [])
-            due = self._due(headroom) if headroom else 0.0
+            due = self._due(headroom) if headroom and is_held else 0.0
             return self._take(engine, free_rows, max_tokens, now, due=due)
 
     def freed(self, engine: int, sequences: Iterable[Sequence], now: float = -math.inf) -> None:
@@ -226,11 +230,12 @@ class WaitingQueue:
 
     def _give(self, engine: int, turn: Turn, *, is_light: bool) -> None:
         """Takes the sequence whose turn it is out for an engine."""
-        sequence = self._waiting.take(turn)
+        sequence = turn.lane.first
+        rows = self._waiting.take(turn).rows
         self._running[engine][sequence] = Owner(turn.lane.caller, turn.priority, is_light)
-        self._running_rows[engine] += sequence.rows
+        self._running_rows[engine] += rows
         if is_light:
-            self._light_rows[engine] += sequence.rows
+            self._light_rows[engine] += rows
 
     def _due(self, headroom: Headroom) -> float:
         """Returns the share of the work that is due to what is held back; 0 where it had it.

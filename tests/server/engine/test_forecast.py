@@ -99,6 +99,24 @@ def test_nobody_waits_for_those_whose_turn_is_later() -> None:
     assert forecast().seconds([text(20)], load) == about(expected)
 
 
+def test_where_others_are_held_back_a_step_is_of_the_rows_that_run() -> None:
+    load = Load(rows=1000, waiting_rows=0, waiting_steps=0, rows_behind=990, rows_at_once=3)
+    assert forecast().seconds([text(20)], load) == about((20 + 3 * 20 / 8) * step(3))
+
+
+def test_what_is_held_back_waits_for_the_places_that_it_may_take() -> None:
+    load = Load(rows=2 + 100, waiting_rows=99, waiting_steps=99 * 50, rows_at_once=5, held_beside=2)
+    # Of 103 rows five run, two of which are others'; those before it have three places.
+    expected = (20 + 98 * (99 * 50 + 20) / 100 / 3) * step(5)
+    assert forecast().seconds([text(20)], load) == about(expected)
+
+
+def test_what_is_held_back_has_a_place_on_each_engine_however_many_the_others_have() -> None:
+    load = Load(rows=10, waiting_rows=2, waiting_steps=20, rows_at_once=5, held_beside=6)
+    expected = (20 + 4 * (20 + 20) / 3) * step(5)
+    assert forecast().seconds([text(20)], load) == about(expected)
+
+
 def test_a_wide_beam_takes_as_many_places() -> None:
     load = Load(rows=8, waiting_rows=0, waiting_steps=0)
     assert forecast().seconds([text(10, rows=4)], load) == about((10 + 4 * 10 / 8) * step(8))
