@@ -3,7 +3,8 @@
 # make serve  the same server, left running
 # make lint   formatting, lint, types and import contracts
 # make test   that, then every test
-# make attack-test  the attacks that take longer, on a server in a process of its own
+# make attack-test  the attacks that take longer, on a server in a process of its own; then all of
+#             them on one that asks who calls and has several models
 # make fault-test  the faults that take longer, and 100,000 fuzzed messages
 # make image-test  the container images, built and run; needs root, buildah, iproute2, mmdebstrap, runc
 # make bench  speed beside CTranslate2, transformers and Optimum, written into docs/benchmarks,
@@ -62,6 +63,7 @@ test: lint
 
 attack-test: $(VENV)/installed
 	$(PYTEST) tests/attacks -m attack --timeout=600
+	ATTACKED=guarded $(PYTEST) tests/attacks -m "not alone" --timeout=600
 
 fault-test: $(VENV)/installed
 	$(PYTEST) tests/faults -m fault --timeout=900 -s

@@ -13,17 +13,40 @@ process takes no time of theirs but what it takes of the machine.
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from tests.attacks import guarded
 from tests.integration.served import Served
 
 CALLERS = 10
 
 
 class Server(Served):
-    """`dragoman serve`, as `Served` starts and stops it, with a look at its memory."""
+    """`dragoman serve`, as `Served` starts and stops it, with a look at its memory.
+
+    With ATTACKED=guarded in the environment it asks who calls and has two more models.
+    """
+
+    def __init__(self, bundle: Path, **settings: object) -> None:
+        self._directory = tempfile.TemporaryDirectory() if guarded.IS_GUARDED else None
+        if self._directory is None:
+            super().__init__(bundle, **settings)
+        else:
+            told = guarded.settings(bundle, Path(self._directory.name))
+            super().__init__(None, **(told | settings))
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        super().__exit__(exc_type, exc, traceback)
+        if self._directory is not None:
+            self._directory.cleanup()
 
     @property
     def port(self) -> int:

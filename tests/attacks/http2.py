@@ -11,6 +11,8 @@ from typing import Self
 
 from hpack import Decoder, Encoder
 
+from tests.attacks import guarded
+
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RESET, SETTINGS, PING, GOAWAY, WINDOW, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
 ACK = END_STREAM = 1
@@ -45,7 +47,8 @@ def headers(path: bytes, *more: tuple[str, str]) -> bytes:
         (b":path", path),
         (":authority", "attack"),
     ]
-    fields += [("te", "trailers"), ("content-type", "application/grpc"), *more]
+    fields += [("te", "trailers"), ("content-type", "application/grpc"), *guarded.metadata()]
+    fields += more
     return encoder.encode(fields)
 
 

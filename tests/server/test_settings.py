@@ -309,3 +309,47 @@ def test_entries_of_keys_may_be_a_variable(monkeypatch: pytest.MonkeyPatch) -> N
 def test_settings_of_access_are_whole(argv: list[str], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         load(*BUNDLE, *argv)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([*BUNDLE, "--admin-port", "1"], "admin_port needs models"),
+        (
+            ["--models", "m", "--admin-port", "1", "--admin-host", "0.0.0.0"],
+            "admin_port on 0.0.0.0 needs api_keys, api_key_entries or jwt_jwks",
+        ),
+    ],
+)
+def test_administration_is_complete(argv: list[str], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(*argv)
+    assert message in str(caught.value)
+    assert load("--models", "m", "--admin-port", "1").admin_port == 1
+
+
+def test_several_bundles_are_given_one_by_one(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = (Path("a"), Path("b@2"))
+    assert load("--bundle", "a", "--bundle", "b@2").bundle == both
+    monkeypatch.setenv("DRAGOMAN_BUNDLE", "a:b@2")
+    assert load().bundle == both
+    monkeypatch.setenv("DRAGOMAN_BUNDLE", "")
+    with pytest.raises(ConfigError, match="bundle is missing"):
+        load()
+    monkeypatch.delenv("DRAGOMAN_BUNDLE")
+    file.write_text("bundle: [a, b@2]\nmodel_weights: {a: 2}\n")
+    config = load("--config", str(file))
+    assert (config.bundle, config.model_weights) == (both, {"a": 2.0})
+
+
+@pytest.mark.parametrize("value", ["a", "a=", "a=0", "a=1e9", "=1", "a=b"])
+def test_a_wrong_weight_is_told(value: str) -> None:
+    with pytest.raises(ConfigError, match="--model-weights"):
+        load(*BUNDLE, "--model-weights", value)
+
+
+def test_weights_are_given_together() -> None:
+    config = load(*BUNDLE, "--model-weights", "en-de=3, fr=0.5")
+    assert config.model_weights == {"en-de": 3.0, "fr": 0.5}
