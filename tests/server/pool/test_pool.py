@@ -14,6 +14,7 @@ from dragoman_server.pool.memory import MemoryBudget
 from dragoman_server.pool.pool import ModelPool
 from dragoman_server.pool.version import LoadedModel
 from dragoman_server.processes.messages import ModelSetup, Serve
+from dragoman_server.runtime.layout import Layout
 from dragoman_server.sequence import TranslationOptions
 from tests.server.service.fakes import FakeEngine
 from tests.server.service.harness import make_config, make_setup, manifest
@@ -72,7 +73,7 @@ class Disk:
         version = found.version or f"digest-{path}"
         setup = make_setup(make_config(), contents, number=number, version=version)
         engine = self.engines[number] = FakeEngine()
-        return LoadedModel(setup, engine, (2, 1), size, Bundle(path, contents))
+        return LoadedModel(setup, engine, Layout(2, 1), size, Bundle(path, contents))
 
 
 def found(label: str, path: str = "", stamp: int = 1) -> Found:
