@@ -28,6 +28,9 @@ WARM_UP = 0.4
 """Part of the messages after which threads, caches and pools have what they work in."""
 
 SENTENCES = ("the cat", "where is the house by the river", "a", "1 2 3")
+LONG = "1 2 3 4 5 6 7 8 9 0 " * 3
+"""Nearly as long as the tests' models take."""
+
 LOOKS = 8
 """At the server's memory, between its start and its end."""
 
@@ -48,6 +51,7 @@ class Report(NamedTuple):
 def fuzz(server: Server, messages: int, seed: int) -> Report:
     """Sends that many messages to a server that nobody else uses."""
     right = _translated(server)
+    _fill(server)
     traffic = Traffic(server.address, seed)
     began = time.monotonic()
     shares = [round(messages * share / LOOKS) for share in range(LOOKS + 1)]
@@ -81,6 +85,13 @@ def errors_in(log: Sequence[str]) -> list[str]:
         for line, event in zip(log, events, strict=True)
         if event["level"] not in {"debug", "info"}
     ]
+
+
+def _fill(server: Server) -> None:
+    """Uses all rows for long texts: a page of the caches is resident once it was touched."""
+    with Client(server.address, timeout=120) as client:
+        for beam_size in (1, 4):
+            client.translate([LONG] * 600, beam_size=beam_size)
 
 
 def _translated(server: Server) -> list[str]:
