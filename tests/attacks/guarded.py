@@ -1,7 +1,7 @@
 """A server that asks who calls and has several models, for the same attacks: `make attack-test`.
 
-With ATTACKED=guarded in the environment attackers and light callers have one good key, which may use
-one of the models. Knows settings. Does not know attacks.
+With ATTACKED=guarded in the environment attackers and light callers have one good key, which may
+use one of the models. Knows settings. Does not know attacks.
 """
 
 import json

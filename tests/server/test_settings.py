@@ -328,9 +328,7 @@ def test_administration_is_complete(argv: list[str], message: str) -> None:
     assert load("--models", "m", "--admin-port", "1").admin_port == 1
 
 
-def test_several_bundles_are_given_one_by_one(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_several_bundles_are_given_one_by_one(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     both = (Path("a"), Path("b@2"))
     assert load("--bundle", "a", "--bundle", "b@2").bundle == both
     monkeypatch.setenv("DRAGOMAN_BUNDLE", "a:b@2")

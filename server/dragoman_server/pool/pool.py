@@ -19,7 +19,6 @@ from dragoman_server.monitoring import ModelInfo, ModelLoad
 from dragoman_server.pool.folder import Found
 from dragoman_server.pool.labels import Labels
 from dragoman_server.pool.memory import NO_LIMIT, MemoryBudget
-from dragoman_server.pool.quietly import quietly
 from dragoman_server.pool.version import LoadedModel, ModelEngine, Version
 from dragoman_server.processes import ModelSetup, Serve
 
@@ -164,7 +163,9 @@ class ModelPool:
 
     def setup(self) -> tuple[tuple[ModelSetup, ...], Serve]:
         """Returns what front ends begin with."""
-        return tuple(version.loaded.setup for version in self._labels.versions), self._labels.serve()
+        return tuple(
+            version.loaded.setup for version in self._labels.versions
+        ), self._labels.serve()
 
     def attach(self, front_end: ModelFrontEnd) -> None:
         """Tells this one of changes from now on."""
