@@ -123,7 +123,9 @@ class WideLine:
         Where only one order of magnitude has been seen, y is taken to be proportional to x. Both
         are 0 before there was any.
         """
-        points = [(x.value, y.value) for x, y in self._means.values() if y.count > OUTLIER]
+        # A clock that stood still says nothing of what anything takes.
+        seen = [(x.value, y.value) for x, y in self._means.values() if y.count > OUTLIER]
+        points = [(x, y) for x, y in seen if y > 0]
         if not points[1:]:
             return 0.0, points[0][1] / points[0][0] if points else 0.0
         weights = [1 / (y * y) for _, y in points]

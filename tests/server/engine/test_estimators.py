@@ -127,3 +127,14 @@ def test_a_wide_line_hardly_heeds_an_outlier() -> None:
         line.observe(8, 2.0)
     line.observe(1, 1000.0)
     assert line.line()[0] == pytest.approx(6 / 7, rel=0.05)
+
+
+def test_a_clock_that_stood_still_says_nothing_of_a_wide_line() -> None:
+    line = WideLine(memory=100)
+    for x in (1, 100):
+        for _ in range(50):
+            line.observe(x, 0.0)
+    assert line.line() == (0.0, 0.0)
+    for _ in range(500):
+        line.observe(100, 5.0)
+    assert line.line()[1] > 0
