@@ -112,7 +112,7 @@ class WideLine:
         if (means := self._means.get(order)) is None:
             means = self._means[order] = Mean(self._memory), Mean(self._memory)
         mean_x, mean_y = means
-        if mean_y.count > OUTLIER:
+        if mean_y.count > OUTLIER and mean_y.value:
             y = min(y, OUTLIER * mean_y.value)
         mean_x.observe(x)
         mean_y.observe(y)
