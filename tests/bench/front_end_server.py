@@ -63,6 +63,7 @@ class EchoEngine:
                 sequence.arrived_at
             )
             self._metrics.finished(sequence, len(sequence.source_ids), now)
+        self._queue.freed(0, taken)
         self._deliver(Progress([(sequence, _echo(sequence)) for sequence in taken], []))
         return True
 

@@ -68,8 +68,8 @@ class AsyncEngine:
         prepare: What each engine's thread does first, one engine after the other.
         count_expired: Called for each text that leaves the queue because its deadline passed, but
             for those that the engines find there.
-        turns: Hands the cores out to the engines of all models; None where there is one model,
-            whose engines have them all.
+        turns: Hands the cores out to the engines of all models; None where these have them to
+            themselves.
         share: The model's.
         clock: Seconds, monotonic; the engines'.
     """
@@ -97,7 +97,7 @@ class AsyncEngine:
         self._forecast = Forecast(costs, places=max_rows)
         self._prepare = list(prepare) or [_nothing] * len(self._engines)
         self._share = share or Share()
-        self._turns = turns or Turns(len(self._engines) * self._share.threads)
+        self._turns = turns
         self.used_at = clock()
         """When the last texts came, or it was built."""
         self._idle = asyncio.Event()
@@ -329,6 +329,8 @@ class AsyncEngine:
 
     def _take_turn(self, engine: Engine) -> bool:
         """Steps for as long as it is the model's turn; False where nothing is left to do."""
+        if self._turns is None:
+            return engine.step()
         with Turn(self._turns, self._share, self._clock) as turn:
             while engine.step():
                 if self._closing or not turn.goes_on():

@@ -39,10 +39,8 @@ class Load(NamedTuple):
 
     def plus(self, *, rows: int, steps: int) -> "Load":
         """Returns what there is to do once so much more is waiting."""
-        return self._replace(
-            rows=self.rows + rows,
-            waiting_rows=self.waiting_rows + rows,
-            waiting_steps=self.waiting_steps + steps,
+        return Load(
+            self.rows + rows, self.waiting_rows + rows, self.waiting_steps + steps, *self[3:]
         )
 
 

@@ -77,11 +77,14 @@ class WaitingQueue:
             texts_before: Texts of the same request that have their turns before.
         """
         with self._changed:
-            waiting = self._waiting
-            if not waiting.rows and math.inf in self._limits:
-                return Load(sum(self._running_rows), 0, 0)
+            waiting, running = self._waiting, sum(self._running_rows)
+            is_held = math.inf not in self._limits
+            if not (waiting.rows or is_held):
+                return Load(running, 0, 0)
             lanes = waiting.lanes(sender.priority)
             ahead = lanes.ahead(sender.caller, sender.texts_before + texts_before)
+            if not is_held and lanes.rows == waiting.rows:  # there is only this class
+                return Load(lanes.rows + running, *ahead, lanes.rows - ahead.rows)
             return self._snapshot(Lanes.totals).load_behind(ahead, sender)
 
     def snapshot(self) -> Snapshot:

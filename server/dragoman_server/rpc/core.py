@@ -188,7 +188,7 @@ class Presented:
 
 def header_bytes(event: Event) -> int:
     """Returns the bytes of the headers of a call that came."""
-    return sum(len(name) + len(value) for name, value in event.invocation_metadata)
+    return sum([len(name) + len(value) for name, value in event.invocation_metadata])
 
 
 def was_cancelled(event: Event) -> bool:

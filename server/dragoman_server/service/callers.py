@@ -26,8 +26,9 @@ class Identified(Protocol):
 
 def principal_of(call: Identified) -> Principal | None:
     """Returns who makes a call; None where nobody has to say so."""
-    admission = cast("Admission | None", call.identity)
-    return None if admission is None else admission.principal
+    if call.identity is None:
+        return None
+    return cast("Admission", call.identity).principal
 
 
 def name_of(call: Identified) -> str:
