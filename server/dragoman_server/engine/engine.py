@@ -145,12 +145,16 @@ class Engine:
             self._runner.copy(copies)
         self._stamp_first_tokens(ended)
         self._observe_step(rows, ended)
+        finished: list[tuple[Sequence, Outcome]] = []
         for sequence, completion in advance.finished:
             self._metrics.finished(sequence, len(completion.token_ids), ended)
-        if advance.finished:
-            self._release([sequence for sequence, _ in advance.finished])
+            if sequence.wants_timing:
+                completion = completion._replace(timing=sequence.timing(ended))  # noqa: PLW2901
+            finished.append((sequence, completion))
+        if finished:
+            self._release([sequence for sequence, _ in finished])
         self._metrics.decoded(ended - started, rows=rows)
-        return Progress(list(advance.finished), self._partial() if self._watched else [])
+        return Progress(finished, self._partial() if self._watched else [])
 
     def _observe_step(self, rows: int, ended: float) -> None:
         """Learns what a step costs, with all that came between it and the one before."""

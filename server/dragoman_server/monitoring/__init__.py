@@ -4,7 +4,12 @@ Knows their names, units and formats. Does not know when anything happens.
 """
 
 from dragoman_server.monitoring.line_writer import STDERR, LineWriter
-from dragoman_server.monitoring.logs import LAST_LINES_SECONDS, configure_logging, log_lines_lost
+from dragoman_server.monitoring.logs import (
+    CALLS_LOG,
+    LAST_LINES_SECONDS,
+    configure_logging,
+    log_lines_lost,
+)
 from dragoman_server.monitoring.metrics import (
     Ended,
     FailureReason,
@@ -13,10 +18,13 @@ from dragoman_server.monitoring.metrics import (
 )
 from dragoman_server.monitoring.metrics_server import MetricsServer
 from dragoman_server.monitoring.model_gauges import EngineLoad, ModelLoad, Models
+from dragoman_server.monitoring.trace_context import Attribute, TraceContext, read_trace
 
 __all__ = [
+    "CALLS_LOG",
     "LAST_LINES_SECONDS",
     "STDERR",
+    "Attribute",
     "Ended",
     "EngineLoad",
     "FailureReason",
@@ -26,6 +34,8 @@ __all__ = [
     "ModelLoad",
     "Models",
     "Shortage",
+    "TraceContext",
     "configure_logging",
     "log_lines_lost",
+    "read_trace",
 ]

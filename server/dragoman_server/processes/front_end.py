@@ -12,6 +12,7 @@ from dragoman_server.monitoring import Ended, Shortage
 from dragoman_server.processes.messages import ModelSetup, Serve, Setup
 from dragoman_server.processes.shortages import ShortageWatch, reserve_descriptors
 from dragoman_server.service import (
+    SERVICE_NAME,
     Catalog,
     Entry,
     Gate,
@@ -21,6 +22,7 @@ from dragoman_server.service import (
     TextQueue,
     TranslationService,
     Translator,
+    build_observer,
 )
 
 _log = logging.getLogger(__name__)
@@ -63,6 +65,7 @@ class FrontEnd:
         self._translators = {each.number: self._translator(each) for each in setup.models}
         self._serve = setup.serve
         self._catalog = Catalog(self._entries())
+        self._observer = build_observer(SERVICE_NAME, config)
         service = TranslationService(
             self._catalog,
             self._gate,
@@ -70,6 +73,7 @@ class FrontEnd:
             max_stream_texts=config.max_stream_texts,
             default_timeout_seconds=config.default_timeout_seconds,
             max_timeout_seconds=config.max_timeout_seconds,
+            observer=self._observer,
         )
         self._server = GrpcServer(
             config, service, lambda: record(Shortage(0.0, 0, floods=1)), shares_port=shares_port
@@ -120,7 +124,9 @@ class FrontEnd:
         """
         port = await self._server.start()
         self._memory.check_start()
-        watch = ShortageWatch(self._record, self._max_connections)
+        observer = self._observer
+        spans_lost = (lambda: 0) if observer is None else lambda: observer.spans_lost
+        watch = ShortageWatch(self._record, self._max_connections, spans_lost=spans_lost)
         self._watching = asyncio.create_task(watch.run())
         self._is_ready = True
         self._tell_health()
@@ -159,6 +165,8 @@ class FrontEnd:
         if self._watching is not None:
             self._watching.cancel()
         await self._server.stop()
+        if self._observer is not None:
+            await asyncio.to_thread(self._observer.close)
 
     def kill(self) -> None:
         """Does nothing: it has no processes."""

@@ -10,9 +10,10 @@ knows it, and the package bounds the versions.
 """
 
 from dragoman_server.rpc.call import Call, Caller
+from dragoman_server.rpc.core import Presented
 from dragoman_server.rpc.floods import Traffic
 from dragoman_server.rpc.handlers import MALFORMED, server_stream, stream, unary
-from dragoman_server.rpc.method import Method, Screen, Unread
+from dragoman_server.rpc.method import Method, Reader, Screen, Unread
 from dragoman_server.rpc.open_calls import Limits
 from dragoman_server.rpc.server import RpcServer
 from dragoman_server.rpc.shares import why_no_more
@@ -25,6 +26,8 @@ __all__ = [
     "Caller",
     "Limits",
     "Method",
+    "Presented",
+    "Reader",
     "RpcError",
     "RpcServer",
     "Screen",

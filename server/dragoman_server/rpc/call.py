@@ -28,6 +28,8 @@ class Caller(NamedTuple):
     """Open on the connection, without this one."""
     open_calls: int
     """On all connections."""
+    trace: object = None
+    """What the method's `trace` made of the call's metadata."""
 
 
 class Call:
@@ -40,6 +42,7 @@ class Call:
 
     def __init__(self, inner: core.CoreCall, caller: Caller) -> None:
         self.peer = caller.peer
+        self.trace = caller.trace
         self.request: object = None
         """Of a unary call: what its method's reader made of the message."""
         self._inner = inner

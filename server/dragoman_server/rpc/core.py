@@ -59,6 +59,8 @@ class Event(Protocol):
     """Only of calls that came."""
     call_details: CallDetails
     """Likewise."""
+    invocation_metadata: Sequence[tuple[str, str | bytes]]
+    """Likewise; values are bytes where the name ends in `-bin`."""
     batch_operations: Sequence[Operation]
     """Of the batches that are done."""
 
@@ -159,6 +161,17 @@ def peer_of(call: CoreCall) -> str:
     """Returns the other end of the connection, as in `ipv4:127.0.0.1:41234`."""
     peer = call.peer()
     return peer if isinstance(peer, str) else peer.decode(errors="replace")
+
+
+class Presented:
+    """What a call shows of who makes it; nothing of it is read before somebody asks."""
+
+    def __init__(self, event: Event) -> None:
+        self._event = event
+
+    def headers(self) -> Sequence[tuple[str, str | bytes]]:
+        """Returns its metadata."""
+        return self._event.invocation_metadata
 
 
 def was_cancelled(event: Event) -> bool:

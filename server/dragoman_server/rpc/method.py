@@ -5,6 +5,7 @@ from enum import Enum
 from typing import NamedTuple, TypeAlias
 
 from dragoman_server.rpc.call import Call, Caller
+from dragoman_server.rpc.core import Presented
 from dragoman_server.rpc.status import Status
 
 Screen: TypeAlias = Callable[[Caller], Status | None]
@@ -31,5 +32,8 @@ class Method(NamedTuple):
     """None where the method takes a stream: then it is handed the call before any message, and
     reads."""
     screen: Screen | None = None
-    unread: Callable[[Unread, str], Status] | None = None
+    unread: Callable[[Caller, Unread, str], Status] | None = None
     """Returns what a call is told at its end that nobody has read, with a text that says why."""
+    trace: Callable[[Presented], object] | None = None
+    """Reads which trace a call is part of, first of all. What it returns is the caller's and the
+    call's `trace`; must be quick."""

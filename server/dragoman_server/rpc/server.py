@@ -174,7 +174,8 @@ class RpcServer:
         if method is None:
             core.refuse(inner, _UNIMPLEMENTED, None)
             return
-        caller = self._caller(core.peer_of(inner), core.seconds_left(details))
+        trace = None if method.trace is None else method.trace(core.Presented(event))
+        caller = self._caller(core.peer_of(inner), core.seconds_left(details), trace)
         if (refusal := self._screen(caller, method)) is not None:
             core.refuse(inner, refusal, _Refused(caller.peer))
             return
@@ -195,7 +196,7 @@ class RpcServer:
         if method.read is not None:
             return None
         why = self._calls.why_no_more_streams(caller.peer)
-        return None if why is None else _unread(method, Unread.TOO_MANY, why)
+        return None if why is None else _unread(method, caller, Unread.TOO_MANY, why)
 
     def _read(self, request: _Request, event: core.Event) -> None:
         """Refuses a call whose message is there, or lets it be answered."""
@@ -209,20 +210,24 @@ class RpcServer:
             call.finish(_EMPTY)
             return
         assert method.read is not None
-        call.request = method.read(self._caller(call.peer, call.time_remaining()), message)
+        call.request = method.read(self._caller_of(call), message)
         if isinstance(call.request, Status):
             call.finish(call.request)
         else:
             call.has_request = True
             self._begin(call, method)
 
-    def _caller(self, peer: str, seconds: float | None) -> Caller:
-        return Caller(peer, seconds, self._begun, self._calls.of(peer), self._calls.total)
+    def _caller_of(self, call: Call) -> Caller:
+        """Returns who makes a call that has begun, as things are now."""
+        return self._caller(call.peer, call.time_remaining(), call.trace)
+
+    def _caller(self, peer: str, seconds: float | None, trace: object) -> Caller:
+        return Caller(peer, seconds, self._begun, self._calls.of(peer), self._calls.total, trace)
 
     def _end_unread(self, call: Call, why: Unread, text: str) -> None:
         self._calls.message_came(call)
         if not call.is_over:
-            call.finish(_unread(self._calls.method_of(call), why, text))
+            call.finish(_unread(self._calls.method_of(call), self._caller_of(call), why, text))
 
     def _begin(self, call: Call, method: Method) -> None:
         self._begun += 1
@@ -261,8 +266,10 @@ async def _answer(call: Call, method: Method) -> None:
         call.finish(_FAILED)
 
 
-def _unread(method: Method, why: Unread, text: str) -> Status:
-    return Status(_UNREAD[why], text) if method.unread is None else method.unread(why, text)
+def _unread(method: Method, caller: Caller, why: Unread, text: str) -> Status:
+    if method.unread is None:
+        return Status(_UNREAD[why], text)
+    return method.unread(caller, why, text)
 
 
 def _built_aside(options: Iterable[tuple[str, int]]) -> core.Core:

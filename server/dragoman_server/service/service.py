@@ -21,7 +21,8 @@ from dragoman_server.rpc import Call, Caller, Method
 from dragoman_server.service.account import Account
 from dragoman_server.service.catalog import Catalog
 from dragoman_server.service.gate import Gate
-from dragoman_server.service.guard import CallGuard
+from dragoman_server.service.guard import CallGuard, NewAccount
+from dragoman_server.service.observer import Observer
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.stream import TextStream
 
@@ -38,6 +39,7 @@ class TranslationService:
         max_stream_texts: Most unanswered texts of a stream.
         default_timeout_seconds: Of a call whose client set no deadline.
         max_timeout_seconds: Of any other.
+        observer: Tells of each call; None where nobody wants to know.
     """
 
     def __init__(
@@ -49,23 +51,26 @@ class TranslationService:
         max_stream_texts: int,
         default_timeout_seconds: float,
         max_timeout_seconds: float,
+        observer: Observer | None = None,
     ) -> None:
         self._catalog = catalog
         self._max_stream_texts = max_stream_texts
         self._gate = gate
         self._outcomes = outcomes
+        self._observer = observer
         self._default_timeout_seconds = min(default_timeout_seconds, max_timeout_seconds)
         self._max_timeout_seconds = max_timeout_seconds
 
     def methods(self) -> dict[str, Method]:
         """Returns the service's methods by their paths."""
-        guard = CallGuard(self._gate, self._outcomes)
+        guard = CallGuard(self._gate, self._outcomes, self._observer)
+        translate, stream, models = "TranslateText", "StreamTranslateText", "ListModels"
         methods = {
-            "TranslateText": guard.unary(
-                TranslateTextRequest, self._translate_texts, self._check_room
+            translate: guard.unary(
+                translate, TranslateTextRequest, self._translate_texts, self._check_room
             ),
-            "StreamTranslateText": guard.stream(StreamTranslateTextRequest, self._translate_stream),
-            "ListModels": guard.unary(ListModelsRequest, self._list_models),
+            stream: guard.stream(stream, StreamTranslateTextRequest, self._translate_stream),
+            models: guard.unary(models, ListModelsRequest, self._list_models),
         }
         return {f"/{SERVICE_NAME}/{name}": method for name, method in methods.items()}
 
@@ -89,13 +94,19 @@ class TranslationService:
         remaining = call.time_remaining()
         limit, sender = self._limit(remaining), Sender(call.peer)
         async with asyncio.timeout(self._timeout_seconds(remaining)):
+            if account.usage is not None:
+                account.usage.ask(request.contents)
             translator = self._catalog.find(request)
             account.model = translator.model.name
-            translations = await translator.translate_texts(request, limit, sender)
+            account.model_version = translator.model.version
+            translations = await translator.translate_texts(request, limit, sender, account.usage)
         return TranslateTextResponse(translations=translations)
 
     def _translate_stream(
-        self, requests: AsyncIterator[StreamTranslateTextRequest], call: Call
+        self,
+        requests: AsyncIterator[StreamTranslateTextRequest],
+        call: Call,
+        new_account: NewAccount,
     ) -> AsyncGenerator[StreamTranslateTextResponse, None]:
         """Translates texts as they arrive."""
         stream = TextStream(
@@ -106,6 +117,7 @@ class TranslationService:
             max_texts=self._max_stream_texts,
             timeout_seconds=self._timeout_seconds(call.time_remaining()),
             caller=call.peer,
+            new_account=new_account,
         )
         return stream.answers(requests)
 

@@ -50,6 +50,7 @@ class TextStream:
         max_texts: Most texts that it has unanswered.
         timeout_seconds: Time that each text has; None for no limit.
         caller: The connection that it came over.
+        new_account: Makes the account of each text.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class TextStream:
         max_texts: int,
         timeout_seconds: float | None,
         caller: str,
+        new_account: Callable[[], Account] = Account,
     ) -> None:
         self._catalog = catalog
         self._gate = gate
@@ -69,6 +71,7 @@ class TextStream:
         self._deadline = deadline
         self._timeout_seconds = timeout_seconds
         self._caller = caller
+        self._new_account = new_account
         self._free = asyncio.Semaphore(max_texts)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._answers: deque[StreamTranslateTextResponse] = deque()
@@ -117,7 +120,7 @@ class TextStream:
             self._gate.check_open()
             self._check_id(request.id)
         except DragomanError as error:
-            self._fail(request.id, error, Account())
+            self._fail(request.id, error, self._new_account())
         else:
             translating = self._translate(request, Sender(self._caller, len(self._tasks)))
             self._tasks[request.id] = asyncio.create_task(translating)
@@ -133,7 +136,7 @@ class TextStream:
             )
 
     async def _translate(self, request: StreamTranslateTextRequest, sender: Sender) -> None:
-        arrived_at, account = self._outcomes.now(), Account()
+        arrived_at, account = self._outcomes.now(), self._new_account()
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 limit = self._limit(arrived_at)
@@ -164,8 +167,11 @@ class TextStream:
         sender: Sender,
         account: Account,
     ) -> Translation:
+        if account.usage is not None:
+            account.usage.ask([request.content])
         translator = self._catalog.find(request)
         account.model = translator.model.name
+        account.model_version = translator.model.version
         translator.check_room(limit, self._caller)
 
         def keep(token_ids: list[int]) -> None:
@@ -174,7 +180,7 @@ class TextStream:
                 self._changed.set()
 
         on_partial = keep if request.partial_results else None
-        return await translator.translate_text(request, on_partial, limit, sender)
+        return await translator.translate_text(request, on_partial, limit, sender, account.usage)
 
     def _fail(self, text_id: str, error: Exception, account: Account) -> None:
         error = told(error)
