@@ -1,6 +1,7 @@
-"""Metrics and logs.
+"""Metrics, logs and traces.
 
-Knows their names, units and formats. Does not know when anything happens.
+Knows their names, units and formats. Does not know when anything happens. `tracing` is imported
+only where traces are asked for, as it needs an extra.
 """
 
 from dragoman_server.monitoring.line_writer import STDERR, LineWriter
