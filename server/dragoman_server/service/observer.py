@@ -7,43 +7,20 @@ outcomes.py does. Never sees a text.
 import functools
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol, cast
-
-from google.rpc import code_pb2  # type: ignore[import-untyped]  # .pyi files but no py.typed
 
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
-from dragoman_server.monitoring import CALLS_LOG, Attribute, TraceContext, read_trace
+from dragoman_server.monitoring import CALLS_LOG, TraceContext, read_trace
 from dragoman_server.rpc import Call, Caller, Presented
-from dragoman_server.service.account import Account, Phase, Usage
+from dragoman_server.service.account import Account, Usage
+from dragoman_server.service.telling import Facts, Span, end_span, line_of, tell_phases
 
 _log = logging.getLogger(CALLS_LOG)
 
 MOST_TEXT_SPANS = 128
 """Texts of a stream that have spans of their own: a stream has no end, a trace has to."""
-
-_OUR_FAULTS = frozenset(
-    {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
-)
-"""Codes that make a server's span one of an error, by OpenTelemetry's conventions."""
-
-
-class Span(Protocol):
-    """What is needed of a CallSpan. Times are seconds of time.monotonic."""
-
-    @property
-    def trace_id(self) -> str:
-        """Of its trace, in 32 hexadecimal digits."""
-
-    def child(self, name: str, began_at: float) -> "Span":
-        """Begins a span within it."""
-
-    def note(self, event: str, at: float) -> None:
-        """Something happened meanwhile."""
-
-    def end(self, at: float, attributes: Mapping[str, Attribute], *, is_error: bool) -> None:
-        """It is over."""
 
 
 class Tracer(Protocol):
@@ -60,17 +37,6 @@ class Tracer(Protocol):
 
     def close(self) -> None:
         """Tells what is left, or gives it up after a while; blocks meanwhile."""
-
-
-class _Facts(NamedTuple):
-    """What is known of a call from its beginning."""
-
-    method: str
-    caller: str
-    peer: str
-    arrived_at: float | None
-    """None where it was refused before it began."""
-    span: Span | None
 
 
 class _Stream(NamedTuple):
@@ -139,7 +105,7 @@ class Observer:
         """Returns the account of a call that is refused before it begins: it has no span."""
         account = _account(cast("TraceContext | None", caller.trace))
         if self._logs:
-            facts = _Facts(method, caller.peer, caller.peer, None, None)
+            facts = Facts(method, caller.peer, caller.peer, None, None)
             account.tell = functools.partial(self._call_ended, facts, None)
         return account
 
@@ -174,27 +140,21 @@ class Observer:
         if text.model:
             stream.models.add((text.model, text.model_version))
         if span is not None:
-            _tell_phases(span, usage)
-            attributes = _model(text) | _asked(usage)
-            span.end(self._clock(), attributes, is_error=code in _OUR_FAULTS)
+            tell_phases(span, usage)
+            end_span(span, text, code, self._clock())
 
     def _call_ended(
-        self, facts: _Facts, models: Iterable[tuple[str, str]] | None, account: Account, code: str
+        self, facts: Facts, models: Iterable[tuple[str, str]] | None, account: Account, code: str
     ) -> None:
         now = self._clock()
         if models is not None and len(named := list(models)) == 1:
             account.model, account.model_version = named[0]
         if self._logs:
-            _log.info("call", extra=_line(facts, account, code, now))
+            _log.info("call", extra=line_of(facts, account, code, now))
         if (span := facts.span) is not None:
             if models is None:
-                _tell_phases(span, account.usage or Usage())
-            attributes: dict[str, Attribute] = {
-                "rpc.grpc.status_code": code_pb2.Code.Value(code),
-                "dragoman.caller": facts.caller,
-            }
-            attributes |= _model(account) | _asked(account.usage or Usage())
-            span.end(now, attributes, is_error=code in _OUR_FAULTS)
+                tell_phases(span, account.usage or Usage())
+            end_span(span, account, code, now, call=facts)
 
 
 def build_observer(service: str, config: Config) -> Observer | None:
@@ -225,72 +185,5 @@ def _account(trace: TraceContext | None) -> Account:
     return Account(trace_id="" if trace is None else trace.trace_id)
 
 
-def _facts(method: str, call: Call, span: Span | None) -> _Facts:
-    return _Facts(method, call.peer, call.peer, call.arrived_at, span)
-
-
-def _line(facts: _Facts, account: Account, code: str, now: float) -> dict[str, object]:
-    """Returns the fields of a call's line; what is not known is left out."""
-    line: dict[str, object] = {
-        "method": facts.method,
-        "caller": facts.caller,
-        "peer": facts.peer,
-        "code": code,
-    }
-    if account.model:
-        line |= {"model": account.model, "model_version": account.model_version}
-    usage = account.usage
-    if usage is not None and usage.texts:
-        line |= {name: getattr(usage, name) for name in _ASKED if name != "rows"}
-        for name, phase in _phases(usage):
-            line[f"{name}_ms"] = _milliseconds(phase.longest_seconds)
-    if facts.arrived_at is not None:
-        line["total_ms"] = _milliseconds(now - facts.arrived_at)
-    if account.trace_id:
-        line["trace_id"] = account.trace_id
-    return line
-
-
-_ASKED = ("texts", "texts_failed", "code_points", "source_tokens", "target_tokens", "rows")
-
-
-def _model(account: Account) -> dict[str, Attribute]:
-    if not account.model:
-        return {}
-    return {
-        "dragoman.model": account.model,
-        "dragoman.model_version": account.model_version,
-    }
-
-
-def _asked(usage: Usage) -> dict[str, Attribute]:
-    return {f"dragoman.{name}": getattr(usage, name) for name in _ASKED}
-
-
-def _phases(usage: Usage) -> list[tuple[str, Phase]]:
-    """Returns what texts went through."""
-    each = (("queue", usage.queue), ("encode", usage.encode), ("decode", usage.decode))
-    return [(name, phase) for name, phase in each if phase.has_been]
-
-
-def _tell_phases(span: Span, usage: Usage) -> None:
-    """Tells how long texts waited and were worked on: one span each, however many texts."""
-    attributes: dict[str, dict[str, Attribute]] = {
-        "queue": {},
-        "encode": {"dragoman.source_tokens": usage.source_tokens},
-        "decode": {
-            "dragoman.target_tokens": usage.target_tokens,
-            "dragoman.rows": usage.rows,
-        },
-    }
-    for name, phase in _phases(usage):
-        child = span.child(name, phase.began_at)
-        if name == "decode":
-            child.note("first_token", usage.first_token_at)
-        child.end(
-            phase.ended_at, {"dragoman.texts": usage.texts} | attributes[name], is_error=False
-        )
-
-
-def _milliseconds(seconds: float) -> float:
-    return round(seconds * 1000, 3)
+def _facts(method: str, call: Call, span: Span | None) -> Facts:
+    return Facts(method, call.peer, call.peer, call.arrived_at, span)
