@@ -5,6 +5,7 @@ down or gone delays nothing: spans wait for it in a bounded number, and are then
 counted.
 """
 
+import random
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import (
     NonRecordingSpan,
     Span,
@@ -84,9 +85,10 @@ class Tracing:
     """
 
     def __init__(self, exporter: SpanExporter, sampling: float) -> None:
+        self._sampling = sampling
         self._outbox = _Outbox(exporter)
         provider = TracerProvider(
-            sampler=ParentBased(TraceIdRatioBased(sampling)),
+            sampler=ALWAYS_ON,  # `begin` decides, at next to no cost where it says no
             resource=_resource(),
             shutdown_on_exit=False,  # it would wait for a collector that is not there
         )
@@ -102,6 +104,8 @@ class Tracing:
         self, service: str, method: str, parent: TraceContext | None, began_at: float
     ) -> CallSpan | None:
         """Begins the span of a call; None where it is not sampled."""
+        if not (self._draw() if parent is None else parent.is_sampled):
+            return None
         epoch_ns = time.time_ns() - time.monotonic_ns()
         span = self._tracer.start_span(
             f"{service}/{method}",
@@ -111,6 +115,10 @@ class Tracing:
             start_time=epoch_ns + int(began_at * 1e9),
         )
         return CallSpan(self._tracer, span, epoch_ns) if span.is_recording() else None
+
+    def _draw(self) -> bool:
+        """Returns whether a call that begins a trace is sampled."""
+        return random.random() < self._sampling  # noqa: S311  nothing secret
 
     def close(self) -> None:
         """Tells what is left, or gives it up after CLOSE_SECONDS; blocks meanwhile."""
