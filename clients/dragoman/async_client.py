@@ -29,6 +29,7 @@ from dragoman.requests import (
     unary_request,
 )
 from dragoman.results import Model, StreamResult, Translation, read_models, read_translations
+from dragoman.spans import AsyncWatchedCall, start_span
 from dragoman.status import in_whole_list
 from dragoman.streaming import AsyncTextStream, Window
 from dragoman.streaming.async_stream import ResponseCall
@@ -215,12 +216,14 @@ class AsyncClient:
             DragomanError: See errors.py for the kinds.
         """
         request = pb.ListModelsRequest()
+        span = start_span("ListModels")
         call = AsyncCall(
             lambda seconds: self._stub.ListModels(
-                request, timeout=seconds, metadata=self._metadata
+                request, timeout=seconds, metadata=self._metadata + span.metadata
             ),
             self._attempts(self._seconds(timeout)),
             self._target,
+            span,
         )
         return read_models(await call.result())
 
@@ -256,10 +259,14 @@ class AsyncClient:
         self, part: Part, options: Options, seconds: float | None
     ) -> AsyncCall[pb.TranslateTextRequest, pb.TranslateTextResponse]:
         request = unary_request(part, options)
+        span = start_span("TranslateText", len(part.texts))
         return AsyncCall(
-            lambda left: self._stub.TranslateText(request, timeout=left, metadata=self._metadata),
+            lambda left: self._stub.TranslateText(
+                request, timeout=left, metadata=self._metadata + span.metadata
+            ),
             self._attempts(seconds),
             self._target,
+            span,
         )
 
     def _attempts(self, seconds: float | None) -> Attempts:
@@ -277,7 +284,9 @@ class AsyncClient:
             raise UsageError("the client is closed", reason="CLIENT_CLOSED")
 
     def _open_stream(self, requests: AsyncIterator[pb.StreamTranslateTextRequest]) -> ResponseCall:
-        return self._stub.StreamTranslateText(requests, metadata=self._metadata)
+        span = start_span("StreamTranslateText")
+        call = self._stub.StreamTranslateText(requests, metadata=self._metadata + span.metadata)
+        return AsyncWatchedCall(call, span) if span.is_kept else call
 
     def _seconds(self, timeout: float | None) -> float | None:
         return self._timeout if timeout is None else as_seconds(timeout, "timeout")

@@ -27,6 +27,7 @@ from dragoman.requests import (
     unary_request,
 )
 from dragoman.results import Model, StreamResult, Translation, read_models, read_translations
+from dragoman.spans import WatchedCall, start_span
 from dragoman.status import in_whole_list
 from dragoman.streaming import TextStream, Window
 from dragoman.streaming.stream import ResponseCall
@@ -199,12 +200,14 @@ class Client:
             DragomanError: See errors.py for the kinds.
         """
         request = pb.ListModelsRequest()
+        span = start_span("ListModels")
         call = Call(
             lambda seconds: self._stub.ListModels.future(
-                request, timeout=seconds, metadata=self._metadata
+                request, timeout=seconds, metadata=self._metadata + span.metadata
             ),
             self._attempts(self._seconds(timeout)),
             self._target,
+            span,
         )
         return read_models(call.result())
 
@@ -240,12 +243,14 @@ class Client:
         self, part: Part, options: Options, seconds: float | None
     ) -> Call[pb.TranslateTextResponse]:
         request = unary_request(part, options)
+        span = start_span("TranslateText", len(part.texts))
         return Call(
             lambda left: self._stub.TranslateText.future(
-                request, timeout=left, metadata=self._metadata
+                request, timeout=left, metadata=self._metadata + span.metadata
             ),
             self._attempts(seconds),
             self._target,
+            span,
         )
 
     def _attempts(self, seconds: float | None) -> Attempts:
@@ -259,7 +264,9 @@ class Client:
         return self._cuts[model]
 
     def _open_stream(self, requests: Iterator[pb.StreamTranslateTextRequest]) -> ResponseCall:
-        return self._stub.StreamTranslateText(requests, metadata=self._metadata)
+        span = start_span("StreamTranslateText")
+        call = self._stub.StreamTranslateText(requests, metadata=self._metadata + span.metadata)
+        return WatchedCall(call, span) if span.is_kept else call
 
     def _seconds(self, timeout: float | None) -> float | None:
         return self._timeout if timeout is None else as_seconds(timeout, "timeout")

@@ -39,13 +39,17 @@ def _placeholder(name: str, schema: dict[str, Any]) -> str:
     unit = name.rpartition("_")[2]
     if unit in {"seconds", "bytes", "port"}:
         return unit.upper()
-    if "ge" in schema:  # a size, which is written with or without a unit
+    if unit == "endpoint":
+        return "URL"
+    if (
+        "ge" in schema and schema.get("type") != "number"
+    ):  # a size, which is written with or without a unit
         return "BYTES"
     if schema["type"] == "array":
         return _placeholder(name, schema["items"])
     if schema.get("format") == "path":
         return "PATH"
-    kinds = {"integer": "N", "object": "NAME=N,..."}
+    kinds = {"integer": "N", "number": "X", "object": "NAME=N,..."}
     return kinds.get(schema["type"], "HOST" if unit == "host" else "TEXT")
 
 

@@ -7,6 +7,7 @@ import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, model_validator
 from pydantic_settings import (
@@ -35,6 +36,17 @@ def _host(value: str) -> str:
     return value
 
 
+def _url(value: str) -> str:
+    try:
+        url = urlsplit(value)
+        is_complete = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
+    except ValueError:
+        is_complete = False
+    if not is_complete or not value.isprintable() or url.path.strip("/") or url.query:
+        raise ValueError("http://HOST:PORT or https://HOST:PORT is wanted")
+    return value
+
+
 def _file(value: Path) -> Path:
     if "\0" in str(value):
         raise ValueError("a path is wanted, which has no NUL")
@@ -44,6 +56,7 @@ def _file(value: Path) -> Path:
 Number = BeforeValidator(_no_switch)
 Host = Annotated[str, AfterValidator(_host)]
 File = Annotated[Path, AfterValidator(_file)]
+Endpoint = Annotated[str, AfterValidator(_url)]
 Port = Annotated[int, Field(ge=0, le=65_535), Number]
 Threads = Annotated[int, Field(ge=1, le=1024), Number]
 Rows = Annotated[int, Field(ge=1, le=16_384), Number]
@@ -236,6 +249,15 @@ class Config(BaseSettings):
     """Least severe events that are logged."""
     log_format: Literal["json", "text"] = "json"
     """Form of a log line."""
+    access_log: Literal["none", "calls"] = "none"
+    """What gets a line in the log beside events: calls, one each, with who, what, how much and how
+    long; never a text."""
+    otlp_endpoint: Endpoint | None = None
+    """Collector that traces are sent to, by OTLP over gRPC: http://HOST:4317, or https. Needs the
+    extra otel. Default: no traces."""
+    trace_sampling: Annotated[float, Field(ge=0, le=1), Number] = 0.1
+    """Part of the calls that are traced; a call that is part of a trace is as its caller
+    decided."""
 
     @property
     def message_bytes(self) -> int:

@@ -91,6 +91,16 @@ class Hypothesis(NamedTuple):
     """As in Completion."""
 
 
+class Timing(NamedTuple):
+    """When a text that is translated had got how far, in seconds of the engine's clock."""
+
+    arrived_at: float
+    started_at: float
+    encoded_at: float
+    first_token_at: float
+    ended_at: float
+
+
 class Completion(NamedTuple):
     """The end of a sequence."""
 
@@ -106,6 +116,8 @@ class Completion(NamedTuple):
     there; 0 for what was forced."""
     hypotheses: tuple[Hypothesis, ...] = ()
     """Where several were asked for: this one and the next best, best first."""
+    timing: Timing | None = None
+    """Where it was asked for."""
 
 
 Outcome = Completion | DragomanError
@@ -121,6 +133,8 @@ class Sequence:
     options: TranslationOptions
     wants_partial: bool = False
     """Whether the target tokens so far are reported after each step."""
+    wants_timing: bool = False
+    """Whether its completion says how long everything took."""
     deadline: float = math.inf
     """Where it has not begun by then it never does, in seconds of the engine's clock."""
     expected_steps: int = 1
@@ -133,6 +147,12 @@ class Sequence:
     """When its source was encoded."""
     first_token_at: float = 0.0
     """When its first target token was there."""
+
+    def timing(self, ended_at: float) -> Timing:
+        """Returns when it had got how far, once its last token is there."""
+        return Timing(
+            self.arrived_at, self.started_at, self.encoded_at, self.first_token_at, ended_at
+        )
 
     @property
     def rows(self) -> int:

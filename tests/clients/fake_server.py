@@ -111,6 +111,9 @@ class FakeServer(TranslationServiceServicer):
 
     def __init__(self, credentials: grpc.ServerCredentials | None = None, *, port: int = 0) -> None:
         self.requests: list[pb.TranslateTextRequest] = []
+        self.metadata: list[dict[str, str | bytes]] = []
+        """Of every call."""
+
         self.failures: deque[status_pb2.Status] = deque()
         """What the next unary calls fail with."""
 
@@ -185,6 +188,7 @@ class FakeServer(TranslationServiceServicer):
     ) -> pb.TranslateTextResponse:
         self.requests.append(request)
         self._note_key(context)
+        self._note(context)
         self.hold.wait()
         if self.failures:
             abort(cast("grpc.ServicerContext", context), self.failures.popleft())
@@ -197,15 +201,21 @@ class FakeServer(TranslationServiceServicer):
             ]
         )
 
+    def _note(self, context: object) -> None:
+        metadata = cast("grpc.ServicerContext", context).invocation_metadata()
+        self.metadata.append(dict(metadata))
+
     def StreamTranslateText(self, request_iterator: object, context: object) -> Responses:
         self.streams_opened += 1
         self._note_key(context)
+        self._note(context)
         script = self.streams.popleft() if self.streams else answer_each
         return script(cast("Requests", request_iterator), cast("grpc.ServicerContext", context))
 
     def ListModels(self, request: pb.ListModelsRequest, context: object) -> pb.ListModelsResponse:
         del request
         self._note_key(context)
+        self._note(context)
         if self.failures and self.fails_models:
             abort(cast("grpc.ServicerContext", context), self.failures.popleft())
         model = pb.Model(

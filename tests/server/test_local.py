@@ -113,9 +113,9 @@ class FirstChunk(FakeEngine):
     """Translates the first CHUNK texts at once and keeps the others waiting."""
 
     def submit(
-        self, source_ids: Sequence[list[int]], *arguments: Any
+        self, source_ids: Sequence[list[int]], *arguments: Any, **options: Any
     ) -> list[asyncio.Future[Completion]]:
-        futures = super().submit(source_ids, *arguments)
+        futures = super().submit(source_ids, *arguments, **options)
         if len(self.texts) <= CHUNK:
             self.texts[-1].finish()
         return futures

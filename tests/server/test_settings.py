@@ -131,6 +131,23 @@ def test_addresses_and_names_are_hosts(host: str) -> None:
     assert load(*BUNDLE, "--host", host).host == host
 
 
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        *("", "localhost:4317", "grpc://localhost:4317", "http://", "http://h:x"),
+        *("http://h:99999", "http://h/path", "http://h:0", "http://h\n"),
+    ],
+)
+def test_what_is_no_collector_is_told(endpoint: str) -> None:
+    with pytest.raises(ConfigError, match=r"--otlp-endpoint is .* but http://HOST:PORT or https"):
+        load(*BUNDLE, "--otlp-endpoint", endpoint)
+
+
+@pytest.mark.parametrize("endpoint", ["http://localhost:4317", "https://collector.example/"])
+def test_a_collector_is_a_url(endpoint: str) -> None:
+    assert load(*BUNDLE, "--otlp-endpoint", endpoint).otlp_endpoint == endpoint
+
+
 def test_a_path_has_no_nul(file: Path) -> None:
     file.write_text('bundle: "a\\0b"\n')
     with pytest.raises(ConfigError, match=r"bundle in .* but a path is wanted"):

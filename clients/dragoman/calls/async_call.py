@@ -9,6 +9,7 @@ import grpc
 
 from dragoman.calls.retry import Attempts
 from dragoman.errors import CallCancelledError, DragomanError
+from dragoman.spans import NO_SPAN, CallSpan
 from dragoman.status import error_from_rpc
 from dragoman.target import Target
 
@@ -24,11 +25,13 @@ class AsyncCall(Generic[Request, Response]):
         start: "Callable[[float | None], grpc.aio.UnaryUnaryCall[Request, Response]]",
         attempts: Attempts,
         target: Target,
+        span: CallSpan = NO_SPAN,
     ) -> None:
         """Sends it; the arguments are those of Call."""
         self._start = start
         self._attempts = attempts
         self._target = target
+        self._span = span
         self._call = start(attempts.seconds_left(time.monotonic()))
 
     async def result(self) -> Response:
@@ -37,6 +40,15 @@ class AsyncCall(Generic[Request, Response]):
         Raises:
             DragomanError: There is none.
         """
+        try:
+            response = await self._answer()
+        except DragomanError as error:
+            self._span.end(error)
+            raise
+        self._span.end()
+        return response
+
+    async def _answer(self) -> Response:
         while True:
             try:
                 response: Response = await self._call
@@ -55,6 +67,7 @@ class AsyncCall(Generic[Request, Response]):
     def cancel(self) -> None:
         """Gives it up."""
         self._call.cancel()
+        self._span.end()
 
 
 def _is_cancelled() -> bool:

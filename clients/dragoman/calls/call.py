@@ -8,6 +8,7 @@ import grpc
 
 from dragoman.calls.retry import Attempts
 from dragoman.errors import CallCancelledError, DragomanError
+from dragoman.spans import NO_SPAN, CallSpan
 from dragoman.status import error_from_rpc
 from dragoman.target import Target
 
@@ -22,6 +23,7 @@ class Call(Generic[Response]):
         start: "Callable[[float | None], grpc.Future[Response]]",
         attempts: Attempts,
         target: Target,
+        span: CallSpan = NO_SPAN,
     ) -> None:
         """Sends it.
 
@@ -29,10 +31,12 @@ class Call(Generic[Response]):
             start: Sends it, given the seconds in which it must be answered.
             attempts: How long and how often.
             target: Where it goes.
+            span: Tells of it, all attempts together.
         """
         self._start = start
         self._attempts = attempts
         self._target = target
+        self._span = span
         self._future = start(attempts.seconds_left(time.monotonic()))
 
     def result(self) -> Response:
@@ -41,6 +45,15 @@ class Call(Generic[Response]):
         Raises:
             DragomanError: There is none.
         """
+        try:
+            response = self._answer()
+        except DragomanError as error:
+            self._span.end(error)
+            raise
+        self._span.end()
+        return response
+
+    def _answer(self) -> Response:
         while True:
             try:
                 response = self._future.result()
@@ -57,3 +70,4 @@ class Call(Generic[Response]):
     def cancel(self) -> None:
         """Gives it up."""
         self._future.cancel()
+        self._span.end()

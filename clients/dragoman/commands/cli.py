@@ -39,6 +39,7 @@ _KNOWN = {
     "keys": _Known("make API keys for a server", extra="server"),
     "load": _Known("load-test a running server, by MLPerf's rules", extra="load"),
     "serve": _Known("serve a bundle over gRPC", extra="server"),
+    "top": _Known("show what running servers do, as it changes"),
     "translate": _Known("translate text, or files line by line, on a running server"),
 }
 

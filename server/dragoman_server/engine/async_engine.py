@@ -207,6 +207,8 @@ class AsyncEngine:
         on_partial: OnPartial | None = None,
         limit: TimeLimit = NO_LIMIT,
         sender: Sender = ANYBODY,
+        *,
+        wants_timing: bool = False,
     ) -> list[asyncio.Future[Completion]]:
         """Queues texts, all or none; must be called on the event loop.
 
@@ -220,6 +222,7 @@ class AsyncEngine:
             on_partial: Called on the event loop with the target tokens so far, after each step.
             limit: When their translations are due, in seconds of the clock.
             sender: Whose they are.
+            wants_timing: Whether their completions say how long everything took.
 
         Raises:
             QueueFullError: there is no room for all of them.
@@ -236,6 +239,7 @@ class AsyncEngine:
                 ids,
                 each,
                 wants_partial=on_partial is not None,
+                wants_timing=wants_timing,
                 deadline=limit.deadline,
                 expected_steps=self._forecast.steps(len(ids), each),
                 arrived_at=now,

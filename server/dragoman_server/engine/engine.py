@@ -148,9 +148,12 @@ class Engine:
             self._runner.copy(copies)
         self._stamp_first_tokens(ended)
         self._observe_step(rows, ended)
+        finished: list[tuple[Sequence, Outcome]] = []
         for sequence, completion in advance.finished:
             self._metrics.finished(sequence, len(completion.token_ids), ended)
-        finished: list[tuple[Sequence, Outcome]] = list(advance.finished)
+            if sequence.wants_timing:
+                completion = completion._replace(timing=sequence.timing(ended))  # noqa: PLW2901
+            finished.append((sequence, completion))
         if finished:
             self._release(finished)
         self._metrics.decoded(ended - started, rows=rows)

@@ -1,10 +1,16 @@
-"""Metrics and logs.
+"""Metrics, logs and traces.
 
-Knows their names, units and formats. Does not know when anything happens.
+Knows their names, units and formats. Does not know when anything happens. `tracing` is imported
+only where traces are asked for, as it needs an extra.
 """
 
 from dragoman_server.monitoring.line_writer import STDERR, LineWriter
-from dragoman_server.monitoring.logs import LAST_LINES_SECONDS, configure_logging, log_lines_lost
+from dragoman_server.monitoring.logs import (
+    CALLS_LOG,
+    LAST_LINES_SECONDS,
+    configure_logging,
+    log_lines_lost,
+)
 from dragoman_server.monitoring.metrics import (
     Ended,
     FailureReason,
@@ -16,10 +22,13 @@ from dragoman_server.monitoring.metrics import (
 )
 from dragoman_server.monitoring.metrics_server import MetricsServer
 from dragoman_server.monitoring.model_gauges import EngineLoad, ModelInfo, ModelLoad, Models
+from dragoman_server.monitoring.trace_context import Attribute, TraceContext, read_trace
 
 __all__ = [
+    "CALLS_LOG",
     "LAST_LINES_SECONDS",
     "STDERR",
+    "Attribute",
     "Ended",
     "EngineLoad",
     "FailureReason",
@@ -33,6 +42,8 @@ __all__ = [
     "Reload",
     "Report",
     "Shortage",
+    "TraceContext",
     "configure_logging",
     "log_lines_lost",
+    "read_trace",
 ]

@@ -5,11 +5,12 @@ notes the value, and sorts a thousand of them into the buckets at once.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.core import Exemplar, HistogramMetricFamily
 from prometheus_client.registry import Collector, CollectorRegistry
 
 MOST_PENDING = 1024
@@ -23,11 +24,16 @@ class Observations:
         self._counts = np.zeros(len(buckets) + 1, np.int64)
         self._sum = 0.0
         self._pending: deque[float] = deque()
+        self._exemplars: dict[int, Exemplar] = {}
+        """The last one of each bucket."""
         self._lock = threading.Lock()
 
-    def observe(self, value: float) -> None:
-        """Counts a value."""
+    def observe(self, value: float, trace_id: str = "") -> None:
+        """Counts a value, which a trace tells more of where there is one."""
         self._pending.append(value)
+        if trace_id:
+            place = int(np.searchsorted(self._upper_bounds, value))
+            self._exemplars[place] = Exemplar({"trace_id": trace_id}, value, time.time())
         if len(self._pending) >= MOST_PENDING:
             self._sort()
 
@@ -36,6 +42,10 @@ class Observations:
         self._sort()
         with self._lock:
             return self._counts.cumsum().tolist(), self._sum
+
+    def exemplars(self) -> list[Exemplar | None]:
+        """Returns the last one of each bucket that has one."""
+        return [self._exemplars.get(place) for place in range(len(self._counts))]
 
     def _sort(self) -> None:
         with self._lock:
@@ -94,7 +104,10 @@ class Histogram(Collector):
         bounds = [*(str(float(bound)) for bound in self._buckets), "+Inf"]
         for labels, observations in list(self._observations.items()):
             counts, total = observations.totals()
-            family.add_metric(labels, list(zip(bounds, counts, strict=True)), total)
+            exemplars = observations.exemplars()
+            # Its stub says that every bucket has an exemplar, or none; it looks at each.
+            buckets = list(zip(bounds, counts, exemplars, strict=True))
+            family.add_metric(labels, buckets, total)  # type: ignore[arg-type]
         return [family]
 
     def _family(self) -> HistogramMetricFamily:

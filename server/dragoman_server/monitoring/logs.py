@@ -21,6 +21,9 @@ _log = logging.getLogger(__name__)
 
 OURS = "dragoman_server"
 
+CALLS_LOG = "dragoman_server.calls"
+"""Logger of the access log, which is asked for on its own, whatever the level of the others."""
+
 LAST_LINES_SECONDS = 1.0
 """At the end of the process, for lines that are not written yet."""
 
@@ -40,6 +43,7 @@ def configure_logging(
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger(OURS).setLevel(level.upper())
+    logging.getLogger(CALLS_LOG).setLevel(logging.INFO)
     logging.captureWarnings(capture=True)
     threading.excepthook = _tell_thread
     sys.unraisablehook = _tell_unraisable

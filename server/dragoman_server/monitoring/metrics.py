@@ -71,6 +71,8 @@ class Ended(NamedTuple):
     """Requests that ended so."""
     model: str = ""
     """Name of the model that it meant; empty where that is not known."""
+    trace_id: str = ""
+    """Of a trace that is kept and tells of it; empty where there is none."""
 
 
 class Shortage(NamedTuple):
@@ -81,6 +83,8 @@ class Shortage(NamedTuple):
     log_lines_lost: int
     floods: int = 0
     """Connections that were closed as they sent far more than their calls explain."""
+    spans_lost: int = 0
+    """Spans of traces that the collector did not take."""
 
 
 class Reload(NamedTuple):
@@ -148,6 +152,9 @@ class Metrics:
         )
         self.log_lines_lost_total = self._counter(
             "log_lines_lost_total", "Lines of the log that nobody read in time."
+        )
+        self.spans_lost_total = self._counter(
+            "spans_lost_total", "Spans of traces that the collector did not take in time."
         )
         self.connections_flooding_total = self._counter(
             "connections_flooding_total",
@@ -229,13 +236,14 @@ class Metrics:
             self.connections_full_seconds_total.inc(ended.connections_full_seconds)
             self.log_lines_lost_total.inc(ended.log_lines_lost)
             self.connections_flooding_total.inc(ended.floods)
+            self.spans_lost_total.inc(ended.spans_lost)
             return
         for counter in self._counters(ended.model, ended.code, ended.failure, ended.refusal):
             counter.inc(ended.times)
         if ended.seconds is not None:
             latency = self.request_latency_seconds.labels(ended.model)
             for _ in range(ended.times):
-                latency.observe(ended.seconds)
+                latency.observe(ended.seconds, ended.trace_id)
 
     def _counters(self, model: str, *labels: str | None) -> list[Counter]:
         """Returns what counts ends of these code, failure and refusal."""

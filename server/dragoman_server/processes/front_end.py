@@ -13,6 +13,7 @@ from dragoman_server.monitoring import Report, Shortage
 from dragoman_server.processes.messages import ModelSetup, Serve, Setup
 from dragoman_server.processes.shortages import ShortageWatch, reserve_descriptors
 from dragoman_server.service import (
+    SERVICE_NAME,
     Catalog,
     Entry,
     Gate,
@@ -22,6 +23,7 @@ from dragoman_server.service import (
     TextQueue,
     TranslationService,
     Translator,
+    build_observer,
 )
 
 _log = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ class FrontEnd:
         self._translators = {each.number: self._translator(each) for each in setup.models}
         self._serve = setup.serve
         self._catalog = Catalog(self._entries())
+        self._observer = build_observer(SERVICE_NAME, config)
         service = TranslationService(
             self._catalog,
             self._gate,
@@ -73,6 +76,7 @@ class FrontEnd:
             default_timeout_seconds=config.default_timeout_seconds,
             max_timeout_seconds=config.max_timeout_seconds,
             access=self._access,
+            observer=self._observer,
         )
         self._server = GrpcServer(
             config, service, lambda: record(Shortage(0.0, 0, floods=1)), shares_port=shares_port
@@ -123,7 +127,9 @@ class FrontEnd:
         """
         port = await self._server.start()
         self._memory.check_start()
-        shortages = ShortageWatch(self._record, self._max_connections)
+        observer = self._observer
+        spans_lost = (lambda: 0) if observer is None else lambda: observer.spans_lost
+        shortages = ShortageWatch(self._record, self._max_connections, spans_lost=spans_lost)
         files = [*self._server.files, *(self._access.files if self._access else ())]
         self._watching = [
             asyncio.create_task(shortages.run()),
@@ -166,6 +172,8 @@ class FrontEnd:
         for watching in self._watching:
             watching.cancel()
         await self._server.stop()
+        if self._observer is not None:
+            await asyncio.to_thread(self._observer.close)
 
     def kill(self) -> None:
         """Does nothing: it has no processes."""

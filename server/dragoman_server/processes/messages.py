@@ -85,6 +85,7 @@ class Submit(NamedTuple):
     wants_partial: bool
     limit: TimeLimit
     sender: Sender
+    wants_timing: bool
 
 
 class Cancel(NamedTuple):

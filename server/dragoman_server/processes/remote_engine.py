@@ -91,6 +91,8 @@ class RemoteEngine:
         on_partial: OnPartial | None = None,
         limit: TimeLimit = NO_LIMIT,
         sender: Sender = ANYBODY,
+        *,
+        wants_timing: bool = False,
     ) -> list[asyncio.Future[Completion]]:
         """As AsyncEngine.submit, but where there is no room every future says so.
 
@@ -109,7 +111,9 @@ class RemoteEngine:
         self._requests[number] = _Request(futures, len(futures), on_partial)
         self._sent_since += len(futures)
         partial = on_partial is not None
-        self._send(Submit(self._model, number, source_ids, options, partial, limit, sender))
+        self._send(
+            Submit(self._model, number, source_ids, options, partial, limit, sender, wants_timing)
+        )
         return futures
 
     def look(self, outlook: Outlook | None) -> None:

@@ -56,6 +56,7 @@ class ShortageWatch:
         record: Told of it.
         connections: How many there may be; None where this process takes none.
         clock: Seconds, monotonic.
+        spans_lost: Returns how many spans of traces this process has lost.
     """
 
     def __init__(
@@ -63,12 +64,16 @@ class ShortageWatch:
         record: Callable[[Shortage], None],
         connections: int | None,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        spans_lost: Callable[[], int] = lambda: 0,
     ) -> None:
         self._record = record
         self._connections = connections
         self._clock = clock
         self._most = None if connections is None else _descriptors() + connections
-        self._lines_lost = 0
+        self._spans_lost = spans_lost
+        self._lost = (0, 0)
+        """Lines of the log, and spans."""
         self._looked_at = clock()
         self._told_at = -TELL_SECONDS
 
@@ -81,14 +86,15 @@ class ShortageWatch:
     def look(self) -> None:
         """Looks once."""
         now = self._clock()
-        lines_lost = log_lines_lost()
+        lost = (log_lines_lost(), self._spans_lost())
         full_seconds = now - self._looked_at if self._is_full() else 0.0
-        if full_seconds or lines_lost > self._lines_lost:
-            self._record(Shortage(full_seconds, lines_lost - self._lines_lost))
+        lines, spans = lost[0] - self._lost[0], lost[1] - self._lost[1]
+        if full_seconds or lines or spans:
+            self._record(Shortage(full_seconds, lines, spans_lost=spans))
         if full_seconds and now - self._told_at >= TELL_SECONDS:
             self._told_at = now
             _log.error("connections_full", extra={"connections": self._connections})
-        self._looked_at, self._lines_lost = now, lines_lost
+        self._looked_at, self._lost = now, lost
 
     def _is_full(self) -> bool:
         return self._most is not None and _descriptors() >= self._most

@@ -199,6 +199,7 @@ class WorkerProcess:
                 on_partial if message.wants_partial else None,
                 message.limit,
                 message.sender,
+                wants_timing=message.wants_timing,
             )
         except DragomanError as error:
             self.send(Refused(model, number, error))

@@ -30,6 +30,8 @@ class Caller(NamedTuple):
     """On all connections."""
     identity: object = None
     """What the method's `identify` made of it."""
+    trace: object = None
+    """What the method's `trace` made of the call's metadata."""
 
 
 class Call:
@@ -43,6 +45,7 @@ class Call:
     def __init__(self, inner: core.CoreCall, caller: Caller) -> None:
         self.peer = caller.peer
         self.identity = caller.identity
+        self.trace = caller.trace
         self.request: object = None
         """Of a unary call: what its method's reader made of the message."""
         self._inner = inner

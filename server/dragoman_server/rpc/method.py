@@ -35,7 +35,10 @@ class Method(NamedTuple):
     """None where the method takes a stream: then it is handed the call before any message, and
     reads."""
     screen: Screen | None = None
-    unread: Callable[[Unread, str], Status] | None = None
+    unread: Callable[[Caller, Unread, str], Status] | None = None
     """Returns what a call is told at its end that nobody has read, with a text that says why."""
     identify: Identify | None = None
     """Comes before `screen`. What it returns is the caller's and the call's `identity`."""
+    trace: Callable[[Presented], object] | None = None
+    """Reads which trace a call is part of, first of all. What it returns is the caller's and the
+    call's `trace`; must be quick."""

@@ -183,6 +183,8 @@ class RpcServer:
             core.refuse(inner, _LARGE_HEADERS, None)
             return
         caller = self._caller(core.peer_of(inner), core.seconds_left(details))
+        if method.trace is not None:
+            caller = caller._replace(trace=method.trace(core.Presented(event)))
         if method.identify is not None:
             identity = method.identify(caller, core.Presented(event))
             if isinstance(identity, Status):
@@ -209,7 +211,7 @@ class RpcServer:
         if method.read is not None:
             return None
         why = self._calls.why_no_more_streams(caller.peer)
-        return None if why is None else _unread(method, Unread.TOO_MANY, why)
+        return None if why is None else _unread(method, caller, Unread.TOO_MANY, why)
 
     def _read(self, request: _Request, event: core.Event) -> None:
         """Refuses a call whose message is there, or lets it be answered."""
@@ -223,22 +225,27 @@ class RpcServer:
             call.finish(_EMPTY)
             return
         assert method.read is not None
-        caller = self._caller(call.peer, call.time_remaining(), call.identity)
-        call.request = method.read(caller, message)
+        call.request = method.read(self._caller_of(call), message)
         if isinstance(call.request, Status):
             call.finish(call.request)
         else:
             call.has_request = True
             self._begin(call, method)
 
-    def _caller(self, peer: str, seconds: float | None, identity: object = None) -> Caller:
+    def _caller_of(self, call: Call) -> Caller:
+        """Returns who makes a call that has begun, as things are now."""
+        return self._caller(call.peer, call.time_remaining(), call.identity, call.trace)
+
+    def _caller(
+        self, peer: str, seconds: float | None, identity: object = None, trace: object = None
+    ) -> Caller:
         calls = self._calls
-        return Caller(peer, seconds, self._begun, calls.of(peer), calls.total, identity)
+        return Caller(peer, seconds, self._begun, calls.of(peer), calls.total, identity, trace)
 
     def _end_unread(self, call: Call, why: Unread, text: str) -> None:
         self._calls.message_came(call)
         if not call.is_over:
-            call.finish(_unread(self._calls.method_of(call), why, text))
+            call.finish(_unread(self._calls.method_of(call), self._caller_of(call), why, text))
 
     def _begin(self, call: Call, method: Method) -> None:
         self._begun += 1
@@ -281,8 +288,10 @@ async def _answer(call: Call, method: Method) -> None:
         call.finish(_FAILED)
 
 
-def _unread(method: Method, why: Unread, text: str) -> Status:
-    return Status(_UNREAD[why], text) if method.unread is None else method.unread(why, text)
+def _unread(method: Method, caller: Caller, why: Unread, text: str) -> Status:
+    if method.unread is None:
+        return Status(_UNREAD[why], text)
+    return method.unread(caller, why, text)
 
 
 def _built_aside(options: Iterable[tuple[str, int]]) -> core.Core:

@@ -14,13 +14,15 @@ from dragoman_server.service.listing import (
     longest_target,
     model_limits,
 )
+from dragoman_server.service.observer import build_observer
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.server import FLUSH_SECONDS, GrpcServer, reserve_port
-from dragoman_server.service.service import TranslationService
+from dragoman_server.service.service import SERVICE_NAME, TranslationService
 from dragoman_server.service.translator import OnPartial, TextCodec, TextQueue, Translator
 
 __all__ = [
     "FLUSH_SECONDS",
+    "SERVICE_NAME",
     "AdminServer",
     "Catalog",
     "Entry",
@@ -34,6 +36,7 @@ __all__ = [
     "TranslationService",
     "Translator",
     "batch_rows",
+    "build_observer",
     "describe_model",
     "file_bytes",
     "longest_target",

@@ -23,12 +23,14 @@ from dragoman_server.rpc import (
     Identify,
     Method,
     Presented,
+    Reader,
     Screen,
     Status,
     Unread,
 )
 from dragoman_server.service.account import Account
 from dragoman_server.service.gate import RETRY_AFTER_SECONDS, Gate
+from dragoman_server.service.observer import Observer
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.status import told, wire_status
 
@@ -42,6 +44,9 @@ after."""
 _UNKNOWN = Account()
 """Of a call that nobody has looked into."""
 
+NewAccount: TypeAlias = Callable[[], Account]
+"""Makes the account of each text of a stream."""
+
 
 class CallGuard:
     """Makes methods of the TranslationService's calls.
@@ -50,12 +55,20 @@ class CallGuard:
         gate: Lets calls in.
         outcomes: Told how each call ended.
         access: Says who may call what; None where everybody may.
+        observer: Tells of each call; None where nobody wants to know.
     """
 
-    def __init__(self, gate: Gate, outcomes: Outcomes, access: Access | None = None) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        outcomes: Outcomes,
+        access: Access | None = None,
+        observer: Observer | None = None,
+    ) -> None:
         self._gate = gate
         self._outcomes = outcomes
         self._access = access
+        self._observer = observer
 
     def unary(
         self,
@@ -72,12 +85,13 @@ class CallGuard:
                 if check is not None:
                     check(caller, request)
             except Exception as error:  # noqa: BLE001  the table of exceptions is status.py's
-                return self._failed(error)
+                return self._refused(name, caller, error)
             return request
 
         async def handle(call: Call) -> None:
             deadline = Deadline(call)
-            arrived_at, account = self._outcomes.now(), Account()
+            arrived_at = self._outcomes.now()
+            account = Account() if self._observer is None else self._observer.begin(name, call)
             try:
                 with self._gate.call():
                     response = await answer(cast("Request", call.request), call, account)
@@ -90,35 +104,49 @@ class CallGuard:
                 self._outcomes.succeeded(account, arrived_at)
                 call.finish(message=response.SerializeToString())
 
-        return Method(handle, read, self._screen(check), self._unread, self._identify(name))
+        return self._method(name, handle, read, check)
 
     def stream(
         self,
         name: str,
         request_type: type[Request],
-        answers: Callable[[AsyncIterator[Request], Call], AsyncGenerator[Message, None]],
+        answers: Callable[
+            [AsyncIterator[Request], Call, NewAccount], AsyncGenerator[Message, None]
+        ],
     ) -> Method:
         """Returns the method of a name, that answers a stream with a stream."""
 
         async def handle(call: Call) -> None:
+            deadline = Deadline(call)
+            account, new_account = self._stream_accounts(name, call)
             try:
                 with self._gate.call():
                     requests = _parsed_each(request_type, call)
-                    async with aclosing(answers(requests, call)) as responses:
+                    async with aclosing(answers(requests, call, new_account)) as responses:
                         async for response in responses:
                             await call.write(response.SerializeToString())
+            except asyncio.CancelledError:  # its texts were counted
+                account.end("DEADLINE_EXCEEDED" if deadline.expired() else "CANCELLED")
+                raise
             except Exception as error:  # noqa: BLE001  the table of exceptions is status.py's
-                call.finish(self._failed(error))
+                call.finish(self._failed(error, account))
             else:
+                account.end("OK")
                 call.finish()
 
-        return Method(handle, None, self._screen(None), self._unread, self._identify(name))
+        return self._method(name, handle, None, None)
 
     def known(self, method: Method) -> Method:
         """Returns another service's method for those alone who are known, if anybody must be."""
-        return method._replace(identify=self._identify(None))
+        return method._replace(identify=self._identify(None, ""))
 
-    def _identify(self, name: str | None) -> Identify | None:
+    def _identify(self, granted: str | None, name: str) -> Identify | None:
+        """Returns what finds out who makes a call.
+
+        Args:
+            granted: What it must be granted; None for nothing but to be known.
+            name: Of the method, as it is told.
+        """
         if self._access is None:
             return None
         access = self._access
@@ -126,30 +154,53 @@ class CallGuard:
         def identify(caller: Caller, presented: Presented) -> Admission | Status:
             try:
                 self._gate.check_room(caller.own_calls, caller.open_calls)
-                return access.admit(presented, name)
+                return access.admit(presented, granted)
             except Exception as error:  # noqa: BLE001  the table of exceptions is status.py's
-                return self._failed(error)
+                return self._refused(name, caller, error)
 
         return identify
 
-    def _screen(self, check: Callable[[Caller, None], None] | None) -> Screen:
+    def _method(
+        self,
+        name: str,
+        handle: Callable[[Call], Awaitable[None]],
+        read: Reader | None,
+        check: Callable[[Caller, None], None] | None,
+    ) -> Method:
+        def unread(caller: Caller, why: Unread, text: str) -> Status:
+            if why is Unread.LATE:
+                return self._refused(name, caller, DeadlineError(text))
+            error = TooManyCallsError(text, retry_after_seconds=RETRY_AFTER_SECONDS)
+            return self._refused(name, caller, error)
+
+        trace = None if self._observer is None else self._observer.trace
+        screen, identify = self._screen(name, check), self._identify(name, name)
+        return Method(handle, read, screen, unread, identify, trace)
+
+    def _stream_accounts(self, name: str, call: Call) -> tuple[Account, NewAccount]:
+        if self._observer is None:
+            return Account(), Account
+        return self._observer.begin_stream(name, call)
+
+    def _screen(self, name: str, check: Callable[[Caller, None], None] | None) -> Screen:
         def screen(caller: Caller) -> Status | None:
             try:
                 self._gate.check_room(caller.own_calls, caller.open_calls)
                 if check is not None:
                     check(caller, None)
             except Exception as error:  # noqa: BLE001  the table of exceptions is status.py's
-                return self._failed(error)
+                return self._refused(name, caller, error)
             return None
 
         return screen
 
-    def _unread(self, why: Unread, text: str) -> Status:
-        if why is Unread.LATE:
-            return self._failed(DeadlineError(text))
-        return self._failed(TooManyCallsError(text, retry_after_seconds=RETRY_AFTER_SECONDS))
+    def _refused(self, name: str, caller: Caller, error: Exception) -> Status:
+        """Ends a call that nothing was done for."""
+        if self._observer is None:
+            return self._failed(error, _UNKNOWN)
+        return self._failed(error, self._observer.refuse(name, caller))
 
-    def _failed(self, error: Exception, account: Account = _UNKNOWN) -> Status:
+    def _failed(self, error: Exception, account: Account) -> Status:
         error = told(error)
         return wire_status(error, self._outcomes.failed(error, account))
 

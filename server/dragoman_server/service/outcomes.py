@@ -40,14 +40,17 @@ class Outcomes:
 
     def succeeded(self, account: Account, arrived_at: float) -> None:
         """The request that came at `arrived_at` has its answer."""
-        self._tell(Ended("OK", seconds=self._clock() - arrived_at, model=account.model))
+        trace_id = account.trace_id if account.is_traced else ""
+        seconds = self._clock() - arrived_at
+        self._tell(Ended("OK", seconds, model=account.model, trace_id=trace_id), account)
 
     def cancelled(self, account: Account, *, expired: bool) -> None:
         """The client cancelled the request, or its deadline passed."""
         if expired:
-            self._tell(Ended("DEADLINE_EXCEEDED", failure="DEADLINE", model=account.model))
+            ended = Ended("DEADLINE_EXCEEDED", failure="DEADLINE", model=account.model)
         else:
-            self._tell(Ended("CANCELLED", failure="CANCELLED", model=account.model))
+            ended = Ended("CANCELLED", failure="CANCELLED", model=account.model)
+        self._tell(ended, account)
 
     def refused(self, error: OverloadError, account: Account) -> None:
         """The request was refused for lack of room or time."""
@@ -57,7 +60,7 @@ class Outcomes:
             name: str = code_pb2.Code.Name(outcome.code)
             ended = Ended(name, failure=outcome.failure, refusal=kind.reason, model=model)
             self._refusals[kind, model] = ended
-        self._tell(ended)
+        self._tell(ended, account)
 
     def failed(self, error: Exception, account: Account) -> str:
         """The request failed; returns the error's id in the log, where it is our failure."""
@@ -69,11 +72,15 @@ class Outcomes:
         if outcome.code == code_pb2.INTERNAL:
             error_id = secrets.token_hex(8)
             cause = error.__cause__ or error
-            _log.error("request_failed", exc_info=cause, extra={"error_id": error_id})
+            extra = {"error_id": error_id}
+            if account.trace_id:
+                extra["trace_id"] = account.trace_id
+            _log.error("request_failed", exc_info=cause, extra=extra)
         name: str = code_pb2.Code.Name(outcome.code)
-        self._tell(Ended(name, failure=outcome.failure, model=account.model))
+        self._tell(Ended(name, failure=outcome.failure, model=account.model), account)
         return error_id
 
-    def _tell(self, ended: Ended) -> None:
+    def _tell(self, ended: Ended, account: Account) -> None:
         self._record(ended)
+        account.end(ended.code)
         _log.debug("request_ended", extra={"code": ended.code})

@@ -31,7 +31,8 @@ from dragoman_server.service.callers import (
 )
 from dragoman_server.service.catalog import Catalog
 from dragoman_server.service.gate import Gate
-from dragoman_server.service.guard import CallGuard
+from dragoman_server.service.guard import CallGuard, NewAccount
+from dragoman_server.service.observer import Observer
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.stream import TextStream
 from dragoman_server.service.validation import read_priority
@@ -50,6 +51,7 @@ class TranslationService:
         default_timeout_seconds: Of a call whose client set no deadline.
         max_timeout_seconds: Of any other.
         access: Says who may do what; None where everybody may do everything.
+        observer: Tells of each call; None where nobody wants to know.
     """
 
     def __init__(
@@ -62,12 +64,13 @@ class TranslationService:
         default_timeout_seconds: float,
         max_timeout_seconds: float,
         access: Access | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._catalog = catalog
         self._max_stream_texts = max_stream_texts
         self._gate = gate
         self._outcomes = outcomes
-        self._guard = CallGuard(gate, outcomes, access)
+        self._guard = CallGuard(gate, outcomes, access, observer)
         self._limits = None if access is None else access.limits
         self._default_timeout_seconds = min(default_timeout_seconds, max_timeout_seconds)
         self._max_timeout_seconds = max_timeout_seconds
@@ -114,13 +117,19 @@ class TranslationService:
         remaining = call.time_remaining()
         limit, sender = self._limit(remaining), _sender(call, request)
         async with asyncio.timeout(self._timeout_seconds(remaining)):
+            if account.usage is not None:
+                account.usage.ask(request.contents)
             translator = self._catalog.find(request, allowed_models(principal_of(call)))
             account.model = translator.model.name
-            translations = await translator.translate_texts(request, limit, sender)
+            account.model_version = translator.model.version
+            translations = await translator.translate_texts(request, limit, sender, account.usage)
         return TranslateTextResponse(translations=translations)
 
     def _translate_stream(
-        self, requests: AsyncIterator[StreamTranslateTextRequest], call: Call
+        self,
+        requests: AsyncIterator[StreamTranslateTextRequest],
+        call: Call,
+        new_account: NewAccount,
     ) -> AsyncGenerator[StreamTranslateTextResponse, None]:
         """Translates texts as they arrive."""
         stream = TextStream(
@@ -131,6 +140,7 @@ class TranslationService:
             max_texts=self._max_stream_texts,
             timeout_seconds=self._timeout_seconds(call.time_remaining()),
             caller=StreamCaller(call, self._limits),
+            new_account=new_account,
         )
         return stream.answers(requests)
 

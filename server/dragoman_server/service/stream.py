@@ -52,6 +52,7 @@ class TextStream:
         max_texts: Most texts that it has unanswered.
         timeout_seconds: Time that each text has; None for no limit.
         caller: Who sends its texts.
+        new_account: Makes the account of each text.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class TextStream:
         max_texts: int,
         timeout_seconds: float | None,
         caller: StreamCaller,
+        new_account: Callable[[], Account] = Account,
     ) -> None:
         self._catalog = catalog
         self._gate = gate
@@ -71,6 +73,7 @@ class TextStream:
         self._deadline = deadline
         self._timeout_seconds = timeout_seconds
         self._caller = caller
+        self._new_account = new_account
         self._free = asyncio.Semaphore(max_texts)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._answers: deque[StreamTranslateTextResponse] = deque()
@@ -120,7 +123,7 @@ class TextStream:
             self._check_id(request.id)
             priority = read_priority(request.priority)
         except DragomanError as error:
-            self._fail(request.id, error, Account())
+            self._fail(request.id, error, self._new_account())
         else:
             sender = self._caller.sender._replace(texts_before=len(self._tasks), priority=priority)
             translating = self._translate(request, sender)
@@ -137,7 +140,7 @@ class TextStream:
             )
 
     async def _translate(self, request: StreamTranslateTextRequest, sender: Sender) -> None:
-        arrived_at, account = self._outcomes.now(), Account()
+        arrived_at, account = self._outcomes.now(), self._new_account()
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 limit = self._limit(arrived_at)
@@ -168,9 +171,12 @@ class TextStream:
         sender: Sender,
         account: Account,
     ) -> Translation:
+        if account.usage is not None:
+            account.usage.ask([request.content])
         principal = self._caller.admitted()
         translator = self._catalog.find(request, allowed_models(principal))
         account.model = translator.model.name
+        account.model_version = translator.model.version
         translator.check_room(limit, sender)
         self._caller.charge(principal, request.content)
 
@@ -180,7 +186,7 @@ class TextStream:
                 self._changed.set()
 
         on_partial = keep if request.partial_results else None
-        return await translator.translate_text(request, on_partial, limit, sender)
+        return await translator.translate_text(request, on_partial, limit, sender, account.usage)
 
     def _fail(self, text_id: str, error: Exception, account: Account) -> None:
         error = told(error)

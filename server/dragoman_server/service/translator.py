@@ -23,6 +23,7 @@ from dragoman_server.engine import ANYBODY, NO_LIMIT, UNREAD, Outline, Sender, T
 from dragoman_server.errors import InvalidArgumentError, NotFoundError
 from dragoman_server.models import Languages
 from dragoman_server.sequence import Completion, FinishReason, TranslationOptions
+from dragoman_server.service.account import Usage
 from dragoman_server.service.options import OptionsReader, RequestOptions
 from dragoman_server.service.validation import (
     check_characters,
@@ -91,6 +92,8 @@ class TextQueue(Protocol):
         on_partial: OnPartial | None = None,
         limit: TimeLimit = NO_LIMIT,
         sender: Sender = ANYBODY,
+        *,
+        wants_timing: bool = False,
     ) -> list[asyncio.Future[Completion]]:
         """Takes all of the texts or none; raises an OverloadError."""
 
@@ -175,6 +178,7 @@ class Translator:
         request: TranslateTextRequest,
         limit: TimeLimit = NO_LIMIT,
         sender: Sender = ANYBODY,
+        usage: Usage | None = None,
     ) -> list[Translation]:
         """Translates all the texts, 1:1 and in order, or none.
 
@@ -191,7 +195,7 @@ class Translator:
             if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
                 await asyncio.sleep(0)
             sources.append(self._encode(text, order, f"contents[{index}]"))
-        return await self._translate(sources, order, None, limit, sender)
+        return await self._translate(sources, order, None, limit, sender, usage=usage)
 
     async def translate_text(
         self,
@@ -199,6 +203,7 @@ class Translator:
         on_partial: OnPartial | None = None,
         limit: TimeLimit = NO_LIMIT,
         sender: Sender = ANYBODY,
+        usage: Usage | None = None,
     ) -> Translation:
         """Translates a text of a stream; raises as `translate_texts` does.
 
@@ -207,12 +212,15 @@ class Translator:
             on_partial: Called with the target tokens so far, for `partial_text`.
             limit: When its translation is due.
             sender: Whose it is.
+            usage: Told what it takes, where somebody wants to know.
         """
         order = self._understand(request)
         check_code_points([request.content], "content", self.model.limits)
         check_characters(request.content, "content")
         source = self._encode(request.content, order, "content")
-        translations = await self._translate([source], order, on_partial, limit, sender)
+        translations = await self._translate(
+            [source], order, on_partial, limit, sender, usage=usage
+        )
         return translations[0]
 
     def partial_text(self, token_ids: list[int]) -> str:
@@ -262,7 +270,9 @@ class Translator:
         order: _Order,
         on_partial: OnPartial | None,
         limit: TimeLimit,
-        sender: Sender = ANYBODY,
+        sender: Sender,
+        *,
+        usage: Usage | None,
     ) -> list[Translation]:
         submitted = [source for source in sources if source]
         if not submitted:
@@ -272,14 +282,19 @@ class Translator:
             for index, source in enumerate(sources)
             if source
         ]
-        futures = self._engine.submit(submitted, each, on_partial, limit, sender)
+        if usage is not None:
+            usage.submit(submitted, each)
+        futures = self._engine.submit(
+            submitted, each, on_partial, limit, sender, wants_timing=usage is not None
+        )
         try:
-            completions = iter(
-                [await futures[0]] if len(futures) == 1 else await asyncio.gather(*futures)
-            )
+            finished = [await futures[0]] if len(futures) == 1 else await asyncio.gather(*futures)
         finally:
             for future in futures:
                 future.cancel()
+        if usage is not None:
+            usage.finish(finished)
+        completions = iter(finished)
         translations = []
         for index, source in enumerate(sources):
             if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:

@@ -434,3 +434,13 @@ async def test_a_step_that_does_not_end_is_a_stall_and_idling_is_none(
     await future
     await until(lambda: not subject.stalled)
     await subject.close()
+
+
+async def test_who_wants_to_know_is_told_how_long_everything_took(engine: AsyncEngine) -> None:
+    (timed,) = engine.submit([[3]], OPTIONS, wants_timing=True)
+    (other,) = engine.submit([[3]], OPTIONS)
+    timing = (await timed).timing
+    assert timing is not None
+    assert list(timing) == sorted(timing)
+    assert timing.arrived_at < timing.ended_at <= time.monotonic()
+    assert (await other).timing is None

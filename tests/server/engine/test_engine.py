@@ -3,7 +3,7 @@ import random
 import pytest
 
 from dragoman_server.errors import BackendError, DeadlineError
-from dragoman_server.sequence import FinishReason, Sequence
+from dragoman_server.sequence import FinishReason, Sequence, Timing
 from tests.server.engine.fakes import rambling, sequence
 from tests.server.engine.stepped import Bench
 from tests.server.search.reference import translate, translate_with_beam
@@ -243,6 +243,19 @@ def test_a_steps_cost_is_all_since_the_step_before_but_no_idle_time() -> None:
     bench.queue.put([sequence([1])])
     bench.run()
     assert watch.seen == [(1, 2.25), (1, 2.0)]
+
+
+def test_a_completion_says_how_long_everything_took_where_that_is_wanted() -> None:
+    bench = Bench(encode_seconds=1.0, decode_seconds=lambda _: 0.5)
+    timed, other = sequence([3]), sequence([3])
+    timed.wants_timing = True
+    bench.now = 2.0
+    bench.queue.put([timed, other])
+    bench.run()
+    completion = bench.completion(timed)
+    steps = len(completion.token_ids) + 1  # the end token's too
+    assert completion.timing == Timing(0.0, 2.0, 3.0, 3.5, 3.0 + 0.5 * steps)
+    assert bench.completion(other).timing is None
 
 
 def test_metrics_tell_what_happened() -> None:

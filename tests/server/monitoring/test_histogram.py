@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client import Histogram as Reference
+from prometheus_client.openmetrics import exposition as openmetrics
 
 from dragoman_server.monitoring.histogram import MOST_PENDING, Histogram
 
@@ -47,6 +48,26 @@ def test_can_be_scraped_by_name() -> None:
     assert "h_count 1.0" in scraped
     with pytest.raises(ValueError, match="Duplicated timeseries"):
         Histogram("h", "Again.", buckets=BUCKETS, registry=registry)
+
+
+def test_the_last_trace_of_each_bucket_is_its_exemplar() -> None:
+    registry = CollectorRegistry()
+    histogram = Histogram("h", "Values.", buckets=BUCKETS, registry=registry)
+    for value, trace_id in [(2, "aa"), (2.5, "bb"), (0.5, ""), (11, "cc")]:
+        histogram.labels().observe(value, trace_id)
+    page: bytes = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]
+    lines = page.decode().splitlines()
+    buckets = [line.partition(" # ")[::2] for line in lines if line.startswith("h_bucket")]
+    assert [bucket for bucket, _ in buckets] == [
+        'h_bucket{le="1.0"} 1.0',
+        'h_bucket{le="2.5"} 3.0',
+        'h_bucket{le="10.0"} 3.0',
+        'h_bucket{le="+Inf"} 4.0',
+    ]
+    marks = [mark.rpartition(" ")[0] for _, mark in buckets]  # less the time
+    assert marks == ["", '{trace_id="bb"} 2.5', "", '{trace_id="cc"} 11.0']
+    assert exposition(registry)  # the plain form has none
+    assert not any("trace_id" in line for line in exposition(registry))
 
 
 def test_loses_nothing_between_threads() -> None:

@@ -59,7 +59,13 @@ class Watched:
     def __init__(self, connections: int | None) -> None:
         self.now = 100.0
         self.metrics = Metrics()
-        self.watch = ShortageWatch(self.metrics.record, connections, lambda: self.now)
+        self.spans_lost = 0
+        self.watch = ShortageWatch(
+            self.metrics.record,
+            connections,
+            lambda: self.now,
+            spans_lost=lambda: self.spans_lost,
+        )
 
     def look(self, seconds: float = 1.0) -> None:
         self.now += seconds
@@ -117,3 +123,11 @@ def test_a_shortage_is_no_request() -> None:
     total = "dragoman_requests_total"
     samples = [s for family in metrics.registry.collect() for s in family.samples]
     assert sum(sample.value for sample in samples if sample.name == total) == 0
+
+
+def test_spans_that_nobody_took_are_counted() -> None:
+    watched = Watched(connections=None)
+    for lost in (0, 3, 3, 5):
+        watched.spans_lost = lost
+        watched.look()
+    assert watched.sample("spans_lost") == 5

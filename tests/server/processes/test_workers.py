@@ -29,6 +29,7 @@ from dragoman_server.errors import (
 )
 from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.processes.workers import Workers
+from tests.server.collector import Collector, milliseconds
 from tests.server.service.fakes import FakeEngine, FakeTokenizer
 from tests.server.service.harness import (
     Running,
@@ -69,6 +70,23 @@ def request(*texts: str) -> TranslateTextRequest:
 
 def texts(response: TranslateTextResponse) -> list[str]:
     return [each.translated_text for each in response.translations]
+
+
+async def test_each_process_tells_of_its_calls_and_how_long_engines_took() -> None:
+    with Collector() as collector:
+        async with running(
+            workers=1, otlp_endpoint=collector.endpoint, trace_sampling=1.0
+        ) as server:
+            server.engine.echo = True
+            await server.stub.TranslateText(request("a b"))
+    assert {span.name for span in collector.spans} == {
+        "dragoman.v1.TranslationService/TranslateText",
+        "queue",
+        "encode",
+        "decode",
+    }
+    (decode,) = collector.named("decode")
+    assert milliseconds(decode) == pytest.approx(7, abs=0.01)
 
 
 async def test_calls_over_many_connections_are_answered_and_counted(server: Running) -> None:

@@ -1,13 +1,14 @@
 """Stand-ins for the engine and the tokenizer: every text waits until the test says what comes."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dragoman_server.engine import ANYBODY, Sender
 from dragoman_server.engine.deadline import NO_LIMIT, TimeLimit
 from dragoman_server.errors import OverloadError, QueueFullError, UnavailableError
-from dragoman_server.sequence import Completion, FinishReason, TranslationOptions
+from dragoman_server.sequence import Completion, FinishReason, Timing, TranslationOptions
 
 END_ID = 0
 
@@ -33,6 +34,12 @@ class FakeTokenizer:
         return self._words.index(word)
 
 
+def fake_timing() -> Timing:
+    """Came just now: waited 1 ms, was encoded in 2, had its first token after 3, ended after 4."""
+    now = time.monotonic()
+    return Timing(now, now + 0.001, now + 0.003, now + 0.006, now + 0.01)
+
+
 @dataclass(eq=False)
 class FakeText:
     """A text that the engine was given."""
@@ -43,12 +50,14 @@ class FakeText:
     future: asyncio.Future[Completion]
     limit: TimeLimit
     sender: Sender
+    timing: Timing | None = None
+    """What its completion says of it."""
 
     def finish(self, reason: FinishReason = FinishReason.STOP) -> None:
         """Translates the text into itself."""
         score = -0.5 if self.options.return_scores else None
         tokens = [token_id for token_id in self.source_ids if token_id != END_ID]
-        self.future.set_result(Completion(tokens, reason, score))
+        self.future.set_result(Completion(tokens, reason, score, timing=self.timing))
 
     def fail(self, error: Exception) -> None:
         self.future.set_exception(error)
@@ -103,14 +112,17 @@ class FakeEngine:
         on_partial: Callable[[list[int]], None] | None = None,
         limit: TimeLimit = NO_LIMIT,
         sender: Sender = ANYBODY,
+        *,
+        wants_timing: bool = False,
     ) -> list[asyncio.Future[Completion]]:
         if len(source_ids) > self.room:
             raise QueueFullError("the queue is full", retry_after_seconds=0.25)
         loop = asyncio.get_running_loop()
         if isinstance(options, TranslationOptions):
             options = [options] * len(source_ids)
+        timing = fake_timing() if wants_timing else None
         texts = [
-            FakeText(ids, each, on_partial, loop.create_future(), limit, sender)
+            FakeText(ids, each, on_partial, loop.create_future(), limit, sender, timing)
             for ids, each in zip(source_ids, options, strict=True)
         ]
         for text in texts:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import grpc
 from google.rpc import (  # type: ignore[import-untyped]  # it has .pyi files but no py.typed
@@ -47,6 +47,7 @@ from tests.server.service.fakes import END_ID, FakeEngine, FakeTokenizer
 if TYPE_CHECKING:
     from dragoman.v1.translation_pb2_grpc import TranslationServiceAsyncStub
 
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 SERVICE = "dragoman.v1.TranslationService"
 POSITIONS = 16
 
@@ -184,8 +185,9 @@ class Running:
             if sample.name == name and sample.labels.items() >= labels.items()
         )
 
-    def scrape(self) -> str:
-        with urlopen(f"http://127.0.0.1:{self.application.metrics_port}/metrics") as answer:
+    def scrape(self, accept: str = "") -> str:
+        url = f"http://127.0.0.1:{self.application.metrics_port}/metrics"
+        with urlopen(Request(url, headers={"Accept": accept})) as answer:
             return str(answer.read(), "utf-8")
 
 

@@ -179,7 +179,7 @@ async def test_a_call_without_memory_is_refused(
 async def test_a_call_for_which_memory_ends_is_refused_too(
     server: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def submit(*_: object) -> None:
+    def submit(*_: object, **__: object) -> None:
         raise MemoryError
 
     monkeypatch.setattr(server.engine, "submit", submit)
