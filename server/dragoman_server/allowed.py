@@ -39,18 +39,14 @@ def _placeholder(name: str, schema: dict[str, Any]) -> str:
     unit = name.rpartition("_")[2]
     if unit in {"seconds", "bytes", "port"}:
         return unit.upper()
-    if unit == "endpoint":
-        return "URL"
-    if (
-        "ge" in schema and schema.get("type") != "number"
-    ):  # a size, which is written with or without a unit
-        return "BYTES"
+    if "ge" in schema and schema.get("type") != "number":
+        return "BYTES"  # a size, which is written with or without a unit
     if schema["type"] == "array":
         return _placeholder(name, schema["items"])
-    if schema.get("format") == "path":
-        return "PATH"
-    kinds = {"integer": "N", "number": "X", "object": "NAME=N,..."}
-    return kinds.get(schema["type"], "HOST" if unit == "host" else "TEXT")
+    kinds = {"integer": "N", "number": "X", "object": "NAME=N,...", "path": "PATH"}
+    units = {"endpoint": "URL", "host": "HOST"}
+    kind = kinds.get(schema.get("format", "")) or kinds.get(schema["type"])
+    return units.get(unit) or kind or "TEXT"
 
 
 def _written(number: float) -> str:

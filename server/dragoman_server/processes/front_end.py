@@ -103,8 +103,13 @@ class FrontEnd:
         """Serves these versions from now on; no other one gets any more texts."""
         self._serve = serve
         self._catalog.publish(self._entries())
-        self._translators = {number: self._translators[number] for number in serve.numbers}
+        before = self._translators
+        self._translators = {number: before[number] for number in serve.numbers}
         self._tell_health()
+        dropped = [each for number, each in before.items() if number not in self._translators]
+        # Their calls take turns with this one, and there come no new ones.
+        while any(translator.is_preparing for translator in dropped):  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
     def _translator(self, setup: ModelSetup) -> Translator:
         return Translator(

@@ -129,6 +129,12 @@ class Translator:
         self._tokenizer = tokenizer
         self._engine = engine
         self._check_memory = check_memory
+        self._preparing = 0
+
+    @property
+    def is_preparing(self) -> bool:
+        """Whether a call is here whose texts the engine is still to get."""
+        return self._preparing > 0
 
     def translates(self, source: str, target: str) -> bool:
         """Whether there is a pair for these codes, or several; empty ones fit every language.
@@ -188,14 +194,19 @@ class Translator:
             InvalidArgumentError, NotFoundError: The request is wrong.
             OverloadError, DeadlineError, UnavailableError, BackendError: The engine's.
         """
-        order = self._understand(request)
-        check_contents(request.contents, self.model.limits)
-        sources = []
-        for index, text in enumerate(request.contents):
-            if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
-                await asyncio.sleep(0)
-            sources.append(self._encode(text, order, f"contents[{index}]"))
-        return await self._translate(sources, order, None, limit, sender, usage=usage)
+        self._preparing += 1
+        try:
+            order = self._understand(request)
+            check_contents(request.contents, self.model.limits)
+            sources = []
+            for index, text in enumerate(request.contents):
+                if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
+                    await asyncio.sleep(0)
+                sources.append(self._encode(text, order, f"contents[{index}]"))
+            futures = self._submit(sources, order, limit, sender, usage=usage)
+        finally:
+            self._preparing -= 1
+        return await self._translations(sources, futures, order, usage)
 
     async def translate_text(
         self,
@@ -218,10 +229,8 @@ class Translator:
         check_code_points([request.content], "content", self.model.limits)
         check_characters(request.content, "content")
         source = self._encode(request.content, order, "content")
-        translations = await self._translate(
-            [source], order, on_partial, limit, sender, usage=usage
-        )
-        return translations[0]
+        futures = self._submit([source], order, limit, sender, on_partial=on_partial, usage=usage)
+        return (await self._translations([source], futures, order, usage))[0]
 
     def partial_text(self, token_ids: list[int]) -> str:
         """Returns the text of a translation's beginning."""
@@ -264,19 +273,20 @@ class Translator:
         check_source_length(len(source), field, self.model.limits)
         return source
 
-    async def _translate(
+    def _submit(
         self,
         sources: list[list[int]],
         order: _Order,
-        on_partial: OnPartial | None,
         limit: TimeLimit,
         sender: Sender,
         *,
+        on_partial: OnPartial | None = None,
         usage: Usage | None,
-    ) -> list[Translation]:
+    ) -> list[asyncio.Future[Completion]]:
+        """Gives the engine what there is to translate."""
         submitted = [source for source in sources if source]
         if not submitted:
-            return [self._empty() for _ in sources]
+            return []
         each = [
             order.options.of_text(index, source_length=len(source))
             for index, source in enumerate(sources)
@@ -284,9 +294,20 @@ class Translator:
         ]
         if usage is not None:
             usage.submit(submitted, each)
-        futures = self._engine.submit(
+        return self._engine.submit(
             submitted, each, on_partial, limit, sender, wants_timing=usage is not None
         )
+
+    async def _translations(
+        self,
+        sources: list[list[int]],
+        futures: list[asyncio.Future[Completion]],
+        order: _Order,
+        usage: Usage | None,
+    ) -> list[Translation]:
+        """Waits for what was submitted; an error, or nobody waiting, takes all of it back."""
+        if not futures:
+            return [self._empty() for _ in sources]
         try:
             finished = [await futures[0]] if len(futures) == 1 else await asyncio.gather(*futures)
         finally:

@@ -1,5 +1,6 @@
 """Several models behind one port: found, listed, counted and told of by their names."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,6 +9,7 @@ from dragoman.v1.translation_pb2 import (
     StreamTranslateTextRequest,
     TranslateTextRequest,
 )
+from dragoman_server.processes.front_end import FrontEnd
 from tests.server.service.fakes import FakeEngine
 from tests.server.service.harness import (
     FakeLoader,
@@ -101,3 +103,26 @@ async def test_requests_count_by_model() -> None:
         assert server.sample(total, code="INVALID_ARGUMENT", model="") == 1
         assert server.sample("dragoman_request_latency_seconds_count", model="en-fr") == 2
         assert server.sample("dragoman_engines", model="en-fr") == 2
+
+
+async def test_a_call_whose_texts_are_still_read_is_translated_by_the_model_that_it_found() -> None:
+    async with several("en-de") as (server, engines):
+        texts = ["a b c"] * 1000  # so many that others have turns before all are tokens
+        call = server.stub.TranslateText(TranslateTextRequest(contents=texts))
+        loader = server.pool._load
+        assert isinstance(loader, FakeLoader)
+        while not _is_preparing(server):  # noqa: ASYNC110  the call tells nobody
+            await asyncio.sleep(0)
+        model = manifest("en", "de")
+        model.name = "en-de"
+        loader.others["bundle"] = model, FakeEngine()
+        await server.pool.put(found("bundle", stamp=2))
+        assert len(engines["en-de"].texts) == 1000
+        answer = await call
+        assert {each.model_version for each in answer.translations} == {"1"}
+
+
+def _is_preparing(server: Running) -> bool:
+    front_end = server.application._front_end
+    assert isinstance(front_end, FrontEnd)
+    return any(each.is_preparing for each in front_end._translators.values())
