@@ -3,7 +3,9 @@
 # make serve  the same server, left running
 # make lint   formatting, lint, types and import contracts
 # make test   that, then every test
-# make attack-test  the attacks that take longer, on a server in a process of its own
+# make attack-test  the attacks that take longer, on a server in a process of its own; then all of
+#             them on one that asks who calls and has several models
+# make fault-test  the faults that take longer, and 100,000 fuzzed messages
 # make image-test  the container images, built and run; needs root, buildah, iproute2, mmdebstrap, runc
 # make bench  speed beside CTranslate2, transformers and Optimum, written into docs/benchmarks,
 #             the page of this machine; DATA=DIR takes the test sets there
@@ -27,7 +29,7 @@ PYTEST := $(BIN)/pytest --exports=$(EXPORTS)
 
 PROTOC := PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I protos
 
-.PHONY: demo train-demo serve lint test attack-test image-test bench ray-test protos clean
+.PHONY: demo train-demo serve lint test attack-test fault-test image-test bench ray-test protos clean
 
 demo: $(BUNDLE)/bundle.json
 	$(BIN)/python examples/demo.py --bundle $(BUNDLE)
@@ -56,11 +58,15 @@ lint: $(VENV)/installed
 # Side by side, then what wants the machine to itself.
 test: lint
 	rm -rf $(EXPORTS)
-	$(PYTEST) -m "not alone and not attack" -n auto --maxprocesses=4 --dist=worksteal --cov --cov-report= --cov-fail-under=0
-	$(PYTEST) -m "alone and not attack" --cov --cov-append --cov-report=term:skip-covered
+	$(PYTEST) -m "not alone and not attack and not fault" -n auto --maxprocesses=4 --dist=worksteal --cov --cov-report= --cov-fail-under=0
+	$(PYTEST) -m "alone and not attack and not fault" --cov --cov-append --cov-report=term:skip-covered
 
 attack-test: $(VENV)/installed
 	$(PYTEST) tests/attacks -m attack --timeout=600
+	ATTACKED=guarded $(PYTEST) tests/attacks -m "not alone" --timeout=600
+
+fault-test: $(VENV)/installed
+	$(PYTEST) tests/faults -m fault --timeout=900 -s
 
 # Needs no engine and no registry. What is built stays in build/image-test, 20 GB, until `make clean`.
 image-test: $(VENV)/installed
@@ -84,7 +90,7 @@ ray-test: $(VENV)/ray-installed
 protos: $(VENV)/installed
 	$(PROTOC) --python_out=clients --mypy_out=clients dragoman/v1/bundle.proto
 	$(PROTOC) --python_out=clients --mypy_out=clients --grpc_python_out=clients --mypy_grpc_out=clients \
-		dragoman/v1/translation.proto
+		dragoman/v1/admin.proto dragoman/v1/translation.proto
 
 $(BUNDLE)/bundle.json: $(VENV)/installed
 	$(BIN)/dragoman export $(CHECKPOINT) --output $(BUNDLE) --precision $(PRECISION) --force

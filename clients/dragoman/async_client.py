@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple, Self, Unpack, overload
 
 import grpc
 
-from dragoman.arguments import as_credentials, as_seconds
+from dragoman.arguments import as_bool, as_credentials, as_seconds
 from dragoman.calls import AsyncCall, Attempts, Retries
 from dragoman.channel import open_async_channel
+from dragoman.credentials import as_api_key, metadata_of
 from dragoman.errors import DragomanError, UsageError
 from dragoman.options import Options, TranslateOptions
 from dragoman.requests import (
@@ -65,6 +66,8 @@ class AsyncClient:
         credentials: grpc.ChannelCredentials | None = None,
         timeout: float | None = 60.0,
         retry_seconds: float | None = None,
+        api_key: str | None = None,
+        insecure_api_key: bool = False,
     ) -> None:
         """Makes a client; it connects, and takes its event loop, with the first call.
 
@@ -78,12 +81,18 @@ class AsyncClient:
                 reached, it starts, drains or has no room. 0 never; None as long as the timeout
                 lets, but 5 s where this client has never reached a server. A stream counts from
                 the last text answered.
+            api_key: Key or token that goes with every call, where the server wants one; None
+                takes DRAGOMAN_API_KEY of the environment, an empty one is none.
+            insecure_api_key: Whether it may be sent to another machine without TLS.
 
         Raises:
-            InvalidArgumentError: An argument is none that can be.
+            InvalidArgumentError: An argument is none that can be, or the key would be sent in the
+                clear.
         """
         self._credentials = as_credentials(credentials)
         self._target = Target(as_address(target), tls=self._credentials is not None)
+        insecure = as_bool(insecure_api_key, "insecure_api_key")
+        self._metadata = metadata_of(as_api_key(api_key, self._target, insecure=insecure))
         self._timeout = as_seconds(timeout, "timeout")
         self._retries = Retries(as_seconds(retry_seconds, "retry_seconds", least=0))
         self._channel: grpc.aio.Channel | None = None
@@ -209,7 +218,9 @@ class AsyncClient:
         request = pb.ListModelsRequest()
         span = start_span("ListModels")
         call = AsyncCall(
-            lambda seconds: self._stub.ListModels(request, timeout=seconds, metadata=span.metadata),
+            lambda seconds: self._stub.ListModels(
+                request, timeout=seconds, metadata=self._metadata + span.metadata
+            ),
             self._attempts(self._seconds(timeout)),
             self._target,
             span,
@@ -250,7 +261,9 @@ class AsyncClient:
         request = unary_request(part, options)
         span = start_span("TranslateText", len(part.texts))
         return AsyncCall(
-            lambda left: self._stub.TranslateText(request, timeout=left, metadata=span.metadata),
+            lambda left: self._stub.TranslateText(
+                request, timeout=left, metadata=self._metadata + span.metadata
+            ),
             self._attempts(seconds),
             self._target,
             span,
@@ -272,7 +285,7 @@ class AsyncClient:
 
     def _open_stream(self, requests: AsyncIterator[pb.StreamTranslateTextRequest]) -> ResponseCall:
         span = start_span("StreamTranslateText")
-        call = self._stub.StreamTranslateText(requests, metadata=span.metadata)
+        call = self._stub.StreamTranslateText(requests, metadata=self._metadata + span.metadata)
         return AsyncWatchedCall(call, span) if span.is_kept else call
 
     def _seconds(self, timeout: float | None) -> float | None:

@@ -12,9 +12,10 @@ from typing import NamedTuple, Self, Unpack, overload
 
 import grpc
 
-from dragoman.arguments import as_credentials, as_seconds
+from dragoman.arguments import as_bool, as_credentials, as_seconds
 from dragoman.calls import Attempts, Call, Retries
 from dragoman.channel import open_channel
+from dragoman.credentials import as_api_key, metadata_of
 from dragoman.errors import DragomanError, UsageError
 from dragoman.options import Options, TranslateOptions
 from dragoman.requests import (
@@ -60,6 +61,8 @@ class Client:
         credentials: grpc.ChannelCredentials | None = None,
         timeout: float | None = 60.0,
         retry_seconds: float | None = None,
+        api_key: str | None = None,
+        insecure_api_key: bool = False,
     ) -> None:
         """Makes a client; it connects with the first call.
 
@@ -73,12 +76,18 @@ class Client:
                 reached, it starts, drains or has no room. 0 never; None as long as the timeout
                 lets, but 5 s where this client has never reached a server. A stream counts from
                 the last text answered.
+            api_key: Key or token that goes with every call, where the server wants one; None
+                takes DRAGOMAN_API_KEY of the environment, an empty one is none.
+            insecure_api_key: Whether it may be sent to another machine without TLS.
 
         Raises:
-            InvalidArgumentError: An argument is none that can be.
+            InvalidArgumentError: An argument is none that can be, or the key would be sent in the
+                clear.
         """
         tls = as_credentials(credentials)
         self._target = Target(as_address(target), tls=tls is not None)
+        insecure = as_bool(insecure_api_key, "insecure_api_key")
+        self._metadata = metadata_of(as_api_key(api_key, self._target, insecure=insecure))
         self._timeout = as_seconds(timeout, "timeout")
         self._retries = Retries(as_seconds(retry_seconds, "retry_seconds", least=0))
         self._channel = open_channel(target, tls)
@@ -194,7 +203,7 @@ class Client:
         span = start_span("ListModels")
         call = Call(
             lambda seconds: self._stub.ListModels.future(
-                request, timeout=seconds, metadata=span.metadata
+                request, timeout=seconds, metadata=self._metadata + span.metadata
             ),
             self._attempts(self._seconds(timeout)),
             self._target,
@@ -237,7 +246,7 @@ class Client:
         span = start_span("TranslateText", len(part.texts))
         return Call(
             lambda left: self._stub.TranslateText.future(
-                request, timeout=left, metadata=span.metadata
+                request, timeout=left, metadata=self._metadata + span.metadata
             ),
             self._attempts(seconds),
             self._target,
@@ -256,7 +265,7 @@ class Client:
 
     def _open_stream(self, requests: Iterator[pb.StreamTranslateTextRequest]) -> ResponseCall:
         span = start_span("StreamTranslateText")
-        call = self._stub.StreamTranslateText(requests, metadata=span.metadata)
+        call = self._stub.StreamTranslateText(requests, metadata=self._metadata + span.metadata)
         return WatchedCall(call, span) if span.is_kept else call
 
     def _seconds(self, timeout: float | None) -> float | None:

@@ -29,6 +29,8 @@ MAX_OPTIONS_BYTES = 100_000
 FRAME_BYTES = 6
 """At most, that the wire needs beside each string."""
 
+Priority = Literal["interactive", "bulk"]
+
 EarlyStopping = bool | Literal["never"]
 """As transformers' `generate` has it."""
 
@@ -36,6 +38,12 @@ _EARLY_STOPPING = {
     False: pb.EARLY_STOPPING_FALSE,
     True: pb.EARLY_STOPPING_TRUE,
     "never": pb.EARLY_STOPPING_NEVER,
+}
+
+_PRIORITY = {
+    None: pb.PRIORITY_UNSPECIFIED,
+    "interactive": pb.PRIORITY_INTERACTIVE,
+    "bulk": pb.PRIORITY_BULK,
 }
 
 _CODES = ("source_language_code", "target_language_code", "model")
@@ -128,6 +136,9 @@ class TranslateOptions(TypedDict, total=False):
     return_token_scores: bool
     """Whether `Translation.token_scores` is computed."""
 
+    priority: Priority | None
+    """Whether somebody waits for the texts, which is the default, or they give way to others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -157,6 +168,7 @@ class Options:
     seed: int | None = None
     return_scores: bool | None = None
     return_token_scores: bool = False
+    priority: Priority | None = None
 
     def __post_init__(self) -> None:
         for name, bits in _INTEGERS.items():
@@ -169,6 +181,7 @@ class Options:
             if (value := getattr(self, name)) is not None:
                 as_bool(value, f"options.{name}")
         _check_early_stopping(self.early_stopping)
+        _check_priority(self.priority)
         if self.suppress_sequences is not None:
             self._set("suppress_sequences", _as_sequences(self.suppress_sequences))
         self._check_strings()
@@ -211,6 +224,17 @@ class Options:
             return_token_scores=self.return_token_scores,
         )
 
+    def deciding(self) -> dict[str, object]:
+        """Returns the options that translations depend on: all but the priority."""
+        options = dataclasses.asdict(self)
+        del options["priority"]
+        return options
+
+    @property
+    def priority_number(self) -> "pb.Priority.ValueType":
+        """The priority as it goes on the wire."""
+        return _PRIORITY[self.priority]
+
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
@@ -244,6 +268,14 @@ def _check_early_stopping(value: object) -> None:
         "options.early_stopping",
         f'must be False, True or "never", not {reprlib.repr(value)}',
         "OUT_OF_RANGE",
+    )
+
+
+def _check_priority(value: object) -> None:
+    if value is None or (isinstance(value, str) and value in _PRIORITY):
+        return
+    raise refusal(
+        "priority", f'must be "interactive" or "bulk", not {reprlib.repr(value)}', "OUT_OF_RANGE"
     )
 
 

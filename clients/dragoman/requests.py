@@ -68,6 +68,7 @@ def unary_request(part: Part, options: Options) -> pb.TranslateTextRequest:
         target_language_code=options.target_language_code,
         model=options.model,
         options=options.message(part.offset),
+        priority=options.priority_number,
     )
 
 
@@ -80,6 +81,7 @@ def stream_request(index: int, text: str, options: Options) -> pb.StreamTranslat
         target_language_code=options.target_language_code,
         model=options.model,
         options=options.message(index),
+        priority=options.priority_number,
     )
 
 

@@ -18,6 +18,9 @@ NO_PROXIES = ("no_grpc_proxy", "no_proxy")
 MOST_PORT = 65_535
 
 _PORT = re.compile(r"(?:^|[^:]|\]):(\d+)$")
+_ELSEWHERE = re.compile(r"(?:xds|google-c2p):|[a-z0-9+.-]+://[^/]+/", re.IGNORECASE)
+"""Targets whose names another machine explains, whatever they are."""
+
 _SCHEMES = re.compile(r"(?:https?|grpcs?)://([^/]*)", re.IGNORECASE)
 
 
@@ -39,6 +42,8 @@ class Target:
         """Whether it is this machine, which no proxy is asked for."""
         if self.address.startswith(("unix:", "unix-abstract:", "vsock:")):
             return True
+        if _ELSEWHERE.match(self.address):
+            return False
         return all(map(_is_loopback, self._hosts()))
 
     @property

@@ -7,17 +7,14 @@ OBJECTIVE_SECONDS = 0.25
 BUDGET = 0.03
 """Share of the requests that may take longer or fail."""
 
-NOT_COUNTED = "CANCELLED|INVALID_ARGUMENT|NOT_FOUND|UNAUTHENTICATED"
+NOT_COUNTED = "CANCELLED|INVALID_ARGUMENT|NOT_FOUND|PERMISSION_DENIED|UNAUTHENTICATED"
 """Codes of requests that their own client spoilt; prometheus-rule.yaml leaves out the same."""
 
 WINDOW = "$__rate_interval"
 """Of a graph's points."""
 
 OF_PROCESSES = (
-    "process_",
-    "python_",
-    "dragoman_connections_",
-    "dragoman_log_",
+    *("process_", "python_", "dragoman_connections_", "dragoman_file_", "dragoman_log_"),
     "dragoman_model_load",
 )
 """Beginnings of the metrics that say nothing of a model."""

@@ -3,6 +3,8 @@
 Knows the service's metrics. Does not know how panels look.
 """
 
+from collections.abc import Callable
+
 from grafana_foundation_sdk.builders import heatmap, stat, timeseries
 
 from deploy.dashboards.panels import (
@@ -30,6 +32,10 @@ from deploy.dashboards.queries import (
 LATENCY = "dragoman_request_latency_seconds"
 IN_TIME = f'le="{OBJECTIVE_SECONDS:g}"'
 COUNTED = f'code!~"{NOT_COUNTED}"'
+OVER_LIMIT = 'cause="RATE_LIMITED"'
+"""Refusals of a caller's own doing."""
+
+OVERLOAD = 'cause!="RATE_LIMITED"'
 
 FAST_BURN = 10
 """Times the budget: from here on, half an hour of it is a page."""
@@ -37,11 +43,17 @@ FAST_BURN = 10
 Graph = timeseries.Panel | heatmap.Panel
 
 
+def counted(how: Callable[..., str]) -> str:
+    """Returns the requests that the objective counts, as a rate or a growth."""
+    over_limit = how("dragoman_refusals_total", OVER_LIMIT)
+    return f"({how('dragoman_requests_total', COUNTED)} - {over_limit})"
+
+
 def service() -> list[stat.Panel]:
     """Returns the figures that say whether all is well."""
-    kept = f"{growth(f'{LATENCY}_bucket', IN_TIME)} / {growth('dragoman_requests_total', COUNTED)}"
+    kept = f"{growth(f'{LATENCY}_bucket', IN_TIME)} / {counted(growth)}"
     left = f"1 - (1 - {kept}) / {BUDGET:g}"
-    refused = f"{rate('dragoman_refusals_total')} / {rate('dragoman_requests_total')}"
+    refused = f"{rate('dragoman_refusals_total', OVERLOAD)} / {rate('dragoman_requests_total')}"
     replicas = f"count(count by (namespace, job, pod) ({selected('dragoman_model_info')}))"
     return [
         too_low(
@@ -97,7 +109,7 @@ def service() -> list[stat.Panel]:
 def requests() -> list[Graph]:
     """Returns how many requests there are, how they end and how long they take."""
     in_time = rate(f"{LATENCY}_bucket", IN_TIME)
-    burn = f"(1 - {in_time} / {rate('dragoman_requests_total', COUNTED)}) / {BUDGET:g}"
+    burn = f"(1 - {in_time} / {counted(rate)}) / {BUDGET:g}"
     percentiles = (
         Query(quantile(share, LATENCY), f"p{100 * share:g}") for share in (0.5, 0.9, 0.97, 0.99)
     )

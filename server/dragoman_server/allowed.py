@@ -47,8 +47,10 @@ def _placeholder(name: str, schema: dict[str, Any]) -> str:
         return "BYTES"
     if schema["type"] == "array":
         return _placeholder(name, schema["items"])
+    if schema.get("format") == "path":
+        return "PATH"
     kinds = {"integer": "N", "number": "X", "object": "NAME=N,..."}
-    return kinds.get(schema["type"], "PATH" if schema.get("format") == "path" else "HOST")
+    return kinds.get(schema["type"], "HOST" if unit == "host" else "TEXT")
 
 
 def _written(number: float) -> str:

@@ -27,6 +27,13 @@ CLOSE_SECONDS = 3.0
 """For a step that runs to end, and then for connections: what takes longer hangs."""
 
 
+class Closable(Protocol):
+    """A part of the server that ends."""
+
+    async def close(self) -> None:
+        """Ends."""
+
+
 class RunningModels(Models, Protocol):
     """What is needed of a ModelPool."""
 
@@ -83,6 +90,16 @@ class Calls(Protocol):
         """Ends its processes, if it has any, at once."""
 
 
+class Administrators(Protocol):
+    """What is needed of an AdminServer."""
+
+    async def start(self) -> str:
+        """Listens, and returns the address."""
+
+    async def close(self) -> None:
+        """Closes the port and every connection."""
+
+
 class Application:
     """One server. Built on the event loop that it runs on.
 
@@ -91,6 +108,7 @@ class Application:
         models: Translate.
         front_end: Takes the calls.
         metrics: Served to Prometheus.
+        admin: Takes the calls of administrators; None where there are none.
         follow: Looks for new bundles until it is cancelled; None where nobody does.
 
     Attributes:
@@ -106,6 +124,7 @@ class Application:
         models: RunningModels,
         front_end: Calls,
         metrics: Metrics,
+        admin: Administrators | None = None,
         follow: Callable[[], Coroutine[None, None, None]] | None = None,
     ) -> None:
         self.port = config.port
@@ -115,6 +134,7 @@ class Application:
         self._models = models
         self._front_end = front_end
         self._metrics = metrics
+        self._admin = admin
         self._follow = follow
         self._is_out_of_memory = False
         self._memory = MemoryLimit()
@@ -154,6 +174,7 @@ class Application:
         self._memory.check_start()
         if changed := self._models.changed_files():
             raise BundleError(f"{', '.join(changed)} changed while being loaded")
+        told = {} if self._admin is None else {"admin_address": await self._admin.start()}
         self.has_served = True
         _log.info(
             "ready",
@@ -163,6 +184,7 @@ class Application:
                 "models": self._models.names,
                 "engines": self._models.engine_count,
                 "workers": self._config.workers,
+                **told,
             },
         )
 
@@ -176,7 +198,10 @@ class Application:
 
     async def close(self) -> None:
         """Stops everything; requests still without an answer get UNAVAILABLE."""
-        for name, part in (("engine", self._models), ("front_end", self._front_end)):
+        parts: dict[str, Closable] = {"engine": self._models, "front_end": self._front_end}
+        if self._admin is not None:
+            parts = {"admin": self._admin, **parts}
+        for name, part in parts.items():
             try:
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await part.close()

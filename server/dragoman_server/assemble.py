@@ -108,7 +108,7 @@ class Loader:
         manifest = bundle.manifest
         check_memory(manifest, 0, memory)  # before its files are read
         # What others do meanwhile would disturb what is tried out, and that them.
-        layout = Layout(*like.layout) if like else Layout(cpu_count(), 1) if beside else None
+        layout = like.layout if like else Layout(cpu_count(), 1) if beside else None
         weight = self._config.model_weights.get(manifest.name, 1.0)
         allotment = Allotment(memory, self._turns, weight, layout)
         limits = model_limits(manifest, self._config, memory)

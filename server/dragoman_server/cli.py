@@ -31,6 +31,7 @@ from dragoman_server.monitoring import (
     configure_logging,
 )
 from dragoman_server.pool import (
+    Administration,
     Follower,
     Found,
     MemoryBudget,
@@ -39,6 +40,7 @@ from dragoman_server.pool import (
     find_bundles,
 )
 from dragoman_server.processes import Setup, build_front_end
+from dragoman_server.service import AdminServer
 from dragoman_server.settings import load_config
 from dragoman_server.signals import Signals
 
@@ -153,9 +155,13 @@ def _build(config: Config) -> Application:
     pool.begin(found, all_must_load=config.models is None)
     front_end = build_front_end(Setup(config, *pool.setup()), pool.engine_of, metrics.record)
     pool.attach(front_end)
+    admin = None
+    if config.models is not None and config.admin_port is not None:
+        admin = AdminServer(config, Administration(config.models, pool), metrics.record)
     return Application(
         config,
         models=pool,
+        admin=admin,
         front_end=front_end,
         metrics=metrics,
         follow=_following(config, pool, found),

@@ -3,6 +3,7 @@
 Does not know where a value comes from: settings.py reads flags, environment and file.
 """
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -68,9 +69,17 @@ Timeout = Annotated[float, Field(ge=0.001, le=604_800), Number]
 Weight = Annotated[float, Field(ge=0.01, le=100), Number]
 
 
+def is_this_machine(host: str) -> bool:
+    """Whether only this machine itself reaches an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _paths(value: object) -> object:
     if isinstance(value, str):
-        return value.split(os.pathsep)
+        return value.split(os.pathsep) if value else ()
     return (value,) if isinstance(value, Path) else value
 
 
@@ -113,14 +122,21 @@ class Config(BaseSettings):
     models_full: Literal["refuse", "unload"] = "refuse"
     """What happens where models_memory has no room for a model that is to be loaded: it is refused,
     or those that were used least lately are unloaded."""
+    admin_port: Port | None = None
+    """TCP port of the AdminService, which loads and unloads the bundles of models; 0 lets the
+    system choose. Default: none, nobody administers the server while it runs."""
+    admin_host: Host = "127.0.0.1"
+    """Address that the AdminService listens on. Another one than this machine's needs a setting
+    that says who may do what, such as api_keys."""
     model_weights: Annotated[dict[str, Weight], NoDecode, BeforeValidator(_weights)] = {}
     """What share of the cores a model gets where others are busy too: NAME=WEIGHT, several with
     commas between; beside one of weight 1, a model of weight 2 gets twice as much. Default: 1
     each."""
 
     host: Host = "127.0.0.1"
-    """Address that gRPC listens on. There is no authentication but TLS client certificates, so
-    the default is this machine alone; "0.0.0.0" or "::" is every interface."""
+    """Address that gRPC listens on. Whoever reaches it may translate, unless api_keys, jwt_jwks or
+    tls_client_ca say who may, so the default is this machine alone; "0.0.0.0" or "::" is every
+    interface."""
     port: Port = 50051
     """TCP port that gRPC listens on. 0 lets the system choose."""
     health_port: Port | None = None
@@ -172,6 +188,9 @@ class Config(BaseSettings):
     max_message_bytes: Annotated[int, Field(ge=1024, le=2**30), Number] | None = None
     """Largest message that is received, in bytes; gRPC refuses a larger one with
     RESOURCE_EXHAUSTED. Default: 262144, or 8 for each of max_code_points where that is more."""
+    max_header_bytes: Annotated[int, Field(ge=1024, le=2**20), Number] = 16_384
+    """Most bytes of a call's headers, unpacked, 32 more for each of them as HTTP/2 counts; a call
+    with more is refused with RESOURCE_EXHAUSTED."""
     max_connections: Annotated[int, Field(ge=1, le=1_000_000), Number] = 4096
     """Most connections in each process that takes calls; one beyond them is closed at once. Fewer
     where the process may not open as many files."""
@@ -196,6 +215,9 @@ class Config(BaseSettings):
     max_connection_age_seconds: Annotated[float, Field(ge=0.1, le=2_000_000), Number] | None = None
     """Age at which a connection takes no new calls and is closed once its calls have ended, so that
     clients spread over new replicas. Default: connections are never closed for their age."""
+    max_connection_idle_seconds: Annotated[float, Field(ge=0.1, le=2_000_000), Number] | None = None
+    """Time without a call after which a connection is closed. Default: one without calls is closed
+    only where the other end no longer answers."""
 
     tls_certificate: File | None = None
     """PEM file with the server's certificate chain. Default: no TLS."""
@@ -204,6 +226,24 @@ class Config(BaseSettings):
     tls_client_ca: File | None = None
     """PEM file with the authorities whose client certificates are let in. Default: clients need
     no certificate."""
+
+    api_keys: File | None = None
+    """YAML file with the hashes of API keys, or the names of client certificates, and what each may
+    do; read anew when it changes. Default: everybody may do everything, unless jwt_jwks is set."""
+    api_key_entries: str | None = None
+    """What such a file would hold, in place of api_keys: for an environment variable."""
+    jwt_jwks: File | None = None
+    """JSON file (JWKS) with the public keys that sign callers' tokens; read anew when it changes.
+    Default: no tokens."""
+    jwt_issuer: str | None = None
+    """Issuer (`iss`) of the tokens; needed with jwt_jwks."""
+    jwt_audience: str | None = None
+    """Audience (`aud`) that a token must have, such as this service's name; needed with
+    jwt_jwks."""
+    jwt_algorithm: Literal[
+        "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
+    ] = "RS256"
+    """How tokens are signed; one that says another is refused."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe events that are logged."""
@@ -225,6 +265,36 @@ class Config(BaseSettings):
         if self.max_message_bytes is not None:
             return self.max_message_bytes
         return max(256 * 1024, min(8 * self.max_code_points, 2**30))
+
+    @property
+    def controls_access(self) -> bool:
+        """Whether a setting says who may do what: nobody else may do anything then."""
+        files = (self.api_keys, self.api_key_entries, self.jwt_jwks)
+        return any(each is not None for each in files)
+
+    @model_validator(mode="after")
+    def _administration_is_complete(self) -> Self:
+        if self.admin_port is None:
+            return self
+        if self.models is None:
+            raise ValueError("admin_port needs models, the directory that is administered")
+        if not self.controls_access and not is_this_machine(self.admin_host):
+            raise ValueError(
+                f"admin_port on {self.admin_host} needs api_keys, api_key_entries or jwt_jwks: "
+                "anybody could load and unload models"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _access_is_complete(self) -> Self:
+        if self.api_keys is not None and self.api_key_entries is not None:
+            raise ValueError("api_keys and api_key_entries are not needed together")
+        names = (self.jwt_issuer, self.jwt_audience)
+        if self.jwt_jwks is not None and not all(names):
+            raise ValueError("jwt_jwks needs jwt_issuer and jwt_audience")
+        if self.jwt_jwks is None and any(names):
+            raise ValueError("jwt_issuer and jwt_audience need jwt_jwks")
+        return self
 
     @model_validator(mode="after")
     def _something_is_served(self) -> Self:

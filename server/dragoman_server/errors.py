@@ -5,11 +5,15 @@ DragomanError
 │   └── NoRoomError         the memory for models has no room for one more
 ├── BundleError             the bundle is wrong; the server does not start
 ├── InvalidArgumentError    a field of a request is wrong
-├── NotFoundError           no such model or language pair
+├── NotFoundError           no such model or language pair, or no such bundle
+├── PreconditionError       what is asked of the administration cannot be done now
+├── CredentialsError        who calls is not known
+├── PermissionDeniedError   who calls may not call this
 ├── OverloadError           refused at once, to be tried again later
 │   ├── QueueFullError      no room for the request now
 │   ├── TooManyCallsError   as many calls as allowed are in progress
 │   ├── OutOfMemoryError    no memory is left for it
+│   ├── RateLimitedError    its caller has had what it may have for now
 │   └── WouldExpireError    its deadline would pass first
 ├── DeadlineError           its deadline passed before it began
 ├── UnavailableError        the server is not ready or is draining
@@ -82,7 +86,34 @@ class NotFoundError(DragomanError):
     """The server has no such model, or the model no such language pair.
 
     Attributes:
-        reason: MODEL_NOT_FOUND or LANGUAGE_PAIR_NOT_FOUND.
+        reason: MODEL_NOT_FOUND, LANGUAGE_PAIR_NOT_FOUND or BUNDLE_NOT_FOUND.
+    """
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class CredentialsError(DragomanError):
+    """A call has no credentials that are accepted; which part of them was wrong is never said."""
+
+    reason = "CREDENTIALS_REFUSED"
+
+    def __init__(self) -> None:
+        super().__init__("the call has no credentials that are accepted")
+
+
+class PermissionDeniedError(DragomanError):
+    """The caller is known, and may not call the method."""
+
+    reason = "METHOD_NOT_ALLOWED"
+
+
+class PreconditionError(DragomanError):
+    """What is asked for cannot be done as things are; nothing has changed.
+
+    Attributes:
+        reason: BUNDLE_NOT_LOADED, or MODELS_MEMORY_FULL.
     """
 
     def __init__(self, message: str, *, reason: str) -> None:
@@ -118,6 +149,12 @@ class OutOfMemoryError(OverloadError):
     """The process has no memory left for the request."""
 
     reason = "OUT_OF_MEMORY"
+
+
+class RateLimitedError(OverloadError):
+    """The caller has had as many texts or code points as it may have for now."""
+
+    reason = "RATE_LIMITED"
 
 
 class WouldExpireError(OverloadError):

@@ -22,6 +22,11 @@ from dragoman_server.errors import ConfigError
 
 PREFIX = "DRAGOMAN_"
 
+CLIENTS_KEY = "DRAGOMAN_API_KEY"
+
+UNTOLD = {"api_key_entries"}
+"""Settings whose values no error shows: a key may have been put there."""
+
 MOST_SHOWN = 80
 """Characters that an error shows of a value."""
 
@@ -114,6 +119,11 @@ def _check_variables(environ: Mapping[str, str]) -> None:
                 f"{variable}={value} looks like a variable that Kubernetes injects for a Service "
                 "called dragoman: set `enableServiceLinks: false` in the pod's spec"
             )
+        if variable == CLIENTS_KEY:  # nobody is to think that it protects the server
+            raise ConfigError(
+                f"{variable} is what clients send: the server takes the hashes of keys, in the "
+                f"file of {PREFIX}API_KEYS"
+            )
         if name.lower() not in Config.model_fields:
             closest = f"{PREFIX}{_closest(name.lower()).upper()}"
             raise ConfigError(f"unknown variable {variable}: did you mean {closest}?")
@@ -157,7 +167,8 @@ def _problem(
         origin = f"{name} in {path}"
     message = detail["msg"].removeprefix("Input ").removeprefix("Value error, ")
     allowed = _range(name) or message.partition(", unable to parse")[0]
-    return f"{origin} is {_shown(detail['input'])} but {allowed}"
+    given = "not shown" if name in UNTOLD else _shown(detail["input"])
+    return f"{origin} is {given} but {allowed}"
 
 
 def _range(name: str) -> str:

@@ -18,6 +18,12 @@ METHOD = b"/dragoman.v1.TranslationService/TranslateText"
 HEADERS = http2.headers(METHOD)
 TEXT = TranslateTextRequest(contents=["where is the house by the river"]).SerializeToString()
 
+LARGE_HEADERS = http2.header_frames(1, HEADERS + http2.large_header(1 << 20))
+SMALL_HEADERS = b"\0\1x\1a" * 200
+
+KNOWING = http2.settings(window=1 << 30) + http2.frame(http2.SETTINGS, http2.ACK, 0, b"")
+"""Begins a connection for which the server's limits hold: it says that it has them."""
+
 AT_ONCE = 50
 """Frames of a kind in one piece."""
 
@@ -63,6 +69,41 @@ def headers_only(address: str, until: float, *, connections: int, calls: int) ->
         _wait(until)
 
 
+def large_headers(address: str, until: float, *, connections: int) -> None:
+    """Begins calls of large headers whose message never comes, on each connection."""
+
+    def send() -> None:
+        while time.monotonic() < until:
+            with _connected(address) as connection:
+                is_open, stream = _sent(connection, KNOWING, until), 1
+                while is_open and time.monotonic() < until:
+                    is_open = _sent(connection, _on(stream, LARGE_HEADERS), until)
+                    stream += 2
+
+    threads = [threading.Thread(target=send) for _ in range(connections)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def endless_headers(address: str, until: float) -> None:
+    """Begins one call whose headers never end."""
+    start = http2.frame(http2.SETTINGS, http2.ACK, 0, b"")
+    start += http2.frame(http2.HEADERS, 0, 1, HEADERS)
+    _repeat(address, http2.frame(http2.CONTINUATION, 0, 1, SMALL_HEADERS), until, start)
+
+
+def unknown_frames(address: str, until: float) -> None:
+    """Sends frames of a kind that nobody knows, and that are to be skipped."""
+    _repeat(address, http2.frame(0xBB, 0, 0, b"attacked"), until)
+
+
+def priorities(address: str, until: float) -> None:
+    """Says which stream goes before which, again and again."""
+    _repeat(address, http2.frame(2, 0, 1, struct.pack(">IB", 0, 1)), until)
+
+
 def pings(address: str, until: float) -> None:
     """Sends pings."""
     _repeat(address, http2.frame(http2.PING, 0, 0, b"attacked"), until)
@@ -92,6 +133,16 @@ def _repeat(address: str, piece: bytes, until: float, start: bytes = b"") -> Non
             is_open = _sent(connection, http2.settings(window=WIDE) + start, until)
             while is_open and time.monotonic() < until:
                 is_open = _sent(connection, piece * 4 * AT_ONCE, until)
+
+
+def _on(stream: int, frames: bytes) -> bytes:
+    """Returns frames of stream 1 as those of another."""
+    pieces, at = [], 0
+    while at < len(frames):
+        end = at + 9 + int.from_bytes(frames[at : at + 3], "big")
+        pieces += [frames[at : at + 5], struct.pack(">I", stream), frames[at + 9 : end]]
+        at = end
+    return b"".join(pieces)
 
 
 def _headers(stream: int) -> bytes:

@@ -13,17 +13,40 @@ process takes no time of theirs but what it takes of the machine.
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from tests.attacks import guarded
 from tests.integration.served import Served
 
 CALLERS = 10
 
 
 class Server(Served):
-    """`dragoman serve`, as `Served` starts and stops it, with a look at its memory."""
+    """`dragoman serve`, as `Served` starts and stops it, with a look at its memory.
+
+    With ATTACKED=guarded in the environment it asks who calls and has two more models.
+    """
+
+    def __init__(self, bundle: Path, **settings: object) -> None:
+        self._directory = tempfile.TemporaryDirectory() if guarded.IS_GUARDED else None
+        if self._directory is None:
+            super().__init__(bundle, **settings)
+        else:
+            told = guarded.settings(bundle, Path(self._directory.name))
+            super().__init__(None, **(told | settings))
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        super().__exit__(exc_type, exc, traceback)
+        if self._directory is not None:
+            self._directory.cleanup()
 
     @property
     def port(self) -> int:
@@ -34,13 +57,17 @@ class Server(Served):
     def metrics_port(self) -> int:
         return int(self.metrics_address.rpartition(":")[2])
 
+    def pids(self) -> list[int]:
+        """The process and all that it started."""
+        return _tree(self.process.pid)
+
     def rss_bytes(self) -> int:
         """Resident memory of the process and of all that it started."""
-        return sum(memory_bytes(pid, "VmRSS") for pid in _tree(self.process.pid))
+        return sum(memory_bytes(pid, "VmRSS") for pid in self.pids())
 
     def peak_bytes(self) -> int:
         """The most that each process has had resident at any moment, added up."""
-        return sum(memory_bytes(pid, "VmHWM") for pid in _tree(self.process.pid))
+        return sum(memory_bytes(pid, "VmHWM") for pid in self.pids())
 
 
 class Report(NamedTuple):

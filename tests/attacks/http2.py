@@ -11,10 +11,14 @@ from typing import Self
 
 from hpack import Decoder, Encoder
 
+from tests.attacks import guarded
+
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RESET, SETTINGS, PING, GOAWAY, WINDOW = 0, 1, 3, 4, 6, 7, 8
+DATA, HEADERS, RESET, SETTINGS, PING, GOAWAY, WINDOW, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
 ACK = END_STREAM = 1
 END_HEADERS = 4
+FRAME_BYTES = 16_384
+"""That a frame may have."""
 
 _TABLE_SIZE, _WINDOW_SIZE = 1, 4
 
@@ -43,8 +47,32 @@ def headers(path: bytes, *more: tuple[str, str]) -> bytes:
         (b":path", path),
         (":authority", "attack"),
     ]
-    fields += [("te", "trailers"), ("content-type", "application/grpc"), *more]
+    fields += [("te", "trailers"), ("content-type", "application/grpc"), *guarded.metadata()]
+    fields += more
     return encoder.encode(fields)
+
+
+def large_header(size: int) -> bytes:
+    """Returns what goes after a header block: one more header, its value of so many bytes.
+
+    hpack would pack it, for minutes.
+    """
+    length, rest = bytes([127]), size - 127
+    while rest >= 128:
+        length += bytes([rest % 128 | 128])
+        rest //= 128
+    return b"\0\1x" + length + bytes([rest]) + b"a" * size
+
+
+def header_frames(stream: int, block: bytes) -> bytes:
+    """Returns the frames that begin a call, as many as its headers need."""
+    pieces = [block[at : at + FRAME_BYTES] for at in range(0, len(block), FRAME_BYTES)]
+    kinds = [HEADERS] + [CONTINUATION] * (len(pieces) - 1)
+    flags = [0] * (len(pieces) - 1) + [END_HEADERS]
+    return b"".join(
+        frame(kind, flag, stream, piece)
+        for kind, flag, piece in zip(kinds, flags, pieces, strict=True)
+    )
 
 
 def message(content: bytes) -> bytes:
@@ -109,11 +137,24 @@ class Connection:
             if (kind, number) == (RESET, stream):
                 return True
 
+    async def acknowledge_settings(self) -> None:
+        """Reads the server's settings and says so: its limits hold for who knows them."""
+        while True:
+            kind, flags, _, _ = await self.frame()
+            if kind == SETTINGS and not flags & ACK:
+                return self.send(frame(SETTINGS, ACK, 0, b""))
+
     async def frame(self) -> tuple[int, int, int, bytes]:
         """Returns the next frame: its kind, flags, stream and payload."""
         head = await self._reader.readexactly(9)
         payload = await self._reader.readexactly(int.from_bytes(head[:3], "big"))
         return head[3], head[4], int.from_bytes(head[5:], "big"), payload
+
+    async def closed(self) -> None:
+        """Reads until the server hangs up."""
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                await self.frame()
 
     async def close(self) -> None:
         """Hangs up."""

@@ -10,6 +10,7 @@ from grpc import aio
 
 from dragoman.v1.translation_pb2 import TranslateTextRequest
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
+from tests.attacks import guarded
 
 SENTENCES = ("the cat", "where is the house by the river", "a", "Good morning!", "1 2 3")
 
@@ -31,7 +32,9 @@ class Caller:
         self.errors: collections.Counter[str] = collections.Counter()
 
     async def translate(self) -> str:
-        answer = await self._stub.TranslateText(self._request, timeout=self._seconds_each)
+        answer = await self._stub.TranslateText(
+            self._request, timeout=self._seconds_each, metadata=guarded.metadata()
+        )
         return answer.translations[0].translated_text
 
     async def call_until(self, stop: asyncio.Event, right: str) -> None:

@@ -25,6 +25,10 @@ FLOODS: dict[str, Flood] = {
     "resets": floods.resets,
     "unread calls": partial(floods.unread_calls, connections=20, calls=3000),
     "headers only": partial(floods.headers_only, connections=20, calls=500),
+    "large headers": partial(floods.large_headers, connections=5),
+    "endless headers": floods.endless_headers,
+    "unknown frames": floods.unknown_frames,
+    "priorities": floods.priorities,
     "half messages": partial(half_messages, method="TranslateText", connections=10, streams=100),
     "half messages of streams": partial(
         half_messages, method="StreamTranslateText", connections=20, streams=100

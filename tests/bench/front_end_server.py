@@ -32,6 +32,7 @@ from dragoman_server.pool.pool import ModelPool
 from dragoman_server.pool.version import LoadedModel
 from dragoman_server.processes.messages import ModelSetup, Setup
 from dragoman_server.processes.workers import build_front_end
+from dragoman_server.runtime.layout import Layout
 from dragoman_server.sequence import Completion, FinishReason, Sequence
 from dragoman_server.service.listing import describe_model, model_limits
 
@@ -62,6 +63,7 @@ class EchoEngine:
                 sequence.arrived_at
             )
             self._metrics.finished(sequence, len(sequence.source_ids), now)
+        self._queue.freed(0, taken)
         self._deliver(Progress([(sequence, _echo(sequence)) for sequence in taken], []))
         return True
 
@@ -91,7 +93,7 @@ async def _serve(bundle: Bundle, workers: int) -> None:
     )
     model = describe_model(bundle.manifest, model_limits(bundle.manifest, config), "cpu")
     setup = ModelSetup(1, bundle.manifest, model, functools.partial(load_tokenizer, bundle))
-    pool = ModelPool(lambda *_, **__: LoadedModel(setup, engine, (1, 1), 0, bundle))
+    pool = ModelPool(lambda *_, **__: LoadedModel(setup, engine, Layout(1, 1), 0, bundle))
     pool.begin([find_bundle(bundle.path)], all_must_load=True)
     front_end = build_front_end(Setup(config, *pool.setup()), pool.engine_of, metrics.record)
     application = Application(config, models=pool, front_end=front_end, metrics=metrics)

@@ -6,12 +6,14 @@ their deadline. Knows frames. Does not know what rates are worth trying.
 """
 
 import contextlib
+import itertools
 import random
 import select
 import socket
 import struct
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hpack import Decoder
@@ -54,7 +56,13 @@ class Ends:
 class OpenLoopConnection:
     """One connection and the calls that are due on it."""
 
-    def __init__(self, address: str, ends: Ends, deadline_seconds: float | None) -> None:
+    def __init__(
+        self,
+        address: str,
+        ends: Ends,
+        deadline_seconds: float | None,
+        sentences: Sequence[str] = (SENTENCE,),
+    ) -> None:
         host, port = address.rsplit(":", 1)
         self.socket = socket.create_connection((host, int(port)))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -65,7 +73,8 @@ class OpenLoopConnection:
         """Likewise, by stream; in order."""
         self._ends = ends
         self._deadline = float("inf") if deadline_seconds is None else deadline_seconds
-        self._message = http2.message(TranslateTextRequest(contents=[SENTENCE]).SerializeToString())
+        self._messages = itertools.cycle([_message(sentence) for sentence in sentences])
+        self._message = next(self._messages)
         self._outbox = bytearray(http2.settings(window=1 << 30))
         self._received = b""
         self._next_stream = 1
@@ -125,6 +134,7 @@ class OpenLoopConnection:
         self._outbox += http2.frame(http2.HEADERS, http2.END_HEADERS, stream, block)
         self._outbox += http2.frame(http2.DATA, http2.END_STREAM, stream, self._message)
         self._window -= len(self._message)
+        self._message = next(self._messages)
         self.open[stream] = due
 
     def _frame(self, kind: int, flags: int, stream: int, payload: bytes, now: float) -> None:
@@ -155,14 +165,25 @@ class OpenLoopConnection:
 
 
 def run(
-    address: str, rate: float, seconds: float, deadline_seconds: float | None, connections: int
+    address: str,
+    rate: float,
+    seconds: float,
+    deadline_seconds: float | None,
+    connections: int,
+    *,
+    sentences: Sequence[str] = (SENTENCE,),
 ) -> tuple[Ends, float]:
     """Asks for so many sentences a second; returns how they ended, and the CPU seconds it took.
 
     Arrivals are a Poisson process. What has not ended a second after the last was due is left.
     """
     ends = Ends()
-    loop = [OpenLoopConnection(address, ends, deadline_seconds) for _ in range(connections)]
+    loop = [
+        OpenLoopConnection(
+            address, ends, deadline_seconds, [*sentences[index:], *sentences[:index]]
+        )
+        for index in range(connections)
+    ]
     poll = select.poll()
     for connection in loop:
         poll.register(connection.socket, select.POLLIN)
@@ -182,6 +203,10 @@ def run(
     for connection in loop:
         connection.socket.close()
     return ends, time.process_time() - cpu
+
+
+def _message(sentence: str) -> bytes:
+    return http2.message(TranslateTextRequest(contents=[sentence]).SerializeToString())
 
 
 def _literal(name: bytes, value: bytes) -> bytes:

@@ -15,7 +15,7 @@ from grpc_status import rpc_status
 from dragoman.v1 import translation_pb2 as pb
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2_grpc import TranslationServiceServicer
-from dragoman_server.engine.waiting_queue import RETRY_AFTER_SECONDS
+from dragoman_server.engine.room import RETRY_AFTER_SECONDS
 from dragoman_server.errors import DragomanError, NotFoundError, QueueFullError
 from dragoman_server.models.languages import Languages
 from dragoman_server.service.status import status_of

@@ -134,6 +134,9 @@ class FakeServer(TranslationServiceServicer):
         self.refused: set[str] = set()
         """Texts that unary calls find no room for."""
 
+        self.keys: list[str | None] = []
+        """What each call had as its `authorization`."""
+
         self.hypotheses = 0
         """Of each translation that a unary call answers."""
 
@@ -184,6 +187,7 @@ class FakeServer(TranslationServiceServicer):
         self, request: pb.TranslateTextRequest, context: object
     ) -> pb.TranslateTextResponse:
         self.requests.append(request)
+        self._note_key(context)
         self._note(context)
         self.hold.wait()
         if self.failures:
@@ -203,12 +207,14 @@ class FakeServer(TranslationServiceServicer):
 
     def StreamTranslateText(self, request_iterator: object, context: object) -> Responses:
         self.streams_opened += 1
+        self._note_key(context)
         self._note(context)
         script = self.streams.popleft() if self.streams else answer_each
         return script(cast("Requests", request_iterator), cast("grpc.ServicerContext", context))
 
     def ListModels(self, request: pb.ListModelsRequest, context: object) -> pb.ListModelsResponse:
         del request
+        self._note_key(context)
         self._note(context)
         if self.failures and self.fails_models:
             abort(cast("grpc.ServicerContext", context), self.failures.popleft())
@@ -222,3 +228,8 @@ class FakeServer(TranslationServiceServicer):
             limits=self.limits,
         )
         return pb.ListModelsResponse(models=[model])
+
+    def _note_key(self, context: object) -> None:
+        metadata = cast("grpc.ServicerContext", context).invocation_metadata()
+        shown = [str(value) for name, value in metadata if name == "authorization"]
+        self.keys.append(shown[0] if shown else None)

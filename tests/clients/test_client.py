@@ -5,6 +5,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Unpack, get_type_hints
 
+import grpc
 import pytest
 from google.rpc import code_pb2  # type: ignore[import-untyped]
 
@@ -22,9 +23,19 @@ from dragoman import (
     UnavailableError,
     UsageError,
 )
-from dragoman.options import Options, TranslateOptions
+from dragoman.options import Options, Priority, TranslateOptions
 from dragoman.v1 import translation_pb2 as pb
-from tests.clients.fake_server import FakeServer, bad_field, cause, draining, queue_full, status
+from tests.clients.fake_server import (
+    FakeServer,
+    Requests,
+    Responses,
+    answer,
+    bad_field,
+    cause,
+    draining,
+    queue_full,
+    status,
+)
 
 
 def test_a_text_gives_a_translation(client: Client) -> None:
@@ -107,6 +118,34 @@ def test_early_stopping_is_that_of_transformers(
     assert server.requests[0].options.early_stopping == expected
 
 
+@pytest.mark.parametrize(
+    ("priority", "expected"),
+    [
+        (None, pb.PRIORITY_UNSPECIFIED),
+        ("interactive", pb.PRIORITY_INTERACTIVE),
+        ("bulk", pb.PRIORITY_BULK),
+    ],
+)
+def test_the_priority_reaches_the_wire(
+    server: FakeServer, client: Client, priority: Priority | None, expected: int
+) -> None:
+    client.translate("a", priority=priority)
+    assert server.requests[0].priority == expected
+
+
+def test_the_priority_of_a_stream_is_that_of_each_text(server: FakeServer, client: Client) -> None:
+    seen: list[int] = []
+
+    def keep(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+        for request in requests:
+            seen.append(request.priority)
+            yield answer(request)
+
+    server.streams.append(keep)
+    assert len(list(client.translate_stream(["a", "b"], priority="bulk"))) == 2
+    assert seen == [pb.PRIORITY_BULK] * 2
+
+
 @pytest.mark.parametrize("make", [Client, AsyncClient])
 def test_each_method_takes_every_option(make: type[Client] | type[AsyncClient]) -> None:
     options = {field.name for field in dataclasses.fields(Options)}
@@ -127,6 +166,8 @@ def test_a_long_list_draws_as_one_however_it_is_cut(server: FakeServer, client: 
 def test_an_option_that_cannot_be_sent_is_refused_at_once(client: Client) -> None:
     with pytest.raises(InvalidArgumentError, match="must be False, True or \"never\", not 'soon'"):
         client.translate("a", early_stopping="soon")  # type: ignore[call-overload]
+    with pytest.raises(InvalidArgumentError, match="or \"bulk\", not 'urgent'"):
+        client.translate("a", priority="urgent")  # type: ignore[call-overload]
     with pytest.raises(InvalidArgumentError, match="suppress_sequences must be a sequence of str"):
         client.translate_stream(["a"], suppress_sequences="bad")
     with pytest.raises(InvalidArgumentError, match=r"target_prefix has the lone surrogate"):

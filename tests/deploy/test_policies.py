@@ -20,7 +20,10 @@ from tests.deploy.manifests import (
     settings,
 )
 
-MODELS = ("model-from-oci", "model-from-pvc")
+MODELS = ("model-from-oci", "model-from-pvc", "models-from-pvc", "models-from-bucket")
+
+NEEDS = {"administration": ("api-keys", "models-from-pvc", "network-policy")}
+"""What the components' comments say that they need."""
 
 
 @pytest.fixture(params=[*OVERLAYS, *(f"base with {name}" for name in COMPONENTS)])
@@ -30,7 +33,8 @@ def resources(request: pytest.FixtureRequest) -> list[Resource]:
     if name in OVERLAYS:
         return overlay(name)
     component = name.removeprefix("base with ")
-    return compose(*{component, *([] if component in MODELS else MODELS[:1])})
+    others = NEEDS.get(component, () if component in MODELS else MODELS[:1])
+    return compose(component, *others)
 
 
 def pod(resources: list[Resource]) -> Any:
@@ -92,6 +96,12 @@ def test_the_pod_is_restricted(resources: list[Resource]) -> None:
     assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
 
 
+def test_what_runs_beside_the_server_is_restricted_too(resources: list[Resource]) -> None:
+    for container in pod(resources).get("initContainers", []):
+        assert container["securityContext"] == server(resources)["securityContext"]
+        assert container["resources"]["requests"] == container["resources"]["limits"]
+
+
 def test_the_pod_has_no_rights_and_no_service_links(resources: list[Resource]) -> None:
     spec = pod(resources)
     account = one(resources, "ServiceAccount")
@@ -112,7 +122,9 @@ def test_the_server_takes_the_settings(
         monkeypatch.setenv(name, value)
     config = load_config([], environment)
     mounts = [mount["mountPath"] for mount in server(resources)["volumeMounts"]]
-    files = [*config.bundle, config.tls_certificate, config.tls_private_key]
+    files = [*config.bundle, config.models, config.api_keys]
+    files += [config.tls_certificate, config.tls_private_key]
+    assert bool(config.bundle) != bool(config.models)
     for file in filter(None, files):
         assert any(file.is_relative_to(mount) for mount in mounts), file
 

@@ -51,6 +51,12 @@ class Replicas:
         server.terminate()
         return server.wait()
 
+    def kill(self, address: str) -> None:
+        """Ends a replica by SIGKILL; its address stays known, as nobody was told."""
+        server = self.servers[address]
+        server.process.kill()
+        server.wait()
+
     def answered(self) -> dict[str, float]:
         """Calls that each replica has answered with OK; 0 for one that is gone."""
         return {address: _answered(server) for address, server in self.servers.items()}

@@ -74,6 +74,12 @@ class Served:
         self.process.stderr.close()
         return code
 
+    def event(self, name: str) -> dict[str, str]:
+        """Returns the last event of this name in the log."""
+        events = [json.loads(line) for line in self.log if line.startswith("{")]
+        found: dict[str, str] = [each for each in events if each["event"] == name][-1]
+        return found
+
     def metric(self, name: str, **labels: str) -> float:
         """Scrapes the samples that have these labels; returns their sum."""
         with urllib.request.urlopen(f"http://{self.metrics_address}/metrics", timeout=10) as page:

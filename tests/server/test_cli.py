@@ -155,7 +155,7 @@ def test_what_nobody_thought_of_is_told_when_it_keeps_the_server_from_starting(
         cli, "_build", lambda config: make_application(config, FailingEngine(), Metrics())
     )
     assert cli.main(["--bundle", "b", *FREE_PORTS]) == 2
-    assert [record.message for record in caplog.records] == ["model_loaded", "stopped"]
+    assert [record.message for record in caplog.records] == ["stopped"]
     assert _last_word(caplog) == (reason, 2)
 
 

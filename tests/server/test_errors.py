@@ -6,10 +6,13 @@ import pytest
 
 from dragoman_server.errors import (
     BackendError,
+    CredentialsError,
     DragomanError,
     InvalidArgumentError,
     NotFoundError,
+    PermissionDeniedError,
     QueueFullError,
+    RateLimitedError,
     UnavailableError,
     WouldExpireError,
 )
@@ -19,6 +22,9 @@ from dragoman_server.errors import (
     "error",
     [
         BackendError("broken"),
+        CredentialsError(),
+        PermissionDeniedError("no"),
+        RateLimitedError("more", retry_after_seconds=0.5),
         InvalidArgumentError("wrong", field="contents[3]", reason="TOO_LONG", given="9"),
         NotFoundError("none", reason="MODEL_NOT_FOUND"),
         QueueFullError("full", retry_after_seconds=0.5),

@@ -242,6 +242,8 @@ def test_every_setting_has_a_flag_with_a_help_text(capsys: pytest.CaptureFixture
         ("provider", "{auto,cpu,cuda}", "(default: auto)"),
         ("log_level", "{debug,info,warning,error}", "(default: info)"),
         ("host", "HOST", "(default: 127.0.0.1)"),
+        ("api_keys", "PATH", "unless jwt_jwks is set."),
+        ("jwt_issuer", "TEXT", "needed with jwt_jwks. (default: none)"),
         ("health_port", "PORT", "(0 to 65535)"),
         ("engines", "N", "(1 to 1024)"),
         ("max_queue_size", "N", "(1 to 1,000,000; default: 4096)"),
@@ -281,3 +283,88 @@ def test_settings_cannot_be_changed() -> None:
     config = load(*BUNDLE)
     with pytest.raises(ValidationError):
         config.port = 1  # type: ignore[misc]
+
+
+def test_the_key_of_a_client_is_no_setting_and_is_not_quoted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DRAGOMAN_API_KEY", "dragoman_canary")
+    with pytest.raises(ConfigError) as caught:
+        load(*BUNDLE)
+    assert "DRAGOMAN_API_KEY is what clients send" in str(caught.value)
+    assert "canary" not in str(caught.value)
+
+
+def test_entries_of_keys_are_never_quoted(file: Path) -> None:
+    file.write_text("bundle: b\napi_key_entries: [{name: dragoman_canary}]\n")
+    with pytest.raises(ConfigError) as caught:
+        load("--config", str(file))
+    assert "api_key_entries" in str(caught.value)
+    assert "canary" not in str(caught.value)
+
+
+def test_entries_of_keys_may_be_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not load(*BUNDLE).controls_access
+    monkeypatch.setenv("DRAGOMAN_API_KEY_ENTRIES", "[]")
+    config = load(*BUNDLE)
+    assert config.api_key_entries == "[]"
+    assert config.controls_access
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["--api-keys", "a", "--api-key-entries", "[]"], "are not needed together"),
+        (["--jwt-jwks", "a"], "jwt_jwks needs jwt_issuer and jwt_audience"),
+        (["--jwt-jwks", "a", "--jwt-issuer", "b"], "jwt_jwks needs jwt_issuer and jwt_audience"),
+        (["--jwt-jwks", "a", "--jwt-issuer", "", "--jwt-audience", "c"], "jwt_jwks needs"),
+        (["--jwt-issuer", "b"], "need jwt_jwks"),
+        (["--jwt-algorithm", "none"], "--jwt-algorithm is 'none' but"),
+        (["--jwt-algorithm", "HS256"], "--jwt-algorithm is 'HS256' but"),
+    ],
+)
+def test_settings_of_access_are_whole(argv: list[str], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        load(*BUNDLE, *argv)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([*BUNDLE, "--admin-port", "1"], "admin_port needs models"),
+        (
+            ["--models", "m", "--admin-port", "1", "--admin-host", "0.0.0.0"],
+            "admin_port on 0.0.0.0 needs api_keys, api_key_entries or jwt_jwks",
+        ),
+    ],
+)
+def test_administration_is_complete(argv: list[str], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(*argv)
+    assert message in str(caught.value)
+    assert load("--models", "m", "--admin-port", "1").admin_port == 1
+
+
+def test_several_bundles_are_given_one_by_one(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = (Path("a"), Path("b@2"))
+    assert load("--bundle", "a", "--bundle", "b@2").bundle == both
+    monkeypatch.setenv("DRAGOMAN_BUNDLE", "a:b@2")
+    assert load().bundle == both
+    monkeypatch.setenv("DRAGOMAN_BUNDLE", "")
+    with pytest.raises(ConfigError, match="bundle is missing"):
+        load()
+    monkeypatch.delenv("DRAGOMAN_BUNDLE")
+    file.write_text("bundle: [a, b@2]\nmodel_weights: {a: 2}\n")
+    config = load("--config", str(file))
+    assert (config.bundle, config.model_weights) == (both, {"a": 2.0})
+
+
+@pytest.mark.parametrize("value", ["a", "a=", "a=0", "a=1e9", "=1", "a=b"])
+def test_a_wrong_weight_is_told(value: str) -> None:
+    with pytest.raises(ConfigError, match="--model-weights"):
+        load(*BUNDLE, "--model-weights", value)
+
+
+def test_weights_are_given_together() -> None:
+    config = load(*BUNDLE, "--model-weights", "en-de=3, fr=0.5")
+    assert config.model_weights == {"en-de": 3.0, "fr": 0.5}

@@ -4,13 +4,20 @@ Knows argparse and the names of the flags. Does not know what the commands do.
 """
 
 import argparse
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import grpc
 
 from dragoman.arguments import MAX_SECONDS
 from dragoman.channel import Certificates, tls_credentials
-from dragoman.options import EarlyStopping, Options
+from dragoman.credentials import VARIABLE
+from dragoman.options import EarlyStopping, Options, Priority
+
+API_KEY_FLAG = "--api-key"
+
+_HIDDEN = "..."
 
 _EARLY_STOPPING: dict[str, EarlyStopping] = {"false": False, "true": True, "never": "never"}
 
@@ -158,12 +165,42 @@ def add_connection_options(
         help="show this PEM certificate to the server; default: none",
     )
     add("--tls-private-key", type=Path, metavar="FILE", help="PEM key of --tls-certificate")
+    add(
+        API_KEY_FLAG,
+        metavar="KEY",
+        help="key or token for the server; others see it in the list of processes: prefer "
+        f"--api-key-file; default: the variable {VARIABLE}, or none",
+    )
+    add(
+        "--api-key-file",
+        type=Path,
+        metavar="FILE",
+        help=f"file that holds the key and nothing else; default: as for {API_KEY_FLAG}",
+    )
+    add(
+        "--insecure-api-key",
+        action="store_true",
+        help="send the key to another machine even without TLS; default: refuse to",
+    )
+
+
+def add_priority_option(group: argparse._ArgumentGroup, default: Priority | None = None) -> None:
+    """Adds how urgent the texts are."""
+    group.add_argument(
+        "--priority",
+        choices=("interactive", "bulk"),
+        default=default,
+        help="bulk gives way to what is interactive, of all the server's callers; default: "
+        f"{default or 'interactive'}",
+    )
 
 
 def connection_problem(arguments: argparse.Namespace) -> str:
     """Returns what is wrong with the connection's flags; empty if nothing is."""
     if (arguments.tls_certificate is None) != (arguments.tls_private_key is None):
         return "give --tls-certificate and --tls-private-key together"
+    if arguments.api_key is not None and arguments.api_key_file is not None:
+        return "give either --api-key or --api-key-file"
     if not arguments.timeout > 0:
         return f"--timeout must be more than 0 seconds, not {arguments.timeout:g}"
     if arguments.timeout > MAX_SECONDS:
@@ -189,6 +226,31 @@ def credentials(arguments: argparse.Namespace) -> grpc.ChannelCredentials | None
     return tls_credentials(certificates(arguments))
 
 
+def api_key(arguments: argparse.Namespace) -> str | None:
+    """Returns the key that was given; None where none was.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    if arguments.api_key_file is not None:
+        return str(arguments.api_key_file.read_bytes(), "utf-8", "replace").strip()
+    given: str | None = arguments.api_key
+    return os.environ.get(VARIABLE) if given is None else given
+
+
+def shown_command(argv: Sequence[str]) -> list[str]:
+    """Returns a command line without its key."""
+    shown = []
+    for before, argument in zip(("", *argv), argv, strict=False):
+        if before == API_KEY_FLAG:
+            shown.append(_HIDDEN)
+        elif argument.startswith(f"{API_KEY_FLAG}="):
+            shown.append(f"{API_KEY_FLAG}={_HIDDEN}")
+        else:
+            shown.append(argument)
+    return shown
+
+
 def translation_options(arguments: argparse.Namespace) -> Options:
     """Returns the options that the flags say; scores are not asked for."""
     return Options(
@@ -209,4 +271,5 @@ def translation_options(arguments: argparse.Namespace) -> Options:
         sampling_topp=arguments.sampling_topp,
         sampling_temperature=arguments.sampling_temperature,
         return_scores=False,
+        priority=arguments.priority,
     )

@@ -36,6 +36,7 @@ _KNOWN = {
     "export": _Known("turn a checkpoint into a bundle that the server loads", extra="export"),
     "health": _Known("say whether a running server serves, as an exit status"),
     "inspect": _Known("show what is in a bundle and verify its files", extra="server"),
+    "keys": _Known("make API keys for a server", extra="server"),
     "load": _Known("load-test a running server, by MLPerf's rules", extra="load"),
     "serve": _Known("serve a bundle over gRPC", extra="server"),
     "top": _Known("show what running servers do, as it changes"),

@@ -12,7 +12,13 @@ from grpc_health.v1 import health_pb2
 
 from dragoman.arguments import utf8_size
 from dragoman.channel import open_channel
-from dragoman.commands.arguments import add_connection_options, connection_problem, credentials
+from dragoman.commands.arguments import (
+    add_connection_options,
+    api_key,
+    connection_problem,
+    credentials,
+)
+from dragoman.credentials import as_api_key, metadata_of
 from dragoman.errors import DragomanError, NotFoundError
 from dragoman.status import error_from_rpc
 from dragoman.target import Target, as_address
@@ -67,13 +73,14 @@ def _ask(arguments: argparse.Namespace) -> str:
 
     Raises:
         DragomanError: The server cannot be reached or asked so, or does not know the service.
-        OSError: A TLS file cannot be read.
+        OSError: A file cannot be read.
     """
     utf8_size(arguments.service, "--service")
     request = health_pb2.HealthCheckRequest(service=arguments.service)
     # Without the client's own options: they keep calls from a server that does not serve.
     tls = credentials(arguments)
     target = Target(as_address(arguments.target), tls=tls is not None)
+    key = as_api_key(api_key(arguments), target, insecure=arguments.insecure_api_key)
     with open_channel(target.address, tls, options=()) as channel:
         check = channel.unary_unary(
             "/grpc.health.v1.Health/Check",
@@ -81,7 +88,7 @@ def _ask(arguments: argparse.Namespace) -> str:
             health_pb2.HealthCheckResponse.FromString,
         )
         try:
-            response = check(request, timeout=arguments.timeout)
+            response = check(request, timeout=arguments.timeout, metadata=metadata_of(key))
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 raise NotFoundError(f"the server knows no service {arguments.service!r}") from None

@@ -15,8 +15,10 @@ from pathlib import Path
 from dragoman.client import Client
 from dragoman.commands.arguments import (
     add_connection_options,
+    add_priority_option,
     add_search_options,
     add_translation_options,
+    api_key,
     connection_problem,
     credentials,
     translation_options,
@@ -112,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     server = parser.add_argument_group("server")
     add_connection_options(server)
+    add_priority_option(server)
     server.add_argument(
         "--concurrency",
         type=int,
@@ -158,6 +161,8 @@ def _translate(arguments: argparse.Namespace) -> int:
                 credentials=credentials(arguments),
                 timeout=arguments.timeout,
                 retry_seconds=arguments.retry_seconds,
+                api_key=api_key(arguments),
+                insecure_api_key=arguments.insecure_api_key,
             )
         )
         models = client.models()
@@ -188,7 +193,7 @@ def _describe(source: Source, options: Options, models: list[Model]) -> Run:
     return {
         "format": 1,
         "input": source.identity,
-        "options": dataclasses.asdict(options),
+        "options": options.deciding(),
         "models": [
             {"name": model.name, "version": model.version, "precision": model.precision}
             for model in models

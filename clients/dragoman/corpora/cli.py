@@ -18,8 +18,10 @@ from pathlib import Path
 
 from dragoman.commands.arguments import (
     add_connection_options,
+    add_priority_option,
     add_search_options,
     add_translation_options,
+    api_key,
     certificates,
     connection_problem,
     translation_options,
@@ -89,7 +91,12 @@ def _translate(arguments: argparse.Namespace) -> int:
 def _backend(arguments: argparse.Namespace) -> Backend:
     if arguments.target:
         return Service(
-            arguments.target, certificates(arguments), arguments.concurrency, arguments.timeout
+            arguments.target,
+            certificates(arguments),
+            arguments.concurrency,
+            arguments.timeout,
+            api_key(arguments),
+            arguments.insecure_api_key,
         )
     (engines,) = entry_points(group=BACKENDS, name="bundle")
     backend: Backend = engines.load()(arguments.bundle.absolute(), engines=arguments.cpus)
@@ -138,6 +145,7 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
     add("--bundle", type=Path, metavar="DIR", help="the model; every machine has it there")
     server = parser.add_argument_group("or a server")
     add_connection_options(server, target="")
+    add_priority_option(server, "bulk")
     add = server.add_argument
     add("--concurrency", type=int, default=256, metavar="N", help="lines of a shard at the server")
     add("--timeout", type=float, default=60.0, metavar="SECONDS", help="until it is given up")

@@ -13,8 +13,15 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from dragoman.client import Client
-from dragoman.commands.arguments import certificates, credentials, translation_options
+from dragoman.commands.arguments import (
+    api_key,
+    certificates,
+    credentials,
+    shown_command,
+    translation_options,
+)
 from dragoman.commands.cli import BROKEN_PIPE
+from dragoman.credentials import as_api_key
 from dragoman.errors import DragomanError
 from dragoman.load.allowed import problem
 from dragoman.load.clients import ClientProcesses
@@ -35,6 +42,7 @@ from dragoman.load.result import Report, Run
 from dragoman.load.scrape import Scraper
 from dragoman.load.sentences import Sentences, SentencesError, read_sentences
 from dragoman.load.session import Session
+from dragoman.target import Target
 
 VALID = 0
 INVALID = 1
@@ -113,7 +121,13 @@ class _Command:
     def _model(self) -> str:
         """Asks the server: a wrong target must be told at once."""
         arguments = self._arguments
-        with Client(arguments.target, credentials=credentials(arguments), timeout=10) as client:
+        with Client(
+            arguments.target,
+            credentials=credentials(arguments),
+            timeout=10,
+            api_key=api_key(arguments),
+            insecure_api_key=arguments.insecure_api_key,
+        ) as client:
             return describe_model(client.models(), arguments.model)
 
     def _session(self, sentences: Sentences) -> Session:
@@ -138,13 +152,16 @@ class _Command:
         arguments = self._arguments
         is_offline = arguments.scenario == "offline"
         texts = 1 if arguments.target_lengths or not is_offline else OFFLINE_TEXTS
+        tls = certificates(arguments)
+        target = Target(arguments.target, tls=tls is not None)
         return Connection(
-            arguments.target,
-            certificates(arguments),
+            target.address,
+            tls,
             channels=arguments.connections,
             timeout=arguments.timeout,
             texts_per_request=arguments.texts_per_request or texts,
             concurrency=self._concurrency() if is_offline else None,
+            api_key=as_api_key(api_key(arguments), target, insecure=arguments.insecure_api_key),
         )
 
     def _concurrency(self) -> int | None:
@@ -217,7 +234,7 @@ class _Command:
         return Report(
             version=version("dragoman"),
             started_at=started,
-            command=shlex.join(["dragoman", "load", *self._argv]),
+            command=shlex.join(["dragoman", "load", *shown_command(self._argv)]),
             client=describe_client(),
             target=arguments.target,
             model=model,

@@ -14,8 +14,11 @@ from dragoman.results import Model
 
 LIBRARIES = ("mlcommons-loadgen", "grpcio", "protobuf")
 
-_FILES = {"json", "html", "logs", "tls_ca", "tls_certificate", "tls_private_key"}
-"""Flags that say nothing about the test."""
+_UNTOLD = {
+    *("json", "html", "logs", "tls_ca", "tls_certificate", "tls_private_key"),
+    *("api_key", "api_key_file", "insecure_api_key"),
+}
+"""Flags that say nothing about the test, or are nobody's business."""
 
 
 def describe_client() -> str:
@@ -36,7 +39,7 @@ def shown_options(arguments: argparse.Namespace) -> dict[str, str]:
     return {
         f"--{name.replace('_', '-')}": value.name if isinstance(value, Path) else str(value)
         for name, value in vars(arguments).items()
-        if name not in _FILES and value not in (None, "", [], False)
+        if name not in _UNTOLD and value not in (None, "", [], False)
     }
 
 

@@ -16,6 +16,7 @@ import grpc
 import uvloop
 
 from dragoman.channel import SERVICE, Certificates, open_async_channel, tls_credentials
+from dragoman.credentials import ApiKey, metadata_of
 from dragoman.load.answers import Answer, Reader, failed
 from dragoman.load.payloads import Payloads
 from dragoman.load.sentences import Sentences
@@ -44,6 +45,8 @@ class Connection:
     """Most texts of a request, where so many are to be sent at once."""
     concurrency: int | None = None
     """Most requests in progress; the others wait here. None for no limit."""
+    api_key: ApiKey | None = None
+    """Goes with every request; None where the server wants none."""
 
 
 class Endpoint:
@@ -62,6 +65,7 @@ class Endpoint:
         self.reader = Reader(sentences)
         self._connection = connection
         self._payloads = Payloads(sentences, options)
+        self._metadata = metadata_of(connection.api_key)
         self._on_answers = on_answers
         self._waiting: deque[tuple[Sequence[int], Sequence[int]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -141,7 +145,8 @@ class Endpoint:
         sent = time.perf_counter()
         call = next(self._calls)
         try:
-            response = await call(self._payloads.of(indices), timeout=self._connection.timeout)
+            payload, timeout = self._payloads.of(indices), self._connection.timeout
+            response = await call(payload, timeout=timeout, metadata=self._metadata)
         except (Exception, asyncio.CancelledError) as error:
             if _is_cancelled():
                 raise

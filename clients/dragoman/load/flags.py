@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dragoman.commands.arguments import (
     add_connection_options,
+    add_priority_option,
     add_search_options,
     add_translation_options,
 )
@@ -163,6 +164,7 @@ def _add_sentence_options(group: argparse._ArgumentGroup) -> None:
 
 def _add_client_options(group: argparse._ArgumentGroup) -> None:
     add_connection_options(group)
+    add_priority_option(group)
     add = group.add_argument
     add(
         "--timeout",

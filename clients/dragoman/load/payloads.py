@@ -42,4 +42,5 @@ def _options(options: Options, length: int | None) -> bytes:
         target_language_code=options.target_language_code,
         model=options.model,
         options=options.message(0),
+        priority=options.priority_number,
     ).SerializeToString()

@@ -32,6 +32,11 @@ class TranslationServiceStub(object):
     "dragoman", an UPPER_SNAKE reason and metadata), BadRequest naming each
     wrong field, and RetryInfo with RESOURCE_EXHAUSTED, whose delay a call's
     trailers repeat for gRPC's own retries in grpc-retry-pushback-ms.
+
+    A server may ask who calls: then each call has the metadata
+    `authorization: Bearer KEY` or `x-api-key: KEY`, or is refused with
+    UNAUTHENTICATED, and with PERMISSION_DENIED where the caller may not call the
+    method. A model that it may not use is as if it were not there.
     """
 
     def __init__(self, channel):
@@ -64,6 +69,11 @@ class TranslationServiceServicer(object):
     "dragoman", an UPPER_SNAKE reason and metadata), BadRequest naming each
     wrong field, and RetryInfo with RESOURCE_EXHAUSTED, whose delay a call's
     trailers repeat for gRPC's own retries in grpc-retry-pushback-ms.
+
+    A server may ask who calls: then each call has the metadata
+    `authorization: Bearer KEY` or `x-api-key: KEY`, or is refused with
+    UNAUTHENTICATED, and with PERMISSION_DENIED where the caller may not call the
+    method. A model that it may not use is as if it were not there.
     """
 
     def TranslateText(self, request, context):
@@ -71,9 +81,9 @@ class TranslationServiceServicer(object):
 
         INVALID_ARGUMENT: a field is wrong, or several models fit and none is named;
         BadRequest says which and what is allowed. NOT_FOUND: no such model or
-        language pair. RESOURCE_EXHAUSTED: the
-        queue is full, too many calls are in progress, or the translations would
-        not be there before the call's deadline. UNAVAILABLE: the server is not
+        language pair. RESOURCE_EXHAUSTED: the queue is full, too many calls are in
+        progress, the translations would not be there before the call's deadline, or
+        the caller is over a limit of its own. UNAVAILABLE: the server is not
         ready or is draining. The call succeeds for every text or for none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -94,7 +104,8 @@ class TranslationServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListModels(self, request, context):
-        """Lists the models that are loaded, with their language pairs and limits.
+        """Lists the models that are loaded and that the caller may use, with their
+        language pairs and limits.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -133,6 +144,11 @@ class TranslationService(object):
     "dragoman", an UPPER_SNAKE reason and metadata), BadRequest naming each
     wrong field, and RetryInfo with RESOURCE_EXHAUSTED, whose delay a call's
     trailers repeat for gRPC's own retries in grpc-retry-pushback-ms.
+
+    A server may ask who calls: then each call has the metadata
+    `authorization: Bearer KEY` or `x-api-key: KEY`, or is refused with
+    UNAUTHENTICATED, and with PERMISSION_DENIED where the caller may not call the
+    method. A model that it may not use is as if it were not there.
     """
 
     @staticmethod

@@ -33,6 +33,11 @@ class TranslationServiceStub:
     "dragoman", an UPPER_SNAKE reason and metadata), BadRequest naming each
     wrong field, and RetryInfo with RESOURCE_EXHAUSTED, whose delay a call's
     trailers repeat for gRPC's own retries in grpc-retry-pushback-ms.
+
+    A server may ask who calls: then each call has the metadata
+    `authorization: Bearer KEY` or `x-api-key: KEY`, or is refused with
+    UNAUTHENTICATED, and with PERMISSION_DENIED where the caller may not call the
+    method. A model that it may not use is as if it were not there.
     """
 
     @_typing.overload
@@ -44,9 +49,9 @@ class TranslationServiceStub:
 
     INVALID_ARGUMENT: a field is wrong, or several models fit and none is named;
     BadRequest says which and what is allowed. NOT_FOUND: no such model or
-    language pair. RESOURCE_EXHAUSTED: the
-    queue is full, too many calls are in progress, or the translations would
-    not be there before the call's deadline. UNAVAILABLE: the server is not
+    language pair. RESOURCE_EXHAUSTED: the queue is full, too many calls are in
+    progress, the translations would not be there before the call's deadline, or
+    the caller is over a limit of its own. UNAVAILABLE: the server is not
     ready or is draining. The call succeeds for every text or for none.
     """
     StreamTranslateText: _grpc.StreamStreamMultiCallable[_translation_pb2.StreamTranslateTextRequest, _translation_pb2.StreamTranslateTextResponse]
@@ -59,7 +64,9 @@ class TranslationServiceStub:
     the client back.
     """
     ListModels: _grpc.UnaryUnaryMultiCallable[_translation_pb2.ListModelsRequest, _translation_pb2.ListModelsResponse]
-    """Lists the models that are loaded, with their language pairs and limits."""
+    """Lists the models that are loaded and that the caller may use, with their
+    language pairs and limits.
+    """
 
 @_typing.type_check_only
 class TranslationServiceAsyncStub(TranslationServiceStub):
@@ -69,6 +76,11 @@ class TranslationServiceAsyncStub(TranslationServiceStub):
     "dragoman", an UPPER_SNAKE reason and metadata), BadRequest naming each
     wrong field, and RetryInfo with RESOURCE_EXHAUSTED, whose delay a call's
     trailers repeat for gRPC's own retries in grpc-retry-pushback-ms.
+
+    A server may ask who calls: then each call has the metadata
+    `authorization: Bearer KEY` or `x-api-key: KEY`, or is refused with
+    UNAUTHENTICATED, and with PERMISSION_DENIED where the caller may not call the
+    method. A model that it may not use is as if it were not there.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -77,9 +89,9 @@ class TranslationServiceAsyncStub(TranslationServiceStub):
 
     INVALID_ARGUMENT: a field is wrong, or several models fit and none is named;
     BadRequest says which and what is allowed. NOT_FOUND: no such model or
-    language pair. RESOURCE_EXHAUSTED: the
-    queue is full, too many calls are in progress, or the translations would
-    not be there before the call's deadline. UNAVAILABLE: the server is not
+    language pair. RESOURCE_EXHAUSTED: the queue is full, too many calls are in
+    progress, the translations would not be there before the call's deadline, or
+    the caller is over a limit of its own. UNAVAILABLE: the server is not
     ready or is draining. The call succeeds for every text or for none.
     """
     StreamTranslateText: _aio.StreamStreamMultiCallable[_translation_pb2.StreamTranslateTextRequest, _translation_pb2.StreamTranslateTextResponse]  # type: ignore[assignment]
@@ -92,7 +104,9 @@ class TranslationServiceAsyncStub(TranslationServiceStub):
     the client back.
     """
     ListModels: _aio.UnaryUnaryMultiCallable[_translation_pb2.ListModelsRequest, _translation_pb2.ListModelsResponse]  # type: ignore[assignment]
-    """Lists the models that are loaded, with their language pairs and limits."""
+    """Lists the models that are loaded and that the caller may use, with their
+    language pairs and limits.
+    """
 
 class TranslationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Translates text with encoder-decoder Transformers.
@@ -101,6 +115,11 @@ class TranslationServiceServicer(metaclass=_abc_1.ABCMeta):
     "dragoman", an UPPER_SNAKE reason and metadata), BadRequest naming each
     wrong field, and RetryInfo with RESOURCE_EXHAUSTED, whose delay a call's
     trailers repeat for gRPC's own retries in grpc-retry-pushback-ms.
+
+    A server may ask who calls: then each call has the metadata
+    `authorization: Bearer KEY` or `x-api-key: KEY`, or is refused with
+    UNAUTHENTICATED, and with PERMISSION_DENIED where the caller may not call the
+    method. A model that it may not use is as if it were not there.
     """
 
     @_abc_1.abstractmethod
@@ -113,9 +132,9 @@ class TranslationServiceServicer(metaclass=_abc_1.ABCMeta):
 
         INVALID_ARGUMENT: a field is wrong, or several models fit and none is named;
         BadRequest says which and what is allowed. NOT_FOUND: no such model or
-        language pair. RESOURCE_EXHAUSTED: the
-        queue is full, too many calls are in progress, or the translations would
-        not be there before the call's deadline. UNAVAILABLE: the server is not
+        language pair. RESOURCE_EXHAUSTED: the queue is full, too many calls are in
+        progress, the translations would not be there before the call's deadline, or
+        the caller is over a limit of its own. UNAVAILABLE: the server is not
         ready or is draining. The call succeeds for every text or for none.
         """
 
@@ -140,6 +159,8 @@ class TranslationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _translation_pb2.ListModelsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_translation_pb2.ListModelsResponse, _abc.Awaitable[_translation_pb2.ListModelsResponse]]:
-        """Lists the models that are loaded, with their language pairs and limits."""
+        """Lists the models that are loaded and that the caller may use, with their
+        language pairs and limits.
+        """
 
 def add_TranslationServiceServicer_to_server(servicer: TranslationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

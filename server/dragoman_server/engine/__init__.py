@@ -10,8 +10,9 @@ from dragoman_server.engine.engine_metrics import EngineMetrics
 from dragoman_server.engine.futures import settle
 from dragoman_server.engine.outlook import UNREAD, Admission, Outline, Outlook
 from dragoman_server.engine.scheduler import Scheduler
+from dragoman_server.engine.sender import ANYBODY, Priority, Sender
 from dragoman_server.engine.turns import Share, Turns
-from dragoman_server.engine.waiting_queue import ANYBODY, Sender, WaitingQueue
+from dragoman_server.engine.waiting_queue import WaitingQueue
 
 __all__ = [
     "ANYBODY",
@@ -24,6 +25,7 @@ __all__ = [
     "EngineMetrics",
     "Outline",
     "Outlook",
+    "Priority",
     "Progress",
     "RemainingTime",
     "Scheduler",

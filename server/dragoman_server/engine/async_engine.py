@@ -21,8 +21,9 @@ from dragoman_server.engine.engine import Engine, Progress
 from dragoman_server.engine.forecast import Forecast, Promise
 from dragoman_server.engine.futures import settle
 from dragoman_server.engine.outlook import UNREAD, Admission, Outline, Outlook
+from dragoman_server.engine.sender import ANYBODY, Sender
 from dragoman_server.engine.turns import Share, Turn, Turns
-from dragoman_server.engine.waiting_queue import ANYBODY, Sender, WaitingQueue
+from dragoman_server.engine.waiting_queue import WaitingQueue
 from dragoman_server.errors import BackendError, ConfigError, DragomanError, UnavailableError
 from dragoman_server.sequence import (
     Completion,
@@ -67,8 +68,8 @@ class AsyncEngine:
         prepare: What each engine's thread does first, one engine after the other.
         count_expired: Called for each text that leaves the queue because its deadline passed, but
             for those that the engines find there.
-        turns: Hands the cores out to the engines of all models; None where there is one model,
-            whose engines have them all.
+        turns: Hands the cores out to the engines of all models; None where these have them to
+            themselves.
         share: The model's.
         clock: Seconds, monotonic; the engines'.
     """
@@ -96,7 +97,7 @@ class AsyncEngine:
         self._forecast = Forecast(costs, places=max_rows)
         self._prepare = list(prepare) or [_nothing] * len(self._engines)
         self._share = share or Share()
-        self._turns = turns or Turns(len(self._engines) * self._share.threads)
+        self._turns = turns
         self.used_at = clock()
         """When the last texts came, or it was built."""
         self._idle = asyncio.Event()
@@ -171,14 +172,18 @@ class AsyncEngine:
             await asyncio.wrap_future(ready)
 
     def check_room(
-        self, limit: TimeLimit, outline: Outline = UNREAD, caller: str = "", texts_ahead: int = 0
+        self,
+        limit: TimeLimit,
+        outline: Outline = UNREAD,
+        sender: Sender = ANYBODY,
+        texts_ahead: int = 0,
     ) -> None:
         """Refuses texts that would be refused, before anybody has tokenised them.
 
         Args:
             limit: When their translations are due.
             outline: What is known of them.
-            caller: Whose they are.
+            sender: Whose they are.
             texts_ahead: That were let in before and were not yet submitted.
 
         Raises:
@@ -189,7 +194,7 @@ class AsyncEngine:
         if not self._looked_at <= now < self._looked_at + OUTLOOK_SECONDS:
             self._admission.look(self.outlook())
             self._looked_at = now
-        self._admission.check(limit, now, outline, caller=caller, texts_ahead=texts_ahead)
+        self._admission.check(limit, now, outline, sender=sender, texts_ahead=texts_ahead)
 
     def outlook(self) -> Outlook:
         """Returns what a request would find that came now."""
@@ -328,6 +333,8 @@ class AsyncEngine:
 
     def _take_turn(self, engine: Engine) -> bool:
         """Steps for as long as it is the model's turn; False where nothing is left to do."""
+        if self._turns is None:
+            return engine.step()
         with Turn(self._turns, self._share, self._clock) as turn:
             while engine.step():
                 if self._closing or not turn.goes_on():

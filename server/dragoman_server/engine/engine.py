@@ -9,18 +9,21 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from dragoman_server.engine.engine_metrics import EngineMetrics
 from dragoman_server.engine.forecast import step_costs
 from dragoman_server.engine.scheduler import DecodeBatch, EncodeBatch, Scheduler
-from dragoman_server.errors import BackendError, DeadlineError
+from dragoman_server.errors import BackendError, DeadlineError, DragomanError, OutOfMemoryError
 from dragoman_server.runtime import Runner
 from dragoman_server.search import Search
 from dragoman_server.sequence import Completion, FinishReason, Outcome, Sequence
 
 _log = logging.getLogger(__name__)
+
+RETRY_AFTER_SECONDS = 1.0
+"""Where a step had no memory."""
 
 
 class Progress(NamedTuple):
@@ -83,7 +86,10 @@ class Engine:
 
     def step(self) -> bool:
         """Encodes newcomers or decodes one token for every row; False where nothing is to do."""
-        self._drop_cancelled()
+        try:
+            self._drop_cancelled()
+        except Exception as error:  # noqa: BLE001 as below
+            self._deliver(self._failed(error))
         now = self._clock()
         batch, expired = self._scheduler.schedule(self._search.reserved_rows, now)
         if expired:
@@ -97,10 +103,7 @@ class Engine:
         try:
             progress = self._run(batch)
         except Exception as error:  # noqa: BLE001 whatever it is, it must not stop the thread
-            _log.exception("step_failed")
-            # What the failed step was for; newcomers' failure leaves the running rows alone.
-            progress = self._fail(self._newcomers or self._release_all(), error)
-            self._newcomers = []
+            progress = self._failed(error)
         self.step_began_at = math.inf
         if progress.finished or progress.partial:
             self._deliver(progress)
@@ -152,14 +155,16 @@ class Engine:
                 completion = completion._replace(timing=sequence.timing(ended))  # noqa: PLW2901
             finished.append((sequence, completion))
         if finished:
-            self._release([sequence for sequence, _ in finished])
+            self._release(finished)
         self._metrics.decoded(ended - started, rows=rows)
         return Progress(finished, self._partial() if self._watched else [])
 
     def _observe_step(self, rows: int, ended: float) -> None:
         """Learns what a step costs, with all that came between it and the one before."""
         if self._stepped_at is not None:
-            self.step_costs.observe(rows, ended - self._stepped_at)
+            seconds = ended - self._stepped_at
+            self.step_costs.observe(rows, seconds)
+            self._scheduler.observe_step(rows, seconds)
         self._stepped_at = ended
 
     def _stamp_first_tokens(self, now: float) -> None:
@@ -178,9 +183,10 @@ class Engine:
             if sequence in self._search and sequence not in gone:
                 gone.append(sequence)  # else another engine's, or finished already
         if gone:
-            self._release(gone)
             cancelled = Completion([], FinishReason.CANCELLED, None)
-            self._deliver(Progress([(sequence, cancelled) for sequence in gone], []))
+            ended: list[tuple[Sequence, Outcome]] = [(sequence, cancelled) for sequence in gone]
+            self._release(ended)
+            self._deliver(Progress(ended, []))
 
     def _tell_expired(self, sequences: list[Sequence]) -> None:
         self._metrics.expired(len(sequences))
@@ -190,22 +196,51 @@ class Engine:
         ]
         self._deliver(Progress(finished, []))
 
-    def _release(self, sequences: list[Sequence]) -> None:
-        moves = self._search.release(sequences)
-        if moves:
-            self._runner.move(moves)
+    def _release(self, ended: list[tuple[Sequence, Outcome]]) -> None:
+        """Frees the rows of what has ended, and tells it even where the others' cannot be moved."""
+        gone = [sequence for sequence, _ in ended]
+        self._scheduler.freed(gone, self._clock())
+        moves = self._search.release(gone)
+        try:
+            if moves:
+                self._runner.move(moves)
+        except BaseException:
+            self._deliver(Progress(ended, []))
+            raise
 
     def abandon(self, error: BaseException) -> None:
         """Ends every sequence that the engine holds; for a thread that cannot go on."""
-        self._deliver(self._fail([*self._newcomers, *self._release_all()], error))
+        held = dict.fromkeys([*self._give_up_newcomers(), *self._release_all()])
+        self._deliver(self._fail(held, error))
+
+    def _failed(self, error: Exception) -> Progress:
+        """Ends what a failed step was for; newcomers' failure leaves the running rows alone."""
+        _log.exception("step_failed")
+        broken = self._give_up_newcomers()
+        if not broken:
+            return self._fail(self._release_all(), error)
+        # The search may have taken some of them before it failed: the last rows, so none moves.
+        moves = self._search.release([sequence for sequence in broken if sequence in self._search])
+        assert not moves
+        return self._fail(broken, error)
+
+    def _give_up_newcomers(self) -> list[Sequence]:
+        newcomers, self._newcomers = self._newcomers, []
+        self._scheduler.freed(newcomers, self._clock())
+        return newcomers
 
     def _release_all(self) -> list[Sequence]:
         held = self._search.sequences
         self._search.release(held)
+        self._scheduler.freed(held, self._clock())
         self._without_token.clear()
         return held
 
-    def _fail(self, sequences: list[Sequence], error: BaseException) -> Progress:
-        failure = BackendError("translating failed; the server's log says why")
+    def _fail(self, sequences: Iterable[Sequence], error: BaseException) -> Progress:
+        failure: DragomanError = BackendError("translating failed; the server's log says why")
+        if isinstance(error, MemoryError):
+            failure = OutOfMemoryError(
+                "there was no memory to translate it", retry_after_seconds=RETRY_AFTER_SECONDS
+            )
         failure.__cause__ = error
         return Progress([(sequence, failure) for sequence in sequences], [])

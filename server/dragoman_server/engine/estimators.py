@@ -95,6 +95,51 @@ class Line:
         return self._mean_y - self.slope * self._mean_x
 
 
+class WideLine:
+    """y as a linear function of x, over orders of magnitude of x, which are remembered apart.
+
+    So what y is at a small x is still known when x has been large for long, and the other way
+    round. Each order's mean counts as much as any other's, by its relative error.
+    """
+
+    def __init__(self, memory: int) -> None:
+        self._memory = memory
+        self._means: dict[int, tuple[Mean, Mean]] = {}
+
+    def observe(self, x: int, y: float) -> None:
+        """Takes a point in; x is above 0."""
+        order = (x - 1).bit_length()
+        if (means := self._means.get(order)) is None:
+            means = self._means[order] = Mean(self._memory), Mean(self._memory)
+        mean_x, mean_y = means
+        if mean_y.count > OUTLIER and mean_y.value:
+            y = min(y, OUTLIER * mean_y.value)
+        mean_x.observe(x)
+        mean_y.observe(y)
+
+    def line(self) -> tuple[float, float]:
+        """Returns the y to expect at 0 and by how much it grows with x; neither is below 0.
+
+        Where only one order of magnitude has been seen, y is taken to be proportional to x. Both
+        are 0 before there was any.
+        """
+        # A clock that stood still says nothing of what anything takes.
+        seen = [(x.value, y.value) for x, y in self._means.values() if y.count > OUTLIER]
+        points = [(x, y) for x, y in seen if y > 0]
+        if not points[1:]:
+            return 0.0, points[0][1] / points[0][0] if points else 0.0
+        weights = [1 / (y * y) for _, y in points]
+        total = sum(weights)
+        mean_x = sum(w * x for w, (x, _) in zip(weights, points, strict=True)) / total
+        mean_y = sum(w * y for w, (_, y) in zip(weights, points, strict=True)) / total
+        variance = sum(w * (x - mean_x) ** 2 for w, (x, _) in zip(weights, points, strict=True))
+        covariance = sum(
+            w * (x - mean_x) * (y - mean_y) for w, (x, y) in zip(weights, points, strict=True)
+        )
+        slope = min(max(0.0, covariance / variance), mean_y / mean_x)
+        return mean_y - slope * mean_x, slope
+
+
 class Quantile:
     """The value that a `share` of the observed ones do not exceed, by stochastic approximation.
 

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 
 from dragoman_server.engine.deadline import has_passed
 from dragoman_server.engine.estimators import Least, Line, Mean, Quantile
+from dragoman_server.engine.load import Load, Snapshot
 from dragoman_server.engine.outlook import Outline, Outlook, Pace, TimeCheck
-from dragoman_server.engine.waiting_queue import Load, Snapshot
+from dragoman_server.engine.sender import ANYBODY
 from dragoman_server.sequence import Sequence, TranslationOptions
 
 TIMELY_SHARE = 0.97
@@ -112,7 +113,7 @@ class Forecast:
     def usual_seconds(self, queue: Snapshot) -> float:
         """Returns the seconds that a text of mean length takes, with the margin."""
         usual = Outline([self._source_tokens.value])
-        return self.margin * self.outlook(queue).seconds_of(usual, caller="")
+        return self.margin * self.outlook(queue).seconds_of(usual, ANYBODY)
 
     def check(self, predicted: float, remaining: float, load: Load) -> None:
         """Refuses a request that would probably end too late.

@@ -34,12 +34,16 @@ class Lane:
     """What one caller has waiting.
 
     Attributes:
-        served: Virtual time: work that was taken from here, as far as it counts against the caller.
+        caller: Whose it is.
+        served: Virtual time: work that was taken from here, as far as it counts against the caller,
+            over the caller's weight.
         rows, steps: Of all that waits.
     """
 
-    def __init__(self, served: int) -> None:
+    def __init__(self, caller: str, served: float, weight: float = 1.0) -> None:
+        self.caller = caller
         self.served = served
+        self._weight = weight
         self.rows = self.steps = 0
         self._taken = self._arrived = 0
         self._order: list[tuple[int, int, Sequence]] = []
@@ -62,28 +66,33 @@ class Lane:
         """All, in order."""
         return [sequence for *_, sequence in self._order]
 
-    def put(self, sequence: Sequence, texts_before: int) -> None:
-        """Adds a sequence, with so many of the same request before it."""
+    def put(self, sequence: Sequence, texts_before: int) -> Work:
+        """Adds a sequence, with so many of the same request before it; returns its work."""
         place = Place(self._turn(texts_before), self._arrived)
         self._arrived += 1
         self._places[sequence] = place
         insort(self._order, (*place, sequence))
-        self.rows += sequence.rows
-        self.steps += work_of(sequence)
+        rows = sequence.rows
+        work = Work(rows, rows * sequence.expected_steps)
+        self.rows += rows
+        self.steps += work.steps
+        return work
 
-    def take(self) -> Sequence:
-        """Takes the first out and counts its work against the caller."""
-        sequence = self.first
-        self.forget(sequence)
+    def take(self) -> Work:
+        """Takes the first out and counts its work, which is returned, against the caller."""
+        work = self.forget(self.first)
         self._taken += 1
-        self.served += work_of(sequence)
-        return sequence
+        self.served += work.steps / self._weight
+        return work
 
-    def forget(self, sequence: Sequence) -> None:
-        """Takes a sequence out that nobody will translate."""
+    def forget(self, sequence: Sequence) -> Work:
+        """Takes a sequence out that nobody will translate; returns its work."""
         del self._order[bisect_left(self._order, self._places.pop(sequence))]
-        self.rows -= sequence.rows
-        self.steps -= work_of(sequence)
+        rows = sequence.rows
+        work = Work(rows, rows * sequence.expected_steps)
+        self.rows -= rows
+        self.steps -= work.steps
+        return work
 
     def ahead(self, texts_before: int) -> Work:
         """Returns what has its turn before a text that comes now."""

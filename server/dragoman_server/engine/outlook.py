@@ -9,7 +9,8 @@ from collections.abc import Sequence as ListOf
 from typing import NamedTuple
 
 from dragoman_server.engine.deadline import TimeLimit
-from dragoman_server.engine.waiting_queue import Load, Snapshot
+from dragoman_server.engine.load import Load, Snapshot
+from dragoman_server.engine.sender import Sender
 from dragoman_server.errors import WouldExpireError
 
 TRY_EVERY = 50
@@ -42,10 +43,16 @@ class Pace(NamedTuple):
 
     def seconds_until(self, steps: int, load: Load) -> float:
         """Returns the seconds until a text of `load` that takes so many steps has ended."""
-        rows = max(1.0, min(load.rows, self.places) / self.engines)
+        rows = max(1.0, min(load.rows, self.places, load.rows_at_once) / self.engines)
         step = self.seconds + self.seconds_per_row * rows
-        without_place = max(0, load.rows - load.rows_behind - self.places)
-        waiting = without_place * load.waiting_steps / load.waiting_rows / self.places
+        places = others = 0.0
+        if load.held_beside is None:
+            places = self.places
+        else:
+            others = load.held_beside
+            places = max(min(self.places, load.rows_at_once), others + self.engines)
+        without_place = max(0.0, load.rows - load.rows_behind - places)
+        waiting = without_place * load.waiting_steps / load.waiting_rows / (places - others)
         return step * (steps + waiting)
 
 
@@ -67,14 +74,14 @@ class Outlook(NamedTuple):
     @property
     def is_idle(self) -> bool:
         """Whether nothing runs or waits."""
-        return not (self.queue.running_rows or self.queue.waiting.rows)
+        return not (self.queue.running_rows or self.queue.waiting_rows)
 
-    def seconds_of(self, outline: Outline, caller: str, texts_ahead: int = 0) -> float:
+    def seconds_of(self, outline: Outline, sender: Sender, texts_ahead: int = 0) -> float:
         """Returns the seconds that a request takes, without the margin; 0 where none are predicted.
 
         Args:
             outline: What is known of it.
-            caller: Whose it is.
+            sender: Whose it is.
             texts_ahead: Of mean length, that are not in the queue yet.
         """
         if self.pace is None:
@@ -82,7 +89,7 @@ class Outlook(NamedTuple):
         most = outline.max_decoding_length
         source_tokens = outline.source_tokens or (self.least_tokens,)
         steps = [math.ceil(min(tokens * self.tokens_ratio, most)) + 1 for tokens in source_tokens]
-        load = self.queue.load(caller).plus(
+        load = self.queue.load(sender).plus(
             rows=len(steps) + texts_ahead, steps=sum(steps) + texts_ahead * self.usual_steps
         )
         return self.pace.seconds_until(max(steps), load)
@@ -135,8 +142,8 @@ class Admission:
     def __init__(self) -> None:
         self._outlook: Outlook | None = None
         """None before there is one: nothing is refused."""
-        self._seconds: dict[tuple[str, int], float] = {}
-        """What it says of unread requests, by caller and texts ahead."""
+        self._seconds: dict[tuple[Sender, int], float] = {}
+        """What it says of unread requests, by sender and texts ahead."""
         self._time_check = TimeCheck()
 
     def look(self, outlook: Outlook | None) -> None:
@@ -145,7 +152,7 @@ class Admission:
         self._seconds.clear()
 
     def check(
-        self, limit: TimeLimit, now: float, outline: Outline, *, caller: str, texts_ahead: int
+        self, limit: TimeLimit, now: float, outline: Outline, *, sender: Sender, texts_ahead: int
     ) -> None:
         """Refuses texts or does not.
 
@@ -153,7 +160,7 @@ class Admission:
             limit: When their translations are due.
             now: In seconds of the same clock.
             outline: What is known of them.
-            caller: Whose they are.
+            sender: Whose they are.
             texts_ahead: That were let in before and are not part of the outlook.
 
         Raises:
@@ -163,22 +170,22 @@ class Admission:
         outlook = self._outlook
         if outlook is None:
             return
-        outlook.queue.check_room(len(outline.source_tokens) or 1, caller, texts_ahead)
+        outlook.queue.check_room(len(outline.source_tokens) or 1, sender, texts_ahead)
         if limit.due < math.inf and outlook.pace is not None:
-            rows = outlook.queue.running_rows + outlook.queue.waiting.rows + texts_ahead
+            rows = outlook.queue.running_rows + outlook.queue.waiting_rows + texts_ahead
             self._time_check.check(
-                self._seconds_of(outlook, outline, caller, texts_ahead),
+                self._seconds_of(outlook, outline, sender, texts_ahead),
                 outlook.margin,
                 limit.due - now,
                 is_idle=rows < outlook.pace.engines,
             )
 
     def _seconds_of(
-        self, outlook: Outlook, outline: Outline, caller: str, texts_ahead: int
+        self, outlook: Outlook, outline: Outline, sender: Sender, texts_ahead: int
     ) -> float:
         if outline is not UNREAD:
-            return outlook.seconds_of(outline, caller, texts_ahead)
-        key = (caller, texts_ahead)
+            return outlook.seconds_of(outline, sender, texts_ahead)
+        key = (sender, texts_ahead)
         if (seconds := self._seconds.get(key)) is None:
-            seconds = self._seconds[key] = outlook.seconds_of(outline, caller, texts_ahead)
+            seconds = self._seconds[key] = outlook.seconds_of(outline, sender, texts_ahead)
         return seconds

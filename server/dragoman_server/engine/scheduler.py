@@ -6,6 +6,8 @@ Pure Python: no clock, no I/O, no tensors.
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from dragoman_server.engine.estimators import WideLine
+from dragoman_server.engine.headroom import Headroom
 from dragoman_server.engine.waiting_queue import WaitingQueue
 from dragoman_server.sequence import Sequence
 
@@ -40,6 +42,9 @@ WORTHWHILE_SHARE = 1 / 8
 """Of the rows: while more texts wait than there is room for, so many are admitted together. An
 encoder run for one or two costs nearly as much as for several."""
 
+MEMORY_STEPS = 512
+"""Of each order of magnitude of rows, whose cost is remembered."""
+
 
 class Scheduler:
     """Admits at every step, but never twice in a row while sentences are running.
@@ -56,6 +61,8 @@ class Scheduler:
         self._max_batch_size = max_batch_size
         self._max_encode_tokens = max_encode_tokens
         self._owes_decoding = False
+        self._costs = WideLine(MEMORY_STEPS)
+        self._headroom = Headroom(self._costs)
 
     def schedule(self, running_rows: int, now: float) -> Decision:
         """Returns what to run while `running_rows` rows are held."""
@@ -67,10 +74,22 @@ class Scheduler:
                 free_rows=self._max_batch_size - running_rows,
                 worthwhile_rows=int(self._max_batch_size * WORTHWHILE_SHARE),
                 max_tokens=self._max_encode_tokens,
+                headroom=self._headroom,
                 now=now,
             )
             if newcomers:
                 self._owes_decoding = True
                 return Decision(EncodeBatch(newcomers), expired)
         self._owes_decoding = False
-        return Decision(DecodeBatch(running_rows) if running_rows else None, expired)
+        if not running_rows:
+            return Decision(None, expired)
+        self._headroom.observe(self._queue.light_rows(self._engine), running_rows, now)
+        return Decision(DecodeBatch(running_rows), expired)
+
+    def observe_step(self, rows: int, seconds: float) -> None:
+        """Learns what a decoding step took, with all that came between it and the one before."""
+        self._costs.observe(rows, seconds)
+
+    def freed(self, sequences: list[Sequence], now: float) -> None:
+        """Is told that rows are free again that were these sequences'."""
+        self._queue.freed(self._engine, sequences, now)

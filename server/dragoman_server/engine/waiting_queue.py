@@ -1,62 +1,35 @@
 """The one queue that all engines take from: bounded, and fair between callers.
 
-Each caller's texts are in a lane of their own, and the lane whose caller had least work done goes
-first (start-time fair queueing, Goyal et al., 1996). So who sends much waits for himself, and who
-sends little hardly waits for others.
+Each caller's texts are in a lane of their own, one for each priority; lanes.py says which lane goes
+next. So who sends much waits for himself, and who sends little hardly waits for others. Bulk has
+its turn where nothing interactive may be taken, and else a share of the work.
+
+What runs beside a text slows it as well. While callers with little to do are there (demand.py),
+texts of others are held back: an engine takes them only up to so many rows in all as it says.
 
 Knows rows, tokens and moments as numbers; knows nothing of models, clocks or I/O.
 """
 
 import math
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from dragoman_server.engine.lane import Lane, Work, work_of
-from dragoman_server.errors import QueueFullError
+from dragoman_server.engine.classes import Classes, Owner, Turn
+from dragoman_server.engine.demand import Demand
+from dragoman_server.engine.headroom import Headroom
+from dragoman_server.engine.lanes import ClassSnapshot, Lanes
+from dragoman_server.engine.load import BULK_SHARE, Load, Snapshot
+from dragoman_server.engine.sender import ANYBODY, Priority, Sender
 from dragoman_server.sequence import Sequence
 
-RETRY_AFTER_SECONDS = 0.5
+WORTHWHILE_SHARE = 1 / 8
+"""Of the rows up to which an engine takes texts that are held back, so many are to be free before
+it takes any: an encoder run for one or two costs nearly as much as for several."""
 
-SHARE = 8
-"""A caller who has texts waiting gets room for more as long as they are no more than so many times
-the room that is left: who comes next finds some whatever one caller sends."""
-
-FEW_TEXTS = 8
-"""That a caller may have waiting wherever there is room."""
-
-
-class Sender(NamedTuple):
-    """Whose a request is."""
-
-    caller: str = ""
-    """The connection that it came over."""
-    texts_before: int = 0
-    """Texts of the same stream that are not answered yet: as if all were one request's."""
-
-
-ANYBODY = Sender()
-
-
-class Load(NamedTuple):
-    """What there is to do, as a newcomer finds it."""
-
-    rows: int
-    """Of sequences that run or wait."""
-    waiting_rows: int
-    """Of those that wait and have their turn first."""
-    waiting_steps: int
-    """Decoding steps that these are expected to take, added up over the rows."""
-    rows_behind: int = 0
-    """Of those that wait and have their turn later."""
-
-    def plus(self, *, rows: int, steps: int) -> "Load":
-        """Returns what there is to do once so much more is waiting."""
-        return self._replace(
-            rows=self.rows + rows,
-            waiting_rows=self.waiting_rows + rows,
-            waiting_steps=self.waiting_steps + steps,
-        )
+HELD_TOKENS_SHARE = 1 / 8
+"""Of the source tokens that are encoded at once, for texts that are held back: an encoder run is a
+pause for everybody."""
 
 
 class Taken(NamedTuple):
@@ -69,22 +42,32 @@ class Taken(NamedTuple):
 
 
 class WaitingQueue:
-    """Thread-safe. A sequence that was put is taken once or removed once."""
+    """Thread-safe. A sequence that was put is taken once or removed once.
+
+    Engines tell of what they took when it has left its rows.
+    """
 
     def __init__(self, *, max_queue_size: int, engines: int) -> None:
         self._max_queue_size = max_queue_size
-        self._lanes: dict[str, Lane] = {}
-        """Of callers who have something waiting."""
-        self._callers: dict[Sequence, str] = {}
-        self._served = 0
-        """Virtual time: what the lane had had that was served last."""
-        self._waiting_rows = self._waiting_steps = 0
+        self._waiting = Classes()
+        self._running: list[dict[Sequence, Owner]] = [{} for _ in range(engines)]
         self._running_rows = [0] * engines
+        """As the engines told."""
+        self._light_rows = [0] * engines
+        """Of those that run, of callers who had little."""
+        self._limits = [math.inf] * engines
+        """Rows up to which each engine took last what is held back."""
+        self._demand = Demand()
+        """For interactive texts; what is bulk is always held back."""
         self._changed = threading.Condition()
         self._closed = False
 
     def __len__(self) -> int:
-        return len(self._callers)
+        return len(self._waiting)
+
+    def light_rows(self, engine: int) -> int:
+        """Returns the rows of an engine that are of callers who have little."""
+        return self._light_rows[engine]
 
     def load(self, sender: Sender = ANYBODY, texts_before: int = 0) -> Load:
         """Returns what a text finds that comes now, and as far as the engines told, what runs.
@@ -94,25 +77,20 @@ class WaitingQueue:
             texts_before: Texts of the same request that have their turns before.
         """
         with self._changed:
-            rows, steps = self._waiting_rows, self._waiting_steps
-            total = rows + sum(self._running_rows)
-            if not rows:
-                return Load(total, 0, 0)
-            lane = self._lanes.get(sender.caller)
-            own = Work(0, 0) if lane is None else lane.ahead(sender.texts_before + texts_before)
-            others = len(self._lanes) - (lane is not None)
-        return _load(Work(rows, steps), own, total_rows=total, others=others)
+            waiting, running = self._waiting, sum(self._running_rows)
+            is_held = math.inf not in self._limits
+            if not (waiting.rows or is_held):
+                return Load(running, 0, 0)
+            lanes = waiting.lanes(sender.priority)
+            ahead = lanes.ahead(sender.caller, sender.texts_before + texts_before)
+            if not is_held and lanes.rows == waiting.rows:  # there is only this class
+                return Load(lanes.rows + running, *ahead, lanes.rows - ahead.rows)
+            return self._snapshot(Lanes.totals).load_behind(ahead, sender)
 
-    def snapshot(self) -> "Snapshot":
+    def snapshot(self) -> Snapshot:
         """Returns what callers find that come now."""
         with self._changed:
-            return Snapshot(
-                sum(self._running_rows),
-                Work(self._waiting_rows, self._waiting_steps),
-                len(self),
-                {caller: len(lane) for caller, lane in self._lanes.items()},
-                self._max_queue_size,
-            )
+            return self._snapshot(Lanes.snapshot)
 
     def put(self, sequences: Iterable[Sequence], sender: Sender = ANYBODY) -> None:
         """Adds all the sequences of a request, or none.
@@ -126,16 +104,11 @@ class WaitingQueue:
         """
         batch = list(sequences)
         with self._changed:
-            lane = self._lanes.get(sender.caller)
-            own = 0 if lane is None else len(lane)
-            check_room(len(batch), own, waiting=len(self), max_queue_size=self._max_queue_size)
-            if lane is None:
-                lane = self._lanes[sender.caller] = Lane(self._served)
-            for index, sequence in enumerate(batch, start=sender.texts_before):
-                lane.put(sequence, index)
-                self._callers[sequence] = sender.caller
-                self._waiting_rows += sequence.rows
-                self._waiting_steps += work_of(sequence)
+            self._waiting.check_room(len(batch), sender, self._max_queue_size)
+            if batch and sender.priority is Priority.INTERACTIVE:
+                rows = sum([sequence.rows for sequence in batch])
+                self._demand.add(sender.caller, rows, batch[0].arrived_at, sender.weight)
+            self._waiting.put(batch, sender)
             self._changed.notify_all()
 
     def take(
@@ -146,6 +119,7 @@ class WaitingQueue:
         free_rows: int,
         max_tokens: int,
         worthwhile_rows: int = 0,
+        headroom: Headroom | None = None,
         now: float = -math.inf,
     ) -> Taken:
         """Takes what `engine` should encode next: its fair share, in order of their turns.
@@ -161,142 +135,150 @@ class WaitingQueue:
             max_tokens: Most source tokens to encode at once.
             worthwhile_rows: Where more is waiting than fits, an engine that is running takes
                 nothing until so many rows are free.
+            headroom: How far it takes what is held back; None without limit.
             now: Sequences whose deadline is no later have expired.
         """
         # Without the lock: what comes this instant is seen at the next step.
-        waiting_rows = self._waiting_rows
-        if not waiting_rows or (running_rows and free_rows < min(worthwhile_rows, waiting_rows)):
-            self._running_rows[engine] = running_rows
+        self._running_rows[engine] = running_rows
+        waiting, demand = self._waiting, self._demand
+        waiting_rows = waiting.interactive.rows + waiting.bulk.rows
+        is_too_early = running_rows and free_rows < min(worthwhile_rows, waiting_rows)
+        may_hold = bool(waiting.bulk.rows or demand.callers_with_much)
+        if not waiting_rows or (is_too_early and not may_hold):
+            self._limits[engine] = math.inf
             return Taken([], [])
         with self._changed:
-            self._running_rows[engine] = running_rows
-            taken = Taken([], [])
-            while self._lanes and (share := self._fair_rows() - self._running_rows[engine]) > 0:
-                caller, lane = min(self._lanes.items(), key=_served)
-                sequence = lane.first
-                if sequence.deadline <= now:
-                    lane.forget(sequence)
-                    self._forget(sequence, caller)
-                    taken.expired.append(sequence)
+            is_held = may_hold and demand.any_with_little(now)
+            self._limits[engine] = headroom.rows() if headroom and is_held else math.inf
+            light_rows = self._light_waiting_rows if is_held else 0
+            if is_too_early and not (light_rows and free_rows >= min(worthwhile_rows, light_rows)):
+                return Taken([], [])
+            due = self._due(headroom) if headroom and is_held else 0.0
+            return self._take(engine, free_rows, max_tokens, now, due=due)
+
+    def freed(self, engine: int, sequences: Iterable[Sequence], now: float = -math.inf) -> None:
+        """Is told that an engine's rows are free again that were these sequences'."""
+        with self._changed:
+            running = self._running[engine]
+            for sequence in sequences:
+                if (owner := running.pop(sequence, None)) is None:
                     continue
-                if sequence.rows > free_rows:
-                    break
-                is_more = sequence.rows > share or len(sequence.source_ids) > max_tokens
-                if taken.newcomers and is_more:
-                    break
-                self._served = lane.served
-                taken.newcomers.append(lane.take())
-                self._forget(sequence, caller)
-                free_rows -= sequence.rows
-                max_tokens -= len(sequence.source_ids)
-                self._running_rows[engine] += sequence.rows
-            return taken
+                if owner.priority is Priority.INTERACTIVE:
+                    self._demand.remove(owner.caller, sequence.rows, now)
+                if owner.is_light:
+                    self._light_rows[engine] -= sequence.rows
 
     def remove(self, sequence: Sequence) -> bool:
         """Takes a cancelled sequence out; False where an engine has it already."""
         with self._changed:
-            caller = self._callers.get(sequence)
-            if caller is None:
-                return False
-            self._lanes[caller].forget(sequence)
-            self._forget(sequence, caller)
-            return True
+            return self._drop(sequence)
 
     def wait(self) -> bool:
         """Blocks until a sequence is waiting; False once the queue is closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._callers)
+            self._changed.wait_for(lambda: self._closed or len(self._waiting))
             return not self._closed
 
     def close(self) -> list[Sequence]:
         """Lets no engine wait any longer; returns what was still waiting."""
         with self._changed:
             self._closed = True
-            left = [sequence for lane in self._lanes.values() for sequence in lane.sequences]
-            self._lanes.clear()
-            self._callers.clear()
-            self._waiting_rows = self._waiting_steps = 0
+            left = self._waiting.sequences
+            self._waiting = Classes()
             self._changed.notify_all()
             return left
 
-    def _forget(self, sequence: Sequence, caller: str) -> None:
-        """Counts a sequence no longer, which has left its lane."""
-        del self._callers[sequence]
-        if not self._lanes[caller]:
-            del self._lanes[caller]
-        self._waiting_rows -= sequence.rows
-        self._waiting_steps -= work_of(sequence)
+    def _take(
+        self, engine: int, free_rows: int, max_tokens: int, now: float, *, due: float
+    ) -> Taken:
+        taken = Taken([], [])
+        limit = self._limits[engine]
+        held_tokens = max_tokens if limit == math.inf else int(max_tokens * HELD_TOKENS_SHARE)
+        begins = self._running_rows[engine] <= limit * (1 - WORTHWHILE_SHARE)
+        while (turn := self._next(engine, begins=begins, due=due)) is not None:
+            sequence = turn.sequence
+            if sequence.deadline <= now:
+                self._drop(sequence, now)
+                taken.expired.append(sequence)
+                continue
+            is_light = self._is_light(turn)
+            share = self._share(engine, sequence, is_light=is_light)
+            if share <= 0 or sequence.rows > free_rows:
+                break
+            tokens = max_tokens if is_light else min(max_tokens, held_tokens)
+            is_more = sequence.rows > share or len(sequence.source_ids) > tokens
+            if taken.newcomers and is_more:
+                break
+            self._give(engine, turn, is_light=is_light)
+            taken.newcomers.append(sequence)
+            free_rows -= sequence.rows
+            max_tokens -= len(sequence.source_ids)
+            held_tokens -= 0 if is_light else len(sequence.source_ids)
+        return taken
 
-    def _fair_rows(self) -> int:
-        return -(-(self._waiting_rows + sum(self._running_rows)) // len(self._running_rows))
+    def _next(self, engine: int, *, begins: bool, due: float) -> Turn | None:
+        """Returns who goes next of those whom the engine has room for.
 
+        Args:
+            engine: Its index.
+            begins: Whether the room that it has for what is held back is worthwhile.
+            due: Share of the work that is due to what is held back; 0 where it had it.
+        """
+        running, limit = self._running_rows[engine], self._limits[engine]
+        if limit == math.inf or (begins and running + 1 <= limit):
+            return self._waiting.next(None)
+        if due and running - self._light_rows[engine] < max(1.0, due * running):
+            return self._waiting.next(None)
+        return self._waiting.next(self._demand.little)
 
-class Snapshot(NamedTuple):
-    """The queue at a moment."""
+    def _give(self, engine: int, turn: Turn, *, is_light: bool) -> None:
+        """Takes the sequence whose turn it is out for an engine."""
+        sequence = turn.lane.first
+        rows = self._waiting.take(turn).rows
+        self._running[engine][sequence] = Owner(turn.lane.caller, turn.priority, is_light)
+        self._running_rows[engine] += rows
+        if is_light:
+            self._light_rows[engine] += rows
 
-    running_rows: int
-    """As far as the engines told."""
-    waiting: Work
-    texts: int
-    """That wait."""
-    texts_of: Mapping[str, int]
-    """Likewise, by caller."""
-    max_queue_size: int
+    def _due(self, headroom: Headroom) -> float:
+        """Returns the share of the work that is due to what is held back; 0 where it had it.
 
-    def load(self, caller: str) -> Load:
-        """Returns what a text of the caller's finds."""
-        rows, steps = self.waiting
-        total = rows + self.running_rows
-        if not rows:
-            return Load(total, 0, 0)
-        share = self.texts_of.get(caller, 0) / self.texts
-        own = Work(math.ceil(rows * share), math.ceil(steps * share))
-        others = len(self.texts_of) - (caller in self.texts_of)
-        return _load(self.waiting, own, total_rows=total, others=others)
+        No caller is held below what is fair, nor is bulk.
+        """
+        share = self._demand.share_of_much if self._demand.callers_with_much else 0.0
+        share = max(share, BULK_SHARE)
+        return share if headroom.is_below(share) else 0.0
 
-    def check_room(self, texts: int, caller: str, texts_ahead: int) -> None:
-        """Raises QueueFullError where so many do not fit; `texts_ahead` will come first."""
-        waiting, own = self.texts + texts_ahead, self.texts_of.get(caller, 0)
-        check_room(texts, own, waiting=waiting, max_queue_size=self.max_queue_size)
+    def _share(self, engine: int, sequence: Sequence, *, is_light: bool) -> int:
+        """Returns how many more rows are an engine's, if all that is like it were spread evenly."""
+        waiting = self._waiting.rows
+        if is_light and self._limits[engine] < math.inf:
+            waiting = max(self._light_waiting_rows, sequence.rows)
+        running = self._running_rows
+        return -(-(waiting + sum(running)) // len(running)) - running[engine]
 
+    def _is_light(self, turn: Turn) -> bool:
+        is_interactive = turn.priority is Priority.INTERACTIVE
+        return is_interactive and self._demand.has_little(turn.lane.caller)
 
-def check_room(texts: int, own: int, *, waiting: int, max_queue_size: int) -> None:
-    """Refuses texts or does not.
+    @property
+    def _light_waiting_rows(self) -> int:
+        return max(0, self._demand.little_rows - sum(self._light_rows))
 
-    Args:
-        texts: So many come.
-        own: So many wait that are the same caller's.
-        waiting: So many wait in all.
-        max_queue_size: The most that may.
+    def _drop(self, sequence: Sequence, now: float = -math.inf) -> bool:
+        """Forgets a sequence that nobody will translate; False where it does not wait."""
+        owner = self._waiting.remove(sequence)
+        if owner is not None and owner.priority is Priority.INTERACTIVE:
+            self._demand.remove(owner.caller, sequence.rows, now)
+        return owner is not None
 
-    Raises:
-        QueueFullError: together they do not fit, or would leave others too little room.
-    """
-    left = max_queue_size - waiting - texts
-    if left < 0:
-        raise QueueFullError(
-            f"the queue has no room for {texts} more texts: "
-            f"{waiting} of at most {max_queue_size} are waiting",
-            retry_after_seconds=RETRY_AFTER_SECONDS,
+    def _snapshot(self, look: Callable[[Lanes], ClassSnapshot]) -> Snapshot:
+        limit = sum(self._limits)
+        return Snapshot(
+            sum(self._running_rows),
+            *self._waiting.each(look),
+            self._max_queue_size,
+            limit,
+            self._demand.little_rows,
+            frozenset() if limit == math.inf else self._demand.with_much,
         )
-    if own and own + texts > max(FEW_TEXTS, SHARE * left):
-        raise QueueFullError(
-            f"{own} texts of this connection are waiting, and {texts} more would leave room for "
-            f"{left} of the {max_queue_size} that may wait: it has to leave some to others",
-            retry_after_seconds=RETRY_AFTER_SECONDS,
-        )
-
-
-def _load(waiting: Work, own: Work, *, total_rows: int, others: int) -> Load:
-    """Returns what a text finds of whose caller `own` is served before, among so many others.
-
-    While those and it are served, each other caller has as much served, if he has it.
-    """
-    rows, steps = waiting
-    ahead_rows = min(rows, own.rows + others * (own.rows + 1)) if others else own.rows
-    ahead_steps = min(steps, own.steps + (ahead_rows - own.rows) * steps / rows)
-    return Load(total_rows, ahead_rows, math.ceil(ahead_steps), rows - ahead_rows)
-
-
-def _served(item: tuple[str, Lane]) -> int:
-    return item[1].served

@@ -14,11 +14,14 @@ from dragoman_server.monitoring.logs import (
 from dragoman_server.monitoring.metrics import (
     Ended,
     FailureReason,
+    FileKind,
     Metrics,
+    Reload,
+    Report,
     Shortage,
 )
 from dragoman_server.monitoring.metrics_server import MetricsServer
-from dragoman_server.monitoring.model_gauges import EngineLoad, ModelLoad, Models
+from dragoman_server.monitoring.model_gauges import EngineLoad, ModelInfo, ModelLoad, Models
 from dragoman_server.monitoring.trace_context import Attribute, TraceContext, read_trace
 
 __all__ = [
@@ -29,11 +32,15 @@ __all__ = [
     "Ended",
     "EngineLoad",
     "FailureReason",
+    "FileKind",
     "LineWriter",
     "Metrics",
     "MetricsServer",
+    "ModelInfo",
     "ModelLoad",
     "Models",
+    "Reload",
+    "Report",
     "Shortage",
     "TraceContext",
     "configure_logging",

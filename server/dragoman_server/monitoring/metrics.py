@@ -7,7 +7,7 @@ text is one source text that goes through the engine. What the label `model` say
 whatever its version; it is empty where a request ended before anybody found out what it means.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, ProcessCollector
 
@@ -15,7 +15,11 @@ from dragoman_server.monitoring.histogram import Histogram
 from dragoman_server.monitoring.model_gauges import ModelGauges, Models
 
 FailureReason = Literal["REJECTED", "CANCELLED", "DEADLINE", "BACKEND", "OTHER"]
-RefusalCause = Literal["QUEUE_FULL", "WOULD_EXPIRE", "TOO_MANY_CALLS", "OUT_OF_MEMORY"]
+RefusalCause = Literal[
+    "QUEUE_FULL", "WOULD_EXPIRE", "TOO_MANY_CALLS", "OUT_OF_MEMORY", "RATE_LIMITED"
+]
+FileKind = Literal["api_keys", "jwks", "tls"]
+ReloadOutcome = Literal["OK", "REFUSED"]
 
 FAILURE_REASONS: tuple[FailureReason, ...] = (
     "REJECTED",
@@ -26,7 +30,7 @@ FAILURE_REASONS: tuple[FailureReason, ...] = (
 )
 CODES = (
     *("OK", "CANCELLED", "DEADLINE_EXCEEDED", "INTERNAL", "INVALID_ARGUMENT", "NOT_FOUND"),
-    *("RESOURCE_EXHAUSTED", "UNAVAILABLE"),
+    *("PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "UNAUTHENTICATED", "UNAVAILABLE"),
 )
 """All that a request ends with, there from the start: a rate misses the first of a new series."""
 
@@ -35,7 +39,10 @@ REFUSAL_CAUSES: tuple[RefusalCause, ...] = (
     "WOULD_EXPIRE",
     "TOO_MANY_CALLS",
     "OUT_OF_MEMORY",
+    "RATE_LIMITED",
 )
+FILE_KINDS: tuple[FileKind, ...] = ("api_keys", "jwks", "tls")
+RELOAD_OUTCOMES: tuple[ReloadOutcome, ...] = ("OK", "REFUSED")
 
 # Seconds. From 5 to 500 ms no bucket is wider than its lower bound.
 LATENCY_BUCKETS = (
@@ -80,6 +87,18 @@ class Shortage(NamedTuple):
     """Spans of traces that the collector did not take."""
 
 
+class Reload(NamedTuple):
+    """A file was read anew, as it had changed."""
+
+    file: FileKind
+    outcome: ReloadOutcome
+    """REFUSED where it is wrong: what it held before stays in force."""
+
+
+Report: TypeAlias = Ended | Shortage | Reload
+"""What a front end tells to whoever counts."""
+
+
 class Metrics:
     """All the metrics, each an attribute with the metric's name less the prefix.
 
@@ -113,8 +132,8 @@ class Metrics:
         )
         self.refusals_total = self._counter(
             "refusals_total",
-            "Requests refused at once because of overload, by its cause; they are among those that "
-            "were REJECTED.",
+            "Requests refused at once because of overload, or of their caller's own limits "
+            "(RATE_LIMITED), by cause; they are among those that were REJECTED.",
             "cause",
             "model",
         )
@@ -141,6 +160,16 @@ class Metrics:
             "connections_flooding_total",
             "Connections that were closed because they sent far more than their calls explain.",
         )
+
+        self.file_reloads_total = self._counter(
+            "file_reloads_total",
+            "Times that a file of keys or certificates was read anew, as it had changed; REFUSED "
+            "where it was wrong, so that what it held before stays in force.",
+            *("file", "outcome"),
+        )
+        for kind in FILE_KINDS:
+            for outcome in RELOAD_OUTCOMES:
+                self.file_reloads_total.labels(kind, outcome)
 
     def _declare_texts(self) -> None:
         self.request_queue_seconds = self._of_model(
@@ -198,8 +227,11 @@ class Metrics:
             self.refusals_total.labels(cause, name)
         self.request_latency_seconds.labels(name)
 
-    def record(self, ended: Ended | Shortage) -> None:
-        """Counts a request that ended, or a shortage."""
+    def record(self, ended: Report) -> None:
+        """Counts a request that ended, a shortage, or a file that was read anew."""
+        if isinstance(ended, Reload):
+            self.file_reloads_total.labels(*ended).inc()
+            return
         if isinstance(ended, Shortage):
             self.connections_full_seconds_total.inc(ended.connections_full_seconds)
             self.log_lines_lost_total.inc(ended.log_lines_lost)

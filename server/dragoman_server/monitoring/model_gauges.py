@@ -11,8 +11,6 @@ from typing import NamedTuple, Protocol
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from dragoman.v1.translation_pb2 import Model
-
 
 class EngineLoad(Protocol):
     """What the gauges read of an AsyncEngine."""
@@ -42,10 +40,21 @@ class EngineLoad(Protocol):
         """Part of the cache rows in use, 0 to 1."""
 
 
+class ModelInfo(NamedTuple):
+    """What the metrics call a version of a model."""
+
+    model: str
+    """Its name."""
+    version: str
+    architecture: str
+    precision: str
+    provider: str
+
+
 class ModelLoad(NamedTuple):
     """A version of a model that is loaded, and what it does."""
 
-    model: Model
+    info: ModelInfo
     engine: EngineLoad
 
 
@@ -130,8 +139,8 @@ class ModelGauges(Collector):
             return self.describe()
         loads = list(self._models.loads())
         engines: dict[str, list[EngineLoad]] = defaultdict(list)
-        for model, engine in loads:
-            engines[model.name].append(engine)
+        for info, engine in loads:
+            engines[info.model].append(engine)
         gauges = [_family(gauge, engines) for gauge in _GAUGES]
         return [*gauges, _info(loads), _failed(self._models.failures)]
 
@@ -140,11 +149,10 @@ def _info(loads: Iterable[ModelLoad]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(
         "dragoman_model_info",
         "Always 1; the labels say which versions of models are loaded.",
-        labels=("model", "version", "architecture", "precision", "provider"),
+        labels=ModelInfo._fields,
     )
-    for model, _ in loads:
-        labels = (model.name, model.version, model.architecture, model.precision, model.provider)
-        family.add_metric(labels, 1)
+    for info, _ in loads:
+        family.add_metric(info, 1)
     return family
 
 

@@ -14,10 +14,10 @@ import logging
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from dragoman_server.errors import BundleError, DragomanError, NoRoomError
-from dragoman_server.models import VersionedName, newness
-from dragoman_server.monitoring import ModelLoad
-from dragoman_server.pool.folder import Found, Source
+from dragoman_server.errors import DragomanError, NoRoomError
+from dragoman_server.monitoring import ModelInfo, ModelLoad
+from dragoman_server.pool.folder import Found
+from dragoman_server.pool.labels import Labels
 from dragoman_server.pool.memory import NO_LIMIT, MemoryBudget
 from dragoman_server.pool.version import LoadedModel, ModelEngine, Version
 from dragoman_server.processes import ModelSetup, Serve
@@ -80,7 +80,7 @@ class ModelPool:
         self._load = load
         self._budget = budget
         self._unloads = unloads
-        self._labels: dict[str, Version] = {}
+        self._labels = Labels()
         self._versions: dict[int, Version] = {}
         """By number: what is served, what will be, and what only ends what it has begun."""
         self._leaving: dict[Version, asyncio.Task[None]] = {}
@@ -92,7 +92,7 @@ class ModelPool:
     @property
     def healthy(self) -> bool:
         """Whether every engine thread of what is served is alive."""
-        return all(version.engine.healthy for version in self._served)
+        return all(version.engine.healthy for version in self._labels.versions)
 
     @property
     def stalled(self) -> bool:
@@ -102,12 +102,12 @@ class ModelPool:
     @property
     def engine_count(self) -> int:
         """Number of engine threads of what is served."""
-        return sum(version.engine.engine_count for version in self._served)
+        return sum(version.engine.engine_count for version in self._labels.versions)
 
     @property
     def names(self) -> list[str]:
         """NAME@VERSION of what is served."""
-        return [str(version) for version in self._served]
+        return [str(version) for version in self._labels.versions]
 
     @property
     def failures(self) -> dict[str, str]:
@@ -122,7 +122,11 @@ class ModelPool:
     def loads(self) -> Iterator[ModelLoad]:
         """Yields every version that is loaded, for the metrics."""
         for version in list(self._versions.values()):
-            yield ModelLoad(version.model, version.engine)
+            model = version.model
+            info = ModelInfo(
+                model.name, model.version, model.architecture, model.precision, model.provider
+            )
+            yield ModelLoad(info, version.engine)
 
     def engine_of(self, number: int) -> ModelEngine:
         """Returns the engines of a version."""
@@ -132,7 +136,7 @@ class ModelPool:
         """Returns the paths of files that are others than were loaded."""
         return [
             str(version.loaded.bundle.path / file)
-            for version in self._served
+            for version in self._labels.versions
             for file in version.loaded.bundle.changed_files()
         ]
 
@@ -147,7 +151,7 @@ class ModelPool:
             each = left.pop(0)
             try:
                 room = self._room(len(left) + 1)
-                version = self._known(each.source) or self._add(
+                version = self._labels.known(each.source) or self._add(
                     each, self._load(each, self._next_number(), room)
                 )
             except DragomanError as error:
@@ -159,7 +163,9 @@ class ModelPool:
 
     def setup(self) -> tuple[tuple[ModelSetup, ...], Serve]:
         """Returns what front ends begin with."""
-        return tuple(version.loaded.setup for version in self._served), self._serve()
+        return tuple(
+            version.loaded.setup for version in self._labels.versions
+        ), self._labels.serve()
 
     def attach(self, front_end: ModelFrontEnd) -> None:
         """Tells this one of changes from now on."""
@@ -171,7 +177,7 @@ class ModelPool:
         Raises:
             DragomanError: One does not start.
         """
-        for version in self._served:
+        for version in self._labels.versions:
             await version.engine.start()
 
     async def put(self, found: Found) -> None:
@@ -182,7 +188,7 @@ class ModelPool:
         """
         async with self._change:
             try:
-                version = self._known(found.source) or await self._load_beside(found)
+                version = self._labels.known(found.source) or await self._load_beside(found)
             except DragomanError as error:
                 self._failed(found.label, error)
                 raise
@@ -197,18 +203,25 @@ class ModelPool:
             if self._labels.pop(label, None):
                 await self._publish()
 
+    async def choose(self, name: str, version: str) -> None:
+        """Lets a version answer to its model's name; an empty one leaves it to the labels.
+
+        Raises:
+            NotFoundError: No such version is served.
+        """
+        async with self._change:
+            self._labels.choose(name, version)
+            await self._publish()
+
+    def is_default(self, version: Version) -> bool:
+        """Whether a version that is served answers to its model's name alone."""
+        return self._labels.default(version.model.name) is version
+
     async def close(self) -> None:
         """Stops all engines; texts without a translation get UnavailableError."""
         for task in self._leaving.values():
             task.cancel()
         await asyncio.gather(*(version.engine.close() for version in self._versions.values()))
-
-    @property
-    def _served(self) -> list[Version]:
-        return list(dict.fromkeys(self._labels.values()))
-
-    def _known(self, source: Source) -> Version | None:
-        return next((each for each in self._served if each.source == source), None)
 
     def _next_number(self) -> int:
         self._number += 1
@@ -220,7 +233,7 @@ class ModelPool:
     def _add(self, found: Found, loaded: LoadedModel) -> Version:
         """Takes a loaded model in, which then is served under no label yet."""
         version = Version(found.source, loaded)
-        self._check_unique(version, found.label)
+        self._labels.check_unique(version, found.label)
         self._versions[version.number] = version
         _log.info(
             "model_loaded",
@@ -235,20 +248,6 @@ class ModelPool:
             },
         )
         return version
-
-    def _check_unique(self, version: Version, label: str) -> None:
-        """Raises BundleError where another label already says what this one would."""
-        for other, served in self._labels.items():
-            if other == label or served.model.name != version.model.name:
-                continue
-            name = version.model.name
-            if served.model.version == version.model.version:
-                raise BundleError(f"{label}: {version} is served already, from {other}")
-            if VersionedName.parse(other).version is VersionedName.parse(label).version is None:
-                raise BundleError(
-                    f"{label} and {other} are both model {name!r}: call directories "
-                    "NAME@VERSION to serve several versions of one"
-                )
 
     async def _load_beside(self, found: Found) -> Version:
         """Loads a bundle while others are served, and gets everybody ready for it."""
@@ -286,13 +285,12 @@ class ModelPool:
         return room is None or error.needed_bytes <= room
 
     def _least_lately_used(self, other_than: Version | None) -> Version | None:
-        others = [version for version in self._served if version is not other_than]
+        others = [version for version in self._labels.versions if version is not other_than]
         return min(others, key=lambda version: version.engine.used_at, default=None)
 
     async def _unload_for(self, version: Version, label: str) -> None:
         """Unloads a version, and returns once its memory is free."""
-        for other in [each for each, served in self._labels.items() if served is version]:
-            del self._labels[other]
+        for other in self._labels.remove(version):
             self._failures[other] = f"unloaded to make room for {label}"
         await self._publish()
         await self._leaving[version]
@@ -301,26 +299,11 @@ class ModelPool:
         self._failures[label] = str(error)
         _log.error("model_load_failed", extra={"bundle": label, "reason": str(error)})
 
-    def _serve(self) -> Serve:
-        served = self._served
-        defaults = {self._default(name).number for name in {each.model.name for each in served}}
-        return Serve(tuple(each.number for each in served), frozenset(defaults))
-
-    def _default(self, name: str) -> Version:
-        """Returns the version that answers to a name alone: that of a label without a version."""
-        labelled = [
-            (label, each) for label, each in self._labels.items() if each.model.name == name
-        ]
-        for label, version in labelled:
-            if VersionedName.parse(label).version is None:
-                return version
-        return max((each for _, each in labelled), key=lambda each: newness(each.model.version))
-
     async def _publish(self) -> None:
         """Lets front ends serve what the labels stand for, and anything else end."""
         assert self._front_end is not None
-        await self._front_end.serve(self._serve())
-        served = self._served
+        await self._front_end.serve(self._labels.serve())
+        served = self._labels.versions
         for version in list(self._versions.values()):
             if version not in served and version not in self._leaving:
                 self._leaving[version] = asyncio.create_task(self._leave(version))

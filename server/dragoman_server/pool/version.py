@@ -12,6 +12,7 @@ from dragoman_server.models import Bundle, VersionedName
 from dragoman_server.monitoring import EngineLoad
 from dragoman_server.pool.folder import Source
 from dragoman_server.processes import ModelSetup
+from dragoman_server.runtime.layout import Layout
 from dragoman_server.service import TextQueue
 
 
@@ -49,7 +50,7 @@ class LoadedModel(NamedTuple):
     setup: ModelSetup
     """What front ends are told of it."""
     engine: ModelEngine
-    layout: tuple[int, int]
+    layout: Layout
     """How many engines there are, and the threads of each."""
     memory: int
     """Bytes of its files and caches."""

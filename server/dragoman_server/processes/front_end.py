@@ -7,8 +7,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from dragoman_server.access import Access, watch
 from dragoman_server.memory import MemoryLimit
-from dragoman_server.monitoring import Ended, Shortage
+from dragoman_server.monitoring import Report, Shortage
 from dragoman_server.processes.messages import ModelSetup, Serve, Setup
 from dragoman_server.processes.shortages import ShortageWatch, reserve_descriptors
 from dragoman_server.service import (
@@ -46,7 +47,7 @@ class FrontEnd:
         self,
         setup: Setup,
         engines: Callable[[int], TextQueue],
-        record: Callable[[Ended | Shortage], None],
+        record: Callable[[Report], None],
         *,
         shares_port: bool = False,
     ) -> None:
@@ -55,10 +56,11 @@ class FrontEnd:
         )
         self._record = record
         self._max_connections = config.max_connections
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
         self._is_ready = self._stalled = False
         self._drain_timeout_seconds = config.drain_timeout_seconds
         self._memory = MemoryLimit()
+        self._access = Access.of(config)
         self._gate = Gate(max_calls=config.max_concurrent_requests)
         outcomes = Outcomes(record)
         self._engines = engines
@@ -73,6 +75,7 @@ class FrontEnd:
             max_stream_texts=config.max_stream_texts,
             default_timeout_seconds=config.default_timeout_seconds,
             max_timeout_seconds=config.max_timeout_seconds,
+            access=self._access,
             observer=self._observer,
         )
         self._server = GrpcServer(
@@ -126,8 +129,12 @@ class FrontEnd:
         self._memory.check_start()
         observer = self._observer
         spans_lost = (lambda: 0) if observer is None else lambda: observer.spans_lost
-        watch = ShortageWatch(self._record, self._max_connections, spans_lost=spans_lost)
-        self._watching = asyncio.create_task(watch.run())
+        shortages = ShortageWatch(self._record, self._max_connections, spans_lost=spans_lost)
+        files = [*self._server.files, *(self._access.files if self._access else ())]
+        self._watching = [
+            asyncio.create_task(shortages.run()),
+            asyncio.create_task(watch(files, self._record)),
+        ]
         self._is_ready = True
         self._tell_health()
         return port
@@ -162,8 +169,8 @@ class FrontEnd:
 
     async def close(self) -> None:
         """Closes the port and every connection."""
-        if self._watching is not None:
-            self._watching.cancel()
+        for watching in self._watching:
+            watching.cancel()
         await self._server.stop()
         if self._observer is not None:
             await asyncio.to_thread(self._observer.close)

@@ -69,14 +69,18 @@ class RemoteEngine:
         return not self._requests
 
     def check_room(
-        self, limit: TimeLimit, outline: Outline = UNREAD, caller: str = "", texts_ahead: int = 0
+        self,
+        limit: TimeLimit,
+        outline: Outline = UNREAD,
+        sender: Sender = ANYBODY,
+        texts_ahead: int = 0,
     ) -> None:
         """As AsyncEngine.check_room, by what the engines' process told last."""
         self._admission.check(
             limit,
             self._clock(),
             outline,
-            caller=caller,
+            sender=sender,
             texts_ahead=self._sent_since + texts_ahead,
         )
 

@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
-from dragoman_server.monitoring import Ended, Shortage
+from dragoman_server.monitoring import Ended, Report
 
 TELL_SECONDS = 0.05
 
@@ -20,13 +20,13 @@ class Tally:
         tell: Takes what was counted.
     """
 
-    def __init__(self, tell: Callable[[Ended | Shortage], None]) -> None:
+    def __init__(self, tell: Callable[[Report], None]) -> None:
         self._tell = tell
         self._loop = asyncio.get_running_loop()
-        self._counts: Counter[Ended | Shortage] = Counter()
+        self._counts: Counter[Report] = Counter()
         self._is_due = False
 
-    def record(self, told: Ended | Shortage) -> None:
+    def record(self, told: Report) -> None:
         """Counts one; within TELL_SECONDS it is told."""
         self._counts[told] += 1
         if not self._is_due:

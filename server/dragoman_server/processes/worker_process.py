@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Self
 
 from dragoman_server.errors import BackendError, DragomanError
-from dragoman_server.monitoring import Ended, Shortage
+from dragoman_server.monitoring import Ended, Reload, Report, Shortage
 from dragoman_server.processes.link import Link
 from dragoman_server.processes.messages import (
     Cancel,
@@ -48,7 +48,7 @@ class WorkerProcess:
         self,
         process: Process,
         engines: Callable[[int], TextQueue],
-        record: Callable[[Ended | Shortage], None],
+        record: Callable[[Report], None],
         changed: Callable[[], None],
     ) -> None:
         loop = asyncio.get_running_loop()
@@ -71,7 +71,7 @@ class WorkerProcess:
     async def spawn(
         cls,
         engines: Callable[[int], TextQueue],
-        record: Callable[[Ended | Shortage], None],
+        record: Callable[[Report], None],
         changed: Callable[[], None],
     ) -> Self:
         """Starts a process, which then waits for its Setup.
@@ -130,7 +130,7 @@ class WorkerProcess:
         match message:
             case Submit():
                 self._submit(message)
-            case Ended() | Shortage():
+            case Ended() | Shortage() | Reload():
                 self._record(message)
             case Cancel(model, request, text):
                 if future := self._texts.get((model, request, text)):

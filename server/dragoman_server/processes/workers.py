@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from dragoman_server.engine import Outlook
-from dragoman_server.monitoring import Ended, Shortage
+from dragoman_server.monitoring import Report
 from dragoman_server.processes.front_end import LINGER_SECONDS, FrontEnd
 from dragoman_server.processes.messages import (
     Drain,
@@ -41,7 +41,7 @@ class Engines(TextQueue, Protocol):
 def build_front_end(
     setup: Setup,
     engines: Callable[[int], Engines],
-    record: Callable[[Ended | Shortage], None],
+    record: Callable[[Report], None],
 ) -> "FrontEnd | Workers":
     """Returns what takes the calls: in this process, or in as many others as the settings say."""
     if setup.config.workers:
@@ -62,7 +62,7 @@ class Workers:
         self,
         setup: Setup,
         engines: Callable[[int], Engines],
-        record: Callable[[Ended | Shortage], None],
+        record: Callable[[Report], None],
     ) -> None:
         self._setup = setup
         self._engines = engines

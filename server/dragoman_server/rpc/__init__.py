@@ -13,7 +13,7 @@ from dragoman_server.rpc.call import Call, Caller
 from dragoman_server.rpc.core import Presented
 from dragoman_server.rpc.floods import Traffic
 from dragoman_server.rpc.handlers import MALFORMED, server_stream, stream, unary
-from dragoman_server.rpc.method import Method, Reader, Screen, Unread
+from dragoman_server.rpc.method import Identify, Method, Reader, Screen, Unread
 from dragoman_server.rpc.open_calls import Limits
 from dragoman_server.rpc.server import RpcServer
 from dragoman_server.rpc.shares import why_no_more
@@ -24,6 +24,7 @@ __all__ = [
     "OK",
     "Call",
     "Caller",
+    "Identify",
     "Limits",
     "Method",
     "Presented",

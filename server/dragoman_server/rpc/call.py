@@ -28,6 +28,8 @@ class Caller(NamedTuple):
     """Open on the connection, without this one."""
     open_calls: int
     """On all connections."""
+    identity: object = None
+    """What the method's `identify` made of it."""
     trace: object = None
     """What the method's `trace` made of the call's metadata."""
 
@@ -42,6 +44,7 @@ class Call:
 
     def __init__(self, inner: core.CoreCall, caller: Caller) -> None:
         self.peer = caller.peer
+        self.identity = caller.identity
         self.trace = caller.trace
         self.request: object = None
         """Of a unary call: what its method's reader made of the message."""
@@ -72,6 +75,12 @@ class Call:
         if self.is_over:
             return math.inf if self.ended_at is None else self.ended_at
         return math.inf if self.has_request else self.arrived_at
+
+    def forgive(self, seconds: float) -> None:
+        """The server stood still for so long: its client could do nothing about it."""
+        self.arrived_at += seconds
+        if self.ended_at is not None:
+            self.ended_at += seconds
 
     def time_remaining(self) -> float | None:
         """Returns the seconds until the deadline, None where there is none."""

@@ -60,7 +60,8 @@ class Event(Protocol):
     call_details: CallDetails
     """Likewise."""
     invocation_metadata: Sequence[tuple[str, str | bytes]]
-    """Likewise; values are bytes where the name ends in `-bin`."""
+    """Likewise: its headers, but for those that HTTP/2 and gRPC need; values are bytes where the
+    name ends in `-bin`."""
     batch_operations: Sequence[Operation]
     """Of the batches that are done."""
 
@@ -172,6 +173,22 @@ class Presented:
     def headers(self) -> Sequence[tuple[str, str | bytes]]:
         """Returns its metadata."""
         return self._event.invocation_metadata
+
+    def certificate_names(self) -> Sequence[str]:
+        """Returns the URI and DNS names of the client's certificate, else its common name.
+
+        Empty where the connection was made without one.
+        """
+        shown = cygrpc.auth_context(self._event.call) or {}
+        names = [*shown.get(b"peer_uri", ()), *shown.get(b"peer_dns", ())]
+        if not names:
+            names = [*shown.get(b"x509_common_name", ())]
+        return [name.decode(errors="replace") for name in names]
+
+
+def header_bytes(event: Event) -> int:
+    """Returns the bytes of the headers of a call that came."""
+    return sum([len(name) + len(value) for name, value in event.invocation_metadata])
 
 
 def was_cancelled(event: Event) -> bool:

@@ -11,6 +11,9 @@ from dragoman_server.rpc.status import Status
 Screen: TypeAlias = Callable[[Caller], Status | None]
 """Returns how a call is refused, or None; must be quick."""
 
+Identify: TypeAlias = Callable[[Caller, Presented], object]
+"""Returns who makes a call, or the Status that it is refused with; must be quick."""
+
 Reader: TypeAlias = Callable[[Caller, bytes], object]
 """Takes the one message of a unary call and returns what `Call.request` shall be, or the Status
 that the call is refused with."""
@@ -34,6 +37,8 @@ class Method(NamedTuple):
     screen: Screen | None = None
     unread: Callable[[Caller, Unread, str], Status] | None = None
     """Returns what a call is told at its end that nobody has read, with a text that says why."""
+    identify: Identify | None = None
+    """Comes before `screen`. What it returns is the caller's and the call's `identity`."""
     trace: Callable[[Presented], object] | None = None
     """Reads which trace a call is part of, first of all. What it returns is the caller's and the
     call's `trace`; must be quick."""

@@ -31,6 +31,8 @@ class Limits(NamedTuple):
     most of them are ended."""
     message_bytes: int
     """Of the largest message."""
+    header_bytes: int
+    """Of the headers of a call."""
     streams: int
     """Calls at once that may send one message after the other: of none of them is known whether the
     next one is on its way."""
@@ -91,6 +93,11 @@ class OpenCalls:
         self._tally.remove(call.peer)
         if self._methods.pop(call).read is None:
             self._streams.remove(call.peer)
+
+    def forgive(self, seconds: float) -> None:
+        """The server stood still for so long: no call is late for that."""
+        for call in self._methods:
+            call.forgive(seconds)
 
     def late(self) -> list[Call]:
         """Returns those whose message has not come in time, and whose end was not taken in time."""

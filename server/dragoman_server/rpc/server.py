@@ -5,6 +5,7 @@ Owns every call until its end. Does not know what the methods do.
 
 import asyncio
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,6 +38,8 @@ answered before more is read from those who send most."""
 
 _UNIMPLEMENTED = Status(grpc.StatusCode.UNIMPLEMENTED, "there is no such method")
 _FAILED = Status(grpc.StatusCode.INTERNAL, "the server failed; its log says why")
+# gRPC holds those to its own limit who acknowledge its settings; others may send 16 MiB.
+_LARGE_HEADERS = Status(grpc.StatusCode.RESOURCE_EXHAUSTED, "the call's headers are too large")
 _UNREAD = {
     Unread.LATE: grpc.StatusCode.DEADLINE_EXCEEDED,
     Unread.TOO_MANY: grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -91,12 +94,14 @@ class RpcServer:
         self._loop = asyncio.get_running_loop()
         self._begun = 0
         """Calls whose tasks have not run yet."""
+        self._header_bytes = limits.header_bytes
         self._calls = OpenCalls(limits)
         self._hung_up = hung_up
         self._ports: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._has_shut_down = asyncio.Event()
         self._sweep: asyncio.TimerHandle | None = None
+        self._swept_at = math.inf
         self._flood_look: asyncio.TimerHandle | None = None
 
     def add_port(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
@@ -174,8 +179,18 @@ class RpcServer:
         if method is None:
             core.refuse(inner, _UNIMPLEMENTED, None)
             return
-        trace = None if method.trace is None else method.trace(core.Presented(event))
-        caller = self._caller(core.peer_of(inner), core.seconds_left(details), trace)
+        if core.header_bytes(event) > self._header_bytes:
+            core.refuse(inner, _LARGE_HEADERS, None)
+            return
+        caller = self._caller(core.peer_of(inner), core.seconds_left(details))
+        if method.trace is not None:
+            caller = caller._replace(trace=method.trace(core.Presented(event)))
+        if method.identify is not None:
+            identity = method.identify(caller, core.Presented(event))
+            if isinstance(identity, Status):
+                core.refuse(inner, identity, _Refused(caller.peer))
+                return
+            caller = caller._replace(identity=identity)
         if (refusal := self._screen(caller, method)) is not None:
             core.refuse(inner, refusal, _Refused(caller.peer))
             return
@@ -219,10 +234,13 @@ class RpcServer:
 
     def _caller_of(self, call: Call) -> Caller:
         """Returns who makes a call that has begun, as things are now."""
-        return self._caller(call.peer, call.time_remaining(), call.trace)
+        return self._caller(call.peer, call.time_remaining(), call.identity, call.trace)
 
-    def _caller(self, peer: str, seconds: float | None, trace: object) -> Caller:
-        return Caller(peer, seconds, self._begun, self._calls.of(peer), self._calls.total, trace)
+    def _caller(
+        self, peer: str, seconds: float | None, identity: object = None, trace: object = None
+    ) -> Caller:
+        calls = self._calls
+        return Caller(peer, seconds, self._begun, calls.of(peer), calls.total, identity, trace)
 
     def _end_unread(self, call: Call, why: Unread, text: str) -> None:
         self._calls.message_came(call)
@@ -238,6 +256,10 @@ class RpcServer:
 
     def _sweep_late(self) -> None:
         """Ends the calls whose message does not come, and those whose end is not taken."""
+        now = time.monotonic()
+        if (stood_still := now - self._swept_at - SWEEP_SECONDS) > SWEEP_SECONDS:
+            self._calls.forgive(stood_still)
+        self._swept_at = now
         for call in self._calls.late():
             if call.is_over:
                 call.drop()

@@ -3,6 +3,7 @@
 Knows the wire and grpc. Does not know rows or graphs, nor in which process the engines are.
 """
 
+from dragoman_server.service.admin_server import AdminServer
 from dragoman_server.service.catalog import Catalog, Entry
 from dragoman_server.service.gate import Gate
 from dragoman_server.service.health import Health
@@ -22,6 +23,7 @@ from dragoman_server.service.translator import OnPartial, TextCodec, TextQueue, 
 __all__ = [
     "FLUSH_SECONDS",
     "SERVICE_NAME",
+    "AdminServer",
     "Catalog",
     "Entry",
     "Gate",

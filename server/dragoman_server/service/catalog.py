@@ -13,7 +13,7 @@ from dragoman.v1.translation_pb2 import (
     StreamTranslateTextRequest,
     TranslateTextRequest,
 )
-from dragoman_server.engine import TimeLimit
+from dragoman_server.engine import Sender, TimeLimit
 from dragoman_server.errors import (
     InvalidArgumentError,
     NotFoundError,
@@ -97,7 +97,7 @@ class Catalog:
                 self._found[key] = found
         return found
 
-    def check_room(self, limit: TimeLimit, caller: str, texts_ahead: int) -> None:
+    def check_room(self, limit: TimeLimit, sender: Sender, texts_ahead: int) -> None:
         """Refuses a call that no model would take, before anybody has read which one it means.
 
         Raises:
@@ -106,7 +106,7 @@ class Catalog:
         refusal: OverloadError | None = None
         for translator, _ in self.entries:
             try:
-                translator.check_room(limit, caller, texts_ahead)
+                translator.check_room(limit, sender, texts_ahead)
             except OverloadError as error:
                 refusal = refusal or error
             else:
@@ -122,6 +122,11 @@ class Catalog:
         }
         if not self._defaults:
             raise UnavailableError("no model is loaded yet", reason="NO_MODEL")
+        if not may_use:
+            asked = f" {shorten(request.model)}" if request.model else ""
+            raise NotFoundError(
+                f"no model{asked} that the caller may use", reason="MODEL_NOT_FOUND"
+            )
         if request.model:
             return self._named(request.model, may_use)
         if len(may_use) == 1:
@@ -170,8 +175,6 @@ def _by_languages(request: Request, translators: Sequence[Translator]) -> Transl
 
 
 def _listed(names: Sequence[str]) -> str:
-    if not names:
-        return "none that you may use"
     more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
     return ", ".join(map(repr, names[:MOST_LISTED])) + more
 

@@ -1,5 +1,7 @@
 """Stands around every call of the TranslationService: lets it in, parses it, ends it well.
 
+Where settings say who may do what, it asks who calls before anything else is asked of the call.
+
 Turns exceptions into the statuses of status.py's table and counts how each call ended. Does not
 know what the calls do.
 """
@@ -11,9 +13,21 @@ from typing import TypeAlias, TypeVar, cast
 
 from google.protobuf.message import DecodeError, Message
 
+from dragoman_server.access import Access, Admission
 from dragoman_server.engine import Deadline
 from dragoman_server.errors import DeadlineError, InvalidArgumentError, TooManyCallsError
-from dragoman_server.rpc import MALFORMED, Call, Caller, Method, Reader, Screen, Status, Unread
+from dragoman_server.rpc import (
+    MALFORMED,
+    Call,
+    Caller,
+    Identify,
+    Method,
+    Presented,
+    Reader,
+    Screen,
+    Status,
+    Unread,
+)
 from dragoman_server.service.account import Account
 from dragoman_server.service.gate import RETRY_AFTER_SECONDS, Gate
 from dragoman_server.service.observer import Observer
@@ -40,12 +54,20 @@ class CallGuard:
     Args:
         gate: Lets calls in.
         outcomes: Told how each call ended.
+        access: Says who may call what; None where everybody may.
         observer: Tells of each call; None where nobody wants to know.
     """
 
-    def __init__(self, gate: Gate, outcomes: Outcomes, observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        outcomes: Outcomes,
+        access: Access | None = None,
+        observer: Observer | None = None,
+    ) -> None:
         self._gate = gate
         self._outcomes = outcomes
+        self._access = access
         self._observer = observer
 
     def unary(
@@ -114,6 +136,30 @@ class CallGuard:
 
         return self._method(name, handle, None, None)
 
+    def known(self, method: Method) -> Method:
+        """Returns another service's method for those alone who are known, if anybody must be."""
+        return method._replace(identify=self._identify(None, ""))
+
+    def _identify(self, granted: str | None, name: str) -> Identify | None:
+        """Returns what finds out who makes a call.
+
+        Args:
+            granted: What it must be granted; None for nothing but to be known.
+            name: Of the method, as it is told.
+        """
+        if self._access is None:
+            return None
+        access = self._access
+
+        def identify(caller: Caller, presented: Presented) -> Admission | Status:
+            try:
+                self._gate.check_room(caller.own_calls, caller.open_calls)
+                return access.admit(presented, granted)
+            except Exception as error:  # noqa: BLE001  the table of exceptions is status.py's
+                return self._refused(name, caller, error)
+
+        return identify
+
     def _method(
         self,
         name: str,
@@ -128,7 +174,8 @@ class CallGuard:
             return self._refused(name, caller, error)
 
         trace = None if self._observer is None else self._observer.trace
-        return Method(handle, read, self._screen(name, check), unread, trace)
+        screen, identify = self._screen(name, check), self._identify(name, name)
+        return Method(handle, read, screen, unread, identify, trace)
 
     def _stream_accounts(self, name: str, call: Call) -> tuple[Account, NewAccount]:
         if self._observer is None:

@@ -15,6 +15,7 @@ from dragoman_server.errors import ConfigError
 from dragoman_server.monitoring import CALLS_LOG, TraceContext, read_trace
 from dragoman_server.rpc import Call, Caller, Presented
 from dragoman_server.service.account import Account, Usage
+from dragoman_server.service.callers import name_of
 from dragoman_server.service.telling import Facts, Span, end_span, line_of, tell_phases
 
 _log = logging.getLogger(CALLS_LOG)
@@ -105,7 +106,7 @@ class Observer:
         """Returns the account of a call that is refused before it begins: it has no span."""
         account = _account(cast("TraceContext | None", caller.trace))
         if self._logs:
-            facts = Facts(method, caller.peer, caller.peer, None, None)
+            facts = Facts(method, name_of(caller), caller.peer, None, None)
             account.tell = functools.partial(self._call_ended, facts, None)
         return account
 
@@ -186,4 +187,4 @@ def _account(trace: TraceContext | None) -> Account:
 
 
 def _facts(method: str, call: Call, span: Span | None) -> Facts:
-    return Facts(method, call.peer, call.peer, call.arrived_at, span)
+    return Facts(method, name_of(call), call.peer, call.arrived_at, span)

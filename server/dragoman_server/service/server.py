@@ -13,12 +13,13 @@ import grpc
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from dragoman_server.access import WatchedFiles
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
 from dragoman_server.rpc import Limits, Method, RpcServer, Traffic, stream
 from dragoman_server.service.health import Health, HealthService
 from dragoman_server.service.service import SERVICE_NAME, TranslationService
-from dragoman_server.service.tls import load_credentials
+from dragoman_server.service.tls import load_certificates
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +47,9 @@ LEAST_INCOMING = 16
 RECEIVED_BYTES = 64 << 10
 """Of a connection, that nobody has looked at yet."""
 
+FRAME_BYTES = 16 << 10
+"""Of HTTP/2: the least that may be asked for. Of a larger one the core would read all at once."""
+
 UNREAD_BYTES = 16 << 10
 """That a stream may send before its message is asked for; larger ones take one more round trip."""
 
@@ -72,6 +76,8 @@ class GrpcServer:
         self._flooded = flooded
         self._health = HealthService()
         self._servers: list[RpcServer] = []
+        self.files: list[WatchedFiles] = []
+        """Of certificates, once started: to be looked at again and again."""
 
     async def start(self) -> int:
         """Starts to listen, not yet serving, and returns the port.
@@ -80,10 +86,13 @@ class GrpcServer:
             ConfigError: A port is taken, or a TLS file is unreadable or wrong.
         """
         config = self._config
-        credentials = load_credentials(config)
+        credentials = None
+        if (certificates := load_certificates(config)) is not None:
+            credentials = certificates.credentials()
+            self.files.append(certificates.files)
         self.tell_health(Health(ready=False))
         health = self._health.methods()
-        methods = self._service.methods() | health | _reflection()
+        methods = self._service.methods() | self._service.for_the_known(_reflection()) | health
         port = await self._listen(config.port, methods, credentials, config.max_connections)
         if config.health_port is not None:
             await self._listen(config.health_port, health, None, HEALTH_CONNECTIONS)
@@ -108,25 +117,40 @@ class GrpcServer:
         config = self._config
         if not self._shares_port:
             probe_port(config.host, port)
-        server = RpcServer(
-            _options(config, connections, shares_port=self._shares_port),
-            methods,
-            limits=Limits(
-                message_timeout_seconds=config.message_timeout_seconds,
-                incoming=max(LEAST_INCOMING, INCOMING_BYTES // config.message_bytes),
-                message_bytes=config.message_bytes,
-                streams=config.max_concurrent_streams,
-            ),
-            hung_up=self._tell_flood,
+        server = make_server(
+            config, methods, connections, self._tell_flood, shares_port=self._shares_port
         )
         self._servers.append(server)
-        port = _add_port(server, config.host, port, credentials)
+        port = add_port(server, config.host, port, credentials)
         server.start()
         return port
 
     def _tell_flood(self, traffic: Traffic) -> None:
         _log.warning("connection_flooded", extra=traffic._asdict())
         self._flooded()
+
+
+def make_server(
+    config: Config,
+    methods: dict[str, Method],
+    connections: int,
+    hung_up: Callable[[Traffic], None],
+    *,
+    shares_port: bool = False,
+) -> RpcServer:
+    """Returns a server of these methods, by the settings, that listens nowhere yet."""
+    return RpcServer(
+        _options(config, connections, shares_port=shares_port),
+        methods,
+        limits=Limits(
+            message_timeout_seconds=config.message_timeout_seconds,
+            incoming=max(LEAST_INCOMING, INCOMING_BYTES // config.message_bytes),
+            message_bytes=config.message_bytes,
+            header_bytes=config.max_header_bytes,
+            streams=config.max_concurrent_streams,
+        ),
+        hung_up=hung_up,
+    )
 
 
 def _reflection() -> dict[str, Method]:
@@ -155,6 +179,12 @@ def _options(config: Config, connections: int, *, shares_port: bool) -> list[tup
         # Of requests: the length above is looked at once a message is unpacked to any size.
         ("grpc.compression_enabled_algorithms_bitset", UNCOMPRESSED_ALONE),
         ("grpc.max_concurrent_streams", streams_per_connection(config)),
+        # The first alone is a limit beyond which gRPC refuses some calls by chance.
+        ("grpc.max_metadata_size", config.max_header_bytes),
+        ("grpc.absolute_max_metadata_size", config.max_header_bytes),
+        ("grpc.http2.max_frame_size", FRAME_BYTES),
+        # Until it has acknowledged the limits they do not hold for a connection.
+        ("grpc.http2.settings_timeout", HANDSHAKE_MS),
         # To close a connection for its many pings costs 2.5 kB for each that comes meanwhile;
         # to answer them costs little, as no more is read while 10,000 answers wait.
         ("grpc.http2.max_ping_strikes", 0),
@@ -168,15 +198,21 @@ def _options(config: Config, connections: int, *, shares_port: bool) -> list[tup
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
     ]
-    if config.max_connection_age_seconds is not None:
-        age_ms = round(config.max_connection_age_seconds * 1000)
-        options.append(("grpc.max_connection_age_ms", age_ms))
+    for name in ("age", "idle"):
+        seconds: float | None = getattr(config, f"max_connection_{name}_seconds")
+        if seconds is not None:
+            options.append((f"grpc.max_connection_{name}_ms", round(seconds * 1000)))
     return options
 
 
-def _add_port(
+def add_port(
     server: RpcServer, host: str, port: int, credentials: grpc.ServerCredentials | None
 ) -> int:
+    """Lets a server listen, and returns the port.
+
+    Raises:
+        ConfigError: It cannot.
+    """
     address = _address(host, port)
     try:
         return server.add_port(address, credentials)

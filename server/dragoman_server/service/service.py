@@ -16,15 +16,26 @@ from dragoman.v1.translation_pb2 import (
     TranslateTextRequest,
     TranslateTextResponse,
 )
+from dragoman_server.access import Access
 from dragoman_server.engine import Deadline, Sender, TimeLimit
 from dragoman_server.rpc import Call, Caller, Method
 from dragoman_server.service.account import Account
+from dragoman_server.service.callers import (
+    Identified,
+    StreamCaller,
+    allowed_models,
+    charge,
+    check_rate,
+    principal_of,
+    sender_of,
+)
 from dragoman_server.service.catalog import Catalog
 from dragoman_server.service.gate import Gate
 from dragoman_server.service.guard import CallGuard, NewAccount
 from dragoman_server.service.observer import Observer
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.stream import TextStream
+from dragoman_server.service.validation import read_priority
 
 SERVICE_NAME = DESCRIPTOR.services_by_name["TranslationService"].full_name
 
@@ -39,6 +50,7 @@ class TranslationService:
         max_stream_texts: Most unanswered texts of a stream.
         default_timeout_seconds: Of a call whose client set no deadline.
         max_timeout_seconds: Of any other.
+        access: Says who may do what; None where everybody may do everything.
         observer: Tells of each call; None where nobody wants to know.
     """
 
@@ -51,52 +63,63 @@ class TranslationService:
         max_stream_texts: int,
         default_timeout_seconds: float,
         max_timeout_seconds: float,
+        access: Access | None = None,
         observer: Observer | None = None,
     ) -> None:
         self._catalog = catalog
         self._max_stream_texts = max_stream_texts
         self._gate = gate
         self._outcomes = outcomes
-        self._observer = observer
+        self._guard = CallGuard(gate, outcomes, access, observer)
+        self._limits = None if access is None else access.limits
         self._default_timeout_seconds = min(default_timeout_seconds, max_timeout_seconds)
         self._max_timeout_seconds = max_timeout_seconds
 
     def methods(self) -> dict[str, Method]:
         """Returns the service's methods by their paths."""
-        guard = CallGuard(self._gate, self._outcomes, self._observer)
+        guard = self._guard
         translate, stream, models = "TranslateText", "StreamTranslateText", "ListModels"
         methods = {
             translate: guard.unary(
-                translate, TranslateTextRequest, self._translate_texts, self._check_room
+                translate, TranslateTextRequest, self._translate_texts, self._check
             ),
             stream: guard.stream(stream, StreamTranslateTextRequest, self._translate_stream),
             models: guard.unary(models, ListModelsRequest, self._list_models),
         }
         return {f"/{SERVICE_NAME}/{name}": method for name, method in methods.items()}
 
-    def _check_room(self, caller: Caller, request: TranslateTextRequest | None) -> None:
-        """Refuses a TranslateText that there is no room or no time for.
+    def for_the_known(self, methods: dict[str, Method]) -> dict[str, Method]:
+        """Returns another service's methods, for those alone who say who they are if they must."""
+        return {path: self._guard.known(method) for path, method in methods.items()}
+
+    def _check(self, caller: Caller, request: TranslateTextRequest | None) -> None:
+        """Refuses a TranslateText of a model that its caller may not use, or has no room for.
 
         Raises:
+            NotFoundError: The caller has no such model.
+            RateLimitedError: The caller has had what it may have for now.
             QueueFullError, WouldExpireError: The engine's.
             NotFoundError, InvalidArgumentError, UnavailableError: The catalog's.
         """
-        limit = self._limit(caller.seconds)
+        principal, limit = principal_of(caller), self._limit(caller.seconds)
+        sender = _sender(caller, request)
         if request is None:
-            self._catalog.check_room(limit, caller.peer, caller.calls_before)
+            check_rate(principal, self._limits)
+            self._catalog.check_room(limit, sender, caller.calls_before)
         else:
-            translator = self._catalog.find(request)
-            translator.check_room(limit, caller.peer, caller.calls_before, request)
+            translator = self._catalog.find(request, allowed_models(principal))
+            translator.check_room(limit, sender, caller.calls_before, request)
+            charge(principal, self._limits, request.contents)
 
     async def _translate_texts(
         self, request: TranslateTextRequest, call: Call, account: Account
     ) -> TranslateTextResponse:
         remaining = call.time_remaining()
-        limit, sender = self._limit(remaining), Sender(call.peer)
+        limit, sender = self._limit(remaining), _sender(call, request)
         async with asyncio.timeout(self._timeout_seconds(remaining)):
             if account.usage is not None:
                 account.usage.ask(request.contents)
-            translator = self._catalog.find(request)
+            translator = self._catalog.find(request, allowed_models(principal_of(call)))
             account.model = translator.model.name
             account.model_version = translator.model.version
             translations = await translator.translate_texts(request, limit, sender, account.usage)
@@ -116,7 +139,7 @@ class TranslationService:
             Deadline(call),
             max_texts=self._max_stream_texts,
             timeout_seconds=self._timeout_seconds(call.time_remaining()),
-            caller=call.peer,
+            caller=StreamCaller(call, self._limits),
             new_account=new_account,
         )
         return stream.answers(requests)
@@ -124,11 +147,12 @@ class TranslationService:
     async def _list_models(
         self,
         request: ListModelsRequest,  # noqa: ARG002  it has no fields
-        call: Call,  # noqa: ARG002
+        call: Call,
         account: Account,  # noqa: ARG002
     ) -> ListModelsResponse:
-        """Lists the models."""
-        return ListModelsResponse(models=self._catalog.models())
+        """Lists the models that the caller may use."""
+        allowed = allowed_models(principal_of(call))
+        return ListModelsResponse(models=self._catalog.models(allowed))
 
     def _limit(self, remaining: float | None) -> TimeLimit:
         seconds = self._timeout_seconds(remaining)
@@ -140,3 +164,11 @@ class TranslationService:
         if remaining is None:
             return self._default_timeout_seconds
         return self._max_timeout_seconds if remaining > self._max_timeout_seconds else None
+
+
+def _sender(caller: Identified, request: TranslateTextRequest | None) -> Sender:
+    """Returns whose a call is; one that nobody has read counts as interactive."""
+    sender = sender_of(caller)
+    if request is None or not request.priority:
+        return sender
+    return sender._replace(priority=read_priority(request.priority))

@@ -20,11 +20,15 @@ from grpc_status import rpc_status
 from dragoman_server import rpc
 from dragoman_server.errors import (
     BackendError,
+    CredentialsError,
     DeadlineError,
     InvalidArgumentError,
     NotFoundError,
     OutOfMemoryError,
     OverloadError,
+    PermissionDeniedError,
+    PreconditionError,
+    RateLimitedError,
     UnavailableError,
     WouldExpireError,
 )
@@ -51,6 +55,9 @@ class Outcome(NamedTuple):
 _TABLE: dict[type[BaseException], Outcome] = {
     InvalidArgumentError: Outcome(code_pb2.INVALID_ARGUMENT, "REJECTED"),
     NotFoundError: Outcome(code_pb2.NOT_FOUND, "REJECTED"),
+    PreconditionError: Outcome(code_pb2.FAILED_PRECONDITION, "REJECTED"),
+    CredentialsError: Outcome(code_pb2.UNAUTHENTICATED, "REJECTED"),
+    PermissionDeniedError: Outcome(code_pb2.PERMISSION_DENIED, "REJECTED"),
     OverloadError: Outcome(code_pb2.RESOURCE_EXHAUSTED, "REJECTED"),
     UnavailableError: Outcome(code_pb2.UNAVAILABLE, "REJECTED"),
     DeadlineError: Outcome(code_pb2.DEADLINE_EXCEEDED, "DEADLINE"),
@@ -79,18 +86,26 @@ def wire_status(error: Exception, error_id: str = "") -> rpc.Status:
     """Returns the end of a call that fails.
 
     Those of refusals are kept: a server that is asked for too much says the same again and again.
+    Each caller over its own limit is told another time.
     """
-    if not isinstance(error, OverloadError):
+    if isinstance(error, RateLimitedError):
+        return _pushed_back(error)
+    if not isinstance(error, OverloadError | CredentialsError):
         return _wire_status(error, error_id)
-    pushback = retry_pushback(error)
-    key = (type(error), str(error), error.retry_after_seconds, pushback)
+    key: tuple[object, ...] = (type(error), str(error))
+    if isinstance(error, OverloadError):
+        key = (*key, error.retry_after_seconds, retry_pushback(error))
     if (status := _refusals.get(key)) is None:
-        status = _wire_status(error)
-        status = status._replace(trailers=(*status.trailers, (PUSHBACK, pushback)))
+        status = _pushed_back(error) if isinstance(error, OverloadError) else _wire_status(error)
         if len(_refusals) >= MOST_REFUSALS:
             _refusals.clear()
         _refusals[key] = status
     return status
+
+
+def _pushed_back(error: OverloadError) -> rpc.Status:
+    status = _wire_status(error)
+    return status._replace(trailers=(*status.trailers, (PUSHBACK, retry_pushback(error))))
 
 
 def _wire_status(error: Exception, error_id: str = "") -> rpc.Status:

@@ -19,10 +19,12 @@ from dragoman.v1.translation_pb2 import (
 from dragoman_server.engine import Sender, TimeLimit
 from dragoman_server.errors import DragomanError, InvalidArgumentError, shorten
 from dragoman_server.service.account import Account
+from dragoman_server.service.callers import StreamCaller, allowed_models
 from dragoman_server.service.catalog import Catalog
 from dragoman_server.service.gate import Gate
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.status import status_of, told
+from dragoman_server.service.validation import read_priority
 
 MAX_ID_LENGTH = 128
 """Code points of a text's id."""
@@ -49,7 +51,7 @@ class TextStream:
         deadline: The stream's.
         max_texts: Most texts that it has unanswered.
         timeout_seconds: Time that each text has; None for no limit.
-        caller: The connection that it came over.
+        caller: Who sends its texts.
         new_account: Makes the account of each text.
     """
 
@@ -62,7 +64,7 @@ class TextStream:
         *,
         max_texts: int,
         timeout_seconds: float | None,
-        caller: str,
+        caller: StreamCaller,
         new_account: Callable[[], Account] = Account,
     ) -> None:
         self._catalog = catalog
@@ -119,10 +121,12 @@ class TextStream:
         try:
             self._gate.check_open()
             self._check_id(request.id)
+            priority = read_priority(request.priority)
         except DragomanError as error:
             self._fail(request.id, error, self._new_account())
         else:
-            translating = self._translate(request, Sender(self._caller, len(self._tasks)))
+            sender = self._caller.sender._replace(texts_before=len(self._tasks), priority=priority)
+            translating = self._translate(request, sender)
             self._tasks[request.id] = asyncio.create_task(translating)
 
     def _check_id(self, text_id: str) -> None:
@@ -169,10 +173,12 @@ class TextStream:
     ) -> Translation:
         if account.usage is not None:
             account.usage.ask([request.content])
-        translator = self._catalog.find(request)
+        principal = self._caller.admitted()
+        translator = self._catalog.find(request, allowed_models(principal))
         account.model = translator.model.name
         account.model_version = translator.model.version
-        translator.check_room(limit, self._caller)
+        translator.check_room(limit, sender)
+        self._caller.charge(principal, request.content)
 
         def keep(token_ids: list[int]) -> None:
             if request.id in self._tasks:

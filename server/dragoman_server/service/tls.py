@@ -1,54 +1,98 @@
 """Reads the TLS files and proves that they fit together, since grpc does not say what is wrong.
 
+When they change, connections that are made from then on see the new ones; those that are open stay.
 Knows certificates. Does not know ports.
 """
 
 import ssl
+import threading
 from pathlib import Path
 
 import grpc
 
+from dragoman_server.access import WatchedFiles, read_file
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
 
 
-def load_credentials(config: Config) -> grpc.ServerCredentials | None:
-    """Returns what the server proves itself with; None where the settings ask for no TLS.
+class Certificates:
+    """What a server proves itself with, and which clients it lets in.
+
+    Args:
+        certificate: File with the server's chain.
+        private_key: File with its key.
+        client_ca: File with the authorities of clients' certificates; None where they need none.
+
+    Attributes:
+        files: To be looked at again and again.
 
     Raises:
         ConfigError: A file is unreadable, no PEM file, or the key is another certificate's.
     """
+
+    def __init__(self, certificate: Path, private_key: Path, client_ca: Path | None) -> None:
+        self._paths = (certificate, private_key, client_ca)
+        self._lock = threading.Lock()
+        paths = [path for path in self._paths if path is not None]
+        self.files = WatchedFiles("tls", paths, self._load)
+        self._first = _configuration(*self._paths)
+        self._next: grpc.ServerCertificateConfiguration | None = None
+
+    def credentials(self) -> grpc.ServerCredentials:
+        """Returns what a port is opened with."""
+        return grpc.dynamic_ssl_server_credentials(
+            self._first,
+            self._changed,  # type: ignore[arg-type]  # None is "no change", as its docstring says
+            require_client_authentication=self._paths[2] is not None,
+        )
+
+    def _load(self) -> None:
+        configuration = _configuration(*self._paths)
+        with self._lock:
+            self._next = configuration
+
+    def _changed(self) -> grpc.ServerCertificateConfiguration | None:
+        """Returns what is used from the next connection on, once; None where nothing changes.
+
+        gRPC's threads ask, before each connection.
+        """
+        with self._lock:
+            changed, self._next = self._next, None
+        return changed
+
+
+def load_certificates(config: Config) -> Certificates | None:
+    """Returns what the settings name; None where they ask for no TLS.
+
+    Raises:
+        ConfigError: A file is wrong.
+    """
     if config.tls_certificate is None or config.tls_private_key is None:
         return None
-    certificate = _read("tls_certificate", config.tls_certificate)
-    private_key = _read("tls_private_key", config.tls_private_key)
+    return Certificates(config.tls_certificate, config.tls_private_key, config.tls_client_ca)
+
+
+def _configuration(
+    certificate: Path, private_key: Path, client_ca: Path | None
+) -> grpc.ServerCertificateConfiguration:
+    chain = read_file(certificate, "tls_certificate")
+    key = read_file(private_key, "tls_private_key")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        context.load_cert_chain(config.tls_certificate, config.tls_private_key, password="")
+        context.load_cert_chain(certificate, private_key, password="")
     except ssl.SSLError as error:
         raise ConfigError(
-            f"tls_certificate {config.tls_certificate} and tls_private_key "
-            f"{config.tls_private_key} are not a certificate and its unencrypted key: {error}"
+            f"tls_certificate {certificate} and tls_private_key {private_key} "
+            f"are not a certificate and its unencrypted key: {error}"
         ) from None
-    client_ca = None
-    if config.tls_client_ca is not None:
-        client_ca = _load_authorities(context, config.tls_client_ca)
-    return grpc.ssl_server_credentials(
-        [(private_key, certificate)], client_ca, require_client_auth=client_ca is not None
-    )
+    authorities = None if client_ca is None else _load_authorities(context, client_ca)
+    return grpc.ssl_server_certificate_configuration([(key, chain)], authorities)
 
 
 def _load_authorities(context: ssl.SSLContext, path: Path) -> bytes:
-    content = _read("tls_client_ca", path)
+    content = read_file(path, "tls_client_ca")
     try:
         context.load_verify_locations(path)
     except ssl.SSLError as error:
         raise ConfigError(f"tls_client_ca {path} holds no certificates: {error}") from None
     return content
-
-
-def _read(setting: str, path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{setting} {path} cannot be read: {error.strerror}") from None

@@ -34,6 +34,10 @@ from dragoman_server.service.validation import (
 
 OnPartial = Callable[[list[int]], None]
 
+TEXTS_AT_ONCE = 32
+"""Of a request, tokenised or put on the wire before others have their turn on the event loop: a
+thousand take tens of milliseconds."""
+
 MOST_ORDERS = 256
 """Different options that are remembered."""
 
@@ -66,14 +70,18 @@ class TextQueue(Protocol):
     """What is needed of an AsyncEngine."""
 
     def check_room(
-        self, limit: TimeLimit, outline: Outline = UNREAD, caller: str = "", texts_ahead: int = 0
+        self,
+        limit: TimeLimit,
+        outline: Outline = UNREAD,
+        sender: Sender = ANYBODY,
+        texts_ahead: int = 0,
     ) -> None:
         """Raises an OverloadError where texts would not be taken.
 
         Args:
             limit: When they are due.
             outline: What is known of them.
-            caller: Whose they are.
+            sender: Whose they are.
             texts_ahead: That were let in before and are not yet here.
         """
 
@@ -140,7 +148,7 @@ class Translator:
     def check_room(
         self,
         limit: TimeLimit,
-        caller: str,
+        sender: Sender,
         texts_ahead: int = 0,
         request: TranslateTextRequest | None = None,
     ) -> None:
@@ -148,7 +156,7 @@ class Translator:
 
         Args:
             limit: When the answer is due.
-            caller: Whose the request is.
+            sender: Whose the request is.
             texts_ahead: That were let in before and are not yet here.
             request: None where nobody has read it.
 
@@ -163,7 +171,7 @@ class Translator:
                 [len(text) * rate for text in request.contents],
                 request.options.max_decoding_length or math.inf,
             )
-        self._engine.check_room(limit, outline, caller, texts_ahead)
+        self._engine.check_room(limit, outline, sender, texts_ahead)
 
     async def translate_texts(
         self,
@@ -182,10 +190,11 @@ class Translator:
         """
         order = self._understand(request)
         check_contents(request.contents, self.model.limits)
-        sources = [
-            self._encode(text, order, f"contents[{index}]")
-            for index, text in enumerate(request.contents)
-        ]
+        sources = []
+        for index, text in enumerate(request.contents):
+            if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
+                await asyncio.sleep(0)
+            sources.append(self._encode(text, order, f"contents[{index}]"))
         return await self._translate(sources, order, None, limit, sender, usage=usage)
 
     async def translate_text(
@@ -286,10 +295,16 @@ class Translator:
         if usage is not None:
             usage.finish(finished)
         completions = iter(finished)
-        return [
-            self._translation(source, next(completions), order.forced) if source else self._empty()
-            for source in sources
-        ]
+        translations = []
+        for index, source in enumerate(sources):
+            if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
+                await asyncio.sleep(0)
+            translations.append(
+                self._translation(source, next(completions), order.forced)
+                if source
+                else self._empty()
+            )
+        return translations
 
     def _translation(self, source: list[int], completion: Completion, forced: int) -> Translation:
         """Puts a completion on the wire, but for the first `forced` tokens."""

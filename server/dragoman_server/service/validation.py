@@ -5,12 +5,33 @@ Does not know tokens beyond their number, nor how anything is translated.
 
 from collections.abc import Sequence
 
-from dragoman.v1.translation_pb2 import Limits
+from dragoman.v1.translation_pb2 import (
+    PRIORITY_BULK,
+    PRIORITY_INTERACTIVE,
+    PRIORITY_UNSPECIFIED,
+    Limits,
+)
+from dragoman_server.engine import Priority
 from dragoman_server.errors import InvalidArgumentError
 
 PHRASES = {"\ufdfa": 17, "\ufdfb": 7}
 """Code points that stand for phrases, and how many more those have (Unicode, NFKC). All others
 stand for six at the most."""
+
+_PRIORITIES: dict[int, Priority] = {
+    PRIORITY_UNSPECIFIED: Priority.INTERACTIVE,
+    PRIORITY_INTERACTIVE: Priority.INTERACTIVE,
+    PRIORITY_BULK: Priority.BULK,
+}
+
+
+def read_priority(number: int) -> Priority:
+    """Returns how urgent a request is; raises InvalidArgumentError where the number means none."""
+    priority = _PRIORITIES.get(number)
+    if priority is None:
+        given, allowed = str(number), f"0 to {max(_PRIORITIES)}"
+        raise _wrong("priority", given, allowed, verb="is", reason="OPTION_OUT_OF_RANGE")
+    return priority
 
 
 def check_contents(contents: Sequence[str], limits: Limits) -> None:

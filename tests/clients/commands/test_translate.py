@@ -191,6 +191,27 @@ def test_every_option_of_decoding_goes_to_the_server(command: Command) -> None:
     assert [options.seed for options in seen] == [-4, -3]
 
 
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ([], pb.PRIORITY_UNSPECIFIED),
+        (["--priority=bulk"], pb.PRIORITY_BULK),
+        (["--priority=interactive"], pb.PRIORITY_INTERACTIVE),
+    ],
+)
+def test_the_priority_goes_to_the_server(command: Command, flags: list[str], expected: int) -> None:
+    seen: list[int] = []
+
+    def keep(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+        for request in requests:
+            seen.append(request.priority)
+            yield answer(request)
+
+    command.server.streams.append(keep)
+    assert command(*flags, "a") == 0
+    assert seen == [expected]
+
+
 def test_several_hypotheses_are_as_many_lines_for_each_line(command: Command) -> None:
     def answer_with_two(requests: Requests, _context: grpc.ServicerContext) -> Responses:
         refused = status(code_pb2.INVALID_ARGUMENT, "bad", bad_field("content", "bad"))

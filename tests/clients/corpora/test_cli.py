@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from dragoman.commands.arguments import translation_options
 from dragoman.corpora import cli
 from dragoman.corpora.storage.shards import Shard
 from dragoman.corpora.worker import Report, Task
@@ -59,6 +60,14 @@ def test_engines_in_the_workers_need_the_server(
     with pytest.raises(SystemExit, match="2"):
         cli.main(["text", "--output", "out", "--bundle", "b"])
     assert "pip install '.[ray,server]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "priority"), [([], "bulk"), (["--priority", "interactive"], "interactive")]
+)
+def test_a_corpus_is_bulk_unless_told_otherwise(flags: list[str], priority: str) -> None:
+    arguments = cli._parser().parse_args(["text", "--output", "out", "--target", "a:1", *flags])
+    assert translation_options(arguments).priority == priority
 
 
 def test_a_bundle_is_translated_by_what_the_server_brings(tmp_path: Path) -> None:

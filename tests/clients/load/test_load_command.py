@@ -81,6 +81,21 @@ def test_every_text_of_a_server_run_is_a_request_with_its_answer(
     assert "MLPerf Results Summary" in command.run["loadgen_summary"]
 
 
+@pytest.mark.parametrize("clients", ["1", "2"])
+def test_every_request_has_the_key_and_no_report_does(
+    command: Command, server: FakeServer, capfd: pytest.CaptureFixture[str], clients: str
+) -> None:
+    html = command.directory / "report.html"
+    flags = ("--clients", clients, "--html", html)
+    for given in (("--api-key", "dragoman_canary"), ("--api-key=dragoman_canary",)):
+        server.keys.clear()
+        assert command(*SERVER, *flags, *given) == cli.VALID
+        assert set(server.keys) == {"Bearer dragoman_canary"}
+        assert "--api-key" in command.report["command"]
+        assert "canary" not in json.dumps(command.report) + html.read_text("utf-8")
+    assert "canary" not in "".join(capfd.readouterr())
+
+
 def test_the_same_seed_sends_the_same_texts(command: Command, server: FakeServer) -> None:
     def order(seed: str) -> list[str]:
         server.requests.clear()

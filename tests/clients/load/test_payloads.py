@@ -10,12 +10,14 @@ def parsed(payload: bytes) -> pb.TranslateTextRequest:
 
 def test_a_request_holds_its_texts_in_order_and_the_options_once() -> None:
     payloads = Payloads(
-        Sentences("", ["a", "b", "c"]), Options(target_language_code="de", beam_size=4)
+        Sentences("", ["a", "b", "c"]),
+        Options(target_language_code="de", beam_size=4, priority="bulk"),
     )
     request = parsed(payloads.of([2, 0]))
     assert list(request.contents) == ["c", "a"]
     assert request.target_language_code == "de"
     assert request.options.beam_size == 4
+    assert request.priority == pb.PRIORITY_BULK
     assert not request.options.HasField("max_decoding_length")
 
 

@@ -6,6 +6,7 @@ It keeps both in rows, as a cache does, so a wrong row, move or position changes
 import math
 import threading
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,8 +45,8 @@ def log_normalizer(logits: NDArray[np.float32]) -> np.float32:
 
 
 class FakeRunner:
-    """A Runner over lists. `fails` is raised at the next call; `may_decode` holds decoding back,
-    and `is_held` while it does.
+    """A Runner over lists. `fails` is raised at the next call that encodes or decodes, or is the
+    one that `fails_at` names; `may_decode` holds decoding back, and `is_held` while it does.
 
     `encoding` and `decoding` are called with the number of rows, and may let time pass.
     """
@@ -65,17 +66,19 @@ class FakeRunner:
         self.rows_per_step: list[int] = []
         self.encoded_per_step: list[int] = []
         self.fails: BaseException | None = None
+        self.fails_at: Literal["encode", "decode", "fork", "copy", "move"] | None = None
         self.may_decode = threading.Event()
         self.may_decode.set()
         self.is_held = False
 
-    def _fail_if_told(self) -> None:
-        if self.fails is not None:
+    def _fail_if_told(self, at: str) -> None:
+        named = {"encode", "decode"} if self.fails_at is None else {self.fails_at}
+        if self.fails is not None and at in named:
             error, self.fails = self.fails, None
             raise error
 
     def encode(self, source_ids: list[list[int]], first_row: int) -> None:
-        self._fail_if_told()
+        self._fail_if_told("encode")
         self._encoding(len(source_ids))
         self.encoded_per_step.append(sum(map(len, source_ids)))
         for row, ids in enumerate(source_ids, first_row):
@@ -93,7 +96,7 @@ class FakeRunner:
         self.is_held = True
         assert self.may_decode.wait(timeout=30)
         self.is_held = False
-        self._fail_if_told()
+        self._fail_if_told("decode")
         rows = len(token_ids)
         self._decoding(rows)
         self.rows_per_step.append(rows)
@@ -115,18 +118,21 @@ class FakeRunner:
         return Candidates(ids, logits, normalizers)
 
     def fork(self, forks: list[Move]) -> None:
+        self._fail_if_told("fork")
         assert [each.target for each in forks] == [
             self.rows_per_step[-1] + index for index in range(len(forks))
         ]
         self.move(forks)
 
     def copy(self, copies: RowCopies) -> None:
+        self._fail_if_told("copy")
         for source, target, position in zip(*copies, strict=True):
             assert self.sources[source] == self.sources[target]
             assert len(self.targets[source]) == len(self.targets[target])
             self.targets[target][position - 1] = self.targets[source][position - 1]
 
     def move(self, moves: list[Move]) -> None:
+        self._fail_if_told("move")
         for move in moves:
             assert move.target_length == len(self.targets[move.source])
             assert move.source_length == len(self.sources[move.source])

@@ -268,3 +268,32 @@ def test_metrics_tell_what_happened() -> None:
     assert bench.sample("steps_total", phase="decode") == 5
     assert bench.sample("batch_rows_sum") == 2 * 3 + 2
     assert bench.sample("request_decode_seconds_count") == 2
+
+
+def test_the_queue_is_told_of_all_rows_that_are_free_again() -> None:
+    bench = Bench()
+
+    def rows_in_the_system() -> tuple[int, int]:
+        return bench.queue.snapshot().light_rows, bench.queue.light_rows(0)
+
+    ends, cancelled, fails = sequence([2]), sequence([9], rows=2), sequence([9])
+    bench.queue.put([ends, cancelled])
+    bench.engine.step()
+    assert rows_in_the_system() == (3, 3)
+    for _ in range(3):
+        bench.engine.step()
+    assert rows_in_the_system() == (2, 2)
+    bench.engine.cancel(cancelled)
+    bench.engine.step()
+    assert rows_in_the_system() == (0, 0)
+    for encoded in (True, False):
+        bench.queue.put([sequence([9])])
+        if encoded:
+            bench.engine.step()
+        bench.runner.fails = ValueError("broken")
+        bench.engine.step()
+        assert rows_in_the_system() == (0, 0)
+    bench.queue.put([fails])
+    bench.engine.step()
+    bench.engine.abandon(ValueError("broken"))
+    assert rows_in_the_system() == (0, 0)

@@ -3,7 +3,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from dragoman_server.engine.estimators import Line, Mean, Quantile
+from dragoman_server.engine.estimators import Line, Mean, Quantile, WideLine
 
 
 def line(points: Iterable[tuple[float, float]], memory: int = 100) -> Line:
@@ -80,3 +80,61 @@ def test_a_quantile_keeps_its_bounds() -> None:
     for _ in range(1000):
         subject.observe(0)
     assert subject.value == 0.5
+
+
+def test_a_wide_line_remembers_small_values_while_large_ones_are_seen() -> None:
+    line = WideLine(50)
+    for _ in range(50):
+        for x in (1, 2, 4):
+            line.observe(x, 3 + 0.5 * x)
+    for _ in range(1000):
+        line.observe(100, 53)
+    assert line.line() == pytest.approx((3, 0.5))
+
+
+def test_a_wide_line_counts_each_order_of_magnitude_alike() -> None:
+    line = WideLine(1000)
+    for _ in range(1000):
+        line.observe(1, 1.1)
+    for x in (2, 4, 8, 16, 32, 64):
+        for _ in range(20):
+            line.observe(x, 1 + 0.1 * x)
+    assert line.line() == pytest.approx((1, 0.1))
+
+
+def test_a_wide_line_of_one_order_of_magnitude_goes_through_the_origin() -> None:
+    line = WideLine(50)
+    assert line.line() == (0.0, 0.0)
+    for _ in range(20):
+        line.observe(100, 20)
+    assert line.line() == pytest.approx((0, 0.2))
+
+
+def test_a_wide_line_never_falls() -> None:
+    line = WideLine(50)
+    for _ in range(20):
+        line.observe(1, 2)
+        line.observe(64, 1)
+    seconds, slope = line.line()
+    assert slope == 0
+    assert 1 <= seconds <= 2
+
+
+def test_a_wide_line_hardly_heeds_an_outlier() -> None:
+    line = WideLine(1000)
+    for _ in range(500):
+        line.observe(1, 1.0)
+        line.observe(8, 2.0)
+    line.observe(1, 1000.0)
+    assert line.line()[0] == pytest.approx(6 / 7, rel=0.05)
+
+
+def test_a_clock_that_stood_still_says_nothing_of_a_wide_line() -> None:
+    line = WideLine(memory=100)
+    for x in (1, 100):
+        for _ in range(50):
+            line.observe(x, 0.0)
+    assert line.line() == (0.0, 0.0)
+    for _ in range(500):
+        line.observe(100, 5.0)
+    assert line.line()[1] > 0

@@ -13,12 +13,15 @@ from dragoman_server.engine.forecast import (
     step_costs,
 )
 from dragoman_server.engine.lane import Work
+from dragoman_server.engine.lanes import ClassSnapshot
+from dragoman_server.engine.load import Load, Snapshot
 from dragoman_server.engine.outlook import LEAST_RETRY_SECONDS, TRY_EVERY, UNREAD
-from dragoman_server.engine.waiting_queue import Load, Snapshot
+from dragoman_server.engine.sender import ANYBODY
 from dragoman_server.errors import WouldExpireError
 from dragoman_server.sequence import Sequence, TranslationOptions
 
 OPTIONS = TranslationOptions(1000)
+NOTHING = ClassSnapshot(Work(0, 0), 0, {})
 IDLE = Load(0, 0, 0)
 BUSY = Load(rows=8, waiting_rows=0, waiting_steps=0)
 
@@ -32,7 +35,7 @@ def costs(seconds: float = 0.01, per_row: float = 0.001, steps: int = 1000) -> L
 
 
 def queue(*, running: int) -> Snapshot:
-    return Snapshot(running, Work(0, 0), 0, {}, 8)
+    return Snapshot(running, NOTHING, NOTHING, 8)
 
 
 def forecast(*lines: Line, places: int = 8, texts: int = 100, ratio: int = 2) -> Forecast:
@@ -96,6 +99,24 @@ def test_nobody_waits_for_those_whose_turn_is_later() -> None:
     assert forecast().seconds([text(20)], load) == about(expected)
 
 
+def test_where_others_are_held_back_a_step_is_of_the_rows_that_run() -> None:
+    load = Load(rows=1000, waiting_rows=0, waiting_steps=0, rows_behind=990, rows_at_once=3)
+    assert forecast().seconds([text(20)], load) == about((20 + 3 * 20 / 8) * step(3))
+
+
+def test_what_is_held_back_waits_for_the_places_that_it_may_take() -> None:
+    load = Load(rows=2 + 100, waiting_rows=99, waiting_steps=99 * 50, rows_at_once=5, held_beside=2)
+    # Of 103 rows five run, two of which are others'; those before it have three places.
+    expected = (20 + 98 * (99 * 50 + 20) / 100 / 3) * step(5)
+    assert forecast().seconds([text(20)], load) == about(expected)
+
+
+def test_what_is_held_back_has_a_place_on_each_engine_however_many_the_others_have() -> None:
+    load = Load(rows=10, waiting_rows=2, waiting_steps=20, rows_at_once=5, held_beside=6)
+    expected = (20 + 4 * (20 + 20) / 3) * step(5)
+    assert forecast().seconds([text(20)], load) == about(expected)
+
+
 def test_a_wide_beam_takes_as_many_places() -> None:
     load = Load(rows=8, waiting_rows=0, waiting_steps=0)
     assert forecast().seconds([text(10, rows=4)], load) == about((10 + 4 * 10 / 8) * step(8))
@@ -111,7 +132,7 @@ def test_before_enough_was_seen_nothing_is_predicted_nor_refused() -> None:
     few_texts = forecast(texts=ENOUGH_TEXTS - 1)
     for subject in (few_steps, few_texts):
         assert subject.seconds([text(20)], BUSY) == 0
-        assert subject.outlook(queue(running=8)).seconds_of(UNREAD, "a") == 0
+        assert subject.outlook(queue(running=8)).seconds_of(UNREAD, ANYBODY) == 0
         assert subject.usual_seconds(queue(running=8)) == 0
         subject.check(0.0, remaining=-1.0, load=BUSY)
     enough = forecast(costs(steps=ENOUGH_STEPS), texts=ENOUGH_TEXTS)
@@ -160,10 +181,10 @@ def test_an_idle_engine_tries_some_of_the_hopeless_and_so_learns() -> None:
 
 def test_a_request_that_nobody_has_read_counts_as_the_shortest_of_just_before() -> None:
     subject = forecast(ratio=1, texts=256)
-    least = [subject.outlook(queue(running=3)).seconds_of(UNREAD, "a")]
+    least = [subject.outlook(queue(running=3)).seconds_of(UNREAD, ANYBODY)]
     for tokens in (4, *[20] * 255, *[20] * 256):
         subject.observe_text(tokens, tokens)
-        least.append(subject.outlook(queue(running=3)).seconds_of(UNREAD, "a"))
+        least.append(subject.outlook(queue(running=3)).seconds_of(UNREAD, ANYBODY))
     assert least[0] == about(11 * step(4))
     assert least[1] == least[256] == about(5 * step(4))
     assert least[-1] == about(21 * step(4))
@@ -171,7 +192,7 @@ def test_a_request_that_nobody_has_read_counts_as_the_shortest_of_just_before() 
 
 def test_what_is_not_known_yet_is_predicted_a_step() -> None:
     subject = forecast(ratio=1)
-    assert subject.outlook(queue(running=3)).seconds_of(UNREAD, "a") == about(step(4))
+    assert subject.outlook(queue(running=3)).seconds_of(UNREAD, ANYBODY) == about(step(4))
 
 
 def promise(*, predicted: float = 1.0, due: float = math.inf, texts: int = 1) -> Promise:

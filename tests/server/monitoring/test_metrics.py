@@ -74,7 +74,13 @@ async def test_refusals_for_overload_count_by_their_cause() -> None:
         )
         await failure_of(server.stub.TranslateText(request))
         await failure_of(server.stub.TranslateText(request))
-        expected = {"QUEUE_FULL": 1, "WOULD_EXPIRE": 2, "TOO_MANY_CALLS": 1, "OUT_OF_MEMORY": 0}
+        expected = {
+            "QUEUE_FULL": 1,
+            "WOULD_EXPIRE": 2,
+            "TOO_MANY_CALLS": 1,
+            "OUT_OF_MEMORY": 0,
+            "RATE_LIMITED": 0,
+        }
         assert _refusals(server) == expected
         assert _failures(server) == {"REJECTED": 5}
         assert _requests(server, "RESOURCE_EXHAUSTED") == 4

@@ -14,6 +14,7 @@ from dragoman_server.pool.memory import MemoryBudget
 from dragoman_server.pool.pool import ModelPool
 from dragoman_server.pool.version import LoadedModel
 from dragoman_server.processes.messages import ModelSetup, Serve
+from dragoman_server.runtime.layout import Layout
 from dragoman_server.sequence import TranslationOptions
 from tests.server.service.fakes import FakeEngine
 from tests.server.service.harness import make_config, make_setup, manifest
@@ -72,7 +73,7 @@ class Disk:
         version = found.version or f"digest-{path}"
         setup = make_setup(make_config(), contents, number=number, version=version)
         engine = self.engines[number] = FakeEngine()
-        return LoadedModel(setup, engine, (2, 1), size, Bundle(path, contents))
+        return LoadedModel(setup, engine, Layout(2, 1), size, Bundle(path, contents))
 
 
 def found(label: str, path: str = "", stamp: int = 1) -> Found:
@@ -136,7 +137,7 @@ async def test_what_is_replaced_ends_what_it_has_begun() -> None:
     assert it.front_end.served == [Serve((2,), frozenset({2}))]
     await asyncio.sleep(0)
     assert it.closed == []
-    assert [load.model.version for load in it.pool.loads()] == ["digest-en-de"] * 2
+    assert [load.info.version for load in it.pool.loads()] == ["digest-en-de"] * 2
     old.texts[0].finish()
     await future
     await it.settled()

@@ -1,13 +1,13 @@
 import asyncio
 
-from dragoman_server.monitoring import Ended, Shortage
+from dragoman_server.monitoring import Ended, Report, Shortage
 from dragoman_server.processes.tally import Tally
 
 REFUSED = Ended("RESOURCE_EXHAUSTED", failure="REJECTED", refusal="WOULD_EXPIRE")
 
 
 async def test_what_is_counted_is_told_together() -> None:
-    told: asyncio.Queue[Ended | Shortage] = asyncio.Queue()
+    told: asyncio.Queue[Report] = asyncio.Queue()
     tally = Tally(told.put_nowait)
 
     for _ in range(1000):
@@ -25,7 +25,7 @@ async def test_what_is_counted_is_told_together() -> None:
 
 
 async def test_what_is_left_is_told_at_the_end() -> None:
-    told: list[Ended | Shortage] = []
+    told: list[Report] = []
     tally = Tally(told.append)
     tally.record(REFUSED)
     tally.record(REFUSED)

@@ -18,6 +18,7 @@ from dragoman.v1.translation_pb2 import (
     TranslateTextRequest,
     TranslateTextResponse,
 )
+from dragoman_server.access.keys import hash_of, new_key
 from dragoman_server.ending import Ending
 from dragoman_server.errors import (
     BackendError,
@@ -320,6 +321,44 @@ async def test_a_process_that_does_not_end_is_killed(
         os.kill(pid, signal.SIGSTOP)
     await server.application.close()
     assert [record.getMessage() for record in caplog.records] == ["worker_killed"] * 2
+
+
+async def test_each_process_lets_in_by_the_files_itself(tmp_path: Path) -> None:
+    path, first, second = tmp_path / "keys.yaml", new_key(), new_key()
+
+    def write(key: str) -> None:
+        grant = "methods: ['*'], models: ['*'], texts_per_second: 2, burst_seconds: 2"
+        path.write_text(f"- {{name: acme, sha256: {hash_of(key)}, {grant}}}")
+
+    write(first)
+    async with running(workers=2, api_keys=path) as server:
+
+        async def call(key: str, *given: str) -> TranslateTextResponse:
+            return await server.stub.TranslateText(request(*given), metadata=(("x-api-key", key),))
+
+        server.engine.echo = True
+        assert texts(await call(first, "a", "b")) == ["a", "b"]
+        assert server.engine.texts[0].sender.caller == "acme"
+        # Half of the rate and of the burst is this process's.
+        failure = await failure_of(call(first, "a"))
+        assert failure.reason == "RATE_LIMITED"
+        assert failure.retry_seconds == pytest.approx(1, abs=0.3)
+        assert (await failure_of(call(second, "a"))).reason == "CREDENTIALS_REFUSED"
+        write(second)
+        labels = {"file": "api_keys", "outcome": "OK"}
+        await _until(lambda: server.sample("dragoman_file_reloads_total", **labels) == 2)
+        assert texts(await call(second, "a")) == ["a"]
+        assert (await failure_of(call(first, "a"))).reason == "CREDENTIALS_REFUSED"
+        await _until(lambda: server.sample("dragoman_requests_total", code="UNAUTHENTICATED") == 2)
+
+
+async def test_a_wrong_key_file_is_told_by_the_processes() -> None:
+    application = make_application(
+        make_config(workers=2, api_key_entries="- 5"), FakeEngine(), Metrics()
+    )
+    with pytest.raises(ConfigError, match="entry 1"):
+        await application.start()
+    await application.close()
 
 
 async def _until(condition: Callable[[], bool]) -> None:

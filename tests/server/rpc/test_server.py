@@ -17,6 +17,7 @@ from dragoman_server.rpc import (
     Caller,
     Limits,
     Method,
+    Presented,
     RpcError,
     RpcServer,
     Screen,
@@ -57,7 +58,7 @@ async def serving(
     server = RpcServer(
         [],
         {PATH: method},
-        limits=Limits(message_timeout_seconds, incoming, message_bytes, streams),
+        limits=Limits(message_timeout_seconds, incoming, message_bytes, 16_384, streams),
         hung_up=hung_up,
     )
     port = server.add_port(f"{host}:0", None)
@@ -91,6 +92,53 @@ async def test_what_nobody_serves_is_unimplemented() -> None:
     async with serving(say(echo)) as address, aio.insecure_channel(address) as channel:
         code, _ = await status_of(ask(channel, b"word", path="/words.Words/Shout"))
         assert code is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_who_calls_is_found_out_first_and_stays_with_the_call() -> None:
+    screened: list[object] = []
+    read: list[object] = []
+
+    def identify(_: Caller, presented: Presented) -> object:
+        names = [value for name, value in presented.headers() if name == "name"]
+        return names[0] if names else FULL
+
+    def screen(caller: Caller) -> None:
+        screened.append(caller.identity)
+
+    def reader(caller: Caller, message: bytes) -> bytes:
+        read.append(caller.identity)
+        return message
+
+    async def handle(call: Call) -> None:
+        call.finish(message=str(call.identity).encode())
+
+    method = Method(handle, reader, screen, identify=identify)
+    async with serving(method) as address, aio.insecure_channel(address) as channel:
+        stub: aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(PATH)
+        assert await stub(b"word", metadata=(("name", "acme"),)) == b"acme"
+        assert (screened, read) == (["acme"], ["acme"])
+        assert await status_of(stub(b"word")) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "full")
+        assert (screened, read) == (["acme"], ["acme"])
+
+
+async def test_what_a_call_shows_is_its_metadata_and_no_certificate_in_plain_text() -> None:
+    shown: list[Presented] = []
+    names: list[object] = []
+    headers: list[tuple[str, str | bytes]] = []
+
+    def identify(_: Caller, presented: Presented) -> object:
+        shown.append(presented)
+        headers.extend(presented.headers())
+        names.append(presented.certificate_names())
+        return None
+
+    method = Method(echo, lambda _, message: message, identify=identify)
+    async with serving(method) as address, aio.insecure_channel(address) as channel:
+        stub: aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(PATH)
+        sent = (("name", "one"), ("name", "two"), ("raw-bin", b"\xff"))
+        assert await stub(b"word", metadata=sent) == b"word"
+    assert [tuple(each) for each in headers if each[0] in {"name", "raw-bin"}] == list(sent)
+    assert names == [[]]
 
 
 async def test_a_screen_refuses_before_anybody_reads() -> None:
@@ -298,6 +346,24 @@ async def test_a_call_whose_end_is_not_taken_is_dropped() -> None:
     assert seen == [0, 1, 0]
 
 
+async def test_time_in_which_the_server_stood_still_counts_against_no_call() -> None:
+    has_come = asyncio.Event()
+
+    def screen(_: Caller) -> None:
+        has_come.set()
+
+    async with serving(say(echo, screen=screen), message_timeout_seconds=1.5) as address:
+        connection = await Connection.open(address, window=1 << 16)
+        connection.send_headers(PATH)
+        await has_come.wait()
+        time.sleep(2.2)  # noqa: ASYNC251  as SIGSTOP does
+        await asyncio.sleep(0.1)
+        connection.send_message(1, b"word")
+        status, _ = await asyncio.wait_for(connection.status_of(1), 10)
+        assert status == "0"
+        await connection.close()
+
+
 async def test_a_method_whose_name_is_no_text_is_unimplemented() -> None:
     async with serving(say(echo)) as address:
         connection = await Connection.open(address)
@@ -329,7 +395,7 @@ async def test_a_port_that_is_taken_is_an_error() -> None:
         server = RpcServer(
             [("grpc.so_reuseport", 0)],
             {PATH: say(echo)},
-            limits=Limits(1.0, incoming=64, message_bytes=1 << 20, streams=64),
+            limits=Limits(1.0, incoming=64, message_bytes=1 << 20, header_bytes=16_384, streams=64),
             hung_up=lambda _: None,
         )
         with pytest.raises(RuntimeError, match="bind"):

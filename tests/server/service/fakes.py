@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from dragoman_server.engine import ANYBODY, Sender
 from dragoman_server.engine.deadline import NO_LIMIT, TimeLimit
-from dragoman_server.engine.waiting_queue import ANYBODY, Sender
 from dragoman_server.errors import OverloadError, QueueFullError, UnavailableError
 from dragoman_server.sequence import Completion, FinishReason, Timing, TranslationOptions
 

@@ -38,6 +38,7 @@ from dragoman_server.pool.pool import ModelPool
 from dragoman_server.pool.version import LoadedModel
 from dragoman_server.processes.messages import ModelSetup, Serve, Setup
 from dragoman_server.processes.workers import build_front_end
+from dragoman_server.runtime.layout import Layout
 from dragoman_server.service.listing import describe_model, model_limits
 from dragoman_server.service.status import PUSHBACK
 from dragoman_server.service.translator import TextCodec
@@ -114,7 +115,7 @@ class FakeLoader:
         contents, engine = self.others.get(found.label, self._model)
         setup = make_setup(self._config, contents, number=number, version=str(number))
         self._metrics.begin_model(setup.model.name)
-        return LoadedModel(setup, engine, (2, 1), 1000, Bundle(found.source.path, contents))
+        return LoadedModel(setup, engine, Layout(2, 1), 1000, Bundle(found.source.path, contents))
 
 
 def make_pool(loader: FakeLoader) -> ModelPool:

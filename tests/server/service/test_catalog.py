@@ -3,7 +3,7 @@
 import pytest
 
 from dragoman.v1.translation_pb2 import TranslateTextRequest
-from dragoman_server.engine import TimeLimit
+from dragoman_server.engine import Sender, TimeLimit
 from dragoman_server.errors import (
     InvalidArgumentError,
     NotFoundError,
@@ -95,8 +95,11 @@ def test_models_that_a_caller_may_not_use_are_not_there_for_him() -> None:
     assert served.find(request(), allowed) is french
     with pytest.raises(NotFoundError, match="no model 'en-de': there is 'en-fr'"):
         served.find(request("en-de"), allowed)
-    with pytest.raises(NotFoundError, match="none that you may use"):
-        served.find(request("en-de"), frozenset({"other"}))
+    nothing = frozenset({"other"})
+    with pytest.raises(NotFoundError, match=r"^no model 'en-de' that the caller may use$"):
+        served.find(request("en-de"), nothing)
+    with pytest.raises(NotFoundError, match=r"^no model that the caller may use$"):
+        served.find(request(), nothing)
     assert served.find(request("en-de")) is german
     assert [model.name for model in served.models(allowed)] == ["en-fr"]
 
@@ -132,7 +135,7 @@ def test_a_call_is_refused_unread_only_where_no_model_has_room() -> None:
         assert isinstance(each._engine, FakeEngine)
     full._engine.refusal = QueueFullError("full", retry_after_seconds=1.0)  # type: ignore[attr-defined]
     served = catalog(full, free)
-    served.check_room(LIMIT, "caller", 0)
+    served.check_room(LIMIT, Sender("caller"), 0)
     free._engine.refusal = QueueFullError("too", retry_after_seconds=1.0)  # type: ignore[attr-defined]
     with pytest.raises(QueueFullError, match="full"):
-        served.check_room(LIMIT, "caller", 0)
+        served.check_room(LIMIT, Sender("caller"), 0)

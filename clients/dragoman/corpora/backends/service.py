@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dragoman.channel import Certificates, tls_credentials
 from dragoman.client import Client
@@ -28,6 +28,12 @@ class Service:
     timeout: float
     """Seconds without any line answered after which a shard is given up."""
 
+    api_key: str | None = field(default=None, repr=False)
+    """As Client takes it."""
+
+    insecure_api_key: bool = False
+    """Likewise."""
+
     def identify(self, options: Options) -> dict[str, str]:
         """See Backend."""
         with self._client() as client:
@@ -50,7 +56,11 @@ class Service:
 
     def _client(self) -> Client:
         return Client(
-            self.target, credentials=tls_credentials(self.certificates), timeout=self.timeout
+            self.target,
+            credentials=tls_credentials(self.certificates),
+            timeout=self.timeout,
+            api_key=self.api_key,
+            insecure_api_key=self.insecure_api_key,
         )
 
 

@@ -3,7 +3,6 @@
 Knows JSON. Does not know how a job is done.
 """
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable
@@ -32,7 +31,7 @@ def describe_job(
             for file in files
         },
         "shards": cut._asdict(),
-        "options": dataclasses.asdict(options),
+        "options": options.deciding(),
         "model": model,
     }
     read_back: Manifest = json.loads(_encode(manifest))  # tuples are lists, as in the file

@@ -1,0 +1,24 @@
+"""Who may do what: keys, tokens and certificates, what they allow, how much each caller may have.
+
+Knows names of methods and models. Does not know grpc, nor what a call does.
+"""
+
+from dragoman_server.access.access import Access, Admission
+from dragoman_server.access.authenticator import Presented
+from dragoman_server.access.limits import RateLimits
+from dragoman_server.access.principal import ADMINISTRATION, ALL, Limits, Principal
+from dragoman_server.access.watched_files import WatchedFiles, read_file, watch
+
+__all__ = [
+    "ADMINISTRATION",
+    "ALL",
+    "Access",
+    "Admission",
+    "Limits",
+    "Presented",
+    "Principal",
+    "RateLimits",
+    "WatchedFiles",
+    "read_file",
+    "watch",
+]

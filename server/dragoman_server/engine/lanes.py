@@ -1,0 +1,138 @@
+"""The lanes of one priority class, and which of them goes next.
+
+The lane whose caller had least work done goes first (start-time fair queueing, Goyal et al., 1996).
+Knows callers and work. Does not know the other class, nor what runs.
+"""
+
+import math
+from collections.abc import Collection
+from typing import NamedTuple
+
+from dragoman_server.engine.lane import Lane, Work
+from dragoman_server.engine.sender import Sender
+from dragoman_server.sequence import Sequence
+
+
+class Lanes:
+    """What waits in one class.
+
+    Attributes:
+        rows, steps, texts: Of all that waits.
+    """
+
+    def __init__(self) -> None:
+        self.rows = self.steps = self.texts = 0
+        self._lanes: dict[str, Lane] = {}
+        """Of callers who have something waiting."""
+        self._served = 0.0
+        """Virtual time: what the lane had had that was served last."""
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    def totals(self) -> "ClassSnapshot":
+        """Returns what waits, but not whose it is."""
+        return ClassSnapshot(Work(self.rows, self.steps), self.texts, {})
+
+    def lane(self, caller: str) -> Lane | None:
+        """Returns the caller's lane; None where nothing of theirs waits."""
+        return self._lanes.get(caller)
+
+    def put(self, sequence: Sequence, sender: Sender, texts_before: int) -> None:
+        """Adds a sequence, with so many of the same request before it."""
+        lane = self._lanes.get(sender.caller)
+        if lane is None:
+            lane = self._lanes[sender.caller] = Lane(sender.caller, self._served, sender.weight)
+        work = lane.put(sequence, texts_before)
+        self.texts += 1
+        self.rows += work.rows
+        self.steps += work.steps
+
+    def next(self, among: Collection[str] | None = None) -> Lane | None:
+        """Returns the lane that goes next, of all or of these callers'; None where there is none.
+
+        Of many callers few have something waiting, or many are waiting and few are these.
+        """
+        lanes = self._lanes
+        if not lanes:
+            return None
+        if among is None:
+            if len(lanes) == 1:
+                return next(iter(lanes.values()))
+            return min(lanes.values(), key=_served, default=None)
+        if len(among) < len(lanes):
+            return min((lanes[each] for each in among if each in lanes), key=_served, default=None)
+        return min(
+            (lane for name, lane in lanes.items() if name in among), key=_served, default=None
+        )
+
+    def take(self, lane: Lane) -> Work:
+        """Takes the lane's first sequence out; counts its work, which is returned."""
+        self._served = lane.served
+        work = lane.take()
+        self._left(lane, work)
+        return work
+
+    def forget(self, sequence: Sequence, lane: Lane) -> None:
+        """Takes a sequence out that nobody will translate."""
+        self._left(lane, lane.forget(sequence))
+
+    def ahead(self, caller: str, texts_before: int) -> Work:
+        """Returns what is served in this class before a text of the caller's that comes now.
+
+        Args:
+            caller: Whose it is.
+            texts_before: Texts of the same request that have their turns before.
+        """
+        lane = self._lanes.get(caller)
+        own = Work(0, 0) if lane is None else lane.ahead(texts_before)
+        return ahead(Work(self.rows, self.steps), own, others=len(self) - (lane is not None))
+
+    def snapshot(self) -> "ClassSnapshot":
+        """Returns what callers find that come now."""
+        texts_of = {caller: len(lane) for caller, lane in self._lanes.items()}
+        return self.totals()._replace(texts_of=texts_of)
+
+    def _left(self, lane: Lane, work: Work) -> None:
+        if not lane:
+            del self._lanes[lane.caller]
+        self.texts -= 1
+        self.rows -= work.rows
+        self.steps -= work.steps
+
+
+class ClassSnapshot(NamedTuple):
+    """What waits in one class at a moment."""
+
+    waiting: Work
+    texts: int
+    """That wait."""
+    texts_of: dict[str, int]
+    """Likewise, by caller."""
+
+    def ahead(self, caller: str) -> Work:
+        """Returns what is served in this class before a text of the caller's that comes now."""
+        rows, steps = self.waiting
+        if not rows:
+            return self.waiting
+        share = self.texts_of.get(caller, 0) / self.texts
+        own = Work(math.ceil(rows * share), math.ceil(steps * share))
+        others = len(self.texts_of) - (caller in self.texts_of)
+        return ahead(self.waiting, own, others=others)
+
+
+def ahead(waiting: Work, own: Work, *, others: int) -> Work:
+    """Returns what a text finds ahead of whose caller `own` is served before, among other callers.
+
+    While those and it are served, each other caller has as much served, if he has it.
+    """
+    rows, steps = waiting
+    if not rows:
+        return Work(0, 0)
+    ahead_rows = min(rows, own.rows + others * (own.rows + 1)) if others else own.rows
+    ahead_steps = min(steps, own.steps + (ahead_rows - own.rows) * steps / rows)
+    return Work(ahead_rows, math.ceil(ahead_steps))
+
+
+def _served(lane: Lane) -> float:
+    return lane.served

@@ -1,0 +1,71 @@
+"""What a server holds while nobody asks for anything: descriptors, threads, memory, rows."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.attacks.harness import Server
+
+CALM_SECONDS = 30.0
+
+REST_SECONDS = 45.0
+"""In which gRPC ends threads that it has no more use for: it keeps each for 20 s."""
+
+MOST_GROWTH = 16_000_000
+"""Bytes that malloc may keep beyond what it kept before."""
+
+
+class Footprint(NamedTuple):
+    """Of a server's process and of those that it started."""
+
+    descriptors: int
+    threads: int
+    rss_bytes: int
+
+    def exceeds(self, before: "Footprint") -> str | None:
+        """Returns what there is more of than before; of memory MOST_GROWTH is allowed."""
+        if self.descriptors > before.descriptors:
+            return f"{self.descriptors} descriptors, {before.descriptors} before"
+        if self.threads > before.threads:
+            return f"{self.threads} threads, {before.threads} before"
+        if self.rss_bytes > before.rss_bytes + MOST_GROWTH:
+            return f"{self.rss_bytes:,} bytes, {before.rss_bytes:,} before"
+        return None
+
+
+def footprint(server: Server) -> Footprint:
+    """Returns what it holds at this moment."""
+    processes = [Path(f"/proc/{pid}") for pid in server.pids()]
+    return Footprint(
+        descriptors=sum(len(list((each / "fd").iterdir())) for each in processes),
+        threads=sum(len(list((each / "task").iterdir())) for each in processes),
+        rss_bytes=server.rss_bytes(),
+    )
+
+
+def left_over(server: Server, before: Footprint, seconds: float = REST_SECONDS) -> str | None:
+    """Returns what a server that has nothing to do still has more than before, after a while."""
+    until(lambda: footprint(server).exceeds(before) is None, seconds)
+    return footprint(server).exceeds(before)
+
+
+def held(server: Server) -> dict[str, float]:
+    """Returns what it has under way, by the metrics' names."""
+    names = ("requests_running", "requests_waiting", "kv_cache_usage_ratio")
+    return {name: server.metric(name) for name in names}
+
+
+def is_calm(server: Server) -> bool:
+    """Whether it soon has nothing under way."""
+    return until(lambda: not any(held(server).values()), CALM_SECONDS)
+
+
+def until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether something becomes true within so many seconds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
