@@ -34,7 +34,8 @@ from dragoman_server.access import watched_files
 from dragoman_server.access.keys import hash_of, new_key
 from dragoman_server.monitoring.logs import JsonFormatter, TextFormatter
 from tests.attacks import http2
-from tests.server.service.harness import SERVICE, Running, running
+from tests.server.collector import Collector, attributes
+from tests.server.service.harness import OPENMETRICS, SERVICE, Running, running
 
 KEY, WRONG_KEY, FREE_KEY = new_key(), new_key(), new_key()
 # FREE_KEY has no limit.
@@ -103,8 +104,14 @@ def write_keys(path: Path) -> None:
 
 
 @pytest.fixture
+def collector() -> Iterator[Collector]:
+    with Collector() as listening:
+        yield listening
+
+
+@pytest.fixture
 async def guarded(
-    log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    log: Log, collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Running]:
     monkeypatch.setattr(watched_files, "LOOK_SECONDS", 0.01)
     write_keys(tmp_path / "keys.yaml")
@@ -118,6 +125,9 @@ async def guarded(
         jwt_audience="dragoman",
         jwt_algorithm="ES256",
         log_level="debug",
+        access_log="calls",
+        otlp_endpoint=collector.endpoint,
+        trace_sampling=1.0,
     ) as server:
         server.engine.echo = True
         yield server
@@ -180,7 +190,7 @@ REQUESTS = [
 
 
 async def test_no_call_leaves_a_trace_of_a_secret(
-    guarded: Running, log: Log, tmp_path: Path
+    guarded: Running, log: Log, collector: Collector, tmp_path: Path
 ) -> None:
     errors: list[str] = []
     for metadata in SHOWN:
@@ -203,13 +213,19 @@ async def test_no_call_leaves_a_trace_of_a_secret(
         before = reloads(guarded)
         (tmp_path / "keys.yaml").write_text(content)
         await until(guarded, before + 1)
+    page = guarded.scrape() + guarded.scrape(OPENMETRICS)
+    await guarded.application.close()  # which tells the last spans
+    callers = {attributes(span).get("dragoman.caller") for span in collector.spans}
+    assert callers >= {"acme", "jwt:user"}  # a key's and a token's
+    assert found(repr(collector.requests)) == []
     written = log.lines.getvalue()
+    assert '"caller": "acme"' in written
     assert "request_ended" in written
     assert "file_refused" in written
     assert "library_failed" in written  # of bytes that are no text, told by grpc's own logger
     assert "request_failed" in written
     assert found(written) == []
-    assert found(guarded.scrape()) == []
+    assert found(page) == []
     assert found("\n".join(errors)) == []
 
 
