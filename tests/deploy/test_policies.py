@@ -76,7 +76,7 @@ def test_ports_are_named_and_services_go_by_name(resources: list[Resource]) -> N
             assert port["name"]
             assert port["targetPort"] in names
     for policy in of_kind(resources, "NetworkPolicy"):
-        for rule in policy["spec"]["ingress"]:
+        for rule in policy["spec"].get("ingress", []):
             assert {port["port"] for port in rule["ports"]} <= names
     for monitor in of_kind(resources, "PodMonitor"):
         assert {end["port"] for end in monitor["spec"]["podMetricsEndpoints"]} <= names
