@@ -20,11 +20,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
+from grpc import aio
+
 from dragoman import AsyncClient, Client
-from dragoman.errors import DragomanError
+from dragoman.v1.translation_pb2 import TranslateTextRequest
+from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
 from tests.bench.tables import text_table
 from tests.integration.served import Served
 
@@ -33,7 +36,12 @@ SENTENCES = [f"There are {number} trains to the city every day." for number in r
 CALL_TEXTS, CALLS = 64, 8
 """Of a busy caller: texts of a call, and calls at a time."""
 
-WARM_UP_SECONDS = 2.0
+WARM_UP_SECONDS = 3.0
+TAIL_SECONDS = 1.0
+"""For which callers go on, so that those at the end are as many as before."""
+
+CONNECTIONS = 8
+"""Of the single sentences: a connection has a share of the calls that a server takes."""
 
 
 def main() -> None:
@@ -48,6 +56,7 @@ def main() -> None:
     add("--turns", type=int, default=3)
     add("--rate", type=float, default=100.0, help="sentences a second, of `replace`")
     add("--times", type=int, default=20, help="that the model is replaced")
+    add("--every", type=float, default=6.0, help="seconds between two replacements")
     arguments = parser.parse_args()
     texts = arguments.input.read_text("utf-8").splitlines() if arguments.input else SENTENCES
     run = {"idle": _idle, "shares": _shares, "replace": _replace}[arguments.what]
@@ -127,13 +136,22 @@ async def _replaced(
     chance = random.Random(1)
     loop = asyncio.get_running_loop()
     replacing: asyncio.Task[None] | None = None
-    async with AsyncClient(address, timeout=30, retry_seconds=0) as client:
+    # Else channels of one process to one address share a connection.
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    async with AsyncExitStack() as stack:
+        stubs = [
+            TranslationServiceStub(
+                await stack.enter_async_context(aio.insecure_channel(address, options=options))
+            )
+            for _ in range(CONNECTIONS)
+        ]
 
         async def one(due: float, text: str, latencies: list[float]) -> None:
+            request = TranslateTextRequest(contents=[text])
             try:
-                answer = await client.translate(text)
-            except DragomanError as error:
-                failures[f"{type(error).__name__}: {error}"] += 1
+                answer = (await chance.choice(stubs).TranslateText(request)).translations[0]
+            except aio.AioRpcError as error:
+                failures[f"{error.code().name}: {error.details()}"] += 1
                 return
             latencies.append(loop.time() - due)
             if answer.translated_text != expected[answer.model_version][text]:
@@ -142,7 +160,7 @@ async def _replaced(
         async with asyncio.TaskGroup() as tasks:
             for phase, latencies in enumerate(found.values()):
                 if phase:
-                    replacing = tasks.create_task(_switch(directory, arguments.times))
+                    replacing = tasks.create_task(_switch(directory, arguments.times, arguments.every))
                 end = loop.time() + arguments.seconds
                 due = loop.time()
                 while (replacing is not None and not replacing.done()) or due < end:
@@ -152,7 +170,7 @@ async def _replaced(
     return found, failures
 
 
-async def _switch(directory: Path, times: int) -> None:
+async def _switch(directory: Path, times: int, seconds: float) -> None:
     """Puts one bundle in the place of the other, each by two renames of its directory."""
     for number in range(times):
         source, new, old = (directory / name for name in (f".{(number + 1) % 2}", ".new", ".old"))
@@ -160,7 +178,7 @@ async def _switch(directory: Path, times: int) -> None:
         (directory / "model").rename(old)
         new.rename(directory / "model")
         await asyncio.to_thread(shutil.rmtree, old)
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(seconds)
 
 
 def _expected(bundles: list[Path], texts: list[str]) -> dict[str, dict[str, str]]:
@@ -175,23 +193,23 @@ def _expected(bundles: list[Path], texts: list[str]) -> dict[str, dict[str, str]
 
 
 async def _busy(address: str, models: list[str], texts: list[str], seconds: float) -> list[float]:
-    """Keeps all the models busy at once; returns the texts a second that each translates."""
+    """Keeps all the models busy at once; returns the texts a second that each translates.
+
+    Counted while all are: from some time after the first call until some time before the last.
+    """
     counts = Counter[str]()
+    begins = time.monotonic() + WARM_UP_SECONDS
+    ends = begins + seconds
     async with AsyncClient(address, timeout=120) as client:
-        end = 0.0
 
         async def caller(model: str, order: Iterator[str]) -> None:
-            while time.monotonic() < end:
+            while time.monotonic() < ends + TAIL_SECONDS:
                 await client.translate(list(itertools.islice(order, CALL_TEXTS)), model=model)
-                if time.monotonic() < end:
+                if begins <= time.monotonic() < ends:
                     counts[model] += CALL_TEXTS
 
-        for count in (False, True):  # the first time to warm up
-            counts.clear()
-            end = time.monotonic() + (seconds if count else WARM_UP_SECONDS)
-            orders = (itertools.cycle(texts) for _ in range(CALLS))
-            callers = [caller(model, order) for order in orders for model in models]
-            await asyncio.gather(*callers)
+        orders = [itertools.cycle(texts) for _ in range(CALLS)]
+        await asyncio.gather(*(caller(model, order) for order in orders for model in models))
     return [counts[model] / seconds for model in models]
 
 
@@ -205,10 +223,11 @@ def _models(bundle: Path, count: int) -> Iterator[Path]:
 
 
 def _copy(bundle: Path, copy: Path, name: str) -> None:
-    """Copies a bundle under another name, which no hash of its files covers."""
+    """Copies a bundle under another name, and as another version: no hash of a file covers that."""
     shutil.copytree(bundle, copy)
     manifest = json.loads((copy / "bundle.json").read_text("utf-8"))
     manifest["name"] = name
+    manifest["provenance"]["checkpoint"] += f", copied to {copy.name}"
     (copy / "bundle.json").write_text(json.dumps(manifest), "utf-8")
 
 

@@ -30,6 +30,8 @@ class Follower:
         self._seen: dict[str, Source] = dict(seen)
         self._refused: dict[str, Found] = {}
         """For which there was no room, by label."""
+        self._missing: set[str] = set()
+        """Labels that were not there at the last look."""
         self._unloaded = pool.unloaded
         self._is_readable = True
 
@@ -42,8 +44,9 @@ class Follower:
     async def look(self) -> None:
         """Makes the pool what the directory is now, as far as its bundles can be loaded.
 
-        One that cannot is not tried again before it is another, or, where there was only no room
-        for it, another one's memory was freed.
+        What is gone is unloaded when it is gone at the next look, too: whoever replaces a directory
+        by two renames leaves none for a moment. One that cannot be loaded is not tried again before
+        it is another, or, where there was only no room for it, another one's memory was freed.
         """
         try:
             found = await asyncio.to_thread(find_bundles, self._directory)
@@ -52,7 +55,8 @@ class Follower:
             return
         self._is_readable = True
         new = [each for each in found if self._seen.get(each.label) != each.source]
-        gone = set(self._seen) - {each.label for each in found}
+        missing = set(self._seen) - {each.label for each in found}
+        gone, self._missing = missing & self._missing, missing
         # New ones first: one that was only renamed is still there to be served by its new name.
         for each in new:
             await self._put(each)

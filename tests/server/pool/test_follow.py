@@ -9,6 +9,7 @@ import pytest
 from dragoman_server.errors import BundleError
 from dragoman_server.pool.folder import find_bundles
 from dragoman_server.pool.follow import Follower
+from dragoman_server.processes import Serve
 from tests.server.pool.test_folder import bundle
 from tests.server.pool.test_pool import Bench, bench
 
@@ -29,7 +30,20 @@ async def test_what_comes_is_loaded_and_what_goes_is_unloaded(tmp_path: Path) ->
     assert it.served == ["en-de@1", "en-de@2!"]
     shutil.rmtree(tmp_path / "en-de@1")
     await follower.look()
+    await follower.look()
     assert it.served == ["en-de@2!"]
+
+
+async def test_one_that_is_replaced_by_two_renames_is_never_unloaded(tmp_path: Path) -> None:
+    path = bundle(tmp_path / "en-de@1")
+    it = bench(*find_bundles(tmp_path))
+    follower = following(tmp_path, it)
+    path.rename(tmp_path / ".old")
+    await follower.look()
+    assert it.front_end.served == []
+    bundle(path)
+    await follower.look()
+    assert it.front_end.served == [Serve((2,), frozenset({2}))]
 
 
 async def test_a_renamed_bundle_is_served_all_the_time(tmp_path: Path) -> None:
@@ -66,6 +80,7 @@ async def test_one_without_room_is_tried_again_when_another_has_gone(tmp_path: P
     await follower.look()
     assert it.pool.failures == {"en-de@2": "no room"}
     shutil.rmtree(tmp_path / "en-de@1")
+    await follower.look()
     await follower.look()
     await it.settled()
     await follower.look()
