@@ -160,7 +160,9 @@ async def _replaced(
         async with asyncio.TaskGroup() as tasks:
             for phase, latencies in enumerate(found.values()):
                 if phase:
-                    replacing = tasks.create_task(_switch(directory, arguments.times, arguments.every))
+                    replacing = tasks.create_task(
+                        _switch(directory, arguments.times, arguments.every)
+                    )
                 end = loop.time() + arguments.seconds
                 due = loop.time()
                 while (replacing is not None and not replacing.done()) or due < end:
