@@ -141,9 +141,11 @@ _HANGS = Ending("drain_hangs", FAILED)
 
 
 def _build(config: Config) -> Application:
-    found = _found(config)
+    given = [find_bundle(path) for path in config.bundle]
     for path in config.bundle:
         Bundle.load(path)
+    followed = [] if config.models is None else find_bundles(config.models)
+    found = [*given, *followed]
     # Not before the bundles are known to be good: onnxruntime takes a second to import.
     from dragoman_server.assemble import Loader  # noqa: PLC0415
 
@@ -164,20 +166,14 @@ def _build(config: Config) -> Application:
         admin=admin,
         front_end=front_end,
         metrics=metrics,
-        follow=_following(config, pool, found),
+        follow=_following(config, pool, followed),
     )
 
 
-def _found(config: Config) -> list[Found]:
-    """Returns the bundles to begin with."""
-    found = [find_bundle(path) for path in config.bundle]
-    return found if config.models is None else [*found, *find_bundles(config.models)]
-
-
 def _following(
-    config: Config, pool: ModelPool, found: list[Found]
+    config: Config, pool: ModelPool, seen: list[Found]
 ) -> Callable[[], Coroutine[None, None, None]] | None:
     """Returns what looks for new bundles, if anybody is to."""
     if config.models is None or not config.models_poll_seconds:
         return None
-    return functools.partial(Follower(config.models, pool, found).run, config.models_poll_seconds)
+    return functools.partial(Follower(config.models, pool, seen).run, config.models_poll_seconds)

@@ -176,3 +176,21 @@ def test_a_directory_without_models_is_waited_for(tmp_path: Path, float32_bundle
     ):
         Directory(tmp_path, float32_bundle)
         assert len(client.translate(TEXTS)) == len(TEXTS)
+
+
+def test_a_bundle_that_is_given_stays_beside_a_directory_that_is_followed(
+    tmp_path: Path, float32_bundle: Path, int8_bundle: Path
+) -> None:
+    given, followed = tmp_path / "tiny@1", tmp_path / "models"
+    shutil.copytree(float32_bundle, given)
+    followed.mkdir()
+    with (
+        Served(given, models=followed, models_poll_seconds=0.05, engines=1) as server,
+        Client(server.address) as client,
+    ):
+        shutil.copytree(int8_bundle, followed / ".new")
+        (followed / ".new").rename(followed / "tiny@2")
+        until(lambda: events(server, "model_loaded") == 2)
+        until(lambda: len(client.models()) == 2)
+        time.sleep(0.5)  # several looks
+        assert [model.version for model in client.models()] == ["1", "2"]

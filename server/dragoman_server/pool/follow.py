@@ -39,7 +39,10 @@ class Follower:
         """Looks after so many seconds each time; never returns."""
         while True:
             await asyncio.sleep(seconds)
-            await self.look()
+            try:
+                await self.look()
+            except Exception:  # noqa: BLE001  what nobody thought of must not end the looking
+                _log.exception("models_look_failed")
 
     async def look(self) -> None:
         """Makes the pool what the directory is now, as far as its bundles can be loaded.

@@ -19,6 +19,7 @@ from dragoman_server.monitoring import ModelInfo, ModelLoad
 from dragoman_server.pool.folder import Found
 from dragoman_server.pool.labels import Labels
 from dragoman_server.pool.memory import NO_LIMIT, MemoryBudget
+from dragoman_server.pool.quietly import quietly
 from dragoman_server.pool.version import LoadedModel, ModelEngine, Version
 from dragoman_server.processes import ModelSetup, Serve
 
@@ -266,12 +267,13 @@ class ModelPool:
 
     async def _load_where_room_is(self, found: Found, replaced: Version | None) -> LoadedModel:
         """Loads a bundle; unloads others before it, where it has no room and that is asked for."""
-        load = functools.partial(
-            self._load, beside=True, like=replaced.loaded if replaced else None
-        )
+        like = replaced.loaded if replaced else None
         while True:
+            load = functools.partial(
+                self._load, found, self._next_number(), self._room(1), beside=True, like=like
+            )
             try:
-                return await asyncio.to_thread(load, found, self._next_number(), self._room(1))
+                return await quietly(load, nice=like is None or like.layout.threads == 1)
             except NoRoomError as error:
                 oldest = self._least_lately_used(other_than=replaced)
                 kept = replaced.loaded.memory if replaced else 0

@@ -110,3 +110,21 @@ async def test_it_looks_again_and_again(tmp_path: Path) -> None:
         await asyncio.sleep(0.001)
     run.cancel()
     assert it.served == ["en-de@1!"]
+
+
+async def test_it_looks_on_after_a_look_that_failed_as_nobody_thought_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    it = bench()
+    follower, looks = Follower(tmp_path, it.pool, []), asyncio.Queue[None]()
+
+    async def fail() -> None:
+        looks.put_nowait(None)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(follower, "look", fail)
+    run = asyncio.create_task(follower.run(0.001))
+    for _ in range(2):
+        await looks.get()
+    run.cancel()
+    assert caplog.messages[0] == "models_look_failed"

@@ -1,6 +1,7 @@
 """Models that come, go and are replaced while requests run."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +50,8 @@ class Disk:
     errors: dict[str, DragomanError] = field(default_factory=dict)
     rooms: list[int | None] = field(default_factory=list)
     like: list[LoadedModel | None] = field(default_factory=list)
+    threads: list[tuple[str, bool]] = field(default_factory=list)
+    """Names of those in which it was loaded, and whether others were served meanwhile."""
 
     def load(
         self,
@@ -59,7 +62,7 @@ class Disk:
         beside: bool = False,
         like: LoadedModel | None = None,
     ) -> LoadedModel:
-        del beside
+        self.threads.append((threading.current_thread().name, beside))
         self.rooms.append(memory)
         self.like.append(like)
         path = found.source.path
@@ -118,6 +121,12 @@ async def test_a_bundle_is_served_once_everybody_is_ready_for_it() -> None:
     await it.pool.put(found("en-de@2"))
     assert it.front_end.prepared == [2]
     assert it.served == ["en-de@1", "en-de@2!"]
+
+
+async def test_what_is_loaded_beside_others_has_a_thread_of_its_own() -> None:
+    it = bench(found("en-de@1"))
+    await it.pool.put(found("en-de@2"))
+    assert it.disk.threads == [("MainThread", False), ("loading", True)]
 
 
 async def test_a_label_without_a_version_is_the_default() -> None:
