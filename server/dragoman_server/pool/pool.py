@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from dragoman_server.errors import DragomanError, NoRoomError
+from dragoman_server.memory import trim
 from dragoman_server.monitoring import ModelInfo, ModelLoad
 from dragoman_server.pool.folder import Found
 from dragoman_server.pool.labels import Labels
@@ -315,9 +316,12 @@ class ModelPool:
         await version.engine.wait_idle()
         await self._close(version)
         del self._leaving[version]
+        model = version.model
+        del version  # the last reference: its memory is free, but malloc keeps it
+        await asyncio.to_thread(trim)
         _log.info(
             "model_unloaded",
-            extra={"model": version.model.name, "version": version.model.version},
+            extra={"model": model.name, "version": model.version},
         )
 
     async def _close(self, version: Version) -> None:
