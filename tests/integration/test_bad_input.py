@@ -123,7 +123,7 @@ def start_failure(*arguments: object) -> str:
         (lambda path: (path / "weights.bin").open("r+b").truncate(10), "has 10 bytes"),
         (lambda path: (path / "tokenizer/vocab.json").write_text("{}"), "has 2 bytes"),
         (lambda path: (path / "encoder.onnx").unlink(), "cannot be read"),
-        (shutil.rmtree, "is not a directory"),
+        (shutil.rmtree, "No such file or directory"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
