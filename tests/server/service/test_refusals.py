@@ -61,7 +61,8 @@ async def test_too_many_calls_push_back_streams_included() -> None:
 
 
 async def test_messages_that_do_not_come_are_counted() -> None:
-    async with running(message_timeout_seconds=0.5, max_message_bytes=2**30) as server:
+    # Long enough for all of them to come, on a busy machine, before the first is late.
+    async with running(message_timeout_seconds=3, max_message_bytes=2**30) as server:
         connection = await Connection.open(f"127.0.0.1:{server.application.port}")
         for _ in range(LEAST_INCOMING + 1):
             connection.send_headers("/dragoman.v1.TranslationService/TranslateText")
