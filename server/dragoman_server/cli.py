@@ -22,7 +22,7 @@ from dragoman_server.engine import Turns
 from dragoman_server.errors import DragomanError
 from dragoman_server.machine import cpu_count, memory_bytes
 from dragoman_server.memory import save_address_space
-from dragoman_server.models import Bundle
+from dragoman_server.models import read_manifest
 from dragoman_server.monitoring import (
     LAST_LINES_SECONDS,
     STDERR,
@@ -143,10 +143,10 @@ _HANGS = Ending("drain_hangs", FAILED)
 def _build(config: Config) -> Application:
     given = [find_bundle(path) for path in config.bundle]
     for path in config.bundle:
-        Bundle.load(path)
+        read_manifest(path)
     followed = [] if config.models is None else find_bundles(config.models)
     found = [*given, *followed]
-    # Not before the bundles are known to be good: onnxruntime takes a second to import.
+    # Not before it is known what is to be loaded: onnxruntime takes a second to import.
     from dragoman_server.assemble import Loader  # noqa: PLC0415
 
     metrics = Metrics()

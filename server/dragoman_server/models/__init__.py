@@ -3,7 +3,7 @@
 Knows what export wrote. Does not know how a model is run, nor what a request asks.
 """
 
-from dragoman_server.models.bundle import Bundle
+from dragoman_server.models.bundle import Bundle, read_manifest
 from dragoman_server.models.languages import MAX_CODE_LENGTH, Languages
 from dragoman_server.models.tokenizer import load_tokenizer
 from dragoman_server.models.versions import VersionedName, newness
@@ -16,5 +16,6 @@ __all__ = [
     "VersionedName",
     "load_tokenizer",
     "newness",
+    "read_manifest",
     "watch_files",
 ]
