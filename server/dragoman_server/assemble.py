@@ -24,15 +24,14 @@ from dragoman_server.models import Bundle, load_tokenizer
 from dragoman_server.monitoring import Metrics
 from dragoman_server.pool import Found, LoadedModel
 from dragoman_server.processes import ModelSetup
-from dragoman_server.runtime import cache_shape
-from dragoman_server.runtime.kv_cache import CacheShape
+from dragoman_server.runtime import CacheShape
 from dragoman_server.runtime.layout import Layout
 from dragoman_server.runtime.model_runner import available_providers, choose_provider
 from dragoman_server.runtime.runners import Runners, load_runners
 from dragoman_server.search import Search
 from dragoman_server.service import (
-    batch_rows,
     describe_model,
+    engine_caches,
     file_bytes,
     longest_target,
     model_limits,
@@ -197,15 +196,8 @@ def _load_runners(
     manifest, memory = bundle.manifest, allotment.memory
 
     def shape(engines: int) -> CacheShape:
-        rows = batch_rows(manifest, config, limits, engines=engines, memory=memory)
-        each = cache_shape(
-            manifest,
-            max_rows=rows,
-            target_capacity=longest_target(manifest, limits)
-            + 1,  # the start token takes a position
-            source_capacity=limits.max_input_length,
-        )
-        check_memory(manifest, engines * rows * each.row_bytes, memory)
+        each = engine_caches(manifest, config, limits, engines=engines, memory=memory)
+        check_memory(manifest, engines * each.max_rows * each.row_bytes, memory)
         return each
 
     engines, threads = config.engines, config.threads_per_engine

@@ -10,10 +10,8 @@ from dragoman.v1.bundle_pb2 import Manifest
 from dragoman_server.config import Config
 from dragoman_server.doctor.finding import Finding
 from dragoman_server.errors import BundleError, ConfigError
-from dragoman_server.machine import cpu_count
 from dragoman_server.models import Bundle
-from dragoman_server.runtime import cache_shape
-from dragoman_server.service import batch_rows, longest_target, model_limits
+from dragoman_server.service import engine_caches, file_bytes, model_limits, most_engines
 
 
 class Needs(NamedTuple):
@@ -40,7 +38,7 @@ def examine_bundle(path: Path, config: Config) -> Examined:
     except BundleError as error:
         advice = "export the model anew, or copy the bundle again, whole"
         return Examined([Finding(check, "problem", str(error), advice)], None)
-    size = sum(file.size_bytes for file in manifest.files)
+    size = file_bytes(manifest)
     found = (
         f"{manifest.name}, {manifest.precision}, {len(manifest.files)} files of {_mb(size)} as "
         "they were exported"
@@ -51,11 +49,6 @@ def examine_bundle(path: Path, config: Config) -> Examined:
     except ConfigError as error:
         advice = "raise kv_cache_memory, or lower max_batch_size or the two lengths"
         return Examined([*findings, Finding("caches", "problem", str(error), advice)], None)
-
-
-def engine_count(config: Config) -> int:
-    """Returns the most engines that there will be on a CPU."""
-    return config.engines or max(1, cpu_count() // (config.threads_per_engine or 1))
 
 
 def _provider(manifest: Manifest, config: Config) -> Finding:
@@ -82,15 +75,9 @@ def _provider(manifest: Manifest, config: Config) -> Finding:
 
 
 def _cache_bytes(manifest: Manifest, config: Config) -> int:
-    limits, engines = model_limits(manifest, config), engine_count(config)
-    rows = batch_rows(manifest, config, limits, engines=engines)
-    shape = cache_shape(
-        manifest,
-        max_rows=rows,
-        target_capacity=longest_target(manifest, limits) + 1,
-        source_capacity=limits.max_input_length,
-    )
-    return engines * rows * shape.row_bytes
+    limits, engines = model_limits(manifest, config), most_engines(config)
+    shape = engine_caches(manifest, config, limits, engines=engines)
+    return engines * shape.max_rows * shape.row_bytes
 
 
 def _mb(size: int) -> str:

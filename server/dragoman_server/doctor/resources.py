@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dragoman_server.config import Config
-from dragoman_server.doctor.bundles import Needs, engine_count
+from dragoman_server.doctor.bundles import Needs
 from dragoman_server.doctor.finding import Finding
 from dragoman_server.machine import ROOT, cpu_count, memory_bytes
+from dragoman_server.service import most_engines
 
 OWN_BYTES = 200 << 20
 """Of a server without a model: interpreter, libraries, messages; of each further process, too."""
@@ -40,7 +41,7 @@ def check_memory(needs: Sequence[Needs], config: Config, root: Path = ROOT) -> F
 def check_cpus(config: Config) -> Finding:
     """Compares engines and their threads with the CPUs that this process may use."""
     cores, affinity = cpu_count(), len(os.sched_getaffinity(0))
-    threads = engine_count(config) * (config.threads_per_engine or 1)
+    threads = most_engines(config) * (config.threads_per_engine or 1)
     found = f"{cores} for {threads} threads of engines and {config.workers} front ends"
     if cores < affinity:
         found += f"; the machine has {affinity}, and a quota allows {cores}"

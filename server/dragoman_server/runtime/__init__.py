@@ -4,10 +4,12 @@ Knows rows and arrays, providers and devices. Does not know sequences, queues or
 the package loads no onnxruntime: `runners` and `model_runner` do, which take a second.
 """
 
+from dragoman_server.runtime.kv_cache import CacheShape
 from dragoman_server.runtime.runner import Runner
 from dragoman_server.runtime.sizing import cache_shape, engine_rows
 
 __all__ = [
+    "CacheShape",
     "Runner",
     "cache_shape",
     "engine_rows",

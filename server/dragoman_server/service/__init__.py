@@ -8,11 +8,12 @@ from dragoman_server.service.catalog import Catalog, Entry
 from dragoman_server.service.gate import Gate
 from dragoman_server.service.health import Health
 from dragoman_server.service.listing import (
-    batch_rows,
     describe_model,
+    engine_caches,
     file_bytes,
     longest_target,
     model_limits,
+    most_engines,
 )
 from dragoman_server.service.observer import build_observer
 from dragoman_server.service.outcomes import Outcomes
@@ -35,11 +36,12 @@ __all__ = [
     "TextQueue",
     "TranslationService",
     "Translator",
-    "batch_rows",
     "build_observer",
     "describe_model",
+    "engine_caches",
     "file_bytes",
     "longest_target",
     "model_limits",
+    "most_engines",
     "reserve_port",
 ]

@@ -8,7 +8,7 @@ from dragoman.v1.translation_pb2 import Limits, Model
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
 from dragoman_server.machine import cpu_count, memory_bytes
-from dragoman_server.runtime import engine_rows
+from dragoman_server.runtime import CacheShape, cache_shape, engine_rows
 from dragoman_server.sequence import MAX_BEAM_SIZE
 
 
@@ -38,7 +38,7 @@ def model_limits(manifest: Manifest, config: Config, memory: int | None = None) 
         max_stream_texts=config.max_stream_texts,
     )
     # A beam is never split, and needs enough candidates.
-    rows = batch_rows(manifest, config, limits, engines=_most_engines(config), memory=memory)
+    rows = batch_rows(manifest, config, limits, engines=most_engines(config), memory=memory)
     limits.max_beam_size = min(MAX_BEAM_SIZE, rows, _widest_beam(manifest))
     return limits
 
@@ -66,8 +66,29 @@ def batch_rows(
     )
 
 
-def _most_engines(config: Config) -> int:
-    """That there may be once the fastest layout is found."""
+def engine_caches(
+    manifest: Manifest,
+    config: Config,
+    limits: Limits,
+    *,
+    engines: int,
+    memory: int | None = None,
+) -> CacheShape:
+    """Returns the caches of an engine, of which there are so many; `memory` as in model_limits.
+
+    Raises:
+        ConfigError: The memory for caches has no room for what is asked.
+    """
+    return cache_shape(
+        manifest,
+        max_rows=batch_rows(manifest, config, limits, engines=engines, memory=memory),
+        target_capacity=longest_target(manifest, limits) + 1,  # the start token takes a position
+        source_capacity=limits.max_input_length,
+    )
+
+
+def most_engines(config: Config) -> int:
+    """Returns the engines on a CPU that there may be once the fastest layout is found."""
     return config.engines or max(1, cpu_count() // (config.threads_per_engine or 1))
 
 
