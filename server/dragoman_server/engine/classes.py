@@ -7,39 +7,17 @@ Knows lanes and work. Does not know what runs, nor who is held back why.
 """
 
 from collections.abc import Callable, Collection
-from typing import NamedTuple
 
 from dragoman_server.engine.lane import Lane, Work, work_of
 from dragoman_server.engine.lanes import ClassSnapshot, Lanes
 from dragoman_server.engine.load import PASSED_OVER
-from dragoman_server.engine.room import Room
+from dragoman_server.engine.room import check_room
 from dragoman_server.engine.sender import Priority, Sender
 from dragoman_server.sequence import Sequence
 
 MOST_OWED = 1000
 """Row steps that bulk is owed at most: a few long texts, so that what held it back for long is not
 made good at once."""
-
-
-class Owner(NamedTuple):
-    """Whose a sequence is."""
-
-    caller: str
-    priority: Priority
-    is_light: bool = False
-    """Of what runs: whether its caller had little when it was taken."""
-
-
-class Turn(NamedTuple):
-    """Who goes next."""
-
-    lane: Lane
-    priority: Priority
-
-    @property
-    def sequence(self) -> Sequence:
-        """The text."""
-        return self.lane.first
 
 
 class Classes:
@@ -51,12 +29,12 @@ class Classes:
 
     def __init__(self) -> None:
         self.interactive, self.bulk = Lanes(), Lanes()
-        self._owners: dict[Sequence, Owner] = {}
+        self._lane_of: dict[Sequence, Lane] = {}
         self._owed = 0.0
         """Work that bulk, which is waiting, has been passed over for."""
 
     def __len__(self) -> int:
-        return len(self._owners)
+        return len(self._lane_of)
 
     @property
     def rows(self) -> int:
@@ -66,7 +44,7 @@ class Classes:
     @property
     def sequences(self) -> list[Sequence]:
         """All, in no particular order."""
-        return list(self._owners)
+        return list(self._lane_of)
 
     def lanes(self, priority: Priority) -> Lanes:
         """Returns those of a class."""
@@ -75,18 +53,24 @@ class Classes:
     def check_room(self, texts: int, sender: Sender, size: int) -> None:
         """Raises QueueFullError where a queue of this size has no room for so many more."""
         lane = self.lanes(sender.priority).lane(sender.caller)
-        room = Room(size, self.interactive.texts, self.bulk.texts)
-        room.check(texts, 0 if lane is None else len(lane), sender.priority)
+        check_room(
+            texts,
+            0 if lane is None else len(lane),
+            sender.priority,
+            size=size,
+            interactive=self.interactive.texts,
+            bulk=self.bulk.texts,
+        )
 
-    def put(self, sequences: Collection[Sequence], sender: Sender) -> None:
-        """Adds the sequences of a request, in the order of their turns."""
-        lanes, owner = self.lanes(sender.priority), Owner(sender.caller, sender.priority)
-        for index, sequence in enumerate(sequences, start=sender.texts_before):
-            lanes.put(sequence, sender, index)
-            self._owners[sequence] = owner
+    def put(self, sequences: Collection[Sequence], sender: Sender) -> Work:
+        """Adds the sequences of a request, in the order of their turns; returns their work."""
+        lane, work = self.lanes(sender.priority).put(sequences, sender)
+        for sequence in sequences:
+            self._lane_of[sequence] = lane
+        return work
 
-    def next(self, light: Collection[str] | None) -> Turn | None:
-        """Returns whose turn it is; None where it is nobody's.
+    def next(self, light: Collection[str] | None) -> Lane | None:
+        """Returns the lane whose turn it is; None where it is nobody's.
 
         Args:
             light: Callers, where only interactive texts of theirs may go.
@@ -96,33 +80,30 @@ class Classes:
             bulk = self.bulk.next()
             assert bulk is not None
             if lane is None or self._owed >= min(work_of(bulk.first), MOST_OWED):
-                return Turn(bulk, Priority.BULK)
-        return None if lane is None else Turn(lane, Priority.INTERACTIVE)
+                return bulk
+        return lane
 
-    def take(self, turn: Turn) -> Work:
-        """Takes out the sequence whose turn it is, and counts its work."""
-        del self._owners[turn.lane.first]
-        work = self.lanes(turn.priority).take(turn.lane)
+    def take(self, lane: Lane) -> Work:
+        """Takes out the first sequence of the lane whose turn it is, and counts its work."""
+        del self._lane_of[lane.first]
+        work = self.lanes(lane.priority).take(lane)
         if not self.bulk.texts:
             self._owed = 0.0
-        elif turn.priority is Priority.INTERACTIVE:
+        elif lane.priority is Priority.INTERACTIVE:
             self._owed = min(self._owed + work.steps * PASSED_OVER, MOST_OWED)
         elif self.interactive.texts:
             self._owed -= work.steps
         return work
 
-    def remove(self, sequence: Sequence) -> Owner | None:
+    def remove(self, sequence: Sequence) -> Lane | None:
         """Takes out a sequence that nobody will translate; returns whose it was, None if no one's.
 
         It is left alone where it does not wait.
         """
-        owner = self._owners.pop(sequence, None)
-        if owner is not None:
-            lanes = self.lanes(owner.priority)
-            lane = lanes.lane(owner.caller)
-            assert lane is not None
-            lanes.forget(sequence, lane)
-        return owner
+        lane = self._lane_of.pop(sequence, None)
+        if lane is not None:
+            self.lanes(lane.priority).forget(sequence, lane)
+        return lane
 
     def each(self, look: Callable[[Lanes], ClassSnapshot]) -> tuple[ClassSnapshot, ClassSnapshot]:
         """Looks at what is interactive and at bulk."""

@@ -93,11 +93,11 @@ class Demand:
                 del self._much[caller]
                 self._set_little(caller, much.rows)
             return
-        own = self._little.get(caller, 0)
-        others = len(self._little) - (caller in self._little)
-        others_rows = self._little_rows - own
-        own += rows
-        if own <= _most_that_is_little(others_rows, others, weight):
+        before = self._little.get(caller, 0)
+        own = before + rows
+        if own <= FEW_ROWS * weight or own <= _most_that_is_little(
+            self._little_rows - before, len(self._little) - (before > 0), weight
+        ):
             self._set_little(caller, own)
             self._names.add(caller)
             return

@@ -4,8 +4,10 @@ Knows rows, steps and turns. Does not know other callers: waiting_queue.py choos
 """
 
 from bisect import bisect_left, insort
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, TypeAlias
 
+from dragoman_server.engine.sender import Sender
 from dragoman_server.sequence import Sequence
 
 SPACING = 4
@@ -15,11 +17,9 @@ large one that came first, and the large one has its share beside any number of 
 other request waits, spacing changes nothing."""
 
 
-class Place(NamedTuple):
-    """Where a sequence stands: who has the same turn is served in order of arrival."""
-
-    turn: int
-    arrival: int
+Place: TypeAlias = tuple[int, int]
+"""Where a sequence stands, its turn and its arrival: who has the same turn is served in order of
+arrival."""
 
 
 class Work(NamedTuple):
@@ -31,19 +31,19 @@ class Work(NamedTuple):
 
 
 class Lane:
-    """What one caller has waiting.
+    """What one caller has waiting in one class.
 
     Attributes:
-        caller: Whose it is.
+        caller, priority: Whose it is, and of which class.
         served: Virtual time: work that was taken from here, as far as it counts against the caller,
             over the caller's weight.
         rows, steps: Of all that waits.
     """
 
-    def __init__(self, caller: str, served: float, weight: float = 1.0) -> None:
-        self.caller = caller
+    def __init__(self, sender: Sender, served: float) -> None:
+        self.caller, self.priority = sender.caller, sender.priority
         self.served = served
-        self._weight = weight
+        self._weight = sender.weight
         self.rows = self.steps = 0
         self._taken = self._arrived = 0
         self._order: list[tuple[int, int, Sequence]] = []
@@ -52,9 +52,6 @@ class Lane:
 
     def __len__(self) -> int:
         return len(self._order)
-
-    def __contains__(self, sequence: Sequence) -> bool:
-        return sequence in self._places
 
     @property
     def first(self) -> Sequence:
@@ -66,28 +63,36 @@ class Lane:
         """All, in order."""
         return [sequence for *_, sequence in self._order]
 
-    def put(self, sequence: Sequence, texts_before: int) -> Work:
-        """Adds a sequence, with so many of the same request before it; returns its work."""
-        place = Place(self._turn(texts_before), self._arrived)
-        self._arrived += 1
-        self._places[sequence] = place
-        insort(self._order, (*place, sequence))
-        rows = sequence.rows
-        work = Work(rows, rows * sequence.expected_steps)
+    def put(self, sequences: Iterable[Sequence], texts_before: int) -> Work:
+        """Adds sequences of a request, with so many of it before them; returns their work."""
+        rows = steps = 0
+        for index, sequence in enumerate(sequences, start=texts_before):
+            place = (self._turn(index), self._arrived)
+            self._arrived += 1
+            self._places[sequence] = place
+            insort(self._order, (*place, sequence))
+            sequence_rows = sequence.rows
+            rows += sequence_rows
+            steps += sequence_rows * sequence.expected_steps
         self.rows += rows
-        self.steps += work.steps
-        return work
+        self.steps += steps
+        return Work(rows, steps)
 
     def take(self) -> Work:
         """Takes the first out and counts its work, which is returned, against the caller."""
-        work = self.forget(self.first)
+        *_, sequence = self._order.pop(0)
+        del self._places[sequence]
         self._taken += 1
+        work = self._left(sequence)
         self.served += work.steps / self._weight
         return work
 
     def forget(self, sequence: Sequence) -> Work:
         """Takes a sequence out that nobody will translate; returns its work."""
         del self._order[bisect_left(self._order, self._places.pop(sequence))]
+        return self._left(sequence)
+
+    def _left(self, sequence: Sequence) -> Work:
         rows = sequence.rows
         work = Work(rows, rows * sequence.expected_steps)
         self.rows -= rows

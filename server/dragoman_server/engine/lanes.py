@@ -38,15 +38,16 @@ class Lanes:
         """Returns the caller's lane; None where nothing of theirs waits."""
         return self._lanes.get(caller)
 
-    def put(self, sequence: Sequence, sender: Sender, texts_before: int) -> None:
-        """Adds a sequence, with so many of the same request before it."""
+    def put(self, sequences: Collection[Sequence], sender: Sender) -> tuple[Lane, Work]:
+        """Adds sequences of a request; returns the lane that they are in, and their work."""
         lane = self._lanes.get(sender.caller)
         if lane is None:
-            lane = self._lanes[sender.caller] = Lane(sender.caller, self._served, sender.weight)
-        work = lane.put(sequence, texts_before)
-        self.texts += 1
+            lane = self._lanes[sender.caller] = Lane(sender, self._served)
+        work = lane.put(sequences, sender.texts_before)
+        self.texts += len(sequences)
         self.rows += work.rows
         self.steps += work.steps
+        return lane, work
 
     def next(self, among: Collection[str] | None = None) -> Lane | None:
         """Returns the lane that goes next, of all or of these callers'; None where there is none.
@@ -85,8 +86,9 @@ class Lanes:
             texts_before: Texts of the same request that have their turns before.
         """
         lane = self._lanes.get(caller)
-        own = Work(0, 0) if lane is None else lane.ahead(texts_before)
-        return ahead(Work(self.rows, self.steps), own, others=len(self) - (lane is not None))
+        own = _NOTHING if lane is None else lane.ahead(texts_before)
+        others = len(self._lanes) - (lane is not None)
+        return ahead(Work(self.rows, self.steps), own, others=others) if others else own
 
     def snapshot(self) -> "ClassSnapshot":
         """Returns what callers find that come now."""
@@ -121,15 +123,18 @@ class ClassSnapshot(NamedTuple):
         return ahead(self.waiting, own, others=others)
 
 
+_NOTHING = Work(0, 0)
+
+
 def ahead(waiting: Work, own: Work, *, others: int) -> Work:
     """Returns what a text finds ahead of whose caller `own` is served before, among other callers.
 
     While those and it are served, each other caller has as much served, if he has it.
     """
     rows, steps = waiting
-    if not rows:
-        return Work(0, 0)
-    ahead_rows = min(rows, own.rows + others * (own.rows + 1)) if others else own.rows
+    if not (rows and others):
+        return own
+    ahead_rows = min(rows, own.rows + others * (own.rows + 1))
     ahead_steps = min(steps, own.steps + (ahead_rows - own.rows) * steps / rows)
     return Work(ahead_rows, math.ceil(ahead_steps))
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from dragoman_server.engine.lane import Work
 from dragoman_server.engine.lanes import ClassSnapshot
-from dragoman_server.engine.room import Room
+from dragoman_server.engine.room import check_room
 from dragoman_server.engine.sender import Priority, Sender
 
 BULK_SHARE = 1 / 10
@@ -88,8 +88,14 @@ class Snapshot(NamedTuple):
         """Raises QueueFullError where so many do not fit; `texts_ahead` will come first."""
         is_bulk = sender.priority is Priority.BULK
         own = (self.bulk if is_bulk else self.interactive).texts_of.get(sender.caller, 0)
-        room = Room(self.max_queue_size, self.interactive.texts + texts_ahead, self.bulk.texts)
-        room.check(texts, own, sender.priority)
+        check_room(
+            texts,
+            own,
+            sender.priority,
+            size=self.max_queue_size,
+            interactive=self.interactive.texts + texts_ahead,
+            bulk=self.bulk.texts,
+        )
 
     def _over_bulk(self, ahead: Work) -> Work:
         """Adds what bulk has done meanwhile."""

@@ -15,9 +15,10 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from dragoman_server.engine.classes import Classes, Owner, Turn
+from dragoman_server.engine.classes import Classes
 from dragoman_server.engine.demand import Demand
 from dragoman_server.engine.headroom import Headroom
+from dragoman_server.engine.lane import Lane
 from dragoman_server.engine.lanes import ClassSnapshot, Lanes
 from dragoman_server.engine.load import BULK_SHARE, Load, Snapshot
 from dragoman_server.engine.sender import ANYBODY, Priority, Sender
@@ -50,7 +51,8 @@ class WaitingQueue:
     def __init__(self, *, max_queue_size: int, engines: int) -> None:
         self._max_queue_size = max_queue_size
         self._waiting = Classes()
-        self._running: list[dict[Sequence, Owner]] = [{} for _ in range(engines)]
+        self._running: list[dict[Sequence, tuple[Lane, bool]]] = [{} for _ in range(engines)]
+        """Where each waited, and whether its caller had little when it was taken."""
         self._running_rows = [0] * engines
         """As the engines told."""
         self._light_rows = [0] * engines
@@ -59,7 +61,10 @@ class WaitingQueue:
         """Rows up to which each engine took last what is held back."""
         self._demand = Demand()
         """For interactive texts; what is bulk is always held back."""
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._waiters = 0
+        """Engines that wait for texts."""
         self._closed = False
 
     def __len__(self) -> int:
@@ -76,7 +81,7 @@ class WaitingQueue:
             sender: Whose it is.
             texts_before: Texts of the same request that have their turns before.
         """
-        with self._changed:
+        with self._lock:
             waiting, running = self._waiting, sum(self._running_rows)
             is_held = math.inf not in self._limits
             if not (waiting.rows or is_held):
@@ -89,7 +94,7 @@ class WaitingQueue:
 
     def snapshot(self) -> Snapshot:
         """Returns what callers find that come now."""
-        with self._changed:
+        with self._lock:
             return self._snapshot(Lanes.snapshot)
 
     def put(self, sequences: Iterable[Sequence], sender: Sender = ANYBODY) -> None:
@@ -103,13 +108,15 @@ class WaitingQueue:
             QueueFullError: together they do not fit, or leave others too little room.
         """
         batch = list(sequences)
-        with self._changed:
+        if not batch:
+            return
+        with self._lock:
             self._waiting.check_room(len(batch), sender, self._max_queue_size)
-            if batch and sender.priority is Priority.INTERACTIVE:
-                rows = sum([sequence.rows for sequence in batch])
+            rows = self._waiting.put(batch, sender).rows
+            if sender.priority is Priority.INTERACTIVE:
                 self._demand.add(sender.caller, rows, batch[0].arrived_at, sender.weight)
-            self._waiting.put(batch, sender)
-            self._changed.notify_all()
+            if self._waiters:
+                self._changed.notify_all()
 
     def take(
         self,
@@ -147,7 +154,7 @@ class WaitingQueue:
         if not waiting_rows or (is_too_early and not may_hold):
             self._limits[engine] = math.inf
             return Taken([], [])
-        with self._changed:
+        with self._lock:
             is_held = may_hold and demand.any_with_little(now)
             self._limits[engine] = headroom.rows() if headroom and is_held else math.inf
             light_rows = self._light_waiting_rows if is_held else 0
@@ -158,30 +165,31 @@ class WaitingQueue:
 
     def freed(self, engine: int, sequences: Iterable[Sequence], now: float = -math.inf) -> None:
         """Is told that an engine's rows are free again that were these sequences'."""
-        with self._changed:
+        with self._lock:
             running = self._running[engine]
             for sequence in sequences:
-                if (owner := running.pop(sequence, None)) is None:
-                    continue
-                if owner.priority is Priority.INTERACTIVE:
-                    self._demand.remove(owner.caller, sequence.rows, now)
-                if owner.is_light:
+                lane, was_light = running.pop(sequence, (None, False))
+                if lane is not None and lane.priority is Priority.INTERACTIVE:
+                    self._demand.remove(lane.caller, sequence.rows, now)
+                if was_light:
                     self._light_rows[engine] -= sequence.rows
 
     def remove(self, sequence: Sequence) -> bool:
         """Takes a cancelled sequence out; False where an engine has it already."""
-        with self._changed:
+        with self._lock:
             return self._drop(sequence)
 
     def wait(self) -> bool:
         """Blocks until a sequence is waiting; False once the queue is closed."""
-        with self._changed:
+        with self._lock:
+            self._waiters += 1
             self._changed.wait_for(lambda: self._closed or len(self._waiting))
+            self._waiters -= 1
             return not self._closed
 
     def close(self) -> list[Sequence]:
         """Lets no engine wait any longer; returns what was still waiting."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             left = self._waiting.sequences
             self._waiting = Classes()
@@ -195,13 +203,13 @@ class WaitingQueue:
         limit = self._limits[engine]
         held_tokens = max_tokens if limit == math.inf else int(max_tokens * HELD_TOKENS_SHARE)
         begins = self._running_rows[engine] <= limit * (1 - WORTHWHILE_SHARE)
-        while (turn := self._next(engine, begins=begins, due=due)) is not None:
-            sequence = turn.sequence
+        while (lane := self._next(engine, begins=begins, due=due)) is not None:
+            sequence = lane.first
             if sequence.deadline <= now:
                 self._drop(sequence, now)
                 taken.expired.append(sequence)
                 continue
-            is_light = self._is_light(turn)
+            is_light = self._is_light(lane)
             share = self._share(engine, sequence, is_light=is_light)
             if share <= 0 or sequence.rows > free_rows:
                 break
@@ -209,15 +217,15 @@ class WaitingQueue:
             is_more = sequence.rows > share or len(sequence.source_ids) > tokens
             if taken.newcomers and is_more:
                 break
-            self._give(engine, turn, is_light=is_light)
+            self._give(engine, lane, is_light=is_light)
             taken.newcomers.append(sequence)
             free_rows -= sequence.rows
             max_tokens -= len(sequence.source_ids)
             held_tokens -= 0 if is_light else len(sequence.source_ids)
         return taken
 
-    def _next(self, engine: int, *, begins: bool, due: float) -> Turn | None:
-        """Returns who goes next of those whom the engine has room for.
+    def _next(self, engine: int, *, begins: bool, due: float) -> Lane | None:
+        """Returns the lane that goes next of those whom the engine has room for.
 
         Args:
             engine: Its index.
@@ -231,11 +239,10 @@ class WaitingQueue:
             return self._waiting.next(None)
         return self._waiting.next(self._demand.little)
 
-    def _give(self, engine: int, turn: Turn, *, is_light: bool) -> None:
-        """Takes the sequence whose turn it is out for an engine."""
-        sequence = turn.lane.first
-        rows = self._waiting.take(turn).rows
-        self._running[engine][sequence] = Owner(turn.lane.caller, turn.priority, is_light)
+    def _give(self, engine: int, lane: Lane, *, is_light: bool) -> None:
+        """Takes the first sequence of the lane whose turn it is out for an engine."""
+        self._running[engine][lane.first] = (lane, is_light)
+        rows = self._waiting.take(lane).rows
         self._running_rows[engine] += rows
         if is_light:
             self._light_rows[engine] += rows
@@ -257,9 +264,9 @@ class WaitingQueue:
         running = self._running_rows
         return -(-(waiting + sum(running)) // len(running)) - running[engine]
 
-    def _is_light(self, turn: Turn) -> bool:
-        is_interactive = turn.priority is Priority.INTERACTIVE
-        return is_interactive and self._demand.has_little(turn.lane.caller)
+    def _is_light(self, lane: Lane) -> bool:
+        is_interactive = lane.priority is Priority.INTERACTIVE
+        return is_interactive and self._demand.has_little(lane.caller)
 
     @property
     def _light_waiting_rows(self) -> int:
@@ -267,10 +274,10 @@ class WaitingQueue:
 
     def _drop(self, sequence: Sequence, now: float = -math.inf) -> bool:
         """Forgets a sequence that nobody will translate; False where it does not wait."""
-        owner = self._waiting.remove(sequence)
-        if owner is not None and owner.priority is Priority.INTERACTIVE:
-            self._demand.remove(owner.caller, sequence.rows, now)
-        return owner is not None
+        lane = self._waiting.remove(sequence)
+        if lane is not None and lane.priority is Priority.INTERACTIVE:
+            self._demand.remove(lane.caller, sequence.rows, now)
+        return lane is not None
 
     def _snapshot(self, look: Callable[[Lanes], ClassSnapshot]) -> Snapshot:
         limit = sum(self._limits)

@@ -15,10 +15,10 @@ BULK = Sender("bulk", priority=Priority.BULK)
 
 
 def take(classes: Classes) -> Sequence:
-    turn = classes.next(None)
-    assert turn is not None
-    sequence = turn.sequence
-    classes.take(turn)
+    lane = classes.next(None)
+    assert lane is not None
+    sequence = lane.first
+    classes.take(lane)
     return sequence
 
 
@@ -39,9 +39,9 @@ def test_bulk_has_its_share_while_it_waits() -> None:
     for index in range(2000):
         sender = Sender(f"caller {index % 7}")
         classes.put([sequence([1], steps=chance.randrange(1, 40))], sender)
-        turn = classes.next(None)
-        assert turn is not None
-        done[turn.priority] += classes.take(turn).steps
+        lane = classes.next(None)
+        assert lane is not None
+        done[lane.priority] += classes.take(lane).steps
     assert done[Priority.BULK] / done.total() == pytest.approx(BULK_SHARE, rel=0.05)
 
 
@@ -73,9 +73,9 @@ def test_only_texts_of_some_callers_may_go() -> None:
     for name, text in texts.items():
         classes.put([text], Sender(name))
     classes.put([sequence([1])], BULK)
-    turn = classes.next(["c", "nobody"])
-    assert turn is not None
-    assert turn.sequence is texts["c"]
+    lane = classes.next(["c", "nobody"])
+    assert lane is not None
+    assert lane.first is texts["c"]
     assert classes.next(["nobody"]) is None
     assert classes.next(dict.fromkeys(map(str, range(99)))) is None
 
@@ -90,7 +90,7 @@ def test_work_is_shared_by_weight_where_all_always_have_some_waiting(
         classes.put([sequence([1], steps=chance.randrange(1, 30)) for _ in range(400)], sender)
     done: Counter[str] = Counter()
     for _ in range(400):
-        turn = classes.next(None)
-        assert turn is not None
-        done[turn.lane.caller] += classes.take(turn).steps
+        lane = classes.next(None)
+        assert lane is not None
+        done[lane.caller] += classes.take(lane).steps
     assert done["1"] / done["0"] == pytest.approx(3, rel=0.1)
