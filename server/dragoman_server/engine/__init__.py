@@ -4,7 +4,13 @@ Knows sequences and time. Does not know text, languages, gRPC or onnxruntime.
 """
 
 from dragoman_server.engine.async_engine import AsyncEngine
-from dragoman_server.engine.deadline import NO_LIMIT, Deadline, RemainingTime, TimeLimit
+from dragoman_server.engine.deadline import (
+    NO_LIMIT,
+    Deadline,
+    RemainingTime,
+    TimeLimit,
+    has_passed,
+)
 from dragoman_server.engine.engine import Engine, Progress
 from dragoman_server.engine.engine_metrics import EngineMetrics
 from dragoman_server.engine.futures import settle
@@ -34,5 +40,6 @@ __all__ = [
     "TimeLimit",
     "Turns",
     "WaitingQueue",
+    "has_passed",
     "settle",
 ]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from dragoman_server.engine.deadline import TimeLimit
 from dragoman_server.engine.load import Load, Snapshot
-from dragoman_server.engine.sender import Sender
+from dragoman_server.engine.sender import Priority, Sender
 from dragoman_server.errors import WouldExpireError
 
 TRY_EVERY = 50
@@ -142,8 +142,8 @@ class Admission:
     def __init__(self) -> None:
         self._outlook: Outlook | None = None
         """None before there is one: nothing is refused."""
-        self._seconds: dict[tuple[Sender, int], float] = {}
-        """What it says of unread requests, by sender and texts ahead."""
+        self._seconds: dict[tuple[str, bool, int], float] = {}
+        """What it says of unread requests, by caller, whether they are bulk, and texts ahead."""
         self._time_check = TimeCheck()
 
     def look(self, outlook: Outlook | None) -> None:
@@ -185,7 +185,7 @@ class Admission:
     ) -> float:
         if outline is not UNREAD:
             return outlook.seconds_of(outline, sender, texts_ahead)
-        key = (sender, texts_ahead)
+        key = (sender.caller, sender.priority is Priority.BULK, texts_ahead)
         if (seconds := self._seconds.get(key)) is None:
             seconds = self._seconds[key] = outlook.seconds_of(outline, sender, texts_ahead)
         return seconds

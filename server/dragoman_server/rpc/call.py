@@ -49,14 +49,15 @@ class Call:
         self.request: object = None
         """Of a unary call: what its method's reader made of the message."""
         self._inner = inner
-        seconds = caller.seconds
-        self._deadline = None if seconds is None else time.monotonic() + seconds
         self._message: asyncio.Future[bytes | None] | None = None
         self._written: asyncio.Future[None] | None = None
         self._has_begun = False
         self.is_over = False
         """Whether it has its status or was cancelled."""
         self.arrived_at = time.monotonic()
+        seconds = caller.seconds
+        self.deadline = math.inf if seconds is None else self.arrived_at + seconds
+        """In seconds of time.monotonic; inf where there is none."""
         self.ended_at: float | None = None
         """When it got its status; the client may not have taken that yet."""
         self.received_bytes = 0
@@ -84,9 +85,9 @@ class Call:
 
     def time_remaining(self) -> float | None:
         """Returns the seconds until the deadline, None where there is none."""
-        if self._deadline is None:
+        if self.deadline == math.inf:
             return None
-        return max(self._deadline - time.monotonic(), 0.0)
+        return max(self.deadline - time.monotonic(), 0.0)
 
     async def read(self) -> bytes | None:
         """Returns the next message; None where none comes any more."""

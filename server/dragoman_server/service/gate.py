@@ -4,8 +4,6 @@ Owns the number of calls in progress. Does not know what a call does.
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from dragoman_server.errors import TooManyCallsError, UnavailableError
 from dragoman_server.rpc import why_no_more
@@ -14,7 +12,11 @@ RETRY_AFTER_SECONDS = 0.5
 
 
 class Gate:
-    """Open until `close` is called, and never again."""
+    """Open until `close` is called, and never again; counts calls, each as long as it is in `with`.
+
+    Raises:
+        UnavailableError: On the way in, once the server drains.
+    """
 
     def __init__(self, *, max_calls: int) -> None:
         self._max_calls = max_calls
@@ -57,22 +59,15 @@ class Gate:
         if why is not None:
             raise TooManyCallsError(why, retry_after_seconds=RETRY_AFTER_SECONDS)
 
-    @contextmanager
-    def call(self) -> Iterator[None]:
-        """Counts a call for as long as it lasts.
-
-        Raises:
-            UnavailableError: The server drains.
-        """
+    def __enter__(self) -> None:
         self.check_open()
         self._calls += 1
         self._empty.clear()
-        try:
-            yield
-        finally:
-            self._calls -= 1
-            if self._calls == 0:
-                self._empty.set()
+
+    def __exit__(self, *_: object) -> None:
+        self._calls -= 1
+        if self._calls == 0:
+            self._empty.set()
 
     def close(self) -> None:
         """Refuses calls from now on."""

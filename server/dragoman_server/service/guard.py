@@ -14,7 +14,7 @@ from typing import TypeAlias, TypeVar, cast
 from google.protobuf.message import DecodeError, Message
 
 from dragoman_server.access import Access, Admission
-from dragoman_server.engine import Deadline
+from dragoman_server.engine import Deadline, has_passed
 from dragoman_server.errors import DeadlineError, InvalidArgumentError, TooManyCallsError
 from dragoman_server.rpc import (
     MALFORMED,
@@ -35,10 +35,10 @@ from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.status import told, wire_status
 
 Request = TypeVar("Request", bound=Message)
+Question = TypeVar("Question")
 
-Check: TypeAlias = Callable[[Caller, Request | None], None]
-"""Raises the DragomanError that a call is refused with; before its message is there, and
-after."""
+Check: TypeAlias = Callable[[Caller], None]
+"""Raises the DragomanError that a call is refused with before its message is there."""
 
 
 _UNKNOWN = Account()
@@ -74,29 +74,36 @@ class CallGuard:
         self,
         name: str,
         request_type: type[Request],
-        answer: Callable[[Request, Call, Account], Awaitable[Message]],
-        check: Check[Request] | None = None,
+        accept: Callable[[Caller, Request], Question],
+        answer: Callable[[Question, Call, Account], Awaitable[Message]],
+        check: Check | None = None,
     ) -> Method:
-        """Returns the method of a name, that answers a request with what `answer` returns."""
+        """Returns the method of a name, that answers a request with what `answer` returns.
 
-        def read(caller: Caller, message: bytes) -> Request | Status:
+        Args:
+            name: Of the method.
+            request_type: What it is asked with.
+            accept: Returns what `answer` is asked, or raises what the call is refused with.
+            answer: Answers it.
+            check: Comes before the request is there.
+        """
+
+        def read(caller: Caller, message: bytes) -> Question | Status:
             try:
-                request = _parsed(request_type, message)
-                if check is not None:
-                    check(caller, request)
+                return accept(caller, _parsed(request_type, message))
             except Exception as error:  # noqa: BLE001  the table of exceptions is status.py's
                 return self._refused(name, caller, error)
-            return request
 
         async def handle(call: Call) -> None:
-            deadline = Deadline(call)
             arrived_at = self._outcomes.now()
             account = Account() if self._observer is None else self._observer.begin(name, call)
             try:
-                with self._gate.call():
-                    response = await answer(cast("Request", call.request), call, account)
+                with self._gate:
+                    response = await answer(cast("Question", call.request), call, account)
             except asyncio.CancelledError:
-                self._outcomes.cancelled(account, expired=deadline.expired())
+                now = self._outcomes.now()
+                expired = has_passed(call.deadline, now, since=call.arrived_at)
+                self._outcomes.cancelled(account, expired=expired)
                 raise
             except Exception as error:  # noqa: BLE001  the table of exceptions is status.py's
                 call.finish(self._failed(error, account))
@@ -120,7 +127,7 @@ class CallGuard:
             deadline = Deadline(call)
             account, new_account = self._stream_accounts(name, call)
             try:
-                with self._gate.call():
+                with self._gate:
                     requests = _parsed_each(request_type, call)
                     async with aclosing(answers(requests, call, new_account)) as responses:
                         async for response in responses:
@@ -165,7 +172,7 @@ class CallGuard:
         name: str,
         handle: Callable[[Call], Awaitable[None]],
         read: Reader | None,
-        check: Callable[[Caller, None], None] | None,
+        check: Check | None,
     ) -> Method:
         def unread(caller: Caller, why: Unread, text: str) -> Status:
             if why is Unread.LATE:
@@ -182,12 +189,12 @@ class CallGuard:
             return Account(), Account
         return self._observer.begin_stream(name, call)
 
-    def _screen(self, name: str, check: Callable[[Caller, None], None] | None) -> Screen:
+    def _screen(self, name: str, check: Check | None) -> Screen:
         def screen(caller: Caller) -> Status | None:
             try:
                 self._gate.check_room(caller.own_calls, caller.open_calls)
                 if check is not None:
-                    check(caller, None)
+                    check(caller)
             except Exception as error:  # noqa: BLE001  the table of exceptions is status.py's
                 return self._refused(name, caller, error)
             return None
@@ -203,6 +210,11 @@ class CallGuard:
     def _failed(self, error: Exception, account: Account) -> Status:
         error = told(error)
         return wire_status(error, self._outcomes.failed(error, account))
+
+
+def as_asked(caller: Caller, request: Request) -> Request:  # noqa: ARG001  for all alike
+    """Accepts every request, and has it answered as it is."""
+    return request
 
 
 async def _parsed_each(request_type: type[Request], call: Call) -> AsyncIterator[Request]:

@@ -6,6 +6,8 @@ guard.py's.
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import NamedTuple
 
 from dragoman.v1.translation_pb2 import (
     DESCRIPTOR,
@@ -21,7 +23,6 @@ from dragoman_server.engine import Deadline, Sender, TimeLimit
 from dragoman_server.rpc import Call, Caller, Method
 from dragoman_server.service.account import Account
 from dragoman_server.service.callers import (
-    Identified,
     StreamCaller,
     allowed_models,
     charge,
@@ -29,15 +30,27 @@ from dragoman_server.service.callers import (
     principal_of,
     sender_of,
 )
-from dragoman_server.service.catalog import Catalog
+from dragoman_server.service.catalog import Allowed, Catalog
 from dragoman_server.service.gate import Gate
-from dragoman_server.service.guard import CallGuard, NewAccount
+from dragoman_server.service.guard import CallGuard, NewAccount, as_asked
 from dragoman_server.service.observer import Observer
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.stream import TextStream
 from dragoman_server.service.validation import read_priority
 
 SERVICE_NAME = DESCRIPTOR.services_by_name["TranslationService"].full_name
+
+
+class _Accepted(NamedTuple):
+    """A TranslateText that was let in."""
+
+    request: TranslateTextRequest
+    allowed: Allowed
+    """Models that its caller may use."""
+    sender: Sender
+    limit: TimeLimit
+    timeout_seconds: float | None
+    """None where the client's own deadline is all that counts: the core sees to that."""
 
 
 class TranslationService:
@@ -81,10 +94,10 @@ class TranslationService:
         translate, stream, models = "TranslateText", "StreamTranslateText", "ListModels"
         methods = {
             translate: guard.unary(
-                translate, TranslateTextRequest, self._translate_texts, self._check
+                translate, TranslateTextRequest, self._accept, self._translate_texts, self._check
             ),
             stream: guard.stream(stream, StreamTranslateTextRequest, self._translate_stream),
-            models: guard.unary(models, ListModelsRequest, self._list_models),
+            models: guard.unary(models, ListModelsRequest, as_asked, self._list_models),
         }
         return {f"/{SERVICE_NAME}/{name}": method for name, method in methods.items()}
 
@@ -92,34 +105,47 @@ class TranslationService:
         """Returns another service's methods, for those alone who say who they are if they must."""
         return {path: self._guard.known(method) for path, method in methods.items()}
 
-    def _check(self, caller: Caller, request: TranslateTextRequest | None) -> None:
+    def _check(self, caller: Caller) -> None:
+        """Refuses a TranslateText that nobody has read; it counts as interactive.
+
+        Raises:
+            RateLimitedError: The caller has had what it may have for now.
+            QueueFullError, WouldExpireError: Every model's engines'.
+        """
+        check_rate(principal_of(caller), self._limits)
+        limit = self._limit(caller.seconds, self._timeout_seconds(caller.seconds))
+        self._catalog.check_room(limit, sender_of(caller), caller.calls_before)
+
+    def _accept(self, caller: Caller, request: TranslateTextRequest) -> _Accepted:
         """Refuses a TranslateText of a model that its caller may not use, or has no room for.
 
         Raises:
-            NotFoundError: The caller has no such model.
             RateLimitedError: The caller has had what it may have for now.
             QueueFullError, WouldExpireError: The engine's.
             NotFoundError, InvalidArgumentError, UnavailableError: The catalog's.
         """
-        principal, limit = principal_of(caller), self._limit(caller.seconds)
-        sender = _sender(caller, request)
-        if request is None:
-            check_rate(principal, self._limits)
-            self._catalog.check_room(limit, sender, caller.calls_before)
-        else:
-            translator = self._catalog.find(request, allowed_models(principal))
-            translator.check_room(limit, sender, caller.calls_before, request)
-            charge(principal, self._limits, request.contents)
+        principal, sender = principal_of(caller), sender_of(caller)
+        if request.priority:
+            sender = sender._replace(priority=read_priority(request.priority))
+        timeout_seconds = self._timeout_seconds(caller.seconds)
+        limit = self._limit(caller.seconds, timeout_seconds)
+        allowed = allowed_models(principal)
+        translator = self._catalog.find(request, allowed)
+        translator.check_room(limit, sender, caller.calls_before, request)
+        charge(principal, self._limits, request.contents)
+        return _Accepted(request, allowed, sender, limit, timeout_seconds)
 
     async def _translate_texts(
-        self, request: TranslateTextRequest, call: Call, account: Account
+        self,
+        accepted: _Accepted,
+        call: Call,  # noqa: ARG002
+        account: Account,
     ) -> TranslateTextResponse:
-        remaining = call.time_remaining()
-        limit, sender = self._limit(remaining), _sender(call, request)
-        async with asyncio.timeout(self._timeout_seconds(remaining)):
+        request, allowed, sender, limit, timeout_seconds = accepted
+        async with _timeout(timeout_seconds):
             if account.usage is not None:
                 account.usage.ask(request.contents)
-            translator = self._catalog.find(request, allowed_models(principal_of(call)))
+            translator = self._catalog.find(request, allowed)
             account.model = translator.model.name
             account.model_version = translator.model.version
             translations = await translator.translate_texts(request, limit, sender, account.usage)
@@ -154,21 +180,17 @@ class TranslationService:
         allowed = allowed_models(principal_of(call))
         return ListModelsResponse(models=self._catalog.models(allowed))
 
-    def _limit(self, remaining: float | None) -> TimeLimit:
-        seconds = self._timeout_seconds(remaining)
-        due = self._outcomes.now() + (remaining or 0.0 if seconds is None else seconds)
+    def _limit(self, remaining: float | None, timeout_seconds: float | None) -> TimeLimit:
+        seconds = remaining if timeout_seconds is None else timeout_seconds
+        due = self._outcomes.now() + (seconds or 0.0)
         return TimeLimit(due, due)
 
     def _timeout_seconds(self, remaining: float | None) -> float | None:
-        """None where the client's own deadline is all that counts: grpc sees to that."""
+        """As in _Accepted."""
         if remaining is None:
             return self._default_timeout_seconds
         return self._max_timeout_seconds if remaining > self._max_timeout_seconds else None
 
 
-def _sender(caller: Identified, request: TranslateTextRequest | None) -> Sender:
-    """Returns whose a call is; one that nobody has read counts as interactive."""
-    sender = sender_of(caller)
-    if request is None or not request.priority:
-        return sender
-    return sender._replace(priority=read_priority(request.priority))
+def _timeout(seconds: float | None) -> AbstractAsyncContextManager[object]:
+    return nullcontext() if seconds is None else asyncio.timeout(seconds)
