@@ -53,9 +53,6 @@ class Lane:
     def __len__(self) -> int:
         return len(self._order)
 
-    def __contains__(self, sequence: Sequence) -> bool:
-        return sequence in self._places
-
     @property
     def first(self) -> Sequence:
         """The sequence whose turn is next."""
