@@ -72,7 +72,7 @@ async def it(tmp_path: Path) -> AsyncIterator[Administered]:
         for name in ("en-de@1", "en-de@2", "broken"):
             engine = FakeEngine()
             engine.echo = True
-            loader.others[name] = model, engine
+            loader.models[name] = model, engine
         yield server
 
 
