@@ -15,6 +15,7 @@ from contextlib import suppress
 
 import uvloop
 
+from dragoman_server.access import warn_of_clear_text
 from dragoman_server.application import Application
 from dragoman_server.config import Config
 from dragoman_server.ending import BY_SIGNAL, FAILED, NOT_STARTED, Ending, LastWord
@@ -155,11 +156,13 @@ def _build(config: Config) -> Application:
     loader = Loader(config, metrics, None if is_alone else Turns(cpu_count()))
     pool = ModelPool(loader, MemoryBudget(total), unloads=config.models_full == "unload")
     pool.begin(found, all_must_load=config.models is None)
+    warn_of_clear_text(config)
     front_end = build_front_end(Setup(config, *pool.setup()), pool.engine_of, metrics.record)
     pool.attach(front_end)
     admin = None
     if config.models is not None and config.admin_port is not None:
-        admin = AdminServer(config, Administration(config.models, pool), metrics.record)
+        administration = Administration(config.models, pool)
+        admin = AdminServer(config, administration, metrics.record, front_end.access)
     return Application(
         config,
         models=pool,
