@@ -18,7 +18,7 @@ from dragoman_server.engine import (
     Turns,
     WaitingQueue,
 )
-from dragoman_server.errors import ConfigError, NoRoomError
+from dragoman_server.errors import ConfigError
 from dragoman_server.machine import cpu_count
 from dragoman_server.models import Bundle, load_tokenizer
 from dragoman_server.monitoring import Metrics
@@ -30,6 +30,7 @@ from dragoman_server.runtime.model_runner import available_providers, choose_pro
 from dragoman_server.runtime.runners import Runners, load_runners
 from dragoman_server.search import Search
 from dragoman_server.service import (
+    check_room,
     describe_model,
     engine_caches,
     file_bytes,
@@ -105,7 +106,7 @@ class Loader:
         """
         bundle = Bundle.load(found.source.path)
         manifest = bundle.manifest
-        check_memory(manifest, 0, memory)  # before its files are read
+        check_room(manifest, 0, memory)  # before its files are read
         # What others do meanwhile would disturb what is tried out, and that them.
         layout = like.layout if like else Layout(cpu_count(), 1) if beside else None
         weight = self._config.model_weights.get(manifest.name, 1.0)
@@ -197,7 +198,7 @@ def _load_runners(
 
     def shape(engines: int) -> CacheShape:
         each = engine_caches(manifest, config, limits, engines=engines, memory=memory)
-        check_memory(manifest, engines * each.max_rows * each.row_bytes, memory)
+        check_room(manifest, engines * each.max_rows * each.row_bytes, memory)
         return each
 
     engines, threads = config.engines, config.threads_per_engine
@@ -217,18 +218,6 @@ def _load_runners(
         },
     )
     return loaded
-
-
-def check_memory(manifest: Manifest, cache_bytes: int, memory: int | None) -> None:
-    """Raises NoRoomError where a model's files and caches are more than the memory it may take."""
-    files = file_bytes(manifest)
-    if memory is not None and files + cache_bytes > memory:
-        raise NoRoomError(
-            f"model {manifest.name} needs {files:,} bytes for its files and {cache_bytes:,} for "
-            f"caches; models_memory leaves it {memory:,}: unload another, or lower max_batch_size "
-            "or the lengths",
-            needed_bytes=files + cache_bytes,
-        )
 
 
 def _search(manifest: Manifest, rows: int, limits: Limits) -> Search:

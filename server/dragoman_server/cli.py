@@ -15,12 +15,13 @@ from contextlib import suppress
 
 import uvloop
 
+from dragoman_server.access import warn_of_clear_text
 from dragoman_server.application import Application
 from dragoman_server.config import Config
 from dragoman_server.ending import BY_SIGNAL, FAILED, NOT_STARTED, Ending, LastWord
 from dragoman_server.engine import Turns
 from dragoman_server.errors import DragomanError
-from dragoman_server.machine import cpu_count, memory_bytes
+from dragoman_server.machine import cpu_count
 from dragoman_server.memory import save_address_space
 from dragoman_server.models import read_manifest
 from dragoman_server.monitoring import (
@@ -150,16 +151,17 @@ def _build(config: Config) -> Application:
     from dragoman_server.assemble import Loader  # noqa: PLC0415
 
     metrics = Metrics()
-    is_alone = config.models is None and len(found) == 1
-    total = None if is_alone else config.models_memory or memory_bytes()
-    loader = Loader(config, metrics, None if is_alone else Turns(cpu_count()))
-    pool = ModelPool(loader, MemoryBudget(total), unloads=config.models_full == "unload")
+    budget = MemoryBudget.of(config, len(found))
+    loader = Loader(config, metrics, None if budget.total is None else Turns(cpu_count()))
+    pool = ModelPool(loader, budget, unloads=config.models_full == "unload")
     pool.begin(found, all_must_load=config.models is None)
+    warn_of_clear_text(config)
     front_end = build_front_end(Setup(config, *pool.setup()), pool.engine_of, metrics.record)
     pool.attach(front_end)
     admin = None
     if config.models is not None and config.admin_port is not None:
-        admin = AdminServer(config, Administration(config.models, pool), metrics.record)
+        administration = Administration(config.models, pool)
+        admin = AdminServer(config, administration, metrics.record, front_end.access)
     return Application(
         config,
         models=pool,

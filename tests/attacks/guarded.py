@@ -4,19 +4,18 @@ With ATTACKED=guarded in the environment attackers and light callers have one go
 use one of the models. Knows settings. Does not know attacks.
 """
 
-import json
 import os
-import shutil
 from pathlib import Path
 
 import yaml
 
 from dragoman.credentials import VARIABLE
 from dragoman_server.access.keys import hash_of, new_key
+from tests.integration.bundles import copy_bundle
 
 IS_GUARDED = os.environ.get("ATTACKED") == "guarded"
 
-OTHERS = ("one-more", "another")
+ATTACKED, OTHERS = "attacked", ("one-more", "another")
 
 if IS_GUARDED:
     os.environ.setdefault(VARIABLE, new_key())  # the clients of attackers take it from there
@@ -29,23 +28,12 @@ def metadata() -> tuple[tuple[str, str], ...]:
 
 def settings(bundle: Path, directory: Path) -> dict[str, object]:
     """Returns the settings of a server that has the bundle as one model of three."""
-    name = _named(bundle, directory / "models/attacked", None)
-    for other in OTHERS:
-        _named(bundle, directory / "models" / other, other)
+    for name in (ATTACKED, *OTHERS):
+        copy_bundle(bundle, directory / "models" / name, name)
     entry = {"name": "attacker", "sha256": hash_of(os.environ[VARIABLE]), "methods": ["*"]}
-    (directory / "keys.yaml").write_text(yaml.safe_dump([entry | {"models": [name]}]))
+    (directory / "keys.yaml").write_text(yaml.safe_dump([entry | {"models": [ATTACKED]}]))
     return {
         "models": directory / "models",
         "models_poll_seconds": 0.5,
         "api_keys": directory / "keys.yaml",
     }
-
-
-def _named(bundle: Path, copy: Path, name: str | None) -> str:
-    """Copies a bundle, under another name if one is given; returns its name."""
-    shutil.copytree(bundle, copy)
-    manifest = json.loads((copy / "bundle.json").read_text("utf-8"))
-    manifest["name"] = name or manifest["name"]
-    (copy / "bundle.json").write_text(json.dumps(manifest), "utf-8")
-    told: str = manifest["name"]
-    return told

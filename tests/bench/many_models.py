@@ -12,7 +12,6 @@ each answer must be the one that the version gives which it says that it is of.
 import argparse
 import asyncio
 import itertools
-import json
 import random
 import shutil
 import statistics
@@ -29,6 +28,7 @@ from dragoman import AsyncClient, Client
 from dragoman.v1.translation_pb2 import TranslateTextRequest
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
 from tests.bench.tables import text_table
+from tests.integration.bundles import copy_bundle
 from tests.integration.served import Served
 
 SENTENCES = [f"There are {number} trains to the city every day." for number in range(200)]
@@ -105,7 +105,7 @@ def _replace(arguments: argparse.Namespace, texts: list[str]) -> None:
     with tempfile.TemporaryDirectory() as root:
         directory = Path(root)
         for number, bundle in enumerate(bundles):
-            _copy(bundle, directory / f".{number}", "model")
+            copy_bundle(bundle, directory / f".{number}", "model")
         shutil.copytree(directory / ".0", directory / "model")
         expected = _expected([directory / ".0", directory / ".1"], texts)
         with Served(None, models=directory, models_poll_seconds=0.2) as server:
@@ -220,17 +220,8 @@ def _models(bundle: Path, count: int) -> Iterator[Path]:
     """A directory of copies of a bundle, called model0, model1, ..."""
     with tempfile.TemporaryDirectory() as root:
         for number in range(count):
-            _copy(bundle, Path(root) / f"model{number}", f"model{number}")
+            copy_bundle(bundle, Path(root) / f"model{number}", f"model{number}")
         yield Path(root)
-
-
-def _copy(bundle: Path, copy: Path, name: str) -> None:
-    """Copies a bundle under another name, and as another version: no hash of a file covers that."""
-    shutil.copytree(bundle, copy)
-    manifest = json.loads((copy / "bundle.json").read_text("utf-8"))
-    manifest["name"] = name
-    manifest["provenance"]["checkpoint"] += f", copied to {copy.name}"
-    (copy / "bundle.json").write_text(json.dumps(manifest), "utf-8")
 
 
 def _list(values: Iterator[float] | list[float]) -> str:

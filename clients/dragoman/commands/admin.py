@@ -5,24 +5,18 @@ Knows the AdminService's calls and how their answers are printed. What they do i
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import grpc
+from google.protobuf.message import Message
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dragoman.channel import open_channel
-from dragoman.commands.arguments import (
-    add_connection_options,
-    api_key,
-    connection_problem,
-    credentials,
-)
-from dragoman.credentials import Metadata, as_api_key, metadata_of
+from dragoman.commands.arguments import add_connection_options, connection_problem
+from dragoman.commands.connection import connected
 from dragoman.errors import DragomanError
-from dragoman.status import error_from_rpc
-from dragoman.target import Target, as_address
 from dragoman.v1 import admin_pb2 as pb
 from dragoman.v1.admin_pb2_grpc import AdminServiceStub
 
@@ -30,7 +24,21 @@ DONE, REFUSED = 0, 1
 
 TARGET = "127.0.0.1:50052"
 
-Ask = Callable[[AdminServiceStub, argparse.Namespace, Metadata], Iterable[pb.Bundle]]
+Change = Callable[
+    [AdminServiceStub, argparse.Namespace],
+    tuple["grpc.UnaryUnaryMultiCallable[Any, Any]", Message],
+]
+"""Returns the call that an action makes, and its request."""
+
+_CHANGES: Mapping[str, Change | None] = {
+    "list": None,
+    "load": lambda stub, its: (stub.LoadBundle, pb.LoadBundleRequest(bundle=its.bundle)),
+    "unload": lambda stub, its: (stub.UnloadBundle, pb.UnloadBundleRequest(bundle=its.bundle)),
+    "default": lambda stub, its: (
+        stub.SetDefaultVersion,
+        pb.SetDefaultVersionRequest(model=its.model, version=its.version),
+    ),
+}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -56,18 +64,17 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit status: 0 done; 1 refused, or no server answers; 2 wrong arguments.",
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    for name, help_text, ask, operands in (
-        ("list", "show all that are loaded or on disk", _list, ()),
-        ("load", "load a bundle, or load it again as it is now", _load, ("bundle",)),
-        ("unload", "serve a bundle no longer", _unload, ("bundle",)),
-        ("default", "choose the version that a model's name means", _default, ("model", "version")),
+    for name, help_text, operands in (
+        ("list", "show all that are loaded or on disk", ()),
+        ("load", "load a bundle, or load it again as it is now", ("bundle",)),
+        ("unload", "serve a bundle no longer", ("bundle",)),
+        ("default", "choose the version that a model's name means", ("model", "version")),
     ):
         action = actions.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
         for operand in operands:
             action.add_argument(operand)
         server = action.add_argument_group("server")
-        add_connection_options(server)
-        server.set_defaults(target=TARGET)
+        add_connection_options(server, target=TARGET)
         server.add_argument(
             "--timeout",
             type=float,
@@ -75,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
             metavar="SECONDS",
             help="how long it may take, loading included; default: %(default)g",
         )
-        action.set_defaults(ask=ask)
+        action.set_defaults(change=_CHANGES[name])
     return parser
 
 
@@ -86,46 +93,14 @@ def _asked(arguments: argparse.Namespace) -> list[pb.Bundle]:
         DragomanError: The server cannot be reached, or refuses.
         OSError: A file cannot be read.
     """
-    tls = credentials(arguments)
-    target = Target(as_address(arguments.target), tls=tls is not None)
-    key = as_api_key(api_key(arguments), target, insecure=arguments.insecure_api_key)
-    ask: Ask = arguments.ask
-    with open_channel(target.address, tls, options=()) as channel:
-        try:
-            return list(ask(AdminServiceStub(channel), arguments, metadata_of(key)))
-        except grpc.RpcError as error:
-            raise error_from_rpc(error, target) from None
-
-
-def _list(
-    stub: AdminServiceStub, arguments: argparse.Namespace, metadata: Metadata
-) -> Iterable[pb.Bundle]:
-    request = pb.ListBundlesRequest()
-    return stub.ListBundles(request, timeout=arguments.timeout, metadata=metadata).bundles
-
-
-def _load(
-    stub: AdminServiceStub, arguments: argparse.Namespace, metadata: Metadata
-) -> Iterable[pb.Bundle]:
-    request = pb.LoadBundleRequest(bundle=arguments.bundle)
-    stub.LoadBundle(request, timeout=arguments.timeout, metadata=metadata)
-    return _list(stub, arguments, metadata)
-
-
-def _unload(
-    stub: AdminServiceStub, arguments: argparse.Namespace, metadata: Metadata
-) -> Iterable[pb.Bundle]:
-    request = pb.UnloadBundleRequest(bundle=arguments.bundle)
-    stub.UnloadBundle(request, timeout=arguments.timeout, metadata=metadata)
-    return _list(stub, arguments, metadata)
-
-
-def _default(
-    stub: AdminServiceStub, arguments: argparse.Namespace, metadata: Metadata
-) -> Iterable[pb.Bundle]:
-    request = pb.SetDefaultVersionRequest(model=arguments.model, version=arguments.version)
-    stub.SetDefaultVersion(request, timeout=arguments.timeout, metadata=metadata)
-    return _list(stub, arguments, metadata)
+    with connected(arguments) as (channel, metadata):
+        stub = AdminServiceStub(channel)
+        if arguments.change is not None:
+            change: Change = arguments.change
+            call, request = change(stub, arguments)
+            call(request, timeout=arguments.timeout, metadata=metadata)
+        listing = pb.ListBundlesRequest()
+        return list(stub.ListBundles(listing, timeout=arguments.timeout, metadata=metadata).bundles)
 
 
 def _table(bundles: Iterable[pb.Bundle]) -> str:

@@ -7,21 +7,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-import grpc
 from grpc_health.v1 import health_pb2
 
 from dragoman.arguments import utf8_size
-from dragoman.channel import open_channel
-from dragoman.commands.arguments import (
-    add_connection_options,
-    api_key,
-    connection_problem,
-    credentials,
-)
-from dragoman.credentials import as_api_key, metadata_of
+from dragoman.commands.arguments import add_connection_options, connection_problem
+from dragoman.commands.connection import connected
 from dragoman.errors import DragomanError, NotFoundError
-from dragoman.status import error_from_rpc
-from dragoman.target import Target, as_address
 
 SERVING = 0
 NOT_SERVING = 1
@@ -77,20 +68,14 @@ def _ask(arguments: argparse.Namespace) -> str:
     """
     utf8_size(arguments.service, "--service")
     request = health_pb2.HealthCheckRequest(service=arguments.service)
-    # Without the client's own options: they keep calls from a server that does not serve.
-    tls = credentials(arguments)
-    target = Target(as_address(arguments.target), tls=tls is not None)
-    key = as_api_key(api_key(arguments), target, insecure=arguments.insecure_api_key)
-    with open_channel(target.address, tls, options=()) as channel:
-        check = channel.unary_unary(
-            "/grpc.health.v1.Health/Check",
-            health_pb2.HealthCheckRequest.SerializeToString,
-            health_pb2.HealthCheckResponse.FromString,
-        )
-        try:
-            response = check(request, timeout=arguments.timeout, metadata=metadata_of(key))
-        except grpc.RpcError as error:
-            if error.code() is grpc.StatusCode.NOT_FOUND:
-                raise NotFoundError(f"the server knows no service {arguments.service!r}") from None
-            raise error_from_rpc(error, target) from None
+    try:
+        with connected(arguments) as (channel, metadata):
+            check = channel.unary_unary(
+                "/grpc.health.v1.Health/Check",
+                health_pb2.HealthCheckRequest.SerializeToString,
+                health_pb2.HealthCheckResponse.FromString,
+            )
+            response = check(request, timeout=arguments.timeout, metadata=metadata)
+    except NotFoundError:
+        raise NotFoundError(f"the server knows no service {arguments.service!r}") from None
     return health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)

@@ -3,7 +3,7 @@
 Knows names of methods and models. Does not know grpc, nor what a call does.
 """
 
-from dragoman_server.access.access import Access, Admission
+from dragoman_server.access.access import Access, Admission, warn_of_clear_text
 from dragoman_server.access.authenticator import Presented
 from dragoman_server.access.limits import RateLimits
 from dragoman_server.access.principal import ADMINISTRATION, ALL, Limits, Principal
@@ -20,5 +20,6 @@ __all__ = [
     "RateLimits",
     "WatchedFiles",
     "read_file",
+    "warn_of_clear_text",
     "watch",
 ]

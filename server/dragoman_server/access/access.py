@@ -49,8 +49,6 @@ class Access:
         self.files: list[WatchedFiles] = []
         self._config = config
         self._authenticator = Authenticator()
-        if config.tls_certificate is None and not is_this_machine(config.host):
-            _log.warning("credentials_in_clear", extra={"host": config.host})
         if config.api_key_entries is not None:
             self._use(Keys.read(config.api_key_entries, "api_key_entries"))
         if config.api_keys is not None:
@@ -120,3 +118,13 @@ class Access:
             )
         except ConfigError as error:
             raise ConfigError(f"jwt_jwks {path}: {error}") from None
+
+
+def warn_of_clear_text(config: Config) -> None:
+    """Logs each address at which others may read the credentials that are asked for."""
+    if not config.controls_access or config.tls_certificate is not None:
+        return
+    hosts = [config.host] if config.admin_port is None else [config.host, config.admin_host]
+    for host in dict.fromkeys(hosts):
+        if not is_this_machine(host):
+            _log.warning("credentials_in_clear", extra={"host": host})

@@ -38,8 +38,6 @@ class Principal:
     limits: Limits = UNLIMITED
     weight: float = 1.0
     """Its share of the engines where others wait, beside theirs."""
-    priorities: frozenset[str] = frozenset()
-    """Classes that it may ask for."""
 
     def may_call(self, method: str) -> bool:
         """Whether it may call a method."""

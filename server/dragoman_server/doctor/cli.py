@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 
 from dragoman_server.config import Config
-from dragoman_server.doctor.bundles import examine_bundle
+from dragoman_server.doctor.bundles import examine_bundles
 from dragoman_server.doctor.certificates import check_certificates
 from dragoman_server.doctor.clock import check_clock
 from dragoman_server.doctor.finding import Finding, State, worst
@@ -62,7 +62,7 @@ def _of_config(config: Config) -> Iterator[Finding]:
         except ConfigError as error:
             advice = "make the directory, or set models to where the bundles are"
             yield Finding("models", "problem", str(error), advice)
-    bundles = [examine_bundle(path, config) for path in dict.fromkeys(paths)]
+    bundles = examine_bundles(paths, config)
     for bundle in bundles:
         yield from bundle.findings
     needs = [bundle.needs for bundle in bundles if bundle.needs is not None]

@@ -30,6 +30,7 @@ def check_memory(needs: Sequence[Needs], config: Config, root: Path = ROOT) -> F
         f"{_gib(needed - files - caches)}: {_gib(needed)} of the {_gib(allowed)} that there are"
     )
     less = "lower max_batch_size, max_input_length or max_decoding_length, or set kv_cache_memory"
+    less += " or models_memory" if len(needs) > 1 else ""
     if needed > allowed:
         return Finding("memory", "problem", found, f"give it more memory, or {less}")
     if free is not None and needed > free:

@@ -9,7 +9,7 @@ whatever its version; it is empty where a request ended before anybody found out
 
 from typing import Literal, NamedTuple, TypeAlias
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, GCCollector, ProcessCollector
 
 from dragoman_server.monitoring.histogram import Histogram
 from dragoman_server.monitoring.model_gauges import ModelGauges, Models
@@ -263,9 +263,6 @@ class Metrics:
 
     def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
         return Counter(name, documentation, labels, namespace="dragoman", registry=self.registry)
-
-    def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:
-        return Gauge(name, documentation, labels, namespace="dragoman", registry=self.registry)
 
     def _of_model(
         self, name: str, documentation: str, buckets: tuple[float, ...] = LATENCY_BUCKETS

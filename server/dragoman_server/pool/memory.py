@@ -1,10 +1,13 @@
 """What models may take of memory together: bytes for the files and caches of each.
 
-Pure arithmetic. Does not know what is loaded, nor how memory is taken.
+Does not know what is loaded, nor how memory is taken.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
+
+from dragoman_server.config import Config
+from dragoman_server.machine import memory_bytes
 
 
 class MemoryBudget(NamedTuple):
@@ -12,6 +15,16 @@ class MemoryBudget(NamedTuple):
 
     total: int | None
     """None for no limit, as of a server with one model, which sees for itself."""
+
+    @classmethod
+    def of(cls, config: Config, models: int) -> Self:
+        """Returns that of a server which begins with so many models.
+
+        No limit where it is one, and no other one can come.
+        """
+        if config.models is None and models == 1:
+            return cls(None)
+        return cls(config.models_memory or memory_bytes())
 
     def share(self, taken: Sequence[int], models: int) -> int | None:
         """Returns the bytes that the next model may take.

@@ -41,6 +41,10 @@ class FrontEnd:
         engines: Returns what translates with a version.
         record: Told how each request ended, and what there is too little of.
         shares_port: Whether other processes listen on the same port.
+
+    Attributes:
+        access: Who may do what; None where no setting says so. Once started the front end looks at
+            its files.
     """
 
     def __init__(
@@ -60,7 +64,7 @@ class FrontEnd:
         self._is_ready = self._stalled = False
         self._drain_timeout_seconds = config.drain_timeout_seconds
         self._memory = MemoryLimit()
-        self._access = Access.of(config)
+        self.access = Access.of(config)
         self._gate = Gate(max_calls=config.max_concurrent_requests)
         outcomes = Outcomes(record)
         self._engines = engines
@@ -75,7 +79,7 @@ class FrontEnd:
             max_stream_texts=config.max_stream_texts,
             default_timeout_seconds=config.default_timeout_seconds,
             max_timeout_seconds=config.max_timeout_seconds,
-            access=self._access,
+            access=self.access,
             observer=self._observer,
         )
         self._server = GrpcServer(
@@ -135,7 +139,7 @@ class FrontEnd:
         observer = self._observer
         spans_lost = (lambda: 0) if observer is None else lambda: observer.spans_lost
         shortages = ShortageWatch(self._record, self._max_connections, spans_lost=spans_lost)
-        files = [*self._server.files, *(self._access.files if self._access else ())]
+        files = [*self._server.files, *(self.access.files if self.access else ())]
         self._watching = [
             asyncio.create_task(shortages.run()),
             asyncio.create_task(watch(files, self._record)),

@@ -73,6 +73,10 @@ class Workers:
         self._watching: asyncio.Task[None] | None = None
 
     @property
+    def access(self) -> None:
+        """None in this process: each of them has its own."""
+
+    @property
     def healthy(self) -> bool:
         """Whether every process is alive."""
         return all(not worker.gone for worker in self._workers)

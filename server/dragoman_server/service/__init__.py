@@ -8,6 +8,7 @@ from dragoman_server.service.catalog import Catalog, Entry
 from dragoman_server.service.gate import Gate
 from dragoman_server.service.health import Health
 from dragoman_server.service.listing import (
+    check_room,
     describe_model,
     engine_caches,
     file_bytes,
@@ -37,6 +38,7 @@ __all__ = [
     "TranslationService",
     "Translator",
     "build_observer",
+    "check_room",
     "describe_model",
     "engine_caches",
     "file_bytes",

@@ -35,6 +35,8 @@ class AdminServer:
         config: Where it listens, and who may do what.
         administration: Does what they ask for.
         record: Told of each file that was read anew. Calls count in no metric.
+        access: Of a front end in this process, which looks at its files; None where there is none,
+            or it has none.
     """
 
     def __init__(
@@ -42,10 +44,12 @@ class AdminServer:
         config: Config,
         administration: BundleAdministration,
         record: Callable[[Report], None],
+        access: Access | None,
     ) -> None:
         self._config = config
         self._administration = administration
         self._record = record
+        self._access = access
         self._server: RpcServer | None = None
         self._watching: asyncio.Task[None] | None = None
 
@@ -57,15 +61,16 @@ class AdminServer:
         """
         config = self._config
         assert config.admin_port is not None
-        access, certificates = Access.of(config), load_certificates(config)
-        guard = CallGuard(Gate(max_calls=CALLS), Outcomes(_tell_refusal), access)
+        own = Access.of(config) if self._access is None else None
+        certificates = load_certificates(config)
+        guard = CallGuard(Gate(max_calls=CALLS), Outcomes(_tell_refusal), self._access or own)
         service = AdminService(self._administration, guard)
         probe_port(config.admin_host, config.admin_port)
         self._server = make_server(config, service.methods(), CONNECTIONS, lambda _: None)
         credentials = certificates.credentials() if certificates else None
         port = add_port(self._server, config.admin_host, config.admin_port, credentials)
         self._server.start()
-        files = [*(access.files if access else ()), *([certificates.files] if certificates else ())]
+        files = [*(own.files if own else ()), *([certificates.files] if certificates else ())]
         self._watching = asyncio.create_task(watch(files, self._record))
         return f"{config.admin_host}:{port}"
 

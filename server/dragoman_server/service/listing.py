@@ -6,7 +6,7 @@ Does not know how it is run.
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Limits, Model
 from dragoman_server.config import Config
-from dragoman_server.errors import ConfigError
+from dragoman_server.errors import ConfigError, NoRoomError
 from dragoman_server.machine import cpu_count, memory_bytes
 from dragoman_server.runtime import CacheShape, cache_shape, engine_rows
 from dragoman_server.sequence import MAX_BEAM_SIZE
@@ -105,6 +105,18 @@ def _memory(manifest: Manifest, config: Config, engines: int, memory: int) -> fl
 def file_bytes(manifest: Manifest) -> int:
     """Returns the bytes of all the bundle's files, which a loaded model keeps in memory."""
     return sum(file.size_bytes for file in manifest.files)
+
+
+def check_room(manifest: Manifest, cache_bytes: int, memory: int | None) -> None:
+    """Raises NoRoomError where a model's files and caches are more than the memory it may take."""
+    files = file_bytes(manifest)
+    if memory is not None and files + cache_bytes > memory:
+        raise NoRoomError(
+            f"model {manifest.name} needs {files:,} bytes for its files and {cache_bytes:,} for "
+            f"caches; models_memory leaves it {memory:,}: unload another, or lower max_batch_size "
+            "or the lengths",
+            needed_bytes=files + cache_bytes,
+        )
 
 
 def longest_target(manifest: Manifest, limits: Limits) -> int:

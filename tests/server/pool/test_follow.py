@@ -53,7 +53,7 @@ async def test_a_renamed_bundle_is_served_all_the_time(tmp_path: Path) -> None:
     follower = following(tmp_path, it)
     (tmp_path / "a").rename(tmp_path / "b")
     await follower.look()
-    assert list(it.disk.engines) == [1]
+    assert list(it.loader.engines) == [1]
     assert all(serve.numbers == (1,) for serve in it.front_end.served)
 
 
@@ -61,12 +61,12 @@ async def test_one_that_cannot_be_loaded_is_tried_again_when_it_is_another(tmp_p
     path = bundle(tmp_path / "en-de@1")
     it = bench()
     follower = Follower(tmp_path, it.pool, [])
-    it.disk.errors[str(path)] = BundleError("damaged")
+    it.loader.errors["en-de@1"] = BundleError("damaged")
     await follower.look()
     await follower.look()
-    assert len(it.disk.rooms) == 1
+    assert len(it.loader.rooms) == 1
     assert it.pool.failures == {"en-de@1": "damaged"}
-    it.disk.errors.clear()
+    it.loader.errors.clear()
     (path / "bundle.json").write_text("{ }")
     await follower.look()
     assert it.served == ["en-de@1!"]

@@ -1,24 +1,20 @@
 """Models that come, go and are replaced while requests run."""
 
 import asyncio
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 import pytest
 
 from dragoman_server.errors import BundleError, DragomanError, NoRoomError, UnavailableError
-from dragoman_server.models.bundle import Bundle
-from dragoman_server.pool.folder import Found, Source
+from dragoman_server.monitoring.metrics import Metrics
+from dragoman_server.pool.folder import Found
 from dragoman_server.pool.memory import MemoryBudget
 from dragoman_server.pool.pool import ModelPool
-from dragoman_server.pool.version import LoadedModel
 from dragoman_server.processes.messages import ModelSetup, Serve
-from dragoman_server.runtime.layout import Layout
 from dragoman_server.sequence import TranslationOptions
 from tests.server.service.fakes import FakeEngine
-from tests.server.service.harness import make_config, make_setup, manifest
+from tests.server.service.harness import FakeLoader, found, make_config, manifest
 
 OPTIONS = TranslationOptions(8)
 
@@ -40,47 +36,11 @@ class FakeFrontEnd:
         self.served.append(serve)
 
 
-@dataclass
-class Disk:
-    """What bundles say, by their paths; and what was loaded of it."""
-
-    engines: dict[int, FakeEngine] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
-    sizes: dict[str, int] = field(default_factory=dict)
-    errors: dict[str, DragomanError] = field(default_factory=dict)
-    rooms: list[int | None] = field(default_factory=list)
-    like: list[LoadedModel | None] = field(default_factory=list)
-    threads: list[tuple[str, bool]] = field(default_factory=list)
-    """Names of those in which it was loaded, and whether others were served meanwhile."""
-
-    def load(
-        self,
-        found: Found,
-        number: int,
-        memory: int | None,
-        *,
-        beside: bool = False,
-        like: LoadedModel | None = None,
-    ) -> LoadedModel:
-        self.threads.append((threading.current_thread().name, beside))
-        self.rooms.append(memory)
-        self.like.append(like)
-        path = found.source.path
-        if error := self.errors.get(str(path)):
-            raise error
-        size = self.sizes.get(str(path), 10)
-        if memory is not None and size > memory:
-            raise NoRoomError("no room", needed_bytes=size)
-        contents = manifest()
-        contents.name = self.names.get(str(path), "en-de")
-        version = found.version or f"digest-{path}"
-        setup = make_setup(make_config(), contents, number=number, version=version)
-        engine = self.engines[number] = FakeEngine()
-        return LoadedModel(setup, engine, Layout(2, 1), size, Bundle(path, contents))
-
-
-def found(label: str, path: str = "", stamp: int = 1) -> Found:
-    return Found(label, Source(Path(path or label), (("bundle.json", stamp, 1, 1),)))
+def make_loader() -> FakeLoader:
+    """Of bundles that all are a model en-de."""
+    contents = manifest()
+    contents.name = "en-de"
+    return FakeLoader(make_config(), Metrics(), contents)
 
 
 @dataclass
@@ -88,7 +48,7 @@ class Bench:
     """A pool with what is around it."""
 
     pool: ModelPool
-    disk: Disk
+    loader: FakeLoader
     front_end: FakeFrontEnd
 
     @property
@@ -101,7 +61,7 @@ class Bench:
     @property
     def closed(self) -> list[int]:
         """Numbers of the versions whose engines are closed."""
-        return [number for number, engine in self.disk.engines.items() if engine.closed]
+        return [number for number, engine in self.loader.engines.items() if engine.closed]
 
     async def settled(self) -> None:
         """Returns once what was replaced is gone."""
@@ -109,11 +69,11 @@ class Bench:
 
 
 def bench(*begin: Found, total: int | None = None, unloads: bool = False) -> Bench:
-    disk, front_end = Disk(), FakeFrontEnd()
-    pool = ModelPool(disk.load, MemoryBudget(total), unloads=unloads)
+    loader, front_end = make_loader(), FakeFrontEnd()
+    pool = ModelPool(loader, MemoryBudget(total), unloads=unloads)
     pool.begin(begin, all_must_load=True)
     pool.attach(front_end)
-    return Bench(pool, disk, front_end)
+    return Bench(pool, loader, front_end)
 
 
 async def test_a_bundle_is_served_once_everybody_is_ready_for_it() -> None:
@@ -126,7 +86,7 @@ async def test_a_bundle_is_served_once_everybody_is_ready_for_it() -> None:
 async def test_what_is_loaded_beside_others_has_a_thread_of_its_own() -> None:
     it = bench(found("en-de@1"))
     await it.pool.put(found("en-de@2"))
-    assert it.disk.threads == [("MainThread", False), ("loading", True)]
+    assert it.loader.threads == [("MainThread", False), ("loading", True)]
 
 
 async def test_a_label_without_a_version_is_the_default() -> None:
@@ -135,33 +95,33 @@ async def test_a_label_without_a_version_is_the_default() -> None:
     assert it.served == ["en-de@10", "en-de@9!"]
     await it.pool.drop("en-de")
     assert it.served == ["en-de@10!", "en-de@9"]
-    assert list(it.disk.engines) == [1, 2]
+    assert list(it.loader.engines) == [1, 2]
 
 
 async def test_what_is_replaced_ends_what_it_has_begun() -> None:
     it = bench(found("en-de"))
-    old = it.disk.engines[1]
+    old = it.loader.engines[1]
     (future,) = old.submit([[1, 0]], OPTIONS)
     await it.pool.put(found("en-de", stamp=2))
     assert it.front_end.served == [Serve((2,), frozenset({2}))]
     await asyncio.sleep(0)
     assert it.closed == []
-    assert [load.info.version for load in it.pool.loads()] == ["digest-en-de"] * 2
+    assert [load.info.version for load in it.pool.loads()] == ["1", "2"]
     old.texts[0].finish()
     await future
     await it.settled()
     assert it.closed == [1]
-    assert [load.engine for load in it.pool.loads()] == [it.disk.engines[2]]
-    assert it.disk.like[1] is not None
+    assert [load.engine for load in it.pool.loads()] == [it.loader.engines[2]]
+    assert it.loader.like[1] is not None
 
 
 async def test_what_is_there_already_is_not_loaded_again() -> None:
     it = bench(found("en-de"))
     await it.pool.put(found("en-de"))
     await it.pool.put(found("current", "en-de"))
-    assert list(it.disk.engines) == [1]
+    assert list(it.loader.engines) == [1]
     await it.pool.drop("en-de")
-    assert it.served == ["en-de@digest-en-de!"]
+    assert it.served == ["en-de@1!"]
 
 
 @pytest.mark.parametrize("error", [BundleError("damaged"), NoRoomError("no room", needed_bytes=1)])
@@ -169,14 +129,14 @@ async def test_one_that_cannot_be_loaded_leaves_the_old_one_serving_and_says_why
     error: DragomanError, caplog: pytest.LogCaptureFixture
 ) -> None:
     it = bench(found("en-de"))
-    it.disk.errors["en-de"] = error
+    it.loader.errors["en-de"] = error
     with pytest.raises(type(error)):
         await it.pool.put(found("en-de", stamp=2))
     assert it.front_end.served == []
     assert it.pool.failures == {"en-de": str(error)}
-    assert it.pool.names == ["en-de@digest-en-de"]
+    assert it.pool.names == ["en-de@1"]
     assert [vars(each)["reason"] for each in caplog.records] == [str(error)]
-    del it.disk.errors["en-de"]
+    del it.loader.errors["en-de"]
     await it.pool.put(found("en-de", stamp=3))
     assert it.pool.failures == {}
 
@@ -186,8 +146,8 @@ async def test_one_that_a_front_end_cannot_serve_is_closed_again() -> None:
     it.front_end.error = BundleError("no tokenizer")
     with pytest.raises(BundleError):
         await it.pool.put(found("en-de", stamp=2))
-    assert it.disk.engines[2].closed
-    assert [load.engine for load in it.pool.loads()] == [it.disk.engines[1]]
+    assert it.loader.engines[2].closed
+    assert [load.engine for load in it.pool.loads()] == [it.loader.engines[1]]
 
 
 async def test_two_directories_cannot_be_the_same_model_and_version() -> None:
@@ -200,15 +160,15 @@ async def test_two_directories_cannot_be_the_same_model_and_version() -> None:
 
 
 async def test_the_first_ones_share_the_memory() -> None:
-    disk = Disk()
-    pool = ModelPool(disk.load, MemoryBudget(120))
+    loader = make_loader()
+    pool = ModelPool(loader, MemoryBudget(120))
     pool.begin([found("a@1"), found("b@2"), found("c@3")], all_must_load=True)
-    assert disk.rooms == [40, 55, 100]
+    assert loader.rooms == [40, 55, 100]
 
 
 async def test_one_without_room_is_refused() -> None:
     it = bench(found("en-de@1"), total=25)
-    it.disk.sizes["big@2"] = 20
+    it.loader.sizes["big@2"] = 20
     with pytest.raises(NoRoomError):
         await it.pool.put(found("big@2"))
     assert it.pool.names == ["en-de@1"]
@@ -217,28 +177,29 @@ async def test_one_without_room_is_refused() -> None:
 async def test_or_what_was_used_least_lately_is_unloaded_where_that_is_asked_for() -> None:
     it = bench(found("en-de@1"), found("en-de@2"), found("en-de@3"), total=35, unloads=True)
     for number, used_at in ((1, 5.0), (2, 1.0), (3, 9.0)):
-        it.disk.engines[number].used_at = used_at
-    it.disk.sizes["en-de@4"] = 12
+        it.loader.engines[number].used_at = used_at
+    it.loader.sizes["en-de@4"] = 12
     await it.pool.put(found("en-de@4"))
     assert it.served == ["en-de@1", "en-de@3", "en-de@4!"]
-    assert it.disk.engines[2].closed
+    assert it.loader.engines[2].closed
     assert it.pool.failures == {"en-de@2": "unloaded to make room for en-de@4"}
 
 
 async def test_nothing_is_unloaded_for_one_that_has_never_room_beyond_what_there_is() -> None:
     it = bench(found("en-de@1"), total=35, unloads=True)
-    it.disk.sizes["en-de@2"] = 1000
+    it.loader.sizes["en-de@2"] = 1000
     with pytest.raises(NoRoomError):
         await it.pool.put(found("en-de@2"))
     assert it.pool.names == ["en-de@1"]
 
 
 def test_at_the_start_all_must_load_or_those_that_can() -> None:
-    disk = Disk(errors={"b@2": BundleError("damaged")})
+    loader = make_loader()
+    loader.errors["b@2"] = BundleError("damaged")
     bundles = [found("a@1"), found("b@2")]
     with pytest.raises(BundleError):
-        ModelPool(disk.load).begin(bundles, all_must_load=True)
-    pool = ModelPool(disk.load)
+        ModelPool(loader).begin(bundles, all_must_load=True)
+    pool = ModelPool(loader)
     pool.begin(bundles, all_must_load=False)
     assert pool.names == ["en-de@1"]
     assert pool.failures == {"b@2": "damaged"}
@@ -256,15 +217,15 @@ def test_it_is_as_well_as_its_engines(
     change: Callable[[FakeEngine], None], *, healthy: bool, stalled: bool
 ) -> None:
     it = bench(found("a@1"), found("b@2"))
-    change(it.disk.engines[2])
+    change(it.loader.engines[2])
     assert (it.pool.healthy, it.pool.stalled, it.pool.engine_count) == (healthy, stalled, 4)
 
 
 async def test_closing_it_closes_what_only_ends_what_it_has_begun_too() -> None:
     it = bench(found("en-de"))
-    (future,) = it.disk.engines[1].submit([[1, 0]], OPTIONS)
+    (future,) = it.loader.engines[1].submit([[1, 0]], OPTIONS)
     await it.pool.put(found("en-de", stamp=2))
     await it.pool.close()
     with pytest.raises(UnavailableError):
         await future
-    assert all(engine.closed for engine in it.disk.engines.values())
+    assert all(engine.closed for engine in it.loader.engines.values())

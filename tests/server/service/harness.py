@@ -1,6 +1,7 @@
 """A real server in this process, on ports of the system's choice, around a FakeEngine."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from dragoman.v1.translation_pb2 import StreamTranslateTextResponse
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
 from dragoman_server.application import Application
 from dragoman_server.config import Config
+from dragoman_server.errors import DragomanError, NoRoomError
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.pool.folder import Found, Source
@@ -92,15 +94,29 @@ def make_front_end_setup(config: Config, make_tokenizer: Callable[[], TextCodec]
 
 
 class FakeLoader:
-    """Loads what it was told of, by its label: everything is one model, unless there are others."""
+    """Loads what it is told of, and remembers how.
 
-    def __init__(
-        self, config: Config, engine: FakeEngine, metrics: Metrics, contents: Manifest | None
-    ) -> None:
+    Attributes:
+        models: By labels of bundles, what they are. All others are the usual model, each with an
+            engine of its own.
+        sizes: By labels, bytes; of all others it is 10.
+        errors: By labels, why they cannot be loaded.
+        engines: By numbers of versions, those that were loaded.
+        rooms, like, threads: Of each that was to be loaded: the memory it may take, what it
+            replaces, and the name of the thread with whether others were served meanwhile.
+    """
+
+    def __init__(self, config: Config, metrics: Metrics, usual: Manifest) -> None:
         self._config = config
         self._metrics = metrics
-        self._model = (contents or manifest(), engine)
-        self.others: dict[str, tuple[Manifest, FakeEngine]] = {}
+        self._usual = usual
+        self.models: dict[str, tuple[Manifest, FakeEngine]] = {}
+        self.sizes: dict[str, int] = {}
+        self.errors: dict[str, DragomanError] = {}
+        self.engines: dict[int, FakeEngine] = {}
+        self.rooms: list[int | None] = []
+        self.like: list[LoadedModel | None] = []
+        self.threads: list[tuple[str, bool]] = []
 
     def __call__(
         self,
@@ -111,11 +127,20 @@ class FakeLoader:
         beside: bool = False,
         like: LoadedModel | None = None,
     ) -> LoadedModel:
-        del memory, beside, like
-        contents, engine = self.others.get(found.label, self._model)
-        setup = make_setup(self._config, contents, number=number, version=str(number))
+        self.threads.append((threading.current_thread().name, beside))
+        self.rooms.append(memory)
+        self.like.append(like)
+        if error := self.errors.get(found.label):
+            raise error
+        size = self.sizes.get(found.label, 10)
+        if memory is not None and size > memory:
+            raise NoRoomError("no room", needed_bytes=size)
+        contents, engine = self.models.get(found.label) or (self._usual, FakeEngine())
+        self.engines[number] = engine
+        version = found.version or str(number)
+        setup = make_setup(self._config, contents, number=number, version=version)
         self._metrics.begin_model(setup.model.name)
-        return LoadedModel(setup, engine, Layout(2, 1), 1000, Bundle(found.source.path, contents))
+        return LoadedModel(setup, engine, Layout(2, 1), size, Bundle(found.source.path, contents))
 
 
 def make_pool(loader: FakeLoader) -> ModelPool:
@@ -125,15 +150,18 @@ def make_pool(loader: FakeLoader) -> ModelPool:
     return pool
 
 
-def found(label: str, stamp: int = 1) -> Found:
-    """A bundle as if it were on disk."""
-    return Found(label, Source(Path(label), (("bundle.json", stamp, 1, 1),)))
+def found(label: str, path: str = "", stamp: int = 1) -> Found:
+    """A bundle as if it were on disk, where its label says unless a path does."""
+    return Found(label, Source(Path(path or label), (("bundle.json", stamp, 1, 1),)))
 
 
 def make_application(
     config: Config, engine: FakeEngine, metrics: Metrics, contents: Manifest | None = None
 ) -> Application:
-    pool = make_pool(FakeLoader(config, engine, metrics, contents))
+    usual = contents or manifest()
+    loader = FakeLoader(config, metrics, usual)
+    loader.models["bundle"] = usual, engine
+    pool = make_pool(loader)
     front_end = build_front_end(Setup(config, *pool.setup()), pool.engine_of, metrics.record)
     pool.attach(front_end)
     return Application(config, models=pool, front_end=front_end, metrics=metrics)

@@ -15,6 +15,7 @@ from dragoman.v1.admin_pb2_grpc import AdminServiceStub
 from dragoman.v1.translation_pb2 import TranslateTextRequest
 from dragoman_server.access.keys import new_key
 from dragoman_server.pool.administration import Administration
+from dragoman_server.processes.front_end import FrontEnd
 from dragoman_server.service.admin_server import AdminServer
 from tests.server.pool.test_folder import bundle
 from tests.server.service.fakes import FakeEngine
@@ -50,7 +51,9 @@ async def administered(directory: Path, **settings: str) -> AsyncIterator[Admini
     async with running(None, models=directory, admin_port=0, **settings) as server:
         administration = Administration(directory, server.pool)
         config = server.application._config
-        admin = AdminServer(config, administration, server.metrics.record)
+        front_end = server.application._front_end
+        assert isinstance(front_end, FrontEnd)
+        admin = AdminServer(config, administration, server.metrics.record, front_end.access)
         try:
             address = await admin.start()
             async with aio.insecure_channel(address) as channel:
@@ -72,7 +75,7 @@ async def it(tmp_path: Path) -> AsyncIterator[Administered]:
         for name in ("en-de@1", "en-de@2", "broken"):
             engine = FakeEngine()
             engine.echo = True
-            loader.others[name] = model, engine
+            loader.models[name] = model, engine
         yield server
 
 

@@ -36,7 +36,7 @@ async def several(*names: str) -> AsyncIterator[tuple[Running, dict[str, FakeEng
         loader = server.pool._load
         assert isinstance(loader, FakeLoader)
         for name in others:
-            loader.others[name] = models[name], engines[name]
+            loader.models[name] = models[name], engines[name]
             await server.pool.put(found(name))
         yield server, engines
 
@@ -115,7 +115,7 @@ async def test_a_call_whose_texts_are_still_read_is_translated_by_the_model_that
             await asyncio.sleep(0)
         model = manifest("en", "de")
         model.name = "en-de"
-        loader.others["bundle"] = model, FakeEngine()
+        loader.models["bundle"] = model, FakeEngine()
         await server.pool.put(found("bundle", stamp=2))
         assert len(engines["en-de"].texts) == 1000
         answer = await call
