@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from dragoman_server.engine.lane import Lane, Work, work_of
 from dragoman_server.engine.lanes import ClassSnapshot, Lanes
 from dragoman_server.engine.load import PASSED_OVER
-from dragoman_server.engine.room import check_room
+from dragoman_server.engine.room import check_room, fits_anyway
 from dragoman_server.engine.sender import Priority, Sender
 from dragoman_server.sequence import Sequence
 
@@ -52,6 +52,8 @@ class Classes:
 
     def check_room(self, texts: int, sender: Sender, size: int) -> None:
         """Raises QueueFullError where a queue of this size has no room for so many more."""
+        if fits_anyway(texts, len(self._lane_of), size):
+            return
         lane = self.lanes(sender.priority).lane(sender.caller)
         check_room(
             texts,

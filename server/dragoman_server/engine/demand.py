@@ -91,17 +91,20 @@ class Demand:
                 much.until = now + LINGER_SECONDS
             elif much.until <= now:
                 del self._much[caller]
-                self._set_little(caller, much.rows)
+                self._little[caller] = much.rows
+                self._little_rows += much.rows
             return
         before = self._little.get(caller, 0)
         own = before + rows
         if own <= FEW_ROWS * weight or own <= _most_that_is_little(
             self._little_rows - before, len(self._little) - (before > 0), weight
         ):
-            self._set_little(caller, own)
+            self._little[caller] = own
+            self._little_rows += rows
             self._names.add(caller)
             return
-        self._set_little(caller, 0)
+        self._little.pop(caller, None)
+        self._little_rows -= before
         self._much[caller] = _Much(own, now + LINGER_SECONDS, weight)
 
     def remove(self, caller: str, rows: int, now: float) -> None:
@@ -110,12 +113,11 @@ class Demand:
             much.rows -= rows
             return
         self._there_at = max(self._there_at, now)
-        self._set_little(caller, self._little[caller] - rows)
-
-    def _set_little(self, caller: str, rows: int) -> None:
-        self._little_rows += rows - self._little.pop(caller, 0)
-        if rows:
-            self._little[caller] = rows
+        self._little_rows -= rows
+        if left := self._little[caller] - rows:
+            self._little[caller] = left
+        else:
+            del self._little[caller]
 
     def _look(self, now: float) -> None:
         """Forgets who is gone."""

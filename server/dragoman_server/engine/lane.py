@@ -80,10 +80,10 @@ class Lane:
 
     def take(self) -> Work:
         """Takes the first out and counts its work, which is returned, against the caller."""
-        *_, sequence = self._order.pop(0)
+        sequence = self._order.pop(0)[-1]
         del self._places[sequence]
-        self._taken += 1
         work = self._left(sequence)
+        self._taken += 1
         self.served += work.steps / self._weight
         return work
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from dragoman_server.engine.lane import Work
 from dragoman_server.engine.lanes import ClassSnapshot
-from dragoman_server.engine.room import check_room
+from dragoman_server.engine.room import check_room, fits_anyway
 from dragoman_server.engine.sender import Priority, Sender
 
 BULK_SHARE = 1 / 10
@@ -86,6 +86,9 @@ class Snapshot(NamedTuple):
 
     def check_room(self, texts: int, sender: Sender, texts_ahead: int) -> None:
         """Raises QueueFullError where so many do not fit; `texts_ahead` will come first."""
+        waiting = self.interactive.texts + self.bulk.texts + texts_ahead
+        if fits_anyway(texts, waiting, self.max_queue_size):
+            return
         is_bulk = sender.priority is Priority.BULK
         own = (self.bulk if is_bulk else self.interactive).texts_of.get(sender.caller, 0)
         check_room(

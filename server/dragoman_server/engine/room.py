@@ -20,6 +20,11 @@ BULK_ROOM = 3 / 4
 of many texts may be larger than that, but then takes no room from what is interactive."""
 
 
+def fits_anyway(texts: int, waiting: int, size: int) -> bool:
+    """Whether so many texts find room whosesoever they are: half of the queue stays empty."""
+    return 2 * (waiting + texts) <= size
+
+
 def check_room(
     texts: int, own: int, priority: Priority, *, size: int, interactive: int, bulk: int
 ) -> None:

@@ -203,14 +203,19 @@ class WaitingQueue:
         limit = self._limits[engine]
         held_tokens = max_tokens if limit == math.inf else int(max_tokens * HELD_TOKENS_SHARE)
         begins = self._running_rows[engine] <= limit * (1 - WORTHWHILE_SHARE)
+        fair = self._fair_rows(self._waiting.rows)
         while (lane := self._next(engine, begins=begins, due=due)) is not None:
             sequence = lane.first
             if sequence.deadline <= now:
                 self._drop(sequence, now)
                 taken.expired.append(sequence)
+                fair = self._fair_rows(self._waiting.rows)
                 continue
             is_light = self._is_light(lane)
-            share = self._share(engine, sequence, is_light=is_light)
+            share = fair
+            if is_light and limit < math.inf:
+                share = self._fair_rows(max(self._light_waiting_rows, sequence.rows))
+            share -= self._running_rows[engine]
             if share <= 0 or sequence.rows > free_rows:
                 break
             tokens = max_tokens if is_light else min(max_tokens, held_tokens)
@@ -256,13 +261,10 @@ class WaitingQueue:
         share = max(share, BULK_SHARE)
         return share if headroom.is_below(share) else 0.0
 
-    def _share(self, engine: int, sequence: Sequence, *, is_light: bool) -> int:
-        """Returns how many more rows are an engine's, if all that is like it were spread evenly."""
-        waiting = self._waiting.rows
-        if is_light and self._limits[engine] < math.inf:
-            waiting = max(self._light_waiting_rows, sequence.rows)
+    def _fair_rows(self, waiting: int) -> int:
+        """Returns the rows of an engine, if what runs and so much that waits were spread evenly."""
         running = self._running_rows
-        return -(-(waiting + sum(running)) // len(running)) - running[engine]
+        return -(-(waiting + sum(running)) // len(running))
 
     def _is_light(self, lane: Lane) -> bool:
         is_interactive = lane.priority is Priority.INTERACTIVE

@@ -4,7 +4,7 @@ Knows operations and events of the core. Does not know what is done with them.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeAlias, cast
 
 import grpc
@@ -14,6 +14,8 @@ from dragoman_server.rpc.status import OK, Status
 
 Operation: TypeAlias = Any
 Trailers: TypeAlias = Sequence[tuple[str, str | bytes]]
+Tag: TypeAlias = "Callable[[Event], None] | None"
+"""Whom an event is for; None where nobody wants to know."""
 
 _NO_FLAGS = 0
 
@@ -23,13 +25,15 @@ _FOREVER_SECONDS = 1e9
 _LONG_AGO = 1.0
 """Seconds since the epoch, in place of a deadline: not to wait."""
 
+_OPERATION_COMPLETE = cygrpc.CompletionType.operation_complete
+
 _CODES = {code: code.value[0] for code in grpc.StatusCode}
 
 
 class CoreCall(Protocol):
     """A call in the core."""
 
-    def start_server_batch(self, operations: Iterable[Operation], tag: object) -> None:
+    def start_server_batch(self, operations: Iterable[Operation], tag: Tag) -> None:
         """Starts operations; an event with the tag tells that all of them are done."""
 
     def cancel(self, code: int, details: str) -> None:
@@ -54,7 +58,7 @@ class Event(Protocol):
     completion_type: int
     success: bool
     """False for a call that was asked for and never came, as the server stopped."""
-    tag: object
+    tag: Tag
     call: CoreCall
     """Only of calls that came."""
     call_details: CallDetails
@@ -87,7 +91,7 @@ class Core:
         """Takes connections from now on."""
         self._server.start()
 
-    def request_call(self, tag: object) -> None:
+    def request_call(self, tag: Tag) -> None:
         """Asks for one call, which comes as an event with the tag; not once it shuts down."""
         if not self._shuts_down:
             self._server.request_call(self._queue, self._queue, tag)
@@ -102,11 +106,11 @@ class Core:
     def ready_event(self) -> Event | None:
         """Returns what has happened; None where nothing has, or the queue has shut down."""
         event = self._queue.poll(deadline=_LONG_AGO)
-        if event.completion_type != cygrpc.CompletionType.operation_complete:
+        if event.completion_type != _OPERATION_COMPLETE:
             return None
         return cast("Event", event)
 
-    def shut_down(self, tag: object) -> None:
+    def shut_down(self, tag: Tag) -> None:
         """Takes no more calls; an event with the tag tells that the last one has ended."""
         self._shuts_down = True
         self._server.shutdown(self._queue, tag)
@@ -148,7 +152,7 @@ def send_status(status: Status = OK) -> Operation:
     )
 
 
-def refuse(call: CoreCall, status: Status, tag: object) -> None:
+def refuse(call: CoreCall, status: Status, tag: Tag) -> None:
     """Ends a call that nobody has read; an event with the tag tells that it is over."""
     call.start_server_batch((receive_close(), send_headers(), send_status(status)), tag)
 

@@ -4,6 +4,7 @@ Owns every call until its end. Does not know what the methods do.
 """
 
 import asyncio
+import functools
 import logging
 import math
 import os
@@ -11,7 +12,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import NamedTuple
 
 import grpc
 
@@ -47,27 +47,6 @@ _UNREAD = {
 _LATE = "the request's message did not come in time"
 _SLOWEST = "too many messages are on their way, and this call's takes longest"
 _EMPTY = Status(grpc.StatusCode.INVALID_ARGUMENT, "the call has no message")
-
-_NEXT_CALL, _SHUT_DOWN = object(), object()
-
-
-class _Request(NamedTuple):
-    """Tells that the message of a unary call has come."""
-
-    call: Call
-    method: Method
-
-
-class _Refused(NamedTuple):
-    """Tells that the core has done with a call that was refused at once."""
-
-    peer: str
-
-
-class _End(NamedTuple):
-    """Tells that the core has done with a call."""
-
-    call: Call
 
 
 class RpcServer:
@@ -120,7 +99,7 @@ class RpcServer:
         """Takes calls from now on."""
         self._core.start()
         for _ in range(CALLS_ASKED_FOR):
-            self._core.request_call(_NEXT_CALL)
+            self._core.request_call(self._next_call)
         self._pump.start()
         self._sweep_late()
         self._look_for_floods()
@@ -129,7 +108,7 @@ class RpcServer:
         """Takes no more calls, and ends those that last longer than allowed."""
         if self._sweep is None:
             return
-        self._core.shut_down(_SHUT_DOWN)
+        self._core.shut_down(lambda _: self._has_shut_down.set())
         with suppress(TimeoutError):
             await asyncio.wait_for(self._has_shut_down.wait(), grace_seconds)
         self._core.cancel_all_calls()
@@ -148,29 +127,27 @@ class RpcServer:
         self._begun = 0  # the tasks of before have run since
         for event in events:
             try:
-                self._handle(event)
+                if event.tag is not None:
+                    event.tag(event)
             except Exception:  # noqa: BLE001  one call's failure must not end them all
                 _log.exception("call_failed")
 
-    def _handle(self, event: core.Event) -> None:
-        tag = event.tag
-        if tag is _NEXT_CALL:
-            if event.success:
-                self._core.request_call(_NEXT_CALL)
-                self._look_at(event)
-        elif tag is _SHUT_DOWN:
-            self._has_shut_down.set()
-        elif isinstance(tag, _Request):
-            self._read(tag, event)
-        elif isinstance(tag, _Refused):
-            if not core.was_cancelled(event):
-                self._calls.refused(tag.peer)
-        elif isinstance(tag, _End):
-            self._calls.end(tag.call)
-            if core.was_cancelled(event):
-                tag.call.cancelled()
-        elif callable(tag):
-            tag(event)
+    def _next_call(self, event: core.Event) -> None:
+        """A call has come, or none will any more."""
+        if event.success:
+            self._core.request_call(self._next_call)
+            self._look_at(event)
+
+    def _refused(self, peer: str, event: core.Event) -> None:
+        """The core has done with a call that was refused at once."""
+        if not core.was_cancelled(event):
+            self._calls.refused(peer)
+
+    def _ended(self, call: Call, event: core.Event) -> None:
+        """The core has done with a call."""
+        self._calls.end(call)
+        if core.was_cancelled(event):
+            call.cancelled()
 
     def _look_at(self, event: core.Event) -> None:
         """Refuses a call or asks for its first message."""
@@ -188,20 +165,21 @@ class RpcServer:
         if method.identify is not None:
             identity = method.identify(caller, core.Presented(event))
             if isinstance(identity, Status):
-                core.refuse(inner, identity, _Refused(caller.peer))
+                core.refuse(inner, identity, functools.partial(self._refused, caller.peer))
                 return
             caller = caller._replace(identity=identity)
         if (refusal := self._screen(caller, method)) is not None:
-            core.refuse(inner, refusal, _Refused(caller.peer))
+            core.refuse(inner, refusal, functools.partial(self._refused, caller.peer))
             return
         call = Call(inner, caller)
         slowest = self._calls.begin(call, method)
-        inner.start_server_batch((core.receive_close(),), _End(call))
+        inner.start_server_batch((core.receive_close(),), functools.partial(self._ended, call))
         if method.read is None:
             call.has_request = True
             self._begin(call, method)
             return
-        inner.start_server_batch((core.receive_message(),), _Request(call, method))
+        read = functools.partial(self._read, call, method)
+        inner.start_server_batch((core.receive_message(),), read)
         if slowest is not None:
             self._end_unread(slowest, Unread.TOO_MANY, _SLOWEST)
 
@@ -213,9 +191,8 @@ class RpcServer:
         why = self._calls.why_no_more_streams(caller.peer)
         return None if why is None else _unread(method, caller, Unread.TOO_MANY, why)
 
-    def _read(self, request: _Request, event: core.Event) -> None:
+    def _read(self, call: Call, method: Method, event: core.Event) -> None:
         """Refuses a call whose message is there, or lets it be answered."""
-        call, method = request
         self._calls.message_came(call)
         if call.is_over:
             return

@@ -202,7 +202,10 @@ class Translator:
             for index, text in enumerate(request.contents):
                 if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
                     await asyncio.sleep(0)
-                sources.append(self._encode(text, order, f"contents[{index}]"))
+                source = self._encode(text, order)
+                if len(source) > self.model.limits.max_input_length:
+                    check_source_length(len(source), f"contents[{index}]", self.model.limits)
+                sources.append(source)
             futures = self._submit(sources, order, limit, sender, usage=usage)
         finally:
             self._preparing -= 1
@@ -228,7 +231,8 @@ class Translator:
         order = self._understand(request)
         check_code_points([request.content], "content", self.model.limits)
         check_characters(request.content, "content")
-        source = self._encode(request.content, order, "content")
+        source = self._encode(request.content, order)
+        check_source_length(len(source), "content", self.model.limits)
         futures = self._submit([source], order, limit, sender, on_partial=on_partial, usage=usage)
         return (await self._translations([source], futures, order, usage))[0]
 
@@ -260,7 +264,7 @@ class Translator:
             self._options.read(request.options, forced),
         )
 
-    def _encode(self, text: str, order: _Order, field: str) -> list[int]:
+    def _encode(self, text: str, order: _Order) -> list[int]:
         """Returns the source tokens of a text; none where there is nothing to translate."""
         if not text or text.isspace():
             return []
@@ -269,9 +273,7 @@ class Translator:
             return []
         rate = len(token_ids) / len(text)
         self._tokens_per_character += (rate - self._tokens_per_character) / MEMORY_TEXTS
-        source = order.source_prefix + token_ids + order.source_suffix
-        check_source_length(len(source), field, self.model.limits)
-        return source
+        return order.source_prefix + token_ids + order.source_suffix
 
     def _submit(
         self,
@@ -339,17 +341,20 @@ class Translator:
             model=self.model.name,
             model_version=self.model.version,
             token_scores=None if scores is None else scores[forced:],
-            hypotheses=[
-                Hypothesis(
-                    translated_text=self._tokenizer.decode(hypothesis.token_ids[forced:]),
-                    finish_reason=_FINISH_REASONS[hypothesis.finish_reason],
-                    score=hypothesis.score,
-                    target_token_count=len(hypothesis.token_ids) - forced,
-                    token_scores=(hypothesis.token_scores or [])[forced:],
-                )
-                for hypothesis in completion.hypotheses
-            ],
+            hypotheses=self._hypotheses(completion, forced) if completion.hypotheses else None,
         )
+
+    def _hypotheses(self, completion: Completion, forced: int) -> list[Hypothesis]:
+        return [
+            Hypothesis(
+                translated_text=self._tokenizer.decode(hypothesis.token_ids[forced:]),
+                finish_reason=_FINISH_REASONS[hypothesis.finish_reason],
+                score=hypothesis.score,
+                target_token_count=len(hypothesis.token_ids) - forced,
+                token_scores=(hypothesis.token_scores or [])[forced:],
+            )
+            for hypothesis in completion.hypotheses
+        ]
 
     def _empty(self) -> Translation:
         return Translation(

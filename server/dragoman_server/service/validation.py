@@ -14,6 +14,8 @@ from dragoman.v1.translation_pb2 import (
 from dragoman_server.engine import Priority
 from dragoman_server.errors import InvalidArgumentError
 
+NUL = "\0"
+
 PHRASES = {"\ufdfa": 17, "\ufdfb": 7}
 """Code points that stand for phrases, and how many more those have (Unicode, NFKC). All others
 stand for six at the most."""
@@ -49,7 +51,8 @@ def check_contents(contents: Sequence[str], limits: Limits) -> None:
         )
     check_code_points(contents, "contents", limits)
     for index, text in enumerate(contents):
-        check_characters(text, f"contents[{index}]")
+        if NUL in text:
+            check_characters(text, f"contents[{index}]")
 
 
 def check_code_points(texts: Sequence[str], field: str, limits: Limits) -> None:
@@ -59,7 +62,7 @@ def check_code_points(texts: Sequence[str], field: str, limits: Limits) -> None:
     """
     count = sum(map(len, texts))
     if count <= limits.max_code_points:
-        count += sum(more * text.count(each) for each, more in PHRASES.items() for text in texts)
+        count += sum([_more_by_phrases(text) for text in texts if not text.isascii()])
     if count > limits.max_code_points:
         raise _wrong(
             field,
@@ -69,9 +72,13 @@ def check_code_points(texts: Sequence[str], field: str, limits: Limits) -> None:
         )
 
 
+def _more_by_phrases(text: str) -> int:
+    return sum([more * text.count(each) for each, more in PHRASES.items()])
+
+
 def check_characters(text: str, field: str) -> None:
     """Raises InvalidArgumentError where the text holds a NUL, which no text does on purpose."""
-    position = text.find("\0")
+    position = text.find(NUL)
     if position >= 0:
         raise _wrong(
             field,
