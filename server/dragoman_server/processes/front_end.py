@@ -67,7 +67,7 @@ class FrontEnd:
         self._translators = {each.number: self._translator(each) for each in setup.models}
         self._serve = setup.serve
         self._catalog = Catalog(self._entries())
-        self._observer = build_observer(SERVICE_NAME, config)
+        self._observer = build_observer(SERVICE_NAME, config, record)
         service = TranslationService(
             self._catalog,
             self._gate,

@@ -118,7 +118,7 @@ class TranslationService:
         limit, sender = self._limit(remaining), _sender(call, request)
         async with asyncio.timeout(self._timeout_seconds(remaining)):
             if account.usage is not None:
-                account.usage.ask(request.contents)
+                account.usage.ask(request.contents, sender.priority)
             translator = self._catalog.find(request, allowed_models(principal_of(call)))
             account.model = translator.model.name
             account.model_version = translator.model.version
