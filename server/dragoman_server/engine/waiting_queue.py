@@ -65,6 +65,18 @@ class WaitingQueue:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def bulk_waiting(self) -> int:
+        """Texts of bulk that wait."""
+        return self._waiting.bulk.texts
+
+    @property
+    def bulk_running(self) -> int:
+        """Texts of bulk that engines took and have not told the end of."""
+        with self._changed:
+            owners = [owner for running in self._running for owner in running.values()]
+        return sum(owner.priority is Priority.BULK for owner in owners)
+
     def light_rows(self, engine: int) -> int:
         """Returns the rows of an engine that are of callers who have little."""
         return self._light_rows[engine]
