@@ -49,6 +49,7 @@ VARIABLES = {
     "namespace": ".*",
     "job": "dragoman",
     "pod": ".*",
+    "model": ".*",
     "__rate_interval": "12s",
     "__range": f"{2 * STEADY_SECONDS + RISING_SECONDS:.0f}s",
 }
