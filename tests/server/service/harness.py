@@ -31,6 +31,7 @@ from dragoman.v1.translation_pb2 import StreamTranslateTextResponse
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
 from dragoman_server.application import Application
 from dragoman_server.config import Config
+from dragoman_server.errors import DragomanError
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.pool.folder import Found, Source
@@ -101,6 +102,8 @@ class FakeLoader:
         self._metrics = metrics
         self._model = (contents or manifest(), engine)
         self.others: dict[str, tuple[Manifest, FakeEngine]] = {}
+        self.errors: dict[str, DragomanError] = {}
+        """Why others cannot be loaded, by label."""
 
     def __call__(
         self,
@@ -112,6 +115,8 @@ class FakeLoader:
         like: LoadedModel | None = None,
     ) -> LoadedModel:
         del memory, beside, like
+        if error := self.errors.get(found.label):
+            raise error
         contents, engine = self.others.get(found.label, self._model)
         setup = make_setup(self._config, contents, number=number, version=str(number))
         self._metrics.begin_model(setup.model.name)
@@ -153,6 +158,12 @@ class Running:
         models = self.application._models
         assert isinstance(models, ModelPool)
         return models
+
+    @property
+    def loader(self) -> FakeLoader:
+        loader = self.pool._load
+        assert isinstance(loader, FakeLoader)
+        return loader
 
     @property
     def stub(self) -> "TranslationServiceAsyncStub":
