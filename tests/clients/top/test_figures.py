@@ -1,6 +1,7 @@
 """What two looks at a server say of the time between."""
 
 import pytest
+from prometheus_client import generate_latest
 
 from dragoman.top.figures import (
     MOST_CALLERS,
@@ -10,6 +11,7 @@ from dragoman.top.figures import (
     compare,
 )
 from dragoman.top.page import Page, parse
+from dragoman_server.monitoring import CallerEnded, Metrics
 from tests.clients.top.pages import callers, histogram, page
 
 
@@ -63,6 +65,23 @@ def test_callers_are_in_order_of_their_texts() -> None:
         tokens_per_second=20,
     )
     assert server.callers_left_out == 0
+
+
+def test_callers_are_called_as_a_server_calls_them() -> None:
+    metrics = Metrics()
+    before = generate_latest(metrics.registry).decode()
+    metrics.record(CallerEnded("acme", "bulk", "OK", texts=6, code_points=90, target_tokens=40))
+    metrics.record(CallerEnded("acme", "", "RESOURCE_EXHAUSTED", "RATE_LIMITED", times=3))
+    server = between(before, generate_latest(metrics.registry).decode())
+    expected = CallerFigures(
+        "acme",
+        requests_per_second=2,
+        refusals_per_second=1.5,
+        texts_per_second=3,
+        bulk_texts_per_second=3,
+        tokens_per_second=20,
+    )
+    assert server.callers == (expected,)
 
 
 def test_few_callers_are_shown_and_the_others_counted() -> None:

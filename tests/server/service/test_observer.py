@@ -38,7 +38,24 @@ def test_who_counts_callers_alone_reads_no_trace_and_takes_no_times(
     assert not account.usage.is_timed
     account.usage.ask(["ab", "c"], Priority.BULK)
     account.end("OK")
-    assert told == [CallerEnded("acme", "bulk", "OK", texts=2, code_points=3)]
+    account.end("INTERNAL")
+    assert told == [
+        CallerEnded("acme", "bulk", "OK", texts=2, code_points=3),
+        CallerEnded("acme", "bulk", "INTERNAL"),
+    ]
+
+
+def test_who_is_refused_unknown_is_logged_and_not_counted(told: list[CallerEnded]) -> None:
+    config = make_config(api_key_entries="[]", access_log="calls")
+    observer = build_observer("service", config, told.append)
+    assert observer is not None
+    unknown = Caller("ipv4:1.2.3.4:5", None, 0, 0, 0)
+    account = observer.refuse("TranslateText", unknown)
+    assert account.tell is not None
+    account.end("UNAUTHENTICATED")
+    assert told == []
+    observer.refuse("TranslateText", unknown._replace(identity=ADMITTED)).end("UNAVAILABLE")
+    assert told == [CallerEnded("acme", "", "UNAVAILABLE")]
 
 
 def test_who_logs_wants_times_and_traces_as_well(told: list[CallerEnded]) -> None:
