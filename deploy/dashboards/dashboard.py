@@ -21,6 +21,7 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 
+from deploy.dashboards.callers import by_caller_class
 from deploy.dashboards.panels import SOURCE
 from deploy.dashboards.replicas import engines, processes
 from deploy.dashboards.requests import requests, service
@@ -53,6 +54,7 @@ def dashboard() -> Dashboard:
     rows: list[tuple[str, Sequence[Panel]]] = [
         ("Is all well?", service()),
         ("Requests and texts", requests()),
+        ("By caller class", by_caller_class()),
         ("Engines", engines()),
         ("Processes", processes()),
     ]

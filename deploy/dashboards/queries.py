@@ -15,7 +15,7 @@ WINDOW = "$__rate_interval"
 
 OF_PROCESSES = (
     *("process_", "python_", "dragoman_connections_", "dragoman_file_", "dragoman_log_"),
-    "dragoman_model_load",
+    *("dragoman_model_load", "dragoman_caller_"),
 )
 """Beginnings of the metrics that say nothing of a model."""
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from dragoman import Client
+from dragoman.commands import health
 from dragoman.errors import DragomanError
 from tests.integration.served import Served
 
@@ -131,7 +132,7 @@ def _held(process: Path) -> Held:
 
 @pytest.mark.parametrize("name", ["bundle.json", "decoder.onnx", "weights.bin"])
 def test_a_damaged_bundle_leaves_the_old_one_serving(
-    server: Served, directory: Directory, name: str
+    server: Served, directory: Directory, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     damaged = directory.path / ".damaged"
     shutil.copytree(directory.path / "model", damaged)
@@ -140,12 +141,21 @@ def test_a_damaged_bundle_leaves_the_old_one_serving(
     damaged.rename(directory.path / "model")
     until(lambda: events(server, "model_load_failed") == 1)
     assert server.metric("model_load_failed", bundle="model") == 1
+    assert health.main(["--target", server.address]) == health.SERVING
+    capsys.readouterr()
+    assert health.main(["--target", server.address, "--service", "bundles"]) == health.NOT_SERVING
+    state, reason = capsys.readouterr().out.splitlines()
+    assert (state, reason) == (
+        "NOT_SERVING",
+        f"model: {server.event('model_load_failed')['reason']}",
+    )
     with Client(server.address) as client:
         (version,) = {each.model_version for each in client.translate(TEXTS)}
         (directory.path / "model").rename(directory.path / ".bad")
         (directory.path / ".old").rename(directory.path / "model")
         until(lambda: "model_load_failed{" not in _page(server))
         assert {each.model_version for each in client.translate(TEXTS)} == {version}
+    assert health.main(["--target", server.address, "--service", "bundles"]) == health.SERVING
 
 
 def _page(server: Served) -> str:

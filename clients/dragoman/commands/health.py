@@ -6,6 +6,7 @@ Knows the standard health protocol, grpc.health.v1. What a server's states mean 
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from grpc_health.v1 import health_pb2
 
@@ -18,6 +19,19 @@ SERVING = 0
 NOT_SERVING = 1
 UNKNOWN = 2
 
+FAILURE = "dragoman-bundle-failed"
+"""The trailer in which a server says of a bundle why it is not served; its health.py has the same
+name."""
+
+
+class Health(NamedTuple):
+    """What a server says of one of its services."""
+
+    state: str
+    """Name of a ServingStatus."""
+    reasons: list[str]
+    """Why, where it says so."""
+
 
 def main(argv: Sequence[str]) -> int:
     """Asks once, prints the answer and returns the exit status."""
@@ -26,12 +40,12 @@ def main(argv: Sequence[str]) -> int:
     if problem := connection_problem(arguments):
         parser.error(problem)
     try:
-        state = _ask(arguments)
+        health = _ask(arguments)
     except (DragomanError, OSError) as error:
         print(f"dragoman health: {error}", file=sys.stderr)
         return UNKNOWN
-    print(state)
-    return SERVING if state == "SERVING" else NOT_SERVING
+    print("\n".join([health.state, *health.reasons]))
+    return SERVING if health.state == "SERVING" else NOT_SERVING
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -44,8 +58,9 @@ def _parser() -> argparse.ArgumentParser:
         "--service",
         default="readiness",
         metavar="NAME",
-        help="readiness (takes requests), liveness (need not be restarted), a service's full name, "
-        "or an empty one for the whole server; default: %(default)s",
+        help="readiness (takes requests), liveness (need not be restarted), bundles (all that are "
+        "there are served; says which are not, and why), model/NAME, a service's full name, or an "
+        "empty one for the whole server; default: %(default)s",
     )
     server = parser.add_argument_group("server")
     add_connection_options(server)
@@ -59,8 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _ask(arguments: argparse.Namespace) -> str:
-    """Returns the name of the service's state.
+def _ask(arguments: argparse.Namespace) -> Health:
+    """Returns the service's state, and what is said of it.
 
     Raises:
         DragomanError: The server cannot be reached or asked so, or does not know the service.
@@ -75,7 +90,10 @@ def _ask(arguments: argparse.Namespace) -> str:
                 health_pb2.HealthCheckRequest.SerializeToString,
                 health_pb2.HealthCheckResponse.FromString,
             )
-            response = check(request, timeout=arguments.timeout, metadata=metadata)
+            response, call = check.with_call(request, timeout=arguments.timeout, metadata=metadata)
     except NotFoundError:
         raise NotFoundError(f"the server knows no service {arguments.service!r}") from None
-    return health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)
+    state = health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)
+    return Health(
+        state, [str(value) for name, value in call.trailing_metadata() if name == FAILURE]
+    )

@@ -121,8 +121,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dragoman top",
         description="Show what servers do: models with their texts, rates, latency and refusals, "
-        "and processes, from the metrics of the last interval. Ctrl-C ends it. Where the output "
-        "is no terminal, it is shown once.",
+        "the busiest callers where callers must say who they are, and processes, from the metrics "
+        "of the last interval. Ctrl-C ends it. Where the output is no terminal, it is shown once.",
         epilog="Exit status: 0; with --once or --json 1 where a server does not answer; 2 wrong "
         "arguments.",
     )

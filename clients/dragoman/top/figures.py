@@ -4,11 +4,15 @@ Pure. Knows names of Dragoman's metrics. Does not know where a page comes from o
 """
 
 import math
+from collections import defaultdict
 from typing import NamedTuple
 
 from dragoman.top.page import Page
 
 P50, P97 = 0.5, 0.97
+
+MOST_CALLERS = 10
+"""Of a server, that are shown."""
 
 
 class ModelFigures(NamedTuple):
@@ -42,6 +46,22 @@ class ModelFigures(NamedTuple):
     """Seconds that a text would take that came now."""
 
 
+class CallerFigures(NamedTuple):
+    """Of one caller who had to say who it is, and asked for something."""
+
+    caller: str
+    """Its name."""
+    requests_per_second: float
+    refusals_per_second: float
+    """Of these, for overload or a limit of the caller's."""
+    texts_per_second: float
+    """Translated."""
+    bulk_texts_per_second: float
+    """Of these, in no hurry."""
+    tokens_per_second: float
+    """Of their translations."""
+
+
 class ServerFigures(NamedTuple):
     """Of one server."""
 
@@ -57,10 +77,15 @@ class ServerFigures(NamedTuple):
     spans_lost: float | None = None
     """Likewise."""
     models: tuple[ModelFigures, ...] = ()
+    callers: tuple[CallerFigures, ...] = ()
+    """Those with the most texts a second first, then those with the most requests."""
+    callers_left_out: int = 0
+    """Others that asked for something."""
 
 
 def compare(address: str, before: Page, after: Page) -> ServerFigures:
     """Returns what a server did between two looks."""
+    callers = _callers(before, after)
     return ServerFigures(
         address,
         cpu=_rate(before, after, "process_cpu_seconds_total"),
@@ -68,6 +93,8 @@ def compare(address: str, before: Page, after: Page) -> ServerFigures:
         log_lines_lost=after.total("dragoman_log_lines_lost_total"),
         spans_lost=after.total("dragoman_spans_lost_total"),
         models=tuple(_model(name, before, after) for name in _names(before, after)),
+        callers=tuple(callers[:MOST_CALLERS]),
+        callers_left_out=len(callers[MOST_CALLERS:]),
     )
 
 
@@ -109,13 +136,61 @@ def _model(name: str, before: Page, after: Page) -> ModelFigures:
     )
 
 
+def _callers(before: Page, after: Page) -> list[CallerFigures]:
+    """Returns who asked for something, most texts first."""
+
+    def rates(metric: str, **labels: str) -> dict[str, float]:
+        return _rates_by_caller(before, after, f"dragoman_caller_{metric}_total", labels)
+
+    refusals, texts, tokens = rates("refusals"), rates("texts"), rates("target_tokens")
+    bulk = rates("texts", priority="bulk")
+    callers = [
+        CallerFigures(
+            name,
+            requests_per_second=requests,
+            refusals_per_second=refusals.get(name, 0.0),
+            texts_per_second=texts.get(name, 0.0),
+            bulk_texts_per_second=bulk.get(name, 0.0),
+            tokens_per_second=tokens.get(name, 0.0),
+        )
+        for name, requests in rates("requests").items()
+        if requests
+    ]
+    return sorted(
+        callers, key=lambda each: (-each.texts_per_second, -each.requests_per_second, each.caller)
+    )
+
+
+def _rates_by_caller(
+    before: Page, after: Page, name: str, labels: dict[str, str]
+) -> dict[str, float]:
+    """Returns what `_rate` does for each caller, in one pass: there may be hundreds."""
+    if after.at <= before.at:
+        return {}
+    first, last = (_sums_by_caller(page, name, labels) for page in (before, after))
+    grown = {caller: _grown(first.get(caller, 0.0), value) for caller, value in last.items()}
+    return {caller: growth / (after.at - before.at) for caller, growth in grown.items()}
+
+
+def _sums_by_caller(page: Page, name: str, labels: dict[str, str]) -> dict[str, float]:
+    sums: dict[str, float] = defaultdict(float)
+    for has, value in page.series(name):
+        if has.items() >= labels.items():
+            sums[has["caller"]] += value
+    return sums
+
+
 def _rate(before: Page, after: Page, name: str, **labels: str) -> float | None:
-    """Returns by how much a counter grew in a second; as from 0 where the server has restarted."""
+    """Returns by how much a counter grew in a second; None where nothing says it."""
     last = after.total(name, **labels)
     if last is None or after.at <= before.at:
         return None
-    first = before.total(name, **labels) or 0.0
-    return (last if last < first else last - first) / (after.at - before.at)
+    return _grown(before.total(name, **labels) or 0.0, last) / (after.at - before.at)
+
+
+def _grown(first: float, last: float) -> float:
+    """Returns by how much a counter grew; as from 0 where the server has restarted."""
+    return last if last < first else last - first
 
 
 def _quantile(share: float, before: Page, after: Page, name: str, model: str) -> float | None:
@@ -144,5 +219,4 @@ def _growth(before: Page, after: Page, name: str, model: str, bound: float) -> f
             if labels.get("model") == model and float(labels["le"]) == bound
         )
 
-    last, first = count(after), count(before)
-    return last if last < first else last - first
+    return _grown(count(before), count(after))

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dragoman.top.figures import ModelFigures, ServerFigures
+from dragoman.top.figures import CallerFigures, ModelFigures, ServerFigures
 
 MIB, GIB = 1 << 20, 1 << 30
 
@@ -22,16 +22,24 @@ _MODEL_COLUMNS = (
     *("p50", "p97", "queue p97", "predicted"),
 )
 
+_CALLER_COLUMNS = ("req/s", "refused/s", "texts/s", "of bulk", "tokens/s")
+
 
 def as_tables(servers: Sequence[ServerFigures]) -> RenderableType:
     """Returns what is shown of servers."""
-    return Group(_models(servers), Text(), _servers(servers))
+    callers = any(server.callers for server in servers)
+    between = (_callers(servers), Text()) if callers else ()
+    return Group(_models(servers), Text(), *between, _servers(servers))
 
 
 def as_json(servers: Iterable[ServerFigures]) -> list[dict[str, object]]:
     """Returns the same for scripts, with the names of the figures."""
     return [
-        server._asdict() | {"models": [model._asdict() for model in server.models]}
+        server._asdict()
+        | {
+            "models": [model._asdict() for model in server.models],
+            "callers": [caller._asdict() for caller in server.callers],
+        }
         for server in servers
     ]
 
@@ -49,12 +57,31 @@ def _models(servers: Sequence[ServerFigures]) -> Table:
     return table
 
 
+def _callers(servers: Sequence[ServerFigures]) -> Table:
+    table = _table("caller", *_CALLER_COLUMNS)
+    is_one = len(servers) == 1
+    for server in servers:
+        before = "" if is_one else f"{server.address} "
+        for caller in server.callers:
+            table.add_row(Text(f"{before}{caller.caller}"), *_caller_cells(caller))
+        if server.callers_left_out:
+            table.add_row(Text(f"{before}({server.callers_left_out} more)", style="dim"))
+    return table
+
+
+def _caller_cells(caller: CallerFigures) -> Iterable[str]:
+    yield _count(caller.requests_per_second)
+    yield _refused(caller.refusals_per_second)
+    yield _count(caller.texts_per_second)
+    yield _count(caller.bulk_texts_per_second)
+    yield _count(caller.tokens_per_second)
+
+
 def _cells(model: ModelFigures) -> Iterable[str]:
     yield from map(_count, (model.running, model.waiting, model.rows))
     yield "" if model.rows_used is None else f"{model.rows_used:.0%}"
     yield _count(model.requests_per_second)
-    refused = _count(model.refusals_per_second)
-    yield f"[red]{refused}[/]" if model.refusals_per_second else refused
+    yield _refused(model.refusals_per_second)
     yield from map(_count, (model.texts_per_second, model.tokens_per_second))
     yield from map(_seconds, (model.latency_p50, model.latency_p97, model.queue_p97))
     yield _seconds(model.predicted or None)
@@ -80,6 +107,10 @@ def _table(first: str, *others: str) -> Table:
     for name in others:
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     return table
+
+
+def _refused(number: float | None) -> str:
+    return f"[red]{_count(number)}[/]" if number else _count(number)
 
 
 def _count(number: float | None) -> str:

@@ -126,6 +126,16 @@ class AsyncEngine:
         return sum(engine.running for engine in self._engines)
 
     @property
+    def bulk_waiting(self) -> int:
+        """Those of `requests_waiting` that are bulk."""
+        return self._queue.bulk_waiting
+
+    @property
+    def bulk_running(self) -> int:
+        """Those of `requests_running` that are bulk."""
+        return self._queue.bulk_running
+
+    @property
     def predicted_seconds(self) -> float:
         """Seconds that a text of mean length would take now; 0 where nothing is predicted."""
         return self._forecast.usual_seconds(self._queue.snapshot())

@@ -70,6 +70,18 @@ class WaitingQueue:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def bulk_waiting(self) -> int:
+        """Texts of bulk that wait."""
+        return self._waiting.bulk.texts
+
+    @property
+    def bulk_running(self) -> int:
+        """Texts of bulk that engines took and have not told the end of."""
+        with self._lock:
+            lanes = [lane for running in self._running for lane, _ in running.values()]
+        return sum(lane.priority is Priority.BULK for lane in lanes)
+
     def light_rows(self, engine: int) -> int:
         """Returns the rows of an engine that are of callers who have little."""
         return self._light_rows[engine]

@@ -4,6 +4,7 @@ Knows their names, units and formats. Does not know when anything happens. `trac
 only where traces are asked for, as it needs an extra.
 """
 
+from dragoman_server.monitoring.caller_metrics import CallerEnded
 from dragoman_server.monitoring.line_writer import STDERR, LineWriter
 from dragoman_server.monitoring.logs import (
     CALLS_LOG,
@@ -29,6 +30,7 @@ __all__ = [
     "LAST_LINES_SECONDS",
     "STDERR",
     "Attribute",
+    "CallerEnded",
     "Ended",
     "EngineLoad",
     "FailureReason",

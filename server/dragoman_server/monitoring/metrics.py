@@ -1,5 +1,7 @@
 """Declares every metric of the server, once.
 
+Those of callers are declared in caller_metrics.py, and gauges of the models in model_gauges.py.
+
 Knows names, units, labels and buckets. Does not know when anything happens: the engine and the
 service are handed a `Metrics` and count on its attributes. A request is a call of TranslateText or
 ListModels, a text of StreamTranslateText, or a stream that is refused or broken off as a whole; a
@@ -11,6 +13,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, GCCollector, ProcessCollector
 
+from dragoman_server.monitoring.caller_metrics import CallerEnded, CallerMetrics
 from dragoman_server.monitoring.histogram import Histogram
 from dragoman_server.monitoring.model_gauges import ModelGauges, Models
 
@@ -95,7 +98,7 @@ class Reload(NamedTuple):
     """REFUSED where it is wrong: what it held before stays in force."""
 
 
-Report: TypeAlias = Ended | Shortage | Reload
+Report: TypeAlias = Ended | CallerEnded | Shortage | Reload
 """What a front end tells to whoever counts."""
 
 
@@ -115,6 +118,7 @@ class Metrics:
         self._declare_texts()
         self._declare_shortages()
         self._declare_engine()
+        self._callers = CallerMetrics(self.registry)
         self._gauges = ModelGauges()
         self.registry.register(self._gauges)
         self.begin_model("")
@@ -227,23 +231,29 @@ class Metrics:
             self.refusals_total.labels(cause, name)
         self.request_latency_seconds.labels(name)
 
-    def record(self, ended: Report) -> None:
-        """Counts a request that ended, a shortage, or a file that was read anew."""
-        if isinstance(ended, Reload):
-            self.file_reloads_total.labels(*ended).inc()
+    def record(self, told: Report) -> None:
+        """Counts requests that ended, a shortage, or a file that was read anew."""
+        if not isinstance(told, Ended):
+            self._record_other(told)
             return
-        if isinstance(ended, Shortage):
-            self.connections_full_seconds_total.inc(ended.connections_full_seconds)
-            self.log_lines_lost_total.inc(ended.log_lines_lost)
-            self.connections_flooding_total.inc(ended.floods)
-            self.spans_lost_total.inc(ended.spans_lost)
-            return
-        for counter in self._counters(ended.model, ended.code, ended.failure, ended.refusal):
-            counter.inc(ended.times)
-        if ended.seconds is not None:
-            latency = self.request_latency_seconds.labels(ended.model)
-            for _ in range(ended.times):
-                latency.observe(ended.seconds, ended.trace_id)
+        for counter in self._counters(told.model, told.code, told.failure, told.refusal):
+            counter.inc(told.times)
+        if told.seconds is not None:
+            latency = self.request_latency_seconds.labels(told.model)
+            for _ in range(told.times):
+                latency.observe(told.seconds, told.trace_id)
+
+    def _record_other(self, told: CallerEnded | Shortage | Reload) -> None:
+        match told:
+            case CallerEnded():
+                self._callers.count(told)
+            case Reload():
+                self.file_reloads_total.labels(*told).inc()
+            case Shortage():
+                self.connections_full_seconds_total.inc(told.connections_full_seconds)
+                self.log_lines_lost_total.inc(told.log_lines_lost)
+                self.connections_flooding_total.inc(told.floods)
+                self.spans_lost_total.inc(told.spans_lost)
 
     def _counters(self, model: str, *labels: str | None) -> list[Counter]:
         """Returns what counts ends of these code, failure and refusal."""

@@ -32,6 +32,14 @@ class EngineLoad(Protocol):
         """Texts being encoded or decoded."""
 
     @property
+    def bulk_waiting(self) -> int:
+        """Of those in the queue, texts of bulk."""
+
+    @property
+    def bulk_running(self) -> int:
+        """Of those being encoded or decoded, texts of bulk."""
+
+    @property
     def predicted_seconds(self) -> float:
         """Seconds that a text of mean length would take; 0 where nothing is predicted."""
 
@@ -78,6 +86,18 @@ _GAUGES = (
         "requests_waiting",
         "Texts in the queue; short even under overload that is refused.",
         lambda engine: engine.requests_waiting,
+        sum,
+    ),
+    _Gauge(
+        "bulk_requests_running",
+        "Texts of bulk among those that are being encoded or decoded.",
+        lambda engine: engine.bulk_running,
+        sum,
+    ),
+    _Gauge(
+        "bulk_requests_waiting",
+        "Texts of bulk among those in the queue.",
+        lambda engine: engine.bulk_waiting,
         sum,
     ),
     _Gauge(

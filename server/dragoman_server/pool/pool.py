@@ -11,7 +11,7 @@ Knows when a version comes and goes. Does not know where bundles come from, nor 
 import asyncio
 import functools
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from dragoman_server.errors import DragomanError, NoRoomError
@@ -61,6 +61,9 @@ class ModelFrontEnd(Protocol):
 
     async def serve(self, serve: Serve) -> None:
         """Serves these versions; once it returns, no other one gets any more texts."""
+
+    def tell_failures(self, failures: Mapping[str, str]) -> None:
+        """Says which bundles are not served, and why."""
 
 
 class ModelPool:
@@ -163,11 +166,10 @@ class ModelPool:
             else:
                 self._labels[each.label] = version
 
-    def setup(self) -> tuple[tuple[ModelSetup, ...], Serve]:
-        """Returns what front ends begin with."""
-        return tuple(
-            version.loaded.setup for version in self._labels.versions
-        ), self._labels.serve()
+    def setup(self) -> tuple[tuple[ModelSetup, ...], Serve, dict[str, str]]:
+        """Returns what front ends begin with: what they serve, and what they cannot, and why."""
+        setups = tuple(version.loaded.setup for version in self._labels.versions)
+        return setups, self._labels.serve(), self.failures
 
     def attach(self, front_end: ModelFrontEnd) -> None:
         """Tells this one of changes from now on."""
@@ -195,13 +197,13 @@ class ModelPool:
                 self._failed(found.label, error)
                 raise
             self._labels[found.label] = version
-            self._failures.pop(found.label, None)
+            self._forget_failure(found.label)
             await self._publish()
 
     async def drop(self, label: str) -> None:
         """Serves nothing under a label any longer."""
         async with self._change:
-            self._failures.pop(label, None)
+            self._forget_failure(label)
             if self._labels.pop(label, None):
                 await self._publish()
 
@@ -295,12 +297,22 @@ class ModelPool:
         """Unloads a version, and returns once its memory is free."""
         for other in self._labels.remove(version):
             self._failures[other] = f"unloaded to make room for {label}"
+        self._tell_failures()
         await self._publish()
         await self._leaving[version]
 
     def _failed(self, label: str, error: DragomanError) -> None:
         self._failures[label] = str(error)
         _log.error("model_load_failed", extra={"bundle": label, "reason": str(error)})
+        self._tell_failures()
+
+    def _forget_failure(self, label: str) -> None:
+        if self._failures.pop(label, None) is not None:
+            self._tell_failures()
+
+    def _tell_failures(self) -> None:
+        if self._front_end is not None:  # else it begins with them
+            self._front_end.tell_failures(self.failures)
 
     async def _publish(self) -> None:
         """Lets front ends serve what the labels stand for, and anything else end."""

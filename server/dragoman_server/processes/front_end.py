@@ -5,7 +5,7 @@ Knows its parts and how they start, drain and stop. Does not know in which proce
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from dragoman_server.access import Access, watch
 from dragoman_server.memory import MemoryLimit
@@ -70,8 +70,9 @@ class FrontEnd:
         self._engines = engines
         self._translators = {each.number: self._translator(each) for each in setup.models}
         self._serve = setup.serve
+        self._failures = setup.failures
         self._catalog = Catalog(self._entries())
-        self._observer = build_observer(SERVICE_NAME, config)
+        self._observer = build_observer(SERVICE_NAME, config, record)
         service = TranslationService(
             self._catalog,
             self._gate,
@@ -83,7 +84,11 @@ class FrontEnd:
             observer=self._observer,
         )
         self._server = GrpcServer(
-            config, service, lambda: record(Shortage(0.0, 0, floods=1)), shares_port=shares_port
+            config,
+            service,
+            lambda: record(Shortage(0.0, 0, floods=1)),
+            access=self.access,
+            shares_port=shares_port,
         )
 
     @property
@@ -153,6 +158,11 @@ class FrontEnd:
         self._stalled = stalled
         self._tell_health()
 
+    def tell_failures(self, failures: Mapping[str, str]) -> None:
+        """Says which bundles are not served from now on, and why."""
+        self._failures = failures
+        self._tell_health()
+
     async def drain(self) -> bool:
         """Refuses new requests and waits for the accepted ones; False if time ran out."""
         self._is_ready = False
@@ -173,7 +183,12 @@ class FrontEnd:
         models = [translator.model for translator, _ in self._catalog.entries]
         names = {name for each in models for name in (each.name, f"{each.name}@{each.version}")}
         self._server.tell_health(
-            Health(ready and bool(models), alive=not self._stalled, models=names if ready else ())
+            Health(
+                ready and bool(models),
+                alive=not self._stalled,
+                models=names if ready else (),
+                failures=self._failures,
+            )
         )
 
     async def close(self) -> None:

@@ -41,6 +41,14 @@ class Setup(NamedTuple):
     models: tuple[ModelSetup, ...] = ()
     """That it is to serve from the start."""
     serve: Serve = NOTHING
+    failures: Mapping[str, str] = {}
+    """Why what is on disk is not served, by the name of its directory."""
+
+
+class Failures(NamedTuple):
+    """To a front end: what is on disk and not served from now on, and why."""
+
+    failures: Mapping[str, str]
 
 
 class Prepared(NamedTuple):

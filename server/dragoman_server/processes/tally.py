@@ -1,14 +1,15 @@
 """How requests ended, gathered in a front-end process before the engines' process is told.
 
 A server that is asked for far more than it can do refuses thousands of calls a second: to tell of
-each would cost more than to refuse it. Knows counts. Does not know what they are of.
+each would cost more than to refuse it. Knows counts, and what may be added up. Does not know what
+they are of.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable
 
-from dragoman_server.monitoring import Ended, Report
+from dragoman_server.monitoring import CallerEnded, Ended, Report
 
 TELL_SECONDS = 0.05
 
@@ -37,9 +38,15 @@ class Tally:
         """Tells all that was counted."""
         self._is_due = False
         counts, self._counts = self._counts, Counter()
+        callers: dict[object, CallerEnded] = {}
         for told, times in counts.items():
             if isinstance(told, Ended):
                 self._tell(told._replace(times=times))
+            elif isinstance(told, CallerEnded):
+                sum_before = callers.get(told.kind, CallerEnded(*told.kind, times=0))
+                callers[told.kind] = sum_before.plus(told, times)
             else:
                 for _ in range(times):
                     self._tell(told)
+        for told in callers.values():
+            self._tell(told)

@@ -21,6 +21,7 @@ from dragoman_server.processes.link import Link
 from dragoman_server.processes.messages import (
     Drain,
     Drained,
+    Failures,
     ModelSetup,
     NotStarted,
     Partial,
@@ -91,6 +92,9 @@ class Worker:
                     case Stalled(stalled):
                         assert front_end is not None
                         front_end.tell_stalled(stalled=stalled)
+                    case Failures(failures):
+                        assert front_end is not None
+                        front_end.tell_failures(failures)
                     case Drain():
                         assert front_end is not None
                         in_time = await front_end.drain()

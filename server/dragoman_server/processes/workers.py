@@ -4,7 +4,7 @@ Does not know what they and the engines tell each other: that is worker_process.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from dragoman_server.engine import Outlook
@@ -12,6 +12,7 @@ from dragoman_server.monitoring import Report
 from dragoman_server.processes.front_end import LINGER_SECONDS, FrontEnd
 from dragoman_server.processes.messages import (
     Drain,
+    Failures,
     ModelSetup,
     Serve,
     Setup,
@@ -127,6 +128,11 @@ class Workers:
         """Says that an engine hangs, or hangs no longer."""
         for worker in self._workers:
             worker.send(Stalled(stalled))
+
+    def tell_failures(self, failures: Mapping[str, str]) -> None:
+        """Says which bundles are not served from now on, and why."""
+        for worker in self._workers:
+            worker.send(Failures(failures))
 
     def _tell_outlook_soon(self) -> None:
         if self._telling is None:

@@ -17,7 +17,7 @@ from dragoman_server.rpc.method import Identify, Method, Reader, Screen, Unread
 from dragoman_server.rpc.open_calls import Limits
 from dragoman_server.rpc.server import RpcServer
 from dragoman_server.rpc.shares import why_no_more
-from dragoman_server.rpc.status import OK, RpcError, Status
+from dragoman_server.rpc.status import OK, RpcError, Status, Trailers
 
 __all__ = [
     "MALFORMED",
@@ -34,6 +34,7 @@ __all__ = [
     "Screen",
     "Status",
     "Traffic",
+    "Trailers",
     "Unread",
     "server_stream",
     "stream",

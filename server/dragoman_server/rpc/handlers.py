@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError, Message
 
 from dragoman_server.rpc.call import Call, Caller
 from dragoman_server.rpc.method import Method
-from dragoman_server.rpc.status import RpcError, Status
+from dragoman_server.rpc.status import OK, RpcError, Status, Trailers
 
 Request = TypeVar("Request", bound=Message)
 
@@ -21,13 +21,23 @@ _MALFORMED = Status(grpc.StatusCode.INVALID_ARGUMENT, MALFORMED)
 
 
 def unary(
-    request_type: type[Request], answer: Callable[[Request, Call], Awaitable[Message]]
+    request_type: type[Request],
+    answer: Callable[[Request, Call], Awaitable[Message]],
+    trailers: Callable[[Request, Call], Trailers] | None = None,
 ) -> Method:
-    """Returns a method that answers a request."""
+    """Returns a method that answers a request.
+
+    Args:
+        request_type: What it is asked with.
+        answer: Returns the answer.
+        trailers: Returns what goes with it; None where nothing does.
+    """
 
     async def handle(call: Call) -> None:
-        response = await answer(cast("Request", call.request), call)
-        call.finish(message=response.SerializeToString())
+        request = cast("Request", call.request)
+        response = await answer(request, call)
+        status = OK if trailers is None else OK._replace(trailers=trailers(request, call))
+        call.finish(status, response.SerializeToString())
 
     return Method(handle, _reader(request_type))
 

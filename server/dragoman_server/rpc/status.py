@@ -1,8 +1,11 @@
 """How a call ends, in gRPC's terms."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import grpc
+
+Trailers: TypeAlias = tuple[tuple[str, str | bytes], ...]
+"""Trailing metadata."""
 
 
 class Status(NamedTuple):
@@ -10,8 +13,7 @@ class Status(NamedTuple):
 
     code: grpc.StatusCode
     details: str = ""
-    trailers: tuple[tuple[str, str | bytes], ...] = ()
-    """Trailing metadata."""
+    trailers: Trailers = ()
 
 
 OK = Status(grpc.StatusCode.OK)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from dragoman_server.engine import Priority
 from dragoman_server.sequence import Completion, TranslationOptions
 
 
@@ -44,6 +45,10 @@ class Phase:
 class Usage:
     """What texts asked of the engines, and got. Tokens and rows are those of the engines."""
 
+    is_timed: bool = True
+    """Whether anybody wants to know how long they took."""
+    priority: Priority | None = None
+    """Of the texts asked for last; None where there are none."""
     texts: int = 0
     texts_failed: int = 0
     """Of a stream."""
@@ -56,8 +61,9 @@ class Usage:
     decode: Phase = field(default_factory=Phase)
     first_token_at: float = math.inf
 
-    def ask(self, texts: Sequence[str]) -> None:
+    def ask(self, texts: Sequence[str], priority: Priority) -> None:
         """These are to be translated."""
+        self.priority = priority
         self.texts += len(texts)
         self.code_points += sum(map(len, texts))
 
@@ -105,6 +111,8 @@ class Account:
     """Whether this server tells of it in that trace."""
     texts_begun: int = 0
     """Of a stream."""
+    refusal: str = ""
+    """Why it was refused at once, where it was and somebody wants to know."""
     usage: Usage | None = None
     """None where nobody wants to know: then nothing is added up."""
     tell: "Callable[[Account, str], None] | None" = None

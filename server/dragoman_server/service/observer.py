@@ -1,7 +1,9 @@
-"""Tells of calls one by one: in a line of the access log each, in spans where they are traced.
+"""Tells of calls one by one: in the access log, in spans where they are traced, by their callers.
 
-Owns what is open of them until they end. Does not know where lines and spans go, nor who counts:
-outcomes.py does. Never sees a text.
+The last is for who counts what each caller has, and only where callers must say who they are.
+
+Owns what is open of them until they end. Does not know where lines and spans go, nor who counts
+requests whoever makes them: outcomes.py does. Never sees a text.
 """
 
 import functools
@@ -12,16 +14,26 @@ from typing import NamedTuple, Protocol, cast
 
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
-from dragoman_server.monitoring import CALLS_LOG, TraceContext, read_trace
+from dragoman_server.monitoring import CALLS_LOG, CallerEnded, TraceContext, read_trace
 from dragoman_server.rpc import Call, Caller, Presented
 from dragoman_server.service.account import Account, Usage
 from dragoman_server.service.callers import name_of
-from dragoman_server.service.telling import Facts, Span, end_span, line_of, tell_phases
+from dragoman_server.service.telling import (
+    Facts,
+    Span,
+    caller_ended,
+    end_span,
+    line_of,
+    tell_phases,
+)
 
 _log = logging.getLogger(CALLS_LOG)
 
 MOST_TEXT_SPANS = 128
 """Texts of a stream that have spans of their own: a stream has no end, a trace has to."""
+
+_BY_ITS_TEXTS = frozenset({"OK", "CANCELLED", "DEADLINE_EXCEEDED"})
+"""Ends of a stream that count as its texts' alone, as in requests_total."""
 
 
 class Tracer(Protocol):
@@ -44,7 +56,7 @@ class _Stream(NamedTuple):
     """A stream, for its texts."""
 
     account: Account
-    span: Span | None
+    facts: Facts
     models: set[tuple[str, str]]
     """Names and versions that its texts meant."""
 
@@ -56,6 +68,7 @@ class Observer:
         service: Whose calls they are, by its full name.
         logs: Whether each call gets a line.
         tracer: None where nobody traces.
+        count: Told what callers had; None where they need not say who they are.
         clock: Seconds, monotonic; the engines'.
     """
 
@@ -65,11 +78,13 @@ class Observer:
         *,
         logs: bool,
         tracer: Tracer | None,
+        count: Callable[[CallerEnded], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._service = service
         self._logs = logs
         self._tracer = tracer
+        self._count = count
         self._clock = clock
 
     @property
@@ -82,9 +97,10 @@ class Observer:
         if self._tracer is not None:
             self._tracer.close()
 
-    def trace(self, presented: Presented) -> TraceContext | None:
-        """Returns which trace a call says that it is part of."""
-        return read_trace(presented.headers())
+    @property
+    def trace(self) -> Callable[[Presented], TraceContext | None] | None:
+        """Returns which trace a call says that it is part of; None where nobody wants to know."""
+        return _trace if self._logs or self._tracer is not None else None
 
     def begin(self, method: str, call: Call) -> Account:
         """Returns the account of a call that begins."""
@@ -96,17 +112,18 @@ class Observer:
     def begin_stream(self, method: str, call: Call) -> tuple[Account, Callable[[], Account]]:
         """Returns the account of a stream that begins, and what makes those of its texts."""
         span, account = self._begin(method, call)
-        stream = _Stream(account, span, set())
+        facts = _facts(method, call, span)
+        stream = _Stream(account, facts, set())
         if account.usage is not None:
-            facts = _facts(method, call, span)
             account.tell = functools.partial(self._call_ended, facts, stream.models)
         return account, functools.partial(self._text, stream)
 
     def refuse(self, method: str, caller: Caller) -> Account:
         """Returns the account of a call that is refused before it begins: it has no span."""
         account = _account(cast("TraceContext | None", caller.trace))
-        if self._logs:
-            facts = Facts(method, name_of(caller), caller.peer, None, None)
+        is_known = caller.identity is not None
+        if self._logs or (self._count is not None and is_known):
+            facts = Facts(method, name_of(caller), caller.peer, None, None, is_known=is_known)
             account.tell = functools.partial(self._call_ended, facts, None)
         return account
 
@@ -119,6 +136,8 @@ class Observer:
             account.trace_id, account.is_traced = span.trace_id, True
         if self._logs or span is not None:
             account.usage = Usage()
+        elif self._count is not None:
+            account.usage = Usage(is_timed=False)
         return span, account
 
     def _text(self, stream: _Stream) -> Account:
@@ -127,10 +146,10 @@ class Observer:
         if whole.usage is None:
             return account
         span = None
-        if stream.span is not None and whole.texts_begun < MOST_TEXT_SPANS:
-            span = stream.span.child("text", self._clock())
+        if stream.facts.span is not None and whole.texts_begun < MOST_TEXT_SPANS:
+            span = stream.facts.span.child("text", self._clock())
         whole.texts_begun += 1
-        account.usage = Usage()
+        account.usage = Usage(is_timed=whole.usage.is_timed)
         account.tell = functools.partial(self._text_ended, stream, span)
         return account
 
@@ -140,6 +159,8 @@ class Observer:
             stream.account.usage.include(usage, failed=code != "OK")
         if text.model:
             stream.models.add((text.model, text.model_version))
+        if self._count is not None and stream.facts.is_known:
+            self._count(caller_ended(stream.facts, text, code))
         if span is not None:
             tell_phases(span, usage)
             end_span(span, text, code, self._clock())
@@ -152,14 +173,24 @@ class Observer:
             account.model, account.model_version = named[0]
         if self._logs:
             _log.info("call", extra=line_of(facts, account, code, now))
+        is_counted = models is None or code not in _BY_ITS_TEXTS
+        if self._count is not None and facts.is_known and is_counted:
+            self._count(caller_ended(facts, account, code))
         if (span := facts.span) is not None:
             if models is None:
                 tell_phases(span, account.usage or Usage())
             end_span(span, account, code, now, call=facts)
 
 
-def build_observer(service: str, config: Config) -> Observer | None:
+def build_observer(
+    service: str, config: Config, record: Callable[[CallerEnded], None]
+) -> Observer | None:
     """Returns what the settings ask for; None where they ask for nothing of the kind.
+
+    Args:
+        service: Whose calls are told of, by its full name.
+        config: The settings.
+        record: Told what callers had, where they must say who they are.
 
     Raises:
         ConfigError: What it needs is not installed.
@@ -168,7 +199,10 @@ def build_observer(service: str, config: Config) -> Observer | None:
     if config.otlp_endpoint is not None:
         tracer = _open_tracing(config.otlp_endpoint, config.trace_sampling)
     logs = config.access_log == "calls"
-    return Observer(service, logs=logs, tracer=tracer) if logs or tracer is not None else None
+    count = record if config.controls_access else None
+    if not logs and tracer is None and count is None:
+        return None
+    return Observer(service, logs=logs, tracer=tracer, count=count)
 
 
 def _open_tracing(endpoint: str, sampling: float) -> Tracer:
@@ -186,5 +220,10 @@ def _account(trace: TraceContext | None) -> Account:
     return Account(trace_id="" if trace is None else trace.trace_id)
 
 
+def _trace(presented: Presented) -> TraceContext | None:
+    return read_trace(presented.headers())
+
+
 def _facts(method: str, call: Call, span: Span | None) -> Facts:
-    return Facts(method, name_of(call), call.peer, call.arrived_at, span)
+    is_known = call.identity is not None
+    return Facts(method, name_of(call), call.peer, call.arrived_at, span, is_known=is_known)

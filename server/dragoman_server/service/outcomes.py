@@ -55,6 +55,8 @@ class Outcomes:
     def refused(self, error: OverloadError, account: Account) -> None:
         """The request was refused for lack of room or time."""
         kind, model = type(error), account.model
+        if account.tell is not None:
+            account.refusal = kind.reason
         if (ended := self._refusals.get((kind, model))) is None:
             outcome = outcome_of(kind)
             name: str = code_pb2.Code.Name(outcome.code)

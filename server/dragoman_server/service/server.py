@@ -13,7 +13,7 @@ import grpc
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from dragoman_server.access import WatchedFiles
+from dragoman_server.access import Access, WatchedFiles
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
 from dragoman_server.rpc import Limits, Method, RpcServer, Traffic, stream
@@ -57,7 +57,8 @@ UNREAD_BYTES = 16 << 10
 class GrpcServer:
     """Listens for calls. Built and started on the event loop that it runs on.
 
-    `flooded` is told of each connection that was closed because it sent far more than calls.
+    `flooded` is told of each connection that was closed because it sent far more than calls;
+    `access` says who calls, where callers must say so: health answers everybody, but some more.
     Where it shares its port, others may listen there too: the system hands each connection to one
     of them.
     """
@@ -68,13 +69,14 @@ class GrpcServer:
         service: TranslationService,
         flooded: Callable[[], None],
         *,
+        access: Access | None = None,
         shares_port: bool = False,
     ) -> None:
         self._config = config
         self._shares_port = shares_port
         self._service = service
         self._flooded = flooded
-        self._health = HealthService()
+        self._health = HealthService(access)
         self._servers: list[RpcServer] = []
         self.files: list[WatchedFiles] = []
         """Of certificates, once started: to be looked at again and again."""

@@ -144,7 +144,7 @@ class TranslationService:
         request, allowed, sender, limit, timeout_seconds = accepted
         async with _timeout(timeout_seconds):
             if account.usage is not None:
-                account.usage.ask(request.contents)
+                account.usage.ask(request.contents, sender.priority)
             translator = self._catalog.find(request, allowed)
             account.model = translator.model.name
             account.model_version = translator.model.version

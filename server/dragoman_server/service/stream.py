@@ -172,7 +172,7 @@ class TextStream:
         account: Account,
     ) -> Translation:
         if account.usage is not None:
-            account.usage.ask([request.content])
+            account.usage.ask([request.content], sender.priority)
         principal = self._caller.admitted()
         translator = self._catalog.find(request, allowed_models(principal))
         account.model = translator.model.name

@@ -1,4 +1,4 @@
-"""How a call is told: as fields of a line of the log, and as spans with their attributes.
+"""How a call is told: as a line of the log, as spans with their attributes, as its caller's.
 
 Pure but for the spans. Knows their names and units. Does not know when a call begins or ends.
 """
@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from google.rpc import code_pb2  # type: ignore[import-untyped]  # .pyi files but no py.typed
 
-from dragoman_server.monitoring import Attribute
+from dragoman_server.monitoring import Attribute, CallerEnded
 from dragoman_server.service.account import Account, Phase, Usage
 
 _OUR_FAULTS = frozenset(
@@ -43,6 +43,21 @@ class Facts(NamedTuple):
     arrived_at: float | None
     """None where it was refused before it began."""
     span: Span | None
+    is_known: bool = False
+    """Whether the caller had to say who it is, and has."""
+
+
+def caller_ended(facts: Facts, account: Account, code: str) -> CallerEnded:
+    """Returns how a call, or a text of a stream, ended for its caller, and what it came to."""
+    usage = account.usage
+    if usage is None or usage.priority is None:
+        return CallerEnded(facts.caller, "", code, account.refusal)
+    ended = CallerEnded(facts.caller, usage.priority.value, code, account.refusal)
+    if code != "OK":
+        return ended
+    return ended._replace(
+        texts=usage.texts, code_points=usage.code_points, target_tokens=usage.target_tokens
+    )
 
 
 def line_of(facts: Facts, account: Account, code: str, now: float) -> dict[str, object]:

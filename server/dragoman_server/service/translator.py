@@ -297,7 +297,12 @@ class Translator:
         if usage is not None:
             usage.submit(submitted, each)
         return self._engine.submit(
-            submitted, each, on_partial, limit, sender, wants_timing=usage is not None
+            submitted,
+            each,
+            on_partial,
+            limit,
+            sender,
+            wants_timing=usage is not None and usage.is_timed,
         )
 
     async def _translations(

@@ -20,6 +20,30 @@ def histogram(name: str, model: str, counts: dict[str, int], total: float = 0.0)
     return "\n".join(lines)
 
 
+def callers(requests: dict[str, int], limited: int = 0) -> str:
+    """Of callers who had so many requests, each of two texts of bulk and one of 20 tokens beside.
+
+    The first was refused so many others, for a limit of its own.
+    """
+    lines = []
+    for name, count in requests.items():
+        label = f'caller="{name}"'
+        lines += [
+            f'dragoman_caller_requests_total{{{label},code="OK",priority="bulk"}} {count}.0',
+            f'dragoman_caller_requests_total{{{label},code="OK",priority="interactive"}} {count}.0',
+            f'dragoman_caller_texts_total{{{label},priority="bulk"}} {2 * count}.0',
+            f'dragoman_caller_texts_total{{{label},priority="interactive"}} {count}.0',
+            f'dragoman_caller_target_tokens_total{{{label},priority="interactive"}} {20 * count}.0',
+        ]
+    label = f'caller="{next(iter(requests))}"'
+    code = 'code="RESOURCE_EXHAUSTED",priority=""'
+    lines += [
+        f"dragoman_caller_requests_total{{{label},{code}}} {limited}",
+        f'dragoman_caller_refusals_total{{{label},cause="RATE_LIMITED"}} {limited}',
+    ]
+    return "\n" + "\n".join(lines)
+
+
 def page(requests: int = 0, refused: int = 0, unread: int = 0, cpu: float = 0.0) -> str:
     """Of a server with one model that has had so many requests, of 20 tokens and 75 ms each."""
     each = {"0.05": 0, "0.1": requests, "+Inf": requests}

@@ -1,10 +1,18 @@
 """What two looks at a server say of the time between."""
 
 import pytest
+from prometheus_client import generate_latest
 
-from dragoman.top.figures import ModelFigures, ServerFigures, compare
+from dragoman.top.figures import (
+    MOST_CALLERS,
+    CallerFigures,
+    ModelFigures,
+    ServerFigures,
+    compare,
+)
 from dragoman.top.page import Page, parse
-from tests.clients.top.pages import histogram, page
+from dragoman_server.monitoring import CallerEnded, Metrics
+from tests.clients.top.pages import callers, histogram, page
 
 
 def look(at: float, text: str) -> Page:
@@ -43,6 +51,52 @@ def test_rates_and_quantiles_are_of_the_time_between() -> None:
     )
 
 
+def test_callers_are_in_order_of_their_texts() -> None:
+    before = page() + callers({"acme": 10, "jwt:b": 5, "idle": 7})
+    after = page() + callers({"acme": 12, "jwt:b": 11, "idle": 7, "new": 1}, limited=4)
+    server = between(before, after)
+    assert [each.caller for each in server.callers] == ["jwt:b", "acme", "new"]
+    assert server.callers[1] == CallerFigures(
+        "acme",
+        requests_per_second=4,
+        refusals_per_second=2,
+        texts_per_second=3,
+        bulk_texts_per_second=2,
+        tokens_per_second=20,
+    )
+    assert server.callers_left_out == 0
+
+
+def test_callers_are_called_as_a_server_calls_them() -> None:
+    metrics = Metrics()
+    before = generate_latest(metrics.registry).decode()
+    metrics.record(CallerEnded("acme", "bulk", "OK", texts=6, code_points=90, target_tokens=40))
+    metrics.record(CallerEnded("acme", "", "RESOURCE_EXHAUSTED", "RATE_LIMITED", times=3))
+    server = between(before, generate_latest(metrics.registry).decode())
+    expected = CallerFigures(
+        "acme",
+        requests_per_second=2,
+        refusals_per_second=1.5,
+        texts_per_second=3,
+        bulk_texts_per_second=3,
+        tokens_per_second=20,
+    )
+    assert server.callers == (expected,)
+
+
+def test_few_callers_are_shown_and_the_others_counted() -> None:
+    names = [f"c{number:02}" for number in range(MOST_CALLERS + 3)]
+    before, after = dict.fromkeys(names, 0), dict.fromkeys(names, 1)
+    server = between(page() + callers(before), page() + callers(after))
+    assert [each.caller for each in server.callers] == names[:MOST_CALLERS]
+    assert server.callers_left_out == 3
+
+
+def test_callers_of_a_server_that_restarted_begin_at_nothing() -> None:
+    server = between(page() + callers({"a": 100}), page() + callers({"a": 10}))
+    assert server.callers[0].texts_per_second == 15
+
+
 def test_requests_of_no_known_model_are_shown_where_there_are_any() -> None:
     server = between(page(unread=3), page(unread=7))
     nameless = server.models[-1]
@@ -61,9 +115,11 @@ def test_a_server_that_restarted_begins_at_nothing() -> None:
 
 
 def test_a_first_look_alone_has_no_rates() -> None:
-    server = compare("a", look(1.0, page(requests=5)), look(1.0, page(requests=5)))
+    text = page(requests=5) + callers({"acme": 5})
+    server = compare("a", look(1.0, text), look(1.0, text))
     assert server.models[0].requests_per_second is None
     assert server.models[0].running == 12
+    assert server.callers == ()
 
 
 def test_what_is_beyond_the_buckets_counts_as_their_last_bound() -> None:

@@ -12,9 +12,9 @@ from rich.console import Console
 
 from dragoman.top import cli
 from dragoman.top.cli import NO_ANSWER, main, watch
-from dragoman.top.figures import ServerFigures
+from dragoman.top.figures import CallerFigures, ServerFigures
 from dragoman.top.view import as_tables
-from tests.clients.top.pages import page
+from tests.clients.top.pages import callers, page
 
 Capture = pytest.CaptureFixture[str]
 
@@ -71,10 +71,36 @@ def test_once_shows_an_interval_as_plain_text(server: Server, capsys: Capture) -
     assert server.paths == ["/metrics", "/metrics"]
 
 
+def test_the_busiest_callers_are_shown_where_there_are_any(server: Server, capsys: Capture) -> None:
+    names = [f"caller{number:02}" for number in range(12)]
+    before, after = dict.fromkeys(names, 0), dict.fromkeys(names, 12)
+    server.pages = [page() + callers(before), page() + callers(after, limited=40)]
+    assert main([server.address, "--once", "--interval", "0.1"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    (heading,) = [number for number, line in enumerate(lines) if line[:1] == ["caller"]]
+    assert lines[heading] == ["caller", "req/s", "refused/s", "texts/s", "of", "bulk", "tokens/s"]
+    assert [line[0] for line in lines[heading + 1 : heading + 11]] == names[:10]
+    assert lines[heading + 11] == ["(2", "more)"]
+    requests, refused, texts, bulk, tokens = (
+        float(cell.replace(",", "")) for cell in lines[heading + 1][1:]
+    )
+    assert 0 < bulk < texts < tokens
+    assert 0 < refused < requests
+
+
+def test_without_callers_there_is_no_table_of_them(server: Server, capsys: Capture) -> None:
+    assert main([server.address, "--once", "--interval", "0.1"]) == 0
+    assert "caller" not in capsys.readouterr().out
+
+
 def test_json_is_for_scripts(server: Server, capsys: Capture) -> None:
+    server.pages[:] = [page() + callers({"acme": 0}), page(requests=100) + callers({"acme": 3})]
     assert main([f"http://{server.address}/metrics", "--json", "--interval", "0.1"]) == 0
     (shown,) = json.loads(capsys.readouterr().out)
     assert shown["problem"] == ""
+    assert shown["callers"][0]["caller"] == "acme"
+    assert shown["callers"][0]["texts_per_second"] > 0
+    assert shown["callers_left_out"] == 0
     (model,) = shown["models"]
     assert (model["model"], model["versions"], model["latency_p50"]) == (
         "en-de",
@@ -160,7 +186,9 @@ def test_an_interval_has_limits(interval: str, capsys: Capture) -> None:
 
 def test_what_a_server_says_is_not_taken_for_markup() -> None:
     console = Console(file=io.StringIO(), width=100)
-    console.print(as_tables([ServerFigures("[red]a[/]", problem="[bold]no")]))
+    caller = CallerFigures("[red]c[/]", 1.0, 0.0, 1.0, 0.0, 1.0)
+    console.print(as_tables([ServerFigures("[red]a[/]", "[bold]no", callers=(caller,))]))
     assert isinstance(console.file, io.StringIO)
     assert "[red]a[/]" in console.file.getvalue()
+    assert "[red]c[/]" in console.file.getvalue()
     assert "[bold]no" in console.file.getvalue()

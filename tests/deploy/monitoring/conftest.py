@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import shutil
 import threading
 from collections.abc import Iterator
@@ -10,10 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dragoman.v1.translation_pb2 import TranslateTextRequest
+from dragoman.v1.translation_pb2 import (
+    PRIORITY_BULK,
+    PRIORITY_INTERACTIVE,
+    TranslateTextRequest,
+)
 from tests.deploy.monitoring.component import write_rules
 from tests.deploy.monitoring.scraping import PROGRAM, Scraping
-from tests.deploy.monitoring.stubs import open_stubs
+from tests.deploy.monitoring.stubs import Metadata, make_callers, open_stubs
 from tests.export.tiny import SENTENCES
 from tests.integration.served import Served
 
@@ -40,18 +45,24 @@ def rules_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-def replicas(float32_bundle: Path) -> Iterator[list[Served]]:
-    """Two servers that are busy while the tests run."""
+def replicas(
+    float32_bundle: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[Served]]:
+    """Two servers that are busy while the tests run, for two callers that they know."""
+    keys = tmp_path_factory.mktemp("keys") / "keys.yaml"
+    callers = list(make_callers(keys, "acme", "batch").values())
     with contextlib.ExitStack() as stack:
         served = [
             stack.enter_context(
-                Served(float32_bundle, engines=1, max_batch_size=2, max_queue_size=4)
+                Served(float32_bundle, api_keys=keys, engines=1, max_batch_size=2, max_queue_size=4)
             )
             for _ in range(2)
         ]
         begun, done = threading.Event(), threading.Event()
         addresses = [server.address for server in served]
-        clients = threading.Thread(target=lambda: asyncio.run(_keep_busy(addresses, begun, done)))
+        clients = threading.Thread(
+            target=lambda: asyncio.run(_keep_busy(addresses, callers, begun, done))
+        )
         clients.start()
         try:
             assert begun.wait(timeout=30)
@@ -73,18 +84,27 @@ def scraping(
         yield scraping
 
 
-async def _keep_busy(addresses: list[str], begun: threading.Event, done: threading.Event) -> None:
+async def _keep_busy(
+    addresses: list[str], callers: list[Metadata], begun: threading.Event, done: threading.Event
+) -> None:
     """Sends what is translated, what is refused and what is wrong; nothing is tried again."""
     async with contextlib.AsyncExitStack() as stack:
         stubs = await open_stubs(stack, addresses)
         while not done.is_set():
             for stub in stubs:
-                await _crowd(stub)
+                await _crowd(stub, callers)
             begun.set()
 
 
-async def _crowd(stub: "TranslationServiceAsyncStub") -> None:
-    requests = [TranslateTextRequest(contents=[text]) for text in SENTENCES[:4]] * (CROWD // 4)
+async def _crowd(stub: "TranslationServiceAsyncStub", callers: list[Metadata]) -> None:
+    priorities = (PRIORITY_INTERACTIVE, PRIORITY_BULK)
+    requests = [
+        TranslateTextRequest(contents=[text], priority=priority)
+        for text, priority in itertools.product(SENTENCES[: CROWD // 2], priorities)
+    ]
     requests.append(TranslateTextRequest())
-    answers = [stub.TranslateText(request, timeout=30) for request in requests]
+    answers = [
+        stub.TranslateText(request, timeout=30, metadata=caller)
+        for request, caller in zip(requests, itertools.cycle(callers), strict=False)
+    ]
     await asyncio.gather(*answers, return_exceptions=True)

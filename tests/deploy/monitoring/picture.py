@@ -10,16 +10,21 @@ import itertools
 import random
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.dashboards.draw import Drawing, Window
-from dragoman.v1.translation_pb2 import TranslateTextRequest
+from dragoman.v1.translation_pb2 import (
+    PRIORITY_BULK,
+    PRIORITY_INTERACTIVE,
+    TranslateTextRequest,
+)
 from dragoman_export.sentences import SENTENCES
 from tests.deploy.monitoring.component import ROOT, board, write_rules
 from tests.deploy.monitoring.scraping import Scraping
-from tests.deploy.monitoring.stubs import open_stubs
+from tests.deploy.monitoring.stubs import Metadata, make_callers, open_stubs
 from tests.integration.served import Served
 
 if TYPE_CHECKING:
@@ -29,7 +34,8 @@ PICTURE = ROOT / "docs/images/dashboard.svg"
 CAPTION = (
     "Drawn with matplotlib from a real Prometheus' answers to the panels' own queries; not a"
     " screenshot of Grafana. Two servers of one engine each and their client share {machine}. Calls"
-    " have a deadline of 0.5 s; most have one text, one in 60 has 30."
+    " have a deadline of 0.5 s; most have one text and are of one caller, one in 60 has 30 and is"
+    " another's bulk."
 )
 
 STEADY_SECONDS, RISING_SECONDS = 60.0, 150.0
@@ -43,6 +49,7 @@ VARIABLES = {
     "namespace": ".*",
     "job": "dragoman",
     "pod": ".*",
+    "model": ".*",
     "__rate_interval": "12s",
     "__range": f"{2 * STEADY_SECONDS + RISING_SECONDS:.0f}s",
 }
@@ -58,8 +65,10 @@ def main() -> None:
     arguments = parser.parse_args()
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        keys = directory / "keys.yaml"
+        callers = make_callers(keys, "web", "batch")
         servers = [
-            stack.enter_context(Served(bundle, engines=1, max_batch_size=32))
+            stack.enter_context(Served(bundle, api_keys=keys, engines=1, max_batch_size=32))
             for bundle in arguments.bundles
         ]
         pods = {
@@ -70,13 +79,14 @@ def main() -> None:
         scraping = stack.enter_context(Scraping(directory, pods, rules))
         scraping.until(lambda prometheus: len(prometheus.at("up == 1", time.time())) == len(pods))
         start = time.time()
-        asyncio.run(_load([server.address for server in servers], arguments.highest_rate))
+        addresses = [server.address for server in servers]
+        asyncio.run(_load(addresses, callers, arguments.highest_rate))
         window = Window(start, time.time(), STEP_SECONDS)
         drawing = Drawing(board(), scraping.prometheus, VARIABLES, window)
         drawing.save(arguments.output, CAPTION.format(machine=arguments.machine))
 
 
-async def _load(addresses: list[str], highest_rate: float) -> None:
+async def _load(addresses: list[str], callers: Mapping[str, Metadata], highest_rate: float) -> None:
     """Sends calls at random moments, to each server in turn; none is tried again."""
     chance = random.Random(1)
     async with AsyncExitStack() as stack:
@@ -87,7 +97,7 @@ async def _load(addresses: list[str], highest_rate: float) -> None:
         while due - began < 2 * STEADY_SECONDS + RISING_SECONDS:
             due += chance.expovariate(_rate(due - began, highest_rate))
             await asyncio.sleep(max(due - loop.time(), 0))
-            calls.create_task(_call(next(stubs), chance))
+            calls.create_task(_call(next(stubs), callers, chance))
 
 
 def _rate(seconds: float, highest: float) -> float:
@@ -95,11 +105,18 @@ def _rate(seconds: float, highest: float) -> float:
     return LOWEST_RATE + (highest - LOWEST_RATE) * rising if 0 < rising < 1 else LOWEST_RATE
 
 
-async def _call(stub: "TranslationServiceAsyncStub", chance: random.Random) -> None:
-    """Mostly one text; now and then many, or none, which is refused."""
+async def _call(
+    stub: "TranslationServiceAsyncStub", callers: Mapping[str, Metadata], chance: random.Random
+) -> None:
+    """Mostly one text; now and then many, which are bulk, or none, which is refused."""
     count = chance.choices((1, LARGE_CALL, 0), weights=(117, 2, 1))[0]
-    request = TranslateTextRequest(contents=chance.sample(SENTENCES, count))
-    await stub.TranslateText(request, timeout=DEADLINE_SECONDS).code()
+    is_bulk = count == LARGE_CALL
+    request = TranslateTextRequest(
+        contents=chance.sample(SENTENCES, count),
+        priority=PRIORITY_BULK if is_bulk else PRIORITY_INTERACTIVE,
+    )
+    caller = callers["batch" if is_bulk else "web"]
+    await stub.TranslateText(request, timeout=DEADLINE_SECONDS, metadata=caller).code()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from dragoman_server.engine.deadline import TimeLimit
 from dragoman_server.engine.engine import Engine, Progress
 from dragoman_server.engine.engine_metrics import EngineMetrics
 from dragoman_server.engine.scheduler import Scheduler
+from dragoman_server.engine.sender import Priority, Sender
 from dragoman_server.engine.waiting_queue import WaitingQueue
 from dragoman_server.errors import (
     BackendError,
@@ -190,6 +191,20 @@ async def test_a_cancelled_future_leaves_the_queue(
     for runner in runners:
         runner.may_decode.set()
     await asyncio.gather(*running, waiting[0], waiting[2])
+
+
+async def test_bulk_is_told_apart(engine: AsyncEngine, runners: list[FakeRunner]) -> None:
+    for runner in runners:
+        runner.may_decode.clear()
+    bulk = Sender(priority=Priority.BULK)
+    futures = engine.submit([[5]] * 11, OPTIONS, sender=bulk)
+    await until(lambda: engine.requests_running == 8)
+    futures += engine.submit([[5]] * 2, OPTIONS)
+    assert (engine.bulk_running, engine.bulk_waiting, engine.requests_waiting) == (8, 3, 5)
+    for runner in runners:
+        runner.may_decode.set()
+    await asyncio.gather(*futures)
+    await until(lambda: engine.bulk_running == 0)
 
 
 async def test_a_full_queue_refuses_at_once(engine: AsyncEngine) -> None:

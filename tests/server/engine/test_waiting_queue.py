@@ -351,6 +351,20 @@ def test_what_is_held_back_is_taken_once_room_for_it_is_worth_an_encoder_run() -
     assert len(take_held(queue, running=35, rows=40.5)) == 5
 
 
+def test_it_knows_how_much_of_what_waits_and_runs_is_bulk() -> None:
+    queue = WaitingQueue(max_queue_size=9, engines=2)
+    bulk = [sequence([1]) for _ in range(3)]
+    queue.put(bulk, Sender("b", priority=Priority.BULK))
+    queue.put([sequence([2]) for _ in range(2)], Sender("a"))
+    assert (queue.bulk_waiting, queue.bulk_running) == (3, 0)
+    for engine in range(2):
+        take(queue, engine)
+    assert (queue.bulk_waiting, queue.bulk_running) == (0, 3)
+    for engine in range(2):
+        queue.freed(engine, bulk[:2])
+    assert (queue.bulk_waiting, queue.bulk_running) == (0, 1)
+
+
 def test_bulk_is_held_back_beside_a_light_caller_as_a_heavy_one_is() -> None:
     queue = WaitingQueue(max_queue_size=999, engines=1)
     queue.put([sequence([1])], Sender("bulk", priority=Priority.BULK))

@@ -6,7 +6,11 @@ from itertools import pairwise
 import grpc
 import pytest
 
-from dragoman.v1.translation_pb2 import StreamTranslateTextRequest, TranslateTextRequest
+from dragoman.v1.translation_pb2 import (
+    PRIORITY_BULK,
+    StreamTranslateTextRequest,
+    TranslateTextRequest,
+)
 from dragoman_server.errors import BackendError, DeadlineError, WouldExpireError
 from dragoman_server.monitoring.metrics import LATENCY_BUCKETS, REFUSAL_CAUSES, Metrics
 from tests.server.service.harness import Running, failure_of, running
@@ -141,11 +145,14 @@ async def test_a_stream_counts_its_texts(server: Running) -> None:
 
 
 async def test_a_scrape_reads_the_engine_at_that_moment(server: Running) -> None:
+    bulk = server.stub.TranslateText(TranslateTextRequest(contents=["c"], priority=PRIORITY_BULK))
     call = server.stub.TranslateText(TranslateTextRequest(contents=["a", "b"]))
-    await server.engine.has_texts(2)
+    await server.engine.has_texts(3)
     page = await asyncio.to_thread(server.scrape)
-    assert 'dragoman_requests_waiting{model="tiny"} 2.0' in page
+    assert 'dragoman_requests_waiting{model="tiny"} 3.0' in page
     assert 'dragoman_requests_running{model="tiny"} 3.0' in page
+    assert 'dragoman_bulk_requests_waiting{model="tiny"} 1.0' in page
+    assert 'dragoman_bulk_requests_running{model="tiny"} 2.0' in page
     assert 'dragoman_kv_cache_usage_ratio{model="tiny"} 0.25' in page
     assert 'dragoman_predicted_seconds{model="tiny"} 0.5' in page
     labels = 'architecture="marian",model="tiny",precision="float32",provider="cpu",version="1"'
@@ -153,6 +160,7 @@ async def test_a_scrape_reads_the_engine_at_that_moment(server: Running) -> None
     assert "process_resident_memory_bytes" in page
     assert "python_gc_objects_collected_total" in page
     call.cancel()
+    bulk.cancel()
 
 
 def test_every_metric_has_the_prefix_and_a_help_text() -> None:

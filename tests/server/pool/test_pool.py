@@ -1,7 +1,7 @@
 """Models that come, go and are replaced while requests run."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -26,6 +26,7 @@ class FakeFrontEnd:
         self.prepared: list[int] = []
         self.served: list[Serve] = []
         self.error: DragomanError | None = None
+        self.failures: list[dict[str, str]] = []
 
     async def prepare(self, setup: ModelSetup) -> None:
         if self.error is not None:
@@ -34,6 +35,9 @@ class FakeFrontEnd:
 
     async def serve(self, serve: Serve) -> None:
         self.served.append(serve)
+
+    def tell_failures(self, failures: Mapping[str, str]) -> None:
+        self.failures.append(dict(failures))
 
 
 def make_loader() -> FakeLoader:
@@ -139,6 +143,19 @@ async def test_one_that_cannot_be_loaded_leaves_the_old_one_serving_and_says_why
     del it.loader.errors["en-de"]
     await it.pool.put(found("en-de", stamp=3))
     assert it.pool.failures == {}
+    assert it.front_end.failures == [{"en-de": str(error)}, {}]
+
+
+async def test_front_ends_hear_of_nothing_that_has_not_changed() -> None:
+    it = bench(found("en-de@1"))
+    await it.pool.put(found("en-de@2"))
+    await it.pool.drop("en-de@1")
+    assert it.front_end.failures == []
+    it.loader.errors["en-de@3"] = BundleError("damaged")
+    with pytest.raises(BundleError):
+        await it.pool.put(found("en-de@3"))
+    await it.pool.drop("en-de@3")
+    assert it.front_end.failures == [{"en-de@3": "damaged"}, {}]
 
 
 async def test_one_that_a_front_end_cannot_serve_is_closed_again() -> None:
@@ -183,6 +200,7 @@ async def test_or_what_was_used_least_lately_is_unloaded_where_that_is_asked_for
     assert it.served == ["en-de@1", "en-de@3", "en-de@4!"]
     assert it.loader.engines[2].closed
     assert it.pool.failures == {"en-de@2": "unloaded to make room for en-de@4"}
+    assert it.front_end.failures == [it.pool.failures]
 
 
 async def test_nothing_is_unloaded_for_one_that_has_never_room_beyond_what_there_is() -> None:
@@ -203,6 +221,8 @@ def test_at_the_start_all_must_load_or_those_that_can() -> None:
     pool.begin(bundles, all_must_load=False)
     assert pool.names == ["en-de@1"]
     assert pool.failures == {"b@2": "damaged"}
+    _, _, failures = pool.setup()
+    assert failures == pool.failures
 
 
 @pytest.mark.parametrize(

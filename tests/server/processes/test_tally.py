@@ -1,6 +1,6 @@
 import asyncio
 
-from dragoman_server.monitoring import Ended, Report, Shortage
+from dragoman_server.monitoring import CallerEnded, Ended, Report, Shortage
 from dragoman_server.processes.tally import Tally
 
 REFUSED = Ended("RESOURCE_EXHAUSTED", failure="REJECTED", refusal="WOULD_EXPIRE")
@@ -33,3 +33,22 @@ async def test_what_is_left_is_told_at_the_end() -> None:
     tally.record(Shortage(1.0, 2))
     tally.flush()
     assert told == [REFUSED._replace(times=2), Shortage(1.0, 2), Shortage(1.0, 2)]
+
+
+async def test_what_callers_had_is_added_up_for_each() -> None:
+    told: list[Report] = []
+    tally = Tally(told.append)
+    acme = CallerEnded("acme", "bulk", "OK", texts=2, code_points=30, target_tokens=9)
+    tally.record(acme)
+    tally.record(acme)
+    tally.record(acme._replace(texts=1, code_points=4, target_tokens=1))
+    tally.record(acme._replace(priority="interactive"))
+    tally.record(acme._replace(caller="other"))
+    tally.record(CallerEnded("acme", "bulk", "RESOURCE_EXHAUSTED", "RATE_LIMITED"))
+    tally.flush()
+    assert told == [
+        acme._replace(times=3, texts=5, code_points=64, target_tokens=19),
+        acme._replace(priority="interactive"),
+        acme._replace(caller="other"),
+        CallerEnded("acme", "bulk", "RESOURCE_EXHAUSTED", "RATE_LIMITED"),
+    ]

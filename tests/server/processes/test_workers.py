@@ -352,6 +352,32 @@ async def test_each_process_lets_in_by_the_files_itself(tmp_path: Path) -> None:
         await _until(lambda: server.sample("dragoman_requests_total", code="UNAUTHENTICATED") == 2)
 
 
+async def test_what_callers_had_is_added_up_over_the_processes() -> None:
+    key = new_key()
+    grant = "methods: ['*'], models: ['*'], texts_per_second: 100, burst_seconds: 1"
+    entries = f"- {{name: acme, sha256: {hash_of(key)}, {grant}}}"
+    async with running(workers=2, api_key_entries=entries) as server, AsyncExitStack() as stack:
+        server.engine.echo = True
+        answers = []
+        for _ in range(8):
+            options = [("grpc.use_local_subchannel_pool", 1)]
+            address = f"127.0.0.1:{server.application.port}"
+            channel = await stack.enter_async_context(aio.insecure_channel(address, options))
+            own = Running(server.application, server.engine, server.metrics, channel)
+            large = request(*["a"] * 60)  # more than is left of half the burst after any other
+            answers.append(own.stub.TranslateText(large, metadata=(("x-api-key", key),)))
+        codes = [await answer.code() for answer in answers]
+        answered = codes.count(grpc.StatusCode.OK)
+        assert 1 <= answered <= 2  # one of each process
+        labels = {"caller": "acme"}
+        requests, refusals = "dragoman_caller_requests_total", "dragoman_caller_refusals_total"
+        await _until(lambda: server.sample(requests, **labels) == 8)
+        assert server.sample(refusals, cause="RATE_LIMITED", **labels) == 8 - answered
+        labels["priority"] = "interactive"
+        assert server.sample("dragoman_caller_texts_total", **labels) == 60 * answered
+        assert server.sample("dragoman_caller_target_tokens_total", **labels) == 60 * answered
+
+
 async def test_a_wrong_key_file_is_told_by_the_processes() -> None:
     application = make_application(
         make_config(workers=2, api_key_entries="- 5"), FakeEngine(), Metrics()

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dragoman_server.engine import ANYBODY, Sender
+from dragoman_server.engine import ANYBODY, Priority, Sender
 from dragoman_server.engine.deadline import NO_LIMIT, TimeLimit
 from dragoman_server.errors import OverloadError, QueueFullError, UnavailableError
 from dragoman_server.sequence import Completion, FinishReason, Timing, TranslationOptions
@@ -141,6 +141,16 @@ class FakeEngine:
     @property
     def requests_running(self) -> int:
         return 3
+
+    @property
+    def bulk_waiting(self) -> int:
+        return sum(
+            not text.future.done() and text.sender.priority is Priority.BULK for text in self.texts
+        )
+
+    @property
+    def bulk_running(self) -> int:
+        return 2
 
     @property
     def kv_cache_usage(self) -> float:

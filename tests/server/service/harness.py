@@ -183,6 +183,12 @@ class Running:
         return models
 
     @property
+    def loader(self) -> FakeLoader:
+        loader = self.pool._load
+        assert isinstance(loader, FakeLoader)
+        return loader
+
+    @property
     def stub(self) -> "TranslationServiceAsyncStub":
         return TranslationServiceStub(self.channel)
 

@@ -217,6 +217,7 @@ async def test_no_call_leaves_a_trace_of_a_secret(
     await guarded.application.close()  # which tells the last spans
     callers = {attributes(span).get("dragoman.caller") for span in collector.spans}
     assert callers >= {"acme", "jwt:user"}  # a key's and a token's
+    assert all(f'caller="{each}"' in page for each in ("acme", "jwt:user"))
     assert found(repr(collector.requests)) == []
     written = log.lines.getvalue()
     assert '"caller": "acme"' in written
