@@ -181,6 +181,11 @@ class AsyncEngine:
             self._threads.append(thread)
             await asyncio.wrap_future(ready)
 
+    @property
+    def is_at_ease(self) -> bool:
+        """Whether it hardly refuses anything: who asks before a request is read need not."""
+        return self._admission.is_at_ease
+
     def check_room(
         self,
         limit: TimeLimit,
@@ -264,6 +269,8 @@ class AsyncEngine:
         # also leave less padding to the encoder and fewer rows idle at the end.
         longest_first = sorted(sequences, key=lambda sequence: -len(sequence.source_ids))
         self._queue.put(longest_first, sender)
+        if sequences:
+            self._idle.clear()
         return [self._expect(sequence, promise, on_partial) for sequence in sequences]
 
     async def wait_idle(self) -> None:
@@ -294,7 +301,6 @@ class AsyncEngine:
         future: asyncio.Future[Completion] = self._loop.create_future()
         future.add_done_callback(functools.partial(self._forget, sequence, promise))
         self._futures[sequence] = future
-        self._idle.clear()
         if on_partial is not None:
             self._on_partial[sequence] = on_partial
         return future

@@ -21,7 +21,7 @@ made good at once."""
 
 
 class Classes:
-    """All that waits, each sequence once.
+    """All that waits.
 
     Attributes:
         interactive, bulk: The classes.
@@ -29,12 +29,11 @@ class Classes:
 
     def __init__(self) -> None:
         self.interactive, self.bulk = Lanes(), Lanes()
-        self._lane_of: dict[Sequence, Lane] = {}
         self._owed = 0.0
         """Work that bulk, which is waiting, has been passed over for."""
 
     def __len__(self) -> int:
-        return len(self._lane_of)
+        return self.interactive.texts + self.bulk.texts
 
     @property
     def rows(self) -> int:
@@ -44,7 +43,7 @@ class Classes:
     @property
     def sequences(self) -> list[Sequence]:
         """All, in no particular order."""
-        return list(self._lane_of)
+        return [*self.interactive.sequences, *self.bulk.sequences]
 
     def lanes(self, priority: Priority) -> Lanes:
         """Returns those of a class."""
@@ -52,7 +51,7 @@ class Classes:
 
     def check_room(self, texts: int, sender: Sender, size: int) -> None:
         """Raises QueueFullError where a queue of this size has no room for so many more."""
-        if fits_anyway(texts, len(self._lane_of), size):
+        if fits_anyway(texts, len(self), size):
             return
         lane = self.lanes(sender.priority).lane(sender.caller)
         check_room(
@@ -66,12 +65,9 @@ class Classes:
 
     def put(self, sequences: Collection[Sequence], sender: Sender) -> Work:
         """Adds the sequences of a request, in the order of their turns; returns their work."""
-        lane, work = self.lanes(sender.priority).put(sequences, sender)
-        for sequence in sequences:
-            self._lane_of[sequence] = lane
-        return work
+        return self.lanes(sender.priority).put(sequences, sender)
 
-    def next(self, light: Collection[str] | None) -> Lane | None:
+    def next(self, light: Collection[str] | None = None) -> Lane | None:
         """Returns the lane whose turn it is; None where it is nobody's.
 
         Args:
@@ -87,25 +83,23 @@ class Classes:
 
     def take(self, lane: Lane) -> Work:
         """Takes out the first sequence of the lane whose turn it is, and counts its work."""
-        del self._lane_of[lane.first]
-        work = self.lanes(lane.priority).take(lane)
+        is_interactive = lane.priority is Priority.INTERACTIVE
+        work = (self.interactive if is_interactive else self.bulk).take(lane)
         if not self.bulk.texts:
             self._owed = 0.0
-        elif lane.priority is Priority.INTERACTIVE:
+        elif is_interactive:
             self._owed = min(self._owed + work.steps * PASSED_OVER, MOST_OWED)
         elif self.interactive.texts:
             self._owed -= work.steps
         return work
 
     def remove(self, sequence: Sequence) -> Lane | None:
-        """Takes out a sequence that nobody will translate; returns whose it was, None if no one's.
+        """Takes out a sequence that nobody will translate; returns its lane.
 
-        It is left alone where it does not wait.
+        None where it does not wait.
         """
-        lane = self._lane_of.pop(sequence, None)
-        if lane is not None:
-            self.lanes(lane.priority).forget(sequence, lane)
-        return lane
+        lane = self.interactive.forget(sequence)
+        return self.bulk.forget(sequence) if lane is None else lane
 
     def each(self, look: Callable[[Lanes], ClassSnapshot]) -> tuple[ClassSnapshot, ClassSnapshot]:
         """Looks at what is interactive and at bulk."""

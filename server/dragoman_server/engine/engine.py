@@ -150,11 +150,13 @@ class Engine:
         self._observe_step(rows, ended)
         finished: list[tuple[Sequence, Outcome]] = []
         for sequence, completion in advance.finished:
-            self._metrics.finished(sequence, len(completion.token_ids), ended)
             if sequence.wants_timing:
                 completion = completion._replace(timing=sequence.timing(ended))  # noqa: PLW2901
             finished.append((sequence, completion))
         if finished:
+            self._metrics.finished(
+                [(each, len(end.token_ids)) for each, end in advance.finished], ended
+            )
             self._release(finished)
         self._metrics.decoded(ended - started, rows=rows)
         return Progress(finished, self._partial() if self._watched else [])

@@ -1,5 +1,7 @@
 """What an engine's steps mean for the metrics. Used by the engine's thread; keeps no state."""
 
+from collections.abc import Sequence as ListOf
+
 from dragoman_server.monitoring import Metrics
 from dragoman_server.sequence import Sequence
 
@@ -39,18 +41,20 @@ class EngineMetrics:
         """Counts texts whose deadline passed while they waited."""
         self._expired.inc(texts)
 
-    def finished(self, sequence: Sequence, target_tokens: int, now: float) -> None:
-        """Records the stages of a sequence that ended with a translation.
+    def finished(self, ended: ListOf[tuple[Sequence, int]], now: float) -> None:
+        """Records the stages of sequences that ended with a translation.
 
         Args:
-            sequence: Its timestamps say when each stage began.
-            target_tokens: Its tokens, the end token not counted.
-            now: When it ended, in seconds of the engine's clock.
+            ended: Their timestamps say when each stage began; with the tokens of each, the end
+                token not counted.
+            now: When they ended, in seconds of the engine's clock.
         """
-        self._target_tokens.inc(target_tokens)
-        self._queue.observe(sequence.started_at - sequence.arrived_at)
-        self._encode.observe(sequence.encoded_at - sequence.started_at)
-        self._decode.observe(now - sequence.encoded_at)
-        self._first_token.observe(sequence.first_token_at - sequence.arrived_at)
-        if target_tokens > 1:
-            self._per_token.observe((now - sequence.first_token_at) / (target_tokens - 1))
+        sequences = [sequence for sequence, _ in ended]
+        self._target_tokens.inc(sum([tokens for _, tokens in ended]))
+        self._queue.observe_all([each.started_at - each.arrived_at for each in sequences])
+        self._encode.observe_all([each.encoded_at - each.started_at for each in sequences])
+        self._decode.observe_all([now - each.encoded_at for each in sequences])
+        self._first_token.observe_all([each.first_token_at - each.arrived_at for each in sequences])
+        self._per_token.observe_all(
+            [(now - each.first_token_at) / (tokens - 1) for each, tokens in ended if tokens > 1]
+        )

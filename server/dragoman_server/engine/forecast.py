@@ -97,12 +97,14 @@ class Forecast:
         Returns:
             0 before enough was observed.
         """
+        if (pace := self._pace()) is None:
+            return 0.0
         rows = steps = longest = 0
         for sequence in sequences:
             rows += sequence.rows
             steps += sequence.rows * sequence.expected_steps
             longest = max(longest, sequence.expected_steps)
-        return self._seconds(longest, load.plus(rows=rows, steps=steps))
+        return pace.seconds_until(longest, load, rows=rows, steps=steps)
 
     def outlook(self, queue: Snapshot) -> Outlook:
         """Returns what a request finds now."""
@@ -155,10 +157,6 @@ class Forecast:
     def _ratio(self) -> float:
         """Target tokens per source token."""
         return self._target_tokens.value / (self._source_tokens.value or 1)
-
-    def _seconds(self, steps: int, load: Load) -> float:
-        pace = self._pace()
-        return 0.0 if pace is None else pace.seconds_until(steps, load)
 
     def _pace(self) -> Pace | None:
         seen = [line for line in self._costs if line.count]

@@ -18,8 +18,8 @@ other request waits, spacing changes nothing."""
 
 
 Place: TypeAlias = tuple[int, int]
-"""Where a sequence stands, its turn and its arrival: who has the same turn is served in order of
-arrival."""
+"""Where a sequence stands: its turn, which is how many texts of the lane were taken by then at the
+least, and its arrival. Who has the same turn is served in order of arrival."""
 
 
 class Work(NamedTuple):
@@ -53,6 +53,9 @@ class Lane:
     def __len__(self) -> int:
         return len(self._order)
 
+    def __contains__(self, sequence: Sequence) -> bool:
+        return sequence in self._places
+
     @property
     def first(self) -> Sequence:
         """The sequence whose turn is next."""
@@ -67,7 +70,7 @@ class Lane:
         """Adds sequences of a request, with so many of it before them; returns their work."""
         rows = steps = 0
         for index, sequence in enumerate(sequences, start=texts_before):
-            place = (self._turn(index), self._arrived)
+            place = (self._taken + SPACING * index, self._arrived)
             self._arrived += 1
             self._places[sequence] = place
             insort(self._order, (*place, sequence))
@@ -82,17 +85,17 @@ class Lane:
         """Takes the first out and counts its work, which is returned, against the caller."""
         sequence = self._order.pop(0)[-1]
         del self._places[sequence]
-        work = self._left(sequence)
+        rows = sequence.rows
+        steps = rows * sequence.expected_steps
+        self.rows -= rows
+        self.steps -= steps
         self._taken += 1
-        self.served += work.steps / self._weight
-        return work
+        self.served += steps / self._weight
+        return Work(rows, steps)
 
     def forget(self, sequence: Sequence) -> Work:
         """Takes a sequence out that nobody will translate; returns its work."""
         del self._order[bisect_left(self._order, self._places.pop(sequence))]
-        return self._left(sequence)
-
-    def _left(self, sequence: Sequence) -> Work:
         rows = sequence.rows
         work = Work(rows, rows * sequence.expected_steps)
         self.rows -= rows
@@ -101,7 +104,8 @@ class Lane:
 
     def ahead(self, texts_before: int) -> Work:
         """Returns what has its turn before a text that comes now."""
-        first_behind = bisect_left(self._order, (self._turn(texts_before) + 1,))
+        turn = self._taken + SPACING * texts_before
+        first_behind = bisect_left(self._order, (turn + 1,))
         behind = self._order[first_behind:]
         if not behind:
             return Work(self.rows, self.steps)
@@ -109,10 +113,6 @@ class Lane:
             rows, steps = _add_up(behind)
             return Work(self.rows - rows, self.steps - steps)
         return _add_up(self._order[:first_behind])
-
-    def _turn(self, texts_before: int) -> int:
-        """Returns the turn of a text that comes now: how many were taken by then, at the least."""
-        return self._taken + SPACING * texts_before
 
 
 def work_of(sequence: Sequence) -> int:

@@ -34,12 +34,17 @@ class Lanes:
         """Returns what waits, but not whose it is."""
         return ClassSnapshot(Work(self.rows, self.steps), self.texts, {})
 
+    @property
+    def sequences(self) -> list[Sequence]:
+        """All that wait, one caller's after another's."""
+        return [sequence for lane in self._lanes.values() for sequence in lane.sequences]
+
     def lane(self, caller: str) -> Lane | None:
         """Returns the caller's lane; None where nothing of theirs waits."""
         return self._lanes.get(caller)
 
-    def put(self, sequences: Collection[Sequence], sender: Sender) -> tuple[Lane, Work]:
-        """Adds sequences of a request; returns the lane that they are in, and their work."""
+    def put(self, sequences: Collection[Sequence], sender: Sender) -> Work:
+        """Adds sequences of a request; returns their work."""
         lane = self._lanes.get(sender.caller)
         if lane is None:
             lane = self._lanes[sender.caller] = Lane(sender, self._served)
@@ -47,7 +52,7 @@ class Lanes:
         self.texts += len(sequences)
         self.rows += work.rows
         self.steps += work.steps
-        return lane, work
+        return work
 
     def next(self, among: Collection[str] | None = None) -> Lane | None:
         """Returns the lane that goes next, of all or of these callers'; None where there is none.
@@ -74,9 +79,13 @@ class Lanes:
         self._left(lane, work)
         return work
 
-    def forget(self, sequence: Sequence, lane: Lane) -> None:
-        """Takes a sequence out that nobody will translate."""
-        self._left(lane, lane.forget(sequence))
+    def forget(self, sequence: Sequence) -> Lane | None:
+        """Takes out a sequence that nobody will translate; returns its lane, where it has one."""
+        for lane in self._lanes.values():
+            if sequence in lane:
+                self._left(lane, lane.forget(sequence))
+                return lane
+        return None
 
     def ahead(self, caller: str, texts_before: int) -> Work:
         """Returns what is served in this class before a text of the caller's that comes now.
@@ -96,7 +105,7 @@ class Lanes:
         return self.totals()._replace(texts_of=texts_of)
 
     def _left(self, lane: Lane, work: Work) -> None:
-        if not lane:
+        if not lane.rows:
             del self._lanes[lane.caller]
         self.texts -= 1
         self.rows -= work.rows

@@ -37,12 +37,6 @@ class Load(NamedTuple):
     """Rows that the newcomer is itself held back for, and waits no place of; None where it is
     not."""
 
-    def plus(self, *, rows: int, steps: int) -> "Load":
-        """Returns what there is to do once so much more is waiting."""
-        return Load(
-            self.rows + rows, self.waiting_rows + rows, self.waiting_steps + steps, *self[3:]
-        )
-
 
 class Snapshot(NamedTuple):
     """The queue at a moment."""

@@ -41,19 +41,29 @@ class Pace(NamedTuple):
     places: int
     """Rows of all the engines together."""
 
-    def seconds_until(self, steps: int, load: Load) -> float:
-        """Returns the seconds until a text of `load` that takes so many steps has ended."""
-        rows = max(1.0, min(load.rows, self.places, load.rows_at_once) / self.engines)
-        step = self.seconds + self.seconds_per_row * rows
+    def seconds_until(self, longest: int, load: Load, *, rows: int, steps: int) -> float:
+        """Returns the seconds until a request that comes now has ended.
+
+        Args:
+            longest: Steps of its longest text.
+            load: What it finds.
+            rows: Its own, with those of all that comes before it and is not part of `load`.
+            steps: Likewise, added up over the rows.
+        """
+        there = load.rows + rows
+        at_once = max(1.0, min(there, self.places, load.rows_at_once) / self.engines)
+        step = self.seconds + self.seconds_per_row * at_once
         places = others = 0.0
         if load.held_beside is None:
             places = self.places
         else:
             others = load.held_beside
             places = max(min(self.places, load.rows_at_once), others + self.engines)
-        without_place = max(0.0, load.rows - load.rows_behind - places)
-        waiting = without_place * load.waiting_steps / load.waiting_rows / (places - others)
-        return step * (steps + waiting)
+        without_place = there - load.rows_behind - places
+        if without_place <= 0:
+            return step * longest
+        mean_steps = (load.waiting_steps + steps) / (load.waiting_rows + rows)
+        return step * (longest + without_place * mean_steps / (places - others))
 
 
 class Outlook(NamedTuple):
@@ -76,6 +86,12 @@ class Outlook(NamedTuple):
         """Whether nothing runs or waits."""
         return not (self.queue.running_rows or self.queue.waiting_rows)
 
+    @property
+    def is_at_ease(self) -> bool:
+        """Whether newcomers find rows at once, and more of them would."""
+        rows = self.queue.running_rows + self.queue.waiting_rows
+        return 2 * rows <= (self.queue.max_queue_size if self.pace is None else self.pace.places)
+
     def seconds_of(self, outline: Outline, sender: Sender, texts_ahead: int = 0) -> float:
         """Returns the seconds that a request takes, without the margin; 0 where none are predicted.
 
@@ -89,10 +105,12 @@ class Outlook(NamedTuple):
         most = outline.max_decoding_length
         source_tokens = outline.source_tokens or (self.least_tokens,)
         steps = [math.ceil(min(tokens * self.tokens_ratio, most)) + 1 for tokens in source_tokens]
-        load = self.queue.load(sender).plus(
-            rows=len(steps) + texts_ahead, steps=sum(steps) + texts_ahead * self.usual_steps
+        return self.pace.seconds_until(
+            max(steps),
+            self.queue.load(sender),
+            rows=len(steps) + texts_ahead,
+            steps=sum(steps) + texts_ahead * self.usual_steps,
         )
-        return self.pace.seconds_until(max(steps), load)
 
 
 class TimeCheck:
@@ -137,9 +155,14 @@ class TimeCheck:
 
 
 class Admission:
-    """Refuses before anybody has tokenised a request, by an outlook of just before."""
+    """Refuses before anybody has tokenised a request, by an outlook of just before.
+
+    Attributes:
+        is_at_ease: Whether it hardly refuses anything: who asks before a request is read need not.
+    """
 
     def __init__(self) -> None:
+        self.is_at_ease = True
         self._outlook: Outlook | None = None
         """None before there is one: nothing is refused."""
         self._seconds: dict[tuple[str, bool, int], float] = {}
@@ -149,6 +172,7 @@ class Admission:
     def look(self, outlook: Outlook | None) -> None:
         """Goes by another outlook from now on."""
         self._outlook = outlook
+        self.is_at_ease = outlook is None or outlook.is_at_ease
         self._seconds.clear()
 
     def check(

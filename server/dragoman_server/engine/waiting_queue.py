@@ -212,37 +212,42 @@ class WaitingQueue:
         self, engine: int, free_rows: int, max_tokens: int, now: float, *, due: float
     ) -> Taken:
         taken = Taken([], [])
-        limit = self._limits[engine]
+        waiting, limit = self._waiting, self._limits[engine]
+        is_held = limit < math.inf
         held_tokens = max_tokens if limit == math.inf else int(max_tokens * HELD_TOKENS_SHARE)
         begins = self._running_rows[engine] <= limit * (1 - WORTHWHILE_SHARE)
-        fair = self._fair_rows(self._waiting.rows)
-        while (lane := self._next(engine, begins=begins, due=due)) is not None:
+        fair = self._fair_rows(waiting.rows)
+        while True:
+            lane = self._next(engine, begins=begins, due=due) if is_held else waiting.next()
+            if lane is None:
+                return taken
             sequence = lane.first
             if sequence.deadline <= now:
                 self._drop(sequence, now)
                 taken.expired.append(sequence)
-                fair = self._fair_rows(self._waiting.rows)
+                fair = self._fair_rows(waiting.rows)
                 continue
-            is_light = self._is_light(lane)
+            rows, tokens = sequence.rows, len(sequence.source_ids)
+            is_interactive = lane.priority is Priority.INTERACTIVE
+            is_light = is_interactive and self._demand.has_little(lane.caller)
             share = fair
-            if is_light and limit < math.inf:
-                share = self._fair_rows(max(self._light_waiting_rows, sequence.rows))
+            if is_light and is_held:
+                share = self._fair_rows(max(self._light_waiting_rows, rows))
             share -= self._running_rows[engine]
-            if share <= 0 or sequence.rows > free_rows:
-                break
-            tokens = max_tokens if is_light else min(max_tokens, held_tokens)
-            is_more = sequence.rows > share or len(sequence.source_ids) > tokens
-            if taken.newcomers and is_more:
-                break
-            self._give(engine, lane, is_light=is_light)
+            if share <= 0 or rows > free_rows:
+                return taken
+            most_tokens = max_tokens if is_light else min(max_tokens, held_tokens)
+            if taken.newcomers and (rows > share or tokens > most_tokens):
+                return taken
+            waiting.take(lane)
+            self._gave(engine, lane, sequence, is_light=is_light)
             taken.newcomers.append(sequence)
-            free_rows -= sequence.rows
-            max_tokens -= len(sequence.source_ids)
-            held_tokens -= 0 if is_light else len(sequence.source_ids)
-        return taken
+            free_rows -= rows
+            max_tokens -= tokens
+            held_tokens -= 0 if is_light else tokens
 
     def _next(self, engine: int, *, begins: bool, due: float) -> Lane | None:
-        """Returns the lane that goes next of those whom the engine has room for.
+        """Returns the lane that goes next, where an engine has room for some only.
 
         Args:
             engine: Its index.
@@ -250,16 +255,16 @@ class WaitingQueue:
             due: Share of the work that is due to what is held back; 0 where it had it.
         """
         running, limit = self._running_rows[engine], self._limits[engine]
-        if limit == math.inf or (begins and running + 1 <= limit):
-            return self._waiting.next(None)
+        if begins and running + 1 <= limit:
+            return self._waiting.next()
         if due and running - self._light_rows[engine] < max(1.0, due * running):
-            return self._waiting.next(None)
+            return self._waiting.next()
         return self._waiting.next(self._demand.little)
 
-    def _give(self, engine: int, lane: Lane, *, is_light: bool) -> None:
-        """Takes the first sequence of the lane whose turn it is out for an engine."""
-        self._running[engine][lane.first] = (lane, is_light)
-        rows = self._waiting.take(lane).rows
+    def _gave(self, engine: int, lane: Lane, sequence: Sequence, *, is_light: bool) -> None:
+        """An engine has a sequence that waited in the lane."""
+        self._running[engine][sequence] = (lane, is_light)
+        rows = sequence.rows
         self._running_rows[engine] += rows
         if is_light:
             self._light_rows[engine] += rows
@@ -277,10 +282,6 @@ class WaitingQueue:
         """Returns the rows of an engine, if what runs and so much that waits were spread evenly."""
         running = self._running_rows
         return -(-(waiting + sum(running)) // len(running))
-
-    def _is_light(self, lane: Lane) -> bool:
-        is_interactive = lane.priority is Priority.INTERACTIVE
-        return is_interactive and self._demand.has_little(lane.caller)
 
     @property
     def _light_waiting_rows(self) -> int:

@@ -37,6 +37,12 @@ class Observations:
         if len(self._pending) >= MOST_PENDING:
             self._sort()
 
+    def observe_all(self, values: Sequence[float]) -> None:
+        """Counts values."""
+        self._pending.extend(values)
+        if len(self._pending) >= MOST_PENDING:
+            self._sort()
+
     def totals(self) -> tuple[list[int], float]:
         """Returns how many values are in each bucket or one before it, and the sum of all."""
         self._sort()

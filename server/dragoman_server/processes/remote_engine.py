@@ -68,6 +68,11 @@ class RemoteEngine:
         """Whether every text that was submitted has ended."""
         return not self._requests
 
+    @property
+    def is_at_ease(self) -> bool:
+        """As AsyncEngine's, by what the engines' process told last."""
+        return self._admission.is_at_ease
+
     def check_room(
         self,
         limit: TimeLimit,

@@ -58,6 +58,7 @@ class Catalog:
         self._versions: dict[tuple[str, str], Translator] = {}
         self._defaults: dict[str, Translator] = {}
         self._found: dict[tuple[str, str, str, Allowed], Translator] = {}
+        self._translators: frozenset[Translator] = frozenset()
         self.publish(entries)
 
     def publish(self, entries: Iterable[Entry]) -> None:
@@ -67,6 +68,10 @@ class Catalog:
         self._versions = {(model.name, model.version): entry.translator for model, entry in each}
         self._defaults = {model.name: entry.translator for model, entry in each if entry.is_default}
         self._found = {}
+        self._translators = frozenset(entry.translator for entry in self.entries)
+
+    def __contains__(self, translator: Translator) -> bool:
+        return translator in self._translators
 
     def models(self, allowed: Allowed = None) -> list[Model]:
         """Returns the models as ListModels tells them."""
@@ -96,6 +101,14 @@ class Catalog:
                     self._found.clear()
                 self._found[key] = found
         return found
+
+    @property
+    def is_at_ease(self) -> bool:
+        """Whether a model's engines are: there is no need to ask them before a request is read."""
+        for translator, _ in self.entries:  # noqa: SIM110  it is asked for each call
+            if translator.is_at_ease:
+                return True
+        return False
 
     def check_room(self, limit: TimeLimit, sender: Sender, texts_ahead: int) -> None:
         """Refuses a call that no model would take, before anybody has read which one it means.

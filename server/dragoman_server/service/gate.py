@@ -14,6 +14,9 @@ RETRY_AFTER_SECONDS = 0.5
 class Gate:
     """Open until `close` is called, and never again; counts calls, each as long as it is in `with`.
 
+    Attributes:
+        closed: Whether the server drains.
+
     Raises:
         UnavailableError: On the way in, once the server drains.
     """
@@ -21,7 +24,8 @@ class Gate:
     def __init__(self, *, max_calls: int) -> None:
         self._max_calls = max_calls
         self._calls = 0
-        self._closed = asyncio.Event()
+        self.closed = False
+        self._has_closed = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -29,11 +33,6 @@ class Gate:
     def calls(self) -> int:
         """Calls in progress."""
         return self._calls
-
-    @property
-    def closed(self) -> bool:
-        """Whether the server drains."""
-        return self._closed.is_set()
 
     def check_open(self) -> None:
         """Raises UnavailableError once the gate is closed."""
@@ -54,13 +53,15 @@ class Gate:
             UnavailableError: The server drains.
             TooManyCallsError: As many calls as allowed are open, or a connection's share of them.
         """
-        self.check_open()
+        if self.closed:
+            self.check_open()
         why = why_no_more(own_calls, open_calls, most=self._max_calls, what="calls")
         if why is not None:
             raise TooManyCallsError(why, retry_after_seconds=RETRY_AFTER_SECONDS)
 
     def __enter__(self) -> None:
-        self.check_open()
+        if self.closed:
+            self.check_open()
         self._calls += 1
         self._empty.clear()
 
@@ -71,11 +72,12 @@ class Gate:
 
     def close(self) -> None:
         """Refuses calls from now on."""
-        self._closed.set()
+        self.closed = True
+        self._has_closed.set()
 
     async def wait_closed(self) -> None:
         """Returns once `close` was called."""
-        await self._closed.wait()
+        await self._has_closed.wait()
 
     async def wait_empty(self) -> None:
         """Returns once no call is in progress."""

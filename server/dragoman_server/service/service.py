@@ -36,6 +36,7 @@ from dragoman_server.service.guard import CallGuard, NewAccount, as_asked
 from dragoman_server.service.observer import Observer
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.stream import TextStream
+from dragoman_server.service.translator import Translator
 from dragoman_server.service.validation import read_priority
 
 SERVICE_NAME = DESCRIPTOR.services_by_name["TranslationService"].full_name
@@ -45,6 +46,8 @@ class _Accepted(NamedTuple):
     """A TranslateText that was let in."""
 
     request: TranslateTextRequest
+    translator: Translator
+    """What it is translated with, if that is still served once there is time for it."""
     allowed: Allowed
     """Models that its caller may use."""
     sender: Sender
@@ -112,7 +115,10 @@ class TranslationService:
             RateLimitedError: The caller has had what it may have for now.
             QueueFullError, WouldExpireError: Every model's engines'.
         """
-        check_rate(principal_of(caller), self._limits)
+        if self._limits is not None:
+            check_rate(principal_of(caller), self._limits)
+        if self._catalog.is_at_ease:
+            return
         limit = self._limit(caller.seconds, self._timeout_seconds(caller.seconds))
         self._catalog.check_room(limit, sender_of(caller), caller.calls_before)
 
@@ -133,7 +139,7 @@ class TranslationService:
         translator = self._catalog.find(request, allowed)
         translator.check_room(limit, sender, caller.calls_before, request)
         charge(principal, self._limits, request.contents)
-        return _Accepted(request, allowed, sender, limit, timeout_seconds)
+        return _Accepted(request, translator, allowed, sender, limit, timeout_seconds)
 
     async def _translate_texts(
         self,
@@ -141,13 +147,14 @@ class TranslationService:
         call: Call,  # noqa: ARG002
         account: Account,
     ) -> TranslateTextResponse:
-        request, allowed, sender, limit, timeout_seconds = accepted
+        request, translator, allowed, sender, limit, timeout_seconds = accepted
         async with _timeout(timeout_seconds):
             if account.usage is not None:
                 account.usage.ask(request.contents, sender.priority)
-            translator = self._catalog.find(request, allowed)
-            account.model = translator.model.name
-            account.model_version = translator.model.version
+            if translator not in self._catalog:
+                translator = self._catalog.find(request, allowed)
+            account.model = translator.name
+            account.model_version = translator.version
             translations = await translator.translate_texts(request, limit, sender, account.usage)
         return TranslateTextResponse(translations=translations)
 

@@ -175,8 +175,8 @@ class TextStream:
             account.usage.ask([request.content], sender.priority)
         principal = self._caller.admitted()
         translator = self._catalog.find(request, allowed_models(principal))
-        account.model = translator.model.name
-        account.model_version = translator.model.version
+        account.model = translator.name
+        account.model_version = translator.version
         translator.check_room(limit, sender)
         self._caller.charge(principal, request.content)
 

@@ -69,6 +69,10 @@ class TextCodec(Protocol):
 class TextQueue(Protocol):
     """What is needed of an AsyncEngine."""
 
+    @property
+    def is_at_ease(self) -> bool:
+        """Whether it hardly refuses anything: who asks before a request is read need not."""
+
     def check_room(
         self,
         limit: TimeLimit,
@@ -109,7 +113,12 @@ class _Order(NamedTuple):
 
 
 class Translator:
-    """Translates into the wire's `Translation`s with one model."""
+    """Translates into the wire's `Translation`s with one model.
+
+    Attributes:
+        model: As ListModels tells it.
+        name, version: The model's.
+    """
 
     def __init__(
         self,
@@ -120,6 +129,8 @@ class Translator:
         check_memory: Callable[[], None] = lambda: None,
     ) -> None:
         self.model = model
+        self.name, self.version = model.name, model.version
+        self._max_source_length = model.limits.max_input_length
         self._languages = Languages(manifest)
         self._nothing = [manifest.special_tokens.end_id]
         self._options = OptionsReader(manifest, model.limits, tokenizer)
@@ -135,6 +146,11 @@ class Translator:
     def is_preparing(self) -> bool:
         """Whether a call is here whose texts the engine is still to get."""
         return self._preparing > 0
+
+    @property
+    def is_at_ease(self) -> bool:
+        """As the engine's."""
+        return self._engine.is_at_ease
 
     def translates(self, source: str, target: str) -> bool:
         """Whether there is a pair for these codes, or several; empty ones fit every language.
@@ -203,7 +219,7 @@ class Translator:
                 if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
                     await asyncio.sleep(0)
                 source = self._encode(text, order)
-                if len(source) > self.model.limits.max_input_length:
+                if len(source) > self._max_source_length:
                     check_source_length(len(source), f"contents[{index}]", self.model.limits)
                 sources.append(source)
             futures = self._submit(sources, order, limit, sender, usage=usage)
@@ -343,8 +359,8 @@ class Translator:
             score=completion.score,
             source_token_count=len(source),
             target_token_count=len(completion.token_ids) - forced,
-            model=self.model.name,
-            model_version=self.model.version,
+            model=self.name,
+            model_version=self.version,
             token_scores=None if scores is None else scores[forced:],
             hypotheses=self._hypotheses(completion, forced) if completion.hypotheses else None,
         )
@@ -364,6 +380,6 @@ class Translator:
     def _empty(self) -> Translation:
         return Translation(
             finish_reason=FINISH_REASON_STOP,
-            model=self.model.name,
-            model_version=self.model.version,
+            model=self.name,
+            model_version=self.version,
         )

@@ -94,3 +94,16 @@ def test_work_is_shared_by_weight_where_all_always_have_some_waiting(
         assert lane is not None
         done[lane.caller] += classes.take(lane).steps
     assert done["1"] / done["0"] == pytest.approx(3, rel=0.1)
+
+
+def test_a_text_that_nobody_wants_leaves_its_callers_lane_whichever_class_it_is_of() -> None:
+    classes = Classes()
+    kept, unwanted, bulk = (sequence([1], rows=2) for _ in range(3))
+    classes.put([kept, unwanted], Sender("a"))
+    classes.put([bulk], BULK)
+    for text, priority in ((unwanted, Priority.INTERACTIVE), (bulk, Priority.BULK)):
+        lane = classes.remove(text)
+        assert lane is not None
+        assert lane.priority is priority
+        assert classes.remove(text) is None
+    assert (classes.sequences, classes.rows, len(classes)) == ([kept], 2, 1)

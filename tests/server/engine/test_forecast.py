@@ -264,3 +264,17 @@ def test_the_usual_text_is_predicted_with_the_margin() -> None:
     assert subject.usual_seconds(queue(running=0)) == about(21 * step(1))
     subject.observe_end(promise(), translated=True, now=20.0)
     assert subject.usual_seconds(queue(running=0)) == about(21 * step(1) * subject.margin)
+
+
+def test_engines_are_at_ease_while_more_than_half_of_their_rows_are_free() -> None:
+    seen, unseen = forecast(places=8), forecast(places=8, texts=0)
+    assert [seen.outlook(queue(running=rows)).is_at_ease for rows in (0, 4, 5)] == [
+        True,
+        True,
+        False,
+    ]
+    waiting = ClassSnapshot(Work(3, 60), 3, {"a": 3})
+    assert not seen.outlook(queue(running=2)._replace(interactive=waiting)).is_at_ease
+    # As long as nothing is predicted only the room in the queue counts, here for 8.
+    assert unseen.outlook(queue(running=1)._replace(interactive=waiting)).is_at_ease
+    assert not unseen.outlook(queue(running=2)._replace(bulk=waiting)).is_at_ease

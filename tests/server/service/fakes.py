@@ -80,6 +80,7 @@ class FakeEngine:
         self.healthy = True
         self.stalled = False
         self.engine_count = 2
+        self.is_at_ease = True
         self.kv_cache_bytes = 1000
         self.used_at = 0.0
         self.closed = False

@@ -32,9 +32,21 @@ async def test_a_call_that_would_expire_is_refused_with_when_to_try_again(server
 
 
 async def test_a_refused_call_is_not_even_parsed(server: Running) -> None:
+    server.engine.is_at_ease = False
     server.engine.refusal = late(excess=0.25)
     failure = await failure_of(server.call_raw(b"\x0a\x02\xff\xfe"))
     assert failure.reason == "WOULD_EXPIRE"
+
+
+async def test_engines_at_ease_are_asked_once_a_call_is_read_and_others_before_too(
+    server: Running,
+) -> None:
+    server.engine.echo = True
+    await server.stub.TranslateText(REQUEST)
+    assert len(server.engine.checked) == 1
+    server.engine.is_at_ease = False
+    await server.stub.TranslateText(REQUEST)
+    assert len(server.engine.checked) == 3
 
 
 async def test_calls_that_need_no_engine_are_not_refused(server: Running) -> None:
