@@ -24,8 +24,11 @@ def test_exposes_what_prometheus_client_does(count: int) -> None:
     histogram = Histogram("h", "Values.", buckets=BUCKETS, registry=ours)
     expected = Reference("h", "Values.", buckets=BUCKETS, registry=reference)
     choices = [0.0, 0.5, 1.0, 2.0, 2.5, 3.0, 10.0, 11.0]  # sums are exact
-    for value in np.random.default_rng(0).choice(choices, count).tolist():
+    values = np.random.default_rng(0).choice(choices, count).tolist()
+    for value in values[: count // 2]:
         histogram.observe(value)
+    histogram.labels().observe_all(values[count // 2 :])
+    for value in values:
         expected.observe(value)
     assert exposition(ours) == exposition(reference)
     assert exposition(ours) == exposition(reference)  # a scrape takes nothing away
