@@ -26,7 +26,7 @@ from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Model
 from dragoman.v1.translation_pb2_grpc import add_TranslationServiceServicer_to_server
 from dragoman_server.config import Config
-from dragoman_server.engine.async_engine import SWITCH_INTERVAL_SECONDS
+from dragoman_server.engine.engine_threads import SWITCH_INTERVAL_SECONDS
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.models.tokenizer import load_tokenizer
 from dragoman_server.service.listing import describe_model, model_limits

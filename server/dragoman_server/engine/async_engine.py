@@ -1,30 +1,27 @@
 """The engines behind an asyncio interface: texts in, futures out.
 
-Owns the engine threads and the hand-over between them and the event loop. Knows nothing of gRPC,
-text or languages.
+Owns the hand-over between the engines' threads and the event loop. Knows nothing of gRPC, text or
+languages.
 """
 
 import asyncio
 import functools
 import logging
 import math
-import os
-import sys
-import threading
 import time
 from collections.abc import Callable
 from collections.abc import Sequence as ListOf
-from concurrent.futures import Future
 
 from dragoman_server.engine.deadline import NO_LIMIT, TimeLimit, has_passed
 from dragoman_server.engine.engine import Engine, Progress
+from dragoman_server.engine.engine_threads import EngineThreads
 from dragoman_server.engine.forecast import Forecast, Promise
 from dragoman_server.engine.futures import settle
 from dragoman_server.engine.outlook import UNREAD, Admission, Outline, Outlook
 from dragoman_server.engine.sender import ANYBODY, Sender
-from dragoman_server.engine.turns import Share, Turn, Turns
+from dragoman_server.engine.turns import Share, Turns
 from dragoman_server.engine.waiting_queue import WaitingQueue
-from dragoman_server.errors import BackendError, ConfigError, DragomanError, UnavailableError
+from dragoman_server.errors import BackendError, DragomanError, UnavailableError
 from dragoman_server.sequence import (
     Completion,
     FinishReason,
@@ -34,19 +31,8 @@ from dragoman_server.sequence import (
 
 _log = logging.getLogger(__name__)
 
-# A thread that comes back from the model waits at most so long for the interpreter lock, several
-# times a step. Python's own 5 ms are as long as several steps.
-SWITCH_INTERVAL_SECONDS = 0.0001
-
-# Linux has priorities by thread. Where processors are short the event loop goes first: what is let
-# in, refused or answered too late is of no use however fast it was translated.
-NICENESS = 5
-
 # A step takes milliseconds, on a slow machine with a large model a second or two.
 STALL_SECONDS = 60.0
-
-# How often it is looked whether a thread, which was told to end, has ended.
-LOOK_SECONDS = 0.005
 
 OUTLOOK_SECONDS = 0.002
 """How old an outlook may be that calls are refused for: to add up what waits takes longer than to
@@ -91,24 +77,28 @@ class AsyncEngine:
         self._engines = make_engines(self._deliver)
         self._max_rows = max_rows
         self.kv_cache_bytes = kv_cache_bytes
-        self._count_expired = count_expired or _nothing
+        self._count_expired = count_expired or (lambda: None)
         self._clock = clock
         costs = [engine.step_costs for engine in self._engines]
         self._forecast = Forecast(costs, places=max_rows)
-        self._prepare = list(prepare) or [_nothing] * len(self._engines)
-        self._share = share or Share()
-        self._turns = turns
+        self._threads = EngineThreads(
+            self._engines,
+            prepare,
+            wait=queue.wait,
+            all_died=self._end,
+            turns=turns,
+            share=share,
+            clock=clock,
+        )
         self.used_at = clock()
         """When the last texts came, or it was built."""
         self._idle = asyncio.Event()
         self._idle.set()
         self._futures: dict[Sequence, asyncio.Future[Completion]] = {}
         self._on_partial: dict[Sequence, OnPartial] = {}
-        self._threads: list[threading.Thread] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._admission, self._looked_at = Admission(), -math.inf
         self._closing = False
-        self._living = len(self._engines)
 
     @property
     def engine_count(self) -> int:
@@ -148,7 +138,7 @@ class AsyncEngine:
     @property
     def healthy(self) -> bool:
         """Whether every engine thread is alive."""
-        return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+        return self._threads.healthy
 
     @property
     def stalled(self) -> bool:
@@ -164,22 +154,7 @@ class AsyncEngine:
             DragomanError: One could not be prepared.
         """
         self._loop = asyncio.get_running_loop()
-        sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
-        pairs = zip(self._engines, self._prepare, strict=True)
-        for index, (engine, prepare) in enumerate(pairs):
-            ready: Future[None] = Future()
-            arguments = (engine, prepare, ready)
-            thread = threading.Thread(target=self._live, args=arguments, name=f"engine-{index}")
-            thread.daemon = True
-            try:
-                thread.start()
-            except RuntimeError as error:
-                raise ConfigError(
-                    f"engine {index + 1} of {len(self._engines)} cannot be started: {error}; "
-                    "set fewer engines"
-                ) from None
-            self._threads.append(thread)
-            await asyncio.wrap_future(ready)
+        await self._threads.start()
 
     @property
     def is_at_ease(self) -> bool:
@@ -284,15 +259,13 @@ class AsyncEngine:
         that does not look at what has been there for long.
         """
         self._closing = True
+        self._threads.close()
         self._queue.close()
         try:
-            for thread in self._threads:
-                while thread.is_alive():  # noqa: ASYNC110  to join one that hangs would not end
-                    await asyncio.sleep(LOOK_SECONDS)
+            await self._threads.join()
         finally:
             self._fail_unfinished(UnavailableError("the server stopped before the translation"))
         self._engines = []
-        self._prepare.clear()
 
     def _expect(
         self, sequence: Sequence, promise: Promise, on_partial: OnPartial | None
@@ -325,45 +298,11 @@ class AsyncEngine:
         elif has_passed(sequence.deadline, now, since=sequence.arrived_at):
             self._count_expired()
 
-    def _live(self, engine: Engine, prepare: Callable[[], None], ready: Future[None]) -> None:
-        """An engine thread's life."""
-        os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
-        try:
-            prepare()
-        except BaseException as error:  # noqa: BLE001 somebody waits for it
-            ready.set_exception(error)
-        else:
-            ready.set_result(None)
-            self._run(engine)
-
-    def _run(self, engine: Engine) -> None:
-        try:
-            while not self._closing:
-                if not self._take_turn(engine) and not self._queue.wait():
-                    break
-        except BaseException as error:  # noqa: BLE001 the thread ends here, whatever it was
-            _log.critical("engine_thread_died", exc_info=True)
-            engine.abandon(error)
-            assert self._loop is not None
-            self._loop.call_soon_threadsafe(self._bury)
-
-    def _take_turn(self, engine: Engine) -> bool:
-        """Steps for as long as it is the model's turn; False where nothing is left to do."""
-        if self._turns is None:
-            return engine.step()
-        with Turn(self._turns, self._share, self._clock) as turn:
-            while engine.step():
-                if self._closing or not turn.goes_on():
-                    return True
-        return False
-
-    def _bury(self) -> None:
-        """An engine is gone: once the last one is, nothing that waits would ever be taken."""
-        self._living -= 1
-        if self._living == 0:
-            self._closing = True
-            self._queue.close()
-            self._fail_unfinished(BackendError("no engine is left; the server's log says why"))
+    def _end(self) -> None:
+        """No engine is left: nothing that waits would ever be taken."""
+        self._closing = True
+        self._queue.close()
+        self._fail_unfinished(BackendError("no engine is left; the server's log says why"))
 
     def _fail_unfinished(self, error: DragomanError) -> None:
         for future in list(self._futures.values()):
@@ -384,7 +323,3 @@ class AsyncEngine:
                 self._forecast.observe_text(len(sequence.source_ids), len(outcome.token_ids))
             if future := self._futures.get(sequence):
                 settle(future, outcome)
-
-
-def _nothing() -> None:
-    pass

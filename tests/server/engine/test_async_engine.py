@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
-from dragoman_server.engine.async_engine import NICENESS, STALL_SECONDS, AsyncEngine
+from dragoman_server.engine.async_engine import STALL_SECONDS, AsyncEngine
 from dragoman_server.engine.deadline import TimeLimit
 from dragoman_server.engine.engine import Engine, Progress
 from dragoman_server.engine.engine_metrics import EngineMetrics
+from dragoman_server.engine.engine_threads import NICENESS
 from dragoman_server.engine.scheduler import Scheduler
 from dragoman_server.engine.sender import Priority, Sender
 from dragoman_server.engine.waiting_queue import WaitingQueue
