@@ -7,24 +7,20 @@ engine batches.
 import asyncio
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import (
-    FINISH_REASON_LENGTH,
-    FINISH_REASON_STOP,
-    Hypothesis,
     Model,
     StreamTranslateTextRequest,
     TranslateTextRequest,
     Translation,
 )
 from dragoman_server.engine import ANYBODY, NO_LIMIT, UNREAD, Outline, Sender, TimeLimit
-from dragoman_server.errors import InvalidArgumentError, NotFoundError
-from dragoman_server.models import Languages
-from dragoman_server.sequence import Completion, FinishReason, TranslationOptions
+from dragoman_server.sequence import Completion, TranslationOptions
 from dragoman_server.service.account import Usage
-from dragoman_server.service.options import OptionsReader, RequestOptions
+from dragoman_server.service.answers import Answers
+from dragoman_server.service.orders import Order, Orders
 from dragoman_server.service.validation import (
     check_characters,
     check_code_points,
@@ -38,19 +34,8 @@ TEXTS_AT_ONCE = 32
 """Of a request, tokenised or put on the wire before others have their turn on the event loop: a
 thousand take tens of milliseconds."""
 
-MOST_ORDERS = 256
-"""Different options that are remembered."""
-
-MOST_ORDER_BYTES = 1024
-"""Of options that are remembered; they may hold long texts."""
-
 MEMORY_TEXTS = 64
 """From which is learned how many tokens a character makes."""
-
-_FINISH_REASONS = {
-    FinishReason.STOP: FINISH_REASON_STOP,
-    FinishReason.LENGTH: FINISH_REASON_LENGTH,
-}
 
 
 class TextCodec(Protocol):
@@ -102,16 +87,6 @@ class TextQueue(Protocol):
         """Takes all of the texts or none; raises an OverloadError."""
 
 
-class _Order(NamedTuple):
-    """What a request asks for, apart from its texts."""
-
-    source_prefix: list[int]
-    source_suffix: list[int]
-    forced: int
-    """Tokens that a target begins with and that are no part of the text."""
-    options: RequestOptions
-
-
 class Translator:
     """Translates into the wire's `Translation`s with one model.
 
@@ -131,10 +106,9 @@ class Translator:
         self.model = model
         self.name, self.version = model.name, model.version
         self._max_source_length = model.limits.max_input_length
-        self._languages = Languages(manifest)
         self._nothing = [manifest.special_tokens.end_id]
-        self._options = OptionsReader(manifest, model.limits, tokenizer)
-        self._orders: dict[tuple[str, str, bytes], _Order] = {}
+        self._orders = Orders(manifest, model.limits, tokenizer)
+        self._answers = Answers(model.name, model.version, tokenizer)
         self._tokens_per_character = 0.0
         """Of the texts of just before."""
         self._tokenizer = tokenizer
@@ -158,14 +132,7 @@ class Translator:
         Raises:
             InvalidArgumentError: A code is too long.
         """
-        try:
-            self._languages.find(source, target)
-        except NotFoundError:
-            return False
-        except InvalidArgumentError as error:
-            if error.reason != "LANGUAGE_REQUIRED":
-                raise
-        return True
+        return self._orders.translates(source, target)
 
     def check_room(
         self,
@@ -212,7 +179,7 @@ class Translator:
         """
         self._preparing += 1
         try:
-            order = self._understand(request)
+            order = self._orders.read(request)
             check_contents(request.contents, self.model.limits)
             sources = []
             for index, text in enumerate(request.contents):
@@ -244,7 +211,7 @@ class Translator:
             sender: Whose it is.
             usage: Told what it takes, where somebody wants to know.
         """
-        order = self._understand(request)
+        order = self._orders.read(request)
         check_code_points([request.content], "content", self.model.limits)
         check_characters(request.content, "content")
         source = self._encode(request.content, order)
@@ -256,31 +223,7 @@ class Translator:
         """Returns the text of a translation's beginning."""
         return self._tokenizer.decode(token_ids)
 
-    def _understand(self, request: TranslateTextRequest | StreamTranslateTextRequest) -> _Order:
-        # Most requests ask for what others asked for before.
-        source, target = request.source_language_code, request.target_language_code
-        key = (source, target, request.options.SerializeToString())
-        if (order := self._orders.get(key)) is None:
-            order = self._read_order(request)
-            if len(key[-1]) <= MOST_ORDER_BYTES:
-                if len(self._orders) >= MOST_ORDERS:
-                    self._orders.clear()
-                self._orders[key] = order
-        return order
-
-    def _read_order(self, request: TranslateTextRequest | StreamTranslateTextRequest) -> _Order:
-        source, target = self._languages.find(
-            request.source_language_code, request.target_language_code
-        )
-        forced = tuple(target.target_prefix_ids)
-        return _Order(
-            [*target.source_prefix_ids, *source.prefix_ids],
-            list(source.suffix_ids),
-            len(forced),
-            self._options.read(request.options, forced),
-        )
-
-    def _encode(self, text: str, order: _Order) -> list[int]:
+    def _encode(self, text: str, order: Order) -> list[int]:
         """Returns the source tokens of a text; none where there is nothing to translate."""
         if not text or text.isspace():
             return []
@@ -294,7 +237,7 @@ class Translator:
     def _submit(
         self,
         sources: list[list[int]],
-        order: _Order,
+        order: Order,
         limit: TimeLimit,
         sender: Sender,
         *,
@@ -325,12 +268,12 @@ class Translator:
         self,
         sources: list[list[int]],
         futures: list[asyncio.Future[Completion]],
-        order: _Order,
+        order: Order,
         usage: Usage | None,
     ) -> list[Translation]:
         """Waits for what was submitted; an error, or nobody waiting, takes all of it back."""
         if not futures:
-            return [self._empty() for _ in sources]
+            return [self._answers.of_nothing() for _ in sources]
         try:
             finished = [await futures[0]] if len(futures) == 1 else await asyncio.gather(*futures)
         finally:
@@ -344,42 +287,8 @@ class Translator:
             if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
                 await asyncio.sleep(0)
             translations.append(
-                self._translation(source, next(completions), order.forced)
+                self._answers.of(next(completions), source_tokens=len(source), forced=order.forced)
                 if source
-                else self._empty()
+                else self._answers.of_nothing()
             )
         return translations
-
-    def _translation(self, source: list[int], completion: Completion, forced: int) -> Translation:
-        """Puts a completion on the wire, but for the first `forced` tokens."""
-        scores = completion.token_scores
-        return Translation(
-            translated_text=self._tokenizer.decode(completion.token_ids[forced:]),
-            finish_reason=_FINISH_REASONS[completion.finish_reason],
-            score=completion.score,
-            source_token_count=len(source),
-            target_token_count=len(completion.token_ids) - forced,
-            model=self.name,
-            model_version=self.version,
-            token_scores=None if scores is None else scores[forced:],
-            hypotheses=self._hypotheses(completion, forced) if completion.hypotheses else None,
-        )
-
-    def _hypotheses(self, completion: Completion, forced: int) -> list[Hypothesis]:
-        return [
-            Hypothesis(
-                translated_text=self._tokenizer.decode(hypothesis.token_ids[forced:]),
-                finish_reason=_FINISH_REASONS[hypothesis.finish_reason],
-                score=hypothesis.score,
-                target_token_count=len(hypothesis.token_ids) - forced,
-                token_scores=(hypothesis.token_scores or [])[forced:],
-            )
-            for hypothesis in completion.hypotheses
-        ]
-
-    def _empty(self) -> Translation:
-        return Translation(
-            finish_reason=FINISH_REASON_STOP,
-            model=self.name,
-            model_version=self.version,
-        )

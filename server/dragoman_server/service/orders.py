@@ -1,0 +1,87 @@
+"""What a request asks for, apart from its texts: languages and options, as tokens and numbers.
+
+Knows one model's languages and limits. Does not know what becomes of the texts.
+"""
+
+from typing import NamedTuple
+
+from dragoman.v1.bundle_pb2 import Manifest
+from dragoman.v1.translation_pb2 import Limits, StreamTranslateTextRequest, TranslateTextRequest
+from dragoman_server.errors import InvalidArgumentError, NotFoundError
+from dragoman_server.models import Languages
+from dragoman_server.service.options import OptionsReader, RequestOptions, TargetCodec
+
+MOST_ORDERS = 256
+"""Different ones that are remembered."""
+
+MOST_OPTION_BYTES = 1024
+"""Of options that are remembered; they may hold long texts."""
+
+
+class Order(NamedTuple):
+    """What a request asks for."""
+
+    source_prefix: list[int]
+    source_suffix: list[int]
+    forced: int
+    """Tokens that a target begins with and that are no part of the text."""
+    options: RequestOptions
+
+
+class Orders:
+    """Reads what requests ask of a model; most ask for what others asked for before.
+
+    Args:
+        manifest: The model's.
+        limits: What a request may ask for.
+        tokenizer: Cuts texts among the options into target tokens.
+    """
+
+    def __init__(self, manifest: Manifest, limits: Limits, tokenizer: TargetCodec) -> None:
+        self._languages = Languages(manifest)
+        self._options = OptionsReader(manifest, limits, tokenizer)
+        self._known: dict[tuple[str, str, bytes], Order] = {}
+
+    def translates(self, source: str, target: str) -> bool:
+        """Whether there is a pair for these codes, or several; empty ones fit every language.
+
+        Raises:
+            InvalidArgumentError: A code is too long.
+        """
+        try:
+            self._languages.find(source, target)
+        except NotFoundError:
+            return False
+        except InvalidArgumentError as error:
+            if error.reason != "LANGUAGE_REQUIRED":
+                raise
+        return True
+
+    def read(self, request: TranslateTextRequest | StreamTranslateTextRequest) -> Order:
+        """Returns what a request asks for.
+
+        Raises:
+            InvalidArgumentError, NotFoundError: The model cannot do it.
+        """
+        source, target = request.source_language_code, request.target_language_code
+        options = request.options.SerializeToString()
+        key = (source, target, options)
+        if (order := self._known.get(key)) is None:
+            order = self._read(request)
+            if len(options) <= MOST_OPTION_BYTES:
+                if len(self._known) >= MOST_ORDERS:
+                    self._known.clear()
+                self._known[key] = order
+        return order
+
+    def _read(self, request: TranslateTextRequest | StreamTranslateTextRequest) -> Order:
+        source, target = self._languages.find(
+            request.source_language_code, request.target_language_code
+        )
+        forced = tuple(target.target_prefix_ids)
+        return Order(
+            [*target.source_prefix_ids, *source.prefix_ids],
+            list(source.suffix_ids),
+            len(forced),
+            self._options.read(request.options, forced),
+        )
