@@ -17,6 +17,7 @@ from typing import Protocol
 from dragoman_server.errors import DragomanError, NoRoomError
 from dragoman_server.memory import trim
 from dragoman_server.monitoring import ModelInfo, ModelLoad
+from dragoman_server.pool.failures import Failures
 from dragoman_server.pool.folder import Found
 from dragoman_server.pool.labels import Labels
 from dragoman_server.pool.memory import NO_LIMIT, MemoryBudget
@@ -89,7 +90,7 @@ class ModelPool:
         self._versions: dict[int, Version] = {}
         """By number: what is served, what will be, and what only ends what it has begun."""
         self._leaving: dict[Version, asyncio.Task[None]] = {}
-        self._failures: dict[str, str] = {}
+        self._failures = Failures()
         self._number = self.unloaded = 0
         self._change = asyncio.Lock()
         self._front_end: ModelFrontEnd | None = None
@@ -117,7 +118,7 @@ class ModelPool:
     @property
     def failures(self) -> dict[str, str]:
         """Why what is on disk under a label is not served, by label."""
-        return dict(self._failures)
+        return self._failures.reasons
 
     @property
     def labels(self) -> dict[str, Version]:
@@ -162,7 +163,7 @@ class ModelPool:
             except DragomanError as error:
                 if all_must_load:
                     raise
-                self._failed(each.label, error)
+                self._failures.add(each.label, str(error))
             else:
                 self._labels[each.label] = version
 
@@ -174,6 +175,7 @@ class ModelPool:
     def attach(self, front_end: ModelFrontEnd) -> None:
         """Tells this one of changes from now on."""
         self._front_end = front_end
+        self._failures.tell = front_end.tell_failures
 
     async def start(self) -> None:
         """Starts the engines of what was loaded.
@@ -194,16 +196,16 @@ class ModelPool:
             try:
                 version = self._labels.known(found.source) or await self._load_beside(found)
             except DragomanError as error:
-                self._failed(found.label, error)
+                self._failures.add(found.label, str(error))
                 raise
             self._labels[found.label] = version
-            self._forget_failure(found.label)
+            self._failures.forget(found.label)
             await self._publish()
 
     async def drop(self, label: str) -> None:
         """Serves nothing under a label any longer."""
         async with self._change:
-            self._forget_failure(label)
+            self._failures.forget(label)
             if self._labels.pop(label, None):
                 await self._publish()
 
@@ -295,24 +297,9 @@ class ModelPool:
 
     async def _unload_for(self, version: Version, label: str) -> None:
         """Unloads a version, and returns once its memory is free."""
-        for other in self._labels.remove(version):
-            self._failures[other] = f"unloaded to make room for {label}"
-        self._tell_failures()
+        self._failures.unloaded(self._labels.remove(version), room_for=label)
         await self._publish()
         await self._leaving[version]
-
-    def _failed(self, label: str, error: DragomanError) -> None:
-        self._failures[label] = str(error)
-        _log.error("model_load_failed", extra={"bundle": label, "reason": str(error)})
-        self._tell_failures()
-
-    def _forget_failure(self, label: str) -> None:
-        if self._failures.pop(label, None) is not None:
-            self._tell_failures()
-
-    def _tell_failures(self) -> None:
-        if self._front_end is not None:  # else it begins with them
-            self._front_end.tell_failures(self.failures)
 
     async def _publish(self) -> None:
         """Lets front ends serve what the labels stand for, and anything else end."""
