@@ -5,7 +5,7 @@
 # make test   that, then every test
 # make attack-test  the attacks that take longer, on a server in a process of its own; then all of
 #             them on one that asks who calls and has several models
-# make fault-test  the faults that take longer, and 100,000 fuzzed messages
+# make fault-test  the faults that take longer, and 100,000 fuzzed messages without and with front-end processes
 # make image-test  the container images, built and run; needs root, buildah, iproute2, mmdebstrap, runc
 # make bench  speed beside CTranslate2, transformers and Optimum, written into docs/benchmarks,
 #             the page of this machine; DATA=DIR takes the test sets there

@@ -19,10 +19,13 @@ HEADERS = http2.headers(METHOD)
 TEXT = TranslateTextRequest(contents=["where is the house by the river"]).SerializeToString()
 
 LARGE_HEADERS = http2.header_frames(1, HEADERS + http2.large_header(1 << 20))
+FULL_HEADERS = http2.header_frames(1, HEADERS + http2.large_header(15_000))
 SMALL_HEADERS = b"\0\1x\1a" * 200
 
 KNOWING = http2.settings(window=1 << 30) + http2.frame(http2.SETTINGS, http2.ACK, 0, b"")
 """Begins a connection for which the server's limits hold: it says that it has them."""
+
+UNKNOWING = http2.settings(window=1 << 30)
 
 AT_ONCE = 50
 """Frames of a kind in one piece."""
@@ -69,13 +72,20 @@ def headers_only(address: str, until: float, *, connections: int, calls: int) ->
         _wait(until)
 
 
-def large_headers(address: str, until: float, *, connections: int) -> None:
-    """Begins calls of large headers whose message never comes, on each connection."""
+def large_headers(address: str, until: float, *, connections: int, start: bytes) -> None:
+    """Begins calls of large headers whose message never comes, on each connection.
+
+    Args:
+        address: The server's.
+        until: Seconds of the monotonic clock.
+        connections: At once.
+        start: Of each connection: KNOWING, or UNKNOWING for whom no limit holds yet.
+    """
 
     def send() -> None:
         while time.monotonic() < until:
             with _connected(address) as connection:
-                is_open, stream = _sent(connection, KNOWING, until), 1
+                is_open, stream = _sent(connection, start, until), 1
                 while is_open and time.monotonic() < until:
                     is_open = _sent(connection, _on(stream, LARGE_HEADERS), until)
                     stream += 2
@@ -85,6 +95,17 @@ def large_headers(address: str, until: float, *, connections: int) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def full_headers(address: str, until: float, *, connections: int, calls: int) -> None:
+    """Begins calls whose headers are as large as allowed and whose message never comes; reads."""
+    with ExitStack() as stack:
+        for _ in range(connections):
+            connection = stack.enter_context(_connected(address))
+            _read_forever(connection)
+            frames = (_on(stream, FULL_HEADERS) for stream in range(1, 2 * calls, 2))
+            _sent(connection, KNOWING + b"".join(frames), until)
+        _wait(until)
 
 
 def endless_headers(address: str, until: float) -> None:

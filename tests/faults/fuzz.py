@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dragoman import Client
-from tests.attacks.harness import Server
+from tests.attacks.harness import Server, memory_bytes
 from tests.faults.footprint import Footprint, footprint, held, is_calm, left_over
 from tests.faults.traffic import Traffic
 
@@ -43,8 +43,8 @@ class Report(NamedTuple):
     codes: Counter[str]
     before: Footprint
     after: Footprint
-    memory: list[int]
-    """Resident bytes in the course of it."""
+    memory: list[list[int]]
+    """Resident bytes in the course of it, of the server's process and each that it started."""
     problems: list[str]
 
 
@@ -64,7 +64,7 @@ def fuzz(server: Server, messages: int, seed: int) -> Report:
         traffic.send(numbers, connections=CONNECTIONS, callers=CALLERS)
         if not is_calm(server):
             problems.append(f"after message {end} it still has {held(server)}")
-        memory.append(server.rss_bytes())
+        memory.append([memory_bytes(pid, "VmRSS") for pid in server.pids()])
         if first == 0:
             before = footprint(server)
     seconds = time.monotonic() - began
@@ -107,7 +107,8 @@ def _print(report: Report) -> None:
             f"{name}: {each.descriptors} descriptors, {each.threads} threads, "
             f"{each.rss_bytes / 1e6:.1f} MB resident"
         )
-    print("MB in the course of it:", " ".join(f"{each / 1e6:.1f}" for each in report.memory))
+    told = ["+".join(f"{each / 1e6:.1f}" for each in processes) for processes in report.memory]
+    print("MB in the course of it:", " ".join(told))
     for problem in report.problems[:50]:
         print("PROBLEM", problem[:2000])
     print(f"{len(report.problems)} problems")

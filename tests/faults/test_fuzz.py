@@ -24,5 +24,7 @@ def test_two_thousand_messages_leave_nothing(float32_bundle: Path, workers: int)
 
 @pytest.mark.fault
 @pytest.mark.timeout(1800)
-def test_a_hundred_thousand_messages_leave_nothing(float32_bundle: Path) -> None:
-    assert fuzz.main(["--bundle", str(float32_bundle), "--messages", "100000"]) == 0
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_hundred_thousand_messages_leave_nothing(float32_bundle: Path, workers: int) -> None:
+    given = ["--bundle", str(float32_bundle), "--workers", str(workers), "--messages", "100000"]
+    assert fuzz.main(given) == 0

@@ -11,12 +11,12 @@ knows it, and the package bounds the versions.
 
 from dragoman_server.rpc.call import Call, Caller
 from dragoman_server.rpc.core import Presented
-from dragoman_server.rpc.floods import Traffic
 from dragoman_server.rpc.handlers import MALFORMED, server_stream, stream, unary
 from dragoman_server.rpc.method import Identify, Method, Reader, Screen, Unread
 from dragoman_server.rpc.open_calls import Limits
 from dragoman_server.rpc.server import RpcServer
 from dragoman_server.rpc.shares import why_no_more
+from dragoman_server.rpc.sockets import Traffic
 from dragoman_server.rpc.status import OK, RpcError, Status, Trailers
 
 __all__ = [

@@ -40,9 +40,10 @@ class Call:
     Args:
         inner: The call in the core.
         caller: Who makes it.
+        header_bytes: Of its headers.
     """
 
-    def __init__(self, inner: core.CoreCall, caller: Caller) -> None:
+    def __init__(self, inner: core.CoreCall, caller: Caller, header_bytes: int) -> None:
         self.peer = caller.peer
         self.identity = caller.identity
         self.trace = caller.trace
@@ -60,6 +61,7 @@ class Call:
         """In seconds of time.monotonic; inf where there is none."""
         self.ended_at: float | None = None
         """When it got its status; the client may not have taken that yet."""
+        self.header_bytes = header_bytes
         self.received_bytes = 0
         """Of its messages."""
         self.has_request = False

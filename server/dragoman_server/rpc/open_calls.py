@@ -9,16 +9,17 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dragoman_server.rpc.call import Call
-from dragoman_server.rpc.floods import FloodWatch, Traffic, open_connections
+from dragoman_server.rpc.floods import FloodWatch
 from dragoman_server.rpc.incoming import Incoming
 from dragoman_server.rpc.method import Method
 from dragoman_server.rpc.shares import Tally, why_no_more
+from dragoman_server.rpc.sockets import Traffic, open_connections
 
 CALL_BYTES = 8 << 10
-"""That a call may have beside its messages."""
+"""That a call may have beside its messages and headers."""
 
 REFUSED_BYTES = 24 << 10
-"""Of a call that nobody has read."""
+"""Of a call that nobody has read, beside its headers."""
 
 
 class Limits(NamedTuple):
@@ -36,6 +37,8 @@ class Limits(NamedTuple):
     streams: int
     """Calls at once that may send one message after the other: of none of them is known whether the
     next one is on its way."""
+    unread_bytes: int
+    """Of a connection, that the kernel keeps until somebody reads them."""
 
 
 class OpenCalls:
@@ -68,9 +71,13 @@ class OpenCalls:
         own, total = self._streams.of(peer), self._streams.total
         return why_no_more(own, total, most=self._limits.streams, what="streams")
 
-    def refused(self, peer: str) -> None:
-        """A connection's call was refused before it was one of these."""
-        self._floods.explain(peer, REFUSED_BYTES)
+    def refused(self, peer: str, header_bytes: int) -> None:
+        """A connection's call with such headers was refused before it was one of these."""
+        self._floods.explain(peer, header_bytes + REFUSED_BYTES)
+
+    def condemn(self, peer: str) -> None:
+        """A connection is to be hung up on, whatever else it sends."""
+        self._floods.condemn(peer)
 
     def begin(self, call: Call, method: Method) -> Call | None:
         """One more, whose first message is asked for; returns one that has to make room for it."""
@@ -89,7 +96,7 @@ class OpenCalls:
         """The core has done with a call."""
         self._incoming.end(call, call.peer)
         if call.has_request or call.received_bytes:
-            self._floods.explain(call.peer, call.received_bytes + CALL_BYTES)
+            self._floods.explain(call.peer, call.header_bytes + call.received_bytes + CALL_BYTES)
         self._tally.remove(call.peer)
         if self._methods.pop(call).read is None:
             self._streams.remove(call.peer)
@@ -108,7 +115,7 @@ class OpenCalls:
         """Yields the connections to `ports` that send far more than calls."""
         pending: Counter[str] = Counter()
         for call, method in self._methods.items():
-            pending[call.peer] += call.received_bytes + CALL_BYTES
+            pending[call.peer] += call.header_bytes + call.received_bytes + CALL_BYTES
             if method.read is None or not call.has_request:
                 pending[call.peer] += self._limits.message_bytes
         return self._floods.look(list(open_connections(ports)), pending)

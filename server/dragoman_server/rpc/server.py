@@ -4,7 +4,6 @@ Owns every call until its end. Does not know what the methods do.
 """
 
 import asyncio
-import functools
 import logging
 import math
 import os
@@ -12,15 +11,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 
 import grpc
 
 from dragoman_server.rpc import core
 from dragoman_server.rpc.call import Call, Caller
 from dragoman_server.rpc.event_pump import EventPump
-from dragoman_server.rpc.floods import Traffic, hang_up
 from dragoman_server.rpc.method import Method, Unread
 from dragoman_server.rpc.open_calls import Limits, OpenCalls
+from dragoman_server.rpc.sockets import Traffic, hang_up, limit_unread
 from dragoman_server.rpc.status import RpcError, Status
 
 _log = logging.getLogger(__name__)
@@ -30,7 +30,12 @@ CALLS_ASKED_FOR = 8
 
 SWEEP_SECONDS = 1.0
 
-FLOOD_LOOK_SECONDS = 0.5
+FLOOD_LOOK_SECONDS = 0.05
+"""Between two looks: a process of the same machine sends 5 to 15 MB on a connection meanwhile."""
+
+HUGE = 8
+"""Times what is allowed of headers: who sends more in a call is hung up on. gRPC keeps up to 16 MiB
+of who has not acknowledged what is allowed, several times over."""
 
 NICENESS = 10
 """Of gRPC's threads, above that of the event loop: where processors are short, what was taken in is
@@ -74,6 +79,7 @@ class RpcServer:
         self._begun = 0
         """Calls whose tasks have not run yet."""
         self._header_bytes = limits.header_bytes
+        self._unread_bytes = limits.unread_bytes
         self._calls = OpenCalls(limits)
         self._hung_up = hung_up
         self._ports: set[int] = set()
@@ -82,17 +88,20 @@ class RpcServer:
         self._sweep: asyncio.TimerHandle | None = None
         self._swept_at = math.inf
         self._flood_look: asyncio.TimerHandle | None = None
+        self._may_look_at = -math.inf
 
     def add_port(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
         """Returns the port that is listened on.
 
         Raises:
             RuntimeError: It cannot be.
+            OSError: There are too many open files.
         """
         port = self._core.add_port(address, credentials)
         if not port:
             raise RuntimeError(f"failed to bind to {address}")
         self._ports.add(port)
+        limit_unread({port}, self._unread_bytes)
         return port
 
     def start(self) -> None:
@@ -138,10 +147,10 @@ class RpcServer:
             self._core.request_call(self._next_call)
             self._look_at(event)
 
-    def _refused(self, peer: str, event: core.Event) -> None:
+    def _refused(self, peer: str, header_bytes: int, event: core.Event) -> None:
         """The core has done with a call that was refused at once."""
         if not core.was_cancelled(event):
-            self._calls.refused(peer)
+            self._calls.refused(peer, header_bytes)
 
     def _ended(self, call: Call, event: core.Event) -> None:
         """The core has done with a call."""
@@ -156,8 +165,11 @@ class RpcServer:
         if method is None:
             core.refuse(inner, _UNIMPLEMENTED, None)
             return
-        if core.header_bytes(event) > self._header_bytes:
+        header_bytes = core.header_bytes(event)
+        if header_bytes > self._header_bytes:
             core.refuse(inner, _LARGE_HEADERS, None)
+            if header_bytes > HUGE * self._header_bytes:
+                self._condemn(core.peer_of(inner))
             return
         caller = self._caller(core.peer_of(inner), core.seconds_left(details))
         if method.trace is not None:
@@ -165,20 +177,20 @@ class RpcServer:
         if method.identify is not None:
             identity = method.identify(caller, core.Presented(event))
             if isinstance(identity, Status):
-                core.refuse(inner, identity, functools.partial(self._refused, caller.peer))
+                core.refuse(inner, identity, partial(self._refused, caller.peer, header_bytes))
                 return
             caller = caller._replace(identity=identity)
         if (refusal := self._screen(caller, method)) is not None:
-            core.refuse(inner, refusal, functools.partial(self._refused, caller.peer))
+            core.refuse(inner, refusal, partial(self._refused, caller.peer, header_bytes))
             return
-        call = Call(inner, caller)
+        call = Call(inner, caller, header_bytes)
         slowest = self._calls.begin(call, method)
-        inner.start_server_batch((core.receive_close(),), functools.partial(self._ended, call))
+        inner.start_server_batch((core.receive_close(),), partial(self._ended, call))
         if method.read is None:
             call.has_request = True
             self._begin(call, method)
             return
-        read = functools.partial(self._read, call, method)
+        read = partial(self._read, call, method)
         inner.start_server_batch((core.receive_message(),), read)
         if slowest is not None:
             self._end_unread(slowest, Unread.TOO_MANY, _SLOWEST)
@@ -244,14 +256,27 @@ class RpcServer:
                 self._end_unread(call, Unread.LATE, _LATE)
         self._sweep = self._loop.call_later(SWEEP_SECONDS, self._sweep_late)
 
+    def _condemn(self, peer: str) -> None:
+        """Hangs up on a connection: at once, unless that takes more than a sixth of the time."""
+        self._calls.condemn(peer)
+        if self._loop.time() >= self._may_look_at:
+            self._look_for_floods()
+
     def _look_for_floods(self) -> None:
-        """Hangs up on connections that flood; seldom enough to take a fiftieth of the time."""
-        began_at = time.monotonic()
+        """Hangs up on connections that flood; by itself it takes a fiftieth of the time at most.
+
+        Of the thread's own: who waits for a processor, as in a flood, is not to look later for it.
+        """
+        if self._flood_look is not None:
+            self._flood_look.cancel()
+        began_at = time.thread_time()
         with suppress(OSError):  # too many open files: another time
             for connection in list(self._calls.flooding(self._ports)):
                 hang_up(connection, self._ports)
                 self._hung_up(connection)
-        delay = max(FLOOD_LOOK_SECONDS, 50 * (time.monotonic() - began_at))
+        cost = time.thread_time() - began_at
+        self._may_look_at = self._loop.time() + 5 * cost
+        delay = max(FLOOD_LOOK_SECONDS, 50 * cost)
         self._flood_look = self._loop.call_later(delay, self._look_for_floods)
 
 

@@ -44,7 +44,7 @@ INCOMING_BYTES = 48 << 20
 LEAST_INCOMING = 16
 """Messages that may be on their way however large each may be."""
 
-RECEIVED_BYTES = 64 << 10
+RECEIVED_BYTES = 32 << 10
 """Of a connection, that nobody has looked at yet."""
 
 FRAME_BYTES = 16 << 10
@@ -150,6 +150,7 @@ def make_server(
             message_bytes=config.message_bytes,
             header_bytes=config.max_header_bytes,
             streams=config.max_concurrent_streams,
+            unread_bytes=RECEIVED_BYTES,
         ),
         hung_up=hung_up,
     )
@@ -193,9 +194,6 @@ def _options(config: Config, connections: int, *, shares_port: bool) -> list[tup
         # What a stream may send before anybody reads it; gRPC would allow megabytes.
         ("grpc.http2.lookahead_bytes", UNREAD_BYTES),
         ("grpc.http2.bdp_probe", 0),
-        # What a connection may send before anybody looks at it: kernels would keep megabytes.
-        ("grpc.tcp_receive_buffer_size", RECEIVED_BYTES),
-        ("grpc.experimental.tcp_max_read_chunk_size", RECEIVED_BYTES),
         # A silent connection is closed after 60 + 20 s.
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),

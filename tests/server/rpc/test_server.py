@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
+import os
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
+from pathlib import Path
 
 import grpc
 import pytest
@@ -28,11 +31,20 @@ from dragoman_server.rpc import (
 )
 from dragoman_server.rpc.floods import ALLOWED_BYTES
 from dragoman_server.rpc.server import FLOOD_LOOK_SECONDS
-from tests.attacks.http2 import DATA, Connection, frame
+from tests.attacks.http2 import (
+    DATA,
+    Connection,
+    frame,
+    header_frames,
+    headers,
+    large_header,
+)
 
 FULL = Status(grpc.StatusCode.RESOURCE_EXHAUSTED, "full", (("why", "room"),))
 
 PATH = "/words.Words/Say"
+
+HEADER_BYTES, UNREAD_BYTES = 16_384, 32_768
 
 
 def say(handle: Callable[[Call], Awaitable[None]], screen: Screen | None = None) -> Method:
@@ -58,7 +70,9 @@ async def serving(
     server = RpcServer(
         [],
         {PATH: method},
-        limits=Limits(message_timeout_seconds, incoming, message_bytes, 16_384, streams),
+        limits=Limits(
+            message_timeout_seconds, incoming, message_bytes, HEADER_BYTES, streams, UNREAD_BYTES
+        ),
         hung_up=hung_up,
     )
     port = server.add_port(f"{host}:0", None)
@@ -395,7 +409,7 @@ async def test_a_port_that_is_taken_is_an_error() -> None:
         server = RpcServer(
             [("grpc.so_reuseport", 0)],
             {PATH: say(echo)},
-            limits=Limits(1.0, incoming=64, message_bytes=1 << 20, header_bytes=16_384, streams=64),
+            limits=Limits(1.0, 64, 1 << 20, HEADER_BYTES, 64, UNREAD_BYTES),
             hung_up=lambda _: None,
         )
         with pytest.raises(RuntimeError, match="bind"):
@@ -421,6 +435,32 @@ async def test_a_screen_or_reader_that_fails_ends_no_other_call(
     assert [record.getMessage() for record in caplog.records] == ["call_failed"]
 
 
+def unread_bytes(port: int) -> list[int]:
+    """Returns what the kernel may keep unread of each connection to a port of this process."""
+    bounds = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError), ExitStack() as stack:  # no socket, or one that only listens
+            copy = os.dup(int(descriptor.name))
+            stack.callback(os.close, copy)
+            own = socket.fromfd(copy, socket.AF_INET6, socket.SOCK_STREAM)
+            stack.callback(own.close)
+            own.getpeername()
+            if own.getsockname()[1:2] == (port,):
+                bounds.append(own.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF))
+    return bounds
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+async def test_a_connection_may_have_little_unread(host: str) -> None:
+    async with serving(say(echo), host=host) as address:
+        connection = await Connection.open(address)
+        await connection.acknowledge_settings()  # so it was accepted
+        # Linux doubles it, for its own needs.
+        assert unread_bytes(int(address.rpartition(":")[2])) == [2 * UNREAD_BYTES]
+        await connection.close()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
 async def test_a_connection_that_sends_for_nothing_is_hung_up_on(host: str) -> None:
@@ -440,6 +480,22 @@ async def test_a_connection_that_sends_for_nothing_is_hung_up_on(host: str) -> N
         assert floods[0].received_bytes > ALLOWED_BYTES
         async with aio.insecure_channel(address) as channel:
             assert await ask(channel, b"word") == b"word"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
+async def test_headers_far_beyond_what_is_allowed_end_their_connection() -> None:
+    floods: list[Traffic] = []
+    async with serving(say(echo), hung_up=floods.append) as address:
+        # None of them has acknowledged what is allowed, so gRPC reads all of it.
+        large, huge = [await Connection.open(address) for _ in range(2)]
+        for connection, size in ((large, 4 * HEADER_BYTES), (huge, 16 * HEADER_BYTES)):
+            connection.send(header_frames(1, headers(PATH.encode()) + large_header(size)))
+        async with asyncio.timeout(10):
+            await huge.closed()
+            assert (await large.status_of(1))[0] == "8"  # RESOURCE_EXHAUSTED
+        await large.close()
+        await huge.close()
+    assert len(floods) == 1
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
