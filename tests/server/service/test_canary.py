@@ -104,12 +104,6 @@ def write_keys(path: Path) -> None:
 
 
 @pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as listening:
-        yield listening
-
-
-@pytest.fixture
 async def guarded(
     log: Log, collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Running]:

@@ -76,12 +76,6 @@ def log() -> Iterator[io.StringIO]:
 
 
 @pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as listening:
-        yield listening
-
-
-@pytest.fixture
 async def server(log: io.StringIO, collector: Collector) -> AsyncIterator[Running]:
     assert not found(log.getvalue())
     async with running(

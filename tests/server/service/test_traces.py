@@ -1,7 +1,7 @@
 """Spans of calls, as a collector gets them."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
 import grpc
@@ -22,12 +22,6 @@ SAMPLED = (("traceparent", f"00-{TRACE}-{PARENT}-01"), ("tracestate", "vendor=x"
 NOT_SAMPLED = (("traceparent", f"00-{TRACE}-{PARENT}-00"),)
 UNARY, STREAM = f"{SERVICE}/TranslateText", f"{SERVICE}/StreamTranslateText"
 ERROR = 2
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as listening:
-        yield listening
 
 
 def traced(collector: Collector, sampling: float = 1.0) -> AbstractAsyncContextManager[Running]:
