@@ -33,7 +33,9 @@ class Caller:
 
     async def translate(self) -> str:
         answer = await self._stub.TranslateText(
-            self._request, timeout=self._seconds_each, metadata=guarded.metadata()
+            self._request,
+            timeout=self._seconds_each,
+            metadata=guarded.metadata(guarded.LIGHT),
         )
         return answer.translations[0].translated_text
 

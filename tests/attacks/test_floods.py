@@ -13,7 +13,7 @@ import pytest
 
 from dragoman.v1.translation_pb2 import TranslateTextRequest
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
-from tests.attacks import floods
+from tests.attacks import floods, guarded
 from tests.attacks.half_messages import half_messages
 from tests.attacks.harness import LightCallers, Server
 
@@ -106,12 +106,13 @@ def test_who_reads_from_connections_comes_after_who_answers(float32_bundle: Path
 def test_who_fills_the_queue_leaves_room_and_turns_to_others(float32_bundle: Path) -> None:
     request = TranslateTextRequest(contents=["where is the cat"] * 1000)
     codes: Counter[str] = Counter()
+    shown = guarded.metadata()
 
     def fill(address: str, until: float) -> None:
         with grpc.insecure_channel(address) as channel:
             translate = TranslationServiceStub(channel).TranslateText
             while time.monotonic() < until:
-                calls = [translate.future(request, timeout=60) for _ in range(6)]
+                calls = [translate.future(request, timeout=60, metadata=shown) for _ in range(6)]
                 codes.update(call.code().name for call in calls)
 
     with Server(float32_bundle) as server:
