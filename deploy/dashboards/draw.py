@@ -123,14 +123,17 @@ class Drawing:
         custom = defaults.get("custom", {})
         steps = "steps-post" if custom.get("lineInterpolation") == "stepAfter" else "default"
         times, rows = self._grid([series for _, series in named])
+        moves = np.nan_to_num(rows).any(axis=1)
         if custom.get("stacking", {}).get("mode") == "normal":
             filled = np.nan_to_num(rows).cumsum(axis=0)
             below = np.vstack([np.zeros_like(times), filled[:-1]])
             for low, high, colour in zip(below, filled, colours, strict=True):
                 axes.fill_between(times, low, high, color=colour, alpha=0.3, linewidth=0)
             rows = filled
-        for (name, _), row, colour in zip(named, rows, colours, strict=True):
-            axes.plot(times, row, color=colour, label=name, drawstyle=steps)
+        for (name, _), row, colour, tells in zip(named, rows, colours, moves, strict=True):
+            # There is no room for the names of all that never happened.
+            label = name if tells or not moves.any() else f"_{name}"
+            axes.plot(times, row, color=colour, label=label, drawstyle=steps)
         if "thresholdsStyle" in custom:
             bound = defaults["thresholds"]["steps"][1]["value"]
             axes.axhline(bound, color=RED, linewidth=0.9, linestyle=DASHED)
