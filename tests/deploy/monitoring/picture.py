@@ -32,10 +32,9 @@ if TYPE_CHECKING:
 
 PICTURE = ROOT / "docs/images/dashboard.svg"
 CAPTION = (
-    "Drawn with matplotlib from a real Prometheus' answers to the panels' own queries; not a"
-    " screenshot of Grafana. Two servers of one engine each and their client share {machine}. Calls"
-    " have a deadline of 0.5 s; most have one text and are of one caller, one in 60 has 30 and is"
-    " another's bulk. Lines that stay at zero have no name here."
+    "Drawn from a real Prometheus' answers to the panels' own queries; not a screenshot of Grafana."
+    " Lines that stay at zero have no name. Two servers of one engine and their client share"
+    " {machine}. Calls have 0.5 s; most have one text, one in 60 has 30 and is another's bulk."
 )
 
 STEADY_SECONDS, RISING_SECONDS = 60.0, 150.0
