@@ -53,15 +53,13 @@ class Gate:
             UnavailableError: The server drains.
             TooManyCallsError: As many calls as allowed are open, or a connection's share of them.
         """
-        if self.closed:
-            self.check_open()
+        self.check_open()
         why = why_no_more(own_calls, open_calls, most=self._max_calls, what="calls")
         if why is not None:
             raise TooManyCallsError(why, retry_after_seconds=RETRY_AFTER_SECONDS)
 
     def __enter__(self) -> None:
-        if self.closed:
-            self.check_open()
+        self.check_open()
         self._calls += 1
         self._empty.clear()
 

@@ -115,8 +115,7 @@ class TranslationService:
             RateLimitedError: The caller has had what it may have for now.
             QueueFullError, WouldExpireError: Every model's engines'.
         """
-        if self._limits is not None:
-            check_rate(principal_of(caller), self._limits)
+        check_rate(principal_of(caller), self._limits)
         if self._catalog.is_at_ease:
             return
         limit = self._limit(caller.seconds, self._timeout_seconds(caller.seconds))

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import grpc
@@ -89,15 +89,21 @@ async def test_each_process_tells_of_its_calls_and_how_long_engines_took() -> No
     assert milliseconds(decode) == pytest.approx(7, abs=0.01)
 
 
+@asynccontextmanager
+async def own_connection(server: Running) -> AsyncIterator[Running]:
+    """The server over a connection that nobody shares; one process or another gets it."""
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    address = f"127.0.0.1:{server.application.port}"
+    async with aio.insecure_channel(address, options) as channel:
+        yield Running(server.application, server.engine, server.metrics, channel)
+
+
 async def test_calls_over_many_connections_are_answered_and_counted(server: Running) -> None:
     server.engine.echo = True
     async with AsyncExitStack() as stack:
         answers = []
         for number in range(16):
-            options = [("grpc.use_local_subchannel_pool", 1)]
-            address = f"127.0.0.1:{server.application.port}"
-            channel = await stack.enter_async_context(aio.insecure_channel(address, options))
-            own = Running(server.application, server.engine, server.metrics, channel)
+            own = await stack.enter_async_context(own_connection(server))
             answers.append(own.stub.TranslateText(request(f"word {number}", "more")))
         for number, answer in enumerate(answers):
             assert texts(await answer) == [f"word {number}", "more"]
@@ -360,10 +366,7 @@ async def test_what_callers_had_is_added_up_over_the_processes() -> None:
         server.engine.echo = True
         answers = []
         for _ in range(8):
-            options = [("grpc.use_local_subchannel_pool", 1)]
-            address = f"127.0.0.1:{server.application.port}"
-            channel = await stack.enter_async_context(aio.insecure_channel(address, options))
-            own = Running(server.application, server.engine, server.metrics, channel)
+            own = await stack.enter_async_context(own_connection(server))
             large = request(*["a"] * 60)  # more than is left of half the burst after any other
             answers.append(own.stub.TranslateText(large, metadata=(("x-api-key", key),)))
         codes = [await answer.code() for answer in answers]
