@@ -6,23 +6,12 @@ among the descriptors of the process (Linux; elsewhere there are none). Does not
 
 import errno
 import os
+import socket
 import struct
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from socket import (
-    AF_INET6,
-    IPPROTO_TCP,
-    SHUT_RDWR,
-    SO_ACCEPTCONN,
-    SO_LINGER,
-    SO_RCVBUF,
-    SOCK_STREAM,
-    SOL_SOCKET,
-    TCP_INFO,
-    SocketType,
-)
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -56,7 +45,7 @@ def open_connections(ports: Collection[int]) -> Iterator[Traffic]:
     """
     for connection, accepted in _accepted(ports):
         with suppress(OSError):
-            info = accepted.getsockopt(IPPROTO_TCP, TCP_INFO, _RECEIVED.size)
+            info = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RECEIVED.size)
             yield Traffic(connection, *_RECEIVED.unpack(info))
 
 
@@ -70,8 +59,8 @@ def hang_up(traffic: Traffic, ports: Collection[int]) -> None:
         if peer == traffic.peer:
             with suppress(OSError):
                 # What is on its way has no reader: a reset says so, once gRPC closes its end.
-                accepted.setsockopt(SOL_SOCKET, SO_LINGER, _NO_LINGER)
-                accepted.shutdown(SHUT_RDWR)
+                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+                accepted.shutdown(socket.SHUT_RDWR)
 
 
 def limit_unread(ports: Collection[int], size: int) -> None:
@@ -84,19 +73,19 @@ def limit_unread(ports: Collection[int], size: int) -> None:
     """
     for listening in _own(ports):
         with suppress(OSError):  # closed by the other end
-            if listening.getsockopt(SOL_SOCKET, SO_ACCEPTCONN):
+            if listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                 # Who is accepted has what the socket had that listened.
-                listening.setsockopt(SOL_SOCKET, SO_RCVBUF, size)
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
 
 
-def _accepted(ports: Collection[int]) -> Iterator[tuple[str, SocketType]]:
+def _accepted(ports: Collection[int]) -> Iterator[tuple[str, socket.SocketType]]:
     for own in _own(ports):
         with suppress(OSError):  # listening, or closed by the other end
             host, port, *_ = own.getpeername()
             yield _key(host, str(port)), own
 
 
-def _own(ports: Collection[int]) -> Iterator[SocketType]:
+def _own(ports: Collection[int]) -> Iterator[socket.SocketType]:
     """Yields copies of the sockets whose own end is one of `ports`, each until the next one."""
     if sys.platform != "linux":
         return
@@ -109,7 +98,7 @@ def _own(ports: Collection[int]) -> Iterator[SocketType]:
                 yield copy
 
 
-def _copied(descriptor: int) -> SocketType | None:
+def _copied(descriptor: int) -> socket.SocketType | None:
     """Returns a copy, which nobody else closes or opens anew; None of what is no socket."""
     try:
         copy = os.dup(descriptor)
@@ -119,13 +108,13 @@ def _copied(descriptor: int) -> SocketType | None:
         raise
     try:
         # To ask each for its family would take as long as all the rest; addresses say theirs.
-        return SocketType(AF_INET6, SOCK_STREAM, 0, copy)
+        return socket.SocketType(socket.AF_INET6, socket.SOCK_STREAM, 0, copy)
     except OSError:
         os.close(copy)
         return None
 
 
-def _port(own: SocketType) -> int | None:
+def _port(own: socket.SocketType) -> int | None:
     """Returns the port of a socket's own end; None where it has none."""
     address = own.getsockname()
     return address[1] if isinstance(address, tuple) else None
