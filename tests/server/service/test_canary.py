@@ -44,7 +44,7 @@ TEXT, PREFIX = (f"text{secrets.token_hex(16)}" for _ in range(2))
 
 
 def token(key: ec.EllipticCurvePrivateKey = SIGNER, **claims: object) -> str:
-    said = {"iss": "issuer", "aud": "dragoman", "sub": "user", "exp": int(time.time()) + 60}
+    said = {"iss": "issuer", "aud": "dragoman", "sub": "user", "exp": int(time.time()) + 86400}
     said["dragoman"] = {"methods": ["*"], "models": ["*"], "texts_per_second": 3}
     return jwt.encode(said | claims, key, "ES256")
 
