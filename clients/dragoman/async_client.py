@@ -8,7 +8,7 @@ channel.py, how a stream works in async_stream.py.
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self, Unpack, overload
 
@@ -26,15 +26,16 @@ from dragoman.requests import (
     Part,
     cut_for,
     cut_texts,
+    stream_request,
     unary_request,
 )
 from dragoman.results import Model, StreamResult, Translation, read_models, read_translations
 from dragoman.spans import AsyncWatchedCall, start_span
 from dragoman.status import in_whole_list
-from dragoman.streaming import AsyncTextStream, Window
+from dragoman.streaming import AsyncTextStream, Window, async_increments
 from dragoman.streaming.async_stream import ResponseCall
 from dragoman.target import Target, as_address
-from dragoman.texts import Texts, as_texts, check_iterable
+from dragoman.texts import Texts, as_texts, check_iterable, check_text
 from dragoman.v1 import translation_pb2 as pb
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
 
@@ -209,6 +210,32 @@ class AsyncClient:
         self._check_usable()
         return AsyncTextStream(texts, window, self._open_stream, self._target).results()
 
+    def translate_incrementally(
+        self,
+        text: str,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[TranslateOptions],
+    ) -> AsyncGenerator[str | Translation, None]:
+        """Translates one text and yields the translation while it is being decoded.
+
+        Each `str` is the beginning of the translation, as far as it is decoded, in place of the
+        one before: with beams it may change, and after a broken call it begins anew. The last is
+        the Translation. Close the generator to give the text up before.
+
+        The options are those of `translate`.
+
+        Raises:
+            DragomanError: See errors.py for the kinds.
+        """
+        check_text(text, "text")
+        request = stream_request(0, text, Options(**options), partial_results=True)
+        attempts = self._attempts(self._seconds(timeout))
+        self._check_usable()
+        return async_increments(
+            lambda seconds: self._open_stream(iter((request,)), seconds), attempts, self._target
+        )
+
     async def models(self, *, timeout: float | None = None) -> list[Model]:
         """Lists the loaded models, sorted by name, with their language pairs and limits.
 
@@ -283,9 +310,16 @@ class AsyncClient:
         if self._closed:
             raise UsageError("the client is closed", reason="CLIENT_CLOSED")
 
-    def _open_stream(self, requests: AsyncIterator[pb.StreamTranslateTextRequest]) -> ResponseCall:
+    def _open_stream(
+        self,
+        requests: AsyncIterator[pb.StreamTranslateTextRequest]
+        | Iterator[pb.StreamTranslateTextRequest],
+        seconds: float | None = None,
+    ) -> ResponseCall:
         span = start_span("StreamTranslateText")
-        call = self._stub.StreamTranslateText(requests, metadata=self._metadata + span.metadata)
+        call = self._stub.StreamTranslateText(
+            requests, timeout=seconds, metadata=self._metadata + span.metadata
+        )
         return AsyncWatchedCall(call, span) if span.is_kept else call
 
     def _seconds(self, timeout: float | None) -> float | None:

@@ -24,15 +24,16 @@ from dragoman.requests import (
     Part,
     cut_for,
     cut_texts,
+    stream_request,
     unary_request,
 )
 from dragoman.results import Model, StreamResult, Translation, read_models, read_translations
 from dragoman.spans import WatchedCall, start_span
 from dragoman.status import in_whole_list
-from dragoman.streaming import TextStream, Window
+from dragoman.streaming import TextStream, Window, increments
 from dragoman.streaming.stream import ResponseCall
 from dragoman.target import Target, as_address
-from dragoman.texts import Texts, as_texts, check_iterable
+from dragoman.texts import Texts, as_texts, check_iterable, check_text
 from dragoman.v1 import translation_pb2 as pb
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
 
@@ -193,6 +194,32 @@ class Client:
         _ = self._stub  # a closed client says so at once
         return TextStream(texts, window, self._open_stream, self._target).results()
 
+    def translate_incrementally(
+        self,
+        text: str,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[TranslateOptions],
+    ) -> Generator[str | Translation, None, None]:
+        """Translates one text and yields the translation while it is being decoded.
+
+        Each `str` is the beginning of the translation, as far as it is decoded, in place of the
+        one before: with beams it may change, and after a broken call it begins anew. The last is
+        the Translation. Close the generator to give the text up before.
+
+        The options are those of `translate`.
+
+        Raises:
+            DragomanError: See errors.py for the kinds.
+        """
+        check_text(text, "text")
+        request = stream_request(0, text, Options(**options), partial_results=True)
+        attempts = self._attempts(self._seconds(timeout))
+        _ = self._stub  # a closed client says so at once
+        return increments(
+            lambda seconds: self._open_stream(iter((request,)), seconds), attempts, self._target
+        )
+
     def models(self, *, timeout: float | None = None) -> list[Model]:
         """Lists the loaded models, sorted by name, with their language pairs and limits.
 
@@ -263,9 +290,13 @@ class Client:
             self._cuts[model] = cut_for(self.models(timeout=seconds), model)
         return self._cuts[model]
 
-    def _open_stream(self, requests: Iterator[pb.StreamTranslateTextRequest]) -> ResponseCall:
+    def _open_stream(
+        self, requests: Iterator[pb.StreamTranslateTextRequest], seconds: float | None = None
+    ) -> ResponseCall:
         span = start_span("StreamTranslateText")
-        call = self._stub.StreamTranslateText(requests, metadata=self._metadata + span.metadata)
+        call = self._stub.StreamTranslateText(
+            requests, timeout=seconds, metadata=self._metadata + span.metadata
+        )
         return WatchedCall(call, span) if span.is_kept else call
 
     def _seconds(self, timeout: float | None) -> float | None:

@@ -72,7 +72,9 @@ def unary_request(part: Part, options: Options) -> pb.TranslateTextRequest:
     )
 
 
-def stream_request(index: int, text: str, options: Options) -> pb.StreamTranslateTextRequest:
+def stream_request(
+    index: int, text: str, options: Options, *, partial_results: bool = False
+) -> pb.StreamTranslateTextRequest:
     """Returns the request for one text of a stream."""
     return pb.StreamTranslateTextRequest(
         id=str(index),
@@ -81,6 +83,7 @@ def stream_request(index: int, text: str, options: Options) -> pb.StreamTranslat
         target_language_code=options.target_language_code,
         model=options.model,
         options=options.message(index),
+        partial_results=partial_results,
         priority=options.priority_number,
     )
 

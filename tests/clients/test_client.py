@@ -146,14 +146,17 @@ def test_the_priority_of_a_stream_is_that_of_each_text(server: FakeServer, clien
     assert seen == [pb.PRIORITY_BULK] * 2
 
 
+ARGUMENTS = {"self", "text", "texts", "timeout", "max_concurrency"}
+
+
 @pytest.mark.parametrize("make", [Client, AsyncClient])
 def test_each_method_takes_every_option(make: type[Client] | type[AsyncClient]) -> None:
     options = {field.name for field in dataclasses.fields(Options)}
-    for method in (make.translate, make.translate_stream):
+    for method in (make.translate, make.translate_stream, make.translate_incrementally):
         taken = dict(inspect.signature(method).parameters)
         assert taken.pop("options").annotation == Unpack[TranslateOptions]
         keywords = set(get_type_hints(TranslateOptions))
-        assert (set(taken) | keywords) - {"self", "texts", "timeout", "max_concurrency"} == options
+        assert (set(taken) | keywords) - ARGUMENTS == options
 
 
 def test_a_long_list_draws_as_one_however_it_is_cut(server: FakeServer, client: Client) -> None:

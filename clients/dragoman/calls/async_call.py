@@ -55,7 +55,7 @@ class AsyncCall(Generic[Request, Response]):
             except grpc.RpcError as rpc_error:
                 error: DragomanError = error_from_rpc(rpc_error, self._target)
             except asyncio.CancelledError:
-                if _is_cancelled():
+                if is_cancelled():
                     raise
                 error = CallCancelledError("the client was closed meanwhile")
             else:
@@ -70,7 +70,7 @@ class AsyncCall(Generic[Request, Response]):
         self._span.end()
 
 
-def _is_cancelled() -> bool:
+def is_cancelled() -> bool:
     """Whether this task is, and not the call that it waits for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -1,0 +1,172 @@
+"""A translation as it grows, by either client."""
+
+import threading
+from collections.abc import Awaitable, Callable
+
+import grpc
+import pytest
+from google.rpc import code_pb2  # type: ignore[import-untyped]
+
+from dragoman import (
+    AsyncClient,
+    Client,
+    DeadlineExceededError,
+    InvalidArgumentError,
+    ServerError,
+    Translation,
+    UsageError,
+)
+from dragoman.v1 import translation_pb2 as pb
+from tests.clients.fake_server import (
+    FakeServer,
+    Requests,
+    Responses,
+    StreamScript,
+    abort,
+    answer,
+    bad_field,
+    draining,
+    queue_full,
+    refusal,
+    status,
+)
+
+Grow = Callable[[str, float], Awaitable[list[str | Translation]]]
+
+
+def partial(request: pb.StreamTranslateTextRequest, text: str) -> pb.StreamTranslateTextResponse:
+    return pb.StreamTranslateTextResponse(id=request.id, partial_text=text)
+
+
+def grow(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+    for request in requests:
+        assert request.partial_results
+        for end in range(1, len(request.content)):
+            yield partial(request, request.content[:end].upper())
+        yield answer(request)
+
+
+def break_off(requests: Requests, context: grpc.ServicerContext) -> Responses:
+    yield partial(next(requests), "A")
+    abort(context, status(code_pb2.UNAVAILABLE, "going away"))
+
+
+def say_nothing(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+    next(requests)
+    return iter(())
+
+
+def refuse_with(failure: Callable[[], object]) -> StreamScript:
+    def script(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+        yield refusal(next(requests), failure())
+
+    return script
+
+
+@pytest.fixture(params=[Client, AsyncClient])
+def grown(request: pytest.FixtureRequest, server: FakeServer) -> Grow:
+    async def increments(text: str, timeout: float) -> list[str | Translation]:  # noqa: ASYNC109
+        if request.param is Client:
+            with Client(server.target, timeout=timeout) as client:
+                return list(client.translate_incrementally(text, beam_size=2))
+        async with AsyncClient(server.target, timeout=timeout) as client:
+            growing = client.translate_incrementally(text, beam_size=2)
+            return [increment async for increment in growing]
+
+    return increments
+
+
+def shown(increments: list[str | Translation]) -> list[str]:
+    return [each.translated_text if isinstance(each, Translation) else each for each in increments]
+
+
+async def test_beginnings_come_before_the_translation(server: FakeServer, grown: Grow) -> None:
+    server.streams.append(grow)
+    increments = await grown("abc", 20)
+    assert shown(increments) == ["A", "AB", "ABC"]
+    assert isinstance(increments[-1], Translation)
+
+
+@pytest.mark.parametrize(
+    "failing", [break_off, say_nothing, refuse_with(queue_full), refuse_with(draining)]
+)
+async def test_what_may_pass_is_tried_again_from_the_beginning(
+    server: FakeServer, grown: Grow, failing: StreamScript
+) -> None:
+    server.streams += [failing, grow]
+    assert shown(await grown("abc", 20))[-3:] == ["A", "AB", "ABC"]
+    assert server.streams_opened == 2
+
+
+async def test_an_error_says_which_field_is_wrong(server: FakeServer, grown: Grow) -> None:
+    told = status(code_pb2.INVALID_ARGUMENT, "wrong", bad_field("options.beam_size", "is 99"))
+    server.streams.append(refuse_with(lambda: told))
+    with pytest.raises(InvalidArgumentError, match="is 99") as caught:
+        await grown("abc", 20)
+    assert [violation.field for violation in caught.value.violations] == ["options.beam_size"]
+    assert server.streams_opened == 1
+
+
+async def test_an_answer_without_a_result_is_a_fault_of_the_server(
+    server: FakeServer, grown: Grow
+) -> None:
+    server.streams.append(lambda _, __: iter((pb.StreamTranslateTextResponse(id="0"),)))
+    with pytest.raises(ServerError, match="cannot be read"):
+        await grown("abc", 20)
+
+
+async def test_it_ends_at_its_deadline(server: FakeServer, grown: Grow) -> None:
+    hold = threading.Event()
+
+    def wait(requests: Requests, context: grpc.ServicerContext) -> Responses:
+        context.add_callback(hold.set)
+        yield partial(next(requests), "A")
+        hold.wait()
+
+    server.streams.append(wait)
+    with pytest.raises(DeadlineExceededError):
+        await grown("abc", 0.2)
+    assert hold.wait(20)  # the server knows, and gives up
+
+
+def test_leaving_it_gives_the_text_up(server: FakeServer, client: Client) -> None:
+    given_up = threading.Event()
+
+    def wait(requests: Requests, context: grpc.ServicerContext) -> Responses:
+        context.add_callback(given_up.set)
+        yield partial(next(requests), "A")
+        given_up.wait()
+
+    server.streams.append(wait)
+    growing = client.translate_incrementally("abc")
+    assert next(growing) == "A"
+    growing.close()
+    assert given_up.wait(20)
+
+
+async def test_leaving_it_gives_the_text_up_on_asyncio_too(server: FakeServer) -> None:
+    given_up = threading.Event()
+
+    def wait(requests: Requests, context: grpc.ServicerContext) -> Responses:
+        context.add_callback(given_up.set)
+        yield partial(next(requests), "A")
+        given_up.wait()
+
+    server.streams.append(wait)
+    async with AsyncClient(server.target) as client:
+        growing = client.translate_incrementally("abc")
+        assert await anext(growing) == "A"
+        await growing.aclose()
+        assert given_up.wait(20)
+
+
+async def test_wrong_arguments_and_closed_clients_are_told_at_once(server: FakeServer) -> None:
+    for make in (Client, AsyncClient):
+        client = make(server.target)
+        with pytest.raises(InvalidArgumentError, match="text must be str, not list"):
+            client.translate_incrementally(["abc"])  # type: ignore[arg-type]
+        closing = client.close()
+        if closing is not None:
+            await closing
+        with pytest.raises(UsageError, match="closed"):
+            client.translate_incrementally("abc")
