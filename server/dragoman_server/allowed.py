@@ -41,6 +41,8 @@ def _placeholder(name: str, schema: dict[str, Any]) -> str:
         return unit.upper()
     if "ge" in schema and schema.get("type") != "number":
         return "BYTES"  # a size, which is written with or without a unit
+    if schema["type"] == "boolean":
+        return "{true,false}"
     if schema["type"] == "array":
         return _placeholder(name, schema["items"])
     kinds = {"integer": "N", "number": "X", "object": "NAME=N,...", "path": "PATH"}

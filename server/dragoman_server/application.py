@@ -100,6 +100,16 @@ class Administrators(Protocol):
         """Closes the port and every connection."""
 
 
+class Playground(Protocol):
+    """What is needed of the server's page to play with."""
+
+    async def start(self, port: int) -> str:
+        """Listens, for the server that answers calls on `port`, and returns the address."""
+
+    async def close(self) -> None:
+        """Closes the port and every connection."""
+
+
 class Application:
     """One server. Built on the event loop that it runs on.
 
@@ -109,6 +119,7 @@ class Application:
         front_end: Takes the calls.
         metrics: Served to Prometheus.
         admin: Takes the calls of administrators; None where there are none.
+        playground: A page to play with; None where there is none.
         follow: Looks for new bundles until it is cancelled; None where nobody does.
 
     Attributes:
@@ -125,6 +136,7 @@ class Application:
         front_end: Calls,
         metrics: Metrics,
         admin: Administrators | None = None,
+        playground: Playground | None = None,
         follow: Callable[[], Coroutine[None, None, None]] | None = None,
     ) -> None:
         self.port = config.port
@@ -135,6 +147,7 @@ class Application:
         self._front_end = front_end
         self._metrics = metrics
         self._admin = admin
+        self._playground = playground
         self._follow = follow
         self._is_out_of_memory = False
         self._memory = MemoryLimit()
@@ -175,6 +188,8 @@ class Application:
         if changed := self._models.changed_files():
             raise BundleError(f"{', '.join(changed)} changed while being loaded")
         told = {} if self._admin is None else {"admin_address": await self._admin.start()}
+        if self._playground is not None:
+            told["playground_address"] = await self._playground.start(self.port)
         self.has_served = True
         _log.info(
             "ready",
@@ -201,6 +216,8 @@ class Application:
         parts: dict[str, Closable] = {"engine": self._models, "front_end": self._front_end}
         if self._admin is not None:
             parts = {"admin": self._admin, **parts}
+        if self._playground is not None:  # the calls that it makes go before what answers them
+            parts = {"playground": self._playground, **parts}
         for name, part in parts.items():
             try:
                 async with asyncio.timeout(CLOSE_SECONDS):

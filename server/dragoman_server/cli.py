@@ -31,6 +31,7 @@ from dragoman_server.monitoring import (
     Metrics,
     configure_logging,
 )
+from dragoman_server.playground import Playground
 from dragoman_server.pool import (
     Administration,
     Follower,
@@ -150,6 +151,7 @@ def _build(config: Config) -> Application:
     # Not before it is known what is to be loaded: onnxruntime takes a second to import.
     from dragoman_server.assemble import Loader  # noqa: PLC0415
 
+    playground = Playground(config) if config.playground else None
     metrics = Metrics()
     budget = MemoryBudget.of(config, len(found))
     loader = Loader(config, metrics, None if budget.total is None else Turns(cpu_count()))
@@ -166,6 +168,7 @@ def _build(config: Config) -> Application:
         config,
         models=pool,
         admin=admin,
+        playground=playground,
         front_end=front_end,
         metrics=metrics,
         follow=_following(config, pool, followed),

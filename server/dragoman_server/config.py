@@ -147,6 +147,15 @@ class Config(BaseSettings):
     prometheus_port: Port = 9464
     """TCP port that the metrics are served on, under /metrics. 0 lets the system choose."""
 
+    playground: bool = False
+    """Whether a page to play with is served, on which people try the models: a client of this
+    server, in a thread of its own. Needs the extra http, and no TLS on port."""
+    playground_host: Host = "127.0.0.1"
+    """Address that the page is served on, in plain HTTP. Whoever reaches it may translate, unless
+    callers need keys: then it asks for theirs."""
+    playground_port: Port = 8080
+    """TCP port that the page is served on. 0 lets the system choose."""
+
     provider: Literal["auto", "cpu", "cuda"] = "auto"
     """Execution provider that runs the model; auto takes cuda where the bundle and the machine
     have it."""
@@ -308,6 +317,15 @@ class Config(BaseSettings):
             raise ValueError("tls_certificate and tls_private_key are needed together")
         if self.tls_client_ca is not None and self.tls_certificate is None:
             raise ValueError("tls_client_ca needs tls_certificate and tls_private_key")
+        return self
+
+    @model_validator(mode="after")
+    def _playground_reaches_the_server(self) -> Self:
+        if self.playground and self.tls_certificate is not None:
+            raise ValueError(
+                "playground and tls_certificate are not possible together: run `dragoman "
+                "playground`, which takes the server's name and the authorities to trust"
+            )
         return self
 
     @classmethod

@@ -6,6 +6,7 @@ the settings mean: names, types, limits and help texts are those of `Config`'s f
 
 import argparse
 import difflib
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -78,10 +79,13 @@ def _parser() -> _Parser:
     for name, field in Config.model_fields.items():
         values = allowed(name, schemas[name])
         placeholder, help_text = values.placeholder, _help(field, values.limits)
-        repeated = "append" if schemas[name].get("type") == "array" else "store"
-        parser.add_argument(
-            _flag(name), dest=name, metavar=placeholder, help=help_text, action=repeated
-        )
+        kind = schemas[name].get("type")
+        repeated = "append" if kind == "array" else "store"
+        add = functools.partial(parser.add_argument, _flag(name), dest=name, action=repeated)
+        if kind == "boolean":  # the flag alone says yes
+            add(metavar=placeholder, help=help_text, nargs="?", const="true")
+        else:
+            add(metavar=placeholder, help=help_text)
     return parser
 
 

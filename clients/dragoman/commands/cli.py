@@ -38,6 +38,7 @@ _KNOWN = {
     "inspect": _Known("show what is in a bundle and verify its files", extra="server"),
     "keys": _Known("make API keys for a server", extra="server"),
     "load": _Known("load-test a running server, by MLPerf's rules", extra="load"),
+    "playground": _Known("serve a page on which people try a running server", extra="http"),
     "serve": _Known("serve a bundle over gRPC", extra="server"),
     "top": _Known("show what running servers do, as it changes"),
     "translate": _Known("translate text, or files line by line, on a running server"),

@@ -31,6 +31,9 @@ def check_ports(config: Config, proc: Path = PROC) -> Iterator[Finding]:
     if config.health_port is not None:
         addresses.append(_Address("health_port", config.host, config.health_port))
     addresses.append(_Address("prometheus_port", config.prometheus_host, config.prometheus_port))
+    if config.playground:
+        where = _Address("playground_port", config.playground_host, config.playground_port)
+        addresses.append(where)
     times = Counter(address.port for address in addresses if address.port)
     for address in addresses:
         if times[address.port] > 1:
