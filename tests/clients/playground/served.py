@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import grpc
 
@@ -71,12 +71,19 @@ class Held:
 
 
 class GrowingServer(FakeServer):
-    """Whose streams grow, where a test says nothing else."""
+    """Whose streams grow, where a test says nothing else, and which may have other models too."""
+
+    others: Sequence[pb.Model] = ()
 
     def StreamTranslateText(self, request_iterator: object, context: object) -> Responses:  # noqa: N802
         if not self.streams:
             self.streams.append(grow)
         return super().StreamTranslateText(request_iterator, context)
+
+    def ListModels(self, request: pb.ListModelsRequest, context: object) -> pb.ListModelsResponse:  # noqa: N802
+        response = super().ListModels(request, context)
+        response.models.extend(self.others)
+        return response
 
 
 @contextlib.contextmanager

@@ -68,7 +68,8 @@ export class Form {
   }
 
   #chosen() {
-    return this.models.filter((model) => ["", asOption(model)].includes(this.model.value));
+    const chosen = this.model.value;
+    return this.models.filter((model) => (chosen ? asOption(model) === chosen : model.is_default));
   }
 
   #fillLanguages() {
