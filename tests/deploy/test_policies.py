@@ -10,6 +10,7 @@ from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.settings import load_config
 from tests.deploy.manifests import (
     COMPONENTS,
+    DEPLOY,
     OVERLAYS,
     Resource,
     compose,
@@ -125,6 +126,7 @@ def test_the_server_takes_the_settings(
     files = [*config.bundle, config.models, config.api_keys]
     files += [config.tls_certificate, config.tls_private_key]
     assert bool(config.bundle) != bool(config.models)
+    assert not config.playground
     for file in filter(None, files):
         assert any(file.is_relative_to(mount) for mount in mounts), file
 
@@ -196,3 +198,13 @@ def test_an_overlays_namespace_enforces_the_restricted_standard(name: str) -> No
     for resource in resources:
         if resource["kind"] not in cluster_wide:
             assert resource["metadata"]["namespace"] == namespace["metadata"]["name"]
+
+
+def test_nobody_plays_in_a_cluster() -> None:
+    """No overlay, component or image switches the playground on, nor has what it needs."""
+    files = [path for path in DEPLOY.rglob("*") if path.is_file()]
+    assert len(files) > 20
+    for path in files:
+        text = path.read_text("utf-8", "replace").lower()
+        assert "playground" not in text, path
+        assert "requirements/http" not in text, path

@@ -241,6 +241,7 @@ def test_every_setting_has_a_flag_with_a_help_text(capsys: pytest.CaptureFixture
     [
         ("provider", "{auto,cpu,cuda}", "(default: auto)"),
         ("log_level", "{debug,info,warning,error}", "(default: info)"),
+        ("playground", "[{true,false}]", "(default: False)"),
         ("host", "HOST", "(default: 127.0.0.1)"),
         ("api_keys", "PATH", "unless jwt_jwks is set."),
         ("jwt_issuer", "TEXT", "needed with jwt_jwks. (default: none)"),
@@ -326,6 +327,34 @@ def test_entries_of_keys_may_be_a_variable(monkeypatch: pytest.MonkeyPatch) -> N
 def test_settings_of_access_are_whole(argv: list[str], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         load(*BUNDLE, *argv)
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        ([], False),
+        (["--playground"], True),
+        (["--playground", "--port", "1"], True),
+        (["--playground", "true"], True),
+        (["--playground=false"], False),
+    ],
+)
+def test_a_switch_needs_no_value_and_is_off_unless_it_is_given(
+    argv: list[str], expected: bool
+) -> None:
+    assert load(*argv, *BUNDLE).playground is expected
+
+
+def test_a_switch_that_is_neither_on_nor_off_is_told() -> None:
+    with pytest.raises(ConfigError, match="--playground is 'maybe' but should be a valid boolean"):
+        load(*BUNDLE, "--playground", "maybe")
+
+
+def test_a_playground_speaks_no_tls_to_the_server() -> None:
+    files = ["--tls-certificate", "c", "--tls-private-key", "k"]
+    assert not load(*BUNDLE, *files).playground
+    with pytest.raises(ConfigError, match="run `dragoman playground`"):
+        load(*BUNDLE, *files, "--playground")
 
 
 @pytest.mark.parametrize(

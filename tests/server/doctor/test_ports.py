@@ -53,3 +53,10 @@ def test_one_port_for_two_things_is_a_problem() -> None:
     findings = found(port=port, prometheus_port=port)
     assert [each.state for each in findings.values()] == ["problem", "problem"]
     assert "a port of its own" in findings["port"].advice
+
+
+def test_the_playgrounds_port_is_looked_at_where_there_is_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert "playground_port" not in found(playground_port=port)
+        assert found(playground=True, playground_port=port)["playground_port"].state == "problem"
