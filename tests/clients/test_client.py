@@ -332,7 +332,7 @@ def test_models_are_listed_with_their_languages_and_limits(client: Client) -> No
 
 
 def test_importing_the_client_imports_no_heavy_package() -> None:
-    heavy = {"numpy", "rich", "torch", "onnxruntime", "pydantic"}
+    heavy = {"numpy", "rich", "torch", "onnxruntime", "pydantic", "starlette", "uvicorn"}
     code = f"import sys, dragoman; print(sorted({heavy!r} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

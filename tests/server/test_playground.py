@@ -1,5 +1,7 @@
 """The page beside a server: found by its entry point, told where the server is."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
 
@@ -93,3 +95,9 @@ def test_a_server_without_the_client_says_what_it_lacks(monkeypatch: pytest.Monk
 def test_the_entry_point_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     assert playground._page().__name__ == "Beside"
+
+
+def test_a_server_without_it_imports_nothing_of_it() -> None:
+    code = "import sys, dragoman_server.cli; print({'starlette', 'uvicorn'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"

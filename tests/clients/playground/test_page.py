@@ -239,7 +239,8 @@ def test_a_server_that_goes_away_is_told_and_what_was_typed_translated_when_it_i
                 first.stop()
                 visited.text.fill("good morning")
                 state = visited.page.locator("#server")
-                expect(state).to_contain_text("The server is away: ")
+                expect(state).to_contain_text("The server is away")
+                expect(visited.page.get_by_role("alert")).to_contain_text("UNREACHABLE")
                 expect(state).to_have_attribute("data-state", "away")
                 with GrowingServer(port=port):
                     expect(visited.translation).to_have_text("GOOD MORNING", timeout=20_000)
@@ -294,7 +295,7 @@ def test_all_of_it_works_by_keyboard(visited: Visit, growing: GrowingServer) -> 
     keyboard.press("ArrowDown")
     expect(visited.page.get_by_label("Temperature")).to_be_visible()
     keyboard.press("Tab")
-    expect(visited.page.get_by_label("Of the best")).to_be_focused()
+    expect(visited.page.get_by_label("Top k")).to_be_focused()
     outline = "getComputedStyle(document.activeElement).outlineStyle"
     assert visited.page.evaluate(outline) == "solid"
     keyboard.press("Enter")  # which does not leave the page

@@ -21,6 +21,7 @@ export class Form {
 
   /** Takes the server's models; what was chosen stays so where it is still there. */
   offer(models) {
+    if (JSON.stringify(models) === JSON.stringify(this.models)) return; // a list may be open
     this.models = models;
     const options = models.map((model) => [asOption(model), described(model)]);
     fill(this.model, models.length > 1 ? [["", "Any that fits"], ...options] : options);

@@ -8,6 +8,7 @@ const TYPING_MS = 200; // without a key, before a text is sent
 const SPEAKING_MS = 800; // likewise, before a translation is read out
 const AWAY_MS = 2_000; // between two looks for a server that is away
 const SERVING_MS = 15_000; // and for one that is there
+const AWAY = "The server is away; trying again …";
 const KEY = "dragoman-key"; // of sessionStorage
 
 const find = (id) => document.getElementById(id);
@@ -56,7 +57,7 @@ function fail(failure) {
   form.mark(failure.violations);
   if (failure.code === "UNAUTHENTICATED") find("access").open = true;
   if (!failure.isAway) return;
-  told("away", `The server is away: ${failure.message}`);
+  told("away", AWAY);
   lookIn(AWAY_MS);
 }
 
@@ -73,7 +74,9 @@ async function look() {
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     if (error.code === "UNAUTHENTICATED") find("access").open = true;
-    told(...(error.isAway ? ["away", `The server is away: ${error.message}`] : ["refusing", `The server refuses: ${error.message}`]));
+    result.explain(error);
+    if (error.isAway) told("away", AWAY);
+    else told("refusing", "The server refuses to say what it has.");
     lookIn(AWAY_MS);
   }
 }

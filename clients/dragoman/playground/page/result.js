@@ -48,7 +48,7 @@ export class Result {
     this.error.replaceChildren();
     this.copy.disabled = false;
     this.notes.textContent = translation.finish_reason === "length" ? "Its end is missing: the limit of length was reached." : "";
-    this.#showTokens(translation.token_scores);
+    this.#showTokens(translation);
     this.#showFigures(translation, times);
     this.#showAlternatives(translation);
   }
@@ -57,9 +57,15 @@ export class Result {
   fail(failure) {
     this.#show("", "failed");
     this.#drop();
+    this.explain(failure);
+  }
+
+  /** Something failed, for this reason; what is there stays. */
+  explain(failure) {
     const reason = [failure.code, failure.reason].filter(Boolean).join(" · ");
     const told = [element("p", failure.message), element("p", element("code", reason))];
-    this.error.replaceChildren(...told);
+    const isNews = told.map((each) => each.textContent).join("") !== this.error.textContent;
+    if (isNews) this.error.replaceChildren(...told); // or a screen reader would say it again
   }
 
   #show(text, state) {
@@ -75,10 +81,11 @@ export class Result {
     this.figures.hidden = this.alternatives.hidden = true;
   }
 
-  #showTokens(scores) {
+  #showTokens(translation) {
     const caption = element("span", "How sure, token by token");
     caption.ariaHidden = "true"; // the strip says it too
-    this.tokens.replaceChildren(...(scores.length ? [...strip(scores), caption] : []));
+    const shown = strip(translation);
+    this.tokens.replaceChildren(...shown, ...(shown.length ? [caption] : []));
   }
 
   #showFigures(translation, { first, total }) {
@@ -127,18 +134,19 @@ function alternative(hypothesis, best, language) {
   const figure = element("span", scored(hypothesis));
   figure.className = "score";
   figure.title = "Score: higher is likelier";
-  return element("li", said, figure, ...strip(hypothesis.token_scores));
+  return element("li", said, figure, ...strip(hypothesis));
 }
 
 /** Returns a bar for each token, as high as the model finds it probable; nothing without scores. */
-function strip(scores) {
+function strip({ token_scores: scores, target_token_count: count }) {
   if (!scores.length) return [];
   const probabilities = scores.map(Math.exp);
   const bars = probabilities.map((probability, index) => {
     const bar = document.createElement("i");
     bar.style.setProperty("--probability", probability);
     bar.className = probability < POOR ? "poor" : probability < FAIR ? "fair" : "good";
-    bar.title = `Token ${index + 1} of ${scores.length}: ${percent.format(probability)}`;
+    const name = index < count ? `Token ${index + 1} of ${count}` : "The end";
+    bar.title = `${name}: ${percent.format(probability)}`;
     return bar;
   });
   const made = element("div", ...bars);
@@ -146,7 +154,7 @@ function strip(scores) {
   const least = percent.format(Math.min(...probabilities));
   made.className = "strip";
   made.role = "img";
-  made.ariaLabel = `Probability of ${scores.length} tokens: ${percent.format(mean)} on average, ${least} at least`;
+  made.ariaLabel = `Probability of ${count} tokens: ${percent.format(mean)} on average, ${least} at least`;
   return [made];
 }
 
