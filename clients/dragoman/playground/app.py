@@ -8,9 +8,10 @@
 The door to starlette. Who may ask is gate.py's to say.
 """
 
+import asyncio
 import contextlib
 import importlib.resources
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from typing import Protocol
 
 from starlette.applications import Starlette
@@ -18,6 +19,7 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
 
 from dragoman.errors import DragomanError
 from dragoman.playground.answers import event, models_answer, refusal
@@ -27,6 +29,9 @@ from dragoman.playground.gate import Gate
 
 MOST_TRANSLATIONS = 32
 """At a time, of all visitors; one who types has one."""
+
+TAKE_SECONDS = 10.0
+"""For a visitor to take a line."""
 
 MEDIA_TYPES = {
     "html": "text/html",
@@ -99,12 +104,14 @@ class _Api:
         if not self._free:
             message = f"the page translates {MOST_TRANSLATIONS} texts already, which is the most"
             return refusal(503, "TOO_MANY_TRANSLATIONS", message)
-        lines = self._lines(asked, key_of(request))
-        return StreamingResponse(lines, media_type="application/x-ndjson", headers=NOT_KEPT)
+        self._free -= 1
+        return _Growing(self._lines(asked, key_of(request)), self._end)
+
+    def _end(self) -> None:
+        self._free += 1
 
     async def _lines(self, asked: Asked, key: str | None) -> AsyncGenerator[bytes, None]:
-        """Yields an answer's lines; closed where the visitor has gone, it gives the text up."""
-        self._free -= 1
+        """Yields an answer's lines; closed before its end, it gives the text up."""
         try:
             async with self._clients.translator(key) as translator:
                 growing = translator.translate_incrementally(asked.text, **asked.options)
@@ -113,8 +120,35 @@ class _Api:
                         yield event(increment)
         except DragomanError as error:
             yield event(error)
+
+
+class _Growing(StreamingResponse):
+    """Lines that are sent as they come, and given up where nobody takes them.
+
+    Args:
+        lines: Closed when this ends.
+        ended: Called then.
+    """
+
+    def __init__(self, lines: AsyncGenerator[bytes, None], ended: Callable[[], None]) -> None:
+        super().__init__(lines, media_type="application/x-ndjson", headers=NOT_KEPT)
+        self._lines = lines
+        self._ended = ended
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends them."""
+
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(TAKE_SECONDS):
+                await send(message)
+
+        try:
+            await super().__call__(scope, receive, send_in_time)
+        except TimeoutError:
+            return
         finally:
-            self._free += 1
+            self._ended()
+            await self._lines.aclose()
 
 
 def _files() -> list[Route]:

@@ -27,13 +27,14 @@ def _translation(request: pb.StreamTranslateTextRequest) -> pb.Translation:
     count = request.options.num_hypotheses
     text = request.content.upper()
     said = [text, *(f"{text} {place}" for place in range(2, count + 1))]
-    scores = [-0.1, -0.6, -2.0] if request.options.return_token_scores else []
+    tokens = max(3, len(text.split()))
+    scores = ([-0.1, -0.6, -2.0] * tokens)[:tokens] if request.options.return_token_scores else []
     hypotheses = [
         pb.Hypothesis(
             translated_text=text,
             finish_reason=pb.FINISH_REASON_STOP,
             score=-0.25 * (place + 1),
-            target_token_count=3,
+            target_token_count=tokens,
             token_scores=scores,
         )
         for place, text in enumerate(said)
@@ -43,7 +44,7 @@ def _translation(request: pb.StreamTranslateTextRequest) -> pb.Translation:
         finish_reason=pb.FINISH_REASON_STOP,
         score=-0.25,
         source_token_count=4,
-        target_token_count=3,
+        target_token_count=tokens,
         model="fake",
         token_scores=scores,
         hypotheses=hypotheses if count > 1 else [],

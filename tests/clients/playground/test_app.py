@@ -1,9 +1,11 @@
 """What the page is told: models, translations as they grow, and errors as the server says them."""
 
+import asyncio
 import json
 
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from dragoman import ConnectError, FieldViolation, InvalidArgumentError
 from dragoman.playground import app, asked
@@ -149,6 +151,34 @@ def test_a_translation_that_has_ended_makes_room_for_the_next(
         translator.increments = (ConnectError("away"),)
         assert "error" in ask(http)[-1]
         assert "error" in ask(http)[-1]
+
+
+async def test_who_takes_no_line_is_not_waited_for(
+    clients: FakeClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "MOST_TRANSLATIONS", 1)
+    monkeypatch.setattr(app, "TAKE_SECONDS", 0.01)
+    application = app.make_app(clients)
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/api/translate", "headers": headers}
+    statuses = []
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+        else:
+            await asyncio.Event().wait()
+
+    for _ in range(2):  # there is room again
+        messages: list[Message] = [{"type": "http.request", "body": b'{"text": "a"}'}]
+
+        async def receive(messages: list[Message] = messages) -> Message:
+            if not messages:
+                await asyncio.Event().wait()
+            return messages.pop()
+
+        await application(dict(scope), receive, send)
+    assert statuses == [200, 200]
 
 
 def test_the_clients_end_with_the_application(clients: FakeClients) -> None:

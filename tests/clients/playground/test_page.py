@@ -112,9 +112,9 @@ def test_typing_gives_a_translation_that_grows(
     assert all(url.startswith(f"http://{address}/") for url in sized.requests)
 
 
-def test_one_long_word_and_many_lines_fit(sized: Visit) -> None:
-    sized.text.fill("x" * 300 + "\n" * 40 + "end")
-    expect(sized.translation).to_have_attribute("data-state", "done")
+def test_a_long_word_and_many_lines_and_tokens_fit(sized: Visit) -> None:
+    sized.text.fill("x" * 300 + "\n" * 40 + "end " * 500)
+    expect(sized.page.locator("#tokens i")).to_have_count(501)
     assert sized.overflow() <= 0
 
 
