@@ -46,7 +46,7 @@ _PRIORITY = {
     "bulk": pb.PRIORITY_BULK,
 }
 
-_CODES = ("source_language_code", "target_language_code", "model")
+_CODES = ("source_language_code", "target_language_code", "model", "pivot_language_code")
 _INTEGERS = {
     "beam_size": INT32_BITS,
     "max_decoding_length": INT32_BITS,
@@ -73,7 +73,8 @@ class TranslateOptions(TypedDict, total=False):
     """
 
     source_language_code: str
-    """BCP-47; may be empty where only one language pair then fits."""
+    """BCP-47; may be empty where only one language pair then fits, or where the server finds out
+    the language of each text."""
 
     target_language_code: str
     """BCP-47; may be empty where only one language pair then fits."""
@@ -139,6 +140,9 @@ class TranslateOptions(TypedDict, total=False):
     priority: Priority | None
     """Whether somebody waits for the texts, which is the default, or they give way to others."""
 
+    pivot_language_code: str
+    """BCP-47; of a language to translate through where no model translates directly."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -169,6 +173,7 @@ class Options:
     return_scores: bool | None = None
     return_token_scores: bool = False
     priority: Priority | None = None
+    pivot_language_code: str = ""
 
     def __post_init__(self) -> None:
         for name, bits in _INTEGERS.items():

@@ -69,6 +69,7 @@ def unary_request(part: Part, options: Options) -> pb.TranslateTextRequest:
         model=options.model,
         options=options.message(part.offset),
         priority=options.priority_number,
+        pivot_language_code=options.pivot_language_code,
     )
 
 
@@ -82,7 +83,13 @@ def stream_request(index: int, text: str, options: Options) -> pb.StreamTranslat
         model=options.model,
         options=options.message(index),
         priority=options.priority_number,
+        pivot_language_code=options.pivot_language_code,
     )
+
+
+def detection_request(part: Part) -> pb.DetectLanguageRequest:
+    """Returns the request for the languages of some texts."""
+    return pb.DetectLanguageRequest(contents=part.texts)
 
 
 def _max_contents(limits: Limits) -> int:

@@ -36,6 +36,8 @@ def allowed(name: str, schema: dict[str, Any]) -> Allowed:
 def _placeholder(name: str, schema: dict[str, Any]) -> str:
     if choices := schema.get("enum"):
         return f"{{{','.join(choices)}}}"
+    if schema.get("type") == "boolean":
+        return "{true,false}"
     unit = name.rpartition("_")[2]
     if unit in {"seconds", "bytes", "port"}:
         return unit.upper()
@@ -44,7 +46,7 @@ def _placeholder(name: str, schema: dict[str, Any]) -> str:
     if schema["type"] == "array":
         return _placeholder(name, schema["items"])
     kinds = {"integer": "N", "number": "X", "object": "NAME=N,...", "path": "PATH"}
-    units = {"endpoint": "URL", "host": "HOST"}
+    units = {"endpoint": "URL", "host": "HOST", "languages": "CODE,..."}
     kind = kinds.get(schema.get("format", "")) or kinds.get(schema["type"])
     return units.get(unit) or kind or "TEXT"
 

@@ -78,9 +78,16 @@ def _parser() -> _Parser:
     for name, field in Config.model_fields.items():
         values = allowed(name, schemas[name])
         placeholder, help_text = values.placeholder, _help(field, values.limits)
-        repeated = "append" if schemas[name].get("type") == "array" else "store"
+        kind = schemas[name].get("type")
         parser.add_argument(
-            _flag(name), dest=name, metavar=placeholder, help=help_text, action=repeated
+            _flag(name),
+            dest=name,
+            metavar=placeholder,
+            help=help_text,
+            action="append" if kind == "array" else "store",
+            # A switch may stand alone.
+            nargs="?" if kind == "boolean" else None,
+            const="true" if kind == "boolean" else None,
         )
     return parser
 

@@ -53,7 +53,10 @@ NUMBERS = (
     "sampling_topp",
     "sampling_temperature",
 )
-STRINGS = ("source_language_code", "target_language_code", "model", "target_prefix")
+STRINGS = (
+    *("source_language_code", "target_language_code", "model", "target_prefix"),
+    "pivot_language_code",
+)
 SWITCHES = ("return_scores", "return_token_scores")
 
 WRONG: list[tuple[str, object]] = [

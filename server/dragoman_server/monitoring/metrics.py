@@ -3,10 +3,11 @@
 Those of callers are declared in caller_metrics.py, and gauges of the models in model_gauges.py.
 
 Knows names, units, labels and buckets. Does not know when anything happens: the engine and the
-service are handed a `Metrics` and count on its attributes. A request is a call of TranslateText or
-ListModels, a text of StreamTranslateText, or a stream that is refused or broken off as a whole; a
-text is one source text that goes through the engine. What the label `model` says is a model's name,
-whatever its version; it is empty where a request ended before anybody found out what it means.
+service are handed a `Metrics` and count on its attributes. A request is a call of TranslateText,
+DetectLanguage or ListModels, a text of StreamTranslateText, or a stream that is refused or broken
+off as a whole; a text is one source text that goes through the engine. What the label `model` says
+is a model's name, whatever its version; it is empty where a request ended before anybody found out
+what it means, or means several.
 """
 
 from typing import Literal, NamedTuple, TypeAlias
@@ -32,8 +33,15 @@ FAILURE_REASONS: tuple[FailureReason, ...] = (
     "OTHER",
 )
 CODES = (
-    *("OK", "CANCELLED", "DEADLINE_EXCEEDED", "INTERNAL", "INVALID_ARGUMENT", "NOT_FOUND"),
-    *("PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "UNAUTHENTICATED", "UNAVAILABLE"),
+    *("OK", "CANCELLED", "DEADLINE_EXCEEDED", "FAILED_PRECONDITION", "INTERNAL"),
+    *(
+        "INVALID_ARGUMENT",
+        "NOT_FOUND",
+        "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED",
+        "UNAUTHENTICATED",
+        "UNAVAILABLE",
+    ),
 )
 """All that a request ends with, there from the start: a rate misses the first of a new series."""
 

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Mapping
 
 from dragoman_server.access import Access, watch
+from dragoman_server.detection import open_detector
 from dragoman_server.memory import MemoryLimit
 from dragoman_server.monitoring import Report, Shortage
 from dragoman_server.processes.messages import ModelSetup, Serve, Setup
@@ -19,7 +20,9 @@ from dragoman_server.service import (
     Gate,
     GrpcServer,
     Health,
+    LanguageDetection,
     Outcomes,
+    Routes,
     TextQueue,
     TranslationService,
     Translator,
@@ -73,8 +76,12 @@ class FrontEnd:
         self._failures = setup.failures
         self._catalog = Catalog(self._entries())
         self._observer = build_observer(SERVICE_NAME, config, record)
+        detector = open_detector(config)
+        rates = None if self.access is None else self.access.limits
         service = TranslationService(
             self._catalog,
+            Routes(self._catalog, detector, config.pivot_languages),
+            LanguageDetection(config, detector, rates),
             self._gate,
             outcomes,
             max_stream_texts=config.max_stream_texts,
