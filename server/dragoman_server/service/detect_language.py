@@ -15,7 +15,6 @@ from dragoman.v1.translation_pb2 import (
 from dragoman_server.access import RateLimits
 from dragoman_server.config import Config
 from dragoman_server.detection import LanguageDetector, likeliest
-from dragoman_server.engine import Priority
 from dragoman_server.errors import PreconditionError
 from dragoman_server.rpc import Call, Caller
 from dragoman_server.service.account import Account
@@ -74,7 +73,7 @@ class LanguageDetection:
         """Says of each text which languages it may be in."""
         assert self._detector is not None
         if account.usage is not None:
-            account.usage.ask(request.contents, Priority.INTERACTIVE)
+            account.usage.ask(request.contents, None)
         response = DetectLanguageResponse()
         for index, text in enumerate(request.contents):
             if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:

@@ -5,9 +5,8 @@ know which models there are, nor how languages are guessed.
 """
 
 import asyncio
-import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from dragoman.v1.translation_pb2 import (
     StreamTranslateTextRequest,
@@ -25,6 +24,8 @@ from dragoman_server.detection import (
 from dragoman_server.engine import ANYBODY, NO_LIMIT, Sender, TimeLimit
 from dragoman_server.errors import InvalidArgumentError, OverloadError
 from dragoman_server.service.account import Usage
+from dragoman_server.service.parts import in_whole_request, part_of, without_contents
+from dragoman_server.service.route import Route
 from dragoman_server.service.translator import TEXTS_AT_ONCE, OnPartial, Translator
 from dragoman_server.service.validation import check_characters, check_code_points, check_contents
 
@@ -33,8 +34,6 @@ MOST_TOLD = 3
 
 MOST_LISTED = 20
 """Languages that it says are allowed."""
-
-_CONTENT = re.compile(r"contents\[(\d+)\]")
 
 
 class Candidates(NamedTuple):
@@ -45,25 +44,6 @@ class Candidates(NamedTuple):
     translators: tuple[Translator, ...]
     is_wanted: Callable[[str], bool]
     """Whether a language of this code can be translated."""
-
-
-class _Found(Protocol):
-    """What is needed of a Route."""
-
-    async def translate_texts(
-        self, request: TranslateTextRequest, limit: TimeLimit, sender: Sender, usage: Usage | None
-    ) -> list[Translation]: ...
-
-    async def translate_text(
-        self,
-        request: StreamTranslateTextRequest,
-        on_partial: OnPartial | None,
-        limit: TimeLimit,
-        sender: Sender,
-        usage: Usage | None,
-    ) -> Translation: ...
-
-    def partial_text(self, token_ids: list[int]) -> str: ...
 
 
 class DetectingTranslator:
@@ -82,7 +62,7 @@ class DetectingTranslator:
         self,
         detector: LanguageDetector,
         candidates: Candidates,
-        find: Callable[[TranslateTextRequest | StreamTranslateTextRequest], _Found],
+        find: Callable[[TranslateTextRequest | StreamTranslateTextRequest], Route],
     ) -> None:
         only = candidates.translators[0] if len(candidates.translators) == 1 else None
         self.name = "" if only is None else only.name
@@ -90,7 +70,7 @@ class DetectingTranslator:
         self._detector = detector
         self._candidates = candidates
         self._find = find
-        self._found: _Found | None = None
+        self._found: Route | None = None
         self._limits = candidates.translators[0].model.limits
 
     def check_room(
@@ -186,15 +166,11 @@ class DetectingTranslator:
         for index, language in enumerate(languages):
             groups.setdefault(self._code(language), []).append(index)
         by_index = len(groups) > 1 and request.options.HasField("seed")
-        bare = TranslateTextRequest()
-        bare.CopyFrom(request)
-        del bare.contents[:]
+        bare = without_contents(request)
         parts = []
         for code, indices in groups.items():
             for some in [[index] for index in indices] if by_index else [indices]:
-                part = TranslateTextRequest()
-                part.CopyFrom(bare)
-                part.contents.extend(request.contents[index] for index in some)
+                part = part_of(request, bare, some)
                 part.source_language_code = code
                 if by_index:
                     part.options.seed = _moved(request.options.seed, some[0])
@@ -209,7 +185,7 @@ class DetectingTranslator:
             found = self._find(part.request)
             return await found.translate_texts(part.request, limit, sender, usage)
         except InvalidArgumentError as error:
-            raise _in_whole_request(error, part.indices) from None
+            raise in_whole_request(error, part.indices) from None
 
     def _unsure(self, field: str, guesses: Sequence[Guess]) -> InvalidArgumentError:
         best = ", ".join(
@@ -219,7 +195,7 @@ class DetectingTranslator:
         more = f" and {len(codes) - MOST_LISTED} more" if len(codes) > MOST_LISTED else ""
         allowed = f"source_language_code {', '.join(codes[:MOST_LISTED])}{more}"
         return InvalidArgumentError(
-            f"{field} is in no language that is sure enough and can be translated into the target: "
+            f"{field} is in no language that is sure enough and that can be translated: "
             f"the best guesses are {best or 'none'}; allowed: {allowed}",
             field=field,
             reason="LANGUAGE_NOT_DETECTED",
@@ -241,21 +217,6 @@ def _told(translation: Translation, language: Chosen) -> Translation:
     translation.detected_language_code = language.language_code
     translation.detected_language_confidence = language.confidence
     return translation
-
-
-def _in_whole_request(error: InvalidArgumentError, indices: Sequence[int]) -> InvalidArgumentError:
-    """Returns an error about a text of a part as one about a text of the whole request."""
-    found = _CONTENT.fullmatch(error.field)
-    if found is None:
-        return error
-    field = f"contents[{indices[int(found[1])]}]"
-    return InvalidArgumentError(
-        str(error).replace(error.field, field, 1),
-        field=field,
-        reason=error.reason,
-        given=error.given,
-        allowed=error.allowed,
-    )
 
 
 def _moved(seed: int, index: int) -> int:

@@ -6,64 +6,16 @@ nor how anything is translated.
 
 import functools
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from dragoman.v1.translation_pb2 import (
-    StreamTranslateTextRequest,
-    TranslateTextRequest,
-    Translation,
-)
 from dragoman_server.detection import LanguageDetector
-from dragoman_server.engine import Sender, TimeLimit
 from dragoman_server.errors import InvalidArgumentError, NotFoundError, shorten
-from dragoman_server.service.account import Usage
+from dragoman_server.models import check_length
 from dragoman_server.service.catalog import MOST_FOUND, Allowed, Catalog, Request
 from dragoman_server.service.detecting import Candidates, DetectingTranslator
 from dragoman_server.service.pivoting import PivotingTranslator
-from dragoman_server.service.translator import OnPartial, Translator
-
-
-class Route(Protocol):
-    """What translates a request."""
-
-    @property
-    def name(self) -> str:
-        """The model's, of two the last one's; empty where that depends on the texts."""
-
-    @property
-    def version(self) -> str:
-        """Likewise."""
-
-    def check_room(
-        self,
-        limit: TimeLimit,
-        sender: Sender,
-        texts_ahead: int = 0,
-        request: TranslateTextRequest | None = None,
-    ) -> None:
-        """See Translator."""
-
-    async def translate_texts(
-        self,
-        request: TranslateTextRequest,
-        limit: TimeLimit = ...,
-        sender: Sender = ...,
-        usage: Usage | None = None,
-    ) -> list[Translation]:
-        """See Translator."""
-
-    async def translate_text(
-        self,
-        request: StreamTranslateTextRequest,
-        on_partial: OnPartial | None = None,
-        limit: TimeLimit = ...,
-        sender: Sender = ...,
-        usage: Usage | None = None,
-    ) -> Translation:
-        """See Translator."""
-
-    def partial_text(self, token_ids: list[int]) -> str:
-        """See Translator."""
+from dragoman_server.service.route import Route
+from dragoman_server.service.translator import Translator
 
 
 class _Legs(NamedTuple):
@@ -102,8 +54,8 @@ class Routes:
             NotFoundError, InvalidArgumentError, UnavailableError: As Catalog.find, or the pivot
                 language does not go with the rest.
         """
-        if request.pivot_language_code and request.model:
-            raise _with_model(request.pivot_language_code)
+        if request.pivot_language_code:
+            _check_pivot(request)
         if self._detector is not None and not request.source_language_code:
             candidates = self._of_any_language(request, allowed)
             if len(candidates.codes) > 1:
@@ -195,10 +147,14 @@ class Routes:
         ]
         codes = (code for each in (*last, *first) for code in each.model.source_language_codes)
 
+        known: dict[str, bool] = {}  # no more than a detector has languages
+
         def is_wanted(code: str) -> bool:
-            return any(each.translates(code, target) for each in last) or any(
-                each.translates(code, pivot) for each in first for pivot in pivots
-            )
+            if code not in known:
+                known[code] = any(each.translates(code, target) for each in last) or any(
+                    each.translates(code, pivot) for each in first for pivot in pivots
+                )
+            return known[code]
 
         return Candidates(tuple(dict.fromkeys(codes)), _each_once((*last, *first)), is_wanted)
 
@@ -207,9 +163,14 @@ def _each_once(translators: Iterable[Translator]) -> tuple[Translator, ...]:
     return tuple(dict.fromkeys(translators))
 
 
-def _with_model(pivot: str) -> InvalidArgumentError:
-    given, allowed = shorten(pivot), "empty where model names one: it is for pairs that none has"
-    return InvalidArgumentError(
+def _check_pivot(request: Request) -> None:
+    """Raises InvalidArgumentError where the code is too long, or a model is named beside it."""
+    check_length(request.pivot_language_code, "pivot_language_code")
+    if not request.model:
+        return
+    given = shorten(request.pivot_language_code)
+    allowed = "empty where model names one: it is for pairs that none has"
+    raise InvalidArgumentError(
         f"pivot_language_code is {given}; allowed: {allowed}",
         field="pivot_language_code",
         reason="OPTIONS_CONFLICT",

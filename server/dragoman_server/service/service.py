@@ -37,7 +37,8 @@ from dragoman_server.service.gate import Gate
 from dragoman_server.service.guard import CallGuard, NewAccount, as_asked
 from dragoman_server.service.observer import Observer
 from dragoman_server.service.outcomes import Outcomes
-from dragoman_server.service.routes import Route, Routes
+from dragoman_server.service.route import Route
+from dragoman_server.service.routes import Routes
 from dragoman_server.service.stream import TextStream
 from dragoman_server.service.validation import read_priority
 
