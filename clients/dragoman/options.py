@@ -63,7 +63,7 @@ _NUMBERS = (
     "sampling_topp",
     "sampling_temperature",
 )
-_SWITCHES = ("return_scores", "return_token_scores")
+_SWITCHES = ("return_scores", "return_token_scores", "skip_cache")
 
 
 class TranslateOptions(TypedDict, total=False):
@@ -143,6 +143,9 @@ class TranslateOptions(TypedDict, total=False):
     pivot_language_code: str
     """BCP-47; of a language to translate through where no model translates directly."""
 
+    skip_cache: bool
+    """Whether texts are translated anew where the server keeps translations."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -174,6 +177,7 @@ class Options:
     return_token_scores: bool = False
     priority: Priority | None = None
     pivot_language_code: str = ""
+    skip_cache: bool = False
 
     def __post_init__(self) -> None:
         for name, bits in _INTEGERS.items():
@@ -230,9 +234,10 @@ class Options:
         )
 
     def deciding(self) -> dict[str, object]:
-        """Returns the options that translations depend on: all but the priority."""
+        """Returns the options that translations depend on, which is most of them."""
         options = dataclasses.asdict(self)
-        del options["priority"]
+        for name in ("priority", "skip_cache"):
+            del options[name]
         return options
 
     @property

@@ -70,6 +70,7 @@ def unary_request(part: Part, options: Options) -> pb.TranslateTextRequest:
         options=options.message(part.offset),
         priority=options.priority_number,
         pivot_language_code=options.pivot_language_code,
+        skip_cache=options.skip_cache,
     )
 
 
@@ -84,6 +85,7 @@ def stream_request(index: int, text: str, options: Options) -> pb.StreamTranslat
         options=options.message(index),
         priority=options.priority_number,
         pivot_language_code=options.pivot_language_code,
+        skip_cache=options.skip_cache,
     )
 
 

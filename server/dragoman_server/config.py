@@ -151,6 +151,10 @@ class Config(BaseSettings):
     """Languages to translate through where no model translates directly and a request names none:
     CODE, or several with commas between, of which the first is taken that will do. Default: none;
     such a request is an error."""
+    cache_bytes: Annotated[ByteSize, Field(ge=1, le=2**50), Number] | None = None
+    """Most bytes of translations that are kept, in all processes that take calls together, so that
+    a caller who sends a text again gets the same translation at once; with or without a unit:
+    256MiB. Default: none are kept."""
 
     host: Host = "127.0.0.1"
     """Address that gRPC listens on. Whoever reaches it may translate, unless api_keys, jwt_jwks or

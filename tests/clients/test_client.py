@@ -111,9 +111,10 @@ def test_every_option_reaches_the_wire(server: FakeServer, client: Client) -> No
     )
 
 
-def test_a_pivot_language_reaches_the_wire(server: FakeServer, client: Client) -> None:
-    client.translate("a", pivot_language_code="en")
+def test_options_beside_decoding_reach_the_wire(server: FakeServer, client: Client) -> None:
+    client.translate("a", pivot_language_code="en", skip_cache=True)
     assert server.requests[0].pivot_language_code == "en"
+    assert server.requests[0].skip_cache
     requests: list[pb.StreamTranslateTextRequest] = []
 
     def keep(stream: Requests, _context: grpc.ServicerContext) -> Responses:
@@ -124,6 +125,7 @@ def test_a_pivot_language_reaches_the_wire(server: FakeServer, client: Client) -
     server.streams.append(keep)
     assert [result.text for result in client.translate_stream(["b"], pivot_language_code="en")]
     assert requests[0].pivot_language_code == "en"
+    assert not requests[0].skip_cache
 
 
 def test_languages_are_detected_of_a_text_and_of_a_list(server: FakeServer, client: Client) -> None:

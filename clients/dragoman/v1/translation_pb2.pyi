@@ -320,6 +320,7 @@ class TranslateTextRequest(_message.Message):
     OPTIONS_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     PIVOT_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    SKIP_CACHE_FIELD_NUMBER: _builtins.int
     source_language_code: _builtins.str
     """BCP-47 code of the texts' language, at most 35 characters. May be empty
     where only one language then fits. Where several do, a server that was
@@ -345,6 +346,10 @@ class TranslateTextRequest(_message.Message):
     second one's. The server's pivot_languages where empty, mostly none. Allowed:
     empty where model names one.
     """
+    skip_cache: _builtins.bool
+    """Whether the texts are translated anew where the server keeps translations
+    (cache_bytes): a load test measures nothing else.
+    """
     @_builtins.property
     def contents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The texts, in UTF-8. Allowed: 1 to Limits.max_contents texts of together at
@@ -366,10 +371,11 @@ class TranslateTextRequest(_message.Message):
         options: Global___DecodingOptions | None = ...,
         priority: Global___Priority.ValueType = ...,
         pivot_language_code: _builtins.str = ...,
+        skip_cache: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "model", b"model", "options", b"options", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "model", b"model", "options", b"options", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -414,6 +420,7 @@ class StreamTranslateTextRequest(_message.Message):
     PARTIAL_RESULTS_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     PIVOT_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    SKIP_CACHE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Chosen by the client, repeated in each answer; at most 128 code points,
     or the stream ends. Must not be one that the stream still waits for.
@@ -432,6 +439,8 @@ class StreamTranslateTextRequest(_message.Message):
     """As in TranslateTextRequest."""
     pivot_language_code: _builtins.str
     """As in TranslateTextRequest. Partial texts are in the target language."""
+    skip_cache: _builtins.bool
+    """As in TranslateTextRequest."""
     @_builtins.property
     def options(self) -> Global___DecodingOptions:
         """As in TranslateTextRequest."""
@@ -448,10 +457,11 @@ class StreamTranslateTextRequest(_message.Message):
         partial_results: _builtins.bool = ...,
         priority: Global___Priority.ValueType = ...,
         pivot_language_code: _builtins.str = ...,
+        skip_cache: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "id", b"id", "model", b"model", "options", b"options", "partial_results", b"partial_results", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "id", b"id", "model", b"model", "options", b"options", "partial_results", b"partial_results", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -20,6 +20,7 @@ from dragoman_server.service.listing import (
 from dragoman_server.service.observer import build_observer
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.routes import Routes
+from dragoman_server.service.sentence_cache import SentenceCache
 from dragoman_server.service.server import FLUSH_SECONDS, GrpcServer, reserve_port
 from dragoman_server.service.service import SERVICE_NAME, TranslationService
 from dragoman_server.service.translator import OnPartial, TextCodec, TextQueue, Translator
@@ -37,6 +38,7 @@ __all__ = [
     "OnPartial",
     "Outcomes",
     "Routes",
+    "SentenceCache",
     "TextCodec",
     "TextQueue",
     "TranslationService",

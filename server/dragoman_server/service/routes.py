@@ -11,10 +11,12 @@ from typing import NamedTuple
 from dragoman_server.detection import LanguageDetector
 from dragoman_server.errors import InvalidArgumentError, NotFoundError, shorten
 from dragoman_server.models import check_length
+from dragoman_server.service.caching import CachingTranslator
 from dragoman_server.service.catalog import MOST_FOUND, Allowed, Catalog, Request
 from dragoman_server.service.detecting import Candidates, DetectingTranslator
 from dragoman_server.service.pivoting import PivotingTranslator
 from dragoman_server.service.route import Route
+from dragoman_server.service.sentence_cache import SentenceCache
 from dragoman_server.service.translator import Translator
 
 
@@ -32,6 +34,7 @@ class Routes:
         catalog: What is served.
         detector: Guesses the language of texts that come without; None where nobody does.
         pivot_languages: To translate through where a request names none.
+        cache: Keeps translations; None where none are kept.
     """
 
     def __init__(
@@ -39,10 +42,12 @@ class Routes:
         catalog: Catalog,
         detector: LanguageDetector | None = None,
         pivot_languages: Sequence[str] = (),
+        cache: SentenceCache | None = None,
     ) -> None:
         self._catalog = catalog
         self._detector = detector
         self._pivot_languages = pivot_languages
+        self._cache = cache
         self._entries = catalog.entries
         """That `_candidates` are of."""
         self._candidates: dict[tuple[str, str, str, Allowed], Candidates] = {}
@@ -62,7 +67,7 @@ class Routes:
                 find = functools.partial(self.find, allowed=allowed)
                 return DetectingTranslator(self._detector, candidates, find)
         try:
-            return self._catalog.find(request, allowed)
+            translator = self._catalog.find(request, allowed)
         except NotFoundError as error:
             if error.reason != "LANGUAGE_PAIR_NOT_FOUND":
                 raise
@@ -70,6 +75,7 @@ class Routes:
             if pivoting is None:
                 raise self._without_pivot(request, error) from None
             return pivoting
+        return translator if self._cache is None else CachingTranslator(self._cache, translator)
 
     def _pivots(self, request: Request) -> Sequence[str]:
         if request.model:

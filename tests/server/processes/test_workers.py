@@ -123,6 +123,17 @@ async def test_each_process_finds_out_languages() -> None:
         assert translated.translations[0].detected_language_code == "en"
 
 
+async def test_what_each_process_keeps_of_translations_is_added_up() -> None:
+    async with running(workers=1, cache_bytes=10_000) as server:
+        server.engine.echo = True
+        for _ in range(3):
+            assert texts(await server.stub.TranslateText(request("a", "b"))) == ["a", "b"]
+        assert len(server.engine.texts) == 2
+        await _until(lambda: server.sample("dragoman_cache_hits_total", model="tiny") == 4)
+        assert server.sample("dragoman_cache_misses_total", model="tiny") == 2
+        assert 1000 < server.sample("dragoman_cache_bytes") < 2000
+
+
 async def test_a_replaced_model_is_served_by_every_process_at_once(server: Running) -> None:
     server.engine.echo = True
     (old,) = server.pool.labels.values()
