@@ -27,6 +27,8 @@ from dragoman.errors import (
 )
 from dragoman.options import TranslateOptions
 from dragoman.results import (
+    DetectedLanguage,
+    DetectedLanguages,
     FinishReason,
     Hypothesis,
     Limits,
@@ -44,6 +46,8 @@ __all__ = [
     "Client",
     "ConnectError",
     "DeadlineExceededError",
+    "DetectedLanguage",
+    "DetectedLanguages",
     "DragomanError",
     "FieldViolation",
     "FinishReason",

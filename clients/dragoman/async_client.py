@@ -26,10 +26,19 @@ from dragoman.requests import (
     Part,
     cut_for,
     cut_texts,
+    detection_request,
     stream_request,
     unary_request,
 )
-from dragoman.results import Model, StreamResult, Translation, read_models, read_translations
+from dragoman.results import (
+    DetectedLanguages,
+    Model,
+    StreamResult,
+    Translation,
+    read_detected,
+    read_models,
+    read_translations,
+)
 from dragoman.spans import AsyncWatchedCall, start_span
 from dragoman.status import in_whole_list
 from dragoman.streaming import AsyncTextStream, Window, async_increments
@@ -236,6 +245,32 @@ class AsyncClient:
             lambda seconds: self._open_stream(iter((request,)), seconds), attempts, self._target
         )
 
+    @overload
+    async def detect(self, texts: str, *, timeout: float | None = None) -> DetectedLanguages: ...
+
+    @overload
+    async def detect(
+        self, texts: Texts, *, timeout: float | None = None
+    ) -> list[DetectedLanguages]: ...
+
+    async def detect(
+        self, texts: str | Texts, *, timeout: float | None = None
+    ) -> DetectedLanguages | list[DetectedLanguages]:
+        """Says in which language a text is, or each text of a list of any length.
+
+        Args:
+            texts: A text, or several, which give a list.
+            timeout: Seconds for each request; None takes the client's.
+
+        Raises:
+            DragomanError: See errors.py for the kinds; the server's detect_languages may be off.
+        """
+        whole, seconds = as_texts(texts), self._seconds(timeout)
+        detected: list[DetectedLanguages] = []
+        for part in cut_texts(whole, await self._cut(whole, "", seconds)):
+            detected += await self._detect(part, seconds)
+        return detected[0] if isinstance(texts, str) else detected
+
     async def models(self, *, timeout: float | None = None) -> list[Model]:
         """Lists the loaded models, sorted by name, with their language pairs and limits.
 
@@ -295,6 +330,22 @@ class AsyncClient:
             self._target,
             span,
         )
+
+    async def _detect(self, part: Part, seconds: float | None) -> list[DetectedLanguages]:
+        request = detection_request(part)
+        span = start_span("DetectLanguage", len(part.texts))
+        call = AsyncCall(
+            lambda left: self._stub.DetectLanguage(
+                request, timeout=left, metadata=self._metadata + span.metadata
+            ),
+            self._attempts(seconds),
+            self._target,
+            span,
+        )
+        try:
+            return read_detected(await call.result(), len(part.texts))
+        except DragomanError as error:
+            raise in_whole_list(error, part.offset) from None
 
     def _attempts(self, seconds: float | None) -> Attempts:
         return Attempts(self._retries, seconds, time.monotonic())

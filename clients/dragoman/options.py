@@ -46,7 +46,7 @@ _PRIORITY = {
     "bulk": pb.PRIORITY_BULK,
 }
 
-_CODES = ("source_language_code", "target_language_code", "model")
+_CODES = ("source_language_code", "target_language_code", "model", "pivot_language_code")
 _INTEGERS = {
     "beam_size": INT32_BITS,
     "max_decoding_length": INT32_BITS,
@@ -63,7 +63,7 @@ _NUMBERS = (
     "sampling_topp",
     "sampling_temperature",
 )
-_SWITCHES = ("return_scores", "return_token_scores")
+_SWITCHES = ("return_scores", "return_token_scores", "skip_cache")
 
 
 class TranslateOptions(TypedDict, total=False):
@@ -73,7 +73,8 @@ class TranslateOptions(TypedDict, total=False):
     """
 
     source_language_code: str
-    """BCP-47; may be empty where only one language pair then fits."""
+    """BCP-47; may be empty where only one language pair then fits, or where the server finds out
+    the language of each text."""
 
     target_language_code: str
     """BCP-47; may be empty where only one language pair then fits."""
@@ -139,6 +140,12 @@ class TranslateOptions(TypedDict, total=False):
     priority: Priority | None
     """Whether somebody waits for the texts, which is the default, or they give way to others."""
 
+    pivot_language_code: str
+    """BCP-47; of a language to translate through where no model translates directly."""
+
+    skip_cache: bool
+    """Whether texts are translated anew where the server keeps translations."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -169,6 +176,8 @@ class Options:
     return_scores: bool | None = None
     return_token_scores: bool = False
     priority: Priority | None = None
+    pivot_language_code: str = ""
+    skip_cache: bool = False
 
     def __post_init__(self) -> None:
         for name, bits in _INTEGERS.items():
@@ -225,9 +234,10 @@ class Options:
         )
 
     def deciding(self) -> dict[str, object]:
-        """Returns the options that translations depend on: all but the priority."""
+        """Returns the options that translations depend on, which is most of them."""
         options = dataclasses.asdict(self)
-        del options["priority"]
+        for name in ("priority", "skip_cache"):
+            del options[name]
         return options
 
     @property

@@ -69,6 +69,8 @@ def unary_request(part: Part, options: Options) -> pb.TranslateTextRequest:
         model=options.model,
         options=options.message(part.offset),
         priority=options.priority_number,
+        pivot_language_code=options.pivot_language_code,
+        skip_cache=options.skip_cache,
     )
 
 
@@ -85,7 +87,14 @@ def stream_request(
         options=options.message(index),
         partial_results=partial_results,
         priority=options.priority_number,
+        pivot_language_code=options.pivot_language_code,
+        skip_cache=options.skip_cache,
     )
+
+
+def detection_request(part: Part) -> pb.DetectLanguageRequest:
+    """Returns the request for the languages of some texts."""
+    return pb.DetectLanguageRequest(contents=part.texts)
 
 
 def _max_contents(limits: Limits) -> int:

@@ -60,7 +60,8 @@ class Translation:
     """Target tokens, the end token not counted."""
 
     model: str
-    """Name of the model that translated."""
+    """Name of the model that translated; of both, with a comma between, where it was through a
+    pivot language."""
 
     token_scores: tuple[float, ...] = ()
     """Natural-log probability that the model gives each target token, the end token too where the
@@ -70,7 +71,36 @@ class Translation:
     """This translation and the next best ones, best first. Empty unless several were asked for."""
 
     model_version: str = ""
-    """Version of that model, as in Model.version."""
+    """Version of that model, as in Model.version; of both likewise."""
+
+    detected_language_code: str = ""
+    """BCP-47 code of the language that the text was found to be in, `und` where it has no letters.
+    Empty where nobody had to find out."""
+
+    detected_language_confidence: float = 0.0
+    """How sure that is, among the languages that could be translated: 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedLanguage:
+    """A language that a text may be in."""
+
+    language_code: str
+    """BCP-47."""
+
+    confidence: float
+    """How likely it is: those of all languages together are 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedLanguages:
+    """What a text may be in."""
+
+    language_code: str
+    """BCP-47 code of the text's language; `und` where none is sure enough."""
+
+    languages: tuple[DetectedLanguage, ...]
+    """The likeliest, best first; none for a text without letters that any is known by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +216,8 @@ def read_translation(message: pb.Translation) -> Translation:
         token_scores=tuple(message.token_scores),
         hypotheses=tuple(map(_read_hypothesis, message.hypotheses)),
         model_version=message.model_version,
+        detected_language_code=message.detected_language_code,
+        detected_language_confidence=message.detected_language_confidence,
     )
 
 
@@ -205,6 +237,29 @@ def read_translations(message: pb.TranslateTextResponse | None, expected: int) -
     if len(message.translations) != expected:
         raise ServerError(f"{len(message.translations)} translations came for {expected} texts")
     return [read_translation(translation) for translation in message.translations]
+
+
+def read_detected(
+    message: pb.DetectLanguageResponse | None, expected: int
+) -> list[DetectedLanguages]:
+    """Converts the languages of `expected` texts; see read_translations.
+
+    Raises:
+        ServerError: They are missing, or fewer or more.
+    """
+    if message is None:
+        raise ServerError("the call ended without an error, but also without an answer")
+    if len(message.detected) != expected:
+        raise ServerError(f"the languages of {len(message.detected)} texts came for {expected}")
+    return [
+        DetectedLanguages(
+            each.language_code,
+            tuple(
+                DetectedLanguage(guess.language_code, guess.confidence) for guess in each.languages
+            ),
+        )
+        for each in message.detected
+    ]
 
 
 def read_models(message: pb.ListModelsResponse) -> list[Model]:

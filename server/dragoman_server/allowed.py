@@ -36,17 +36,17 @@ def allowed(name: str, schema: dict[str, Any]) -> Allowed:
 def _placeholder(name: str, schema: dict[str, Any]) -> str:
     if choices := schema.get("enum"):
         return f"{{{','.join(choices)}}}"
+    if schema.get("type") == "boolean":
+        return "{true,false}"
     unit = name.rpartition("_")[2]
     if unit in {"seconds", "bytes", "port"}:
         return unit.upper()
     if "ge" in schema and schema.get("type") != "number":
         return "BYTES"  # a size, which is written with or without a unit
-    if schema["type"] == "boolean":
-        return "{true,false}"
     if schema["type"] == "array":
         return _placeholder(name, schema["items"])
     kinds = {"integer": "N", "number": "X", "object": "NAME=N,...", "path": "PATH"}
-    units = {"endpoint": "URL", "host": "HOST"}
+    units = {"endpoint": "URL", "host": "HOST", "languages": "CODE,..."}
     kind = kinds.get(schema.get("format", "")) or kinds.get(schema["type"])
     return units.get(unit) or kind or "TEXT"
 

@@ -66,6 +66,8 @@ Timeout = Annotated[float, Field(ge=0.001, le=604_800), Number]
 """In seconds: a week at most."""
 
 
+Code = Annotated[str, Field(min_length=1, max_length=35)]
+"""BCP-47, of a language."""
 Weight = Annotated[float, Field(ge=0.01, le=100), Number]
 
 
@@ -81,6 +83,14 @@ def _paths(value: object) -> object:
     if isinstance(value, str):
         return value.split(os.pathsep) if value else ()
     return (value,) if isinstance(value, Path) else value
+
+
+def _codes(value: object) -> object:
+    """Reads CODE,CODE, or several such."""
+    each = (value,) if isinstance(value, str) else value
+    if not isinstance(each, list | tuple) or not all(isinstance(code, str) for code in each):
+        return value
+    return tuple(code.strip() for code in ",".join(each).split(",") if code.strip())
 
 
 def _weights(value: object) -> object:
@@ -132,6 +142,19 @@ class Config(BaseSettings):
     """What share of the cores a model gets where others are busy too: NAME=WEIGHT, several with
     commas between; beside one of weight 1, a model of weight 2 gets twice as much. Default: 1
     each."""
+
+    detect_languages: bool = False
+    """Whether texts that come without their language are looked at for it, where several would do,
+    and DetectLanguage answers. Takes 25 MB in each process that takes calls. Needs the extra
+    detection."""
+    pivot_languages: Annotated[tuple[Code, ...], NoDecode, BeforeValidator(_codes)] = ()
+    """Languages to translate through where no model translates directly and a request names none:
+    CODE, or several with commas between, of which the first is taken that will do. Default: none;
+    such a request is an error."""
+    cache_bytes: Annotated[ByteSize, Field(ge=1, le=2**50), Number] | None = None
+    """Most bytes of translations that are kept, in all processes that take calls together, so that
+    a caller who sends a text again gets the same translation at once; with or without a unit:
+    256MiB. Default: none are kept."""
 
     host: Host = "127.0.0.1"
     """Address that gRPC listens on. Whoever reaches it may translate, unless api_keys, jwt_jwks or

@@ -6,7 +6,7 @@ DragomanError
 ├── BundleError             the bundle is wrong; the server does not start
 ├── InvalidArgumentError    a field of a request is wrong
 ├── NotFoundError           no such model or language pair, or no such bundle
-├── PreconditionError       what is asked of the administration cannot be done now
+├── PreconditionError       what is asked for cannot be done as things are
 ├── CredentialsError        who calls is not known
 ├── PermissionDeniedError   who calls may not call this
 ├── OverloadError           refused at once, to be tried again later
@@ -113,7 +113,7 @@ class PreconditionError(DragomanError):
     """What is asked for cannot be done as things are; nothing has changed.
 
     Attributes:
-        reason: BUNDLE_NOT_LOADED, or MODELS_MEMORY_FULL.
+        reason: BUNDLE_NOT_LOADED, MODELS_MEMORY_FULL or DETECTION_OFF.
     """
 
     def __init__(self, message: str, *, reason: str) -> None:

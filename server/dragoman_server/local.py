@@ -18,10 +18,11 @@ import uvloop
 from dragoman.v1.translation_pb2 import Model, StreamTranslateTextRequest, Translation
 from dragoman_server.assemble import Loader
 from dragoman_server.config import Config
+from dragoman_server.detection import LanguageDetector, open_detector
 from dragoman_server.errors import BackendError, ConfigError, DragomanError
 from dragoman_server.monitoring import Metrics
 from dragoman_server.pool import find_bundle
-from dragoman_server.service import Catalog, Entry, Translator
+from dragoman_server.service import Catalog, Entry, Routes, Translator
 
 CONCURRENCY = 1024
 """Texts in flight. More than the rows of a few engines: what is translated waits for its turn in
@@ -54,10 +55,14 @@ class LocalTranslator:
     """
 
     def __init__(
-        self, translator: Translator, engines: Engines, loop: asyncio.AbstractEventLoop
+        self,
+        translator: Translator,
+        engines: Engines,
+        loop: asyncio.AbstractEventLoop,
+        detector: LanguageDetector | None = None,
     ) -> None:
         self.model: Model = translator.model
-        self._catalog = Catalog([Entry(translator, is_default=True)])
+        self._routes = Routes(Catalog([Entry(translator, is_default=True)]), detector)
         self._engines = engines
         self._loop = loop
 
@@ -73,13 +78,14 @@ class LocalTranslator:
         """
         if len(config.bundle) != 1:
             raise ConfigError("bundle is wanted, and one alone")
+        detector = open_detector(config)
         loaded = Loader(config, Metrics())(find_bundle(config.bundle[0]), number=1)
         engine, setup = loaded.engine, loaded.setup
         translator = Translator(setup.manifest, setup.model, setup.make_tokenizer(), engine)
         with _running_loop() as loop:
             try:
                 _call(loop, engine.start()).result()
-                yield cls(translator, engine, loop)
+                yield cls(translator, engine, loop, detector)
             finally:
                 _call(loop, engine.close()).result()
 
@@ -130,7 +136,7 @@ class LocalTranslator:
 
     async def _outcome(self, request: StreamTranslateTextRequest) -> TextOutcome:
         try:
-            return await self._catalog.find(request).translate_text(request)
+            return await self._routes.find(request).translate_text(request)
         except DragomanError as error:
             return error
 

@@ -6,7 +6,6 @@ the settings mean: names, types, limits and help texts are those of `Config`'s f
 
 import argparse
 import difflib
-import functools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -80,12 +79,16 @@ def _parser() -> _Parser:
         values = allowed(name, schemas[name])
         placeholder, help_text = values.placeholder, _help(field, values.limits)
         kind = schemas[name].get("type")
-        repeated = "append" if kind == "array" else "store"
-        add = functools.partial(parser.add_argument, _flag(name), dest=name, action=repeated)
-        if kind == "boolean":  # the flag alone says yes
-            add(metavar=placeholder, help=help_text, nargs="?", const="true")
-        else:
-            add(metavar=placeholder, help=help_text)
+        parser.add_argument(
+            _flag(name),
+            dest=name,
+            metavar=placeholder,
+            help=help_text,
+            action="append" if kind == "array" else "store",
+            # A switch may stand alone.
+            nargs="?" if kind == "boolean" else None,
+            const="true" if kind == "boolean" else None,
+        )
     return parser
 
 

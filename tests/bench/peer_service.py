@@ -67,6 +67,14 @@ class PeerService(TranslationServiceServicer):
         """Lists the one model."""
         return pb.ListModelsResponse(models=[self._model])
 
+    async def DetectLanguage(  # noqa: N802
+        self,
+        request: pb.DetectLanguageRequest,  # noqa: ARG002
+        context: Context,
+    ) -> pb.DetectLanguageResponse:
+        """Refuses."""
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "this server detects no languages")
+
     async def StreamTranslateText(  # type: ignore[override]  # noqa: N802  it ends without an answer
         self,
         request_iterator: AsyncIterator[pb.StreamTranslateTextRequest],  # noqa: ARG002

@@ -117,6 +117,9 @@ class FakeServer(TranslationServiceServicer):
         self.failures: deque[status_pb2.Status] = deque()
         """What the next unary calls fail with."""
 
+        self.detections: list[list[str]] = []
+        """Texts of each DetectLanguage."""
+
         self.fails_models = True
         """Whether ListModels is one of them."""
 
@@ -211,6 +214,25 @@ class FakeServer(TranslationServiceServicer):
         self._note(context)
         script = self.streams.popleft() if self.streams else answer_each
         return script(cast("Requests", request_iterator), cast("grpc.ServicerContext", context))
+
+    def DetectLanguage(
+        self, request: pb.DetectLanguageRequest, context: object
+    ) -> pb.DetectLanguageResponse:
+        """Takes a text for what its first word says."""
+        self._note_key(context)
+        self._note(context)
+        self.detections.append(list(request.contents))
+        if self.failures:
+            abort(cast("grpc.ServicerContext", context), self.failures.popleft())
+        return pb.DetectLanguageResponse(
+            detected=[
+                pb.DetectedLanguages(
+                    language_code=text.split()[0],
+                    languages=[pb.DetectedLanguage(language_code=text.split()[0], confidence=0.75)],
+                )
+                for text in request.contents
+            ]
+        )
 
     def ListModels(self, request: pb.ListModelsRequest, context: object) -> pb.ListModelsResponse:
         del request

@@ -53,8 +53,11 @@ NUMBERS = (
     "sampling_topp",
     "sampling_temperature",
 )
-STRINGS = ("source_language_code", "target_language_code", "model", "target_prefix")
-SWITCHES = ("return_scores", "return_token_scores")
+STRINGS = (
+    *("source_language_code", "target_language_code", "model", "target_prefix"),
+    "pivot_language_code",
+)
+SWITCHES = ("return_scores", "return_token_scores", "skip_cache")
 
 WRONG: list[tuple[str, object]] = [
     *((name, value) for name in INTEGERS for value in (2**31, -(2**31) - 1, 10**5000, 1.5, "4")),

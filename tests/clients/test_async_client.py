@@ -140,6 +140,13 @@ async def test_models_are_listed(client: AsyncClient) -> None:
     assert [model.name for model in await client.models()] == ["fake"]
 
 
+async def test_languages_are_detected(server: FakeServer, client: AsyncClient) -> None:
+    assert (await client.detect("de Hallo")).language_code == "de"
+    detected = await client.detect(["en a", "fr b"])
+    assert [each.languages[0].language_code for each in detected] == ["en", "fr"]
+    assert server.detections == [["de Hallo"], ["en a", "fr b"]]
+
+
 async def test_no_server_is_a_connect_error() -> None:
     async with AsyncClient("127.0.0.1:1", retry_seconds=0) as client:
         with pytest.raises(ConnectError, match="dragoman serve"):

@@ -14,6 +14,8 @@ from dragoman import (
     Client,
     ConnectError,
     DeadlineExceededError,
+    DetectedLanguage,
+    DetectedLanguages,
     FinishReason,
     Hypothesis,
     InvalidArgumentError,
@@ -107,6 +109,32 @@ def test_every_option_reaches_the_wire(server: FakeServer, client: Client) -> No
         seed=7,
         return_token_scores=True,
     )
+
+
+def test_options_beside_decoding_reach_the_wire(server: FakeServer, client: Client) -> None:
+    client.translate("a", pivot_language_code="en", skip_cache=True)
+    assert server.requests[0].pivot_language_code == "en"
+    assert server.requests[0].skip_cache
+    requests: list[pb.StreamTranslateTextRequest] = []
+
+    def keep(stream: Requests, _context: grpc.ServicerContext) -> Responses:
+        for request in stream:
+            requests.append(request)
+            yield answer(request)
+
+    server.streams.append(keep)
+    assert [result.text for result in client.translate_stream(["b"], pivot_language_code="en")]
+    assert requests[0].pivot_language_code == "en"
+    assert not requests[0].skip_cache
+
+
+def test_languages_are_detected_of_a_text_and_of_a_list(server: FakeServer, client: Client) -> None:
+    expected = DetectedLanguages("de", (DetectedLanguage("de", 0.75),))
+    assert client.detect("de Hallo") == expected
+    server.limits.max_contents = 2
+    detected = client.detect(["de a", "en b", "fr c"])
+    assert [each.language_code for each in detected] == ["de", "en", "fr"]
+    assert server.detections == [["de Hallo"], ["de a", "en b"], ["fr c"]]
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])

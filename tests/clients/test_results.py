@@ -1,7 +1,7 @@
 import pytest
 
 from dragoman.errors import ServerError
-from dragoman.results import Model, read_models, read_translations
+from dragoman.results import Model, read_detected, read_models, read_translation, read_translations
 from dragoman.v1 import translation_pb2 as pb
 
 
@@ -13,6 +13,24 @@ def test_success_without_a_message_is_the_servers_fault() -> None:
 def test_a_missing_translation_is_the_servers_fault() -> None:
     with pytest.raises(ServerError, match="1 translations came for 2 texts"):
         read_translations(pb.TranslateTextResponse(translations=[pb.Translation()]), 2)
+
+
+def test_missing_languages_are_the_servers_fault() -> None:
+    with pytest.raises(ServerError, match="without an answer"):
+        read_detected(None, 1)
+    with pytest.raises(ServerError, match="the languages of 1 texts came for 2"):
+        read_detected(pb.DetectLanguageResponse(detected=[pb.DetectedLanguages()]), 2)
+
+
+def test_what_was_found_out_of_a_text_is_part_of_its_translation() -> None:
+    message = pb.Translation(
+        finish_reason=pb.FINISH_REASON_STOP,
+        detected_language_code="de",
+        detected_language_confidence=0.75,
+    )
+    translation = read_translation(message)
+    assert translation.detected_language_code == "de"
+    assert translation.detected_language_confidence == 0.75
 
 
 def models(**versions: bool) -> list[Model]:

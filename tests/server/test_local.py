@@ -14,6 +14,7 @@ from dragoman.v1.translation_pb2 import (
 )
 from dragoman_server import local
 from dragoman_server.config import Config
+from dragoman_server.detection import LanguageDetector
 from dragoman_server.errors import (
     BackendError,
     BundleError,
@@ -166,3 +167,19 @@ def test_no_text_in_flight_is_refused_before_anything_is_read(
 ) -> None:
     with pytest.raises(ValueError, match="max_concurrency must be at least 1, not 0"):
         around(FakeEngine(), loop).translate_stream([], max_concurrency=0)
+
+
+def test_languages_are_found_out_where_that_is_asked_for(loop: asyncio.AbstractEventLoop) -> None:
+    engine = FakeEngine()
+    engine.echo = True
+    contents = manifest("en de")
+    model = describe_model(contents, model_limits(contents, make_config()), "cpu")
+    translator = Translator(contents, model, FakeTokenizer(), engine)
+    unaware = LocalTranslator(translator, engine, loop)
+    aware = LocalTranslator(translator, engine, loop, LanguageDetector())
+    text = "Wo ist der Bahnhof?"
+    (refused,) = unaware.translate_stream(requests_of([text]))
+    assert isinstance(refused, InvalidArgumentError)
+    (found,) = aware.translate_stream(requests_of([text]))
+    assert isinstance(found, Translation)
+    assert found.detected_language_code == "de"

@@ -397,3 +397,23 @@ def test_a_wrong_weight_is_told(value: str) -> None:
 def test_weights_are_given_together() -> None:
     config = load(*BUNDLE, "--model-weights", "en-de=3, fr=0.5")
     assert config.model_weights == {"en-de": 3.0, "fr": 0.5}
+
+
+def test_a_switch_stands_alone_or_has_a_value(file: Path) -> None:
+    assert not load(*BUNDLE).detect_languages
+    assert load(*BUNDLE, "--detect-languages").detect_languages
+    assert not load(*BUNDLE, "--detect-languages", "false").detect_languages
+    assert load("--detect-languages", *BUNDLE).detect_languages
+    file.write_text("bundle: a\ndetect_languages: yes\n")
+    assert load("--config", str(file)).detect_languages
+    with pytest.raises(ConfigError, match="--detect-languages is 'perhaps' but"):
+        load(*BUNDLE, "--detect-languages", "perhaps")
+
+
+def test_languages_are_given_with_commas_between_or_as_a_list(file: Path) -> None:
+    assert load(*BUNDLE).pivot_languages == ()
+    assert load(*BUNDLE, "--pivot-languages", "en, fr").pivot_languages == ("en", "fr")
+    file.write_text("bundle: a\npivot_languages: [en, fr]\n")
+    assert load("--config", str(file)).pivot_languages == ("en", "fr")
+    with pytest.raises(ConfigError, match="--pivot-languages is"):
+        load(*BUNDLE, "--pivot-languages", "x" * 36)

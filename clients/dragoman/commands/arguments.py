@@ -31,7 +31,7 @@ def add_translation_options(group: argparse._ArgumentGroup) -> None:
         default="",
         metavar="CODE",
         help="BCP-47 code of the text's language, such as en; default: the model's, where only"
-        " one fits",
+        " one fits, or what the server takes each text for",
     )
     add(
         "-t",
@@ -47,6 +47,13 @@ def add_translation_options(group: argparse._ArgumentGroup) -> None:
         default="",
         metavar="NAME",
         help="of the model, which must be the server's; default: whichever it has",
+    )
+    add(
+        "--pivot-language",
+        default="",
+        metavar="CODE",
+        help="BCP-47 code of a language to translate through where no model translates directly; "
+        "default: the server's, mostly none",
     )
     add(
         "--max-decoding-length",
@@ -272,4 +279,5 @@ def translation_options(arguments: argparse.Namespace) -> Options:
         sampling_temperature=arguments.sampling_temperature,
         return_scores=False,
         priority=arguments.priority,
+        pivot_language_code=arguments.pivot_language,
     )

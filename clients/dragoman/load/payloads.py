@@ -43,4 +43,6 @@ def _options(options: Options, length: int | None) -> bytes:
         model=options.model,
         options=options.message(0),
         priority=options.priority_number,
+        pivot_language_code=options.pivot_language_code,
+        skip_cache=True,  # it would measure what is kept of the same sentences
     ).SerializeToString()

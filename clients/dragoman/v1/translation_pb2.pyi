@@ -319,9 +319,14 @@ class TranslateTextRequest(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    PIVOT_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    SKIP_CACHE_FIELD_NUMBER: _builtins.int
     source_language_code: _builtins.str
     """BCP-47 code of the texts' language, at most 35 characters. May be empty
-    where only one of the model's language pairs then fits.
+    where only one language then fits. Where several do, a server that was
+    started with detect_languages finds out the language of each text, among
+    those that it can translate into the target: Translation says which one. A
+    text whose language is not sure enough is an INVALID_ARGUMENT.
     """
     target_language_code: _builtins.str
     """BCP-47 code of the language to translate into, likewise."""
@@ -332,6 +337,19 @@ class TranslateTextRequest(_message.Message):
     """
     priority: Global___Priority.ValueType
     """How urgent the texts are. PRIORITY_INTERACTIVE where absent."""
+    pivot_language_code: _builtins.str
+    """BCP-47 code of a language to translate through where no model translates
+    directly: the texts are translated into it and from it, by the first models
+    by name that do. Translation.model then names both. The first translation is
+    made with beam_size, length_penalty, early_stopping, repetition_penalty,
+    no_repeat_ngram_size and max_length_factor alone; all other options are the
+    second one's. The server's pivot_languages where empty, mostly none. Allowed:
+    empty where model names one.
+    """
+    skip_cache: _builtins.bool
+    """Whether the texts are translated anew where the server keeps translations
+    (cache_bytes): a load test measures nothing else.
+    """
     @_builtins.property
     def contents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The texts, in UTF-8. Allowed: 1 to Limits.max_contents texts of together at
@@ -352,10 +370,12 @@ class TranslateTextRequest(_message.Message):
         model: _builtins.str = ...,
         options: Global___DecodingOptions | None = ...,
         priority: Global___Priority.ValueType = ...,
+        pivot_language_code: _builtins.str = ...,
+        skip_cache: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "model", b"model", "options", b"options", "priority", b"priority", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "model", b"model", "options", b"options", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -399,6 +419,8 @@ class StreamTranslateTextRequest(_message.Message):
     OPTIONS_FIELD_NUMBER: _builtins.int
     PARTIAL_RESULTS_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    PIVOT_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    SKIP_CACHE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Chosen by the client, repeated in each answer; at most 128 code points,
     or the stream ends. Must not be one that the stream still waits for.
@@ -415,6 +437,10 @@ class StreamTranslateTextRequest(_message.Message):
     """Whether to send the translation's beginning while it is being decoded."""
     priority: Global___Priority.ValueType
     """As in TranslateTextRequest."""
+    pivot_language_code: _builtins.str
+    """As in TranslateTextRequest. Partial texts are in the target language."""
+    skip_cache: _builtins.bool
+    """As in TranslateTextRequest."""
     @_builtins.property
     def options(self) -> Global___DecodingOptions:
         """As in TranslateTextRequest."""
@@ -430,10 +456,12 @@ class StreamTranslateTextRequest(_message.Message):
         options: Global___DecodingOptions | None = ...,
         partial_results: _builtins.bool = ...,
         priority: Global___Priority.ValueType = ...,
+        pivot_language_code: _builtins.str = ...,
+        skip_cache: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "id", b"id", "model", b"model", "options", b"options", "partial_results", b"partial_results", "priority", b"priority", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "id", b"id", "model", b"model", "options", b"options", "partial_results", b"partial_results", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -494,6 +522,8 @@ class Translation(_message.Message):
     TOKEN_SCORES_FIELD_NUMBER: _builtins.int
     HYPOTHESES_FIELD_NUMBER: _builtins.int
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    DETECTED_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    DETECTED_LANGUAGE_CONFIDENCE_FIELD_NUMBER: _builtins.int
     translated_text: _builtins.str
     """The text in the target language."""
     finish_reason: Global___FinishReason.ValueType
@@ -503,16 +533,27 @@ class Translation(_message.Message):
     over their number; with beams, over their number to the power of
     length_penalty, and with the penalties that the search ranked them by. The
     tokens of target_prefix do not count. Absent for an empty text or where
-    return_scores is false.
+    return_scores is false. Through a pivot language it is the sum of both
+    translations' scores: as if their probabilities were multiplied.
     """
     source_token_count: _builtins.int
-    """Number of source tokens, special tokens counted. 0 for an empty text."""
+    """Number of source tokens, special tokens counted. 0 for an empty text.
+    Through a pivot language it is the first model's.
+    """
     target_token_count: _builtins.int
     """Number of target tokens, the end token not counted."""
     model: _builtins.str
-    """Name of the model that translated."""
+    """Name of the model that translated; of both, with a comma between, where it
+    was through a pivot language.
+    """
     model_version: _builtins.str
-    """Version of the model, as in Model.version."""
+    """Version of the model, as in Model.version; of both likewise."""
+    detected_language_code: _builtins.str
+    """BCP-47 code of the language that the text was found to be in; `und` where
+    it has no letters, so that it is in none. Empty where nobody had to find out.
+    """
+    detected_language_confidence: _builtins.float
+    """How sure that is, among the languages that could be translated: 0 to 1."""
     @_builtins.property
     def token_scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """Natural-log probability that the model gives each target token, penalties
@@ -540,10 +581,12 @@ class Translation(_message.Message):
         token_scores: _abc.Iterable[_builtins.float] | None = ...,
         hypotheses: _abc.Iterable[Global___Hypothesis] | None = ...,
         model_version: _builtins.str = ...,
+        detected_language_code: _builtins.str = ...,
+        detected_language_confidence: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "finish_reason", b"finish_reason", "hypotheses", b"hypotheses", "model", b"model", "model_version", b"model_version", "score", b"score", "source_token_count", b"source_token_count", "target_token_count", b"target_token_count", "token_scores", b"token_scores", "translated_text", b"translated_text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "detected_language_code", b"detected_language_code", "detected_language_confidence", b"detected_language_confidence", "finish_reason", b"finish_reason", "hypotheses", b"hypotheses", "model", b"model", "model_version", b"model_version", "score", b"score", "source_token_count", b"source_token_count", "target_token_count", b"target_token_count", "token_scores", b"token_scores", "translated_text", b"translated_text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
     _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
@@ -592,6 +635,112 @@ class Hypothesis(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
 
 Global___Hypothesis: _TypeAlias = Hypothesis  # noqa: Y015
+
+@_typing.final
+class DetectLanguageRequest(_message.Message):
+    """Asks in which language texts are."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def contents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The texts, in UTF-8, as in TranslateTextRequest.contents: as many and as
+        long. Of a long one its beginning, middle and end are looked at.
+        """
+
+    def __init__(
+        self,
+        *,
+        contents: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DetectLanguageRequest: _TypeAlias = DetectLanguageRequest  # noqa: Y015
+
+@_typing.final
+class DetectLanguageResponse(_message.Message):
+    """Answers DetectLanguageRequest."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DETECTED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def detected(self) -> _containers.RepeatedCompositeFieldContainer[Global___DetectedLanguages]:
+        """What was found of each text, in the order of the texts."""
+
+    def __init__(
+        self,
+        *,
+        detected: _abc.Iterable[Global___DetectedLanguages] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detected", b"detected"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DetectLanguageResponse: _TypeAlias = DetectLanguageResponse  # noqa: Y015
+
+@_typing.final
+class DetectedLanguages(_message.Message):
+    """What a text may be in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    LANGUAGES_FIELD_NUMBER: _builtins.int
+    language_code: _builtins.str
+    """BCP-47 code of the text's language; `und` where none is sure enough."""
+    @_builtins.property
+    def languages(self) -> _containers.RepeatedCompositeFieldContainer[Global___DetectedLanguage]:
+        """The likeliest languages, best first: five at most, and none for a text
+        without letters that any language is known by.
+        """
+
+    def __init__(
+        self,
+        *,
+        language_code: _builtins.str = ...,
+        languages: _abc.Iterable[Global___DetectedLanguage] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["language_code", b"language_code", "languages", b"languages"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DetectedLanguages: _TypeAlias = DetectedLanguages  # noqa: Y015
+
+@_typing.final
+class DetectedLanguage(_message.Message):
+    """A language that a text may be in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    language_code: _builtins.str
+    """Its BCP-47 code."""
+    confidence: _builtins.float
+    """How likely it is, 0 to 1; those of all languages together are 1."""
+    def __init__(
+        self,
+        *,
+        language_code: _builtins.str = ...,
+        confidence: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "language_code", b"language_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DetectedLanguage: _TypeAlias = DetectedLanguage  # noqa: Y015
 
 @_typing.final
 class ListModelsRequest(_message.Message):

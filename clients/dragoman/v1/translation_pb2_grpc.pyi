@@ -63,6 +63,13 @@ class TranslationServiceStub:
     unanswered texts (Limits.max_stream_texts): HTTP/2 flow control then holds
     the client back.
     """
+    DetectLanguage: _grpc.UnaryUnaryMultiCallable[_translation_pb2.DetectLanguageRequest, _translation_pb2.DetectLanguageResponse]
+    """Says in which language each of some texts is.
+
+    INVALID_ARGUMENT: there are no texts, or too many. FAILED_PRECONDITION: the
+    server was started without detect_languages. RESOURCE_EXHAUSTED: too many
+    calls are in progress, or the caller is over a limit of its own.
+    """
     ListModels: _grpc.UnaryUnaryMultiCallable[_translation_pb2.ListModelsRequest, _translation_pb2.ListModelsResponse]
     """Lists the models that are loaded and that the caller may use, with their
     language pairs and limits.
@@ -102,6 +109,13 @@ class TranslationServiceAsyncStub(TranslationServiceStub):
     goes on. The server reads no further while it holds the stream's limit of
     unanswered texts (Limits.max_stream_texts): HTTP/2 flow control then holds
     the client back.
+    """
+    DetectLanguage: _aio.UnaryUnaryMultiCallable[_translation_pb2.DetectLanguageRequest, _translation_pb2.DetectLanguageResponse]  # type: ignore[assignment]
+    """Says in which language each of some texts is.
+
+    INVALID_ARGUMENT: there are no texts, or too many. FAILED_PRECONDITION: the
+    server was started without detect_languages. RESOURCE_EXHAUSTED: too many
+    calls are in progress, or the caller is over a limit of its own.
     """
     ListModels: _aio.UnaryUnaryMultiCallable[_translation_pb2.ListModelsRequest, _translation_pb2.ListModelsResponse]  # type: ignore[assignment]
     """Lists the models that are loaded and that the caller may use, with their
@@ -151,6 +165,19 @@ class TranslationServiceServicer(metaclass=_abc_1.ABCMeta):
         goes on. The server reads no further while it holds the stream's limit of
         unanswered texts (Limits.max_stream_texts): HTTP/2 flow control then holds
         the client back.
+        """
+
+    @_abc_1.abstractmethod
+    def DetectLanguage(
+        self,
+        request: _translation_pb2.DetectLanguageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_translation_pb2.DetectLanguageResponse, _abc.Awaitable[_translation_pb2.DetectLanguageResponse]]:
+        """Says in which language each of some texts is.
+
+        INVALID_ARGUMENT: there are no texts, or too many. FAILED_PRECONDITION: the
+        server was started without detect_languages. RESOURCE_EXHAUSTED: too many
+        calls are in progress, or the caller is over a limit of its own.
         """
 
     @_abc_1.abstractmethod

@@ -11,7 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dragoman_server.access.principal import ADMINISTRATION, ALL, Limits, Principal
 from dragoman_server.config import Number
 
-METHODS = ("TranslateText", "StreamTranslateText", "ListModels", ADMINISTRATION)
+METHODS = (
+    *("TranslateText", "StreamTranslateText", "DetectLanguage", "ListModels"),
+    ADMINISTRATION,
+)
 """That can be granted."""
 
 MOST_NAMES = 1000

@@ -4,7 +4,7 @@ Knows what export wrote. Does not know how a model is run, nor what a request as
 """
 
 from dragoman_server.models.bundle import Bundle, read_manifest
-from dragoman_server.models.languages import MAX_CODE_LENGTH, Languages
+from dragoman_server.models.languages import MAX_CODE_LENGTH, Languages, check_length
 from dragoman_server.models.tokenizer import load_tokenizer
 from dragoman_server.models.versions import VersionedName, newness
 from dragoman_server.models.watch import watch_files
@@ -14,6 +14,7 @@ __all__ = [
     "Bundle",
     "Languages",
     "VersionedName",
+    "check_length",
     "load_tokenizer",
     "newness",
     "read_manifest",

@@ -13,6 +13,7 @@ from dragoman_server.monitoring.logs import (
     log_lines_lost,
 )
 from dragoman_server.monitoring.metrics import (
+    CacheUse,
     Ended,
     FailureReason,
     FileKind,
@@ -30,6 +31,7 @@ __all__ = [
     "LAST_LINES_SECONDS",
     "STDERR",
     "Attribute",
+    "CacheUse",
     "CallerEnded",
     "Ended",
     "EngineLoad",

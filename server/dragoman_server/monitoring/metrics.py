@@ -3,15 +3,16 @@
 Those of callers are declared in caller_metrics.py, and gauges of the models in model_gauges.py.
 
 Knows names, units, labels and buckets. Does not know when anything happens: the engine and the
-service are handed a `Metrics` and count on its attributes. A request is a call of TranslateText or
-ListModels, a text of StreamTranslateText, or a stream that is refused or broken off as a whole; a
-text is one source text that goes through the engine. What the label `model` says is a model's name,
-whatever its version; it is empty where a request ended before anybody found out what it means.
+service are handed a `Metrics` and count on its attributes. A request is a call of TranslateText,
+DetectLanguage or ListModels, a text of StreamTranslateText, or a stream that is refused or broken
+off as a whole; a text is one source text that goes through the engine. What the label `model` says
+is a model's name, whatever its version; it is empty where a request ended before anybody found out
+what it means, or means several.
 """
 
 from typing import Literal, NamedTuple, TypeAlias
 
-from prometheus_client import CollectorRegistry, Counter, GCCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, ProcessCollector
 
 from dragoman_server.monitoring.caller_metrics import CallerEnded, CallerMetrics
 from dragoman_server.monitoring.histogram import Histogram
@@ -32,8 +33,15 @@ FAILURE_REASONS: tuple[FailureReason, ...] = (
     "OTHER",
 )
 CODES = (
-    *("OK", "CANCELLED", "DEADLINE_EXCEEDED", "INTERNAL", "INVALID_ARGUMENT", "NOT_FOUND"),
-    *("PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "UNAUTHENTICATED", "UNAVAILABLE"),
+    *("OK", "CANCELLED", "DEADLINE_EXCEEDED", "FAILED_PRECONDITION", "INTERNAL"),
+    *(
+        "INVALID_ARGUMENT",
+        "NOT_FOUND",
+        "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED",
+        "UNAUTHENTICATED",
+        "UNAVAILABLE",
+    ),
 )
 """All that a request ends with, there from the start: a rate misses the first of a new series."""
 
@@ -90,6 +98,24 @@ class Shortage(NamedTuple):
     """Spans of traces that the collector did not take."""
 
 
+class CacheUse(NamedTuple):
+    """What became of texts that were looked for among translations that are kept."""
+
+    model: str
+    """Name of the model; empty where there were no texts."""
+    hits: int
+    misses: int
+    evictions: int
+    """Translations that gave way to others."""
+    bytes: int = 0
+    """That those which are kept take more than before."""
+
+    def plus(self, other: "CacheUse", times: int = 1) -> "CacheUse":
+        """Returns this and another of the same model that many times."""
+        sums = (mine + times * theirs for mine, theirs in zip(self[1:], other[1:], strict=True))
+        return CacheUse(self.model, *sums)
+
+
 class Reload(NamedTuple):
     """A file was read anew, as it had changed."""
 
@@ -98,7 +124,7 @@ class Reload(NamedTuple):
     """REFUSED where it is wrong: what it held before stays in force."""
 
 
-Report: TypeAlias = Ended | CallerEnded | Shortage | Reload
+Report: TypeAlias = Ended | CallerEnded | Shortage | Reload | CacheUse
 """What a front end tells to whoever counts."""
 
 
@@ -118,6 +144,7 @@ class Metrics:
         self._declare_texts()
         self._declare_shortages()
         self._declare_engine()
+        self._declare_cache()
         self._callers = CallerMetrics(self.registry)
         self._gauges = ModelGauges()
         self.registry.register(self._gauges)
@@ -218,6 +245,25 @@ class Metrics:
             "model",
         )
 
+    def _declare_cache(self) -> None:
+        self.cache_hits_total = self._counter(
+            "cache_hits_total", "Texts whose translations were kept from before.", "model"
+        )
+        self.cache_misses_total = self._counter(
+            "cache_misses_total",
+            "Texts that were looked for among the translations that are kept, and not found.",
+            "model",
+        )
+        self.cache_evictions_total = self._counter(
+            "cache_evictions_total", "Translations that were kept and gave way to others."
+        )
+        self.cache_bytes = Gauge(
+            "cache_bytes",
+            "Bytes that the translations take that are kept.",
+            namespace="dragoman",
+            registry=self.registry,
+        )
+
     def begin_model(self, name: str) -> None:
         """Lets the counters of a model be there before they count: a rate misses the first of one.
 
@@ -243,8 +289,10 @@ class Metrics:
             for _ in range(told.times):
                 latency.observe(told.seconds, told.trace_id)
 
-    def _record_other(self, told: CallerEnded | Shortage | Reload) -> None:
+    def _record_other(self, told: CallerEnded | Shortage | Reload | CacheUse) -> None:
         match told:
+            case CacheUse():
+                self._count_cache(told)
             case CallerEnded():
                 self._callers.count(told)
             case Reload():
@@ -254,6 +302,13 @@ class Metrics:
                 self.log_lines_lost_total.inc(told.log_lines_lost)
                 self.connections_flooding_total.inc(told.floods)
                 self.spans_lost_total.inc(told.spans_lost)
+
+    def _count_cache(self, use: CacheUse) -> None:
+        if use.hits or use.misses:
+            self.cache_hits_total.labels(use.model).inc(use.hits)
+            self.cache_misses_total.labels(use.model).inc(use.misses)
+        self.cache_evictions_total.inc(use.evictions)
+        self.cache_bytes.inc(use.bytes)
 
     def _counters(self, model: str, *labels: str | None) -> list[Counter]:
         """Returns what counts ends of these code, failure and refusal."""

@@ -8,6 +8,8 @@ import logging
 from collections.abc import Callable, Mapping
 
 from dragoman_server.access import Access, watch
+from dragoman_server.config import Config
+from dragoman_server.detection import open_detector
 from dragoman_server.memory import MemoryLimit
 from dragoman_server.monitoring import Report, Shortage
 from dragoman_server.processes.messages import ModelSetup, Serve, Setup
@@ -19,7 +21,10 @@ from dragoman_server.service import (
     Gate,
     GrpcServer,
     Health,
+    LanguageDetection,
     Outcomes,
+    Routes,
+    SentenceCache,
     TextQueue,
     TranslationService,
     Translator,
@@ -70,11 +75,16 @@ class FrontEnd:
         self._engines = engines
         self._translators = {each.number: self._translator(each) for each in setup.models}
         self._serve = setup.serve
+        self._cache = _open_cache(config, record)
         self._failures = setup.failures
         self._catalog = Catalog(self._entries())
         self._observer = build_observer(SERVICE_NAME, config, record)
+        detector = open_detector(config)
+        rates = None if self.access is None else self.access.limits
         service = TranslationService(
             self._catalog,
+            Routes(self._catalog, detector, config.pivot_languages, self._cache),
+            LanguageDetection(config, detector, rates),
             self._gate,
             outcomes,
             max_stream_texts=config.max_stream_texts,
@@ -112,6 +122,8 @@ class FrontEnd:
         """Serves these versions from now on; no other one gets any more texts."""
         self._serve = serve
         self._catalog.publish(self._entries())
+        if self._cache is not None:
+            await self._cache.serve(translator for translator, _ in self._catalog.entries)
         before = self._translators
         self._translators = {number: before[number] for number in serve.numbers}
         self._tell_health()
@@ -139,6 +151,8 @@ class FrontEnd:
         Raises:
             ConfigError: The port is taken, a TLS file is wrong, or calls would have no memory.
         """
+        if self._cache is not None:
+            await self._cache.serve(translator for translator, _ in self._catalog.entries)
         port = await self._server.start()
         self._memory.check_start()
         observer = self._observer
@@ -201,3 +215,10 @@ class FrontEnd:
 
     def kill(self) -> None:
         """Does nothing: it has no processes."""
+
+
+def _open_cache(config: Config, record: Callable[[Report], None]) -> SentenceCache | None:
+    """Returns what keeps translations: of all that may be kept, this process's share."""
+    if config.cache_bytes is None:
+        return None
+    return SentenceCache(config.cache_bytes // max(1, config.workers), record)

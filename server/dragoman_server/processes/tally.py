@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
-from dragoman_server.monitoring import CallerEnded, Ended, Report
+from dragoman_server.monitoring import CacheUse, CallerEnded, Ended, Report
 
 TELL_SECONDS = 0.05
 
@@ -39,14 +39,19 @@ class Tally:
         self._is_due = False
         counts, self._counts = self._counts, Counter()
         callers: dict[object, CallerEnded] = {}
+        caches: dict[str, CacheUse] = {}
         for told, times in counts.items():
             if isinstance(told, Ended):
                 self._tell(told._replace(times=times))
             elif isinstance(told, CallerEnded):
                 sum_before = callers.get(told.kind, CallerEnded(*told.kind, times=0))
                 callers[told.kind] = sum_before.plus(told, times)
+            elif isinstance(told, CacheUse):
+                before = caches.get(told.model, CacheUse(told.model, 0, 0, 0))
+                caches[told.model] = before.plus(told, times)
             else:
                 for _ in range(times):
                     self._tell(told)
-        for told in callers.values():
+        sums: list[Report] = [*callers.values(), *caches.values()]
+        for told in sums:
             self._tell(told)

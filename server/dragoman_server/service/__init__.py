@@ -5,6 +5,7 @@ Knows the wire and grpc. Does not know rows or graphs, nor in which process the 
 
 from dragoman_server.service.admin_server import AdminServer
 from dragoman_server.service.catalog import Catalog, Entry
+from dragoman_server.service.detect_language import LanguageDetection
 from dragoman_server.service.gate import Gate
 from dragoman_server.service.health import Health
 from dragoman_server.service.listing import (
@@ -18,6 +19,8 @@ from dragoman_server.service.listing import (
 )
 from dragoman_server.service.observer import build_observer
 from dragoman_server.service.outcomes import Outcomes
+from dragoman_server.service.routes import Routes
+from dragoman_server.service.sentence_cache import SentenceCache
 from dragoman_server.service.server import FLUSH_SECONDS, GrpcServer, reserve_port
 from dragoman_server.service.service import SERVICE_NAME, TranslationService
 from dragoman_server.service.translator import OnPartial, TextCodec, TextQueue, Translator
@@ -31,8 +34,11 @@ __all__ = [
     "Gate",
     "GrpcServer",
     "Health",
+    "LanguageDetection",
     "OnPartial",
     "Outcomes",
+    "Routes",
+    "SentenceCache",
     "TextCodec",
     "TextQueue",
     "TranslationService",

@@ -61,8 +61,8 @@ class Usage:
     decode: Phase = field(default_factory=Phase)
     first_token_at: float = math.inf
 
-    def ask(self, texts: Sequence[str], priority: Priority) -> None:
-        """These are to be translated."""
+    def ask(self, texts: Sequence[str], priority: Priority | None) -> None:
+        """These are to be translated; with no priority, only looked at."""
         self.priority = priority
         self.texts += len(texts)
         self.code_points += sum(map(len, texts))

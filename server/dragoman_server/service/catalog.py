@@ -70,7 +70,7 @@ class Catalog:
         self._found = {}
         self._translators = frozenset(entry.translator for entry in self.entries)
 
-    def __contains__(self, translator: Translator) -> bool:
+    def __contains__(self, translator: object) -> bool:
         return translator in self._translators
 
     def models(self, allowed: Allowed = None) -> list[Model]:
@@ -101,6 +101,14 @@ class Catalog:
                     self._found.clear()
                 self._found[key] = found
         return found
+
+    def default_translators(self, allowed: Allowed = None) -> list[Translator]:
+        """Returns those that answer to their names alone and that the caller may use, by name."""
+        return [
+            translator
+            for name, translator in sorted(self._defaults.items())
+            if allowed is None or name in allowed
+        ]
 
     @property
     def is_at_ease(self) -> bool:

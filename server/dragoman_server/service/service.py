@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from dragoman.v1.translation_pb2 import (
     DESCRIPTOR,
+    DetectLanguageRequest,
     ListModelsRequest,
     ListModelsResponse,
     StreamTranslateTextRequest,
@@ -31,12 +32,14 @@ from dragoman_server.service.callers import (
     sender_of,
 )
 from dragoman_server.service.catalog import Allowed, Catalog
+from dragoman_server.service.detect_language import LanguageDetection
 from dragoman_server.service.gate import Gate
 from dragoman_server.service.guard import CallGuard, NewAccount, as_asked
 from dragoman_server.service.observer import Observer
 from dragoman_server.service.outcomes import Outcomes
+from dragoman_server.service.route import Route
+from dragoman_server.service.routes import Routes
 from dragoman_server.service.stream import TextStream
-from dragoman_server.service.translator import Translator
 from dragoman_server.service.validation import read_priority
 
 SERVICE_NAME = DESCRIPTOR.services_by_name["TranslationService"].full_name
@@ -46,8 +49,8 @@ class _Accepted(NamedTuple):
     """A TranslateText that was let in."""
 
     request: TranslateTextRequest
-    translator: Translator
-    """What it is translated with, if that is still served once there is time for it."""
+    route: Route
+    """What translates it, if that is still served once there is time for it."""
     allowed: Allowed
     """Models that its caller may use."""
     sender: Sender
@@ -61,6 +64,8 @@ class TranslationService:
 
     Args:
         catalog: What is served.
+        routes: Ways through that.
+        detection: Answers DetectLanguage.
         gate: Lets calls in.
         outcomes: Told how each call ended.
         max_stream_texts: Most unanswered texts of a stream.
@@ -73,6 +78,8 @@ class TranslationService:
     def __init__(
         self,
         catalog: Catalog,
+        routes: Routes,
+        detection: LanguageDetection,
         gate: Gate,
         outcomes: Outcomes,
         *,
@@ -83,6 +90,8 @@ class TranslationService:
         observer: Observer | None = None,
     ) -> None:
         self._catalog = catalog
+        self._routes = routes
+        self._detection = detection
         self._max_stream_texts = max_stream_texts
         self._gate = gate
         self._outcomes = outcomes
@@ -93,13 +102,17 @@ class TranslationService:
 
     def methods(self) -> dict[str, Method]:
         """Returns the service's methods by their paths."""
-        guard = self._guard
+        guard, detection = self._guard, self._detection
         translate, stream, models = "TranslateText", "StreamTranslateText", "ListModels"
+        detect = "DetectLanguage"
         methods = {
             translate: guard.unary(
                 translate, TranslateTextRequest, self._accept, self._translate_texts, self._check
             ),
             stream: guard.stream(stream, StreamTranslateTextRequest, self._translate_stream),
+            detect: guard.unary(
+                detect, DetectLanguageRequest, detection.accept, detection.answer, detection.check
+            ),
             models: guard.unary(models, ListModelsRequest, as_asked, self._list_models),
         }
         return {f"/{SERVICE_NAME}/{name}": method for name, method in methods.items()}
@@ -135,10 +148,10 @@ class TranslationService:
         timeout_seconds = self._timeout_seconds(caller.seconds)
         limit = self._limit(caller.seconds, timeout_seconds)
         allowed = allowed_models(principal)
-        translator = self._catalog.find(request, allowed)
-        translator.check_room(limit, sender, caller.calls_before, request)
+        route = self._routes.find(request, allowed)
+        route.check_room(limit, sender, caller.calls_before, request)
         charge(principal, self._limits, request.contents)
-        return _Accepted(request, translator, allowed, sender, limit, timeout_seconds)
+        return _Accepted(request, route, allowed, sender, limit, timeout_seconds)
 
     async def _translate_texts(
         self,
@@ -146,15 +159,15 @@ class TranslationService:
         call: Call,  # noqa: ARG002
         account: Account,
     ) -> TranslateTextResponse:
-        request, translator, allowed, sender, limit, timeout_seconds = accepted
+        request, route, allowed, sender, limit, timeout_seconds = accepted
         async with _timeout(timeout_seconds):
             if account.usage is not None:
                 account.usage.ask(request.contents, sender.priority)
-            if translator not in self._catalog:
-                translator = self._catalog.find(request, allowed)
-            account.model = translator.name
-            account.model_version = translator.version
-            translations = await translator.translate_texts(request, limit, sender, account.usage)
+            if route not in self._catalog:
+                route = self._routes.find(request, allowed)
+            account.model = route.name
+            account.model_version = route.version
+            translations = await route.translate_texts(request, limit, sender, account.usage)
         return TranslateTextResponse(translations=translations)
 
     def _translate_stream(
@@ -165,7 +178,7 @@ class TranslationService:
     ) -> AsyncGenerator[StreamTranslateTextResponse, None]:
         """Translates texts as they arrive."""
         stream = TextStream(
-            self._catalog,
+            self._routes,
             self._gate,
             self._outcomes,
             Deadline(call),

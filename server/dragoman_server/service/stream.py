@@ -20,9 +20,9 @@ from dragoman_server.engine import Sender, TimeLimit
 from dragoman_server.errors import DragomanError, InvalidArgumentError, shorten
 from dragoman_server.service.account import Account
 from dragoman_server.service.callers import StreamCaller, allowed_models
-from dragoman_server.service.catalog import Catalog
 from dragoman_server.service.gate import Gate
 from dragoman_server.service.outcomes import Outcomes
+from dragoman_server.service.routes import Routes
 from dragoman_server.service.status import status_of, told
 from dragoman_server.service.validation import read_priority
 
@@ -45,7 +45,7 @@ class TextStream:
     """Answers the texts of one stream.
 
     Args:
-        catalog: Finds the model of each text.
+        routes: Finds what translates each text.
         gate: Once closed, further texts are refused and the stream ends when it has answered all.
         outcomes: Told how each text ended.
         deadline: The stream's.
@@ -57,7 +57,7 @@ class TextStream:
 
     def __init__(
         self,
-        catalog: Catalog,
+        routes: Routes,
         gate: Gate,
         outcomes: Outcomes,
         deadline: Expiry,
@@ -67,7 +67,7 @@ class TextStream:
         caller: StreamCaller,
         new_account: Callable[[], Account] = Account,
     ) -> None:
-        self._catalog = catalog
+        self._routes = routes
         self._gate = gate
         self._outcomes = outcomes
         self._deadline = deadline
@@ -174,19 +174,19 @@ class TextStream:
         if account.usage is not None:
             account.usage.ask([request.content], sender.priority)
         principal = self._caller.admitted()
-        translator = self._catalog.find(request, allowed_models(principal))
-        account.model = translator.name
-        account.model_version = translator.version
-        translator.check_room(limit, sender)
+        route = self._routes.find(request, allowed_models(principal))
+        account.model = route.name
+        account.model_version = route.version
+        route.check_room(limit, sender)
         self._caller.charge(principal, request.content)
 
         def keep(token_ids: list[int]) -> None:
             if request.id in self._tasks:
-                self._partial[request.id] = lambda: translator.partial_text(token_ids)
+                self._partial[request.id] = lambda: route.partial_text(token_ids)
                 self._changed.set()
 
         on_partial = keep if request.partial_results else None
-        return await translator.translate_text(request, on_partial, limit, sender, account.usage)
+        return await route.translate_text(request, on_partial, limit, sender, account.usage)
 
     def _fail(self, text_id: str, error: Exception, account: Account) -> None:
         error = told(error)

@@ -152,6 +152,19 @@ def test_options_go_to_the_server(command: Command) -> None:
     assert seen[0].options.return_scores is False
 
 
+def test_a_pivot_language_goes_to_the_server(command: Command) -> None:
+    pivots: list[str] = []
+
+    def keep(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+        for request in requests:
+            pivots.append(request.pivot_language_code)
+            yield answer(request)
+
+    command.server.streams.append(keep)
+    assert command("--pivot-language=en", "a") == 0
+    assert pivots == ["en"]
+
+
 def test_every_option_of_decoding_goes_to_the_server(command: Command) -> None:
     seen: list[pb.DecodingOptions] = []
 

@@ -19,6 +19,7 @@ def test_a_request_holds_its_texts_in_order_and_the_options_once() -> None:
     assert request.options.beam_size == 4
     assert request.priority == pb.PRIORITY_BULK
     assert not request.options.HasField("max_decoding_length")
+    assert request.skip_cache  # else a second round would measure the cache alone
 
 
 def test_target_lengths_are_each_sentences_own() -> None:

@@ -1,6 +1,6 @@
 import asyncio
 
-from dragoman_server.monitoring import CallerEnded, Ended, Report, Shortage
+from dragoman_server.monitoring import CacheUse, CallerEnded, Ended, Report, Shortage
 from dragoman_server.processes.tally import Tally
 
 REFUSED = Ended("RESOURCE_EXHAUSTED", failure="REJECTED", refusal="WOULD_EXPIRE")
@@ -52,3 +52,14 @@ async def test_what_callers_had_is_added_up_for_each() -> None:
         acme._replace(caller="other"),
         CallerEnded("acme", "bulk", "RESOURCE_EXHAUSTED", "RATE_LIMITED"),
     ]
+
+
+async def test_what_caches_did_is_added_up_for_each_model() -> None:
+    told: list[Report] = []
+    tally = Tally(told.append)
+    for _ in range(3):
+        tally.record(CacheUse("en-de", 2, 1, 0, 100))
+    tally.record(CacheUse("en-de", 0, 1, 1, -40))
+    tally.record(CacheUse("en-fr", 1, 0, 0))
+    tally.flush()
+    assert told == [CacheUse("en-de", 6, 4, 1, 260), CacheUse("en-fr", 1, 0, 0)]

@@ -13,6 +13,7 @@ import pytest
 from grpc import aio
 
 from dragoman.v1.translation_pb2 import (
+    DetectLanguageRequest,
     ListModelsRequest,
     StreamTranslateTextRequest,
     TranslateTextRequest,
@@ -39,6 +40,7 @@ from tests.server.service.harness import (
     make_config,
     make_front_end_setup,
     make_setup,
+    manifest,
     read,
     running,
 )
@@ -109,6 +111,27 @@ async def test_calls_over_many_connections_are_answered_and_counted(server: Runn
             assert texts(await answer) == [f"word {number}", "more"]
     await _until(lambda: server.sample("dragoman_requests_total", code="OK") == 16)
     assert server.sample("dragoman_request_latency_seconds_count") == 16
+
+
+async def test_each_process_finds_out_languages() -> None:
+    async with running(manifest("en de"), workers=1, detect_languages=True) as server:
+        server.engine.echo = True
+        asked = DetectLanguageRequest(contents=["Wo ist der Bahnhof?"])
+        answer = await server.stub.DetectLanguage(asked)
+        assert answer.detected[0].language_code == "de"
+        translated = await server.stub.TranslateText(request("Where is the railway station?"))
+        assert translated.translations[0].detected_language_code == "en"
+
+
+async def test_what_each_process_keeps_of_translations_is_added_up() -> None:
+    async with running(workers=1, cache_bytes=10_000) as server:
+        server.engine.echo = True
+        for _ in range(3):
+            assert texts(await server.stub.TranslateText(request("a", "b"))) == ["a", "b"]
+        assert len(server.engine.texts) == 2
+        await _until(lambda: server.sample("dragoman_cache_hits_total", model="tiny") == 4)
+        assert server.sample("dragoman_cache_misses_total", model="tiny") == 2
+        assert 1000 < server.sample("dragoman_cache_bytes") < 2000
 
 
 async def test_a_replaced_model_is_served_by_every_process_at_once(server: Running) -> None:

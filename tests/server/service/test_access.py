@@ -18,6 +18,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from jwt.algorithms import ECAlgorithm
 
 from dragoman.v1.translation_pb2 import (
+    DetectLanguageRequest,
     ListModelsRequest,
     StreamTranslateTextRequest,
     TranslateTextRequest,
@@ -42,6 +43,7 @@ from tests.server.service.harness import (
 Metadata = tuple[tuple[str, str], ...]
 
 REQUEST = TranslateTextRequest(contents=["a"])
+DETECTION = DetectLanguageRequest(contents=["a"])
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
 KEY = new_key()
 
@@ -87,6 +89,8 @@ async def test_a_key_opens_every_method(guarded: Running) -> None:
         response = await guarded.stub.TranslateText(REQUEST, metadata=metadata)
         assert response.translations[0].translated_text == "a"
         assert (await guarded.stub.ListModels(ListModelsRequest(), metadata=metadata)).models
+        detected = guarded.stub.DetectLanguage(DETECTION, metadata=metadata)
+        assert (await failure_of(detected)).reason == "DETECTION_OFF"  # let in, and off
         call = guarded.stub.StreamTranslateText(metadata=metadata)
         await call.write(StreamTranslateTextRequest(id="1", content="b"))
         assert (await read(call)).translation.translated_text == "b"
@@ -122,11 +126,12 @@ async def test_without_one_good_credential_nothing_is_done_and_no_reason_told(
     for call in (
         stub.TranslateText(REQUEST, metadata=metadata),
         stub.ListModels(ListModelsRequest(), metadata=metadata),
+        stub.DetectLanguage(DETECTION, metadata=metadata),
         stub.StreamTranslateText(metadata=metadata).read(),
     ):
         assert await failure_of(call) == expected
     assert guarded.engine.texts == []
-    assert guarded.sample("dragoman_requests_total", code="UNAUTHENTICATED") == 3
+    assert guarded.sample("dragoman_requests_total", code="UNAUTHENTICATED") == 4
 
 
 async def test_a_call_is_refused_before_its_message_is_asked_for(guarded: Running) -> None:

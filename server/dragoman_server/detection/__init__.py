@@ -1,0 +1,19 @@
+"""In which language a text is: found out from its letters, offline; the door to eldc.
+
+Knows texts and language codes. Does not know models, nor what is done with what it says.
+"""
+
+from dragoman_server.detection.choice import UNDETERMINED, Chosen, choose, likeliest
+from dragoman_server.detection.detector import Guess, LanguageDetector, open_detector
+from dragoman_server.detection.samples import has_letters
+
+__all__ = [
+    "UNDETERMINED",
+    "Chosen",
+    "Guess",
+    "LanguageDetector",
+    "choose",
+    "has_letters",
+    "likeliest",
+    "open_detector",
+]

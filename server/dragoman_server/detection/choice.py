@@ -1,0 +1,61 @@
+"""Which of some guesses is taken, among all languages or those that are wanted; or none.
+
+Pure. Knows guesses. Does not know texts, nor what makes a language a wanted one.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from dragoman_server.detection.detector import Guess
+
+UNDETERMINED = "und"
+"""Code of no language that is sure enough."""
+
+LEAST_CONFIDENCE = 0.5
+"""Of a language that is taken: likelier than all others together."""
+
+TAKEN_FOR = {"ms": ("id",), "hr": ("bs",)}
+"""Languages that the library does not know, behind one that it says in their place."""
+
+
+class Chosen(NamedTuple):
+    """A language that was taken."""
+
+    language_code: str
+    confidence: float
+
+
+def likeliest(guesses: Sequence[Guess]) -> str:
+    """Returns the code of the language that is sure enough, or `und`."""
+    if guesses and guesses[0].confidence >= LEAST_CONFIDENCE:
+        return guesses[0].language_code
+    return UNDETERMINED
+
+
+def choose(guesses: Sequence[Guess], is_wanted: Callable[[str], bool]) -> Chosen | None:
+    """Returns the language that is sure enough among those that are wanted; None where none is.
+
+    Where the best guess of all is sure enough and not wanted, none is: a text that is plainly
+    French is neither of English and German, however much rather English.
+    """
+    if not guesses:
+        return None
+    wanted = [
+        Guess(code, guess.confidence)
+        for guess in guesses
+        if (code := _wanted_code(guess.language_code, is_wanted)) is not None
+    ]
+    best = guesses[0]
+    is_foreign = (
+        best.confidence >= LEAST_CONFIDENCE and _wanted_code(best.language_code, is_wanted) is None
+    )
+    if not wanted or is_foreign:
+        return None
+    confidence = wanted[0].confidence / sum(guess.confidence for guess in wanted)
+    if confidence < LEAST_CONFIDENCE:
+        return None
+    return Chosen(wanted[0].language_code, confidence)
+
+
+def _wanted_code(code: str, is_wanted: Callable[[str], bool]) -> str | None:
+    return next(filter(is_wanted, (code, *TAKEN_FOR.get(code, ()))), None)

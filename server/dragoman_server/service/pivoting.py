@@ -1,0 +1,165 @@
+"""Translates through a third language: with one model into it, and from it with another.
+
+Knows what of a request each of them gets, and what their two translations are together. Does not
+know which models they are.
+"""
+
+from collections.abc import Callable, Sequence
+
+from dragoman.v1.translation_pb2 import (
+    FINISH_REASON_LENGTH,
+    DecodingOptions,
+    StreamTranslateTextRequest,
+    TranslateTextRequest,
+    Translation,
+)
+from dragoman_server.engine import ANYBODY, NO_LIMIT, Sender, TimeLimit
+from dragoman_server.errors import InvalidArgumentError
+from dragoman_server.service.account import Usage
+from dragoman_server.service.translator import OnPartial, Translator
+
+_OF_BOTH = (
+    "beam_size",
+    "length_penalty",
+    "early_stopping",
+    "repetition_penalty",
+    "no_repeat_ngram_size",
+    "max_length_factor",
+    "return_scores",
+)
+"""Options of both translations; all others are the second one's alone."""
+
+
+class PivotingTranslator:
+    """Two models, one after the other, for one request. Its deadline is that of both.
+
+    Args:
+        language: Code of the language between.
+        first: Translates into it.
+        second: Translates from it.
+        find_second: Returns what does once its turn has come.
+
+    Attributes:
+        name, version: The second model's.
+    """
+
+    def __init__(
+        self,
+        language: str,
+        first: Translator,
+        second: Translator,
+        find_second: Callable[[], Translator],
+    ) -> None:
+        self.name, self.version = second.name, second.version
+        self._language = language
+        self._first = first
+        self._second = second
+        self._find_second = find_second
+
+    def check_room(
+        self,
+        limit: TimeLimit,
+        sender: Sender,
+        texts_ahead: int = 0,
+        request: TranslateTextRequest | None = None,
+    ) -> None:
+        """Refuses what one of the two would refuse; see Translator."""
+        self._first.check_room(limit, sender, texts_ahead, request)
+        self._second.check_room(limit, sender, texts_ahead, request)
+
+    async def translate_texts(
+        self,
+        request: TranslateTextRequest,
+        limit: TimeLimit = NO_LIMIT,
+        sender: Sender = ANYBODY,
+        usage: Usage | None = None,
+    ) -> list[Translation]:
+        """Translates all the texts, or none; see Translator."""
+        into = TranslateTextRequest(
+            contents=request.contents,
+            source_language_code=request.source_language_code,
+            target_language_code=self._language,
+            options=_of_first(request.options),
+        )
+        before = await self._first.translate_texts(into, limit, sender, usage)
+        out_of = TranslateTextRequest()
+        out_of.CopyFrom(request)
+        out_of.source_language_code = self._language
+        out_of.contents[:] = [each.translated_text for each in before]
+        self._second = self._find_second()
+        try:
+            after = await self._second.translate_texts(out_of, limit, sender, usage)
+        except InvalidArgumentError as error:
+            raise self._between(error) from None
+        return self._together(before, after)
+
+    async def translate_text(
+        self,
+        request: StreamTranslateTextRequest,
+        on_partial: OnPartial | None = None,
+        limit: TimeLimit = NO_LIMIT,
+        sender: Sender = ANYBODY,
+        usage: Usage | None = None,
+    ) -> Translation:
+        """Translates a text of a stream; its partial texts are the second translation's."""
+        into = StreamTranslateTextRequest(
+            content=request.content,
+            source_language_code=request.source_language_code,
+            target_language_code=self._language,
+            options=_of_first(request.options),
+        )
+        before = await self._first.translate_text(into, None, limit, sender, usage)
+        out_of = StreamTranslateTextRequest()
+        out_of.CopyFrom(request)
+        out_of.source_language_code = self._language
+        out_of.content = before.translated_text
+        self._second = self._find_second()
+        try:
+            after = await self._second.translate_text(out_of, on_partial, limit, sender, usage)
+        except InvalidArgumentError as error:
+            raise self._between(error) from None
+        return self._together([before], [after])[0]
+
+    def partial_text(self, token_ids: list[int]) -> str:
+        """See Translator."""
+        return self._second.partial_text(token_ids)
+
+    def _between(self, error: InvalidArgumentError) -> InvalidArgumentError:
+        """Returns an error about a text as it is in the language between."""
+        return InvalidArgumentError(
+            f"{error}; its text is a translation into {self._language!r} here",
+            field=error.field,
+            reason=error.reason,
+            given=error.given,
+            allowed=error.allowed,
+        )
+
+    def _together(
+        self, before: Sequence[Translation], after: Sequence[Translation]
+    ) -> list[Translation]:
+        return [_joined(first, second) for first, second in zip(before, after, strict=True)]
+
+
+def _of_first(options: DecodingOptions) -> DecodingOptions:
+    given = options.ListFields()
+    return DecodingOptions(
+        **{field.name: value for field, value in given if field.name in _OF_BOTH}
+    )
+
+
+def _joined(first: Translation, second: Translation) -> Translation:
+    """Returns the second translation as one of the first one's text.
+
+    Scores are logarithms of probabilities: that of both is their sum.
+    """
+    second.model = f"{first.model},{second.model}"
+    second.model_version = f"{first.model_version},{second.model_version}"
+    second.source_token_count = first.source_token_count
+    if first.finish_reason == FINISH_REASON_LENGTH:
+        second.finish_reason = FINISH_REASON_LENGTH
+    if second.HasField("score"):
+        second.score += first.score
+    for hypothesis in second.hypotheses:
+        if hypothesis.HasField("score"):
+            hypothesis.score += first.score
+    return second

@@ -1,0 +1,58 @@
+"""What is needed of whatever translates a request, be it a model or more than one.
+
+Knows nothing of how it is done.
+"""
+
+from typing import Protocol
+
+from dragoman.v1.translation_pb2 import (
+    StreamTranslateTextRequest,
+    TranslateTextRequest,
+    Translation,
+)
+from dragoman_server.engine import Sender, TimeLimit
+from dragoman_server.service.account import Usage
+from dragoman_server.service.translator import OnPartial
+
+
+class Route(Protocol):
+    """What translates a request."""
+
+    @property
+    def name(self) -> str:
+        """The model's, of two the last one's; empty where that depends on the texts."""
+
+    @property
+    def version(self) -> str:
+        """Likewise."""
+
+    def check_room(
+        self,
+        limit: TimeLimit,
+        sender: Sender,
+        texts_ahead: int = 0,
+        request: TranslateTextRequest | None = None,
+    ) -> None:
+        """See Translator."""
+
+    async def translate_texts(
+        self,
+        request: TranslateTextRequest,
+        limit: TimeLimit = ...,
+        sender: Sender = ...,
+        usage: Usage | None = None,
+    ) -> list[Translation]:
+        """See Translator."""
+
+    async def translate_text(
+        self,
+        request: StreamTranslateTextRequest,
+        on_partial: OnPartial | None = None,
+        limit: TimeLimit = ...,
+        sender: Sender = ...,
+        usage: Usage | None = None,
+    ) -> Translation:
+        """See Translator."""
+
+    def partial_text(self, token_ids: list[int]) -> str:
+        """See Translator."""

@@ -1,0 +1,185 @@
+"""Finds what translates a request: a model, two through a third language, or what each text needs.
+
+Knows which languages the models of a catalog have together. Does not know how they are guessed,
+nor how anything is translated.
+"""
+
+import functools
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from dragoman_server.detection import LanguageDetector
+from dragoman_server.errors import InvalidArgumentError, NotFoundError, shorten
+from dragoman_server.models import check_length
+from dragoman_server.service.caching import CachingTranslator
+from dragoman_server.service.catalog import MOST_FOUND, Allowed, Catalog, Request
+from dragoman_server.service.detecting import Candidates, DetectingTranslator
+from dragoman_server.service.pivoting import PivotingTranslator
+from dragoman_server.service.route import Route
+from dragoman_server.service.sentence_cache import SentenceCache
+from dragoman_server.service.translator import Translator
+
+
+class _Legs(NamedTuple):
+    """The two models of a way through a third language."""
+
+    first: Translator
+    second: Translator
+
+
+class Routes:
+    """Ways through the models of a catalog.
+
+    Args:
+        catalog: What is served.
+        detector: Guesses the language of texts that come without; None where nobody does.
+        pivot_languages: To translate through where a request names none.
+        cache: Keeps translations; None where none are kept.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        detector: LanguageDetector | None = None,
+        pivot_languages: Sequence[str] = (),
+        cache: SentenceCache | None = None,
+    ) -> None:
+        self._catalog = catalog
+        self._detector = detector
+        self._pivot_languages = pivot_languages
+        self._cache = cache
+        self._entries = catalog.entries
+        """That `_candidates` are of."""
+        self._candidates: dict[tuple[str, str, str, Allowed], Candidates] = {}
+
+    def find(self, request: Request, allowed: Allowed = None) -> Route:
+        """Returns what translates a request.
+
+        Raises:
+            NotFoundError, InvalidArgumentError, UnavailableError: As Catalog.find, or the pivot
+                language does not go with the rest.
+        """
+        if request.pivot_language_code:
+            _check_pivot(request)
+        if self._detector is not None and not request.source_language_code:
+            candidates = self._of_any_language(request, allowed)
+            if len(candidates.codes) > 1:
+                find = functools.partial(self.find, allowed=allowed)
+                return DetectingTranslator(self._detector, candidates, find)
+        try:
+            translator = self._catalog.find(request, allowed)
+        except NotFoundError as error:
+            if error.reason != "LANGUAGE_PAIR_NOT_FOUND":
+                raise
+            pivoting = self._pivoting(request, allowed)
+            if pivoting is None:
+                raise self._without_pivot(request, error) from None
+            return pivoting
+        return translator if self._cache is None else CachingTranslator(self._cache, translator)
+
+    def _pivots(self, request: Request) -> Sequence[str]:
+        if request.model:
+            return ()
+        pivot = request.pivot_language_code
+        return (pivot,) if pivot else self._pivot_languages
+
+    def _pivoting(self, request: Request, allowed: Allowed) -> PivotingTranslator | None:
+        source, target = request.source_language_code, request.target_language_code
+        if not source or not target:
+            return None
+        for pivot in self._pivots(request):
+            if (legs := self._legs(source, pivot, target, allowed)) is not None:
+                find_second = functools.partial(self._second, pivot, target, allowed, legs.second)
+                return PivotingTranslator(pivot, legs.first, legs.second, find_second)
+        return None
+
+    def _legs(self, source: str, pivot: str, target: str, allowed: Allowed) -> _Legs | None:
+        first = self._direct(source, pivot, allowed)
+        second = self._direct(pivot, target, allowed) if first is not None else None
+        return None if first is None or second is None else _Legs(first, second)
+
+    def _direct(self, source: str, target: str, allowed: Allowed) -> Translator | None:
+        """Returns the first by name of the models that translate a pair."""
+        for translator in self._catalog.default_translators(allowed):
+            if translator.translates(source, target):
+                return translator
+        return None
+
+    def _second(self, pivot: str, target: str, allowed: Allowed, before: Translator) -> Translator:
+        """Returns the second model of a way once its turn comes: it may have been replaced."""
+        if before in self._catalog:
+            return before
+        if (second := self._direct(pivot, target, allowed)) is None:
+            raise NotFoundError(
+                f"no model translates from {shorten(pivot)} to {shorten(target)} any more",
+                reason="LANGUAGE_PAIR_NOT_FOUND",
+            )
+        return second
+
+    def _without_pivot(self, request: Request, error: NotFoundError) -> NotFoundError:
+        if not request.pivot_language_code:
+            return error
+        pivot = shorten(request.pivot_language_code)
+        return NotFoundError(f"{error}; nor do two through {pivot}", reason=error.reason)
+
+    def _of_any_language(self, request: Request, allowed: Allowed) -> Candidates:
+        """Returns what texts may be in that a request says nothing of."""
+        if self._entries is not self._catalog.entries:
+            self._entries = self._catalog.entries
+            self._candidates = {}
+        target, pivot = request.target_language_code, request.pivot_language_code
+        key = (request.model, target, pivot, allowed)
+        if (candidates := self._candidates.get(key)) is None:
+            candidates = self._find_candidates(request, allowed)
+            if len(self._candidates) >= MOST_FOUND:
+                self._candidates.clear()
+            self._candidates[key] = candidates
+        return candidates
+
+    def _find_candidates(self, request: Request, allowed: Allowed) -> Candidates:
+        target = request.target_language_code
+        if request.model:
+            translators = [self._catalog.find(request, allowed)]
+        else:
+            translators = self._catalog.default_translators(allowed)
+        last = [each for each in translators if each.translates("", target)]
+        pivots = [
+            pivot
+            for pivot in self._pivots(request)
+            if target and any(each.translates(pivot, target) for each in last)
+        ]
+        first = [
+            each for each in translators if any(each.translates("", pivot) for pivot in pivots)
+        ]
+        codes = (code for each in (*last, *first) for code in each.model.source_language_codes)
+
+        known: dict[str, bool] = {}  # no more than a detector has languages
+
+        def is_wanted(code: str) -> bool:
+            if code not in known:
+                known[code] = any(each.translates(code, target) for each in last) or any(
+                    each.translates(code, pivot) for each in first for pivot in pivots
+                )
+            return known[code]
+
+        return Candidates(tuple(dict.fromkeys(codes)), _each_once((*last, *first)), is_wanted)
+
+
+def _each_once(translators: Iterable[Translator]) -> tuple[Translator, ...]:
+    return tuple(dict.fromkeys(translators))
+
+
+def _check_pivot(request: Request) -> None:
+    """Raises InvalidArgumentError where the code is too long, or a model is named beside it."""
+    check_length(request.pivot_language_code, "pivot_language_code")
+    if not request.model:
+        return
+    given = shorten(request.pivot_language_code)
+    allowed = "empty where model names one: it is for pairs that none has"
+    raise InvalidArgumentError(
+        f"pivot_language_code is {given}; allowed: {allowed}",
+        field="pivot_language_code",
+        reason="OPTIONS_CONFLICT",
+        given=given,
+        allowed=allowed,
+    )

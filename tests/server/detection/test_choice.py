@@ -1,0 +1,43 @@
+"""Which guess is taken."""
+
+import pytest
+
+from dragoman_server.detection import Guess, choose, likeliest
+
+
+def guesses(**confidences: float) -> list[Guess]:
+    return [Guess(code, confidence) for code, confidence in confidences.items()]
+
+
+def test_the_likeliest_is_said_where_it_is_likelier_than_all_others() -> None:
+    assert likeliest(guesses(de=0.5, nl=0.4, af=0.1)) == "de"
+    assert likeliest(guesses(de=0.49, nl=0.41, af=0.1)) == "und"
+    assert likeliest([]) == "und"
+
+
+def test_among_few_languages_one_may_be_sure_that_is_not_among_all() -> None:
+    unsure = guesses(nl=0.4, de=0.35, en=0.05, fr=0.2)
+    chosen = choose(unsure, {"en", "de"}.__contains__)
+    assert chosen is not None
+    assert chosen.language_code == "de"
+    assert chosen.confidence == pytest.approx(0.875)
+    dutch = choose(unsure, {"nl", "de"}.__contains__)
+    assert dutch is not None
+    assert dutch.language_code == "nl"
+    assert dutch.confidence == pytest.approx(0.4 / 0.75)
+    assert choose(guesses(nl=0.3, de=0.3, en=0.2, fr=0.2), {"de", "nl", "fr"}.__contains__) is None
+
+
+def test_what_is_plainly_of_another_language_is_none_of_those_that_are_wanted() -> None:
+    assert choose(guesses(fr=0.9, en=0.1), {"en", "de"}.__contains__) is None
+    assert choose(guesses(fr=0.4, en=0.3), {"en", "de"}.__contains__) is not None
+
+
+def test_nothing_is_chosen_of_nothing() -> None:
+    assert choose([], lambda _: True) is None
+    assert choose(guesses(fr=0.3, es=0.3), {"en"}.__contains__) is None
+
+
+def test_a_language_that_is_not_told_from_another_is_found_behind_it() -> None:
+    assert choose(guesses(ms=0.9, tl=0.1), {"id", "en"}.__contains__) == ("id", 1.0)
+    assert choose(guesses(ms=0.9, tl=0.1), {"id", "ms"}.__contains__) == ("ms", 1.0)
