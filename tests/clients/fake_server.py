@@ -227,8 +227,11 @@ class FakeServer(TranslationServiceServicer):
         return pb.DetectLanguageResponse(
             detected=[
                 pb.DetectedLanguages(
-                    language_code=text.split()[0],
-                    languages=[pb.DetectedLanguage(language_code=text.split()[0], confidence=0.75)],
+                    language_code=(text or "und").split()[0],
+                    languages=[
+                        pb.DetectedLanguage(language_code=code, confidence=0.75)
+                        for code in text.split()[:1]
+                    ],
                 )
                 for text in request.contents
             ]

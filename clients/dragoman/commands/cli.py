@@ -33,6 +33,7 @@ class _Known(NamedTuple):
 
 _KNOWN = {
     "corpora": _Known("translate files of millions of lines on Ray", extra="ray"),
+    "detect": _Known("say in which language texts are, on a running server"),
     "export": _Known("turn a checkpoint into a bundle that the server loads", extra="export"),
     "health": _Known("say whether a running server serves, as an exit status"),
     "inspect": _Known("show what is in a bundle and verify its files", extra="server"),

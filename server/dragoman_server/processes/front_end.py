@@ -75,15 +75,16 @@ class FrontEnd:
         self._engines = engines
         self._translators = {each.number: self._translator(each) for each in setup.models}
         self._serve = setup.serve
-        self._cache = _open_cache(config, record)
         self._failures = setup.failures
         self._catalog = Catalog(self._entries())
         self._observer = build_observer(SERVICE_NAME, config, record)
         detector = open_detector(config)
         rates = None if self.access is None else self.access.limits
+        cache = _open_cache(config, record)
+        self._routes = Routes(self._catalog, detector, config.pivot_languages, cache)
         service = TranslationService(
             self._catalog,
-            Routes(self._catalog, detector, config.pivot_languages, self._cache),
+            self._routes,
             LanguageDetection(config, detector, rates),
             self._gate,
             outcomes,
@@ -122,8 +123,7 @@ class FrontEnd:
         """Serves these versions from now on; no other one gets any more texts."""
         self._serve = serve
         self._catalog.publish(self._entries())
-        if self._cache is not None:
-            await self._cache.serve(translator for translator, _ in self._catalog.entries)
+        self._routes.changed()
         before = self._translators
         self._translators = {number: before[number] for number in serve.numbers}
         self._tell_health()
@@ -131,6 +131,7 @@ class FrontEnd:
         # Their calls take turns with this one, and there come no new ones.
         while any(translator.is_preparing for translator in dropped):  # noqa: ASYNC110
             await asyncio.sleep(0)
+        await self._routes.drop_kept()
 
     def _translator(self, setup: ModelSetup) -> Translator:
         return Translator(
@@ -151,8 +152,6 @@ class FrontEnd:
         Raises:
             ConfigError: The port is taken, a TLS file is wrong, or calls would have no memory.
         """
-        if self._cache is not None:
-            await self._cache.serve(translator for translator, _ in self._catalog.entries)
         port = await self._server.start()
         self._memory.check_start()
         observer = self._observer

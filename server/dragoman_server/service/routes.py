@@ -48,9 +48,19 @@ class Routes:
         self._detector = detector
         self._pivot_languages = pivot_languages
         self._cache = cache
-        self._entries = catalog.entries
-        """That `_candidates` are of."""
         self._candidates: dict[tuple[str, str, str, Allowed], Candidates] = {}
+        self.changed()
+
+    def changed(self) -> None:
+        """What is served has changed, and so has what can be translated."""
+        self._candidates = {}
+        if self._cache is not None:
+            self._cache.serve(translator for translator, _ in self._catalog.entries)
+
+    async def drop_kept(self) -> None:
+        """Drops translations that are kept of what is not served any more."""
+        if self._cache is not None:
+            await self._cache.drop_others()
 
     def find(self, request: Request, allowed: Allowed = None) -> Route:
         """Returns what translates a request.
@@ -124,9 +134,6 @@ class Routes:
 
     def _of_any_language(self, request: Request, allowed: Allowed) -> Candidates:
         """Returns what texts may be in that a request says nothing of."""
-        if self._entries is not self._catalog.entries:
-            self._entries = self._catalog.entries
-            self._candidates = {}
         target, pivot = request.target_language_code, request.pivot_language_code
         key = (request.model, target, pivot, allowed)
         if (candidates := self._candidates.get(key)) is None:

@@ -103,9 +103,12 @@ class SentenceCache:
             self._bytes += size
         self._tell(CacheUse(model, hits, misses, evictions))
 
-    async def serve(self, versions: Iterable[object]) -> None:
-        """Drops what others than these versions have translated, and keeps no more of theirs."""
+    def serve(self, versions: Iterable[object]) -> None:
+        """Keeps what these versions translate, from now on and nothing else."""
         self._versions = frozenset(versions)
+
+    async def drop_others(self) -> None:
+        """Drops what other versions have translated."""
         for index, key in enumerate(list(self._entries)):
             if index % KEYS_AT_ONCE == KEYS_AT_ONCE - 1:
                 await asyncio.sleep(0)

@@ -27,9 +27,9 @@ def told() -> Told:
     return Told()
 
 
-async def cache_of(capacity: int, told: Told) -> SentenceCache:
+def cache_of(capacity: int, told: Told) -> SentenceCache:
     cache = SentenceCache(capacity, told.append)
-    await cache.serve([VERSION])
+    cache.serve([VERSION])
     return cache
 
 
@@ -44,8 +44,8 @@ def find(cache: SentenceCache, text: str) -> str | None:
     return None if translation is None else translation.translated_text
 
 
-async def test_what_is_kept_is_found_by_all_of_its_key_alone(told: Told) -> None:
-    cache = await cache_of(10_000, told)
+def test_what_is_kept_is_found_by_all_of_its_key_alone(told: Told) -> None:
+    cache = cache_of(10_000, told)
     keep(cache, "text")
     assert find(cache, "text") == "TEXT"
     for version, caller, how, text in (
@@ -60,13 +60,13 @@ async def test_what_is_kept_is_found_by_all_of_its_key_alone(told: Told) -> None
         assert cache.find(cache.key(version, caller, how, text)) is None
 
 
-async def test_nobody_else_can_make_its_keys(told: Told) -> None:
-    one, other = await cache_of(1000, told), await cache_of(1000, told)
+def test_nobody_else_can_make_its_keys(told: Told) -> None:
+    one, other = cache_of(1000, told), cache_of(1000, told)
     assert one.key(VERSION, "a", b"", "text") != other.key(VERSION, "a", b"", "text")
 
 
-async def test_what_was_asked_for_least_lately_gives_way(told: Told) -> None:
-    cache = await cache_of(3 * (ENTRY_BYTES + 10), told)
+def test_what_was_asked_for_least_lately_gives_way(told: Told) -> None:
+    cache = cache_of(3 * (ENTRY_BYTES + 10), told)
     for text in "abc":
         keep(cache, text)
     assert find(cache, "a") == "A"
@@ -75,8 +75,8 @@ async def test_what_was_asked_for_least_lately_gives_way(told: Told) -> None:
     assert told.total.evictions == 1
 
 
-async def test_bytes_are_bounded_and_told(told: Told) -> None:
-    cache = await cache_of(20_000, told)
+def test_bytes_are_bounded_and_told(told: Told) -> None:
+    cache = cache_of(20_000, told)
     for number in range(500):
         keep(cache, str(number), "x" * (number % 300))
         assert cache.size <= 20_000
@@ -88,8 +88,8 @@ async def test_bytes_are_bounded_and_told(told: Told) -> None:
     assert find(cache, "499") is not None
 
 
-async def test_the_same_key_is_kept_once(told: Told) -> None:
-    cache = await cache_of(10_000, told)
+def test_the_same_key_is_kept_once(told: Told) -> None:
+    cache = cache_of(10_000, told)
     keep(cache, "text", "one")
     keep(cache, "text", "other")
     assert find(cache, "text") == "other"
@@ -97,10 +97,10 @@ async def test_the_same_key_is_kept_once(told: Told) -> None:
     assert told.total.bytes == cache.size
 
 
-async def test_it_takes_no_more_memory_than_it_says(told: Told) -> None:
+def test_it_takes_no_more_memory_than_it_says(told: Told) -> None:
     tracemalloc.start()
     try:
-        cache = await cache_of(4_000_000, told)
+        cache = cache_of(4_000_000, told)
         before, _ = tracemalloc.get_traced_memory()
         for number in range(5000):
             keep(cache, f"text {number}", "x" * (number % 200), caller=f"caller {number % 10}")
@@ -112,10 +112,11 @@ async def test_it_takes_no_more_memory_than_it_says(told: Told) -> None:
 
 
 async def test_versions_that_are_served_no_longer_leave_nothing(told: Told) -> None:
-    cache = await cache_of(10_000_000, told)
+    cache = cache_of(10_000_000, told)
     for number in range(5000):
         keep(cache, str(number))
-    await cache.serve([OTHER])
+    cache.serve([OTHER])
+    await cache.drop_others()
     assert cache.size == 0
     assert told.total.bytes == 0
     keep(cache, "late")  # of a request that had begun
