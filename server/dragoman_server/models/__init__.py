@@ -4,6 +4,7 @@ Knows what export wrote. Does not know how a model is run, nor what a request as
 """
 
 from dragoman_server.models.bundle import Bundle, read_manifest
+from dragoman_server.models.language_codes import primary
 from dragoman_server.models.languages import MAX_CODE_LENGTH, Languages
 from dragoman_server.models.tokenizer import load_tokenizer
 from dragoman_server.models.versions import VersionedName, newness
@@ -16,6 +17,7 @@ __all__ = [
     "VersionedName",
     "load_tokenizer",
     "newness",
+    "primary",
     "read_manifest",
     "watch_files",
 ]

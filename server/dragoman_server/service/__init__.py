@@ -20,7 +20,8 @@ from dragoman_server.service.observer import build_observer
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.server import FLUSH_SECONDS, GrpcServer, reserve_port
 from dragoman_server.service.service import SERVICE_NAME, TranslationService
-from dragoman_server.service.translator import OnPartial, TextCodec, TextQueue, Translator
+from dragoman_server.service.text_queue import OnPartial, TextCodec, TextQueue
+from dragoman_server.service.translator import Translator
 
 __all__ = [
     "FLUSH_SECONDS",
