@@ -33,8 +33,10 @@ from dragoman.results import (
     Hypothesis,
     Limits,
     Model,
+    Segment,
     StreamResult,
     Translation,
+    Warning,  # noqa: A004  the wire's word
 )
 
 __version__ = version("dragoman")
@@ -57,11 +59,13 @@ __all__ = [
     "Model",
     "NotFoundError",
     "QueueFullError",
+    "Segment",
     "ServerError",
     "StreamResult",
     "TranslateOptions",
     "Translation",
     "UnavailableError",
     "UsageError",
+    "Warning",
     "__version__",
 ]

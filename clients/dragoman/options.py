@@ -46,6 +46,15 @@ _PRIORITY = {
     "bulk": pb.PRIORITY_BULK,
 }
 
+Segmentation = Literal["auto", "sentences", "none"]
+
+_SEGMENTATION = {
+    None: pb.SEGMENTATION_UNSPECIFIED,
+    "auto": pb.SEGMENTATION_AUTO,
+    "sentences": pb.SEGMENTATION_SENTENCES,
+    "none": pb.SEGMENTATION_NONE,
+}
+
 _CODES = ("source_language_code", "target_language_code", "model", "pivot_language_code")
 _INTEGERS = {
     "beam_size": INT32_BITS,
@@ -140,6 +149,10 @@ class TranslateOptions(TypedDict, total=False):
     priority: Priority | None
     """Whether somebody waits for the texts, which is the default, or they give way to others."""
 
+    segmentation: Segmentation | None
+    """Whether texts are split into sentences, and their layout kept: those with several lines and
+    longer ones with several sentences, which is the default, every one or none."""
+
     pivot_language_code: str
     """BCP-47; of a language to translate through where no model translates directly."""
 
@@ -176,6 +189,7 @@ class Options:
     return_scores: bool | None = None
     return_token_scores: bool = False
     priority: Priority | None = None
+    segmentation: Segmentation | None = None
     pivot_language_code: str = ""
     skip_cache: bool = False
 
@@ -191,6 +205,7 @@ class Options:
                 as_bool(value, f"options.{name}")
         _check_early_stopping(self.early_stopping)
         _check_priority(self.priority)
+        _check_segmentation(self.segmentation)
         if self.suppress_sequences is not None:
             self._set("suppress_sequences", _as_sequences(self.suppress_sequences))
         self._check_strings()
@@ -245,6 +260,11 @@ class Options:
         """The priority as it goes on the wire."""
         return _PRIORITY[self.priority]
 
+    @property
+    def segmentation_number(self) -> "pb.Segmentation.ValueType":
+        """The segmentation as it goes on the wire."""
+        return _SEGMENTATION[self.segmentation]
+
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
@@ -286,6 +306,16 @@ def _check_priority(value: object) -> None:
         return
     raise refusal(
         "priority", f'must be "interactive" or "bulk", not {reprlib.repr(value)}', "OUT_OF_RANGE"
+    )
+
+
+def _check_segmentation(value: object) -> None:
+    if value is None or (isinstance(value, str) and value in _SEGMENTATION):
+        return
+    raise refusal(
+        "segmentation",
+        f'must be "auto", "sentences" or "none", not {reprlib.repr(value)}',
+        "OUT_OF_RANGE",
     )
 
 

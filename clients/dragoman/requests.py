@@ -69,6 +69,7 @@ def unary_request(part: Part, options: Options) -> pb.TranslateTextRequest:
         model=options.model,
         options=options.message(part.offset),
         priority=options.priority_number,
+        segmentation=options.segmentation_number,
         pivot_language_code=options.pivot_language_code,
         skip_cache=options.skip_cache,
     )
@@ -87,6 +88,7 @@ def stream_request(
         options=options.message(index),
         partial_results=partial_results,
         priority=options.priority_number,
+        segmentation=options.segmentation_number,
         pivot_language_code=options.pivot_language_code,
         skip_cache=options.skip_cache,
     )

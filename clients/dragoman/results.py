@@ -41,6 +41,44 @@ class Hypothesis:
 
 
 @dataclass(frozen=True, slots=True)
+class Segment:
+    """A sentence of a text that was split, and its translation. Positions are code points."""
+
+    source_begin: int
+    """Where it begins in the text."""
+
+    source_end: int
+    """Where it ends: text[source_begin:source_end] is the sentence."""
+
+    target_begin: int
+    """Where its translation begins in `translated_text`."""
+
+    target_end: int
+    """Where that ends, likewise."""
+
+    finish_reason: FinishReason
+    """As in Translation, as all below."""
+
+    score: float | None
+
+    source_token_count: int
+
+    target_token_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:  # noqa: A001  the wire's word
+    """What to know of a translation, though there is one."""
+
+    reason: str
+    """What it is, in upper case: SENTENCE_SPLIT where a sentence had more tokens than the model
+    takes and was translated in parts."""
+
+    message: str
+    """The same in words."""
+
+
+@dataclass(frozen=True, slots=True)
 class Translation:
     """A translated text."""
 
@@ -72,6 +110,13 @@ class Translation:
 
     model_version: str = ""
     """Version of that model, as in Model.version; of both likewise."""
+
+    segments: tuple[Segment, ...] = ()
+    """The sentences that the text was split into, in order. Between them is what the text has
+    there, white space for the most part. Empty where it was translated whole."""
+
+    warnings: tuple[Warning, ...] = ()
+    """What to know of it; mostly empty."""
 
     detected_language_code: str = ""
     """BCP-47 code of the language that the text was found to be in, `und` where it has no letters.
@@ -216,6 +261,8 @@ def read_translation(message: pb.Translation) -> Translation:
         token_scores=tuple(message.token_scores),
         hypotheses=tuple(map(_read_hypothesis, message.hypotheses)),
         model_version=message.model_version,
+        segments=tuple(map(_read_segment, message.segments)),
+        warnings=tuple(Warning(each.reason, each.message) for each in message.warnings),
         detected_language_code=message.detected_language_code,
         detected_language_confidence=message.detected_language_confidence,
     )
@@ -278,7 +325,20 @@ def _read_hypothesis(message: pb.Hypothesis) -> Hypothesis:
     )
 
 
-def _finish_reason(message: pb.Translation | pb.Hypothesis) -> FinishReason:
+def _read_segment(message: pb.Segment) -> Segment:
+    return Segment(
+        source_begin=message.source_begin,
+        source_end=message.source_end,
+        target_begin=message.target_begin,
+        target_end=message.target_end,
+        finish_reason=_finish_reason(message),
+        score=message.score if message.HasField("score") else None,
+        source_token_count=message.source_token_count,
+        target_token_count=message.target_token_count,
+    )
+
+
+def _finish_reason(message: pb.Translation | pb.Hypothesis | pb.Segment) -> FinishReason:
     if message.finish_reason not in _FINISH_REASONS:
         raise ServerError(
             f"finish_reason {message.finish_reason} is unknown to this client: it is older than "

@@ -18,8 +18,8 @@ from dragoman.v1.translation_pb2_grpc import TranslationServiceServicer
 from dragoman_server.engine.room import RETRY_AFTER_SECONDS
 from dragoman_server.errors import DragomanError, NotFoundError, QueueFullError
 from dragoman_server.models.languages import Languages
+from dragoman_server.service import TextCodec
 from dragoman_server.service.status import status_of
-from dragoman_server.service.translator import TextCodec
 from dragoman_server.service.validation import check_contents, check_source_length
 from tests.bench.peer_batcher import Batcher
 from tests.bench.peer_search import Search, Text, read_options

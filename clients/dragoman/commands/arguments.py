@@ -100,6 +100,12 @@ def add_translation_options(group: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="never repeat N tokens in a row; 0 allows all; default: 0",
     )
+    add(
+        "--segmentation",
+        choices=("auto", "sentences", "none"),
+        help="split texts into sentences that are translated one by one: those of several lines "
+        "or of several sentences and more than a few words (auto), all, or none; default: auto",
+    )
 
 
 def add_search_options(group: argparse._ArgumentGroup) -> None:
@@ -279,5 +285,6 @@ def translation_options(arguments: argparse.Namespace) -> Options:
         sampling_temperature=arguments.sampling_temperature,
         return_scores=False,
         priority=arguments.priority,
+        segmentation=arguments.segmentation,
         pivot_language_code=arguments.pivot_language,
     )

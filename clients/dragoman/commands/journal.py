@@ -8,12 +8,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from dragoman.commands.durable import write_durably
 from dragoman.commands.errors import CommandError
 
 Problem = Literal["failed", "cut"]
+
+END = "end"
 
 Run = dict[str, object]
 """All that the output depends on, as JSON has it."""
@@ -29,6 +31,9 @@ class Earlier:
     problems: dict[int, Problem] = field(default_factory=dict)
     """Of them, by their number from 1, those that failed and those that lack their end."""
 
+    ends: list[int] = field(default_factory=list)
+    """Of a document, where in the output each of its parts ends, in bytes."""
+
 
 class Journal:
     """The file, open for what follows."""
@@ -36,6 +41,7 @@ class Journal:
     def __init__(self, path: Path, run: Run, earlier: Earlier) -> None:
         """Writes down what the run is, and what an earlier one did."""
         noted = [_encode({problem: line}) for line, problem in earlier.problems.items()]
+        noted += [_encode({END: end}) for end in earlier.ends]
         write_durably(path, _encode(run) + b"".join(noted))
         self._file = path.open("ab")
 
@@ -44,13 +50,18 @@ class Journal:
         self._file.write(_encode({problem: line}))
         self._file.flush()
 
+    def note_end(self, end: int) -> None:
+        """Notes where in the output the next part of a document will end, in bytes."""
+        self._file.write(_encode({END: end}))
+        self._file.flush()
+
     def close(self) -> None:
         """Ends writing."""
         self._file.close()
 
 
 def read_journal(path: Path, run: Run, done: int) -> Earlier:
-    """Reads what an earlier run noted.
+    """Reads what an earlier run noted of lines.
 
     Args:
         path: The journal.
@@ -58,8 +69,30 @@ def read_journal(path: Path, run: Run, done: int) -> Earlier:
         done: Lines whose translations the earlier one wrote.
 
     Raises:
+        CommandError: As read_document_journal does.
+    """
+    return Earlier(done, _problems(_notes(path, run), done))
+
+
+def read_document_journal(path: Path, run: Run, size: int) -> Earlier:
+    """Reads what an earlier run noted of a document's parts.
+
+    Args:
+        path: The journal.
+        run: The one that is to go on.
+        size: Bytes that the earlier one wrote.
+
+    Raises:
         CommandError: It was another run, and what differs; or the journal cannot be read.
     """
+    notes = _notes(path, run)
+    ends = [note[END] for note in notes if note.get(END, size + 1) <= size]
+    return Earlier(len(ends), _problems(notes, len(ends)), ends)
+
+
+def _notes(path: Path, run: Run) -> list[dict[str, int]]:
+    """Returns what was noted; raises CommandError where it was of another run."""
+    notes: list[dict[str, int]]
     try:
         *whole, _ = path.read_bytes().split(b"\n")  # the last was cut off, or is empty
         was, *notes = [json.loads(line) for line in whole]
@@ -70,8 +103,16 @@ def read_journal(path: Path, run: Run, done: int) -> Earlier:
             f"{path.with_suffix('')} is of another run, which cannot be gone on with: "
             f"{'; '.join(found)}. --force starts again"
         )
-    problems = {line: problem for note in notes for problem, line in note.items() if line <= done}
-    return Earlier(done, problems)
+    return notes
+
+
+def _problems(notes: list[dict[str, int]], done: int) -> dict[int, Problem]:
+    return {
+        line: cast("Problem", problem)
+        for note in notes
+        for problem, line in note.items()
+        if problem != END and line <= done
+    }
 
 
 def differences(earlier: object, now: object, name: str = "") -> Iterator[str]:

@@ -101,8 +101,10 @@ class LineJob:
         if result.error is not None and spoils_every_line(result.error):
             raise result.error
         if problem or result.error is not None:
-            self._say(f"line {number:,}: {problem or result.error}")
+            self._say(f"line {number:,}: {problem or _told(result.error)}")
             return [""] * self._num_hypotheses, "failed"
+        for warning in result.translation.warnings:
+            self._say(f"line {number:,}: {warning.message}")
         cut = result.translation.finish_reason is FinishReason.LENGTH
         texts = [hypothesis.translated_text for hypothesis in result.translation.hypotheses]
         if self._num_hypotheses == 1:
@@ -112,6 +114,13 @@ class LineJob:
 
     def _say(self, message: str) -> None:
         self._progress.say(f"dragoman translate: {message}")
+
+
+def _told(error: DragomanError | None) -> str:
+    """Returns what is said of an error, and which flag helps."""
+    if error is not None and error.reason == "TOO_MANY_CODE_POINTS":
+        return f"{error}; --document takes texts of any length"
+    return str(error)
 
 
 def spoils_every_line(error: DragomanError) -> bool:

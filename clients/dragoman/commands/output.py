@@ -15,7 +15,14 @@ from typing import BinaryIO, NamedTuple, Protocol
 
 from dragoman.commands.durable import put_in_place
 from dragoman.commands.errors import CommandError
-from dragoman.commands.journal import Earlier, Journal, Problem, Run, read_journal
+from dragoman.commands.journal import (
+    Earlier,
+    Journal,
+    Problem,
+    Run,
+    read_document_journal,
+    read_journal,
+)
 from dragoman.commands.terminal import drop_output
 
 PARTIAL = ".partial"
@@ -195,6 +202,27 @@ class FileOutput:
     def _close(self) -> None:
         self._journal.close()
         self._file.close()
+
+
+class DocumentFileOutput(FileOutput):
+    """Of a document: its parts have any number of lines, and the journal says where each ends."""
+
+    def __init__(self, place: Place, run: Run) -> None:
+        """As FileOutput."""
+        super().__init__(place, run, lines_each=1)
+
+    def write(self, lines: Sequence[bytes], number: int, problem: Problem | None) -> None:
+        """See Output."""
+        self._journal.note_end(self._file.tell() + sum(map(len, lines)))
+        super().write(lines, number, problem)
+
+    def _read(self, run: Run, lines_each: int) -> Earlier:
+        """Finds how many parts are done, and goes to their end."""
+        del lines_each
+        size = self._file.seek(0, os.SEEK_END)
+        earlier = read_document_journal(self._place.journal, run, size)
+        self._file.seek(earlier.ends[-1] if earlier.ends else 0)
+        return earlier
 
 
 def _whole_lines(file: BinaryIO, lines_each: int) -> tuple[int, int]:

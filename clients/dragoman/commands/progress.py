@@ -17,13 +17,15 @@ SHOW_AFTER_SECONDS = 1.0
 class LineProgress:
     """A bar on standard error, once the job has taken a second; nothing where it is not wanted."""
 
-    def __init__(self, *, total: int | None, wanted: bool) -> None:
+    def __init__(self, *, total: int | None, wanted: bool, unit: str = "lines") -> None:
         """Notes the start of the job.
 
         Args:
             total: Lines in all; None where that is not known.
             wanted: Whether there is a terminal to show it on.
+            unit: What is counted.
         """
+        self._unit = unit
         self._total = total
         self._wanted = wanted
         self._start = time.monotonic()
@@ -72,7 +74,7 @@ class LineProgress:
             TextColumn("translating"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("lines"),
+            TextColumn(self._unit),
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from dragoman.commands.errors import CommandError
-from dragoman.commands.lines import Line, read_lines
+from dragoman.commands.lines import Line, decode_line, read_lines
 
 STANDARD = Path("-")
 """Stands for standard input, or output."""
@@ -56,6 +56,34 @@ def open_source(texts: Sequence[str], path: Path | None, stack: ExitStack) -> So
         print("reading from the terminal, one text a line; Ctrl-D ends", file=sys.stderr)
     # Not sys.stdin: a thread that waits in it when the program ends would be a fatal error.
     return _of_stream(open(sys.stdin.fileno(), "rb", closefd=False), "standard input")
+
+
+class Document(NamedTuple):
+    """A text as a whole."""
+
+    text: str
+    identity: dict[str, object]
+    """What tells it from others, as JSON has it."""
+
+
+def read_document(path: Path | None) -> Document:
+    """Reads all of a file, or of standard input.
+
+    Raises:
+        CommandError: It is no text in UTF-8, or standard input is closed.
+        OSError: It cannot be read.
+    """
+    if path is not None and path != STANDARD:
+        name, content = str(path), path.read_bytes()
+    elif sys.stdin is None:
+        raise CommandError("standard input is closed: give --input FILE")
+    else:
+        name, content = "standard input", sys.stdin.buffer.read()
+    _check_encoding(content[:4], name)
+    line = decode_line(content)
+    if line.problem:
+        raise CommandError(f"{name} {line.problem}")
+    return Document(line.text, _identity(content.count(b"\n"), hashlib.sha256(content).digest()))
 
 
 def _of_stream(stream: BinaryIO, name: str) -> Source:

@@ -1,8 +1,9 @@
-"""`dragoman translate`: text, or a file line by line, through a running server.
+"""`dragoman translate`: text, or a file line by line or as one document, through a running server.
 
 One line in is one line out (or as many as --num-hypotheses), in order, whatever happens to it: a
-line that fails is reported and leaves empty lines.
-Knows the command line; output.py and source.py know files, line_job.py keeps one line for one line.
+line that fails is reported and leaves empty lines. A document keeps its layout.
+Knows the command line; output.py and source.py know files, line_job.py keeps one line for one line,
+document_job.py all that is between a document's parts.
 """
 
 import argparse
@@ -23,20 +24,35 @@ from dragoman.commands.arguments import (
     credentials,
     translation_options,
 )
+from dragoman.commands.document import parts_of
+from dragoman.commands.document_job import DocumentJob
 from dragoman.commands.errors import CommandError
 from dragoman.commands.journal import Run
-from dragoman.commands.line_job import LineJob
-from dragoman.commands.output import FileOutput, Output, Place, StreamOutput
+from dragoman.commands.line_job import LineJob, Translate
+from dragoman.commands.output import (
+    DocumentFileOutput,
+    FileOutput,
+    Output,
+    Place,
+    StreamOutput,
+)
 from dragoman.commands.progress import LineProgress
-from dragoman.commands.source import STANDARD, Source, open_source
+from dragoman.commands.source import STANDARD, open_source, read_document
 from dragoman.commands.terminal import heed_interrupts
 from dragoman.errors import DragomanError
 from dragoman.options import Options
+from dragoman.requests import cut_for
 from dragoman.results import Model, StreamResult
 
 OK = 0
 LINES_FAILED = 1
 NOT_DONE = 2
+
+MOST_CODE_POINTS = 5_000
+"""Of a part of a document, where the server does not take less: a page or two."""
+
+PARTS_IN_FLIGHT = 32
+"""Of a document: each may have dozens of sentences."""
 
 
 def main(argv: list[str]) -> int:
@@ -57,8 +73,8 @@ def main(argv: list[str]) -> int:
 
 def _problem(arguments: argparse.Namespace) -> str:
     """Returns what is wrong with the command line; empty where nothing is."""
-    if arguments.text and arguments.input:
-        return "give either TEXT or --input"
+    if problem := _input_problem(arguments):
+        return problem
     place = _place(arguments)
     if place is None and (arguments.force or arguments.resume):
         return "--force and --resume are about the file of --output"
@@ -71,6 +87,14 @@ def _problem(arguments: argparse.Namespace) -> str:
             flag = name.replace("_", "-")
             return f"--{flag} must be at least 1, not {getattr(arguments, name)}"
     return connection_problem(arguments)
+
+
+def _input_problem(arguments: argparse.Namespace) -> str:
+    if arguments.text and arguments.input:
+        return "give either TEXT or --input"
+    if arguments.document and (arguments.text or arguments.num_hypotheses > 1):
+        return "--document is for --input or standard input, and gives one translation"
+    return ""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,6 +116,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="write FILE, which is there once it is whole; an interrupted run keeps what it has "
         "done in FILE.partial; - writes to stdout",
+    )
+    add(
+        "--document",
+        action="store_true",
+        help="the input is one text of any length, of which line breaks, blank lines, indentation "
+        "and list markers are kept; --segmentation is sentences unless it is given",
     )
     add("--force", action="store_true", help="overwrite FILE, and drop an unfinished run")
     add(
@@ -152,9 +182,6 @@ def _translate(arguments: argparse.Namespace) -> int:
     if place := _place(arguments):
         place.check()
     with ExitStack() as stack:
-        source = open_source(arguments.text, arguments.input, stack)
-        if arguments.resume and source.identity is None:
-            raise CommandError("--resume needs --input FILE: a pipe may not say the same again")
         client = stack.enter_context(
             Client(
                 arguments.target,
@@ -165,20 +192,59 @@ def _translate(arguments: argparse.Namespace) -> int:
                 insecure_api_key=arguments.insecure_api_key,
             )
         )
-        models = client.models()
-        output = _open_output(place, _describe(source, options, models), arguments, stack)
-        progress = stack.enter_context(_progress(source, arguments, place))
-        job = LineJob(source.lines, output, progress, num_hypotheses=arguments.num_hypotheses)
+        if arguments.document:
+            return _translate_document(arguments, client, options, place, stack)
+        return _translate_lines(arguments, client, options, place, stack)
 
-        def translate(texts: Iterator[str], first: int) -> Generator[StreamResult, None, None]:
-            return client.translate_stream(
-                texts,
-                **dataclasses.asdict(options.from_index(first)),
-                max_concurrency=arguments.concurrency,
-            )
 
-        job.run(translate)
-        return LINES_FAILED if job.report() else OK
+def _translate_lines(
+    arguments: argparse.Namespace,
+    client: Client,
+    options: Options,
+    place: Place | None,
+    stack: ExitStack,
+) -> int:
+    source = open_source(arguments.text, arguments.input, stack)
+    if arguments.resume and source.identity is None:
+        raise CommandError("--resume needs --input FILE: a pipe may not say the same again")
+    models = client.models()
+    output = _open_output(place, _describe(source.identity, options, models), arguments, stack)
+    progress = stack.enter_context(_progress(source.total, arguments, place))
+    job = LineJob(source.lines, output, progress, num_hypotheses=arguments.num_hypotheses)
+    job.run(_translation(client, options, arguments.concurrency))
+    return LINES_FAILED if job.report() else OK
+
+
+def _translate_document(
+    arguments: argparse.Namespace,
+    client: Client,
+    options: Options,
+    place: Place | None,
+    stack: ExitStack,
+) -> int:
+    document = read_document(arguments.input)
+    if options.segmentation is None:
+        options = dataclasses.replace(options, segmentation="sentences")
+    models = client.models()
+    most = min(cut_for(models, options.model).code_points, MOST_CODE_POINTS)
+    parts = list(parts_of(document.text, most))
+    run = _describe(document.identity, options, models) | {"document": most}
+    output = _open_output(place, run, arguments, stack)
+    progress = stack.enter_context(_progress(len(parts), arguments, place))
+    job = DocumentJob(parts, output, progress)
+    job.run(_translation(client, options, min(arguments.concurrency, PARTS_IN_FLIGHT)))
+    return LINES_FAILED if job.report() else OK
+
+
+def _translation(client: Client, options: Options, concurrency: int) -> Translate:
+    def translate(texts: Iterator[str], first: int) -> Generator[StreamResult, None, None]:
+        return client.translate_stream(
+            texts,
+            **dataclasses.asdict(options.from_index(first)),
+            max_concurrency=concurrency,
+        )
+
+    return translate
 
 
 def _place(arguments: argparse.Namespace) -> Place | None:
@@ -188,11 +254,11 @@ def _place(arguments: argparse.Namespace) -> Place | None:
     return Place(arguments.output, force=arguments.force, resume=arguments.resume)
 
 
-def _describe(source: Source, options: Options, models: list[Model]) -> Run:
+def _describe(identity: dict[str, object] | None, options: Options, models: list[Model]) -> Run:
     """Returns all that the output depends on."""
     return {
         "format": 1,
-        "input": source.identity,
+        "input": identity,
         "options": options.deciding(),
         "models": [
             {"name": model.name, "version": model.version, "precision": model.precision}
@@ -211,10 +277,15 @@ def _open_output(
         return StreamOutput(sys.stdout.buffer)
     if place.is_stream:
         return StreamOutput(stack.enter_context(place.path.open("wb")))
+    if arguments.document:
+        return DocumentFileOutput(place, run)
     return FileOutput(place, run, arguments.num_hypotheses)
 
 
-def _progress(source: Source, arguments: argparse.Namespace, place: Place | None) -> LineProgress:
+def _progress(
+    total: int | None, arguments: argparse.Namespace, place: Place | None
+) -> LineProgress:
     to_terminal = place is None and sys.stdout.isatty()
     wanted = sys.stderr.isatty() and not to_terminal and not arguments.text
-    return LineProgress(total=source.total, wanted=wanted)
+    unit = "parts" if arguments.document else "lines"
+    return LineProgress(total=total, wanted=wanted, unit=unit)

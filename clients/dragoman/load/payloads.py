@@ -36,13 +36,19 @@ class Payloads:
 
 def _options(options: Options, length: int | None) -> bytes:
     if length is not None:
-        options = replace(options, min_decoding_length=length, max_decoding_length=length)
+        options = replace(
+            options,
+            min_decoding_length=length,
+            max_decoding_length=length,
+            segmentation="none",  # the length is the whole text's
+        )
     return pb.TranslateTextRequest(
         source_language_code=options.source_language_code,
         target_language_code=options.target_language_code,
         model=options.model,
         options=options.message(0),
         priority=options.priority_number,
+        segmentation=options.segmentation_number,
         pivot_language_code=options.pivot_language_code,
         skip_cache=True,  # it would measure what is kept of the same sentences
     ).SerializeToString()

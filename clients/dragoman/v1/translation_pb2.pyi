@@ -86,6 +86,47 @@ are interactive, of all callers, but always have some of the work.
 """
 Global___Priority: _TypeAlias = Priority  # noqa: Y015
 
+class _Segmentation:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SegmentationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Segmentation.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SEGMENTATION_UNSPECIFIED: _Segmentation.ValueType  # 0
+    """The default: SEGMENTATION_AUTO."""
+    SEGMENTATION_AUTO: _Segmentation.ValueType  # 1
+    """Texts of several lines, and those of several sentences with more than 16
+    source tokens, or more than the model takes. All others are translated as
+    they are.
+    """
+    SEGMENTATION_SENTENCES: _Segmentation.ValueType  # 2
+    """Every text."""
+    SEGMENTATION_NONE: _Segmentation.ValueType  # 3
+    """None. INVALID_ARGUMENT where a text has more source tokens than
+    Limits.max_input_length.
+    """
+
+class Segmentation(_Segmentation, metaclass=_SegmentationEnumTypeWrapper):
+    """Whether a text is split into sentences that are translated side by side and
+    put together again. Models translate sentences; of longer texts they leave
+    out what comes late.
+    """
+
+SEGMENTATION_UNSPECIFIED: Segmentation.ValueType  # 0
+"""The default: SEGMENTATION_AUTO."""
+SEGMENTATION_AUTO: Segmentation.ValueType  # 1
+"""Texts of several lines, and those of several sentences with more than 16
+source tokens, or more than the model takes. All others are translated as
+they are.
+"""
+SEGMENTATION_SENTENCES: Segmentation.ValueType  # 2
+"""Every text."""
+SEGMENTATION_NONE: Segmentation.ValueType  # 3
+"""None. INVALID_ARGUMENT where a text has more source tokens than
+Limits.max_input_length.
+"""
+Global___Segmentation: _TypeAlias = Segmentation  # noqa: Y015
+
 class _FinishReason:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -146,12 +187,13 @@ class DecodingOptions(_message.Message):
     search. Allowed: 1 to Limits.max_beam_size.
     """
     max_decoding_length: _builtins.int
-    """Most target tokens that a translation may have, those of target_prefix
-    counted and the end token not. A translation that reaches it ends with
-    FINISH_REASON_LENGTH. Allowed: 1 to Limits.max_decoding_length.
+    """Most target tokens that a translation, or that of each sentence of a text
+    that is split, may have, those of target_prefix counted and the end token
+    not. A translation that reaches it ends with FINISH_REASON_LENGTH. Allowed: 1
+    to Limits.max_decoding_length.
     """
     min_decoding_length: _builtins.int
-    """Fewest target tokens before the end token is allowed, counted likewise.
+    """Fewest target tokens before the end token is allowed, of each likewise.
     Allowed: 0 to max_decoding_length.
     """
     return_scores: _builtins.bool
@@ -185,13 +227,15 @@ class DecodingOptions(_message.Message):
     target_prefix: _builtins.str
     """What each translation begins with, cut into tokens as a target text of its
     own; it is part of the translation, and what follows it may continue its
-    last word. Scores do not count it. Allowed: at most max_decoding_length
-    tokens, and characters that the model can say.
+    last word. Of a text that is split, the first sentence's begins with it.
+    Scores do not count it. Allowed: at most max_decoding_length tokens, and
+    characters that the model can say.
     """
     max_length_factor: _builtins.float
-    """The limit of a text's target is this times its number of source tokens,
-    special tokens counted, rounded up, where that is less than
-    max_decoding_length; never less than min_decoding_length or target_prefix.
+    """The limit of a text's target, or of each sentence's of a text that is split,
+    is this times its number of source tokens, special tokens counted, rounded
+    up, where that is less than max_decoding_length; never less than
+    min_decoding_length or target_prefix.
     No such limit where absent. Allowed: above 0 to 100.
     """
     sampling_topk: _builtins.int
@@ -211,7 +255,8 @@ class DecodingOptions(_message.Message):
     seed: _builtins.int
     """Where drawing begins: the same seed gives the same translation, whatever
     else the server translates. The text at index i of a request draws as a
-    first text with seed + i does. A seed of the server's choice where absent.
+    first text with seed + i does, and sentence j of a text that is split with
+    j * 0x9E3779B97F4A7C15 added. A seed of the server's choice where absent.
     """
     return_token_scores: _builtins.bool
     """Whether Translation.token_scores is computed. False where absent."""
@@ -319,6 +364,7 @@ class TranslateTextRequest(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    SEGMENTATION_FIELD_NUMBER: _builtins.int
     PIVOT_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     SKIP_CACHE_FIELD_NUMBER: _builtins.int
     source_language_code: _builtins.str
@@ -337,6 +383,8 @@ class TranslateTextRequest(_message.Message):
     """
     priority: Global___Priority.ValueType
     """How urgent the texts are. PRIORITY_INTERACTIVE where absent."""
+    segmentation: Global___Segmentation.ValueType
+    """Whether the texts are split into sentences. SEGMENTATION_AUTO where absent."""
     pivot_language_code: _builtins.str
     """BCP-47 code of a language to translate through where no model translates
     directly: the texts are translated into it and from it, by the first models
@@ -354,7 +402,7 @@ class TranslateTextRequest(_message.Message):
     def contents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The texts, in UTF-8. Allowed: 1 to Limits.max_contents texts of together at
         most Limits.max_code_points code points. An empty or white-space text
-        translates to an empty text.
+        translates to an empty text. A longer text than a sentence: segmentation.
         """
 
     @_builtins.property
@@ -370,12 +418,13 @@ class TranslateTextRequest(_message.Message):
         model: _builtins.str = ...,
         options: Global___DecodingOptions | None = ...,
         priority: Global___Priority.ValueType = ...,
+        segmentation: Global___Segmentation.ValueType = ...,
         pivot_language_code: _builtins.str = ...,
         skip_cache: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "model", b"model", "options", b"options", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "model", b"model", "options", b"options", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -419,6 +468,7 @@ class StreamTranslateTextRequest(_message.Message):
     OPTIONS_FIELD_NUMBER: _builtins.int
     PARTIAL_RESULTS_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    SEGMENTATION_FIELD_NUMBER: _builtins.int
     PIVOT_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     SKIP_CACHE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
@@ -436,6 +486,8 @@ class StreamTranslateTextRequest(_message.Message):
     partial_results: _builtins.bool
     """Whether to send the translation's beginning while it is being decoded."""
     priority: Global___Priority.ValueType
+    """As in TranslateTextRequest."""
+    segmentation: Global___Segmentation.ValueType
     """As in TranslateTextRequest."""
     pivot_language_code: _builtins.str
     """As in TranslateTextRequest. Partial texts are in the target language."""
@@ -456,12 +508,13 @@ class StreamTranslateTextRequest(_message.Message):
         options: Global___DecodingOptions | None = ...,
         partial_results: _builtins.bool = ...,
         priority: Global___Priority.ValueType = ...,
+        segmentation: Global___Segmentation.ValueType = ...,
         pivot_language_code: _builtins.str = ...,
         skip_cache: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "id", b"id", "model", b"model", "options", b"options", "partial_results", b"partial_results", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "id", b"id", "model", b"model", "options", b"options", "partial_results", b"partial_results", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -522,6 +575,8 @@ class Translation(_message.Message):
     TOKEN_SCORES_FIELD_NUMBER: _builtins.int
     HYPOTHESES_FIELD_NUMBER: _builtins.int
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    SEGMENTS_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     DETECTED_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     DETECTED_LANGUAGE_CONFIDENCE_FIELD_NUMBER: _builtins.int
     translated_text: _builtins.str
@@ -569,6 +624,24 @@ class Translation(_message.Message):
         above 1: fewer where the search finished fewer. Empty for an empty text.
         """
 
+    @_builtins.property
+    def segments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Segment]:
+        """The sentences that the text was split into, in order. Between them the
+        translation has what the text has there: white space, line breaks, list
+        markers, and what has neither letters nor digits. Empty where the text was
+        translated whole.
+
+        Of a text that was split, finish_reason is FINISH_REASON_LENGTH where one of
+        its sentences has it, score is as if all their tokens were one sentence's,
+        counts are sums, token_scores are the sentences' one after the other, and
+        each of hypotheses is made of those of the sentences that have its rank, or
+        of their last.
+        """
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Warning]:
+        """What the caller should know of this translation. Mostly empty."""
+
     def __init__(
         self,
         *,
@@ -581,18 +654,100 @@ class Translation(_message.Message):
         token_scores: _abc.Iterable[_builtins.float] | None = ...,
         hypotheses: _abc.Iterable[Global___Hypothesis] | None = ...,
         model_version: _builtins.str = ...,
+        segments: _abc.Iterable[Global___Segment] | None = ...,
+        warnings: _abc.Iterable[Global___Warning] | None = ...,
         detected_language_code: _builtins.str = ...,
         detected_language_confidence: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "detected_language_code", b"detected_language_code", "detected_language_confidence", b"detected_language_confidence", "finish_reason", b"finish_reason", "hypotheses", b"hypotheses", "model", b"model", "model_version", b"model_version", "score", b"score", "source_token_count", b"source_token_count", "target_token_count", b"target_token_count", "token_scores", b"token_scores", "translated_text", b"translated_text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "detected_language_code", b"detected_language_code", "detected_language_confidence", b"detected_language_confidence", "finish_reason", b"finish_reason", "hypotheses", b"hypotheses", "model", b"model", "model_version", b"model_version", "score", b"score", "segments", b"segments", "source_token_count", b"source_token_count", "target_token_count", b"target_token_count", "token_scores", b"token_scores", "translated_text", b"translated_text", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
     _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
 
 Global___Translation: _TypeAlias = Translation  # noqa: Y015
+
+@_typing.final
+class Segment(_message.Message):
+    """A sentence of a text that was split, and its translation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_BEGIN_FIELD_NUMBER: _builtins.int
+    SOURCE_END_FIELD_NUMBER: _builtins.int
+    TARGET_BEGIN_FIELD_NUMBER: _builtins.int
+    TARGET_END_FIELD_NUMBER: _builtins.int
+    FINISH_REASON_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    SOURCE_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    TARGET_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    source_begin: _builtins.int
+    """Where the sentence begins in the text, in code points."""
+    source_end: _builtins.int
+    """Where it ends: the first code point that is not part of it."""
+    target_begin: _builtins.int
+    """Where its translation begins in Translation.translated_text, in code points."""
+    target_end: _builtins.int
+    """Where that ends, likewise."""
+    finish_reason: Global___FinishReason.ValueType
+    """As in Translation."""
+    score: _builtins.float
+    """As in Translation."""
+    source_token_count: _builtins.int
+    """As in Translation."""
+    target_token_count: _builtins.int
+    """As in Translation."""
+    def __init__(
+        self,
+        *,
+        source_begin: _builtins.int = ...,
+        source_end: _builtins.int = ...,
+        target_begin: _builtins.int = ...,
+        target_end: _builtins.int = ...,
+        finish_reason: Global___FinishReason.ValueType = ...,
+        score: _builtins.float | None = ...,
+        source_token_count: _builtins.int = ...,
+        target_token_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "score", b"score"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "finish_reason", b"finish_reason", "score", b"score", "source_begin", b"source_begin", "source_end", b"source_end", "source_token_count", b"source_token_count", "target_begin", b"target_begin", "target_end", b"target_end", "target_token_count", b"target_token_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
+    _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
+
+Global___Segment: _TypeAlias = Segment  # noqa: Y015
+
+@_typing.final
+class Warning(_message.Message):
+    """What a caller should know of a translation, though there is one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """What it is, for programs. SENTENCE_SPLIT: a sentence had more source tokens
+    than Limits.max_input_length, and was translated in parts.
+    """
+    message: _builtins.str
+    """What it is, for people: one sentence."""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Warning: _TypeAlias = Warning  # noqa: Y015
 
 @_typing.final
 class Hypothesis(_message.Message):
@@ -865,7 +1020,9 @@ class Limits(_message.Message):
     max_code_points: _builtins.int
     """Most code points in all texts of a request together."""
     max_input_length: _builtins.int
-    """Most source tokens of a text, special tokens counted."""
+    """Most source tokens of a sentence, or of a text with SEGMENTATION_NONE,
+    special tokens counted.
+    """
     max_decoding_length: _builtins.int
     """Largest DecodingOptions.max_decoding_length, in tokens."""
     max_beam_size: _builtins.int

@@ -40,7 +40,8 @@ refuse a call."""
 
 _TRANSLATED = (FinishReason.STOP, FinishReason.LENGTH)
 
-OnPartial = Callable[[list[int]], None]
+OnPartial = Callable[[int, list[int]], None]
+"""Told which of the texts that were submitted together has which target tokens so far."""
 
 
 class AsyncEngine:
@@ -95,7 +96,7 @@ class AsyncEngine:
         self._idle = asyncio.Event()
         self._idle.set()
         self._futures: dict[Sequence, asyncio.Future[Completion]] = {}
-        self._on_partial: dict[Sequence, OnPartial] = {}
+        self._on_partial: dict[Sequence, Callable[[list[int]], None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._admission, self._looked_at = Admission(), -math.inf
         self._closing = False
@@ -209,7 +210,7 @@ class AsyncEngine:
         Args:
             source_ids: Source tokens of each text.
             options: How to decode them, or each of them.
-            on_partial: Called on the event loop with the target tokens so far, after each step.
+            on_partial: Called on the event loop for each of them, after each step.
             limit: When their translations are due, in seconds of the clock.
             sender: Whose they are.
             wants_timing: Whether their completions say how long everything took.
@@ -246,7 +247,10 @@ class AsyncEngine:
         self._queue.put(longest_first, sender)
         if sequences:
             self._idle.clear()
-        return [self._expect(sequence, promise, on_partial) for sequence in sequences]
+        if on_partial is not None:
+            for index, sequence in enumerate(sequences):
+                self._on_partial[sequence] = functools.partial(on_partial, index)
+        return [self._expect(sequence, promise) for sequence in sequences]
 
     async def wait_idle(self) -> None:
         """Returns once every text that was submitted has ended."""
@@ -267,15 +271,11 @@ class AsyncEngine:
             self._fail_unfinished(UnavailableError("the server stopped before the translation"))
         self._engines = []
 
-    def _expect(
-        self, sequence: Sequence, promise: Promise, on_partial: OnPartial | None
-    ) -> asyncio.Future[Completion]:
+    def _expect(self, sequence: Sequence, promise: Promise) -> asyncio.Future[Completion]:
         assert self._loop is not None
         future: asyncio.Future[Completion] = self._loop.create_future()
         future.add_done_callback(functools.partial(self._forget, sequence, promise))
         self._futures[sequence] = future
-        if on_partial is not None:
-            self._on_partial[sequence] = on_partial
         return future
 
     def _forget(

@@ -45,6 +45,11 @@ def canonical(code: str) -> str:
     return "-".join([language, *script, *region, *rest])
 
 
+def primary(code: str) -> str:
+    """Returns the primary subtag of the canonical code: `zho_Hans` is zh, `deu` is de."""
+    return canonical(normal(code)).split("-")[0]
+
+
 def ranges(code: str) -> list[str]:
     """Returns what fits a code, best first: itself, its canonical form, then ever less of it.
 

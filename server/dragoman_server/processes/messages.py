@@ -127,6 +127,7 @@ class Partial(NamedTuple):
 
     model: int
     request: int
+    text: int
     token_ids: list[int]
 
 

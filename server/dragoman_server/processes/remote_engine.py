@@ -136,7 +136,7 @@ class RemoteEngine:
                 settle(request.futures[answer.text], answer.outcome)
             case Partial():
                 assert request.on_partial is not None
-                request.on_partial(answer.token_ids)
+                request.on_partial(answer.text, answer.token_ids)
             case Refused():
                 for future in request.futures:
                     settle(future, answer.error)

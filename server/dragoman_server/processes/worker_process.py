@@ -209,8 +209,8 @@ class WorkerProcess:
             future.add_done_callback(functools.partial(self._settle, model, number, index))
         self._changed()
 
-    def _tell_partial(self, model: int, number: int, token_ids: list[int]) -> None:
-        self.send(Partial(model, number, token_ids))
+    def _tell_partial(self, model: int, number: int, text: int, token_ids: list[int]) -> None:
+        self.send(Partial(model, number, text, token_ids))
 
     def _settle(
         self, model: int, number: int, index: int, future: asyncio.Future[Completion]

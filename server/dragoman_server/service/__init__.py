@@ -23,7 +23,8 @@ from dragoman_server.service.routes import Routes
 from dragoman_server.service.sentence_cache import SentenceCache
 from dragoman_server.service.server import FLUSH_SECONDS, GrpcServer, reserve_port
 from dragoman_server.service.service import SERVICE_NAME, TranslationService
-from dragoman_server.service.translator import OnPartial, TextCodec, TextQueue, Translator
+from dragoman_server.service.text_queue import OnPartial, TextCodec, TextQueue
+from dragoman_server.service.translator import Translator
 
 __all__ = [
     "FLUSH_SECONDS",

@@ -13,8 +13,9 @@ from dragoman_server.engine import ANYBODY, NO_LIMIT, Sender, TimeLimit
 from dragoman_server.errors import InvalidArgumentError
 from dragoman_server.service.account import Usage
 from dragoman_server.service.parts import in_whole_request, part_of, without_contents
+from dragoman_server.service.progress import OnProgress
 from dragoman_server.service.sentence_cache import SentenceCache
-from dragoman_server.service.translator import OnPartial, Translator
+from dragoman_server.service.translator import Translator
 from dragoman_server.service.validation import check_contents
 
 OF_STREAMS, OF_CALLS = b"s", b"c"
@@ -77,7 +78,7 @@ class CachingTranslator:
     async def translate_text(
         self,
         request: StreamTranslateTextRequest,
-        on_partial: OnPartial | None = None,
+        on_progress: OnProgress | None = None,
         limit: TimeLimit = NO_LIMIT,
         sender: Sender = ANYBODY,
         usage: Usage | None = None,
@@ -85,7 +86,7 @@ class CachingTranslator:
         """Translates a text of a stream; what is kept has no partial texts. See Translator."""
         translator, cache = self._translator, self._cache
         if not _is_kept(request):
-            return await translator.translate_text(request, on_partial, limit, sender, usage)
+            return await translator.translate_text(request, on_progress, limit, sender, usage)
         bare = StreamTranslateTextRequest()
         bare.CopyFrom(request)
         for field in ("id", "content", "priority", "partial_results"):
@@ -95,13 +96,9 @@ class CachingTranslator:
         if (translation := cache.find(key)) is not None:
             cache.keep(self.name, (), hits=1, misses=0)
             return translation
-        translation = await translator.translate_text(request, on_partial, limit, sender, usage)
+        translation = await translator.translate_text(request, on_progress, limit, sender, usage)
         cache.keep(self.name, [(key, translation)], hits=0, misses=1)
         return translation
-
-    def partial_text(self, token_ids: list[int]) -> str:
-        """See Translator."""
-        return self._translator.partial_text(token_ids)
 
 
 def _is_kept(request: TranslateTextRequest | StreamTranslateTextRequest) -> bool:

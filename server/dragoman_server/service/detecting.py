@@ -25,8 +25,9 @@ from dragoman_server.engine import ANYBODY, NO_LIMIT, Sender, TimeLimit
 from dragoman_server.errors import InvalidArgumentError, OverloadError
 from dragoman_server.service.account import Usage
 from dragoman_server.service.parts import in_whole_request, part_of, without_contents
+from dragoman_server.service.progress import OnProgress
 from dragoman_server.service.route import Route
-from dragoman_server.service.translator import TEXTS_AT_ONCE, OnPartial, Translator
+from dragoman_server.service.translator import TEXTS_AT_ONCE, Translator
 from dragoman_server.service.validation import check_characters, check_code_points, check_contents
 
 MOST_TOLD = 3
@@ -126,7 +127,7 @@ class DetectingTranslator:
     async def translate_text(
         self,
         request: StreamTranslateTextRequest,
-        on_partial: OnPartial | None = None,
+        on_progress: OnProgress | None = None,
         limit: TimeLimit = NO_LIMIT,
         sender: Sender = ANYBODY,
         usage: Usage | None = None,
@@ -139,13 +140,8 @@ class DetectingTranslator:
         said.CopyFrom(request)
         said.source_language_code = self._code(language)
         self._found = self._find(said)
-        answer = await self._found.translate_text(said, on_partial, limit, sender, usage)
+        answer = await self._found.translate_text(said, on_progress, limit, sender, usage)
         return _told(answer, language)
-
-    def partial_text(self, token_ids: list[int]) -> str:
-        """See Translator."""
-        assert self._found is not None
-        return self._found.partial_text(token_ids)
 
     def _language(self, text: str, field: str) -> Chosen:
         if not has_letters(text):

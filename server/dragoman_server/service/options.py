@@ -41,6 +41,9 @@ LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.01, 100
 SEEDS = 1 << 64
 """Number of seeds; a negative one is counted from the end."""
 
+PIECE_SEEDS = 0x9E3779B97F4A7C15
+"""From the seed of one piece of a text to that of the next: far from those of other texts."""
+
 _EARLY_STOPPING = {
     EARLY_STOPPING_UNSPECIFIED: EarlyStopping.FALSE,
     EARLY_STOPPING_FALSE: EarlyStopping.FALSE,
@@ -66,9 +69,15 @@ class RequestOptions(NamedTuple):
     max_length_factor: float | None
     """Target tokens per source token; None for no such limit."""
 
-    def of_text(self, index: int, *, source_length: int) -> TranslationOptions:
-        """Returns the options of the text at `index`, of `source_length` tokens."""
+    def of_text(self, index: int, *, source_length: int, piece: int = 0) -> TranslationOptions:
+        """Returns the options of the text at `index`, of `source_length` tokens.
+
+        Where it is translated in pieces they are those of one of them: the first alone begins with
+        the target_prefix that was asked for.
+        """
         options = self.common
+        if piece and len(options.target_prefix) > options.forced_length:
+            options = replace(options, target_prefix=options.target_prefix[: options.forced_length])
         if self.max_length_factor is not None:
             # Less a rounding error: 1.1 times 10 tokens are 11.
             factored = math.ceil(self.max_length_factor * source_length - 1e-9)
@@ -77,7 +86,8 @@ class RequestOptions(NamedTuple):
             longest = min(max(factored, least), options.max_decoding_length)
             options = replace(options, max_decoding_length=longest)
         if options.seed is not None:
-            options = replace(options, seed=(options.seed + index) % SEEDS)
+            seed = (options.seed + index + piece * PIECE_SEEDS) % SEEDS
+            options = replace(options, seed=seed)
         return options
 
 

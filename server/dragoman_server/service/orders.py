@@ -8,8 +8,9 @@ from typing import NamedTuple
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Limits, StreamTranslateTextRequest, TranslateTextRequest
 from dragoman_server.errors import InvalidArgumentError, NotFoundError
-from dragoman_server.models import Languages
+from dragoman_server.models import Languages, primary
 from dragoman_server.service.options import OptionsReader, RequestOptions, TargetCodec
+from dragoman_server.texts import Spacing
 
 MOST_ORDERS = 256
 """Different ones that are remembered."""
@@ -26,6 +27,10 @@ class Order(NamedTuple):
     forced: int
     """Tokens that a target begins with and that are no part of the text."""
     options: RequestOptions
+    source_language: str
+    """Primary subtag of the texts' language: how they are split into sentences."""
+    spacing: Spacing
+    """Between the sentences of a translation."""
 
 
 class Orders:
@@ -84,4 +89,6 @@ class Orders:
             list(source.suffix_ids),
             len(forced),
             self._options.read(request.options, forced),
+            primary(request.source_language_code or source.language_code),
+            Spacing(primary(target.language_code)),
         )

@@ -4,11 +4,12 @@ Knows what of a request each of them gets, and what their two translations are t
 know which models they are.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from dragoman.v1.translation_pb2 import (
     FINISH_REASON_LENGTH,
     DecodingOptions,
+    Segment,
     StreamTranslateTextRequest,
     TranslateTextRequest,
     Translation,
@@ -16,7 +17,8 @@ from dragoman.v1.translation_pb2 import (
 from dragoman_server.engine import ANYBODY, NO_LIMIT, Sender, TimeLimit
 from dragoman_server.errors import InvalidArgumentError
 from dragoman_server.service.account import Usage
-from dragoman_server.service.translator import OnPartial, Translator
+from dragoman_server.service.progress import OnProgress
+from dragoman_server.service.translator import Translator
 
 _OF_BOTH = (
     "beam_size",
@@ -80,6 +82,7 @@ class PivotingTranslator:
             source_language_code=request.source_language_code,
             target_language_code=self._language,
             options=_of_first(request.options),
+            segmentation=request.segmentation,
         )
         before = await self._first.translate_texts(into, limit, sender, usage)
         out_of = TranslateTextRequest()
@@ -91,12 +94,15 @@ class PivotingTranslator:
             after = await self._second.translate_texts(out_of, limit, sender, usage)
         except InvalidArgumentError as error:
             raise self._between(error) from None
-        return self._together(before, after)
+        return [
+            _joined(len(text), *both)
+            for text, *both in zip(request.contents, before, after, strict=True)
+        ]
 
     async def translate_text(
         self,
         request: StreamTranslateTextRequest,
-        on_partial: OnPartial | None = None,
+        on_progress: OnProgress | None = None,
         limit: TimeLimit = NO_LIMIT,
         sender: Sender = ANYBODY,
         usage: Usage | None = None,
@@ -107,6 +113,7 @@ class PivotingTranslator:
             source_language_code=request.source_language_code,
             target_language_code=self._language,
             options=_of_first(request.options),
+            segmentation=request.segmentation,
         )
         before = await self._first.translate_text(into, None, limit, sender, usage)
         out_of = StreamTranslateTextRequest()
@@ -115,14 +122,10 @@ class PivotingTranslator:
         out_of.content = before.translated_text
         self._second = self._find_second()
         try:
-            after = await self._second.translate_text(out_of, on_partial, limit, sender, usage)
+            after = await self._second.translate_text(out_of, on_progress, limit, sender, usage)
         except InvalidArgumentError as error:
             raise self._between(error) from None
-        return self._together([before], [after])[0]
-
-    def partial_text(self, token_ids: list[int]) -> str:
-        """See Translator."""
-        return self._second.partial_text(token_ids)
+        return _joined(len(request.content), before, after)
 
     def _between(self, error: InvalidArgumentError) -> InvalidArgumentError:
         """Returns an error about a text as it is in the language between."""
@@ -134,11 +137,6 @@ class PivotingTranslator:
             allowed=error.allowed,
         )
 
-    def _together(
-        self, before: Sequence[Translation], after: Sequence[Translation]
-    ) -> list[Translation]:
-        return [_joined(first, second) for first, second in zip(before, after, strict=True)]
-
 
 def _of_first(options: DecodingOptions) -> DecodingOptions:
     given = options.ListFields()
@@ -147,8 +145,8 @@ def _of_first(options: DecodingOptions) -> DecodingOptions:
     )
 
 
-def _joined(first: Translation, second: Translation) -> Translation:
-    """Returns the second translation as one of the first one's text.
+def _joined(length: int, first: Translation, second: Translation) -> Translation:
+    """Returns the second translation as one of the first one's text, of `length` code points.
 
     Scores are logarithms of probabilities: that of both is their sum.
     """
@@ -159,7 +157,22 @@ def _joined(first: Translation, second: Translation) -> Translation:
         second.finish_reason = FINISH_REASON_LENGTH
     if second.HasField("score"):
         second.score += first.score
+    for segment in second.segments:
+        segment.source_begin, segment.source_end = _source_span(length, first, segment)
+    second.warnings.MergeFrom(first.warnings)
     for hypothesis in second.hypotheses:
         if hypothesis.HasField("score"):
             hypothesis.score += first.score
     return second
+
+
+def _source_span(length: int, first: Translation, segment: Segment) -> tuple[int, int]:
+    """Returns where what a segment of the second translation translates is in the text."""
+    met = [
+        each
+        for each in first.segments
+        if each.target_begin < segment.source_end and segment.source_begin < each.target_end
+    ]
+    if not met:  # the first model had the text whole
+        return 0, length
+    return met[0].source_begin, met[-1].source_end

@@ -12,7 +12,7 @@ from dragoman.v1.translation_pb2 import (
 )
 from dragoman_server.engine import Sender, TimeLimit
 from dragoman_server.service.account import Usage
-from dragoman_server.service.translator import OnPartial
+from dragoman_server.service.progress import OnProgress
 
 
 class Route(Protocol):
@@ -47,12 +47,9 @@ class Route(Protocol):
     async def translate_text(
         self,
         request: StreamTranslateTextRequest,
-        on_partial: OnPartial | None = None,
+        on_progress: OnProgress | None = None,
         limit: TimeLimit = ...,
         sender: Sender = ...,
         usage: Usage | None = None,
     ) -> Translation:
-        """See Translator."""
-
-    def partial_text(self, token_ids: list[int]) -> str:
         """See Translator."""

@@ -180,13 +180,13 @@ class TextStream:
         route.check_room(limit, sender)
         self._caller.charge(principal, request.content)
 
-        def keep(token_ids: list[int]) -> None:
+        def keep(beginning: Callable[[], str]) -> None:
             if request.id in self._tasks:
-                self._partial[request.id] = lambda: route.partial_text(token_ids)
+                self._partial[request.id] = beginning
                 self._changed.set()
 
-        on_partial = keep if request.partial_results else None
-        return await route.translate_text(request, on_partial, limit, sender, account.usage)
+        on_progress = keep if request.partial_results else None
+        return await route.translate_text(request, on_progress, limit, sender, account.usage)
 
     def _fail(self, text_id: str, error: Exception, account: Account) -> None:
         error = told(error)

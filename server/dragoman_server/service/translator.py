@@ -1,13 +1,15 @@
-"""Translates the texts of a request: validate, tokenise, submit, await, detokenise.
+"""Translates the texts of a request: validate, split, tokenise, submit, await, put together.
 
-Knows one model with its tokenizer and the engine that runs it. Does not know grpc, nor how the
-engine batches.
+A text becomes the source tokens of the whole, or the pieces of a SplitText; each of these is
+decoded with options of its own, and what comes of them is one Translation. Knows one model with its
+tokenizer and the engine that runs it. Does not know grpc, nor how the engine batches.
 """
 
 import asyncio
+import functools
 import math
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import (
@@ -21,70 +23,21 @@ from dragoman_server.sequence import Completion, TranslationOptions
 from dragoman_server.service.account import Usage
 from dragoman_server.service.answers import Answers
 from dragoman_server.service.orders import Order, Orders
+from dragoman_server.service.pieces import SplitText
+from dragoman_server.service.progress import OnProgress, Progress, SplitProgress, WholeProgress
+from dragoman_server.service.sources import Source, Sources
+from dragoman_server.service.text_queue import TextCodec, TextQueue
 from dragoman_server.service.validation import (
     check_characters,
     check_code_points,
     check_contents,
-    check_source_length,
+    read_segmentation,
 )
-
-OnPartial = Callable[[list[int]], None]
+from dragoman_server.service.windows import Submit, in_windows
 
 TEXTS_AT_ONCE = 32
 """Of a request, tokenised or put on the wire before others have their turn on the event loop: a
 thousand take tens of milliseconds."""
-
-MEMORY_TEXTS = 64
-"""From which is learned how many tokens a character makes."""
-
-
-class TextCodec(Protocol):
-    """What is needed of a Tokenizer."""
-
-    def encode(self, text: str) -> list[int]:
-        """Returns the source tokens of a text, the end token included."""
-
-    def encode_target(self, text: str) -> list[int]:
-        """Returns the target tokens of a text, without an end token."""
-
-    def decode(self, token_ids: Sequence[int]) -> str:
-        """Returns the text of target tokens."""
-
-
-class TextQueue(Protocol):
-    """What is needed of an AsyncEngine."""
-
-    @property
-    def is_at_ease(self) -> bool:
-        """Whether it hardly refuses anything: who asks before a request is read need not."""
-
-    def check_room(
-        self,
-        limit: TimeLimit,
-        outline: Outline = UNREAD,
-        sender: Sender = ANYBODY,
-        texts_ahead: int = 0,
-    ) -> None:
-        """Raises an OverloadError where texts would not be taken.
-
-        Args:
-            limit: When they are due.
-            outline: What is known of them.
-            sender: Whose they are.
-            texts_ahead: That were let in before and are not yet here.
-        """
-
-    def submit(
-        self,
-        source_ids: Sequence[list[int]],
-        options: TranslationOptions | Sequence[TranslationOptions],
-        on_partial: OnPartial | None = None,
-        limit: TimeLimit = NO_LIMIT,
-        sender: Sender = ANYBODY,
-        *,
-        wants_timing: bool = False,
-    ) -> list[asyncio.Future[Completion]]:
-        """Takes all of the texts or none; raises an OverloadError."""
 
 
 class Translator:
@@ -105,13 +58,11 @@ class Translator:
     ) -> None:
         self.model = model
         self.name, self.version = model.name, model.version
-        self._max_source_length = model.limits.max_input_length
-        self._nothing = [manifest.special_tokens.end_id]
         self._orders = Orders(manifest, model.limits, tokenizer)
-        self._answers = Answers(model.name, model.version, tokenizer)
-        self._tokens_per_character = 0.0
-        """Of the texts of just before."""
-        self._tokenizer = tokenizer
+        self._sources = Sources(model.limits, tokenizer, manifest.special_tokens.end_id)
+        self._answers = Answers(model, tokenizer)
+        self._decode = tokenizer.decode
+        self._most_pieces = max(2, model.limits.max_contents)
         self._engine = engine
         self._check_memory = check_memory
         self._preparing = 0
@@ -155,9 +106,8 @@ class Translator:
         self._check_memory()
         outline = UNREAD
         if request is not None and request.contents:
-            rate = self._tokens_per_character
             outline = Outline(
-                [len(text) * rate for text in request.contents],
+                self._sources.expected_tokens(request.contents, request.segmentation),
                 request.options.max_decoding_length or math.inf,
             )
         self._engine.check_room(limit, outline, sender, texts_ahead)
@@ -180,24 +130,25 @@ class Translator:
         self._preparing += 1
         try:
             order = self._orders.read(request)
+            segmentation = read_segmentation(request.segmentation)
             check_contents(request.contents, self.model.limits)
-            sources = []
+            sources: list[Source] = []
             for index, text in enumerate(request.contents):
                 if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
                     await asyncio.sleep(0)
-                source = self._encode(text, order)
-                if len(source) > self._max_source_length:
-                    check_source_length(len(source), f"contents[{index}]", self.model.limits)
+                source: Source | None = self._sources.whole(text, order, segmentation)
+                if source is None:
+                    field = f"contents[{index}]"
+                    source = await self._sources.read(text, order, segmentation, field)
                 sources.append(source)
-            futures = self._submit(sources, order, limit, sender, usage=usage)
         finally:
             self._preparing -= 1
-        return await self._translations(sources, futures, order, usage)
+        return await self._translations(sources, order, limit, sender, usage=usage)
 
     async def translate_text(
         self,
         request: StreamTranslateTextRequest,
-        on_partial: OnPartial | None = None,
+        on_progress: OnProgress | None = None,
         limit: TimeLimit = NO_LIMIT,
         sender: Sender = ANYBODY,
         usage: Usage | None = None,
@@ -206,79 +157,65 @@ class Translator:
 
         Args:
             request: The text and its options.
-            on_partial: Called with the target tokens so far, for `partial_text`.
+            on_progress: Told after each step what returns the translation's beginning.
             limit: When its translation is due.
             sender: Whose it is.
             usage: Told what it takes, where somebody wants to know.
         """
-        order = self._orders.read(request)
-        check_code_points([request.content], "content", self.model.limits)
-        check_characters(request.content, "content")
-        source = self._encode(request.content, order)
-        check_source_length(len(source), "content", self.model.limits)
-        futures = self._submit([source], order, limit, sender, on_partial=on_partial, usage=usage)
-        return (await self._translations([source], futures, order, usage))[0]
+        text = request.content
+        self._preparing += 1
+        try:
+            order = self._orders.read(request)
+            segmentation = read_segmentation(request.segmentation)
+            check_code_points([text], "content", self.model.limits)
+            check_characters(text, "content")
+            source = await self._sources.read(text, order, segmentation, "content")
+        finally:
+            self._preparing -= 1
+        progress = None
+        if on_progress is not None:
+            progress = self._progress(source, order, on_progress)
+        translations = await self._translations(
+            [source], order, limit, sender, usage=usage, progress=progress
+        )
+        return translations[0]
 
-    def partial_text(self, token_ids: list[int]) -> str:
-        """Returns the text of a translation's beginning."""
-        return self._tokenizer.decode(token_ids)
+    def _progress(self, source: Source, order: Order, tell: OnProgress) -> Progress:
+        if isinstance(source, SplitText):
+            return SplitProgress(source, order.spacing, self._decode, tell)
+        return WholeProgress(self._decode, tell)
 
-    def _encode(self, text: str, order: Order) -> list[int]:
-        """Returns the source tokens of a text; none where there is nothing to translate."""
-        if not text or text.isspace():
-            return []
-        token_ids = self._tokenizer.encode(text)
-        if not token_ids or token_ids == self._nothing:
-            return []
-        rate = len(token_ids) / len(text)
-        self._tokens_per_character += (rate - self._tokens_per_character) / MEMORY_TEXTS
-        return order.source_prefix + token_ids + order.source_suffix
-
-    def _submit(
+    async def _translations(
         self,
-        sources: list[list[int]],
+        sources: list[Source],
         order: Order,
         limit: TimeLimit,
         sender: Sender,
         *,
-        on_partial: OnPartial | None = None,
         usage: Usage | None,
-    ) -> list[asyncio.Future[Completion]]:
-        """Gives the engine what there is to translate."""
-        submitted = [source for source in sources if source]
-        if not submitted:
-            return []
-        each = [
-            order.options.of_text(index, source_length=len(source))
-            for index, source in enumerate(sources)
-            if source
-        ]
-        if usage is not None:
-            usage.submit(submitted, each)
-        return self._engine.submit(
-            submitted,
-            each,
-            on_partial,
-            limit,
-            sender,
-            wants_timing=usage is not None and usage.is_timed,
-        )
-
-    async def _translations(
-        self,
-        sources: list[list[int]],
-        futures: list[asyncio.Future[Completion]],
-        order: Order,
-        usage: Usage | None,
+        progress: Progress | None = None,
     ) -> list[Translation]:
-        """Waits for what was submitted; an error, or nobody waiting, takes all of it back."""
-        if not futures:
-            return [self._answers.of_nothing() for _ in sources]
-        try:
-            finished = [await futures[0]] if len(futures) == 1 else await asyncio.gather(*futures)
-        finally:
-            for future in futures:
-                future.cancel()
+        """Has the texts translated; an error, or nobody waiting, takes all of them back."""
+        submitted, options = _asked(sources, order)
+        if usage is not None:
+            usage.submit(submitted, options)
+        wants_timing = usage is not None and usage.is_timed
+
+        def submit(begin: int, end: int) -> list[asyncio.Future[Completion]]:
+            report = None if progress is None else functools.partial(_report, progress, begin)
+            futures = self._engine.submit(
+                submitted[begin:end],
+                options[begin:end],
+                report,
+                limit,
+                sender,
+                wants_timing=wants_timing,
+            )
+            if progress is not None:
+                progress.expect(begin, futures)
+            return futures
+
+        finished = await self._finished(submit, len(submitted))
         if usage is not None:
             usage.finish(finished)
         completions = iter(finished)
@@ -286,9 +223,54 @@ class Translator:
         for index, source in enumerate(sources):
             if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
                 await asyncio.sleep(0)
-            translations.append(
-                self._answers.of(next(completions), source_tokens=len(source), forced=order.forced)
-                if source
-                else self._answers.of_nothing()
-            )
+            translations.append(self._answer(source, completions, order))
         return translations
+
+    async def _finished(self, submit: Submit, count: int) -> list[Completion]:
+        """Waits for what is submitted, in windows where it is more than a call may have there."""
+        if not count:
+            return []
+        if count > self._most_pieces:
+            self._preparing += 1
+            try:
+                return await in_windows(submit, count, self._most_pieces)
+            finally:
+                self._preparing -= 1
+        futures = submit(0, count)
+        try:
+            return [await futures[0]] if count == 1 else await asyncio.gather(*futures)
+        finally:
+            for future in futures:
+                future.cancel()
+
+    def _answer(
+        self, source: Source, completions: Iterator[Completion], order: Order
+    ) -> Translation:
+        """Returns a text's translation, of the next completions."""
+        if isinstance(source, SplitText):
+            return self._answers.of_pieces(
+                source, list(islice(completions, len(source.pieces))), order
+            )
+        if not source:
+            return self._answers.of_nothing()
+        return self._answers.of(next(completions), source_tokens=len(source), forced=order.forced)
+
+
+def _asked(sources: list[Source], order: Order) -> tuple[list[list[int]], list[TranslationOptions]]:
+    """Returns what the engines are asked for: source tokens, and how each is decoded."""
+    submitted: list[list[int]] = []
+    options: list[TranslationOptions] = []
+    for index, source in enumerate(sources):
+        if isinstance(source, SplitText):
+            for number, (_, ids) in enumerate(source.pieces):
+                submitted.append(ids)
+                options.append(order.options.of_text(index, source_length=len(ids), piece=number))
+        elif source:
+            submitted.append(source)
+            options.append(order.options.of_text(index, source_length=len(source)))
+    return submitted, options
+
+
+def _report(progress: Progress, begin: int, index: int, token_ids: list[int]) -> None:
+    """Tells of a piece of those that were submitted from `begin` on."""
+    progress.report(begin + index, token_ids)

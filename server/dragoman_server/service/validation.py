@@ -9,6 +9,9 @@ from dragoman.v1.translation_pb2 import (
     PRIORITY_BULK,
     PRIORITY_INTERACTIVE,
     PRIORITY_UNSPECIFIED,
+    SEGMENTATION_AUTO,
+    SEGMENTATION_NONE,
+    SEGMENTATION_SENTENCES,
     Limits,
 )
 from dragoman_server.engine import Priority
@@ -27,6 +30,9 @@ _PRIORITIES: dict[int, Priority] = {
 }
 
 
+_SEGMENTATIONS = (SEGMENTATION_AUTO, SEGMENTATION_SENTENCES, SEGMENTATION_NONE)
+
+
 def read_priority(number: int) -> Priority:
     """Returns how urgent a request is; raises InvalidArgumentError where the number means none."""
     priority = _PRIORITIES.get(number)
@@ -34,6 +40,20 @@ def read_priority(number: int) -> Priority:
         given, allowed = str(number), f"0 to {max(_PRIORITIES)}"
         raise _wrong("priority", given, allowed, verb="is", reason="OPTION_OUT_OF_RANGE")
     return priority
+
+
+def read_segmentation(number: int) -> int:
+    """Returns how texts are to be split, by the wire's number for it.
+
+    Raises:
+        InvalidArgumentError: The number means nothing.
+    """
+    if not number:
+        return SEGMENTATION_AUTO
+    if number not in _SEGMENTATIONS:
+        given, allowed = str(number), f"0 to {max(_SEGMENTATIONS)}"
+        raise _wrong("segmentation", given, allowed, verb="is", reason="OPTION_OUT_OF_RANGE")
+    return number
 
 
 def check_contents(contents: Sequence[str], limits: Limits) -> None:

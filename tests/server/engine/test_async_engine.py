@@ -215,10 +215,13 @@ async def test_a_full_queue_refuses_at_once(engine: AsyncEngine) -> None:
 
 
 async def test_partial_tokens_arrive_on_the_event_loop(engine: AsyncEngine) -> None:
-    seen: list[list[int]] = []
-    (future,) = engine.submit([[6]], OPTIONS, on_partial=seen.append)
-    completion = await future
-    assert seen == [completion.token_ids[:n] for n in range(1, 7)]
+    seen: dict[int, list[list[int]]] = {0: [], 1: []}
+    futures = engine.submit(
+        [[6], [5]], OPTIONS, on_partial=lambda index, token_ids: seen[index].append(token_ids)
+    )
+    for index, future in enumerate(futures):
+        token_ids = (await future).token_ids
+        assert seen[index] == [token_ids[: n + 1] for n in range(len(token_ids))] != []
 
 
 async def test_a_failing_backend_is_told_to_the_caller(

@@ -46,7 +46,9 @@ class FakeText:
 
     source_ids: list[int]
     options: TranslationOptions
-    on_partial: Callable[[list[int]], None] | None
+    index: int
+    """Among those that were submitted together."""
+    on_partial: Callable[[int, list[int]], None] | None
     future: asyncio.Future[Completion]
     limit: TimeLimit
     sender: Sender
@@ -64,7 +66,7 @@ class FakeText:
 
     def partial(self, length: int) -> None:
         assert self.on_partial is not None
-        self.on_partial(self.source_ids[:length])
+        self.on_partial(self.index, self.source_ids[:length])
 
 
 class FakeEngine:
@@ -110,7 +112,7 @@ class FakeEngine:
         self,
         source_ids: Sequence[list[int]],
         options: TranslationOptions | Sequence[TranslationOptions],
-        on_partial: Callable[[list[int]], None] | None = None,
+        on_partial: Callable[[int, list[int]], None] | None = None,
         limit: TimeLimit = NO_LIMIT,
         sender: Sender = ANYBODY,
         *,
@@ -123,8 +125,8 @@ class FakeEngine:
             options = [options] * len(source_ids)
         timing = fake_timing() if wants_timing else None
         texts = [
-            FakeText(ids, each, on_partial, loop.create_future(), limit, sender, timing)
-            for ids, each in zip(source_ids, options, strict=True)
+            FakeText(ids, each, index, on_partial, loop.create_future(), limit, sender, timing)
+            for index, (ids, each) in enumerate(zip(source_ids, options, strict=True))
         ]
         for text in texts:
             text.future.add_done_callback(lambda _: self._arrived.set())

@@ -43,7 +43,7 @@ from dragoman_server.processes.workers import build_front_end
 from dragoman_server.runtime.layout import Layout
 from dragoman_server.service.listing import describe_model, model_limits
 from dragoman_server.service.status import PUSHBACK
-from dragoman_server.service.translator import TextCodec
+from dragoman_server.service.text_queue import TextCodec
 from tests.server.service.fakes import END_ID, FakeEngine, FakeTokenizer
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import pytest
 from google.protobuf.message import Message
 
 from dragoman.v1.translation_pb2 import (
+    SEGMENTATION_NONE,
     ListModelsRequest,
     StreamTranslateTextRequest,
     TranslateTextRequest,
@@ -77,7 +78,9 @@ async def test_a_stream_is_told_once_with_its_totals(server: Running, lines: Lin
     server.engine.echo = True
     call = server.stub.StreamTranslateText()
     for number, text in enumerate(["a b", "a " * 50, "c"]):
-        await call.write(StreamTranslateTextRequest(id=str(number), content=text))
+        await call.write(
+            StreamTranslateTextRequest(id=str(number), content=text, segmentation=SEGMENTATION_NONE)
+        )
         await read(call)
     await call.done_writing()
     assert await call.code() is grpc.StatusCode.OK

@@ -6,6 +6,7 @@ import yaml
 from grpc import aio
 
 from dragoman.v1.translation_pb2 import (
+    SEGMENTATION_NONE,
     DecodingOptions,
     StreamTranslateTextRequest,
     TranslateTextRequest,
@@ -146,7 +147,8 @@ async def test_what_fails_is_not_kept_and_is_named_by_its_place() -> None:
         server.engine.echo = True
         await translated(server, "a")
         for _ in range(2):
-            failure = await failure_of(server.stub.TranslateText(request("a", "b " * 50)))
+            asked = request("a", "b " * 50, segmentation=SEGMENTATION_NONE)
+            failure = await failure_of(server.stub.TranslateText(asked))
             assert failure.reason == "TEXT_TOO_LONG"
             assert list(failure.fields) == ["contents[1]"]
         failure = await failure_of(server.stub.TranslateText(request(*["a"] * 2000)))

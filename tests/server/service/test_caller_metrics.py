@@ -7,6 +7,7 @@ from grpc import aio
 
 from dragoman.v1.translation_pb2 import (
     PRIORITY_BULK,
+    SEGMENTATION_NONE,
     ListModelsRequest,
     StreamTranslateTextRequest,
     TranslateTextRequest,
@@ -55,7 +56,7 @@ async def test_calls_count_for_their_callers_by_class_and_end(
     await stub.TranslateText(BULK, metadata=bearer())
     await stub.TranslateText(BULK, metadata=bearer(OTHER_KEY))
     await stub.ListModels(ListModelsRequest(), metadata=bearer())
-    long = TranslateTextRequest(contents=["a " * 50])
+    long = TranslateTextRequest(contents=["a " * 50], segmentation=SEGMENTATION_NONE)
     await failure_of(stub.TranslateText(long, metadata=bearer()))
     assert counts("requests", "caller", "priority", "code") == {
         ("acme", "interactive", "OK"): 1,

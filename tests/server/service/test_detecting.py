@@ -8,6 +8,7 @@ import pytest
 
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import (
+    SEGMENTATION_NONE,
     DecodingOptions,
     StreamTranslateTextRequest,
     TranslateTextRequest,
@@ -196,9 +197,8 @@ async def test_it_is_refused_unread_only_where_no_model_in_question_has_room() -
 async def test_an_error_names_a_text_by_its_place_in_the_whole_request() -> None:
     async with serving("en-it", "de-it") as (server, _):
         long = GERMAN + " Ich weiß nicht, was ich tun soll." * 3
-        failure = await failure_of(
-            server.stub.TranslateText(request(ENGLISH, ENGLISH, GERMAN, long))
-        )
+        asked = request(ENGLISH, ENGLISH, GERMAN, long, segmentation=SEGMENTATION_NONE)
+        failure = await failure_of(server.stub.TranslateText(asked))
         assert failure.reason == "TEXT_TOO_LONG"
         assert list(failure.fields) == ["contents[3]"]
         assert failure.message.startswith("contents[3] has")

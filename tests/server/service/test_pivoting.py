@@ -9,11 +9,14 @@ from grpc import aio
 from dragoman.v1.translation_pb2 import (
     FINISH_REASON_LENGTH,
     FINISH_REASON_STOP,
+    SEGMENTATION_NONE,
     DecodingOptions,
     Hypothesis,
+    Segment,
     StreamTranslateTextRequest,
     TranslateTextRequest,
     Translation,
+    Warning,  # noqa: A004  the wire's word
 )
 from dragoman_server.sequence import FinishReason
 from dragoman_server.service.pivoting import _joined
@@ -136,7 +139,8 @@ async def test_the_deadline_is_that_of_both() -> None:
 async def test_a_text_that_is_too_long_between_is_named_so() -> None:
     async with serving("de-en", "en-fr") as (server, engines):
         engines["de-en"].echo = False
-        call = server.stub.TranslateText(request("a", "b"))
+        asked = request("a", "b", segmentation=SEGMENTATION_NONE)
+        call = server.stub.TranslateText(asked)
         first, second = await engines["de-en"].has_texts(2)
         first.finish()
         second.source_ids *= 20
@@ -209,7 +213,29 @@ def test_scores_of_hypotheses_are_of_both_too() -> None:
         finish_reason=FINISH_REASON_STOP,
         model="b",
     )
-    joined = _joined(first, second)
+    joined = _joined(1, first, second)
     assert joined.score == -0.75
     assert [each.score for each in joined.hypotheses] == [-0.75, -1.25]
     assert joined.finish_reason == FINISH_REASON_STOP
+
+
+async def test_sentences_are_split_for_both_and_spans_are_of_the_text() -> None:
+    text = "A b c.\n\n  D e."
+    async with serving("de-en", "en-fr") as (server, _):
+        answer = await server.stub.TranslateText(request(text))
+        (translation,) = answer.translations
+        assert translation.translated_text == text
+        spans = [(each.source_begin, each.source_end) for each in translation.segments]
+        assert [text[begin:end] for begin, end in spans] == ["A b c.", "D e."]
+
+
+def test_where_the_first_model_had_the_text_whole_a_sentence_is_of_all_of_it() -> None:
+    first = Translation(translated_text="A. B.")
+    second = Translation(segments=[Segment(source_begin=3, source_end=5)])
+    (segment,) = _joined(7, first, second).segments
+    assert (segment.source_begin, segment.source_end) == (0, 7)
+
+
+def test_warnings_of_both_are_told() -> None:
+    first, second = (Translation(warnings=[Warning(reason=each)]) for each in "AB")
+    assert {each.reason for each in _joined(1, first, second).warnings} == {"A", "B"}

@@ -15,6 +15,7 @@ import pytest
 from grpc import aio
 
 from dragoman.v1.translation_pb2 import (
+    SEGMENTATION_NONE,
     DecodingOptions,
     StreamTranslateTextRequest,
     TranslateTextRequest,
@@ -32,7 +33,7 @@ CALLER = (("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-
 OPTIONS = DecodingOptions(target_prefix=PREFIX)
 GOOD = TranslateTextRequest(contents=[TEXT])
 WRONG = [
-    TranslateTextRequest(contents=[f"{TEXT} " * 50]),
+    TranslateTextRequest(contents=[f"{TEXT} " * 50], segmentation=SEGMENTATION_NONE),
     TranslateTextRequest(contents=[f"{TEXT}\0"]),
     TranslateTextRequest(contents=[TEXT], options=DecodingOptions(beam_size=99)),
     TranslateTextRequest(contents=[TEXT], options=DecodingOptions(target_prefix=PREFIX * 99)),
@@ -125,7 +126,10 @@ async def streams(server: Running) -> str:
     texts[-1].fail(ValueError(TEXT))
     said: str = repr((await read(call)).error)
     for number, text in enumerate([f"{TEXT} " * 50, f"{TEXT}\0"]):
-        await call.write(StreamTranslateTextRequest(id=f"w{number}", content=text))
+        wrong = StreamTranslateTextRequest(
+            id=f"w{number}", content=text, segmentation=SEGMENTATION_NONE
+        )
+        await call.write(wrong)
         said += repr((await read(call)).error)
     await call.write(StreamTranslateTextRequest(id="2", content=TEXT))
     texts = await server.engine.has_texts(before + 2)

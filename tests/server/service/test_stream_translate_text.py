@@ -8,6 +8,7 @@ import grpc
 import pytest
 from grpc import aio
 
+from dragoman.v1.translation_pb2 import SEGMENTATION_NONE
 from dragoman.v1.translation_pb2 import (
     StreamTranslateTextRequest as Request,
 )
@@ -48,7 +49,7 @@ async def test_a_wrong_text_is_answered_under_its_id_and_the_stream_goes_on(
     call = server.stub.StreamTranslateText()
     wrong = {
         "nul": Request(content="a\0"),
-        "long": Request(content="b " * 16),
+        "long": Request(content="b " * 16, segmentation=SEGMENTATION_NONE),
         "model": Request(content="a", model="other"),
         "language": Request(content="a", target_language_code="fr"),
     }
@@ -71,7 +72,7 @@ async def test_a_wrong_text_is_answered_under_its_id_and_the_stream_goes_on(
 
 async def test_errors_of_a_text_name_its_field(server: Running) -> None:
     call = server.stub.StreamTranslateText()
-    await call.write(Request(id="1", content="b " * 16))
+    await call.write(Request(id="1", content="b " * 16, segmentation=SEGMENTATION_NONE))
     failure = unpacked((await read(call)).error)
     assert failure.fields == {"content": "content has 17 source tokens; allowed: at most 16"}
     call.cancel()

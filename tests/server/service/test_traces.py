@@ -8,6 +8,7 @@ import grpc
 import pytest
 
 from dragoman.v1.translation_pb2 import (
+    SEGMENTATION_NONE,
     DecodingOptions,
     ListModelsRequest,
     StreamTranslateTextRequest,
@@ -140,7 +141,11 @@ async def test_a_failure_of_ours_is_an_error_and_names_its_trace_in_the_log(
 
 async def test_a_callers_mistake_is_no_error_of_the_server(collector: Collector) -> None:
     async with traced(collector) as server:
-        await failure_of(server.stub.TranslateText(TranslateTextRequest(contents=["a " * 50])))
+        await failure_of(
+            server.stub.TranslateText(
+                TranslateTextRequest(contents=["a " * 50], segmentation=SEGMENTATION_NONE)
+            )
+        )
         await server.stub.ListModels(ListModelsRequest())
     (span,) = collector.named(UNARY)
     assert span.status.code != ERROR

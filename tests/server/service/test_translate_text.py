@@ -9,6 +9,7 @@ from grpc import aio
 from dragoman.v1.translation_pb2 import (
     FINISH_REASON_LENGTH,
     FINISH_REASON_STOP,
+    SEGMENTATION_NONE,
     DecodingOptions,
     ListModelsRequest,
     TranslateTextRequest,
@@ -25,6 +26,10 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
 def asking(*contents: str) -> TranslateTextRequest:
     return TranslateTextRequest(contents=contents)
+
+
+def unsplit(*contents: str) -> TranslateTextRequest:
+    return TranslateTextRequest(contents=contents, segmentation=SEGMENTATION_NONE)
 
 
 async def test_translations_come_back_one_to_one_and_in_order(server: Running) -> None:
@@ -124,7 +129,7 @@ async def test_what_the_model_never_says_is_suppressed_beside_what_a_request_ask
             "at most 100",
         ),
         (asking("a", "b\0c"), "contents[1]", "NUL_CHARACTER", "text without NUL characters"),
-        (asking("a", "b " * 16), "contents[1]", "TEXT_TOO_LONG", "at most 16"),
+        (unsplit("a", "b " * 16), "contents[1]", "TEXT_TOO_LONG", "at most 16"),
     ],
 )
 async def test_a_wrong_field_is_named_with_what_it_has_and_what_is_allowed(
@@ -142,9 +147,7 @@ async def test_a_wrong_field_is_named_with_what_it_has_and_what_is_allowed(
 
 
 async def test_a_text_that_is_too_long_is_told_its_token_count(server: Running) -> None:
-    failure = await failure_of(
-        server.stub.TranslateText(TranslateTextRequest(contents=["b " * 16]))
-    )
+    failure = await failure_of(server.stub.TranslateText(unsplit("b " * 16)))
     assert failure.message == "contents[0] has 17 source tokens; allowed: at most 16"
 
 

@@ -1,0 +1,140 @@
+"""Puts the translations of a text's pieces together, with what the text has between them.
+
+Knows pieces, what became of them, and the wire's messages. Does not know how they are translated.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from dragoman.v1 import translation_pb2 as pb
+from dragoman_server.sequence import Completion, FinishReason, Hypothesis, TranslationOptions
+from dragoman_server.service.orders import Order
+from dragoman_server.service.pieces import SplitText
+from dragoman_server.texts import Spacing, Span
+
+SENTENCE_SPLIT = "SENTENCE_SPLIT"
+
+FINISH_REASONS = {
+    FinishReason.STOP: pb.FINISH_REASON_STOP,
+    FinishReason.LENGTH: pb.FINISH_REASON_LENGTH,
+}
+
+Finished = Completion | Hypothesis
+"""What became of a piece."""
+
+
+class Whole(NamedTuple):
+    """The translation of a text."""
+
+    text: str
+    spans: list[Span]
+    """Where those of its pieces are."""
+
+
+class Assembled(NamedTuple):
+    """One translation of a text, as the wire has it."""
+
+    hypothesis: pb.Hypothesis
+    segments: list[pb.Segment]
+
+
+def joined(split: SplitText, texts: Iterable[str], spacing: Spacing) -> Whole:
+    """Returns the translations of the first pieces, or of all, put together as the text is.
+
+    Args:
+        split: The text.
+        texts: Translations of its pieces, in order. Where there are fewer the last is the end.
+        spacing: Of the language that they are in.
+    """
+    text, pieces = split.text, split.pieces
+    parts: list[str] = []
+    spans: list[Span] = []
+    begin = length = 0
+    for translated, piece in zip(texts, pieces, strict=False):
+        between = text[begin : piece.span.begin]
+        if spans:
+            between = spacing.between(between, text[begin - 1])
+        parts += (between, translated)
+        length += len(between)
+        spans.append(Span(length, length + len(translated)))
+        length += len(translated)
+        begin = piece.span.end
+    if len(spans) == len(pieces):
+        parts.append(text[begin:])
+    return Whole("".join(parts), spans)
+
+
+def assembled(
+    split: SplitText, each: Sequence[Finished], order: Order, decode: Callable[[list[int]], str]
+) -> Assembled:
+    """Returns the translation that those of a text's pieces make.
+
+    Args:
+        split: The text.
+        each: What became of each piece.
+        order: What the request asks for.
+        decode: Returns the text of target tokens.
+    """
+    forced = order.forced
+    texts = [decode(finished.token_ids[forced:]) for finished in each]
+    whole = joined(split, texts, order.spacing)
+    is_cut = any(finished.finish_reason is FinishReason.LENGTH for finished in each)
+    hypothesis = pb.Hypothesis(
+        translated_text=whole.text,
+        finish_reason=pb.FINISH_REASON_LENGTH if is_cut else pb.FINISH_REASON_STOP,
+        score=score_of(each, order.options.common),
+        target_token_count=sum(len(finished.token_ids) - forced for finished in each),
+        token_scores=[score for one in each for score in (one.token_scores or [])[forced:]],
+    )
+    segments = [
+        pb.Segment(
+            source_begin=piece.span.begin,
+            source_end=piece.span.end,
+            target_begin=span.begin,
+            target_end=span.end,
+            finish_reason=FINISH_REASONS[finished.finish_reason],
+            score=finished.score,
+            source_token_count=len(piece.source_ids),
+            target_token_count=len(finished.token_ids) - forced,
+        )
+        for piece, finished, span in zip(split.pieces, each, whole.spans, strict=True)
+    ]
+    return Assembled(hypothesis, segments)
+
+
+def by_rank(completions: Sequence[Completion]) -> Iterator[list[Hypothesis]]:
+    """Yields, best first, a hypothesis of each piece: that of a rank, or the last of fewer."""
+    ranks = max((len(completion.hypotheses) for completion in completions), default=0)
+    for rank in range(ranks):
+        yield [each.hypotheses[min(rank, len(each.hypotheses) - 1)] for each in completions]
+
+
+def score_of(each: Sequence[Finished], options: TranslationOptions) -> float | None:
+    """Returns the score of a text as if its pieces were one sentence; None without scores.
+
+    Their log-probabilities are added up, and divided by the sum of their lengths to the power that
+    theirs are divided by.
+    """
+    has_beams = options.beam_size > 1
+    power = options.length_penalty if has_beams else 1.0
+    uncounted = len(options.target_prefix) - options.forced_length
+    log_probability = 0.0
+    length = 0
+    for finished in each:
+        if finished.score is None:
+            return None
+        has_end = has_beams or finished.finish_reason is FinishReason.STOP
+        counted = max(1, len(finished.token_ids) - uncounted + has_end)
+        log_probability += finished.score * float(counted) ** power
+        length += counted
+        uncounted = 0  # the first piece alone begins with the target_prefix
+    return log_probability / float(length) ** power if each else None
+
+
+def warnings_of(split: SplitText, most_tokens: int) -> list[pb.Warning]:
+    """Returns what a caller should know of how a text was split."""
+    if not (count := split.sentences_cut):
+        return []
+    sentences = "sentences have" if count > 1 else "sentence has"
+    message = f"{count} {sentences} more than {most_tokens} source tokens: translated in parts"
+    return [pb.Warning(reason=SENTENCE_SPLIT, message=message)]

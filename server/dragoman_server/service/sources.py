@@ -1,0 +1,121 @@
+"""Texts as the engines get them: the source tokens of the whole, or of each of its pieces.
+
+Knows one model's tokens, and which texts are split. Does not know what becomes of them.
+"""
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+from dragoman.v1.translation_pb2 import SEGMENTATION_AUTO, SEGMENTATION_NONE, Limits
+from dragoman_server.service.orders import Order
+from dragoman_server.service.pieces import SplitText, TooLongError, split
+from dragoman_server.service.validation import check_source_length
+from dragoman_server.texts import has_lines, is_sentence
+
+COMFORT_TOKENS = 16
+"""Of a text of several sentences that is translated whole. docs/performance.md has what it is to be
+chosen by: what models leave out grows with every sentence."""
+
+PIECE_TOKENS = 64
+"""Of a piece, before anybody has looked for sentences: few have more."""
+
+MEMORY_TEXTS = 64
+"""From which is learned how many tokens a character makes."""
+
+Source = list[int] | SplitText
+"""Of a text: the tokens of the whole, none where there is nothing to translate; or its pieces."""
+
+
+class Encoder(Protocol):
+    """What is needed of a Tokenizer."""
+
+    def encode(self, text: str) -> list[int]:
+        """Returns the source tokens of a text, the end token included."""
+
+
+class Sources:
+    """A model's.
+
+    Args:
+        limits: What a request may ask for.
+        tokenizer: Cuts texts into source tokens.
+        end_id: The end token: a text of nothing else has nothing to translate.
+    """
+
+    def __init__(self, limits: Limits, tokenizer: Encoder, end_id: int) -> None:
+        self._limits = limits
+        self._most_tokens = limits.max_input_length
+        self._comfort = min(COMFORT_TOKENS, self._most_tokens)
+        self._tokenizer = tokenizer
+        self._nothing = [end_id]
+        self._tokens_per_character = 0.0
+        """Of the texts of just before."""
+
+    def whole(self, text: str, order: Order, segmentation: int) -> list[int] | None:
+        """Returns the source tokens of a text that is translated whole.
+
+        None where it is split, or has more tokens than the model takes: `read` says which.
+        """
+        if not text or text.isspace():
+            return []
+        if segmentation == SEGMENTATION_NONE:
+            source = self._encode(text, order)
+            return source if len(source) <= self._most_tokens else None
+        if segmentation != SEGMENTATION_AUTO or has_lines(text):
+            return None
+        source = self._encode(text, order)
+        if len(source) <= self._comfort or (
+            len(source) <= self._most_tokens and is_sentence(text, order.source_language)
+        ):
+            return source
+        return None
+
+    async def read(self, text: str, order: Order, segmentation: int, field: str) -> Source:
+        """Returns a text as it is translated.
+
+        Args:
+            text: The text.
+            order: What its request asks for.
+            segmentation: Whether it is split, by the wire's number for it.
+            field: Its name.
+
+        Raises:
+            InvalidArgumentError: It, or a single character of it where it is split, has more source
+                tokens than the model takes.
+        """
+        if (source := self.whole(text, order, segmentation)) is not None:
+            return source
+        if segmentation == SEGMENTATION_NONE:
+            check_source_length(len(self._encode(text, order)), field, self._limits)
+        encode = functools.partial(self._encode, order=order)
+        try:
+            pieces = await split(text, order.source_language, encode, self._most_tokens)
+        except TooLongError as error:
+            check_source_length(error.tokens, field, self._limits)
+            raise
+        if segmentation == SEGMENTATION_AUTO and len(pieces.pieces) == 1 and not has_lines(text):
+            return self._encode(text, order)
+        return pieces
+
+    def expected_tokens(self, texts: Sequence[str], segmentation: int) -> list[float]:
+        """Returns roughly how many source tokens the pieces of some texts have."""
+        rate = self._tokens_per_character
+        tokens = [len(text) * rate for text in texts]
+        if max(tokens) <= PIECE_TOKENS or segmentation == SEGMENTATION_NONE:
+            return tokens
+        pieces: list[float] = []
+        for each in tokens:
+            count = math.ceil(each / PIECE_TOKENS)
+            pieces += [PIECE_TOKENS] * count if count > 1 else [each]
+        return pieces
+
+    def _encode(self, text: str, order: Order) -> list[int]:
+        """Returns the source tokens of a text; none where there is nothing to translate."""
+        token_ids = self._tokenizer.encode(text)
+        if not token_ids or token_ids == self._nothing:
+            return []
+        rate = len(token_ids) / len(text)
+        self._tokens_per_character += (rate - self._tokens_per_character) / MEMORY_TEXTS
+        return order.source_prefix + token_ids + order.source_suffix
