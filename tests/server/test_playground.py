@@ -1,5 +1,6 @@
 """The page beside a server: found by its entry point, told where the server is."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,8 +10,10 @@ import pytest
 
 from dragoman_server import playground
 from dragoman_server.errors import ConfigError
+from dragoman_server.monitoring import Metrics
 from dragoman_server.playground import Playground
-from tests.server.service.harness import make_config
+from tests.server.service.fakes import FakeEngine
+from tests.server.service.harness import make_application, make_config
 
 
 class FakePage:
@@ -95,6 +98,43 @@ def test_a_server_without_the_client_says_what_it_lacks(monkeypatch: pytest.Monk
 def test_the_entry_point_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     assert playground._page().__name__ == "Beside"
+
+
+class Beside:
+    """Looks whether the server listens when it starts and when it ends."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.found: list[str] = []
+
+    async def start(self, port: int) -> str:
+        self.port = port
+        await self._look("started")
+        return "127.0.0.1:1234"
+
+    async def close(self) -> None:
+        await self._look("closed")
+
+    async def _look(self, event: str) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.close()
+        await writer.wait_closed()
+        self.found.append(event)
+
+
+async def test_it_starts_after_the_server_and_ends_before_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "dragoman_server")
+    page = Beside()
+    application = make_application(make_config(port=0), FakeEngine(), Metrics())
+    application._playground = page
+    await application.start()
+    assert page.found == ["started"]
+    (ready,) = [vars(record) for record in caplog.records if record.getMessage() == "ready"]
+    assert ready["playground_address"] == "127.0.0.1:1234"
+    await application.close()
+    assert page.found == ["started", "closed"]
 
 
 def test_a_server_without_it_imports_nothing_of_it() -> None:

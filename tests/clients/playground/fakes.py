@@ -49,6 +49,7 @@ class FakeTranslator:
         self.error: DragomanError | None = None
         """Of ListModels."""
         self.asked: list[tuple[str, TranslateOptions]] = []
+        self.ended = 0
 
     async def models(self) -> list[Model]:
         if self.error is not None:
@@ -59,10 +60,13 @@ class FakeTranslator:
         self, text: str, **options: Unpack[TranslateOptions]
     ) -> AsyncGenerator[str | Translation, None]:
         self.asked.append((text, options))
-        for increment in self.increments:
-            if isinstance(increment, DragomanError):
-                raise increment
-            yield increment
+        try:
+            for increment in self.increments:
+                if isinstance(increment, DragomanError):
+                    raise increment
+                yield increment
+        finally:
+            self.ended += 1
 
 
 class FakeClients:

@@ -10,7 +10,7 @@ from dragoman.playground.app import make_app
 from dragoman.playground.connections import Connections, Server
 from dragoman.playground.listening import Listener
 from dragoman.v1 import translation_pb2 as pb
-from tests.clients.fake_server import FakeServer, Requests, Responses
+from tests.clients.fake_server import FakeServer, Requests, Responses, StreamScript
 
 
 def grow(requests: Requests, _context: grpc.ServicerContext) -> Responses:
@@ -52,33 +52,46 @@ def _translation(request: pb.StreamTranslateTextRequest) -> pb.Translation:
 
 
 class Held:
-    """A stream that says the beginning of a translation, and the rest when it is let go."""
+    """Streams that say the beginning of a translation, and the rest once they are let go."""
 
     def __init__(self) -> None:
-        self.go = threading.Event()
         self.left = threading.Event()
-        """Set once the call is over, however it ended."""
+        """Set once a call is over, however it ended."""
+        self._changed = threading.Condition()
+        self._goes = False
+
+    def let_go(self) -> None:
+        """Says the rest, of these calls and of those to come."""
+        with self._changed:
+            self._goes = True
+            self._changed.notify_all()
 
     def __call__(self, requests: Requests, context: grpc.ServicerContext) -> Responses:
         def leave() -> None:
             self.left.set()
-            self.go.set()
+            with self._changed:
+                self._changed.notify_all()
 
         context.add_callback(leave)
         request = next(requests)
         yield pb.StreamTranslateTextResponse(id=request.id, partial_text="THE BEGINNING")
-        self.go.wait()
+        with self._changed:
+            self._changed.wait_for(lambda: self._goes or not context.is_active())
         yield from grow(iter((request,)), context)
 
 
 class GrowingServer(FakeServer):
-    """Whose streams grow, where a test says nothing else, and which may have other models too."""
+    """Whose streams grow, unless a test says what they do, and which may have other models too."""
 
     others: Sequence[pb.Model] = ()
 
+    def __init__(self, *, port: int = 0) -> None:
+        super().__init__(port=port)
+        self.script: StreamScript = grow
+
     def StreamTranslateText(self, request_iterator: object, context: object) -> Responses:  # noqa: N802
         if not self.streams:
-            self.streams.append(grow)
+            self.streams.append(self.script)
         return super().StreamTranslateText(request_iterator, context)
 
     def ListModels(self, request: pb.ListModelsRequest, context: object) -> pb.ListModelsResponse:  # noqa: N802

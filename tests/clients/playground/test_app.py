@@ -154,7 +154,7 @@ def test_a_translation_that_has_ended_makes_room_for_the_next(
 
 
 async def test_who_takes_no_line_is_not_waited_for(
-    clients: FakeClients, monkeypatch: pytest.MonkeyPatch
+    clients: FakeClients, translator: FakeTranslator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "MOST_TRANSLATIONS", 1)
     monkeypatch.setattr(app, "TAKE_SECONDS", 0.01)
@@ -179,6 +179,7 @@ async def test_who_takes_no_line_is_not_waited_for(
 
         await application(dict(scope), receive, send)
     assert statuses == [200, 200]
+    assert translator.ended == 2
 
 
 def test_the_clients_end_with_the_application(clients: FakeClients) -> None:

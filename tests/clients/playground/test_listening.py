@@ -48,19 +48,17 @@ def lines(address: str, text: str, key: str = "") -> list[dict[str, Any]]:
 
 
 def test_a_beginning_is_sent_before_the_rest_is_there(growing: GrowingServer) -> None:
-    held = Held()
-    growing.streams.append(held)
+    growing.script = held = Held()
     with listening(growing.target) as address, answer(address, "one two") as response:
         assert json.loads(response.readline()) == {"partial_text": "THE BEGINNING"}
-        held.go.set()
+        held.let_go()
         *_, last = response.read().splitlines()
         assert json.loads(last)["translation"]["translated_text"] == "ONE TWO"
 
 
 @pytest.mark.parametrize("key", ["", "somebodys-key"])
 def test_who_leaves_frees_the_server_from_the_text(growing: GrowingServer, key: str) -> None:
-    held = Held()
-    growing.streams.append(held)
+    growing.script = held = Held()
     with listening(growing.target) as address:
         with answer(address, "one two", key) as response:
             response.readline()

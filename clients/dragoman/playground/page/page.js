@@ -130,6 +130,7 @@ form.swap.addEventListener("click", () => {
 
 find("key").addEventListener("change", ({ target }) => {
   sessionStorage.setItem(KEY, target.value);
+  told("connecting", "Looking for the server …"); // which has what stands there translated again
   look();
 });
 find("key").value = key();
