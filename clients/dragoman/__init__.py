@@ -27,6 +27,9 @@ from dragoman.errors import (
 )
 from dragoman.options import TranslateOptions
 from dragoman.results import (
+    AlignmentLink,
+    Attention,
+    AttentionWeights,
     FinishReason,
     Hypothesis,
     Limits,
@@ -38,7 +41,10 @@ from dragoman.results import (
 __version__ = version("dragoman")
 
 __all__ = [
+    "AlignmentLink",
     "AsyncClient",
+    "Attention",
+    "AttentionWeights",
     "AuthenticationError",
     "CallCancelledError",
     "Client",

@@ -64,6 +64,8 @@ _NUMBERS = (
     "sampling_temperature",
 )
 _SWITCHES = ("return_scores", "return_token_scores")
+_REQUEST_SWITCHES = ("return_alignment", "return_attention")
+"""That are no decoding options."""
 
 
 class TranslateOptions(TypedDict, total=False):
@@ -136,6 +138,12 @@ class TranslateOptions(TypedDict, total=False):
     return_token_scores: bool
     """Whether `Translation.token_scores` is computed."""
 
+    return_alignment: bool
+    """Whether `Translation.alignment` is there; the translation is the same."""
+
+    return_attention: bool
+    """Whether `Translation.attention` is; of one text at a time, and not a long one."""
+
     priority: Priority | None
     """Whether somebody waits for the texts, which is the default, or they give way to others."""
 
@@ -168,6 +176,8 @@ class Options:
     seed: int | None = None
     return_scores: bool | None = None
     return_token_scores: bool = False
+    return_alignment: bool = False
+    return_attention: bool = False
     priority: Priority | None = None
 
     def __post_init__(self) -> None:
@@ -180,6 +190,8 @@ class Options:
         for name in _SWITCHES:
             if (value := getattr(self, name)) is not None:
                 as_bool(value, f"options.{name}")
+        for name in _REQUEST_SWITCHES:
+            as_bool(getattr(self, name), name)
         _check_early_stopping(self.early_stopping)
         _check_priority(self.priority)
         if self.suppress_sequences is not None:

@@ -69,6 +69,8 @@ def unary_request(part: Part, options: Options) -> pb.TranslateTextRequest:
         model=options.model,
         options=options.message(part.offset),
         priority=options.priority_number,
+        return_alignment=options.return_alignment,
+        return_attention=options.return_attention,
     )
 
 
@@ -82,6 +84,8 @@ def stream_request(index: int, text: str, options: Options) -> pb.StreamTranslat
         model=options.model,
         options=options.message(index),
         priority=options.priority_number,
+        return_alignment=options.return_alignment,
+        return_attention=options.return_attention,
     )
 
 

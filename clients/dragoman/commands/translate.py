@@ -55,7 +55,7 @@ def main(argv: list[str]) -> int:
         return NOT_DONE
 
 
-def _problem(arguments: argparse.Namespace) -> str:
+def _problem(arguments: argparse.Namespace) -> str:  # noqa: PLR0911 - one for each problem
     """Returns what is wrong with the command line; empty where nothing is."""
     if arguments.text and arguments.input:
         return "give either TEXT or --input"
@@ -70,6 +70,8 @@ def _problem(arguments: argparse.Namespace) -> str:
         if getattr(arguments, name) < 1:
             flag = name.replace("_", "-")
             return f"--{flag} must be at least 1, not {getattr(arguments, name)}"
+    if arguments.alignments and arguments.num_hypotheses > 1:
+        return "--alignments tells those of one translation: leave out --num-hypotheses"
     return connection_problem(arguments)
 
 
@@ -99,7 +101,14 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="go on with an unfinished run of FILE, which had the same input and options",
     )
-    add_translation_options(parser.add_argument_group("translation"))
+    translation = parser.add_argument_group("translation")
+    add_translation_options(translation)
+    translation.add_argument(
+        "--alignments",
+        action="store_true",
+        help="write behind each translation, after a tab, which words stand for each other: 0-0 1-2"
+        " by their numbers between spaces, those of the line first",
+    )
     search = parser.add_argument_group("search")
     add_search_options(search)
     search.add_argument(
@@ -148,6 +157,7 @@ def _translate(arguments: argparse.Namespace) -> int:
         translation_options(arguments),
         num_hypotheses=arguments.num_hypotheses if arguments.num_hypotheses > 1 else None,
         seed=arguments.seed,
+        return_alignment=arguments.alignments,
     )
     if place := _place(arguments):
         place.check()
@@ -168,7 +178,13 @@ def _translate(arguments: argparse.Namespace) -> int:
         models = client.models()
         output = _open_output(place, _describe(source, options, models), arguments, stack)
         progress = stack.enter_context(_progress(source, arguments, place))
-        job = LineJob(source.lines, output, progress, num_hypotheses=arguments.num_hypotheses)
+        job = LineJob(
+            source.lines,
+            output,
+            progress,
+            num_hypotheses=arguments.num_hypotheses,
+            alignments=arguments.alignments,
+        )
 
         def translate(texts: Iterator[str], first: int) -> Generator[StreamResult, None, None]:
             return client.translate_stream(

@@ -1,4 +1,4 @@
-"""Inputs and outputs of the two graphs: what export writes and the server's runner is written for.
+"""Inputs and outputs of the graphs: what export writes and the server's runner is written for.
 
 One table for names, element types and shapes; tracing, the manifest and the tests read it.
 """
@@ -83,6 +83,27 @@ def device_decoder_contract(config: TransformerConfig) -> GraphContract:
             GraphTensor("candidate_ids", "int64", ("rows", CANDIDATES)),
             GraphTensor("candidate_log_probs", "float", ("rows", CANDIDATES)),
             *_updated(caches),
+        ),
+    )
+
+
+def attention_contract(config: TransformerConfig) -> GraphContract:
+    """Of the graph that has weights; see `forced_attention.ForcedAttention.forward`."""
+    encoder, decoder = config.encoder_heads, config.decoder_heads
+    kinds = {
+        "encoder": (config.encoder_layers, encoder, ("source", "source")),
+        "decoder": (0 if config.recurrent else config.decoder_layers, decoder, ("target",) * 2),
+        "cross": (config.decoder_layers, decoder, ("target", "source")),
+    }
+    return GraphContract(
+        inputs=(
+            GraphTensor("source_ids", "int64", ("source",)),
+            GraphTensor("target_ids", "int64", ("target",)),
+        ),
+        outputs=tuple(
+            GraphTensor(f"{kind}_attention_{layer}", "float", (heads, *places))
+            for kind, (layers, heads, places) in kinds.items()
+            for layer in range(layers)
         ),
     )
 

@@ -158,6 +158,30 @@ def _(x: Tensor, dimension: int) -> Tensor:
     return x.new_empty((1,), dtype=torch.int32)
 
 
+@torch.library.custom_op("dragoman::recur_all", mutates_args=())
+def recur_all(x: Tensor) -> Tensor:
+    """All tokens of one target through a recurrent unit, from nothing on.
+
+    Args:
+        x: (target, 2 * dim); see `recurrence.recur`.
+
+    Returns:
+        What the unit says of each token, (target, dim).
+    """
+    candidates, kept = x.float().chunk(2, dim=1)
+    kept = kept.sigmoid()
+    state, states = torch.zeros_like(candidates[0]), []
+    for candidate, share in zip(candidates, kept, strict=True):
+        state = candidate + share * (state - candidate)
+        states.append(state)
+    return torch.stack(states).relu().to(x.dtype)
+
+
+@recur_all.register_fake
+def _(x: Tensor) -> Tensor:
+    return x.new_empty((x.shape[0], x.shape[1] // 2))
+
+
 @torch.library.custom_op("dragoman::attend_prompt", mutates_args=())
 def attend_prompt(
     query_key_value: Tensor, last: Tensor, length: Tensor, heads: int, bias: Tensor | None = None

@@ -3,12 +3,14 @@
 Knows one model's languages and limits. Does not know what becomes of the texts.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Limits, StreamTranslateTextRequest, TranslateTextRequest
 from dragoman_server.errors import InvalidArgumentError, NotFoundError
 from dragoman_server.models import Languages
+from dragoman_server.service.alignment import without_graph
 from dragoman_server.service.options import OptionsReader, RequestOptions, TargetCodec
 
 MOST_ORDERS = 256
@@ -26,6 +28,8 @@ class Order(NamedTuple):
     forced: int
     """Tokens that a target begins with and that are no part of the text."""
     options: RequestOptions
+    explains: bool = False
+    """Whether the alignment or the attention of a translation is told."""
 
 
 class Orders:
@@ -40,7 +44,8 @@ class Orders:
     def __init__(self, manifest: Manifest, limits: Limits, tokenizer: TargetCodec) -> None:
         self._languages = Languages(manifest)
         self._options = OptionsReader(manifest, limits, tokenizer)
-        self._known: dict[tuple[str, str, bytes], Order] = {}
+        self._known: dict[tuple[str, str, bytes, bool, bool], Order] = {}
+        self._graphless = "" if manifest.HasField("attention") else manifest.name
 
     def translates(self, source: str, target: str) -> bool:
         """Whether there is a pair for these codes, or several; empty ones fit every language.
@@ -65,7 +70,7 @@ class Orders:
         """
         source, target = request.source_language_code, request.target_language_code
         options = request.options.SerializeToString()
-        key = (source, target, options)
+        key = (source, target, options, request.return_alignment, request.return_attention)
         if (order := self._known.get(key)) is None:
             order = self._read(request)
             if len(options) <= MOST_OPTION_BYTES:
@@ -79,9 +84,26 @@ class Orders:
             request.source_language_code, request.target_language_code
         )
         forced = tuple(target.target_prefix_ids)
-        return Order(
+        order = Order(
             [*target.source_prefix_ids, *source.prefix_ids],
             list(source.suffix_ids),
             len(forced),
             self._options.read(request.options, forced),
         )
+        if request.return_alignment or request.return_attention:
+            return self._explained(order, request)
+        return order
+
+    def _explained(
+        self, order: Order, request: TranslateTextRequest | StreamTranslateTextRequest
+    ) -> Order:
+        """The same, with alignment or attention told."""
+        if self._graphless:
+            field = "return_alignment" if request.return_alignment else "return_attention"
+            raise without_graph(field, self._graphless)
+        common = replace(
+            order.options.common,
+            return_alignment=request.return_alignment,
+            return_attention=request.return_attention,
+        )
+        return order._replace(options=order.options._replace(common=common), explains=True)

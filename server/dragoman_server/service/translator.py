@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from dragoman.tokenizer import Span
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import (
     Model,
@@ -17,8 +18,14 @@ from dragoman.v1.translation_pb2 import (
     Translation,
 )
 from dragoman_server.engine import ANYBODY, NO_LIMIT, UNREAD, Outline, Sender, TimeLimit
-from dragoman_server.sequence import Completion, TranslationOptions
+from dragoman_server.runtime.attention_runner import check_attention
+from dragoman_server.sequence import Completion, FinishReason, TranslationOptions
 from dragoman_server.service.account import Usage
+from dragoman_server.service.alignment import (
+    alignment_links,
+    attention_message,
+    check_one_text,
+)
 from dragoman_server.service.answers import Answers
 from dragoman_server.service.orders import Order, Orders
 from dragoman_server.service.validation import (
@@ -49,6 +56,18 @@ class TextCodec(Protocol):
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """Returns the text of target tokens."""
+
+    def source_spans(self, text: str) -> list[Span]:
+        """Returns where in a text each of its tokens stands; the end token is nowhere."""
+
+    def target_spans(self, token_ids: Sequence[int]) -> list[Span]:
+        """Returns where each token stands in the text of target tokens."""
+
+    def source_tokens(self, token_ids: Sequence[int]) -> list[str]:
+        """Returns the names of source tokens."""
+
+    def target_tokens(self, token_ids: Sequence[int]) -> list[str]:
+        """Returns the names of target tokens."""
 
 
 class TextQueue(Protocol):
@@ -106,6 +125,7 @@ class Translator:
         self.model = model
         self.name, self.version = model.name, model.version
         self._max_source_length = model.limits.max_input_length
+        self._manifest = manifest
         self._nothing = [manifest.special_tokens.end_id]
         self._orders = Orders(manifest, model.limits, tokenizer)
         self._answers = Answers(model.name, model.version, tokenizer)
@@ -181,6 +201,8 @@ class Translator:
         try:
             order = self._orders.read(request)
             check_contents(request.contents, self.model.limits)
+            if request.return_attention:
+                check_one_text(len(request.contents))
             sources = []
             for index, text in enumerate(request.contents):
                 if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
@@ -192,7 +214,7 @@ class Translator:
             futures = self._submit(sources, order, limit, sender, usage=usage)
         finally:
             self._preparing -= 1
-        return await self._translations(sources, futures, order, usage)
+        return await self._translations(request.contents, sources, futures, order, usage)
 
     async def translate_text(
         self,
@@ -217,7 +239,8 @@ class Translator:
         source = self._encode(request.content, order)
         check_source_length(len(source), "content", self.model.limits)
         futures = self._submit([source], order, limit, sender, on_partial=on_partial, usage=usage)
-        return (await self._translations([source], futures, order, usage))[0]
+        texts = [request.content]
+        return (await self._translations(texts, [source], futures, order, usage))[0]
 
     def partial_text(self, token_ids: list[int]) -> str:
         """Returns the text of a translation's beginning."""
@@ -253,6 +276,9 @@ class Translator:
             for index, source in enumerate(sources)
             if source
         ]
+        if order.explains:
+            for source in submitted:  # as long as its source, to begin with
+                check_attention(self._manifest, len(source), len(source), order.options.common)
         if usage is not None:
             usage.submit(submitted, each)
         return self._engine.submit(
@@ -266,6 +292,7 @@ class Translator:
 
     async def _translations(
         self,
+        texts: Sequence[str],
         sources: list[list[int]],
         futures: list[asyncio.Future[Completion]],
         order: Order,
@@ -286,9 +313,42 @@ class Translator:
         for index, source in enumerate(sources):
             if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
                 await asyncio.sleep(0)
-            translations.append(
-                self._answers.of(next(completions), source_tokens=len(source), forced=order.forced)
-                if source
-                else self._answers.of_nothing()
+            if not source:
+                translations.append(self._answers.of_nothing())
+                continue
+            completion = next(completions)
+            translation = self._answers.of(
+                completion, source_tokens=len(source), forced=order.forced
             )
+            if completion.attention is not None:
+                self._explain(translation, texts[index], source, completion, order)
+            translations.append(translation)
         return translations
+
+    def _explain(
+        self,
+        translation: Translation,
+        text: str,
+        source: list[int],
+        completion: Completion,
+        order: Order,
+    ) -> None:
+        """Tells what was asked for beside the translation."""
+        attention, said = completion.attention, completion.token_ids
+        assert attention is not None
+        if attention.alignment is not None:
+            translation.alignment.extend(
+                alignment_links(
+                    self._tokenizer,
+                    text,
+                    translation.translated_text,
+                    said[order.forced :],
+                    weights=attention.alignment[order.forced :],
+                    before=len(order.source_prefix),
+                )
+            )
+        if attention.encoder is not None:
+            ended = completion.finish_reason is FinishReason.STOP
+            told = [*said, *self._nothing] if ended else said
+            message = attention_message(self._tokenizer, source, told, attention)
+            translation.attention.CopyFrom(message)
