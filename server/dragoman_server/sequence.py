@@ -152,6 +152,14 @@ class Completion(NamedTuple):
     """Likewise."""
 
 
+class Finished(NamedTuple):
+    """A translation that is to be passed through once more."""
+
+    source_ids: list[int]
+    options: TranslationOptions
+    completion: Completion
+
+
 Outcome = Completion | DragomanError
 """Every sequence that the queue accepted gets exactly one."""
 

@@ -20,7 +20,7 @@ from dragoman_export.alignment.model_1 import TokenPair, posteriors
 from dragoman_export.graphs import ATTENTION
 from dragoman_export.model import ImportedModel, Prompt, Source, Target
 from dragoman_export.network import TransformerConfig
-from dragoman_export.verification import Said, cpu_session
+from dragoman_export.verification import Said, cpu_session, packed_pairs
 
 MOST_PAIRS = 256
 """Sentences that model 1 is trained on."""
@@ -159,9 +159,8 @@ class _Weights:
 
     def of(self, prompt: Prompt, target_ids: Sequence[int]) -> Floats:
         """Of each token that is said and one after them, (layers, heads, 1 + target, source)."""
-        given = {
-            "source_ids": np.array(prompt.source_ids, np.int64),
-            "target_ids": np.array([self._start_id, *prompt.target_ids, *target_ids], np.int64),
-        }
-        weights: Floats = np.stack(self._session.run(self._names, given))
+        given = packed_pairs(
+            [prompt.source_ids], [[self._start_id, *prompt.target_ids, *target_ids]]
+        )
+        weights: Floats = np.stack([each[0] for each in self._session.run(self._names, given)])
         return weights[:, :, len(prompt.target_ids) :]

@@ -96,12 +96,19 @@ def attention_contract(config: TransformerConfig) -> GraphContract:
         "cross": (config.decoder_layers, decoder, ("target", "source")),
     }
     return GraphContract(
-        inputs=(
-            GraphTensor("source_ids", "int64", ("source",)),
-            GraphTensor("target_ids", "int64", ("target",)),
+        inputs=tuple(
+            tensor
+            for side in ("source", "target")
+            for tensor in (
+                GraphTensor(f"{side}_ids", "int64", (f"{side}_tokens",)),
+                GraphTensor(f"{side}_positions", "int64", (f"{side}_tokens",)),
+                GraphTensor(f"{side}_padded", "int64", ("batch", side)),
+                GraphTensor(f"{side}_packed", "int64", (f"{side}_tokens",)),
+                GraphTensor(f"{side}_last", "int32", ("batch",)),
+            )
         ),
         outputs=tuple(
-            GraphTensor(f"{kind}_attention_{layer}", "float", (heads, *places))
+            GraphTensor(f"{kind}_attention_{layer}", "float", ("batch", heads, *places))
             for kind, (layers, heads, places) in kinds.items()
             for layer in range(layers)
         ),

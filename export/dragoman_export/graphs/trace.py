@@ -39,6 +39,8 @@ EXAMPLE_SIZES = {
     "batch": 2,
     "source": 3,
     "target": 11,
+    "source_tokens": 12,
+    "target_tokens": 13,
     "rows": 4,
     "sources": 8,
     "groups": 9,

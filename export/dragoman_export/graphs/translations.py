@@ -215,9 +215,10 @@ def _past_bias(table: TensorType, positions: TensorType, cache: TensorType) -> T
 
 
 @script()  # type: ignore[untyped-decorator] # onnxscript is untyped
-def _recur_all(x: FLOAT) -> FLOAT:
+def _recur_all(x: FLOAT, positions: INT64) -> FLOAT:
     candidates, kept = op.Split(x, num_outputs=2, axis=1)
     kept = op.Sigmoid(kept)
+    goes_on = op.Unsqueeze(op.CastLike(op.Greater(positions, 0), x), [1])  # (tokens, 1)
     state = op.Mul(op.Slice(candidates, [0], [1], [0]), 0.0)  # (1, dim)
     states = op.Slice(candidates, [0], [0], [0])  # (0, dim)
     count = op.Squeeze(op.Shape(x, start=0, end=1), [0])
@@ -225,7 +226,8 @@ def _recur_all(x: FLOAT) -> FLOAT:
         at = op.Reshape(place, [1])
         candidate = op.Gather(candidates, at, axis=0)
         share = op.Gather(kept, at, axis=0)
-        state = candidate + share * (state - candidate)
+        old = state * op.Gather(goes_on, at, axis=0)
+        state = candidate + share * (old - candidate)
         states = op.Concat(states, state, axis=0)
     return op.Relu(states)
 

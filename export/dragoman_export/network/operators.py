@@ -159,26 +159,28 @@ def _(x: Tensor, dimension: int) -> Tensor:
 
 
 @torch.library.custom_op("dragoman::recur_all", mutates_args=())
-def recur_all(x: Tensor) -> Tensor:
-    """All tokens of one target through a recurrent unit, from nothing on.
+def recur_all(x: Tensor, positions: Tensor) -> Tensor:
+    """All tokens of targets that lie one after the other through a recurrent unit.
 
     Args:
-        x: (target, 2 * dim); see `recurrence.recur`.
+        x: (tokens, 2 * dim); see `recurrence.recur`.
+        positions: (tokens,) int64; at 0 a target begins, from nothing.
 
     Returns:
-        What the unit says of each token, (target, dim).
+        What the unit says of each token, (tokens, dim).
     """
     candidates, kept = x.float().chunk(2, dim=1)
     kept = kept.sigmoid()
     state, states = torch.zeros_like(candidates[0]), []
-    for candidate, share in zip(candidates, kept, strict=True):
-        state = candidate + share * (state - candidate)
+    for candidate, share, position in zip(candidates, kept, positions.tolist(), strict=True):
+        old = state if position else torch.zeros_like(state)
+        state = candidate + share * (old - candidate)
         states.append(state)
     return torch.stack(states).relu().to(x.dtype)
 
 
 @recur_all.register_fake
-def _(x: Tensor) -> Tensor:
+def _(x: Tensor, positions: Tensor) -> Tensor:
     return x.new_empty((x.shape[0], x.shape[1] // 2))
 
 

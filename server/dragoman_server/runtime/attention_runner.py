@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman_server.errors import BackendError, BundleError, InvalidArgumentError
 from dragoman_server.models import Bundle
-from dragoman_server.sequence import Attention, Completion, FinishReason, TranslationOptions
+from dragoman_server.runtime.packing import pack
+from dragoman_server.sequence import Attention, Finished, FinishReason, TranslationOptions
 
 MOST_TOKENS = 1024
 """Of a source or a target whose alignment is told: memory grows with the square of them."""
@@ -21,14 +22,19 @@ MOST_TOKENS = 1024
 MOST_WEIGHTS = 900_000
 """Numbers of an Attention: 3.6 MB on the wire, where a message has room for 4 MiB."""
 
+MOST_PAIRS = 2**16
+"""Of places, over all of a pass: more texts at once are no faster, and their weights take memory. A
+single text may have as many as it likes."""
+
 Floats = NDArray[np.float32]
+Outcome = Attention | InvalidArgumentError
 
 
 class AttentionRunner:
     """All engines of a model share one. Any thread may use it.
 
     The graph is loaded when it is first needed, as most servers never do, and then has weights of
-    its own: onnxruntime packs them for its products, which is a third to a half faster than not to.
+    its own: onnxruntime packs them for its products, which is a third faster than not to.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -39,51 +45,67 @@ class AttentionRunner:
         self._session: onnxruntime.InferenceSession | None = None
         self._loading = threading.Lock()
 
-    def run(
-        self, source_ids: Sequence[int], completion: Completion, options: TranslationOptions
-    ) -> Attention:
-        """Returns what the options ask for.
+    def run(self, finished: Sequence[Finished]) -> list[Outcome]:
+        """Returns what each asks for, or why it is more than may be told.
 
         Raises:
-            InvalidArgumentError: It is more than may be told.
             BackendError: The bundle is no longer what was loaded.
         """
-        token_ids = completion.token_ids
-        check_attention(self._bundle.manifest, len(source_ids), len(token_ids), options)
-        names = self._names(options)
+        outcomes: list[Outcome | None] = [self._refusal(each) for each in finished]
+        allowed = [at for at, refusal in enumerate(outcomes) if refusal is None]
+        for batch in _batches(finished, allowed):
+            for at, attention in zip(batch, self._pass([finished[i] for i in batch]), strict=True):
+                outcomes[at] = attention
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def _refusal(self, each: Finished) -> InvalidArgumentError | None:
+        try:
+            target = len(each.completion.token_ids)
+            check_attention(self._bundle.manifest, len(each.source_ids), target, each.options)
+        except InvalidArgumentError as error:
+            return error
+        return None
+
+    def _pass(self, batch: list[Finished]) -> list[Attention]:
+        names = self._names(batch)
+        targets = [[self._start_id, *each.completion.token_ids] for each in batch]
         given = {
-            "source_ids": np.array(source_ids, np.int64),
-            "target_ids": np.array([self._start_id, *token_ids], np.int64),
+            f"{side}_{name}": array
+            for side, ids in (("source", [each.source_ids for each in batch]), ("target", targets))
+            for name, array in zip(INPUTS, pack(ids), strict=True)
         }
         found = dict(zip(names, self._load().run(names, given), strict=True))
-        said = len(token_ids) + (completion.finish_reason is FinishReason.STOP)
-        alignment = encoder = decoder = cross = None
-        if options.return_alignment:
-            alignment = self._alignment(found[f"cross_attention_{self._heads.layer}"])
-        if options.return_attention:
-            encoder = _stacked(found, "encoder")
-            decoder = _stacked(found, "decoder")
-            cross = _stacked(found, "cross")
-            decoder = None if decoder is None else decoder[:, :, :said, :said]
-            cross = None if cross is None else cross[:, :, :said]
-        return Attention(alignment, encoder, decoder, cross)
+        return [self._told(each, row, found) for row, each in enumerate(batch)]
 
-    def _names(self, options: TranslationOptions) -> list[str]:
+    def _names(self, batch: list[Finished]) -> list[str]:
         """Outputs that are wanted."""
-        if options.return_attention:
+        if any(each.options.return_attention for each in batch):
             return [output.name for output in self._bundle.manifest.attention.outputs]
         return [f"cross_attention_{self._heads.layer}"]
 
-    def _alignment(self, weights: Floats) -> Floats:
-        """(target, source) of (heads, 1 + target, source)."""
-        mean: Floats = weights[list(self._heads.heads)].mean(axis=0)
-        return mean[1:] if self._heads.after_token else mean[:-1]
+    def _told(self, each: Finished, row: int, found: dict[str, Floats]) -> Attention:
+        source, target = len(each.source_ids), len(each.completion.token_ids)
+        alignment = encoder = decoder = cross = None
+        if each.options.return_alignment:
+            weights = found[f"cross_attention_{self._heads.layer}"][row]
+            mean = weights[list(self._heads.heads), : target + 1, :source].mean(axis=0)
+            alignment = mean[1:] if self._heads.after_token else mean[:-1]
+        if each.options.return_attention:
+            said = target + (each.completion.finish_reason is FinishReason.STOP)
+            encoder = _stacked(found, "encoder", row, source, source)
+            decoder = _stacked(found, "decoder", row, said, said)
+            cross = _stacked(found, "cross", row, said, source)
+        return Attention(alignment, encoder, decoder, cross)
 
     def _load(self) -> onnxruntime.InferenceSession:
         with self._loading:
             if self._session is None:
                 self._session = _session(self._bundle)
         return self._session
+
+
+INPUTS = ("ids", "positions", "padded", "packed", "last")
+"""What follows "source_" and "target_" in the names of inputs, as packing has them."""
 
 
 def check_attention(
@@ -126,9 +148,30 @@ def _weight_count(manifest: Manifest, source: int, target: int) -> int:
     return encoder + decoder * (source + target)
 
 
-def _stacked(found: dict[str, Floats], kind: str) -> Floats | None:
-    """Layers in their order; None where there is none."""
-    layers = [weights for name, weights in found.items() if name.startswith(f"{kind}_")]
+def _batches(finished: Sequence[Finished], indices: Sequence[int]) -> list[list[int]]:
+    """Divides texts into those that go through together, like lengths side by side."""
+
+    def longest(at: int) -> int:
+        return max(len(finished[at].source_ids), 1 + len(finished[at].completion.token_ids))
+
+    divided: list[list[int]] = []
+    for at in sorted(indices, key=longest):
+        if divided and (len(divided[-1]) + 1) * longest(at) ** 2 <= MOST_PAIRS:
+            divided[-1].append(at)
+        else:
+            divided.append([at])
+    return divided
+
+
+def _stacked(
+    found: dict[str, Floats], kind: str, row: int, queries: int, keys: int
+) -> Floats | None:
+    """(layers, heads, queries, keys); None where there is none."""
+    layers = [
+        weights[row, :, :queries, :keys]
+        for name, weights in found.items()
+        if name.startswith(f"{kind}_")
+    ]
     return np.stack(layers) if layers else None
 
 

@@ -1,4 +1,4 @@
-"""Attention weights with the target given, beside those of the decoding steps and of transformers."""
+"""Attention weights with the target given, beside those of the decoding steps."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from dragoman_export.network import AttentionWeights, ForcedAttention, Step, Tra
 from dragoman_export.precision import with_int8_caches
 from dragoman_export.precision.calibrate import calibrate
 from dragoman_export.precision.quantise import quantise
-from dragoman_export.verification import encode
+from dragoman_export.verification import encode, packed_pairs
 
 SOURCE, TARGET = [5, 9, 4, 21, 0], [8, 13, 4, 40, 2, 6]
 
@@ -68,8 +68,21 @@ def require_same(
 
 
 def forced(transformer: Transformer, source: list[int], target: list[int]) -> AttentionWeights:
+    """With others beside it, which make padding."""
+    sources, targets = [[7, 0], source, [6] * 9], [[4] * 11, target, [3, 2]]
+    given = packed_pairs(sources, targets)
     with torch.inference_mode():
-        return ForcedAttention(transformer)(torch.tensor(source), torch.tensor(target))
+        weights = ForcedAttention(transformer)(*map(torch.from_numpy, given.values()))
+    return unpadded(weights, 1, len(source), len(target))
+
+
+def unpadded(weights: AttentionWeights, row: int, source: int, target: int) -> AttentionWeights:
+    """Of one of a batch."""
+    return AttentionWeights(
+        [layer[row, :, :source, :source] for layer in weights.encoder],
+        [layer[row, :, :target, :target] for layer in weights.decoder],
+        [layer[row, :, :target, :source] for layer in weights.cross],
+    )
 
 
 @pytest.mark.parametrize("scales", ["float32", "per_row", "calibrated"])
