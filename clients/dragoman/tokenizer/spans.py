@@ -43,10 +43,10 @@ def _filled(spans: Sequence[Span | None], length: int) -> list[Span]:
     ends, end = [], 0
     for span in spans:
         ends.append(end)
-        end = span[1] if span else end
+        end = span[1] if span not in {None, NOWHERE} else end
     filled: list[Span] = []
     begin = length
     for span, end in zip(reversed(spans), reversed(ends), strict=True):
         filled.append((end, begin) if span is None else span)
-        begin = span[0] if span else begin
+        begin = span[0] if span not in {None, NOWHERE} else begin
     return filled[::-1]
