@@ -133,7 +133,10 @@ def narrow_checkpoint(exports: Exports) -> Path:
 def exported(checkpoint: Path, exports: Exports, precision: Precision) -> Path:
     return exports.get(
         f"tiny-{precision}",
-        lambda path: export(tiny.request(checkpoint, path, precision), tiny.no_progress),
+        lambda path: export(
+            tiny.request(checkpoint, path, precision, attention=precision in {"float32", "int8"}),
+            tiny.no_progress,
+        ),
     )
 
 

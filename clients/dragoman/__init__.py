@@ -27,6 +27,9 @@ from dragoman.errors import (
 )
 from dragoman.options import TranslateOptions
 from dragoman.results import (
+    AlignmentLink,
+    Attention,
+    AttentionWeights,
     DetectedLanguage,
     DetectedLanguages,
     FinishReason,
@@ -42,7 +45,10 @@ from dragoman.results import (
 __version__ = version("dragoman")
 
 __all__ = [
+    "AlignmentLink",
     "AsyncClient",
+    "Attention",
+    "AttentionWeights",
     "AuthenticationError",
     "CallCancelledError",
     "Client",

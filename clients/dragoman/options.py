@@ -73,6 +73,8 @@ _NUMBERS = (
     "sampling_temperature",
 )
 _SWITCHES = ("return_scores", "return_token_scores", "skip_cache")
+_REQUEST_SWITCHES = ("return_alignment", "return_attention")
+"""That are no decoding options."""
 
 
 class TranslateOptions(TypedDict, total=False):
@@ -146,6 +148,12 @@ class TranslateOptions(TypedDict, total=False):
     return_token_scores: bool
     """Whether `Translation.token_scores` is computed."""
 
+    return_alignment: bool
+    """Whether `Translation.alignment` is there; the translation is the same."""
+
+    return_attention: bool
+    """Whether `Translation.attention` is; of one text at a time, and not a long one."""
+
     priority: Priority | None
     """Whether somebody waits for the texts, which is the default, or they give way to others."""
 
@@ -188,6 +196,8 @@ class Options:
     seed: int | None = None
     return_scores: bool | None = None
     return_token_scores: bool = False
+    return_alignment: bool = False
+    return_attention: bool = False
     priority: Priority | None = None
     segmentation: Segmentation | None = None
     pivot_language_code: str = ""
@@ -203,6 +213,9 @@ class Options:
         for name in _SWITCHES:
             if (value := getattr(self, name)) is not None:
                 as_bool(value, f"options.{name}")
+        for name in _REQUEST_SWITCHES:
+            if (value := getattr(self, name)) is not None:
+                as_bool(value, name)
         _check_early_stopping(self.early_stopping)
         _check_priority(self.priority)
         _check_segmentation(self.segmentation)

@@ -72,6 +72,8 @@ def unary_request(part: Part, options: Options) -> pb.TranslateTextRequest:
         segmentation=options.segmentation_number,
         pivot_language_code=options.pivot_language_code,
         skip_cache=options.skip_cache,
+        return_alignment=options.return_alignment,
+        return_attention=options.return_attention,
     )
 
 
@@ -91,6 +93,8 @@ def stream_request(
         segmentation=options.segmentation_number,
         pivot_language_code=options.pivot_language_code,
         skip_cache=options.skip_cache,
+        return_alignment=options.return_alignment,
+        return_attention=options.return_attention,
     )
 
 

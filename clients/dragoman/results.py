@@ -4,6 +4,8 @@ Knows the response messages. Does not know calls or requests.
 """
 
 import enum
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dragoman.errors import DragomanError, ServerError
@@ -79,6 +81,81 @@ class Warning:  # noqa: A001  the wire's word
 
 
 @dataclass(frozen=True, slots=True)
+class AlignmentLink:
+    """A word of a text and one of its translation that stand for each other.
+
+    A word is what stands between spaces, each mark of punctuation by itself; in Chinese and
+    Japanese it is a character. Places are those of `str`.
+    """
+
+    source_begin: int
+    """Where the word begins in the text."""
+
+    source_end: int
+    """The place after its end."""
+
+    target_begin: int
+    """Where the other begins in `translated_text`."""
+
+    target_end: int
+    """The place after its end."""
+
+    weight: float
+    """Share of the target word's attention that the source word has, 0.05 to 1."""
+
+    is_hard: bool
+    """Whether it is a link where links are to be or not: the heaviest of its target word, or one
+    that has 0.4 or more."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionWeights:
+    """Weights of all heads of all layers; those of a query sum up to one."""
+
+    shape: tuple[int, int, int, int]
+    """Layers, heads, tokens that attend (queries), tokens that are attended to (keys)."""
+
+    values: Sequence[float]
+    """An array of floats: layer by layer, head by head, query by query, one for each key."""
+
+    def head(self, layer: int, head: int) -> list[Sequence[float]]:
+        """The rows of one head, counted from 0: for each query the weights of all keys.
+
+        Raises:
+            IndexError: There is no such head.
+        """
+        layers, heads, queries, keys = self.shape
+        if not (0 <= layer < layers and 0 <= head < heads):
+            raise IndexError(f"no head {head} in layer {layer}: {layers} layers of {heads} heads")
+        first = (layer * heads + head) * queries
+        return [self.values[row * keys : (row + 1) * keys] for row in range(first, first + queries)]
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Who attended to whom as a text was translated."""
+
+    source_tokens: tuple[str, ...]
+    """As the model was given them, with what tells languages and the end, such as "</s>"."""
+
+    target_tokens: tuple[str, ...]
+    """With what the model was told to begin with, and the end token where it said it."""
+
+    encoder: AttentionWeights
+    """Of the encoder to itself: queries and keys are source_tokens."""
+
+    decoder: AttentionWeights
+    """Of the decoder to what it has said: query i is the step that says target_tokens[i], as it
+    reads the start token and the target_tokens before. Key 0 is the start token, and key j, from 1
+    on, target_tokens[j - 1]: there are as many keys as queries, and those above a query's own
+    number have weight 0. Of shape (0, 0, 0, 0) where the decoder is recurrent."""
+
+    cross: AttentionWeights
+    """Of the decoder to the source: query i is the step that says target_tokens[i], keys are
+    source_tokens."""
+
+
+@dataclass(frozen=True, slots=True)
 class Translation:
     """A translated text."""
 
@@ -117,6 +194,13 @@ class Translation:
 
     warnings: tuple[Warning, ...] = ()
     """What to know of it; mostly empty."""
+
+    alignment: tuple[AlignmentLink, ...] = ()
+    """Which words of the text and of the translation stand for each other, in the order of the
+    translation's words, the heaviest link of each first. Empty unless asked for."""
+
+    attention: Attention | None = None
+    """Who attended to whom; None unless asked for, and for an empty text."""
 
     detected_language_code: str = ""
     """BCP-47 code of the language that the text was found to be in, `und` where it has no letters.
@@ -265,6 +349,8 @@ def read_translation(message: pb.Translation) -> Translation:
         warnings=tuple(Warning(each.reason, each.message) for each in message.warnings),
         detected_language_code=message.detected_language_code,
         detected_language_confidence=message.detected_language_confidence,
+        alignment=tuple(map(_read_link, message.alignment)),
+        attention=_read_attention(message.attention) if message.HasField("attention") else None,
     )
 
 
@@ -323,6 +409,32 @@ def _read_hypothesis(message: pb.Hypothesis) -> Hypothesis:
         target_token_count=message.target_token_count,
         token_scores=tuple(message.token_scores),
     )
+
+
+def _read_link(message: pb.AlignmentLink) -> AlignmentLink:
+    return AlignmentLink(
+        source_begin=message.source_begin,
+        source_end=message.source_end,
+        target_begin=message.target_begin,
+        target_end=message.target_end,
+        weight=message.weight,
+        is_hard=message.is_hard,
+    )
+
+
+def _read_attention(message: pb.Attention) -> Attention:
+    return Attention(
+        source_tokens=tuple(message.source_tokens),
+        target_tokens=tuple(message.target_tokens),
+        encoder=_read_weights(message.encoder),
+        decoder=_read_weights(message.decoder),
+        cross=_read_weights(message.cross),
+    )
+
+
+def _read_weights(message: pb.AttentionWeights) -> AttentionWeights:
+    shape = (message.layer_count, message.head_count, message.query_count, message.key_count)
+    return AttentionWeights(shape, array("f", message.values))
 
 
 def _read_segment(message: pb.Segment) -> Segment:

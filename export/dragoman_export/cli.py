@@ -97,6 +97,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="verify on so many of the sentences, for models that take long; default: all",
     )
+    parser.add_argument(
+        "--no-attention",
+        dest="attention",
+        action="store_false",
+        help="leave out the graph of attention weights, without which no alignment is told",
+    )
+    parser.add_argument(
+        "--alignment-gold",
+        type=Path,
+        metavar="FILE",
+        help="choose the heads that align by a file of alignments made by people: source, target "
+        "and links such as 0-0 1p2, with tabs between; default: by IBM's model 1",
+    )
     parser.add_argument("--force", action="store_true", help="replace the bundle at --output")
     return parser
 
@@ -113,6 +126,8 @@ def _request(arguments: argparse.Namespace) -> ExportRequest:
         activation_scales=arguments.activation_scales,
         verify_sentences=arguments.verify_sentences,
         source_prefix=arguments.source_prefix,
+        attention=arguments.attention,
+        alignment_gold=arguments.alignment_gold,
         force=arguments.force,
     )
 

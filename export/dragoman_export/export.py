@@ -9,6 +9,13 @@ from pathlib import Path
 
 from dragoman.v1 import bundle_pb2
 from dragoman_export import bundle, manifest
+from dragoman_export.alignment import (
+    AlignmentHeads,
+    GoldPair,
+    choose_by_gold,
+    choose_by_model_1,
+    read_gold,
+)
 from dragoman_export.checkpoints import model_name, reading, tidied
 from dragoman_export.drafts import Draft, ScaleChoice
 from dragoman_export.errors import UsageError
@@ -21,8 +28,6 @@ from dragoman_export.model import (
     OwnLibrary,
     OwnModules,
     Prompt,
-    Source,
-    Target,
 )
 from dragoman_export.output import require_room
 from dragoman_export.sentences import SCRIPTS
@@ -82,6 +87,12 @@ class ExportRequest:
     activation_scales: ScaleChoice = "auto"
     """How int8 activations are scaled."""
 
+    attention: bool = True
+    """Whether the bundle has the graph of attention weights, where it is made for a CPU."""
+
+    alignment_gold: Path | None = None
+    """File of alignments made by people, to choose heads by; see `alignment.gold`."""
+
     force: bool = False
     """Replace the bundle that lies at `output`."""
 
@@ -101,6 +112,8 @@ def export(
     """
     if request.precision != "int8" and request.activation_scales != "auto":
         raise UsageError("--activation-scales goes with --precision int8")
+    if request.alignment_gold is not None and not has_attention(request):
+        raise UsageError("--alignment-gold goes with a bundle for a CPU, and not --no-attention")
     name = request.name if request.name is not None else model_name(request.checkpoint)
     require_name(name)
     return_large_blocks()
@@ -149,6 +162,7 @@ def _with_prefix(model: ImportedModel, prefix: str) -> ImportedModel:
 def _write(
     request: ExportRequest, name: str, directory: Path, stage: Stage, done: Done
 ) -> bundle_pb2.Manifest:
+    gold = None if request.alignment_gold is None else read_gold(request.alignment_gold)
     with stage("load"):
         model, languages = load(request)
     for remark in languages.remarks:
@@ -157,8 +171,13 @@ def _write(
     require_room(directory, model.blueprint.parameters * LEAST_BYTES[request.precision])
     said = _said(request, model, languages, stage, done)
     with tempfile.TemporaryDirectory(dir=directory) as attempts:
-        draft = _draft(request, Workbench(model, said, Path(attempts), stage, done))
+        bench = Workbench(model, said, Path(attempts), stage, done, has_attention(request))
+        draft = _draft(request, bench)
         draft.move(directory)
+    heads = None
+    if has_attention(request):
+        with stage("choose the heads that align"):
+            heads = _alignment_heads(model, languages, said, gold, directory)
     model.tokenizer.save(directory / manifest.TOKENIZER_DIRECTORY)
     description = manifest.describe(
         name=name,
@@ -167,10 +186,31 @@ def _write(
         draft=draft,
         checkpoint=request.checkpoint,
         model=model,
+        alignment_heads=heads,
     )
     with stage("save"):
         bundle.write_manifest(description, directory)
     return description
+
+
+def _alignment_heads(
+    model: ImportedModel,
+    languages: Languages,
+    said: list[Said],
+    gold: Sequence[GoldPair] | None,
+    directory: Path,
+) -> AlignmentHeads:
+    """The heads, of the graph in `directory`, that tell what stands for what."""
+    if gold is None:
+        return choose_by_model_1(directory, model, said)
+    source = next(iter(languages.sources.values()))
+    target = next(iter(languages.targets.values()))
+    return choose_by_gold(directory, model, gold, source, target)
+
+
+def has_attention(request: ExportRequest) -> bool:
+    """Whether the bundle will have the graph of attention weights."""
+    return request.attention and request.precision in ("float32", "int8")
 
 
 def _said(
@@ -219,22 +259,12 @@ def _prompts(request: ExportRequest, model: ImportedModel, languages: Languages)
     if request.verify_sentences is not None:
         sentences = sentences[:: max(1, len(sentences) // max(1, request.verify_sentences))]
         sentences = sentences[: request.verify_sentences]
-    prompts = [_prompt(model, each, next(sources), next(targets)) for each in sentences]
+    prompts = [model.prompt(each, next(sources), next(targets)) for each in sentences]
     longest = max((len(prompt.source_ids) for prompt in prompts), default=0)
     most = model.config.max_positions
     if not prompts or longest > most:
         raise UsageError(f"sentences to verify on: 1 or more, of at most {most} tokens")
     return prompts
-
-
-def _prompt(model: ImportedModel, text: str, source: Source, target: Target) -> Prompt:
-    source_ids = [
-        *target.source_prefix_ids,
-        *source.prefix_ids,
-        *model.tokenizer.encode(text),
-        *source.suffix_ids,
-    ]
-    return Prompt(source_ids, target.target_prefix_ids)
 
 
 def _compare_tokens(own: ReferenceTokenizer, model: ImportedModel, texts: Sequence[str]) -> None:
@@ -245,7 +275,7 @@ def _compare_tokens(own: ReferenceTokenizer, model: ImportedModel, texts: Sequen
         language = own.source_code(source.token) if source.token else None
         if (expected := own.encode(text, language)) is not None:
             require_same_tokens(
-                text, expected, _prompt(model, text, source, UNTOLD_TARGET).source_ids
+                text, expected, model.prompt(text, source, UNTOLD_TARGET).source_ids
             )
 
 

@@ -6,16 +6,23 @@ from pathlib import Path
 from typing import Literal
 
 from dragoman.v1 import bundle_pb2
+from dragoman_export.alignment import AlignmentHeads
 from dragoman_export.checkpoints import model_name
 from dragoman_export.drafts import Draft
 from dragoman_export.errors import UsageError
 from dragoman_export.families import Languages
-from dragoman_export.graphs import GraphContract, GraphTensor, copy_graph, encoder_contract
+from dragoman_export.graphs import (
+    GraphContract,
+    GraphTensor,
+    attention_contract,
+    copy_graph,
+    encoder_contract,
+)
 from dragoman_export.graphs import files as graph_files
 from dragoman_export.model import ImportedModel
 from dragoman_export.network import CANDIDATES, TransformerConfig
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 
 TOKENIZER_DIRECTORY = "tokenizer"
 
@@ -40,8 +47,9 @@ def describe(
     draft: Draft,
     checkpoint: Path,
     model: ImportedModel,
+    alignment_heads: AlignmentHeads | None = None,
 ) -> bundle_pb2.Manifest:
-    """The manifest, but for the list of files."""
+    """The manifest, but for the list of files; without heads there is no graph of attention."""
     config, target = draft.config, draft.target
     manifest = bundle_pb2.Manifest(
         format_version=FORMAT_VERSION,
@@ -85,6 +93,10 @@ def describe(
     if target.provider == "cuda":
         manifest.copy.CopyFrom(_graph(copy_graph.COPY, copy_graph.CONTRACT))
         manifest.candidate_count = CANDIDATES
+    if alignment_heads is not None:
+        manifest.attention.CopyFrom(_graph(graph_files.ATTENTION, attention_contract(config)))
+        heads = bundle_pb2.AlignmentHeads(**alignment_heads._asdict())
+        manifest.alignment_heads.CopyFrom(heads)
     return manifest
 
 

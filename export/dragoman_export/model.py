@@ -211,6 +211,16 @@ class ImportedModel:
         """The model itself, filled where it is not."""
         return self.blueprint.transformer()
 
+    def prompt(self, text: str, source: Source, target: Target) -> Prompt:
+        """All that it is given of a text."""
+        source_ids = [
+            *target.source_prefix_ids,
+            *source.prefix_ids,
+            *self.tokenizer.encode(text),
+            *source.suffix_ids,
+        ]
+        return Prompt(source_ids, target.target_prefix_ids)
+
     def with_transformer(self, transformer: Transformer) -> "ImportedModel":
         """The same with another model."""
         return replace(self, blueprint=Blueprint.of(transformer))

@@ -47,6 +47,8 @@ class Workbench(NamedTuple):
     directory: Path
     stage: Stage
     done: Done
+    with_attention: bool = False
+    """Whether there is to be a graph of attention weights."""
 
     def float32(self) -> Draft:
         """The graphs of the model as it is."""
@@ -117,7 +119,7 @@ class Workbench(NamedTuple):
         directory = self.directory / name
         directory.mkdir()
         with self.stage(f"trace{_aside(name, target)}"):
-            write_graphs(trace(transformer, target), directory)
+            write_graphs(trace(transformer, target, with_attention=self.with_attention), directory)
         return directory
 
     def _measure(self, decoder: Scorer) -> Parity:

@@ -75,7 +75,22 @@ def _model_rows(manifest: Manifest) -> list[tuple[str, str]]:
         ("positions", f"{manifest.architecture.max_positions} tokens"),
         ("default length", f"{manifest.decoding_defaults.max_decoding_length} target tokens"),
         ("format version", str(manifest.format_version)),
+        ("alignment", _alignment(manifest)),
     ]
+
+
+def _alignment(manifest: Manifest) -> str:
+    """Where words are aligned by, and how that was found out."""
+    if not manifest.HasField("attention"):
+        return "none: there is no graph of attention weights"
+    chosen = manifest.alignment_heads
+    what = "error rate" if chosen.chosen_by == "gold" else "agreement"
+    heads = ", ".join(map(str, chosen.heads))
+    when = "after" if chosen.after_token else "before"
+    return (
+        f"decoder layer {chosen.layer}, heads {heads}, {when} a token is said; chosen by "
+        f"{chosen.chosen_by}, {what} {chosen.figure:.3f}"
+    )
 
 
 def _precision(manifest: Manifest) -> str:
@@ -125,6 +140,7 @@ def _graphs(manifest: Manifest) -> Table:
         ("encoder", manifest.encoder),
         ("decoder", manifest.decoder),
         ("copy", manifest.copy),
+        ("attention", manifest.attention),
     ):
         _add_tensors(table, name, graph)
         table.add_section()

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dragoman_server.errors import DragomanError
 
 MAX_BEAM_SIZE = 16
@@ -77,6 +80,15 @@ class TranslationOptions:
     """Where drawing begins, 0 to 2**64 - 1; None for somewhere else each time."""
     return_token_scores: bool = False
     """Whether the probability of each token is kept."""
+    return_alignment: bool = False
+    """Whether Attention.alignment is computed."""
+    return_attention: bool = False
+    """Whether the other weights of Attention are."""
+
+    @property
+    def wants_weights(self) -> bool:
+        """Whether a pass over the finished translation is needed."""
+        return self.return_alignment or self.return_attention
 
 
 class Hypothesis(NamedTuple):
@@ -101,6 +113,24 @@ class Timing(NamedTuple):
     ended_at: float
 
 
+class Attention(NamedTuple):
+    """Who attended to whom; what was not asked for, or the model does not have, is None.
+
+    Of the target count all tokens of the completion and, but for the alignment, the end token
+    where it is there.
+    """
+
+    alignment: NDArray[np.float32] | None = None
+    """(target, source): where each target token comes from, by the heads that align best."""
+    encoder: NDArray[np.float32] | None = None
+    """(layers, heads, source, source)."""
+    decoder: NDArray[np.float32] | None = None
+    """(layers, heads, target, target): query i is the step that says token i; key 0 is the start
+    token, and key j token j - 1."""
+    cross: NDArray[np.float32] | None = None
+    """(layers, heads, target, source)."""
+
+
 class Completion(NamedTuple):
     """The end of a sequence."""
 
@@ -118,6 +148,16 @@ class Completion(NamedTuple):
     """Where several were asked for: this one and the next best, best first."""
     timing: Timing | None = None
     """Where it was asked for."""
+    attention: Attention | None = None
+    """Likewise."""
+
+
+class Finished(NamedTuple):
+    """A translation that is to be passed through once more."""
+
+    source_ids: list[int]
+    options: TranslationOptions
+    completion: Completion
 
 
 Outcome = Completion | DragomanError

@@ -164,9 +164,15 @@ def _make_tokenizer(path: Path) -> dict[str, int]:
     return vocabulary
 
 
-def request(checkpoint: Path, output: Path, precision: Precision = "float32") -> ExportRequest:
+def request(
+    checkpoint: Path, output: Path, precision: Precision = "float32", *, attention: bool = False
+) -> ExportRequest:
     return ExportRequest(
-        checkpoint=checkpoint, output=output, precision=precision, sentences=SENTENCES
+        checkpoint=checkpoint,
+        output=output,
+        precision=precision,
+        sentences=SENTENCES,
+        attention=attention,
     )
 
 

@@ -11,6 +11,7 @@ from itertools import islice
 from dragoman.commands.journal import Problem
 from dragoman.commands.lines import Line, encode_line, shorten
 from dragoman.commands.output import Output
+from dragoman.commands.pharaoh import pharaoh
 from dragoman.commands.progress import LineProgress
 from dragoman.errors import (
     AuthenticationError,
@@ -34,8 +35,10 @@ class LineJob:
         progress: LineProgress,
         *,
         num_hypotheses: int = 1,
+        alignments: bool = False,
     ) -> None:
         self._lines = lines
+        self._alignments = alignments
         self._num_hypotheses = num_hypotheses
         self._output = output
         self._progress = progress
@@ -109,6 +112,8 @@ class LineJob:
         texts = [hypothesis.translated_text for hypothesis in result.translation.hypotheses]
         if self._num_hypotheses == 1:
             texts = [result.translation.translated_text]
+            if self._alignments:
+                texts = [f"{texts[0]}\t{pharaoh(result.text, result.translation)}"]
         lines = texts + [""] * (self._num_hypotheses - len(texts))
         return lines, "cut" if cut else None
 

@@ -94,6 +94,10 @@ def _input_problem(arguments: argparse.Namespace) -> str:
         return "give either TEXT or --input"
     if arguments.document and (arguments.text or arguments.num_hypotheses > 1):
         return "--document is for --input or standard input, and gives one translation"
+    if arguments.document and arguments.alignments:
+        return "--alignments are of lines: leave out --document"
+    if arguments.alignments and arguments.num_hypotheses > 1:
+        return "--alignments tells those of one translation: leave out --num-hypotheses"
     return ""
 
 
@@ -129,7 +133,14 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="go on with an unfinished run of FILE, which had the same input and options",
     )
-    add_translation_options(parser.add_argument_group("translation"))
+    translation = parser.add_argument_group("translation")
+    add_translation_options(translation)
+    translation.add_argument(
+        "--alignments",
+        action="store_true",
+        help="write behind each translation, after a tab, which words stand for each other: 0-0 1-2"
+        " by their numbers between spaces, those of the line first",
+    )
     search = parser.add_argument_group("search")
     add_search_options(search)
     search.add_argument(
@@ -178,6 +189,7 @@ def _translate(arguments: argparse.Namespace) -> int:
         translation_options(arguments),
         num_hypotheses=arguments.num_hypotheses if arguments.num_hypotheses > 1 else None,
         seed=arguments.seed,
+        return_alignment=arguments.alignments,
     )
     if place := _place(arguments):
         place.check()
@@ -210,7 +222,13 @@ def _translate_lines(
     models = client.models()
     output = _open_output(place, _describe(source.identity, options, models), arguments, stack)
     progress = stack.enter_context(_progress(source.total, arguments, place))
-    job = LineJob(source.lines, output, progress, num_hypotheses=arguments.num_hypotheses)
+    job = LineJob(
+        source.lines,
+        output,
+        progress,
+        num_hypotheses=arguments.num_hypotheses,
+        alignments=arguments.alignments,
+    )
     job.run(_translation(client, options, arguments.concurrency))
     return LINES_FAILED if job.report() else OK
 

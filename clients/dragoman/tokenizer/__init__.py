@@ -10,11 +10,14 @@ from typing import Protocol
 
 from dragoman.tokenizer.bytes import ByteTokenizer
 from dragoman.tokenizer.pieces import VISIBLE_SPACE, SentencePieceTokenizer, read_ids
+from dragoman.tokenizer.spans import NOWHERE, Span
 from dragoman.v1.bundle_pb2 import SpecialTokens, TokenizerFiles
 
 __all__ = [
+    "NOWHERE",
     "VISIBLE_SPACE",
     "SentencePieceTokenizer",
+    "Span",
     "Tokenizer",
     "open_tokenizer",
     "read_ids",
@@ -35,6 +38,18 @@ class Tokenizer(Protocol):
 
         Special tokens, the unknown one among them, and ids that no piece has give no text.
         """
+
+    def source_spans(self, text: str) -> list[Span]:
+        """Returns where in `text` each token of `encode(text)` stands; the end token is nowhere."""
+
+    def target_spans(self, token_ids: Sequence[int]) -> list[Span]:
+        """Returns where each token stands in `decode(token_ids)`."""
+
+    def source_tokens(self, token_ids: Sequence[int]) -> list[str]:
+        """Returns the names of source tokens, as the vocabulary has them."""
+
+    def target_tokens(self, token_ids: Sequence[int]) -> list[str]:
+        """Returns those of target tokens."""
 
 
 def open_tokenizer(directory: Path, files: TokenizerFiles, special: SpecialTokens) -> Tokenizer:

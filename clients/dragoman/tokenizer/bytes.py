@@ -5,12 +5,16 @@ Needs no files.
 
 from collections.abc import Sequence
 
+from dragoman.tokenizer.spans import NOWHERE, Span
 from dragoman.v1.bundle_pb2 import SpecialTokens
 
 OFFSET = 3
 """Ids before that of byte 0: padding, the end token, the unknown one."""
 
 BYTES = 256
+
+NAMES = ("<pad>", "</s>", "<unk>")
+"""Of the ids before."""
 
 
 class ByteTokenizer:
@@ -31,3 +35,51 @@ class ByteTokenizer:
         """Returns the text of target `token_ids`; what is no UTF-8 among them gives none."""
         said = [token_id - OFFSET for token_id in token_ids if 0 <= token_id - OFFSET < BYTES]
         return bytes(said).decode(errors="ignore")
+
+    def source_spans(self, text: str) -> list[Span]:
+        """Returns where in `text` each token of `encode(text)` stands; the end token is nowhere."""
+        return [*_spans_of_bytes(text), NOWHERE]
+
+    def target_spans(self, token_ids: Sequence[int]) -> list[Span]:
+        """Returns where each token stands in `decode(token_ids)`.
+
+        A byte that is part of no character has no place.
+        """
+        said = bytearray()
+        places: list[int] = []
+        for place, token_id in enumerate(token_ids):
+            if 0 <= token_id - OFFSET < BYTES:
+                said.append(token_id - OFFSET)
+                places.append(place)
+        spans = [NOWHERE] * len(token_ids)
+        byte = 0
+        for index, character in enumerate(said.decode(errors="ignore")):
+            encoded = character.encode()
+            byte = said.index(encoded, byte)
+            for place in places[byte : byte + len(encoded)]:
+                spans[place] = (index, index + 1)
+            byte += len(encoded)
+        return spans
+
+    def source_tokens(self, token_ids: Sequence[int]) -> list[str]:
+        """Returns the names of tokens: a character, or `<0xC3>` of a part of one."""
+        return list(map(_name, token_ids))
+
+    def target_tokens(self, token_ids: Sequence[int]) -> list[str]:
+        """Likewise."""
+        return list(map(_name, token_ids))
+
+
+def _spans_of_bytes(text: str) -> list[Span]:
+    return [
+        (index, index + 1)
+        for index, character in enumerate(text)
+        for _ in character.encode(errors="surrogatepass")
+    ]
+
+
+def _name(token_id: int) -> str:
+    if token_id < OFFSET:
+        return NAMES[token_id]
+    byte = token_id - OFFSET
+    return chr(byte) if byte < BYTES // 2 else f"<0x{byte:02X}>"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from dragoman.tokenizer.spans import NOWHERE, Span, locate
 from dragoman.v1.bundle_pb2 import SpecialTokens, TokenizerFiles
 
 UNREACHABLE = "\t "
@@ -56,6 +57,27 @@ class LibraryTokenizer:
         shown = [token_id for token_id in token_ids if token_id in self._shown]
         text: str = self._target.decode(shown, skip_special_tokens=False)
         return text.replace(UNREACHABLE, "") if self._shows_controls else text
+
+    def source_spans(self, text: str) -> list[Span]:
+        """Returns where in `text` each token of `encode(text)` stands; the end token is nowhere."""
+        spans: list[Span] = self._source.encode(text, add_special_tokens=False).offsets
+        return [*spans, *(NOWHERE for _ in self._ending)]
+
+    def target_spans(self, token_ids: Sequence[int]) -> list[Span]:
+        """Returns where each token stands in `decode(token_ids)`."""
+        return locate(self.decode(token_ids), [self.decode([i]) for i in token_ids])
+
+    def source_tokens(self, token_ids: Sequence[int]) -> list[str]:
+        """Returns the names of source tokens, as the vocabulary has them."""
+        return _names(self._source, token_ids)
+
+    def target_tokens(self, token_ids: Sequence[int]) -> list[str]:
+        """Returns those of target tokens."""
+        return _names(self._target, token_ids)
+
+
+def _names(tokenizer: Tokenizer, token_ids: Sequence[int]) -> list[str]:
+    return [tokenizer.id_to_token(i) or f"<{i}>" for i in token_ids]
 
 
 def _read(path: Path) -> Tokenizer:

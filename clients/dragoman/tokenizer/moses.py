@@ -4,12 +4,14 @@ Moses cuts a text into words, merges cut a word into subwords, a vocabulary for 
 ids. Knows what a bundle says of its tokenizer; does not know models or checkpoints.
 """
 
-from collections.abc import Collection, Sequence
+import html
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from dragoman.tokenizer.moses_words import Joiner, Splitter
 from dragoman.tokenizer.pieces import read_ids
+from dragoman.tokenizer.spans import NOWHERE, Span, locate
 from dragoman.tokenizer.subwords import END_OF_WORD, Merges, read_merges
 from dragoman.v1.bundle_pb2 import SpecialTokens, TokenizerFiles
 
@@ -18,6 +20,9 @@ MOST_WORDS = 2**15
 
 LONGEST_WORD = 64
 """Characters of a word that is worth it."""
+
+SPLIT_DASH = {"@-@": "-"}
+"""A dash within a word, and what it is in a text."""
 
 
 class MosesTokenizer:
@@ -70,6 +75,9 @@ class MosesTokenizer:
         hidden = {special.end_id, special.decoder_start_id, special.unknown_id, *files.hidden_ids}
         self._shown = _shown(targets, hidden)
         self._joiner = Joiner(told.target_language)
+        self._lower_case = told.lower_case
+        self._source_names = {i: piece for piece, i in vocabulary.items()}
+        self._target_names = {i: piece for piece, i in targets.items()}
 
     def encode(self, text: str) -> list[int]:
         """Returns the source token ids of `text`, ending with the end token."""
@@ -86,6 +94,25 @@ class MosesTokenizer:
         """
         shown = self._shown
         return self._joiner.join("".join(shown[i] for i in token_ids if i in shown).split())
+
+    def source_spans(self, text: str) -> list[Span]:
+        """Returns where in `text` each token of `encode(text)` stands; the end token is nowhere."""
+        lowered = text.lower() if self._lower_case else text
+        known = lowered if len(lowered) == len(text) else text
+        return [*locate(known, _surfaces(self._source.pieces(text))), NOWHERE]
+
+    def target_spans(self, token_ids: Sequence[int]) -> list[Span]:
+        """Returns where each token stands in `decode(token_ids)`."""
+        surfaces = _surfaces(self._shown.get(i, "") for i in token_ids)
+        return locate(self.decode(token_ids), surfaces)
+
+    def source_tokens(self, token_ids: Sequence[int]) -> list[str]:
+        """Returns the names of source tokens, as the vocabulary has them."""
+        return [self._source_names.get(i, f"<{i}>") for i in token_ids]
+
+    def target_tokens(self, token_ids: Sequence[int]) -> list[str]:
+        """Returns those of target tokens."""
+        return [self._target_names.get(i, f"<{i}>") for i in token_ids]
 
 
 class _Side:
@@ -106,9 +133,21 @@ class _Side:
             token_ids += self._remembered(word) if len(word) <= LONGEST_WORD else self._cut(word)
         return token_ids
 
+    def pieces(self, text: str) -> list[str]:
+        """Returns what the tokens are of, the end of a word as a space."""
+        words = self._splitter.split(text)
+        return [
+            piece.replace(END_OF_WORD, " ") for word in words for piece in self._merges.split(word)
+        ]
+
     def _cut(self, word: str) -> tuple[int, ...]:
         ids, unknown_id = self._ids, self._unknown_id
         return tuple(ids.get(piece, unknown_id) for piece in self._merges.split(word))
+
+
+def _surfaces(pieces: Iterable[str]) -> list[str]:
+    """What pieces are in a text, where they are words: as Moses writes them it is escaped."""
+    return [SPLIT_DASH.get(piece.strip(), html.unescape(piece)) for piece in pieces]
 
 
 def _shown(vocabulary: dict[str, int], hidden: Collection[int]) -> dict[int, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sentencepiece import SentencePieceProcessor
 
+from dragoman.tokenizer.spans import NOWHERE, Span
 from dragoman.v1.bundle_pb2 import AddedToken, SpecialTokens, TokenizerFiles
 
 VISIBLE_SPACE = "\u2581"
@@ -55,6 +56,9 @@ class SentencePieceTokenizer:
         named = {i: piece for piece, i in target_vocabulary.items()}
         named |= {token.id: token.text for token in files.added_tokens}
         self._shown = {i: piece for i, piece in named.items() if i not in hidden}
+        self._target_names = named
+        added = {token.id: token.text for token in files.added_tokens}
+        self._source_names = {i: piece for piece, i in vocabulary.items()} | added
 
     def encode(self, text: str) -> list[int]:
         """Returns the source token ids of `text`, ending with the end token if sources have one."""
@@ -71,6 +75,31 @@ class SentencePieceTokenizer:
         """
         shown = self._shown
         return self._target.join([shown[i] for i in token_ids if i in shown])
+
+    def source_spans(self, text: str) -> list[Span]:
+        """Returns where in `text` each token of `encode(text)` stands; the end token is nowhere."""
+        spans: list[Span] = []
+        end = 0
+        for part in self._added.cut(text) if self._added else [text]:
+            begin = text.index(part, end)
+            end = begin + len(part)
+            within = [(0, len(part))] if part in self._added.ids else self._source.spans(part)
+            spans += [(begin + first, begin + last) for first, last in within]
+        return [*spans, *(NOWHERE for _ in self._ending)]
+
+    def target_spans(self, token_ids: Sequence[int]) -> list[Span]:
+        """Returns where each token stands in `decode(token_ids)`."""
+        shown = self._shown
+        spans = iter(self._target.joined_spans([shown[i] for i in token_ids if i in shown]))
+        return [next(spans) if i in shown else NOWHERE for i in token_ids]
+
+    def source_tokens(self, token_ids: Sequence[int]) -> list[str]:
+        """Returns the names of source tokens, as the vocabulary has them."""
+        return [self._source_names.get(i, f"<{i}>") for i in token_ids]
+
+    def target_tokens(self, token_ids: Sequence[int]) -> list[str]:
+        """Returns those of target tokens."""
+        return [self._target_names.get(i, f"<{i}>") for i in token_ids]
 
     def _encode(self, text: str, pieces: "_Pieces") -> list[int]:
         if not self._added:
@@ -108,6 +137,23 @@ class _Pieces:
     def join(self, pieces: list[str]) -> str:
         text: str = self._model.decode_pieces(pieces)
         return text.replace(VISIBLE_SPACE, " ").strip()
+
+    def spans(self, text: str) -> list[Span]:
+        """Where in a text the pieces of it stand, with the spaces before them."""
+        spans: list[Span] = self._model.encode(text, return_type="offset_mapping")["offsets"]
+        return spans
+
+    def joined_spans(self, pieces: list[str]) -> list[Span]:
+        """Where in `join(pieces)` they stand."""
+        joined = self._model.decode(pieces, return_type="offset_mapping") if pieces else None
+        if joined is None:
+            return []
+        text = joined["text"].replace(VISIBLE_SPACE, " ")
+        before, length = len(text) - len(text.lstrip()), len(text.strip())
+        return [
+            (min(max(begin - before, 0), length), min(max(end - before, 0), length))
+            for begin, end in joined["offsets"]
+        ]
 
 
 class _AddedTokens:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x64ragoman/v1/bundle.proto\x12\x0b\x64ragoman.v1\"\xb3\x05\n\x08Manifest\x12\x16\n\x0e\x66ormat_version\x18\x01 \x01(\x05\x12\x0c\n\x04name\x18\x02 \x01(\t\x12/\n\x0c\x61rchitecture\x18\x03 \x01(\x0b\x32\x19.dragoman.v1.Architecture\x12\x35\n\x10source_languages\x18\x04 \x03(\x0b\x32\x1b.dragoman.v1.SourceLanguage\x12\x32\n\x0especial_tokens\x18\x05 \x01(\x0b\x32\x1a.dragoman.v1.SpecialTokens\x12\x38\n\x11\x64\x65\x63oding_defaults\x18\x06 \x01(\x0b\x32\x1d.dragoman.v1.DecodingDefaults\x12\x11\n\tprecision\x18\x07 \x01(\t\x12\x11\n\tproviders\x18\x08 \x03(\t\x12#\n\x07\x65ncoder\x18\t \x01(\x0b\x32\x12.dragoman.v1.Graph\x12#\n\x07\x64\x65\x63oder\x18\n \x01(\x0b\x32\x12.dragoman.v1.Graph\x12.\n\ttokenizer\x18\x0b \x01(\x0b\x32\x1b.dragoman.v1.TokenizerFiles\x12&\n\x05\x66iles\x18\x0c \x03(\x0b\x32\x17.dragoman.v1.BundleFile\x12+\n\nprovenance\x18\r \x01(\x0b\x32\x17.dragoman.v1.Provenance\x12)\n\x06parity\x18\x0e \x01(\x0b\x32\x19.dragoman.v1.ParityReport\x12\x19\n\x11\x61\x63tivation_scales\x18\x0f \x01(\t\x12 \n\x04\x63opy\x18\x10 \x01(\x0b\x32\x12.dragoman.v1.Graph\x12\x17\n\x0f\x63\x61ndidate_count\x18\x11 \x01(\x05\x12\x35\n\x10target_languages\x18\x12 \x03(\x0b\x32\x1b.dragoman.v1.TargetLanguage\"\xf1\x01\n\x0c\x41rchitecture\x12\x0e\n\x06\x66\x61mily\x18\x01 \x01(\t\x12\x16\n\x0e\x65ncoder_layers\x18\x02 \x01(\x05\x12\x16\n\x0e\x64\x65\x63oder_layers\x18\x03 \x01(\x05\x12\x11\n\tmodel_dim\x18\x04 \x01(\x05\x12\x15\n\rencoder_heads\x18\x05 \x01(\x05\x12\x15\n\rdecoder_heads\x18\x06 \x01(\x05\x12\x10\n\x08head_dim\x18\x07 \x01(\x05\x12\x17\n\x0fvocabulary_size\x18\x08 \x01(\x05\x12\x15\n\rmax_positions\x18\t \x01(\x05\x12\x1e\n\x16source_vocabulary_size\x18\n \x01(\x05\"O\n\x0eSourceLanguage\x12\x15\n\rlanguage_code\x18\x01 \x01(\t\x12\x12\n\nprefix_ids\x18\x02 \x03(\x05\x12\x12\n\nsuffix_ids\x18\x03 \x03(\x05\"]\n\x0eTargetLanguage\x12\x15\n\rlanguage_code\x18\x01 \x01(\t\x12\x19\n\x11source_prefix_ids\x18\x02 \x03(\x05\x12\x19\n\x11target_prefix_ids\x18\x03 \x03(\x05\"\x9f\x01\n\rSpecialTokens\x12\x18\n\x10\x64\x65\x63oder_start_id\x18\x01 \x01(\x05\x12\x0e\n\x06\x65nd_id\x18\x02 \x01(\x05\x12\x12\n\nunknown_id\x18\x03 \x01(\x05\x12\x16\n\x0esuppressed_ids\x18\x04 \x03(\x05\x12\x38\n\x14suppressed_sequences\x18\x05 \x03(\x0b\x32\x1a.dragoman.v1.TokenSequence\"\x1c\n\rTokenSequence\x12\x0b\n\x03ids\x18\x01 \x03(\x05\"/\n\x10\x44\x65\x63odingDefaults\x12\x1b\n\x13max_decoding_length\x18\x01 \x01(\x05\"h\n\x05Graph\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\'\n\x06inputs\x18\x02 \x03(\x0b\x32\x17.dragoman.v1.TensorSpec\x12(\n\x07outputs\x18\x03 \x03(\x0b\x32\x17.dragoman.v1.TensorSpec\"<\n\nTensorSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tdata_type\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\t\"\x9e\x02\n\x0eTokenizerFiles\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x19\n\x11source_model_path\x18\x02 \x01(\t\x12\x19\n\x11target_model_path\x18\x03 \x01(\t\x12\x17\n\x0fvocabulary_path\x18\x04 \x01(\t\x12\x1e\n\x16target_vocabulary_path\x18\x05 \x01(\t\x12-\n\x0c\x61\x64\x64\x65\x64_tokens\x18\x06 \x03(\x0b\x32\x17.dragoman.v1.AddedToken\x12\x13\n\x0b\x63ontrol_ids\x18\x07 \x03(\x05\x12\x12\n\nhidden_ids\x18\x08 \x03(\x05\x12\x14\n\x0c\x62\x61re_sources\x18\t \x01(\x08\x12!\n\x05moses\x18\n \x01(\x0b\x32\x12.dragoman.v1.Moses\"l\n\x05Moses\x12\x17\n\x0fsource_language\x18\x01 \x01(\t\x12\x17\n\x0ftarget_language\x18\x02 \x01(\t\x12\x1d\n\x15normalize_punctuation\x18\x03 \x01(\x08\x12\x12\n\nlower_case\x18\x04 \x01(\x08\"[\n\nAddedToken\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\x05\x12\x13\n\x0bsingle_word\x18\x03 \x01(\x08\x12\x0e\n\x06lstrip\x18\x04 \x01(\x08\x12\x0e\n\x06rstrip\x18\x05 \x01(\x08\">\n\nBundleFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"\xaf\x01\n\nProvenance\x12\x12\n\ncheckpoint\x18\x01 \x01(\t\x12\x16\n\x0eweights_sha256\x18\x02 \x01(\t\x12@\n\rtool_versions\x18\x03 \x03(\x0b\x32).dragoman.v1.Provenance.ToolVersionsEntry\x1a\x33\n\x11ToolVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xc1\x01\n\x0cParityReport\x12\x16\n\x0esentence_count\x18\x01 \x01(\x05\x12\x17\n\x0f\x64ifferent_count\x18\x02 \x01(\x05\x12\x11\n\ttie_count\x18\x03 \x01(\x05\x12\x13\n\x0btoken_count\x18\x04 \x01(\x05\x12\x1f\n\x17max_log_prob_difference\x18\x05 \x01(\x01\x12 \n\x18mean_log_prob_difference\x18\x06 \x01(\x01\x12\x15\n\rmeasured_with\x18\x07 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x64ragoman/v1/bundle.proto\x12\x0b\x64ragoman.v1\"\x90\x06\n\x08Manifest\x12\x16\n\x0e\x66ormat_version\x18\x01 \x01(\x05\x12\x0c\n\x04name\x18\x02 \x01(\t\x12/\n\x0c\x61rchitecture\x18\x03 \x01(\x0b\x32\x19.dragoman.v1.Architecture\x12\x35\n\x10source_languages\x18\x04 \x03(\x0b\x32\x1b.dragoman.v1.SourceLanguage\x12\x32\n\x0especial_tokens\x18\x05 \x01(\x0b\x32\x1a.dragoman.v1.SpecialTokens\x12\x38\n\x11\x64\x65\x63oding_defaults\x18\x06 \x01(\x0b\x32\x1d.dragoman.v1.DecodingDefaults\x12\x11\n\tprecision\x18\x07 \x01(\t\x12\x11\n\tproviders\x18\x08 \x03(\t\x12#\n\x07\x65ncoder\x18\t \x01(\x0b\x32\x12.dragoman.v1.Graph\x12#\n\x07\x64\x65\x63oder\x18\n \x01(\x0b\x32\x12.dragoman.v1.Graph\x12.\n\ttokenizer\x18\x0b \x01(\x0b\x32\x1b.dragoman.v1.TokenizerFiles\x12&\n\x05\x66iles\x18\x0c \x03(\x0b\x32\x17.dragoman.v1.BundleFile\x12+\n\nprovenance\x18\r \x01(\x0b\x32\x17.dragoman.v1.Provenance\x12)\n\x06parity\x18\x0e \x01(\x0b\x32\x19.dragoman.v1.ParityReport\x12\x19\n\x11\x61\x63tivation_scales\x18\x0f \x01(\t\x12 \n\x04\x63opy\x18\x10 \x01(\x0b\x32\x12.dragoman.v1.Graph\x12\x17\n\x0f\x63\x61ndidate_count\x18\x11 \x01(\x05\x12\x35\n\x10target_languages\x18\x12 \x03(\x0b\x32\x1b.dragoman.v1.TargetLanguage\x12%\n\tattention\x18\x13 \x01(\x0b\x32\x12.dragoman.v1.Graph\x12\x34\n\x0f\x61lignment_heads\x18\x14 \x01(\x0b\x32\x1b.dragoman.v1.AlignmentHeads\"f\n\x0e\x41lignmentHeads\x12\r\n\x05layer\x18\x01 \x01(\x05\x12\r\n\x05heads\x18\x02 \x03(\x05\x12\x13\n\x0b\x61\x66ter_token\x18\x03 \x01(\x08\x12\x11\n\tchosen_by\x18\x04 \x01(\t\x12\x0e\n\x06\x66igure\x18\x05 \x01(\x01\"\xf1\x01\n\x0c\x41rchitecture\x12\x0e\n\x06\x66\x61mily\x18\x01 \x01(\t\x12\x16\n\x0e\x65ncoder_layers\x18\x02 \x01(\x05\x12\x16\n\x0e\x64\x65\x63oder_layers\x18\x03 \x01(\x05\x12\x11\n\tmodel_dim\x18\x04 \x01(\x05\x12\x15\n\rencoder_heads\x18\x05 \x01(\x05\x12\x15\n\rdecoder_heads\x18\x06 \x01(\x05\x12\x10\n\x08head_dim\x18\x07 \x01(\x05\x12\x17\n\x0fvocabulary_size\x18\x08 \x01(\x05\x12\x15\n\rmax_positions\x18\t \x01(\x05\x12\x1e\n\x16source_vocabulary_size\x18\n \x01(\x05\"O\n\x0eSourceLanguage\x12\x15\n\rlanguage_code\x18\x01 \x01(\t\x12\x12\n\nprefix_ids\x18\x02 \x03(\x05\x12\x12\n\nsuffix_ids\x18\x03 \x03(\x05\"]\n\x0eTargetLanguage\x12\x15\n\rlanguage_code\x18\x01 \x01(\t\x12\x19\n\x11source_prefix_ids\x18\x02 \x03(\x05\x12\x19\n\x11target_prefix_ids\x18\x03 \x03(\x05\"\x9f\x01\n\rSpecialTokens\x12\x18\n\x10\x64\x65\x63oder_start_id\x18\x01 \x01(\x05\x12\x0e\n\x06\x65nd_id\x18\x02 \x01(\x05\x12\x12\n\nunknown_id\x18\x03 \x01(\x05\x12\x16\n\x0esuppressed_ids\x18\x04 \x03(\x05\x12\x38\n\x14suppressed_sequences\x18\x05 \x03(\x0b\x32\x1a.dragoman.v1.TokenSequence\"\x1c\n\rTokenSequence\x12\x0b\n\x03ids\x18\x01 \x03(\x05\"/\n\x10\x44\x65\x63odingDefaults\x12\x1b\n\x13max_decoding_length\x18\x01 \x01(\x05\"h\n\x05Graph\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\'\n\x06inputs\x18\x02 \x03(\x0b\x32\x17.dragoman.v1.TensorSpec\x12(\n\x07outputs\x18\x03 \x03(\x0b\x32\x17.dragoman.v1.TensorSpec\"<\n\nTensorSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tdata_type\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\t\"\x9e\x02\n\x0eTokenizerFiles\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x19\n\x11source_model_path\x18\x02 \x01(\t\x12\x19\n\x11target_model_path\x18\x03 \x01(\t\x12\x17\n\x0fvocabulary_path\x18\x04 \x01(\t\x12\x1e\n\x16target_vocabulary_path\x18\x05 \x01(\t\x12-\n\x0c\x61\x64\x64\x65\x64_tokens\x18\x06 \x03(\x0b\x32\x17.dragoman.v1.AddedToken\x12\x13\n\x0b\x63ontrol_ids\x18\x07 \x03(\x05\x12\x12\n\nhidden_ids\x18\x08 \x03(\x05\x12\x14\n\x0c\x62\x61re_sources\x18\t \x01(\x08\x12!\n\x05moses\x18\n \x01(\x0b\x32\x12.dragoman.v1.Moses\"l\n\x05Moses\x12\x17\n\x0fsource_language\x18\x01 \x01(\t\x12\x17\n\x0ftarget_language\x18\x02 \x01(\t\x12\x1d\n\x15normalize_punctuation\x18\x03 \x01(\x08\x12\x12\n\nlower_case\x18\x04 \x01(\x08\"[\n\nAddedToken\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\x05\x12\x13\n\x0bsingle_word\x18\x03 \x01(\x08\x12\x0e\n\x06lstrip\x18\x04 \x01(\x08\x12\x0e\n\x06rstrip\x18\x05 \x01(\x08\">\n\nBundleFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"\xaf\x01\n\nProvenance\x12\x12\n\ncheckpoint\x18\x01 \x01(\t\x12\x16\n\x0eweights_sha256\x18\x02 \x01(\t\x12@\n\rtool_versions\x18\x03 \x03(\x0b\x32).dragoman.v1.Provenance.ToolVersionsEntry\x1a\x33\n\x11ToolVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xc1\x01\n\x0cParityReport\x12\x16\n\x0esentence_count\x18\x01 \x01(\x05\x12\x17\n\x0f\x64ifferent_count\x18\x02 \x01(\x05\x12\x11\n\ttie_count\x18\x03 \x01(\x05\x12\x13\n\x0btoken_count\x18\x04 \x01(\x05\x12\x1f\n\x17max_log_prob_difference\x18\x05 \x01(\x01\x12 \n\x18mean_log_prob_difference\x18\x06 \x01(\x01\x12\x15\n\rmeasured_with\x18\x07 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,35 +34,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROVENANCE_TOOLVERSIONSENTRY']._loaded_options = None
   _globals['_PROVENANCE_TOOLVERSIONSENTRY']._serialized_options = b'8\001'
   _globals['_MANIFEST']._serialized_start=42
-  _globals['_MANIFEST']._serialized_end=733
-  _globals['_ARCHITECTURE']._serialized_start=736
-  _globals['_ARCHITECTURE']._serialized_end=977
-  _globals['_SOURCELANGUAGE']._serialized_start=979
-  _globals['_SOURCELANGUAGE']._serialized_end=1058
-  _globals['_TARGETLANGUAGE']._serialized_start=1060
-  _globals['_TARGETLANGUAGE']._serialized_end=1153
-  _globals['_SPECIALTOKENS']._serialized_start=1156
-  _globals['_SPECIALTOKENS']._serialized_end=1315
-  _globals['_TOKENSEQUENCE']._serialized_start=1317
-  _globals['_TOKENSEQUENCE']._serialized_end=1345
-  _globals['_DECODINGDEFAULTS']._serialized_start=1347
-  _globals['_DECODINGDEFAULTS']._serialized_end=1394
-  _globals['_GRAPH']._serialized_start=1396
-  _globals['_GRAPH']._serialized_end=1500
-  _globals['_TENSORSPEC']._serialized_start=1502
-  _globals['_TENSORSPEC']._serialized_end=1562
-  _globals['_TOKENIZERFILES']._serialized_start=1565
-  _globals['_TOKENIZERFILES']._serialized_end=1851
-  _globals['_MOSES']._serialized_start=1853
-  _globals['_MOSES']._serialized_end=1961
-  _globals['_ADDEDTOKEN']._serialized_start=1963
-  _globals['_ADDEDTOKEN']._serialized_end=2054
-  _globals['_BUNDLEFILE']._serialized_start=2056
-  _globals['_BUNDLEFILE']._serialized_end=2118
-  _globals['_PROVENANCE']._serialized_start=2121
-  _globals['_PROVENANCE']._serialized_end=2296
-  _globals['_PROVENANCE_TOOLVERSIONSENTRY']._serialized_start=2245
-  _globals['_PROVENANCE_TOOLVERSIONSENTRY']._serialized_end=2296
-  _globals['_PARITYREPORT']._serialized_start=2299
-  _globals['_PARITYREPORT']._serialized_end=2492
+  _globals['_MANIFEST']._serialized_end=826
+  _globals['_ALIGNMENTHEADS']._serialized_start=828
+  _globals['_ALIGNMENTHEADS']._serialized_end=930
+  _globals['_ARCHITECTURE']._serialized_start=933
+  _globals['_ARCHITECTURE']._serialized_end=1174
+  _globals['_SOURCELANGUAGE']._serialized_start=1176
+  _globals['_SOURCELANGUAGE']._serialized_end=1255
+  _globals['_TARGETLANGUAGE']._serialized_start=1257
+  _globals['_TARGETLANGUAGE']._serialized_end=1350
+  _globals['_SPECIALTOKENS']._serialized_start=1353
+  _globals['_SPECIALTOKENS']._serialized_end=1512
+  _globals['_TOKENSEQUENCE']._serialized_start=1514
+  _globals['_TOKENSEQUENCE']._serialized_end=1542
+  _globals['_DECODINGDEFAULTS']._serialized_start=1544
+  _globals['_DECODINGDEFAULTS']._serialized_end=1591
+  _globals['_GRAPH']._serialized_start=1593
+  _globals['_GRAPH']._serialized_end=1697
+  _globals['_TENSORSPEC']._serialized_start=1699
+  _globals['_TENSORSPEC']._serialized_end=1759
+  _globals['_TOKENIZERFILES']._serialized_start=1762
+  _globals['_TOKENIZERFILES']._serialized_end=2048
+  _globals['_MOSES']._serialized_start=2050
+  _globals['_MOSES']._serialized_end=2158
+  _globals['_ADDEDTOKEN']._serialized_start=2160
+  _globals['_ADDEDTOKEN']._serialized_end=2251
+  _globals['_BUNDLEFILE']._serialized_start=2253
+  _globals['_BUNDLEFILE']._serialized_end=2315
+  _globals['_PROVENANCE']._serialized_start=2318
+  _globals['_PROVENANCE']._serialized_end=2493
+  _globals['_PROVENANCE_TOOLVERSIONSENTRY']._serialized_start=2442
+  _globals['_PROVENANCE_TOOLVERSIONSENTRY']._serialized_end=2493
+  _globals['_PARITYREPORT']._serialized_start=2496
+  _globals['_PARITYREPORT']._serialized_end=2689
 # @@protoc_insertion_point(module_scope)

@@ -44,6 +44,8 @@ class Manifest(_message.Message):
     COPY_FIELD_NUMBER: _builtins.int
     CANDIDATE_COUNT_FIELD_NUMBER: _builtins.int
     TARGET_LANGUAGES_FIELD_NUMBER: _builtins.int
+    ATTENTION_FIELD_NUMBER: _builtins.int
+    ALIGNMENT_HEADS_FIELD_NUMBER: _builtins.int
     format_version: _builtins.int
     """Version of this format. A reader refuses a version that it does not know."""
     name: _builtins.str
@@ -114,6 +116,16 @@ class Manifest(_message.Message):
     def target_languages(self) -> _containers.RepeatedCompositeFieldContainer[Global___TargetLanguage]:
         """Languages translated into."""
 
+    @_builtins.property
+    def attention(self) -> Global___Graph:
+        """Who attends to whom, of a source and all of its translation at once. Absent
+        where it was not wanted, and from a bundle for "cuda".
+        """
+
+    @_builtins.property
+    def alignment_heads(self) -> Global___AlignmentHeads:
+        """Which of those weights tell what stands for what. Absent where that graph is."""
+
     def __init__(
         self,
         *,
@@ -135,14 +147,63 @@ class Manifest(_message.Message):
         copy: Global___Graph | None = ...,
         candidate_count: _builtins.int = ...,
         target_languages: _abc.Iterable[Global___TargetLanguage] | None = ...,
+        attention: Global___Graph | None = ...,
+        alignment_heads: Global___AlignmentHeads | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "copy", b"copy", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "parity", b"parity", "provenance", b"provenance", "special_tokens", b"special_tokens", "tokenizer", b"tokenizer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alignment_heads", b"alignment_heads", "architecture", b"architecture", "attention", b"attention", "copy", b"copy", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "parity", b"parity", "provenance", b"provenance", "special_tokens", b"special_tokens", "tokenizer", b"tokenizer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activation_scales", b"activation_scales", "architecture", b"architecture", "candidate_count", b"candidate_count", "copy", b"copy", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "files", b"files", "format_version", b"format_version", "name", b"name", "parity", b"parity", "precision", b"precision", "provenance", b"provenance", "providers", b"providers", "source_languages", b"source_languages", "special_tokens", b"special_tokens", "target_languages", b"target_languages", "tokenizer", b"tokenizer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activation_scales", b"activation_scales", "alignment_heads", b"alignment_heads", "architecture", b"architecture", "attention", b"attention", "candidate_count", b"candidate_count", "copy", b"copy", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "files", b"files", "format_version", b"format_version", "name", b"name", "parity", b"parity", "precision", b"precision", "provenance", b"provenance", "providers", b"providers", "source_languages", b"source_languages", "special_tokens", b"special_tokens", "target_languages", b"target_languages", "tokenizer", b"tokenizer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Manifest: _TypeAlias = Manifest  # noqa: Y015
+
+@_typing.final
+class AlignmentHeads(_message.Message):
+    """Which cross-attention tells what word of a translation stands for which word
+    of its source, and how that was found out.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAYER_FIELD_NUMBER: _builtins.int
+    HEADS_FIELD_NUMBER: _builtins.int
+    AFTER_TOKEN_FIELD_NUMBER: _builtins.int
+    CHOSEN_BY_FIELD_NUMBER: _builtins.int
+    FIGURE_FIELD_NUMBER: _builtins.int
+    layer: _builtins.int
+    """Layer of the decoder, from 0."""
+    after_token: _builtins.bool
+    """Whether a token's place is where the decoder looks once it has said it, as it
+    reads it; else it is where it looks as it says it.
+    """
+    chosen_by: _builtins.str
+    """What they were chosen by: "gold", the alignment error rate on an alignment
+    made by people, or "model_1", the agreement with IBM's model 1, trained on
+    the sentences that the bundle was verified on.
+    """
+    figure: _builtins.float
+    """Alignment error rate, 0 to 1, less is better; or agreement, 0 to 1, more is."""
+    @_builtins.property
+    def heads(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Heads of that layer, from 0, of which the mean is taken."""
+
+    def __init__(
+        self,
+        *,
+        layer: _builtins.int = ...,
+        heads: _abc.Iterable[_builtins.int] | None = ...,
+        after_token: _builtins.bool = ...,
+        chosen_by: _builtins.str = ...,
+        figure: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_token", b"after_token", "chosen_by", b"chosen_by", "figure", b"figure", "heads", b"heads", "layer", b"layer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlignmentHeads: _TypeAlias = AlignmentHeads  # noqa: Y015
 
 @_typing.final
 class Architecture(_message.Message):

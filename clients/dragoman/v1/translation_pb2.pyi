@@ -367,6 +367,8 @@ class TranslateTextRequest(_message.Message):
     SEGMENTATION_FIELD_NUMBER: _builtins.int
     PIVOT_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     SKIP_CACHE_FIELD_NUMBER: _builtins.int
+    RETURN_ALIGNMENT_FIELD_NUMBER: _builtins.int
+    RETURN_ATTENTION_FIELD_NUMBER: _builtins.int
     source_language_code: _builtins.str
     """BCP-47 code of the texts' language, at most 35 characters. May be empty
     where only one language then fits. Where several do, a server that was
@@ -398,6 +400,17 @@ class TranslateTextRequest(_message.Message):
     """Whether the texts are translated anew where the server keeps translations
     (cache_bytes): a load test measures nothing else.
     """
+    return_alignment: _builtins.bool
+    """Whether Translation.alignment is there. One more pass over each finished
+    translation; what is translated stays the same. INVALID_ARGUMENT where the
+    model's bundle has no attention graph, and for a text of more than 1,024
+    source or target tokens.
+    """
+    return_attention: _builtins.bool
+    """Whether Translation.attention is there, at the same cost. Allowed with one
+    text in contents, and where its weights are at most 900,000; INVALID_ARGUMENT
+    else, which for a translation far longer than its text is known only then.
+    """
     @_builtins.property
     def contents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The texts, in UTF-8. Allowed: 1 to Limits.max_contents texts of together at
@@ -421,10 +434,12 @@ class TranslateTextRequest(_message.Message):
         segmentation: Global___Segmentation.ValueType = ...,
         pivot_language_code: _builtins.str = ...,
         skip_cache: _builtins.bool = ...,
+        return_alignment: _builtins.bool = ...,
+        return_attention: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "model", b"model", "options", b"options", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "model", b"model", "options", b"options", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -471,6 +486,8 @@ class StreamTranslateTextRequest(_message.Message):
     SEGMENTATION_FIELD_NUMBER: _builtins.int
     PIVOT_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     SKIP_CACHE_FIELD_NUMBER: _builtins.int
+    RETURN_ALIGNMENT_FIELD_NUMBER: _builtins.int
+    RETURN_ATTENTION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Chosen by the client, repeated in each answer; at most 128 code points,
     or the stream ends. Must not be one that the stream still waits for.
@@ -493,6 +510,9 @@ class StreamTranslateTextRequest(_message.Message):
     """As in TranslateTextRequest. Partial texts are in the target language."""
     skip_cache: _builtins.bool
     """As in TranslateTextRequest."""
+    return_alignment: _builtins.bool
+    return_attention: _builtins.bool
+    """As in TranslateTextRequest."""
     @_builtins.property
     def options(self) -> Global___DecodingOptions:
         """As in TranslateTextRequest."""
@@ -511,10 +531,12 @@ class StreamTranslateTextRequest(_message.Message):
         segmentation: Global___Segmentation.ValueType = ...,
         pivot_language_code: _builtins.str = ...,
         skip_cache: _builtins.bool = ...,
+        return_alignment: _builtins.bool = ...,
+        return_attention: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "id", b"id", "model", b"model", "options", b"options", "partial_results", b"partial_results", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "id", b"id", "model", b"model", "options", b"options", "partial_results", b"partial_results", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -577,6 +599,8 @@ class Translation(_message.Message):
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
     SEGMENTS_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    ALIGNMENT_FIELD_NUMBER: _builtins.int
+    ATTENTION_FIELD_NUMBER: _builtins.int
     DETECTED_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     DETECTED_LANGUAGE_CONFIDENCE_FIELD_NUMBER: _builtins.int
     translated_text: _builtins.str
@@ -642,6 +666,19 @@ class Translation(_message.Message):
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Warning]:
         """What the caller should know of this translation. Mostly empty."""
 
+    @_builtins.property
+    def alignment(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlignmentLink]:
+        """Which words of the text and of the translation stand for each other, in the
+        order of the translation's words, the heaviest link of each first. Of the
+        best translation alone. Empty unless return_alignment is true.
+        """
+
+    @_builtins.property
+    def attention(self) -> Global___Attention:
+        """Who attended to whom. Of the best translation alone. Absent unless
+        return_attention is true, and for an empty text.
+        """
+
     def __init__(
         self,
         *,
@@ -656,12 +693,14 @@ class Translation(_message.Message):
         model_version: _builtins.str = ...,
         segments: _abc.Iterable[Global___Segment] | None = ...,
         warnings: _abc.Iterable[Global___Warning] | None = ...,
+        alignment: _abc.Iterable[Global___AlignmentLink] | None = ...,
+        attention: Global___Attention | None = ...,
         detected_language_code: _builtins.str = ...,
         detected_language_confidence: _builtins.float = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "score", b"score"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "attention", b"attention", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "detected_language_code", b"detected_language_code", "detected_language_confidence", b"detected_language_confidence", "finish_reason", b"finish_reason", "hypotheses", b"hypotheses", "model", b"model", "model_version", b"model_version", "score", b"score", "segments", b"segments", "source_token_count", b"source_token_count", "target_token_count", b"target_token_count", "token_scores", b"token_scores", "translated_text", b"translated_text", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "alignment", b"alignment", "attention", b"attention", "detected_language_code", b"detected_language_code", "detected_language_confidence", b"detected_language_confidence", "finish_reason", b"finish_reason", "hypotheses", b"hypotheses", "model", b"model", "model_version", b"model_version", "score", b"score", "segments", b"segments", "source_token_count", b"source_token_count", "target_token_count", b"target_token_count", "token_scores", b"token_scores", "translated_text", b"translated_text", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
     _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
@@ -748,6 +787,154 @@ class Warning(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Warning: _TypeAlias = Warning  # noqa: Y015
+
+@_typing.final
+class AlignmentLink(_message.Message):
+    """A word of a text and one of its translation that stand for each other.
+
+    A word is what stands between spaces, each mark of punctuation by itself; in
+    Chinese and Japanese it is a character. Places are code points.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_BEGIN_FIELD_NUMBER: _builtins.int
+    SOURCE_END_FIELD_NUMBER: _builtins.int
+    TARGET_BEGIN_FIELD_NUMBER: _builtins.int
+    TARGET_END_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    IS_HARD_FIELD_NUMBER: _builtins.int
+    source_begin: _builtins.int
+    """Where the word begins in the text."""
+    source_end: _builtins.int
+    """The place after its end."""
+    target_begin: _builtins.int
+    """Where the other begins in translated_text."""
+    target_end: _builtins.int
+    """The place after its end."""
+    weight: _builtins.float
+    """Share of the target word's attention that the source word has, 0.05 to 1:
+    what has less is not told.
+    """
+    is_hard: _builtins.bool
+    """Whether it is a link where links are to be or not: the heaviest of its target
+    word, or one that has 0.4 or more.
+    """
+    def __init__(
+        self,
+        *,
+        source_begin: _builtins.int = ...,
+        source_end: _builtins.int = ...,
+        target_begin: _builtins.int = ...,
+        target_end: _builtins.int = ...,
+        weight: _builtins.float = ...,
+        is_hard: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_hard", b"is_hard", "source_begin", b"source_begin", "source_end", b"source_end", "target_begin", b"target_begin", "target_end", b"target_end", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlignmentLink: _TypeAlias = AlignmentLink  # noqa: Y015
+
+@_typing.final
+class Attention(_message.Message):
+    """Who attended to whom as a text was translated."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_TOKENS_FIELD_NUMBER: _builtins.int
+    TARGET_TOKENS_FIELD_NUMBER: _builtins.int
+    ENCODER_FIELD_NUMBER: _builtins.int
+    DECODER_FIELD_NUMBER: _builtins.int
+    CROSS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def source_tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The tokens of the source as the model was given them, with what tells
+        languages and the end.
+        """
+
+    @_builtins.property
+    def target_tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The tokens of the target, with what the model was told to begin with, and the
+        end token where the model said it.
+        """
+
+    @_builtins.property
+    def encoder(self) -> Global___AttentionWeights:
+        """Of the encoder to itself: queries and keys are source_tokens."""
+
+    @_builtins.property
+    def decoder(self) -> Global___AttentionWeights:
+        """Of the decoder to what it has said: query i is the step that says
+        target_tokens[i]. Key 0 is the start token, and key j, from 1 on,
+        target_tokens[j - 1]; a query has weights up to the key of its own number.
+        Absent where the decoder is recurrent.
+        """
+
+    @_builtins.property
+    def cross(self) -> Global___AttentionWeights:
+        """Of the decoder to the source: query i is the step that says
+        target_tokens[i], keys are source_tokens.
+        """
+
+    def __init__(
+        self,
+        *,
+        source_tokens: _abc.Iterable[_builtins.str] | None = ...,
+        target_tokens: _abc.Iterable[_builtins.str] | None = ...,
+        encoder: Global___AttentionWeights | None = ...,
+        decoder: Global___AttentionWeights | None = ...,
+        cross: Global___AttentionWeights | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cross", b"cross", "decoder", b"decoder", "encoder", b"encoder"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cross", b"cross", "decoder", b"decoder", "encoder", b"encoder", "source_tokens", b"source_tokens", "target_tokens", b"target_tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Attention: _TypeAlias = Attention  # noqa: Y015
+
+@_typing.final
+class AttentionWeights(_message.Message):
+    """Weights of all heads of all layers; those of a query sum up to one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAYER_COUNT_FIELD_NUMBER: _builtins.int
+    HEAD_COUNT_FIELD_NUMBER: _builtins.int
+    QUERY_COUNT_FIELD_NUMBER: _builtins.int
+    KEY_COUNT_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    layer_count: _builtins.int
+    """Layers."""
+    head_count: _builtins.int
+    """Heads of each."""
+    query_count: _builtins.int
+    """Tokens that attend."""
+    key_count: _builtins.int
+    """Tokens that are attended to."""
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Layer by layer, head by head, query by query: one for each key."""
+
+    def __init__(
+        self,
+        *,
+        layer_count: _builtins.int = ...,
+        head_count: _builtins.int = ...,
+        query_count: _builtins.int = ...,
+        key_count: _builtins.int = ...,
+        values: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["head_count", b"head_count", "key_count", b"key_count", "layer_count", b"layer_count", "query_count", b"query_count", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttentionWeights: _TypeAlias = AttentionWeights  # noqa: Y015
 
 @_typing.final
 class Hypothesis(_message.Message):

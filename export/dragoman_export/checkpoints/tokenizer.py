@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from dragoman.tokenizer import open_tokenizer, read_ids
+from dragoman.tokenizer import Span, open_tokenizer, read_ids
 from dragoman.v1.bundle_pb2 import SpecialTokens, TokenizerFiles
 from dragoman_export.errors import CheckpointError
 
@@ -89,6 +89,14 @@ class CheckpointTokenizer:
     def decode(self, token_ids: Sequence[int]) -> str:
         """See dragoman.tokenizer.Tokenizer."""
         return self._tokenizer.decode(token_ids)
+
+    def source_spans(self, text: str) -> list[Span]:
+        """See dragoman.tokenizer.Tokenizer."""
+        return self._tokenizer.source_spans(text)
+
+    def target_spans(self, token_ids: Sequence[int]) -> list[Span]:
+        """See dragoman.tokenizer.Tokenizer."""
+        return self._tokenizer.target_spans(token_ids)
 
     def save(self, directory: Path) -> None:
         """Copies the files into a new `directory`."""

@@ -4,12 +4,18 @@ Knows PyTorch's graphs, ONNX's operators and the contract between bundle and ser
 checkpoints or precisions.
 """
 
-from dragoman_export.graphs.contract import GraphContract, GraphTensor, encoder_contract
+from dragoman_export.graphs.contract import (
+    GraphContract,
+    GraphTensor,
+    attention_contract,
+    encoder_contract,
+)
 from dragoman_export.graphs.copy_graph import write_copy_graph
-from dragoman_export.graphs.files import DECODER, ENCODER, write_graphs
+from dragoman_export.graphs.files import ATTENTION, DECODER, ENCODER, write_graphs
 from dragoman_export.graphs.target import CPU, CUDA, Target
 
 __all__ = [
+    "ATTENTION",
     "CPU",
     "CUDA",
     "DECODER",
@@ -17,6 +23,7 @@ __all__ = [
     "GraphContract",
     "GraphTensor",
     "Target",
+    "attention_contract",
     "encoder_contract",
     "write_copy_graph",
     "write_graphs",

@@ -1,4 +1,4 @@
-"""Inputs and outputs of the two graphs: what export writes and the server's runner is written for.
+"""Inputs and outputs of the graphs: what export writes and the server's runner is written for.
 
 One table for names, element types and shapes; tracing, the manifest and the tests read it.
 """
@@ -83,6 +83,34 @@ def device_decoder_contract(config: TransformerConfig) -> GraphContract:
             GraphTensor("candidate_ids", "int64", ("rows", CANDIDATES)),
             GraphTensor("candidate_log_probs", "float", ("rows", CANDIDATES)),
             *_updated(caches),
+        ),
+    )
+
+
+def attention_contract(config: TransformerConfig) -> GraphContract:
+    """Of the graph that has weights; see `forced_attention.ForcedAttention.forward`."""
+    encoder, decoder = config.encoder_heads, config.decoder_heads
+    kinds = {
+        "encoder": (config.encoder_layers, encoder, ("source", "source")),
+        "decoder": (0 if config.recurrent else config.decoder_layers, decoder, ("target",) * 2),
+        "cross": (config.decoder_layers, decoder, ("target", "source")),
+    }
+    return GraphContract(
+        inputs=tuple(
+            tensor
+            for side in ("source", "target")
+            for tensor in (
+                GraphTensor(f"{side}_ids", "int64", (f"{side}_tokens",)),
+                GraphTensor(f"{side}_positions", "int64", (f"{side}_tokens",)),
+                GraphTensor(f"{side}_padded", "int64", ("batch", side)),
+                GraphTensor(f"{side}_packed", "int64", (f"{side}_tokens",)),
+                GraphTensor(f"{side}_last", "int32", ("batch",)),
+            )
+        ),
+        outputs=tuple(
+            GraphTensor(f"{kind}_attention_{layer}", "float", ("batch", heads, *places))
+            for kind, (layers, heads, places) in kinds.items()
+            for layer in range(layers)
         ),
     )
 

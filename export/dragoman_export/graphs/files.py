@@ -1,4 +1,4 @@
-"""Writes the two graphs and the one weights file that both read.
+"""Writes the graphs and the one weights file that all of them read.
 
 No tensor is stored twice: equal bytes of equal type have one place in the file, whichever
 graph they come from.
@@ -15,7 +15,8 @@ import onnx_ir
 
 from dragoman_export.graphs.trace import Graphs
 
-ENCODER, DECODER, WEIGHTS = "encoder.onnx", "decoder.onnx", "weights.bin"
+ENCODER, DECODER, ATTENTION = "encoder.onnx", "decoder.onnx", "attention.onnx"
+WEIGHTS = "weights.bin"
 
 ALIGNMENT = 4096
 """Bytes; page boundaries let the runtime map the file."""
@@ -25,10 +26,12 @@ SMALLEST_EXTERNAL = 256
 
 
 def write_graphs(graphs: Graphs, directory: Path) -> None:
-    """Writes encoder.onnx, decoder.onnx and weights.bin; the graphs have no weights after that."""
+    """Writes the graphs that there are and weights.bin; the graphs have no weights after that."""
     with (directory / WEIGHTS).open("wb") as file:
         store = _WeightStore(file)
-        for name, model in ((ENCODER, graphs.encoder), (DECODER, graphs.decoder)):
+        for name, model in zip((ENCODER, DECODER, ATTENTION), graphs, strict=True):
+            if model is None:
+                continue
             for value in model.graph.initializers.values():
                 tensor = value.const_value
                 assert tensor is not None

@@ -1,4 +1,4 @@
-"""Traces the canonical Transformer into two ONNX graphs that keep the contract's names.
+"""Traces the canonical Transformer into ONNX graphs that keep the contract's names.
 
 Knows torch.onnx. Does not know files: `dragoman_export.graphs.files` writes what comes out.
 """
@@ -15,9 +15,21 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from dragoman_export.graphs import schemas
-from dragoman_export.graphs.contract import GraphContract, GraphTensor, encoder_contract
+from dragoman_export.graphs.contract import (
+    GraphContract,
+    GraphTensor,
+    attention_contract,
+    encoder_contract,
+)
+from dragoman_export.graphs.optimise import tidy
 from dragoman_export.graphs.target import Target
-from dragoman_export.network import TORCH_TYPES, Cache, Transformer, cache_kind
+from dragoman_export.network import (
+    TORCH_TYPES,
+    Cache,
+    ForcedAttention,
+    Transformer,
+    cache_kind,
+)
 
 OPSET = 18
 """What onnxscript's own translations are written for: nothing has to be converted."""
@@ -26,6 +38,9 @@ EXAMPLE_SIZES = {
     "tokens": 5,
     "batch": 2,
     "source": 3,
+    "target": 11,
+    "source_tokens": 12,
+    "target_tokens": 13,
     "rows": 4,
     "sources": 8,
     "groups": 9,
@@ -43,14 +58,17 @@ INPUT_TYPES = TORCH_TYPES | {
 
 
 class Graphs(NamedTuple):
-    """The two graphs of a bundle."""
+    """The graphs of a bundle."""
 
     encoder: onnx_ir.Model
     decoder: onnx_ir.Model
 
+    attention: onnx_ir.Model | None
+    """Of attention weights, where it is wanted."""
 
-def trace(transformer: Transformer, target: Target) -> Graphs:
-    """Both graphs, optimised and free of anything that depends on the machine or the time."""
+
+def trace(transformer: Transformer, target: Target, *, with_attention: bool = False) -> Graphs:
+    """All graphs, optimised and free of anything that depends on the machine or the time."""
     schemas.register()
     encoder = encoder_contract(transformer.config)
     decoder = target.decoder_contract(transformer.config)
@@ -59,13 +77,7 @@ def trace(transformer: Transformer, target: Target) -> Graphs:
     flat = [_example(tensor) for tensor in decoder.inputs]
     dynamic = [_dynamic_shape(tensor) for tensor in decoder.inputs]
     return Graphs(
-        _trace(
-            target,
-            transformer.encoder,
-            encoder,
-            tuple(_example(tensor) for tensor in encoder.inputs),
-            tuple(_dynamic_shape(tensor) for tensor in encoder.inputs),
-        ),
+        _trace(target, transformer.encoder, encoder, *_plain_inputs(encoder)),
         _trace(
             target,
             target.decoder(transformer.decoder),
@@ -73,6 +85,23 @@ def trace(transformer: Transformer, target: Target) -> Graphs:
             (*flat[:plain], _by_layer(kind, flat[plain:])),
             (*dynamic[:plain], _by_layer(kind, dynamic[plain:])),
         ),
+        trace_attention(transformer, target) if with_attention else None,
+    )
+
+
+def trace_attention(transformer: Transformer, target: Target) -> onnx_ir.Model:
+    """The graph of attention weights alone."""
+    schemas.register()
+    contract = attention_contract(transformer.config)
+    inputs = _plain_inputs(contract)
+    return _trace(target._replace(optimise=tidy), ForcedAttention(transformer), contract, *inputs)
+
+
+def _plain_inputs(contract: GraphContract) -> tuple[tuple[object, ...], tuple[object, ...]]:
+    """Examples and dynamic shapes of inputs that are tensors, one after the other."""
+    return (
+        tuple(_example(tensor) for tensor in contract.inputs),
+        tuple(_dynamic_shape(tensor) for tensor in contract.inputs),
     )
 
 

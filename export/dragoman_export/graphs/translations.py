@@ -214,6 +214,24 @@ def _past_bias(table: TensorType, positions: TensorType, cache: TensorType) -> T
     return op.Unsqueeze(op.Transpose(op.Gather(table, index), perm=[0, 2, 1]), [2])
 
 
+@script()  # type: ignore[untyped-decorator] # onnxscript is untyped
+def _recur_all(x: FLOAT, positions: INT64) -> FLOAT:
+    candidates, kept = op.Split(x, num_outputs=2, axis=1)
+    kept = op.Sigmoid(kept)
+    goes_on = op.Unsqueeze(op.CastLike(op.Greater(positions, 0), x), [1])  # (tokens, 1)
+    state = op.Mul(op.Slice(candidates, [0], [1], [0]), 0.0)  # (1, dim)
+    states = op.Slice(candidates, [0], [0], [0])  # (0, dim)
+    count = op.Squeeze(op.Shape(x, start=0, end=1), [0])
+    for place in range(count):
+        at = op.Reshape(place, [1])
+        candidate = op.Gather(candidates, at, axis=0)
+        share = op.Gather(kept, at, axis=0)
+        old = state * op.Gather(goes_on, at, axis=0)
+        state = candidate + share * (old - candidate)
+        states = op.Concat(states, state, axis=0)
+    return op.Relu(states)
+
+
 def _to_steps(x: TensorType) -> TensorType:
     zero = op.Constant(value=helper.make_tensor("zero_point", INT8, [], [0]))
     return op.QuantizeLinear(x, op.Constant(value_float=1.0), zero)
@@ -297,6 +315,7 @@ def translations() -> Translations:
     return {
         ours.extent.default: _extent,
         ours.to_steps.default: _to_steps,
+        ours.recur_all.default: _recur_all,
         ours.add_and_norm.default: _add_and_norm,
         ours.norm.default: _norm,
         ours.rms_norm.default: _rms_norm,

@@ -5,6 +5,7 @@ Knows layers and the operators that they are made of. Does not know checkpoints,
 
 from dragoman_export.network.config import Activation, TransformerConfig
 from dragoman_export.network.device_step import CANDIDATES, DeviceStep
+from dragoman_export.network.forced_attention import AttentionWeights, ForcedAttention
 from dragoman_export.network.layers import (
     Cache,
     DecoderLayer,
@@ -37,12 +38,14 @@ __all__ = [
     "SUPPRESSED_BIAS",
     "TORCH_TYPES",
     "Activation",
+    "AttentionWeights",
     "Cache",
     "DecoderLayer",
     "DecoderStep",
     "DeviceStep",
     "EncoderLayer",
     "FeedForward",
+    "ForcedAttention",
     "LayerCache",
     "Linear",
     "Norm",

@@ -158,6 +158,32 @@ def _(x: Tensor, dimension: int) -> Tensor:
     return x.new_empty((1,), dtype=torch.int32)
 
 
+@torch.library.custom_op("dragoman::recur_all", mutates_args=())
+def recur_all(x: Tensor, positions: Tensor) -> Tensor:
+    """All tokens of targets that lie one after the other through a recurrent unit.
+
+    Args:
+        x: (tokens, 2 * dim); see `recurrence.recur`.
+        positions: (tokens,) int64; at 0 a target begins, from nothing.
+
+    Returns:
+        What the unit says of each token, (tokens, dim).
+    """
+    candidates, kept = x.float().chunk(2, dim=1)
+    kept = kept.sigmoid()
+    state, states = torch.zeros_like(candidates[0]), []
+    for candidate, share, position in zip(candidates, kept, positions.tolist(), strict=True):
+        old = state if position else torch.zeros_like(state)
+        state = candidate + share * (old - candidate)
+        states.append(state)
+    return torch.stack(states).relu().to(x.dtype)
+
+
+@recur_all.register_fake
+def _(x: Tensor, positions: Tensor) -> Tensor:
+    return x.new_empty((x.shape[0], x.shape[1] // 2))
+
+
 @torch.library.custom_op("dragoman::attend_prompt", mutates_args=())
 def attend_prompt(
     query_key_value: Tensor, last: Tensor, length: Tensor, heads: int, bias: Tensor | None = None

@@ -5,7 +5,7 @@ Knows decoders of both sides and how to compare them. Does not know how graphs a
 
 from dragoman_export.verification.device_decoding import DeviceGraphDecoder
 from dragoman_export.verification.eager_decoding import EagerDecoder, encode
-from dragoman_export.verification.graph_decoding import GraphDecoder
+from dragoman_export.verification.graph_decoding import GraphDecoder, cpu_session, packed_pairs
 from dragoman_export.verification.module_decoding import ModuleDecoder
 from dragoman_export.verification.reference import ReferenceDecoder, ReferenceTokenizer
 from dragoman_export.verification.verify import (
@@ -32,9 +32,11 @@ __all__ = [
     "ReferenceTokenizer",
     "Said",
     "Scorer",
+    "cpu_session",
     "encode",
     "listen",
     "measure",
+    "packed_pairs",
     "require_close",
     "require_same",
     "require_same_texts",

@@ -22,6 +22,9 @@ Cache = NDArray[np.float32] | NDArray[np.float16] | NDArray[np.int8]
 RESULTS = ("candidate_ids", "candidate_logits", "log_normalizers")
 """What a step returns beside its caches."""
 
+PACKED = ("ids", "positions", "padded", "packed", "last")
+"""What follows "source_" and "target_" in names of the graph of attention weights."""
+
 CANDIDATES = 2
 """The chosen token and the next best, which tells a tie."""
 
@@ -103,6 +106,17 @@ def packed(sources: Sequence[Sequence[int]]) -> dict[str, NDArray[np.generic]]:
         "packed_index": np.flatnonzero(inside).astype(np.int64),
         "source_last": (lengths - 1).astype(np.int32),
     }
+
+
+def packed_pairs(
+    sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]
+) -> dict[str, NDArray[np.generic]]:
+    """The inputs of the graph of attention weights; each target begins with the start token."""
+    inputs: dict[str, NDArray[np.generic]] = {}
+    for side, sequences in (("source", sources), ("target", targets)):
+        for name, array in zip(PACKED, packed(sequences).values(), strict=True):
+            inputs[f"{side}_{name}"] = array
+    return inputs
 
 
 class _Steps:

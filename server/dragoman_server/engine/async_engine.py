@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from collections.abc import Sequence as ListOf
 
+from dragoman_server.engine.attention_threads import Attend, AttentionThreads
 from dragoman_server.engine.deadline import NO_LIMIT, TimeLimit, has_passed
 from dragoman_server.engine.engine import Engine, Progress
 from dragoman_server.engine.engine_threads import EngineThreads
@@ -58,6 +59,7 @@ class AsyncEngine:
         turns: Hands the cores out to the engines of all models; None where these have them to
             themselves.
         share: The model's.
+        attend: Makes the passes that texts ask for; None where the model has none.
         clock: Seconds, monotonic; the engines'.
     """
 
@@ -72,6 +74,7 @@ class AsyncEngine:
         count_expired: Callable[[], None] | None = None,
         turns: Turns | None = None,
         share: Share | None = None,
+        attend: Attend | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
@@ -91,6 +94,7 @@ class AsyncEngine:
             share=share,
             clock=clock,
         )
+        self._attention = None if attend is None else AttentionThreads(attend, len(self._engines))
         self.used_at = clock()
         """When the last texts came, or it was built."""
         self._idle = asyncio.Event()
@@ -263,6 +267,8 @@ class AsyncEngine:
         that does not look at what has been there for long.
         """
         self._closing = True
+        if self._attention is not None:
+            self._attention.close()
         self._threads.close()
         self._queue.close()
         try:
@@ -322,4 +328,8 @@ class AsyncEngine:
             if isinstance(outcome, Completion) and outcome.finish_reason in _TRANSLATED:
                 self._forecast.observe_text(len(sequence.source_ids), len(outcome.token_ids))
             if future := self._futures.get(sequence):
-                settle(future, outcome)
+                if sequence.options.wants_weights and isinstance(outcome, Completion):
+                    assert self._attention is not None
+                    self._attention.settle(sequence, outcome, future)
+                else:
+                    settle(future, outcome)

@@ -18,7 +18,9 @@ from dragoman_server.errors import BundleError
 from dragoman_server.models.manifest import problems_of
 from dragoman_server.models.private_copy import detach
 
-FORMAT_VERSION = 5
+FORMAT_VERSIONS = (5, 6)
+"""That are read: those of version 5 have no graph of attention weights."""
+
 MANIFEST_NAME = "bundle.json"
 
 MOST_MANIFEST_BYTES = 16 << 20
@@ -108,9 +110,10 @@ def _read(path: Path) -> tuple[Manifest, str]:
     except OSError as error:  # not what can be looked at, or too long for a path
         raise BundleError(f"no bundle at {path}: {error.strerror}") from None
     manifest, digest = _parsed(file)
-    if manifest.format_version != FORMAT_VERSION:
+    if manifest.format_version not in FORMAT_VERSIONS:
+        read = " and ".join(map(str, FORMAT_VERSIONS))
         raise BundleError(
-            f"{file}: format version {manifest.format_version}, this server reads {FORMAT_VERSION}"
+            f"{file}: format version {manifest.format_version}, this server reads {read}"
         )
     if problems := problems_of(manifest):
         more = f"; and {len(problems) - MOST_SHOWN} more" if len(problems) > MOST_SHOWN else ""
@@ -147,6 +150,7 @@ def _needed_paths(manifest: Manifest) -> list[str]:
         manifest.decoder.path,
         *filter(None, of_tokenizer),
         *([manifest.copy.path] if "cuda" in manifest.providers else []),
+        *([manifest.attention.path] if manifest.HasField("attention") else []),
     ]
 
 

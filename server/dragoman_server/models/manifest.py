@@ -32,6 +32,8 @@ _NUMBER = re.compile(r"[0-9]{1,10}")
 _CACHE = re.compile(r"(self|cross)_(key|value)_[0-9]{1,4}")
 _STATE = re.compile(r"self_state_[0-9]{1,4}")
 
+_ATTENTION = re.compile(r"(encoder|decoder|cross)_attention_[0-9]{1,4}")
+
 FEWEST_CANDIDATES = 3
 """A beam of 1 needs twice its width and one."""
 
@@ -121,11 +123,35 @@ def _graphs(manifest: Manifest) -> Iterator[str]:
     graphs = [("encoder", manifest.encoder), ("decoder", manifest.decoder)]
     if "cuda" in manifest.providers:
         graphs.append(("copy", manifest.copy))
+    if manifest.HasField("attention"):
+        graphs.append(("attention", manifest.attention))
     for name, graph in graphs:
         yield from _path(f"{name}.path", graph.path)
         yield from _tensors(f"{name}.inputs", graph.inputs)
         yield from _tensors(f"{name}.outputs", graph.outputs)
     yield from _caches(manifest.decoder, manifest)
+    yield from _alignment_heads(manifest)
+
+
+def _alignment_heads(manifest: Manifest) -> Iterator[str]:
+    """Which of the attention's outputs are read, and that these are there."""
+    if not manifest.HasField("attention"):
+        return
+    sizes, chosen = manifest.architecture, manifest.alignment_heads
+    yield from _within("alignment_heads.layer", chosen.layer, 0, max(sizes.decoder_layers, 1) - 1)
+    if not chosen.heads:
+        yield "alignment_heads.heads is empty; allowed: one head or more"
+    for head in chosen.heads:
+        yield from _within("alignment_heads.heads", head, 0, max(sizes.decoder_heads, 1) - 1)
+    names = {output.name for output in manifest.attention.outputs}
+    if f"cross_attention_{chosen.layer}" not in names:
+        yield f"attention.outputs lacks cross_attention_{chosen.layer}, which alignment_heads names"
+    for name in names:
+        if not _ATTENTION.fullmatch(name):
+            yield (
+                f"attention.outputs has {_shown(name)}; allowed: encoder_attention_0, "
+                "decoder_attention_0, cross_attention_0 and so on"
+            )
 
 
 def _tensors(field: str, tensors: Collection[TensorSpec]) -> Iterator[str]:

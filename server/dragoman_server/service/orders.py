@@ -3,12 +3,14 @@
 Knows one model's languages and limits. Does not know what becomes of the texts.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Limits, StreamTranslateTextRequest, TranslateTextRequest
 from dragoman_server.errors import InvalidArgumentError, NotFoundError
 from dragoman_server.models import Languages, primary
+from dragoman_server.service.alignment import without_graph
 from dragoman_server.service.options import OptionsReader, RequestOptions, TargetCodec
 from dragoman_server.texts import Spacing
 
@@ -31,6 +33,8 @@ class Order(NamedTuple):
     """Primary subtag of the texts' language: how they are split into sentences."""
     spacing: Spacing
     """Between the sentences of a translation."""
+    explains: bool = False
+    """Whether the alignment or the attention of a translation is told."""
 
 
 class Orders:
@@ -45,7 +49,8 @@ class Orders:
     def __init__(self, manifest: Manifest, limits: Limits, tokenizer: TargetCodec) -> None:
         self._languages = Languages(manifest)
         self._options = OptionsReader(manifest, limits, tokenizer)
-        self._known: dict[tuple[str, str, bytes], Order] = {}
+        self._known: dict[tuple[str, str, bytes, bool, bool], Order] = {}
+        self._graphless = "" if manifest.HasField("attention") else manifest.name
 
     def translates(self, source: str, target: str) -> bool:
         """Whether there is a pair for these codes, or several; empty ones fit every language.
@@ -70,7 +75,7 @@ class Orders:
         """
         source, target = request.source_language_code, request.target_language_code
         options = request.options.SerializeToString()
-        key = (source, target, options)
+        key = (source, target, options, request.return_alignment, request.return_attention)
         if (order := self._known.get(key)) is None:
             order = self._read(request)
             if len(options) <= MOST_OPTION_BYTES:
@@ -84,7 +89,7 @@ class Orders:
             request.source_language_code, request.target_language_code
         )
         forced = tuple(target.target_prefix_ids)
-        return Order(
+        order = Order(
             [*target.source_prefix_ids, *source.prefix_ids],
             list(source.suffix_ids),
             len(forced),
@@ -92,3 +97,20 @@ class Orders:
             primary(request.source_language_code or source.language_code),
             Spacing(primary(target.language_code)),
         )
+        if request.return_alignment or request.return_attention:
+            return self._explained(order, request)
+        return order
+
+    def _explained(
+        self, order: Order, request: TranslateTextRequest | StreamTranslateTextRequest
+    ) -> Order:
+        """The same, with alignment or attention told."""
+        if self._graphless:
+            field = "return_alignment" if request.return_alignment else "return_attention"
+            raise without_graph(field, self._graphless)
+        common = replace(
+            order.options.common,
+            return_alignment=request.return_alignment,
+            return_attention=request.return_attention,
+        )
+        return order._replace(options=order.options._replace(common=common), explains=True)

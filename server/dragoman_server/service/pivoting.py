@@ -77,6 +77,7 @@ class PivotingTranslator:
         usage: Usage | None = None,
     ) -> list[Translation]:
         """Translates all the texts, or none; see Translator."""
+        self._check(request)
         into = TranslateTextRequest(
             contents=request.contents,
             source_language_code=request.source_language_code,
@@ -108,6 +109,7 @@ class PivotingTranslator:
         usage: Usage | None = None,
     ) -> Translation:
         """Translates a text of a stream; its partial texts are the second translation's."""
+        self._check(request)
         into = StreamTranslateTextRequest(
             content=request.content,
             source_language_code=request.source_language_code,
@@ -126,6 +128,19 @@ class PivotingTranslator:
         except InvalidArgumentError as error:
             raise self._between(error) from None
         return _joined(len(request.content), before, after)
+
+    def _check(self, request: TranslateTextRequest | StreamTranslateTextRequest) -> None:
+        """Raises InvalidArgumentError where something is asked for that one model alone knows."""
+        for field in ("return_alignment", "return_attention"):
+            if getattr(request, field):
+                allowed = f"false for texts translated through {self._language!r}"
+                raise InvalidArgumentError(
+                    f"{field} is true; allowed: {allowed}, as neither model sees both ends",
+                    field=field,
+                    reason="OPTIONS_CONFLICT",
+                    given="true",
+                    allowed=allowed,
+                )
 
     def _between(self, error: InvalidArgumentError) -> InvalidArgumentError:
         """Returns an error about a text as it is in the language between."""

@@ -9,12 +9,13 @@ from typing import Protocol
 
 from dragoman_server.engine import ANYBODY, NO_LIMIT, UNREAD, Outline, Sender, TimeLimit
 from dragoman_server.sequence import Completion, TranslationOptions
+from dragoman_server.service.alignment import SpanCodec
 
 OnPartial = Callable[[int, list[int]], None]
 """Told which of the texts that were submitted together has which target tokens so far."""
 
 
-class TextCodec(Protocol):
+class TextCodec(SpanCodec, Protocol):
     """What is needed of a Tokenizer."""
 
     def encode(self, text: str) -> list[int]:

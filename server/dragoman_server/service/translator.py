@@ -8,7 +8,7 @@ tokenizer and the engine that runs it. Does not know grpc, nor how the engine ba
 import asyncio
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from dragoman.v1.bundle_pb2 import Manifest
@@ -21,7 +21,9 @@ from dragoman.v1.translation_pb2 import (
 from dragoman_server.engine import ANYBODY, NO_LIMIT, UNREAD, Outline, Sender, TimeLimit
 from dragoman_server.sequence import Completion, TranslationOptions
 from dragoman_server.service.account import Usage
+from dragoman_server.service.alignment import check_one_text
 from dragoman_server.service.answers import Answers
+from dragoman_server.service.explaining import Explainer
 from dragoman_server.service.orders import Order, Orders
 from dragoman_server.service.pieces import SplitText
 from dragoman_server.service.progress import OnProgress, Progress, SplitProgress, WholeProgress
@@ -61,6 +63,7 @@ class Translator:
         self._orders = Orders(manifest, model.limits, tokenizer)
         self._sources = Sources(model.limits, tokenizer, manifest.special_tokens.end_id)
         self._answers = Answers(model, tokenizer)
+        self._explainer = Explainer(manifest, tokenizer)
         self._decode = tokenizer.decode
         self._most_pieces = max(2, model.limits.max_contents)
         self._engine = engine
@@ -130,8 +133,10 @@ class Translator:
         self._preparing += 1
         try:
             order = self._orders.read(request)
-            segmentation = read_segmentation(request.segmentation)
+            segmentation = read_segmentation(request)
             check_contents(request.contents, self.model.limits)
+            if request.return_attention:
+                check_one_text(len(request.contents))
             sources: list[Source] = []
             for index, text in enumerate(request.contents):
                 if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
@@ -143,7 +148,9 @@ class Translator:
                 sources.append(source)
         finally:
             self._preparing -= 1
-        return await self._translations(sources, order, limit, sender, usage=usage)
+        return await self._translations(
+            request.contents, sources, order, limit, sender, usage=usage
+        )
 
     async def translate_text(
         self,
@@ -166,7 +173,7 @@ class Translator:
         self._preparing += 1
         try:
             order = self._orders.read(request)
-            segmentation = read_segmentation(request.segmentation)
+            segmentation = read_segmentation(request)
             check_code_points([text], "content", self.model.limits)
             check_characters(text, "content")
             source = await self._sources.read(text, order, segmentation, "content")
@@ -176,7 +183,7 @@ class Translator:
         if on_progress is not None:
             progress = self._progress(source, order, on_progress)
         translations = await self._translations(
-            [source], order, limit, sender, usage=usage, progress=progress
+            [text], [source], order, limit, sender, usage=usage, progress=progress
         )
         return translations[0]
 
@@ -187,6 +194,7 @@ class Translator:
 
     async def _translations(
         self,
+        texts: Sequence[str],
         sources: list[Source],
         order: Order,
         limit: TimeLimit,
@@ -197,6 +205,8 @@ class Translator:
     ) -> list[Translation]:
         """Has the texts translated; an error, or nobody waiting, takes all of them back."""
         submitted, options = _asked(sources, order)
+        if order.explains:
+            self._explainer.check(submitted, order)
         if usage is not None:
             usage.submit(submitted, options)
         wants_timing = usage is not None and usage.is_timed
@@ -223,7 +233,7 @@ class Translator:
         for index, source in enumerate(sources):
             if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
                 await asyncio.sleep(0)
-            translations.append(self._answer(source, completions, order))
+            translations.append(self._answer(texts[index], source, completions, order))
         return translations
 
     async def _finished(self, submit: Submit, count: int) -> list[Completion]:
@@ -244,16 +254,22 @@ class Translator:
                 future.cancel()
 
     def _answer(
-        self, source: Source, completions: Iterator[Completion], order: Order
+        self, text: str, source: Source, completions: Iterator[Completion], order: Order
     ) -> Translation:
         """Returns a text's translation, of the next completions."""
         if isinstance(source, SplitText):
-            return self._answers.of_pieces(
-                source, list(islice(completions, len(source.pieces))), order
-            )
+            pieces = list(islice(completions, len(source.pieces)))
+            translation = self._answers.of_pieces(source, pieces, order)
+            if order.explains:
+                self._explainer.explain_pieces(translation, source, pieces, order)
+            return translation
         if not source:
             return self._answers.of_nothing()
-        return self._answers.of(next(completions), source_tokens=len(source), forced=order.forced)
+        completion = next(completions)
+        translation = self._answers.of(completion, source_tokens=len(source), forced=order.forced)
+        if order.explains:
+            self._explainer.explain(translation, text, source, completion, order)
+        return translation
 
 
 def _asked(sources: list[Source], order: Order) -> tuple[list[list[int]], list[TranslationOptions]]:

@@ -13,6 +13,8 @@ from dragoman.v1.translation_pb2 import (
     SEGMENTATION_NONE,
     SEGMENTATION_SENTENCES,
     Limits,
+    StreamTranslateTextRequest,
+    TranslateTextRequest,
 )
 from dragoman_server.engine import Priority
 from dragoman_server.errors import InvalidArgumentError
@@ -42,12 +44,18 @@ def read_priority(number: int) -> Priority:
     return priority
 
 
-def read_segmentation(number: int) -> int:
-    """Returns how texts are to be split, by the wire's number for it.
+def read_segmentation(request: TranslateTextRequest | StreamTranslateTextRequest) -> int:
+    """Returns how the texts of a request are to be split, by the wire's number for it.
 
     Raises:
-        InvalidArgumentError: The number means nothing.
+        InvalidArgumentError: The number means nothing, or does not go with other options.
     """
+    number = request.segmentation
+    if request.return_attention:  # weights are of one sentence's tokens
+        if number == SEGMENTATION_SENTENCES:
+            given, allowed = "SEGMENTATION_SENTENCES", "another where return_attention is true"
+            raise _wrong("segmentation", given, allowed, verb="is", reason="OPTIONS_CONFLICT")
+        return SEGMENTATION_NONE
     if not number:
         return SEGMENTATION_AUTO
     if number not in _SEGMENTATIONS:

@@ -13,7 +13,7 @@ from unittest import mock
 
 from dragoman.tokenizer import Tokenizer
 from dragoman.v1.translation_pb2 import DecodingOptions, StreamTranslateTextRequest, Translation
-from dragoman_export.export import ExportRequest, _prompt, export, load
+from dragoman_export.export import ExportRequest, export, load
 from dragoman_export.model import ImportedModel, Prompt
 from dragoman_export.verification import GraphDecoder
 from dragoman_export.verification import Said as Heard
@@ -260,7 +260,7 @@ class _Comparison:
         sources, targets = self._languages.sources, self._languages.targets
         source = sources[direction.source] if direction.source else next(iter(sources.values()))
         target = targets[direction.target] if direction.target else next(iter(targets.values()))
-        return _prompt(self._imported, text, source, target)
+        return self._imported.prompt(text, source, target)
 
     def _compare_scores(self, heard: Sequence[Heard]) -> None:
         """The float32 graphs' log-probabilities of the library's translations."""

@@ -69,7 +69,7 @@ def test_an_unknown_key_is_an_error(copy: Path) -> None:
 
 def test_another_format_version_is_refused(copy: Path) -> None:
     edit_manifest(copy, lambda manifest: manifest.update(format_version=1))
-    with pytest.raises(BundleError, match="format version 1, this server reads 5"):
+    with pytest.raises(BundleError, match="format version 1, this server reads 5 and 6"):
         Bundle.load(copy)
 
 

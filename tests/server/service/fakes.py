@@ -1,10 +1,12 @@
 """Stand-ins for the engine and the tokenizer: every text waits until the test says what comes."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from dragoman.tokenizer import Span
 from dragoman_server.engine import ANYBODY, Priority, Sender
 from dragoman_server.engine.deadline import NO_LIMIT, TimeLimit
 from dragoman_server.errors import OverloadError, QueueFullError, UnavailableError
@@ -27,6 +29,19 @@ class FakeTokenizer:
 
     def decode(self, token_ids: Sequence[int]) -> str:
         return " ".join(self._words[token_id] for token_id in token_ids)
+
+    def source_spans(self, text: str) -> list[Span]:
+        spans = [match.span() for match in re.finditer(r"[^\s~]+", text)]
+        return [*spans, (0, 0)]
+
+    def target_spans(self, token_ids: Sequence[int]) -> list[Span]:
+        return self.source_spans(self.decode(token_ids))[:-1]
+
+    def source_tokens(self, token_ids: Sequence[int]) -> list[str]:
+        return [self._words[token_id] for token_id in token_ids]
+
+    def target_tokens(self, token_ids: Sequence[int]) -> list[str]:
+        return self.source_tokens(token_ids)
 
     def _id(self, word: str) -> int:
         if word not in self._words:

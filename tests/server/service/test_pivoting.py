@@ -239,3 +239,14 @@ def test_where_the_first_model_had_the_text_whole_a_sentence_is_of_all_of_it() -
 def test_warnings_of_both_are_told() -> None:
     first, second = (Translation(warnings=[Warning(reason=each)]) for each in "AB")
     assert {each.reason for each in _joined(1, first, second).warnings} == {"A", "B"}
+
+
+@pytest.mark.parametrize("field", ["return_alignment", "return_attention"])
+async def test_neither_model_knows_who_attends_to_whom(field: str) -> None:
+    async with serving("de-en", "en-fr") as (server, engines):
+        asked = request("a")
+        setattr(asked, field, True)
+        failure = await failure_of(server.stub.TranslateText(asked))
+        assert failure.reason == "OPTIONS_CONFLICT"
+        assert list(failure.fields) == [field]
+        assert counts(engines) == [0, 0]
