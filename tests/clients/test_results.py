@@ -1,7 +1,14 @@
 import pytest
 
 from dragoman.errors import ServerError
-from dragoman.results import Model, read_detected, read_models, read_translation, read_translations
+from dragoman.results import (
+    AlignmentLink,
+    Model,
+    read_detected,
+    read_models,
+    read_translation,
+    read_translations,
+)
 from dragoman.v1 import translation_pb2 as pb
 
 
@@ -60,3 +67,37 @@ def test_a_model_answers_to_its_name_only_where_it_is_the_default() -> None:
 def test_a_server_that_knows_no_versions_has_one_of_each_model() -> None:
     (model,) = read_models(pb.ListModelsResponse(models=[pb.Model(name="en-de")]))
     assert model.answers_to("en-de")
+
+
+def test_links_and_weights_are_read_as_they_are() -> None:
+    weights = pb.AttentionWeights(
+        layer_count=2, head_count=2, query_count=1, key_count=3, values=[n / 4 for n in range(12)]
+    )
+    message = pb.Translation(
+        finish_reason=pb.FINISH_REASON_STOP,
+        alignment=[
+            pb.AlignmentLink(
+                source_begin=1, source_end=3, target_begin=4, target_end=9, weight=0.5, is_hard=True
+            )
+        ],
+        attention=pb.Attention(
+            source_tokens=["a", "b", "</s>"], target_tokens=["</s>"], encoder=weights, cross=weights
+        ),
+    )
+    (translation,) = read_translations(pb.TranslateTextResponse(translations=[message]), 1)
+    assert translation.alignment == (AlignmentLink(1, 3, 4, 9, 0.5, is_hard=True),)
+    attention = translation.attention
+    assert attention is not None
+    assert (attention.source_tokens, attention.target_tokens) == (("a", "b", "</s>"), ("</s>",))
+    assert attention.cross.shape == (2, 2, 1, 3)
+    assert [list(row) for row in attention.cross.head(1, 0)] == [[1.5, 1.75, 2.0]]
+    assert attention.decoder.shape == (0, 0, 0, 0)  # of a recurrent decoder
+    for layer, head in ((2, 0), (0, 2), (-1, 0)):
+        with pytest.raises(IndexError, match="2 layers of 2 heads"):
+            attention.cross.head(layer, head)
+
+
+def test_what_was_not_asked_for_is_not_there() -> None:
+    message = pb.Translation(finish_reason=pb.FINISH_REASON_STOP)
+    (translation,) = read_translations(pb.TranslateTextResponse(translations=[message]), 1)
+    assert (translation.alignment, translation.attention) == ((), None)

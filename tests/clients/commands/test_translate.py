@@ -339,3 +339,24 @@ def test_a_reader_that_leaves_ends_the_job_silently(server: FakeServer, source: 
         process.stdout.close()
         assert process.wait(10) == 141
         assert process.stderr.read() == b""
+
+
+def aligned(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+    for request in requests:
+        assert request.return_alignment
+        response = answer(request)
+        response.translation.alignment.add(
+            source_begin=2, source_end=3, target_begin=0, target_end=1, is_hard=True
+        )
+        yield response
+
+
+def test_alignments_stand_behind_each_translation(command: Command) -> None:
+    command.server.streams.append(aligned)
+    assert command("--alignments", "a b", "c d") == 0
+    assert command.out == b"A B\t1-0\nC D\t1-0\n"
+
+
+def test_alignments_are_those_of_one_translation(command: Command) -> None:
+    with pytest.raises(SystemExit):
+        command("--alignments", "--num-hypotheses", "2", "a")

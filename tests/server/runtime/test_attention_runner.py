@@ -1,0 +1,142 @@
+"""A real bundle's graph of attention weights over finished translations."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dragoman_server.errors import BackendError, InvalidArgumentError
+from dragoman_server.models.bundle import Bundle
+from dragoman_server.runtime import attention_runner
+from dragoman_server.runtime.attention_runner import AttentionRunner, check_attention
+from dragoman_server.sequence import (
+    Attention,
+    Completion,
+    Finished,
+    FinishReason,
+    TranslationOptions,
+)
+
+OPTIONS = TranslationOptions(100, return_alignment=True, return_attention=True)
+PAIRS = [([3, 4, 5, 0], [6, 7]), ([6, 0], []), ([7, 8, 9, 10, 11, 12, 0], [9] * 13), ([5, 0], [3])]
+
+
+def finished(
+    source: list[int],
+    target: list[int],
+    options: TranslationOptions = OPTIONS,
+    reason: FinishReason = FinishReason.STOP,
+) -> Finished:
+    return Finished(source, options, Completion(target, reason, None))
+
+
+@pytest.fixture(scope="module")
+def runner(bundle: Path) -> AttentionRunner:
+    return AttentionRunner(Bundle.load(bundle))
+
+
+def told(runner: AttentionRunner, *texts: Finished) -> list[Attention]:
+    outcomes = runner.run(texts)
+    assert all(isinstance(outcome, Attention) for outcome in outcomes)
+    return [outcome for outcome in outcomes if isinstance(outcome, Attention)]
+
+
+def test_each_gets_the_weights_of_its_own_tokens(runner: AttentionRunner) -> None:
+    texts = [finished(source, target) for source, target in PAIRS]
+    for (source, target), found in zip(PAIRS, told(runner, *texts), strict=True):
+        length, said = len(source), len(target) + 1
+        assert found.alignment is not None
+        assert found.alignment.shape == (len(target), length)
+        assert found.encoder is not None
+        assert found.encoder.shape == (2, 2, length, length)
+        assert found.decoder is not None
+        assert found.decoder.shape == (2, 4, said, said)
+        assert found.cross is not None
+        assert found.cross.shape == (2, 4, said, length)
+        for weights in (found.alignment, found.encoder, found.decoder, found.cross):
+            np.testing.assert_allclose(weights.sum(axis=-1), 1, atol=1e-5)
+        assert not np.triu(found.decoder, 1).any()
+
+
+def test_no_text_depends_on_its_neighbours(runner: AttentionRunner) -> None:
+    texts = [finished(source, target) for source, target in PAIRS]
+    for text, beside in zip(texts, told(runner, *texts), strict=True):
+        (alone,) = told(runner, text)
+        for one, other in zip(alone, beside, strict=True):
+            assert one is not None
+            assert other is not None
+            np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_the_alignment_is_the_mean_of_the_heads_that_the_bundle_names(bundle: Path) -> None:
+    loaded = Bundle.load(bundle)
+    chosen = loaded.manifest.alignment_heads
+    chosen.layer, chosen.heads[:] = 1, [0, 2]
+    for after in (False, True):
+        chosen.after_token = after
+        (found,) = told(AttentionRunner(loaded), finished(*PAIRS[0]))
+        assert found.cross is not None
+        rows = slice(1, None) if after else slice(None, -1)
+        expected = found.cross[1, [0, 2], rows].mean(axis=0)
+        assert found.alignment is not None
+        np.testing.assert_allclose(found.alignment, expected, atol=1e-6)
+
+
+def test_what_was_not_asked_for_is_not_there(runner: AttentionRunner) -> None:
+    aligned, weighed = told(
+        runner,
+        finished([5, 0], [4], TranslationOptions(9, return_alignment=True)),
+        finished([5, 0], [4], TranslationOptions(9, return_attention=True)),
+    )
+    assert aligned.alignment is not None
+    assert aligned[1:] == (None, None, None)
+    assert weighed.alignment is None
+    assert weighed.cross is not None
+
+
+def test_a_translation_without_an_end_has_no_step_that_says_it(runner: AttentionRunner) -> None:
+    (found,) = told(runner, finished([5, 6, 0], [4, 3], reason=FinishReason.LENGTH))
+    assert found.cross is not None
+    assert found.cross.shape[2] == 2
+    assert found.alignment is not None
+    assert len(found.alignment) == 2
+
+
+def test_what_is_more_than_may_be_told_is_refused_alone(
+    runner: AttentionRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attention_runner, "MOST_WEIGHTS", 1000)
+    small, large, other = runner.run(
+        [finished([5, 0], [4]), finished([5] * 20, [4] * 20), finished([6, 0], [4])]
+    )
+    assert isinstance(small, Attention)
+    assert isinstance(other, Attention)
+    assert isinstance(large, InvalidArgumentError)
+    assert large.reason == "ATTENTION_TOO_LARGE"
+    assert "a text of 20 source and 20 target tokens" in str(large)
+
+
+def test_an_alignment_has_a_most_number_of_tokens(bundle: Path) -> None:
+    manifest, options = Bundle.load(bundle).manifest, TranslationOptions(9, return_alignment=True)
+    check_attention(manifest, 1024, 1024, options)
+    for source, target in ((1025, 1), (1, 1025)):
+        with pytest.raises(InvalidArgumentError, match="at most 1024 of each"):
+            check_attention(manifest, source, target, options)
+
+
+def test_a_bundle_that_changed_since_is_not_read(float32_bundle: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(float32_bundle, tmp_path / "bundle"))
+    runner = AttentionRunner(Bundle.load(copy))
+    shutil.rmtree(copy)
+    with pytest.raises(BackendError, match="changed while being loaded"):
+        runner.run([finished([5, 0], [4])])
+
+
+def test_once_it_is_loaded_nothing_more_is_read(float32_bundle: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(float32_bundle, tmp_path / "bundle"))
+    runner = AttentionRunner(Bundle.load(copy))
+    (before,) = told(runner, finished(*PAIRS[0]))
+    (copy / "weights.bin").write_bytes(b"")
+    (after,) = told(runner, finished(*PAIRS[0]))
+    np.testing.assert_array_equal(before.cross, after.cross)
