@@ -3,7 +3,7 @@
 Knows texts and language codes. Does not know models, nor what is done with what it says.
 """
 
-from dragoman_server.detection.choice import UNDETERMINED, Chosen, choose, likeliest
+from dragoman_server.detection.choice import UNDETERMINED, Chosen, Wanted, choose, likeliest
 from dragoman_server.detection.detector import Guess, LanguageDetector, open_detector
 from dragoman_server.detection.samples import has_letters
 
@@ -12,6 +12,7 @@ __all__ = [
     "Chosen",
     "Guess",
     "LanguageDetector",
+    "Wanted",
     "choose",
     "has_letters",
     "likeliest",

@@ -4,7 +4,7 @@ Pure. Knows guesses. Does not know texts, nor what makes a language a wanted one
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from dragoman_server.detection.detector import Guess
 
@@ -14,7 +14,10 @@ UNDETERMINED = "und"
 LEAST_CONFIDENCE = 0.5
 """Of a language that is taken: likelier than all others together."""
 
-TAKEN_FOR = {"ms": ("id",), "hr": ("bs",)}
+Wanted: TypeAlias = Callable[[str], str | None]
+"""Returns what a language is called among those that are wanted; None where it is none of them."""
+
+TAKEN_FOR = {"ms": ("id",), "hr": ("bs",), "no": ("nn",)}
 """Languages that the library does not know, behind one that it says in their place."""
 
 
@@ -32,30 +35,28 @@ def likeliest(guesses: Sequence[Guess]) -> str:
     return UNDETERMINED
 
 
-def choose(guesses: Sequence[Guess], is_wanted: Callable[[str], bool]) -> Chosen | None:
+def choose(guesses: Sequence[Guess], wanted: Wanted) -> Chosen | None:
     """Returns the language that is sure enough among those that are wanted; None where none is.
 
     Where the best guess of all is sure enough and not wanted, none is: a text that is plainly
     French is neither of English and German, however much rather English.
     """
-    if not guesses:
-        return None
-    wanted = [
+    fitting = [
         Guess(code, guess.confidence)
         for guess in guesses
-        if (code := _wanted_code(guess.language_code, is_wanted)) is not None
+        if (code := _wanted_code(guess.language_code, wanted)) is not None
     ]
-    best = guesses[0]
-    is_foreign = (
-        best.confidence >= LEAST_CONFIDENCE and _wanted_code(best.language_code, is_wanted) is None
-    )
-    if not wanted or is_foreign:
+    if not fitting:
         return None
-    confidence = wanted[0].confidence / sum(guess.confidence for guess in wanted)
+    best = guesses[0]
+    is_foreign = _wanted_code(best.language_code, wanted) is None
+    if is_foreign and best.confidence >= LEAST_CONFIDENCE:
+        return None
+    confidence = fitting[0].confidence / sum(guess.confidence for guess in fitting)
     if confidence < LEAST_CONFIDENCE:
         return None
-    return Chosen(wanted[0].language_code, confidence)
+    return Chosen(fitting[0].language_code, confidence)
 
 
-def _wanted_code(code: str, is_wanted: Callable[[str], bool]) -> str | None:
-    return next(filter(is_wanted, (code, *TAKEN_FOR.get(code, ()))), None)
+def _wanted_code(code: str, wanted: Wanted) -> str | None:
+    return next(filter(None, map(wanted, (code, *TAKEN_FOR.get(code, ())))), None)

@@ -18,6 +18,7 @@ from dragoman_server.detection import (
     Chosen,
     Guess,
     LanguageDetector,
+    Wanted,
     choose,
     has_letters,
 )
@@ -43,8 +44,9 @@ class Candidates(NamedTuple):
     codes: tuple[str, ...]
     """Of the models' own; what has no letters is taken for the first."""
     translators: tuple[Translator, ...]
-    is_wanted: Callable[[str], bool]
-    """Whether a language of this code can be translated."""
+    wanted: Wanted
+    """Returns the code to ask for where a language is guessed; None where it cannot be
+    translated."""
 
 
 class DetectingTranslator:
@@ -147,7 +149,7 @@ class DetectingTranslator:
         if not has_letters(text):
             return Chosen(UNDETERMINED, 0.0)
         guesses = self._detector.guesses(text)
-        chosen = choose(guesses, self._candidates.is_wanted)
+        chosen = choose(guesses, self._candidates.wanted)
         if chosen is None:
             raise self._unsure(field, guesses)
         return chosen

@@ -158,18 +158,27 @@ class Routes:
         first = [
             each for each in translators if any(each.translates("", pivot) for pivot in pivots)
         ]
-        codes = (code for each in (*last, *first) for code in each.model.source_language_codes)
+        codes = tuple(
+            dict.fromkeys(
+                code for each in (*last, *first) for code in each.model.source_language_codes
+            )
+        )
+        known: dict[str, str | None] = {}  # no more than a detector has languages
 
-        known: dict[str, bool] = {}  # no more than a detector has languages
-
-        def is_wanted(code: str) -> bool:
-            if code not in known:
-                known[code] = any(each.translates(code, target) for each in last) or any(
-                    each.translates(code, pivot) for each in first for pivot in pivots
+        def wanted(guess: str) -> str | None:
+            if guess not in known:
+                fits = any(each.translates(guess, target) for each in last) or any(
+                    each.translates(guess, pivot) for each in first for pivot in pivots
                 )
-            return known[code]
+                known[guess] = guess if fits else _of_language(guess, codes)
+            return known[guess]
 
-        return Candidates(tuple(dict.fromkeys(codes)), _each_once((*last, *first)), is_wanted)
+        return Candidates(codes, _each_once((*last, *first)), wanted)
+
+
+def _of_language(language: str, codes: Iterable[str]) -> str | None:
+    """Returns the first of some codes that are of a language: pt-BR and zh-Hant for pt and zh."""
+    return next((code for code in codes if code.partition("-")[0].lower() == language), None)
 
 
 def _each_once(translators: Iterable[Translator]) -> tuple[Translator, ...]:

@@ -35,7 +35,8 @@ Engines = dict[str, FakeEngine]
 def model(name: str) -> Manifest:
     """A model of a name such as `en+de-fr`."""
     sources, _, targets = name.partition("-")
-    contents = manifest(sources.replace("+", " "), targets.replace("+", " "))
+    sides = (side.replace("+", " ").replace("_", "-") for side in (sources, targets))
+    contents = manifest(*sides)
     contents.name = name
     return contents
 
@@ -146,6 +147,18 @@ async def test_indonesian_is_found_behind_malay() -> None:
         answer = await server.stub.TranslateText(request("Besok kami akan pergi ke pantai."))
         assert answer.translations[0].model == "id-it"
         assert answer.translations[0].detected_language_code == "id"
+
+
+async def test_a_language_is_found_where_models_have_it_of_a_region_or_a_script() -> None:
+    async with serving("en-it", "pt_BR+zh_Hant-it") as (server, _):
+        texts = ["Não sei o que fazer.", "火車站在哪裡", ENGLISH]
+        answer = await server.stub.TranslateText(request(*texts))
+        found_out = [(each.detected_language_code, each.model) for each in answer.translations]
+        assert found_out == [
+            ("pt-BR", "pt_BR+zh_Hant-it"),
+            ("zh-Hant", "pt_BR+zh_Hant-it"),
+            ("en", "en-it"),
+        ]
 
 
 async def test_texts_of_a_stream_are_looked_at_one_by_one() -> None:
