@@ -25,7 +25,7 @@ from dragoman import (
     UnavailableError,
     UsageError,
 )
-from dragoman.options import Options, Priority, TranslateOptions
+from dragoman.options import Options, Priority, Segmentation, TranslateOptions
 from dragoman.v1 import translation_pb2 as pb
 from tests.clients.fake_server import (
     FakeServer,
@@ -174,6 +174,31 @@ def test_the_priority_of_a_stream_is_that_of_each_text(server: FakeServer, clien
     assert seen == [pb.PRIORITY_BULK] * 2
 
 
+@pytest.mark.parametrize(
+    ("segmentation", "expected"),
+    [
+        (None, pb.SEGMENTATION_UNSPECIFIED),
+        ("auto", pb.SEGMENTATION_AUTO),
+        ("sentences", pb.SEGMENTATION_SENTENCES),
+        ("none", pb.SEGMENTATION_NONE),
+    ],
+)
+def test_the_segmentation_reaches_the_wire(
+    server: FakeServer, client: Client, segmentation: Segmentation | None, expected: int
+) -> None:
+    seen: list[int] = []
+
+    def keep(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+        for request in requests:
+            seen.append(request.segmentation)
+            yield answer(request)
+
+    server.streams.append(keep)
+    client.translate("a", segmentation=segmentation)
+    list(client.translate_stream(["a", "b"], segmentation=segmentation))
+    assert [server.requests[0].segmentation, *seen] == [expected] * 3
+
+
 ARGUMENTS = {"self", "text", "texts", "timeout", "max_concurrency"}
 
 
@@ -199,6 +224,8 @@ def test_an_option_that_cannot_be_sent_is_refused_at_once(client: Client) -> Non
         client.translate("a", early_stopping="soon")  # type: ignore[call-overload]
     with pytest.raises(InvalidArgumentError, match="or \"bulk\", not 'urgent'"):
         client.translate("a", priority="urgent")  # type: ignore[call-overload]
+    with pytest.raises(InvalidArgumentError, match='"sentences" or "none", not \'lines\''):
+        client.translate("a", segmentation="lines")  # type: ignore[call-overload]
     with pytest.raises(InvalidArgumentError, match="suppress_sequences must be a sequence of str"):
         client.translate_stream(["a"], suppress_sequences="bad")
     with pytest.raises(InvalidArgumentError, match=r"target_prefix has the lone surrogate"):

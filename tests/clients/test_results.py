@@ -3,7 +3,10 @@ import pytest
 from dragoman.errors import ServerError
 from dragoman.results import (
     AlignmentLink,
+    FinishReason,
     Model,
+    Segment,
+    Warning,  # noqa: A004  the wire's word
     read_detected,
     read_models,
     read_translation,
@@ -38,6 +41,39 @@ def test_what_was_found_out_of_a_text_is_part_of_its_translation() -> None:
     translation = read_translation(message)
     assert translation.detected_language_code == "de"
     assert translation.detected_language_confidence == 0.75
+
+
+def test_a_translation_has_its_sentences_and_warnings() -> None:
+    message = pb.Translation(
+        translated_text=" Eins.\nZwei",
+        finish_reason=pb.FINISH_REASON_LENGTH,
+        segments=[
+            pb.Segment(
+                source_begin=1,
+                source_end=5,
+                target_begin=1,
+                target_end=6,
+                finish_reason=pb.FINISH_REASON_STOP,
+                score=-0.5,
+                source_token_count=3,
+                target_token_count=2,
+            ),
+            pb.Segment(target_begin=7, target_end=11, finish_reason=pb.FINISH_REASON_LENGTH),
+        ],
+        warnings=[pb.Warning(reason="SENTENCE_SPLIT", message="It is in parts")],
+    )
+    translation = read_translation(message)
+    assert translation.segments == (
+        Segment(1, 5, 1, 6, FinishReason.STOP, -0.5, 3, 2),
+        Segment(0, 0, 7, 11, FinishReason.LENGTH, None, 0, 0),
+    )
+    assert translation.warnings == (Warning("SENTENCE_SPLIT", "It is in parts"),)
+
+
+def test_a_translation_of_a_whole_text_has_no_sentences() -> None:
+    translation = read_translation(pb.Translation(finish_reason=pb.FINISH_REASON_STOP))
+    assert translation.segments == ()
+    assert translation.warnings == ()
 
 
 def models(**versions: bool) -> list[Model]:

@@ -8,6 +8,7 @@ import pytest
 
 from dragoman.v1.translation_pb2 import (
     FINISH_REASON_LENGTH,
+    SEGMENTATION_NONE,
     DecodingOptions,
     StreamTranslateTextRequest,
     Translation,
@@ -79,6 +80,19 @@ def test_a_text_that_fails_keeps_its_place(translator: LocalTranslator) -> None:
     assert isinstance(last, Translation)
     assert first.source_token_count
     assert last.source_token_count
+
+
+def test_a_text_is_split_as_its_request_says(translator: LocalTranslator) -> None:
+    lines = ["the cat sat", "on a house", "by the road"]
+    requests = requests_of(["\n\n - ".join(lines)] * 2 + lines)
+    requests[1].segmentation = SEGMENTATION_NONE
+    split, whole, *alone = translator.translate_stream(requests)
+    assert isinstance(split, Translation)
+    assert isinstance(whole, Translation)
+    each = [one.translated_text for one in alone if isinstance(one, Translation)]
+    assert split.translated_text == "\n\n - ".join(each)
+    assert len(split.segments) == 3
+    assert not whole.segments
 
 
 @pytest.mark.parametrize("most", [1, 10, 32, 70])

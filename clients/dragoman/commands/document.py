@@ -26,7 +26,8 @@ class Part(NamedTuple):
     before: str
     """What the document has before it, and after the part before it: white space."""
     text: str
-    """What is translated; begins and ends with something else. Empty in the last part of all."""
+    """What is translated; begins and ends with something else. Empty where a document ends with
+    white space, which is a last part of its own."""
     line: int
     """That it begins in, from 1."""
 
@@ -45,7 +46,8 @@ def parts_of(document: str, most: int) -> Iterator[Part]:
             line += _breaks(text)
             end = begin + first + len(text)
     if end < len(document):
-        yield Part(document[end:], "", line)
+        rest = document[end:]
+        yield Part(rest, "", line + _breaks(rest))
 
 
 def _paragraphs(document: str) -> Iterator[tuple[int, int]]:

@@ -23,12 +23,13 @@ Finished = Completion | Hypothesis
 """What became of a piece."""
 
 
-class Whole(NamedTuple):
-    """The translation of a text."""
+class Joined(NamedTuple):
+    """The translations of some pieces, put together."""
 
     text: str
+    """Up to the end of the last of them."""
     spans: list[Span]
-    """Where those of its pieces are."""
+    """Where they are."""
 
 
 class Assembled(NamedTuple):
@@ -38,12 +39,12 @@ class Assembled(NamedTuple):
     segments: list[pb.Segment]
 
 
-def joined(split: SplitText, texts: Iterable[str], spacing: Spacing) -> Whole:
+def joined(split: SplitText, texts: Iterable[str], spacing: Spacing) -> Joined:
     """Returns the translations of the first pieces, or of all, put together as the text is.
 
     Args:
         split: The text.
-        texts: Translations of its pieces, in order. Where there are fewer the last is the end.
+        texts: Translations of as many of its pieces, in order.
         spacing: Of the language that they are in.
     """
     text, pieces = split.text, split.pieces
@@ -59,9 +60,7 @@ def joined(split: SplitText, texts: Iterable[str], spacing: Spacing) -> Whole:
         spans.append(Span(length, length + len(translated)))
         length += len(translated)
         begin = piece.span.end
-    if len(spans) == len(pieces):
-        parts.append(text[begin:])
-    return Whole("".join(parts), spans)
+    return Joined("".join(parts), spans)
 
 
 def assembled(
@@ -77,10 +76,10 @@ def assembled(
     """
     forced = order.forced
     texts = [decode(finished.token_ids[forced:]) for finished in each]
-    whole = joined(split, texts, order.spacing)
+    text, spans = joined(split, texts, order.spacing)
     is_cut = any(finished.finish_reason is FinishReason.LENGTH for finished in each)
     hypothesis = pb.Hypothesis(
-        translated_text=whole.text,
+        translated_text=text + split.rest,
         finish_reason=pb.FINISH_REASON_LENGTH if is_cut else pb.FINISH_REASON_STOP,
         score=score_of(each, order.options.common),
         target_token_count=sum(len(finished.token_ids) - forced for finished in each),
@@ -97,7 +96,7 @@ def assembled(
             source_token_count=len(piece.source_ids),
             target_token_count=len(finished.token_ids) - forced,
         )
-        for piece, finished, span in zip(split.pieces, each, whole.spans, strict=True)
+        for piece, finished, span in zip(split.pieces, each, spans, strict=True)
     ]
     return Assembled(hypothesis, segments)
 

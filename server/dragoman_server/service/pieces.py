@@ -35,6 +35,11 @@ class SplitText(NamedTuple):
     sentences_cut: int
     """Sentences that were too long, and are several pieces."""
 
+    @property
+    def rest(self) -> str:
+        """What the text has after its last piece."""
+        return self.text[self.pieces[-1].span.end :] if self.pieces else self.text
+
 
 class TooLongError(Exception):
     """A code point has more tokens than the model takes.

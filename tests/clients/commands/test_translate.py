@@ -225,6 +225,30 @@ def test_the_priority_goes_to_the_server(command: Command, flags: list[str], exp
     assert seen == [expected]
 
 
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ([], pb.SEGMENTATION_UNSPECIFIED),
+        (["--segmentation=auto"], pb.SEGMENTATION_AUTO),
+        (["--segmentation=sentences"], pb.SEGMENTATION_SENTENCES),
+        (["--segmentation=none"], pb.SEGMENTATION_NONE),
+    ],
+)
+def test_the_segmentation_goes_to_the_server(
+    command: Command, flags: list[str], expected: int
+) -> None:
+    seen: list[int] = []
+
+    def keep(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+        for request in requests:
+            seen.append(request.segmentation)
+            yield answer(request)
+
+    command.server.streams.append(keep)
+    assert command(*flags, "a") == 0
+    assert seen == [expected]
+
+
 def test_several_hypotheses_are_as_many_lines_for_each_line(command: Command) -> None:
     def answer_with_two(requests: Requests, _context: grpc.ServicerContext) -> Responses:
         refused = status(code_pb2.INVALID_ARGUMENT, "bad", bad_field("content", "bad"))

@@ -11,13 +11,14 @@ def parsed(payload: bytes) -> pb.TranslateTextRequest:
 def test_a_request_holds_its_texts_in_order_and_the_options_once() -> None:
     payloads = Payloads(
         Sentences("", ["a", "b", "c"]),
-        Options(target_language_code="de", beam_size=4, priority="bulk"),
+        Options(target_language_code="de", beam_size=4, priority="bulk", segmentation="sentences"),
     )
     request = parsed(payloads.of([2, 0]))
     assert list(request.contents) == ["c", "a"]
     assert request.target_language_code == "de"
     assert request.options.beam_size == 4
     assert request.priority == pb.PRIORITY_BULK
+    assert request.segmentation == pb.SEGMENTATION_SENTENCES
     assert not request.options.HasField("max_decoding_length")
     assert request.skip_cache  # else a second round would measure the cache alone
 
@@ -28,3 +29,4 @@ def test_target_lengths_are_each_sentences_own() -> None:
     assert list(request.contents) == ["b"]
     assert request.options.min_decoding_length == 7
     assert request.options.max_decoding_length == 7
+    assert request.segmentation == pb.SEGMENTATION_NONE

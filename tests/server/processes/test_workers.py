@@ -212,6 +212,24 @@ async def test_a_stream_gets_partial_texts_and_deadlines_cross(server: Running) 
     assert (await read(stream)).translation.translated_text == "a b c"
 
 
+async def test_a_split_text_crosses_sentence_by_sentence(server: Running) -> None:
+    content = " a b.\n\n- c d\n"
+    stream = server.stub.StreamTranslateText(timeout=60)
+    await stream.write(StreamTranslateTextRequest(id="1", content=content, partial_results=True))
+    first, second = await server.engine.has_texts(2)
+    second.partial(1)
+    first.partial(1)
+    assert (await read(stream)).partial_text == " a"
+    first.finish()
+    second.partial(1)
+    assert (await read(stream)).partial_text == " a b.\n\n- c"
+    second.finish()
+    translation = (await read(stream)).translation
+    assert translation.translated_text == content
+    assert [segment.source_begin for segment in translation.segments] == [1, 9]
+    stream.cancel()
+
+
 async def test_what_was_accepted_is_answered_while_draining(server: Running) -> None:
     accepted = server.stub.TranslateText(request("a"))
     (text,) = await server.engine.has_texts(1)

@@ -425,7 +425,7 @@ async def test_a_stream_tells_the_beginning_of_the_whole_text() -> None:
     async with running() as server:
         call = server.stub.StreamTranslateText()
         request = StreamTranslateTextRequest(
-            id="1", content=" a b c\n\n- d e\n- f g", partial_results=True
+            id="1", content=" a b c\n\n- d e\n- f g\n", partial_results=True
         )
         await call.write(request)
         first, second, third = await server.engine.has_texts(3)
