@@ -34,6 +34,9 @@ class _Known(NamedTuple):
 _KNOWN = {
     "corpora": _Known("translate files of millions of lines on Ray", extra="ray"),
     "export": _Known("turn a checkpoint into a bundle that the server loads", extra="export"),
+    "growth": _Known(
+        "draw what encoding costs over source length, of a bundle", extra="export,pictures"
+    ),
     "health": _Known("say whether a running server serves, as an exit status"),
     "inspect": _Known("show what is in a bundle and verify its files", extra="server"),
     "keys": _Known("make API keys for a server", extra="server"),

@@ -1,0 +1,125 @@
+"""The measurement: both encoders at every length, in turns, as often as there is time for.
+
+Knows rounds and time. Does not know graphs beyond that they can be run, nor what is told.
+"""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+
+from dragoman_export.growth.bundle import EncoderOfBundle
+from dragoman_export.growth.recurrent import recurrent_encoder, recurrent_inputs
+from dragoman_export.growth.sessions import ProfiledGraph, TimedGraph
+
+MOST_ROUNDS = 31
+
+BLOCK_SECONDS = 0.02
+"""That a sample takes at least: where a run is short, it is the mean of several."""
+
+
+@dataclass
+class Point:
+    """What was found at one length: of each round a sample."""
+
+    length: int
+    encoder_seconds: list[float] = field(default_factory=list)
+    """Of encoding one sentence."""
+    attention_shares: list[float] = field(default_factory=list)
+    """Of the time of the encoder's nodes, in runs of their own with onnxruntime's profile."""
+    recurrent_seconds: list[float] = field(default_factory=list)
+    """Of the recurrent encoder."""
+
+    @property
+    def encoder(self) -> float:
+        """Median seconds."""
+        return statistics.median(self.encoder_seconds)
+
+    @property
+    def attention(self) -> float:
+        """Of those, attention's."""
+        return self.encoder * statistics.median(self.attention_shares)
+
+    @property
+    def rest(self) -> float:
+        """Those of everything else: linear layers above all."""
+        return self.encoder - self.attention
+
+    @property
+    def recurrent(self) -> float:
+        """Median seconds."""
+        return statistics.median(self.recurrent_seconds)
+
+
+def measure(
+    bundle: EncoderOfBundle,
+    lengths: Sequence[int],
+    *,
+    threads: int,
+    seconds: float,
+    tell: Callable[[str], None],
+) -> list[Point]:
+    """Returns what was found at each length.
+
+    Args:
+        bundle: Whose encoder it is.
+        lengths: Of the sentences, in tokens, ascending.
+        threads: Of each graph.
+        seconds: About how long it may take; one round is finished however long that takes.
+        tell: Is told of each round.
+    """
+    until = monotonic() + seconds
+    points = [Point(length) for length in lengths]
+    encoder = TimedGraph(bundle.path, threads)
+    recurrent = TimedGraph(recurrent_encoder(bundle.model_dim, bundle.layers), threads)
+
+    def sample(point: Point) -> None:
+        inputs = bundle.inputs(point.length)
+        point.encoder_seconds.append(encoder.seconds(inputs, BLOCK_SECONDS))
+        profiled.run(inputs)
+        vectors = recurrent_inputs(bundle.model_dim, point.length)
+        point.recurrent_seconds.append(recurrent.seconds(vectors, BLOCK_SECONDS))
+
+    with TemporaryDirectory(prefix="dragoman-growth-") as directory:
+        profiled = ProfiledGraph(bundle.path, threads, Path(directory))
+        order = list(_rounds(points, sample, until, tell))
+        _sort_shares(order, profiled.shares())
+    _drop_warm_up(points)
+    return points
+
+
+def _rounds(
+    points: Sequence[Point],
+    sample: Callable[[Point], None],
+    until: float,
+    tell: Callable[[str], None],
+) -> list[Point]:
+    """Takes samples of every point in turns; returns the points in the order of their samples.
+
+    The first round warms up.
+    """
+    order: list[Point] = []
+    took: dict[int, float] = {}
+    for number in range(MOST_ROUNDS + 1):
+        tell(f"round {number} of at most {MOST_ROUNDS}" if number else "warm up")
+        for point in points:
+            began = monotonic()
+            if number > 1 and began + took[point.length] > until:
+                return order
+            sample(point)
+            order.append(point)
+            took[point.length] = monotonic() - began
+    return order
+
+
+def _sort_shares(order: Sequence[Point], shares: Sequence[float]) -> None:
+    for point, share in zip(order, shares, strict=True):
+        point.attention_shares.append(share)
+
+
+def _drop_warm_up(points: Sequence[Point]) -> None:
+    for point in points:
+        for samples in (point.encoder_seconds, point.attention_shares, point.recurrent_seconds):
+            del samples[0]
