@@ -136,6 +136,9 @@ class TranslateOptions(TypedDict, total=False):
     return_token_scores: bool
     """Whether `Translation.token_scores` is computed."""
 
+    return_attention: bool
+    """Whether `Translation.attention` is; of one text at a time, and not a long one."""
+
     priority: Priority | None
     """Whether somebody waits for the texts, which is the default, or they give way to others."""
 
@@ -168,6 +171,7 @@ class Options:
     seed: int | None = None
     return_scores: bool | None = None
     return_token_scores: bool = False
+    return_attention: bool = False
     priority: Priority | None = None
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ Knows the response messages. Does not know calls or requests.
 """
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dragoman.errors import DragomanError, ServerError
@@ -41,6 +42,53 @@ class Hypothesis:
 
 
 @dataclass(frozen=True, slots=True)
+class AttentionWeights:
+    """Weights of all heads of all layers; those of a query sum up to one."""
+
+    shape: tuple[int, int, int, int]
+    """Layers, heads, tokens that attend (queries), tokens that are attended to (keys)."""
+
+    values: Sequence[float]
+    """An array of floats: layer by layer, head by head, query by query, one for each key."""
+
+    def head(self, layer: int, head: int) -> list[Sequence[float]]:
+        """The rows of one head, counted from 0: for each query the weights of all keys.
+
+        Raises:
+            IndexError: There is no such head.
+        """
+        layers, heads, queries, keys = self.shape
+        if not (0 <= layer < layers and 0 <= head < heads):
+            raise IndexError(f"no head {head} in layer {layer}: {layers} layers of {heads} heads")
+        first = (layer * heads + head) * queries
+        return [self.values[row * keys : (row + 1) * keys] for row in range(first, first + queries)]
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Who attended to whom as a text was translated."""
+
+    source_tokens: tuple[str, ...]
+    """As the model was given them, with what tells languages and the end, such as "</s>"."""
+
+    target_tokens: tuple[str, ...]
+    """With what the model was told to begin with, and the end token where it said it."""
+
+    encoder: AttentionWeights
+    """Of the encoder to itself: queries and keys are source_tokens."""
+
+    decoder: AttentionWeights
+    """Of the decoder to what it has said: query i is the step that says target_tokens[i], as it
+    reads the start token and the target_tokens before. Key 0 is the start token, and key j, from 1
+    on, target_tokens[j - 1]: there are as many keys as queries, and those above a query's own
+    number have weight 0. Of shape (0, 0, 0, 0) where the decoder is recurrent."""
+
+    cross: AttentionWeights
+    """Of the decoder to the source: query i is the step that says target_tokens[i], keys are
+    source_tokens."""
+
+
+@dataclass(frozen=True, slots=True)
 class Translation:
     """A translated text."""
 
@@ -71,6 +119,9 @@ class Translation:
 
     model_version: str = ""
     """Version of that model, as in Model.version."""
+
+    attention: Attention | None = None
+    """Who attended to whom; None unless asked for, and for an empty text."""
 
 
 @dataclass(frozen=True, slots=True)
