@@ -32,6 +32,7 @@ class _Known(NamedTuple):
 
 
 _KNOWN = {
+    "attention": _Known("draw who attends to whom in a translation", extra="pictures"),
     "corpora": _Known("translate files of millions of lines on Ray", extra="ray"),
     "export": _Known("turn a checkpoint into a bundle that the server loads", extra="export"),
     "growth": _Known(
