@@ -1,4 +1,4 @@
-"""The encoder of a bundle, as far as it takes to run it: its file and its sizes."""
+"""A bundle as far as it takes to run its encoder: files, sizes, inputs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +21,12 @@ Inputs = dict[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
-class EncoderOfBundle:
+class MeasuredBundle:
     """What is measured."""
 
-    path: Path
-    """Its graph."""
+    encoder: Path
+    """Its graphs."""
+    decoder: Path
     name: str
     """Of the model."""
     precision: str
@@ -51,7 +52,8 @@ class EncoderOfBundle:
             raise UsageError(f"{directory} is made for {made_for}; give a bundle for CPUs")
         sizes = manifest.architecture
         return cls(
-            path=directory / manifest.encoder.path,
+            encoder=directory / manifest.encoder.path,
+            decoder=directory / manifest.decoder.path,
             name=manifest.name,
             precision=manifest.precision,
             layers=sizes.encoder_layers,
@@ -63,7 +65,7 @@ class EncoderOfBundle:
         )
 
     def inputs(self, length: int) -> Inputs:
-        """Returns the graph's inputs for one sentence of so many tokens, drawn at random."""
+        """Returns the encoder's inputs for one sentence of so many tokens, drawn at random."""
         places = np.arange(length, dtype=np.int64)
         ids = np.random.default_rng(SEED).integers(1, self.vocabulary, length, np.int64)
         return {

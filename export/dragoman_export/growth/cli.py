@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dragoman.machine import cores
 from dragoman_export.errors import ExportError, UsageError
-from dragoman_export.growth.bundle import EncoderOfBundle
+from dragoman_export.growth.bundle import MeasuredBundle
 from dragoman_export.growth.chart import draw
 from dragoman_export.growth.measure import measure
 from dragoman_export.growth.report import Growth
@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
     """
     arguments = _parser().parse_args(argv)
     try:
-        bundle = EncoderOfBundle.read(arguments.bundle)
+        bundle = MeasuredBundle.read(arguments.bundle)
         lengths = _lengths(arguments.lengths, bundle.max_positions)
         folder = _folder(arguments.output)
         loads = [os.getloadavg()[0]]
@@ -68,8 +68,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="dragoman growth",
         description="Measure and draw what encoding a sentence costs over its length: attention, "
         "which grows with the square, linear layers, and beside them a recurrent encoder (a "
-        "bidirectional LSTM of random weights in float32, as wide and as deep). Writes "
-        "growth.png, growth.svg and growth.json, which has every sample.",
+        "bidirectional LSTM of random weights in float32, as wide and as deep), and a decoding "
+        "step half-way through a translation as long. Writes growth.png, growth.svg and "
+        "growth.json, which has every sample.",
         epilog="Exit status: 0, or 2 where there is nothing to measure.",
     )
     add = parser.add_argument

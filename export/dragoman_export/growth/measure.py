@@ -1,4 +1,4 @@
-"""The measurement: both encoders at every length, in turns, as often as there is time for.
+"""The measurement: both encoders, and a decoding step, at every length, in turns.
 
 Knows rounds and time. Does not know graphs beyond that they can be run, nor what is told.
 """
@@ -10,14 +10,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
 
-from dragoman_export.growth.bundle import EncoderOfBundle
+from dragoman_export.growth.bundle import MeasuredBundle
 from dragoman_export.growth.recurrent import recurrent_encoder, recurrent_inputs
 from dragoman_export.growth.sessions import ProfiledGraph, TimedGraph
+from dragoman_export.growth.step import TimedStep
 
 MOST_ROUNDS = 31
 
 BLOCK_SECONDS = 0.02
-"""That a sample takes at least: where a run is short, it is the mean of several."""
+"""That a sample takes at least: where a run is short, it is the median of several."""
 
 
 @dataclass
@@ -31,6 +32,8 @@ class Point:
     """Of the time of the encoder's nodes, in runs of their own with onnxruntime's profile."""
     recurrent_seconds: list[float] = field(default_factory=list)
     """Of the recurrent encoder."""
+    step_seconds: list[float] = field(default_factory=list)
+    """Of one decoding step, half-way through a translation as long."""
 
     @property
     def encoder(self) -> float:
@@ -52,9 +55,14 @@ class Point:
         """Median seconds."""
         return statistics.median(self.recurrent_seconds)
 
+    @property
+    def step(self) -> float:
+        """Median seconds."""
+        return statistics.median(self.step_seconds)
+
 
 def measure(
-    bundle: EncoderOfBundle,
+    bundle: MeasuredBundle,
     lengths: Sequence[int],
     *,
     threads: int,
@@ -72,7 +80,8 @@ def measure(
     """
     until = monotonic() + seconds
     points = [Point(length) for length in lengths]
-    encoder = TimedGraph(bundle.path, threads)
+    encoder = TimedGraph(bundle.encoder, threads)
+    decoder = TimedStep(bundle.decoder, threads)
     recurrent = TimedGraph(recurrent_encoder(bundle.model_dim, bundle.layers), threads)
 
     def sample(point: Point) -> None:
@@ -81,9 +90,10 @@ def measure(
         profiled.run(inputs)
         vectors = recurrent_inputs(bundle.model_dim, point.length)
         point.recurrent_seconds.append(recurrent.seconds(vectors, BLOCK_SECONDS))
+        point.step_seconds.append(decoder.seconds(point.length, BLOCK_SECONDS))
 
     with TemporaryDirectory(prefix="dragoman-growth-") as directory:
-        profiled = ProfiledGraph(bundle.path, threads, Path(directory))
+        profiled = ProfiledGraph(bundle.encoder, threads, Path(directory))
         order = list(_rounds(points, sample, until, tell))
         _sort_shares(order, profiled.shares())
     _drop_warm_up(points)
@@ -121,5 +131,5 @@ def _sort_shares(order: Sequence[Point], shares: Sequence[float]) -> None:
 
 def _drop_warm_up(points: Sequence[Point]) -> None:
     for point in points:
-        for samples in (point.encoder_seconds, point.attention_shares, point.recurrent_seconds):
-            del samples[0]
+        del point.encoder_seconds[0], point.attention_shares[0]
+        del point.recurrent_seconds[0], point.step_seconds[0]

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from dragoman.machine import cores, processor
-from dragoman_export.growth.bundle import EncoderOfBundle
+from dragoman_export.growth.bundle import MeasuredBundle
 from dragoman_export.growth.fit import Polynomial, fit, meeting
 from dragoman_export.growth.measure import Point
 
@@ -19,7 +19,17 @@ LEAST = 1e-9
 """Seconds: what takes less counts as this."""
 
 HEADINGS = (
-    *("tokens", "encoder", "attention", "share", "linear layers", "fitted", RECURRENT, "as much"),
+    *(
+        "tokens",
+        "encoder",
+        "attention",
+        "share",
+        "linear layers",
+        "fitted",
+        RECURRENT,
+        "as much",
+        "step",
+    ),
 )
 
 
@@ -27,7 +37,7 @@ HEADINGS = (
 class Growth:
     """A measurement of one bundle."""
 
-    bundle: EncoderOfBundle
+    bundle: MeasuredBundle
     threads: int
     points: list[Point]
     """Ascending by length."""
@@ -87,6 +97,7 @@ class Growth:
             _milliseconds(self.whole.at(point.length)),
             _milliseconds(point.recurrent),
             f"{point.recurrent / point.encoder:.2f}",
+            _milliseconds(point.step),
         )
 
     def sentence(self) -> str:
@@ -117,7 +128,7 @@ class Growth:
     def json(self) -> dict[str, Any]:
         """Returns everything; times in seconds."""
         bundle = asdict(self.bundle)
-        del bundle["path"]
+        del bundle["encoder"], bundle["decoder"]
         return {
             "machine": {"processor": processor(), "cores": cores(), "threads": self.threads}
             | {"load_averages": self.load_averages},

@@ -4,13 +4,15 @@ Knows sessions and onnxruntime's profile. Does not know which lengths are tried,
 """
 
 import json
-from collections.abc import Iterator
+import statistics
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import onnxruntime
 
+from dragoman_export.errors import UsageError
 from dragoman_export.growth.bundle import Inputs
 
 ATTENTION = "GroupQueryAttention"
@@ -22,23 +24,11 @@ class TimedGraph:
     """A graph whose runs are timed."""
 
     def __init__(self, graph: Path | bytes, threads: int) -> None:
-        self._session = _session(graph, _options(threads))
+        self._session = session(graph, options(threads))
 
     def seconds(self, inputs: Inputs, at_least: float) -> float:
-        """Returns the mean time of runs one after the other.
-
-        Args:
-            inputs: Of each run.
-            at_least: Seconds that all of them take together; one run may take more.
-        """
-        runs = 0
-        started = perf_counter()
-        while True:
-            self._session.run(None, inputs)
-            runs += 1
-            elapsed = perf_counter() - started
-            if elapsed >= at_least:
-                return elapsed / runs
+        """Returns the median time of runs with these inputs; see `median_seconds`."""
+        return median_seconds(lambda: self._session.run(None, inputs), at_least)
 
 
 class ProfiledGraph:
@@ -46,10 +36,10 @@ class ProfiledGraph:
 
     def __init__(self, graph: Path, threads: int, directory: Path) -> None:
         """Loads it; the profile is written into `directory`."""
-        options = _options(threads)
-        options.enable_profiling = True
-        options.profile_file_prefix = str(directory / "encoder")
-        self._session = _session(graph, options)
+        profiling = options(threads)
+        profiling.enable_profiling = True
+        profiling.profile_file_prefix = str(directory / "encoder")
+        self._session = session(graph, profiling)
 
     def run(self, inputs: Inputs) -> None:
         """Runs it once; profiling makes that take longer, so nobody looks at the clock."""
@@ -91,22 +81,47 @@ def attention_shares(events: list[dict[str, Any]]) -> Iterator[float]:
         yield attention / max(total, 1)
 
 
-def _options(threads: int) -> onnxruntime.SessionOptions:
-    """As the server has them."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
+def median_seconds(run: Callable[[], object], at_least: float) -> float:
+    """Returns the median time of runs one after the other.
+
+    Args:
+        run: Runs once.
+        at_least: Seconds that all of them take together; one run may take more.
+    """
+    found: list[float] = []
+    started = before = perf_counter()
+    while before - started < at_least or not found:
+        run()
+        after = perf_counter()
+        found.append(after - before)
+        before = after
+    return statistics.median(found)
+
+
+def options(threads: int) -> onnxruntime.SessionOptions:
+    """Returns what sessions are made with, as the server has it."""
+    made = onnxruntime.SessionOptions()
+    made.intra_op_num_threads = threads
+    made.log_severity_level = 3
     # Threads of one graph would spin while another one is timed.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    return options
+    made.add_session_config_entry("session.force_spinning_stop", "1")
+    return made
 
 
-def _session(
-    graph: Path | bytes, options: onnxruntime.SessionOptions
+def session(
+    graph: Path | bytes, settings: onnxruntime.SessionOptions
 ) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(
-        graph,
-        options,
-        providers=["CPUExecutionProvider"],
-        disabled_optimizers=["SkipLayerNormFusion"],
-    )
+    """Loads a graph as the server does on a CPU.
+
+    Raises:
+        UsageError: onnxruntime cannot load it.
+    """
+    try:
+        return onnxruntime.InferenceSession(
+            graph,
+            settings,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=["SkipLayerNormFusion"],
+        )
+    except Exception as error:  # onnxruntime's exceptions share no other root
+        raise UsageError(f"onnxruntime cannot load the graph: {error}") from error

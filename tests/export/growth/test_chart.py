@@ -6,7 +6,7 @@ from dragoman_export.growth.chart import draw
 from tests.export.growth.test_report import growth
 
 SVG = "{http://www.w3.org/2000/svg}"
-NAMES = {"encoder", "attention", "linear layers and the rest", "bidirectional LSTM, float32"}
+NAMES = {"encoder", "attention", "linear layers and the rest", "a decoding step"}
 
 
 def texts(svg: str) -> list[str]:

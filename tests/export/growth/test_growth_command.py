@@ -20,8 +20,8 @@ def test_a_bundle_is_measured_drawn_and_told(
     told = json.loads((folder / "growth.json").read_text())
     assert [point["length"] for point in told["points"]] == [16, 32, 48]
     for point in told["points"]:  # one round, after the one that warms up
-        samples = ("encoder_seconds", "attention_shares", "recurrent_seconds")
-        assert [len(point[name]) for name in samples] == [1, 1, 1]
+        samples = ("encoder_seconds", "attention_shares", "recurrent_seconds", "step_seconds")
+        assert [len(point[name]) for name in samples] == [1, 1, 1, 1]
         assert all(point[name][0] > 0 for name in samples)
     assert (folder / "growth.png").read_bytes().startswith(b"\x89PNG")
     assert (folder / "growth.svg").read_text().startswith("<?xml")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from dragoman_export.growth.bundle import EncoderOfBundle
+from dragoman_export.growth.bundle import MeasuredBundle
 from dragoman_export.growth.measure import Point
 from dragoman_export.growth.report import Growth
 
@@ -14,13 +14,15 @@ def growth(
     *, quadratic: float = 1e-7, recurrent: float = 1e-4, most: int = 256, lengths: int = 6
 ) -> Growth:
     """Linear layers take 20 µs a token; attention and the LSTM as they are told."""
-    bundle = EncoderOfBundle(Path("b/encoder.onnx"), "toy", "int8", 4, 256, 4, 8000, most, "0" * 64)
+    bundle = MeasuredBundle(Path("b"), Path("b"), "toy", "int8", 4, 256, 4, 8000, most, "0" * 64)
     points = []
     for length in LENGTHS[:lengths]:
         attention, rest = quadratic * length**2, 2e-5 * length
         total = attention + rest
         points.append(
-            Point(length, [9 * total, total, total], [attention / total], [recurrent * length])
+            Point(
+                length, [9 * total, total, total], [attention / total], [recurrent * length], [5e-4]
+            )
         )
     return Growth(bundle, 1, points, [0.5, 1.2])
 
@@ -75,6 +77,7 @@ def test_the_table_has_a_line_for_each_length() -> None:
         "11.674",
         "25.600",
         "2.19",
+        "0.500",
     ]
 
 
@@ -84,7 +87,7 @@ def test_json_has_machine_versions_bundle_and_every_sample() -> None:
     assert told["machine"]["load_averages"] == [0.5, 1.2]
     assert {"python", "dragoman", "onnxruntime", "onnx", "numpy"} == set(told["versions"])
     assert told["bundle"]["name"] == "toy"
-    assert "path" not in told["bundle"]
+    assert "encoder" not in told["bundle"]
     assert told["points"][0]["length"] == 8
     assert len(told["points"][0]["encoder_seconds"]) == 3
     assert told["fitted_to_whole"]["quadratic"] == pytest.approx(1e-7, rel=0.01)

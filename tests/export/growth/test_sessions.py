@@ -1,7 +1,11 @@
 from pathlib import Path
 from typing import Any
 
-from dragoman_export.growth.bundle import EncoderOfBundle
+import pytest
+
+from dragoman_export.errors import UsageError
+from dragoman_export.growth import sessions
+from dragoman_export.growth.bundle import MeasuredBundle
 from dragoman_export.growth.sessions import ProfiledGraph, TimedGraph, attention_shares
 
 
@@ -41,16 +45,31 @@ def test_runs_may_be_told_before_their_nodes() -> None:
 
 
 def test_the_profile_of_a_bundle_has_attention_in_every_run(bundle: Path, tmp_path: Path) -> None:
-    encoder = EncoderOfBundle.read(bundle)
-    profiled = ProfiledGraph(encoder.path, 1, tmp_path)
+    measured = MeasuredBundle.read(bundle)
+    profiled = ProfiledGraph(measured.encoder, 1, tmp_path)
     for length in (24, 48, 32):
-        profiled.run(encoder.inputs(length))
+        profiled.run(measured.inputs(length))
     shares = profiled.shares()
     assert len(shares) == 3
     assert all(0 < share < 1 for share in shares)
 
 
-def test_runs_are_repeated_until_they_take_long_enough(float32_bundle: Path) -> None:
-    encoder = EncoderOfBundle.read(float32_bundle)
-    graph = TimedGraph(encoder.path, 1)
-    assert 0 < graph.seconds(encoder.inputs(4), at_least=0.01) < 0.01
+def test_an_encoder_is_timed(float32_bundle: Path) -> None:
+    measured = MeasuredBundle.read(float32_bundle)
+    assert TimedGraph(measured.encoder, 1).seconds(measured.inputs(4), at_least=0.0) > 0
+
+
+@pytest.mark.parametrize(("at_least", "runs"), [(0.0, 1), (0.5, 1), (2.0, 2), (2.1, 3)])
+def test_runs_are_repeated_until_they_take_long_enough(
+    at_least: float, runs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[int] = []
+    monkeypatch.setattr(sessions, "perf_counter", lambda: float(len(done)))
+    assert sessions.median_seconds(lambda: done.append(1), at_least) == 1.0
+    assert len(done) == runs
+
+
+def test_what_is_no_graph_is_told(tmp_path: Path) -> None:
+    (tmp_path / "encoder.onnx").write_bytes(b"no graph")
+    with pytest.raises(UsageError, match="onnxruntime cannot load the graph"):
+        TimedGraph(tmp_path / "encoder.onnx", 1)
