@@ -65,29 +65,42 @@ def write(translation: Translation, arguments: argparse.Namespace) -> Iterator[P
     if translation.attention is None:
         raise CommandError("the server sent no attention: an empty text has none")
     found = views(translation.attention)
-    shown = [each for each in found if each.kind in arguments.kind]
-    if not shown:
-        raise CommandError(f"this model has no {' or '.join(arguments.kind)} attention")
-    chosen = [_choose(view, arguments) for view in shown]
-    attending = [_attending(view, arguments.word) for view in shown]
-    if arguments.word and not any(attending):
-        raise CommandError(f"--word {arguments.word!r} is none of the tokens that attend")
+    parts = _parts(found, arguments)
     said = Translated(arguments.text, translation.translated_text, translation.model)
     page = arguments.output / PAGE
     page.write_text(render_page(said, found), "utf-8")
     yield page
-    for part, places in zip(chosen, attending, strict=True):
-        pictures = {
-            "heat-map": draw_heat_maps(part),
-            "lines": draw_lines_between(part, places or None),
-        }
-        for name, picture in pictures.items():
-            path = arguments.output / f"{part.view.kind}-{name}.png"
-            path.write_bytes(picture.png)
-            yield path
-            path = path.with_suffix(".svg")
-            path.write_text(picture.svg, "utf-8")
-            yield path
+    for chosen, attending in parts:
+        yield from _write_pictures(arguments.output, chosen, attending)
+
+
+def _parts(found: Sequence[View], arguments: argparse.Namespace) -> list[tuple[Chosen, list[int]]]:
+    """Returns what is drawn of each kind, and the only tokens whose lines are, where it is not all.
+
+    Raises:
+        CommandError: It is not there.
+    """
+    shown = [each for each in found if each.kind in arguments.kind]
+    if not shown:
+        raise CommandError(f"this model has no {' or '.join(arguments.kind)} attention")
+    parts = [(_choose(view, arguments), _attending(view, arguments.word)) for view in shown]
+    if arguments.word and not any(attending for _, attending in parts):
+        raise CommandError(f"--word {arguments.word!r} is none of the tokens that attend")
+    return parts
+
+
+def _write_pictures(folder: Path, chosen: Chosen, attending: list[int]) -> Iterator[Path]:
+    pictures = {
+        "heat-map": draw_heat_maps(chosen),
+        "lines": draw_lines_between(chosen, attending or None),
+    }
+    for name, picture in pictures.items():
+        path = folder / f"{chosen.view.kind}-{name}.png"
+        path.write_bytes(picture.png)
+        yield path
+        path = path.with_suffix(".svg")
+        path.write_text(picture.svg, "utf-8")
+        yield path
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,6 +17,9 @@ from dragoman_export.growth.step import TimedStep
 
 MOST_ROUNDS = 31
 
+PROFILED_ROUNDS = 9
+"""A profile tells of every node of each run, and is kept until the end."""
+
 BLOCK_SECONDS = 0.02
 """That a sample takes at least: where a run is short, it is the median of several."""
 
@@ -78,55 +81,47 @@ def measure(
         seconds: About how long it may take; one round is finished however long that takes.
         tell: Is told of each round.
     """
-    until = monotonic() + seconds
     points = [Point(length) for length in lengths]
     encoder = TimedGraph(bundle.encoder, threads)
     decoder = TimedStep(bundle.decoder, threads)
     recurrent = TimedGraph(recurrent_encoder(bundle.model_dim, bundle.layers), threads)
+    profiles: list[Point] = []
 
     def sample(point: Point) -> None:
         inputs = bundle.inputs(point.length)
+        if len(point.encoder_seconds) <= PROFILED_ROUNDS:
+            profiled.run(inputs)
+            profiles.append(point)
         point.encoder_seconds.append(encoder.seconds(inputs, BLOCK_SECONDS))
-        profiled.run(inputs)
         vectors = recurrent_inputs(bundle.model_dim, point.length)
         point.recurrent_seconds.append(recurrent.seconds(vectors, BLOCK_SECONDS))
         point.step_seconds.append(decoder.seconds(point.length, BLOCK_SECONDS))
 
     with TemporaryDirectory(prefix="dragoman-growth-") as directory:
         profiled = ProfiledGraph(bundle.encoder, threads, Path(directory))
-        order = list(_rounds(points, sample, until, tell))
-        _sort_shares(order, profiled.shares())
+        _take_turns(points, sample, monotonic() + seconds, tell)
+        for point, share in zip(profiles, profiled.shares(), strict=True):
+            point.attention_shares.append(share)
     _drop_warm_up(points)
     return points
 
 
-def _rounds(
+def _take_turns(
     points: Sequence[Point],
     sample: Callable[[Point], None],
     until: float,
     tell: Callable[[str], None],
-) -> list[Point]:
-    """Takes samples of every point in turns; returns the points in the order of their samples.
-
-    The first round warms up.
-    """
-    order: list[Point] = []
+) -> None:
+    """Takes samples of every point in turns; the first round warms up."""
     took: dict[int, float] = {}
     for number in range(MOST_ROUNDS + 1):
         tell(f"round {number} of at most {MOST_ROUNDS}" if number else "warm up")
         for point in points:
             began = monotonic()
             if number > 1 and began + took[point.length] > until:
-                return order
+                return
             sample(point)
-            order.append(point)
             took[point.length] = monotonic() - began
-    return order
-
-
-def _sort_shares(order: Sequence[Point], shares: Sequence[float]) -> None:
-    for point, share in zip(order, shares, strict=True):
-        point.attention_shares.append(share)
 
 
 def _drop_warm_up(points: Sequence[Point]) -> None:
