@@ -26,8 +26,8 @@ LEAST = 0.03
 BESIDE, SPREAD = 0.12, 0.6
 """Of a token's line: between the lines of two heads, and of all heads at most."""
 
-HEAD_INCHES = 0.85
-"""That a head's name takes."""
+HEAD_INCHES, MARK_INCHES = 0.85, 0.15
+"""That a head's name takes with its mark, and the mark alone."""
 
 
 def draw_lines_between(chosen: Chosen, attending: Sequence[int] | None = None) -> Drawn:
@@ -95,8 +95,9 @@ def _name_heads(
         line, column = divmod(number, in_line)
         across = (MARGIN + column * HEAD_INCHES) / size[0]
         up = (CAPTION + LEGEND * (lines - line - 0.5)) / size[1]
-        name = f"━ head {head + 1}"
-        figure.text(across, up, name, color=colour(head), fontsize=LETTER_SIZE)
+        figure.text(across, up, "━", color=colour(head), fontsize=LETTER_SIZE)
+        beside = across + MARK_INCHES / size[0]
+        figure.text(beside, up, f"head {head + 1}", color=MUTED, fontsize=LETTER_SIZE)
 
 
 def colour(head: int) -> str:

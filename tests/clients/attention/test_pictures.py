@@ -92,7 +92,7 @@ def test_many_heads_are_drawn(draw: Callable[[Chosen], Drawn]) -> None:
     assert height < 3 * width
     written = texts(drawn.svg)
     assert "Encoder self-attention, layer 1 of 1, all 16 heads" in written
-    assert {each.lstrip("━ ") for each in written} >= {f"head {number}" for number in range(1, 17)}
+    assert set(written) >= {f"head {number}" for number in range(1, 17)}
 
 
 def test_a_token_that_is_too_long_ends_with_an_ellipsis() -> None:
