@@ -1,6 +1,5 @@
 """Sizes that both kinds of pictures share: letters, and tokens cut to what has room."""
 
-import unicodedata
 from collections.abc import Iterable
 
 from dragoman.attention.views import shown
@@ -12,12 +11,17 @@ LETTER_SIZE = 9
 """In points."""
 
 LETTER_INCHES = 0.083
-"""Of a letter of that size, roughly; Chinese, Japanese and Korean ones are twice as wide."""
+"""Of a letter of that size, roughly."""
+
+WIDE = 0x0900
+"""From here on letters are up to twice as wide: those of India, China, Japan, Korea, emoji; and the
+boxes that stand for what no font has."""
+
+SPACE_MARK = "▁"
+"""Sentencepiece's, an ordinary letter's width."""
 
 MOST_LETTERS = 16
 """Of a token; what is longer ends with an ellipsis."""
-
-WIDE = {"W", "F"}
 
 
 def label(token: str) -> str:
@@ -32,4 +36,4 @@ def width(labels: Iterable[str]) -> float:
 
 
 def _columns(letter: str) -> int:
-    return 2 if unicodedata.east_asian_width(letter) in WIDE else 1
+    return 2 if ord(letter) >= WIDE and letter != SPACE_MARK else 1
