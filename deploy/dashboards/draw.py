@@ -15,7 +15,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from deploy.dashboards.answers import Prometheus, Series, substituted
 from deploy.dashboards.sheet import Axes, legend, sheet
 from deploy.dashboards.units import written
-from dragoman.load.drawing import BLUE, GREY, INK, MUTED, ORANGE, RED, TEAL
+from dragoman.drawing import BLUE, GREY, INK, MUTED, ORANGE, RED, TEAL
 
 COLUMNS = 24
 COLUMN_INCHES, UNIT_INCHES = 0.64, 0.33

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from dragoman.load.drawing import INK, MUTED, NO_METADATA, RULE
+from dragoman.drawing import INK, MUTED, NO_METADATA, RULE
 
 Axes = Any
 """Of matplotlib, whose types are not at hand."""

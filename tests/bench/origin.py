@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from dragoman.load.describe import processor
+from dragoman.machine import processor
 from tests.bench.systems import CORES
 
 Kind = Literal[

@@ -32,9 +32,13 @@ class _Known(NamedTuple):
 
 
 _KNOWN = {
+    "attention": _Known("draw who attends to whom in a translation", extra="pictures"),
     "corpora": _Known("translate files of millions of lines on Ray", extra="ray"),
     "detect": _Known("say in which language texts are, on a running server"),
     "export": _Known("turn a checkpoint into a bundle that the server loads", extra="export"),
+    "growth": _Known(
+        "draw what encoding costs over source length, of a bundle", extra="export,pictures"
+    ),
     "health": _Known("say whether a running server serves, as an exit status"),
     "inspect": _Known("show what is in a bundle and verify its files", extra="server"),
     "keys": _Known("make API keys for a server", extra="server"),

@@ -4,12 +4,12 @@ Knows where such things are found. Does not know tests.
 """
 
 import argparse
-import os
 import platform
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
+from dragoman.machine import cores, processor
 from dragoman.results import Model
 
 LIBRARIES = ("mlcommons-loadgen", "grpcio", "protobuf")
@@ -24,8 +24,7 @@ _UNTOLD = {
 def describe_client() -> str:
     """Returns the machine and the libraries that the load comes from."""
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    cores = len(os.sched_getaffinity(0))
-    return f"{cores} cores, {processor()}; Python {platform.python_version()}, {libraries}"
+    return f"{cores()} cores, {processor()}; Python {platform.python_version()}, {libraries}"
 
 
 def describe_model(models: Iterable[Model], name: str) -> str:
@@ -41,13 +40,3 @@ def shown_options(arguments: argparse.Namespace) -> dict[str, str]:
         for name, value in vars(arguments).items()
         if name not in _UNTOLD and value not in (None, "", [], False)
     }
-
-
-def processor() -> str:
-    """Returns the processor's name; where nobody tells it, its architecture."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        return platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()

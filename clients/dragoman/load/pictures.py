@@ -6,7 +6,7 @@ Knows what a load test found and what to show of it; how pictures look is elsewh
 from collections.abc import Sequence
 from typing import Any
 
-from dragoman.load.drawing import (
+from dragoman.drawing import (
     BLUE,
     GREY,
     INK,

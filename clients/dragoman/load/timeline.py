@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from math import isnan, nan
 from typing import NamedTuple
 
-from dragoman.load.drawing import BLUE, ORANGE, TEAL, canvas, legend
+from dragoman.drawing import BLUE, ORANGE, TEAL, canvas, legend
 from dragoman.load.result import Moment, Report
 
 FEW_SECONDS = 120

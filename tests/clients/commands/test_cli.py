@@ -13,6 +13,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> None:
         for name, function in [
             ("translate", "echo"),
             ("export", "needs_torch"),
+            ("growth", "needs_torch"),
             ("serve", "needs_onnxruntime"),
             ("inspect", "has_a_bug"),
             ("mine", "echo"),
@@ -51,17 +52,19 @@ def test_version(capsys: Capture) -> None:
 def test_an_unknown_subcommand_is_answered_with_the_known(capsys: Capture) -> None:
     assert cli.main(["trasnlate"]) == 2
     error = capsys.readouterr().err
-    assert "there is no subcommand 'trasnlate'; there are: export, inspect, mine" in error
+    assert "there is no subcommand 'trasnlate'; there are: export, growth, inspect, mine" in error
 
 
 def test_a_missing_extra_is_answered_with_the_line_that_installs_it(capsys: Capture) -> None:
     assert cli.main(["export"]) == 2
     assert cli.main(["serve"]) == 2
-    export, serve = capsys.readouterr().err.splitlines()
+    assert cli.main(["growth"]) == 2
+    export, serve, growth = capsys.readouterr().err.splitlines()
     where = "in a clone of Dragoman"
     assert export.endswith(f"needs torch_of_the_test: {where}, pip install '.[export]'")
     assert f"needs onnxruntime_of_the_test: {where}, pip install '.[server]'" in serve
     assert "pip install '.[gpu]'" in serve
+    assert growth.endswith("pip install '.[export,pictures]'")
 
 
 def test_help_needs_no_extra(capsys: Capture) -> None:

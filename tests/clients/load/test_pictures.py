@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import pytest
 
-from dragoman.load.drawing import COLOURS
+from dragoman.drawing import COLOURS
 from dragoman.load.pictures import distribution_picture, rates_picture, stages_picture
 from dragoman.load.result import Moment, Report, Stages
 from dragoman.load.timeline import timeline_picture

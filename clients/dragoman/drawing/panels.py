@@ -1,4 +1,4 @@
-"""How the pictures of a report look: colours, sizes, and SVG that can be put into a page.
+"""Panels one above the other, as SVG that can be put into a page.
 
 Knows matplotlib, nothing of what is drawn. Colours are the page's custom properties of the same
 names, with those of `COLOURS` where there are none. The same drawing gives the same text.
@@ -14,60 +14,10 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-COLOURS = {
-    "ink": "#1f2933",
-    "muted": "#5c6873",
-    "rule": "#d9dfe4",
-    "surface": "#fefefe",
-    "blue": "#1b6ca8",
-    "teal": "#1d7f74",
-    "orange": "#b95f00",
-    "grey": "#6f7a84",
-    "red": "#b3362b",
-    "on-colour": "#fffffe",
-}
-"""By the name of their property; no two are the same."""
+from dragoman.drawing.style import COLOURS, MUTED, NO_METADATA, STYLE, SURFACE
 
-INK, MUTED, RULE, SURFACE, BLUE, TEAL, ORANGE, GREY, RED, ON_COLOUR = COLOURS.values()
-
-STYLE = {
-    "svg.hashsalt": "dragoman",
-    "svg.fonttype": "none",
-    "font.size": 10,
-    "text.color": INK,
-    "axes.axisbelow": True,
-    "axes.edgecolor": RULE,
-    "axes.facecolor": "none",
-    "axes.grid": True,
-    "axes.grid.axis": "y",
-    "axes.labelcolor": MUTED,
-    "axes.labelsize": 10,
-    "axes.spines.left": False,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 10,
-    "axes.titlepad": 9,
-    "figure.facecolor": "none",
-    "grid.color": RULE,
-    "grid.linewidth": 0.6,
-    "legend.borderaxespad": 0,
-    "legend.borderpad": 0,
-    "legend.columnspacing": 1.4,
-    "legend.frameon": False,
-    "legend.handlelength": 1.4,
-    "legend.handletextpad": 0.5,
-    "lines.linewidth": 1.5,
-    "legend.fontsize": 10,
-    "xtick.color": RULE,
-    "xtick.labelcolor": MUTED,
-    "ytick.labelcolor": MUTED,
-    "ytick.major.size": 0,
-}
 WIDTH_INCHES = 6.2
 """Half of a wide page, or all of a telephone's: text stays readable in both."""
-
-NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
 class Canvas:
