@@ -46,7 +46,8 @@ def measured(translator: LocalTranslator, lines: Sequence[str], field: str) -> l
     tokens = sum(translation.target_token_count for translation in translations)
     print(
         f"{field or 'off':18}{tokens / seconds:8,.0f} tokens/s, {tokens / processor:8,.0f} for a "
-        f"second of processor time, {len(outcomes) - len(translations)} refused, {resident():,.0f} MB"
+        f"second of processor time, {len(outcomes) - len(translations)} refused, "
+        f"{resident():,.0f} MB"
     )
     return [translation.translated_text for translation in translations]
 
