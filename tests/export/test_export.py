@@ -90,7 +90,7 @@ def test_exporting_twice_gives_the_same_bytes(
     float32_bundle: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
     """Those of int8 are below."""
-    export(tiny.request(checkpoint, tmp_path / "again"), tiny.no_progress)
+    export(tiny.request(checkpoint, tmp_path / "again", attention=True), tiny.no_progress)
 
     assert files(tmp_path / "again") == files(float32_bundle)
 
@@ -100,7 +100,7 @@ def test_calibrated_scales_are_the_same_each_time(
 ) -> None:
     """As `auto` takes them here, alone: of the other ones see what is said of the fallback."""
     assert read_manifest(int8_bundle).activation_scales == "calibrated"
-    request = tiny.request(checkpoint, tmp_path / "again", "int8")
+    request = tiny.request(checkpoint, tmp_path / "again", "int8", attention=True)
 
     export(dataclasses.replace(request, activation_scales="calibrated"), tiny.no_progress)
 
@@ -120,7 +120,7 @@ def corrupted(float32_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         content[span] = bytes(byte ^ 0x80 for byte in content[span])
         path.write_bytes(content)
 
-    monkeypatch.setattr(workbench, "trace", lambda *_: None)
+    monkeypatch.setattr(workbench, "trace", lambda *_, **__: None)
     monkeypatch.setattr(workbench, "write_graphs", write_corrupted)
 
 
@@ -358,3 +358,27 @@ def test_sentences_longer_than_the_model_are_refused(checkpoint: Path, tmp_path:
     )
     with pytest.raises(UsageError, match="at most 64 tokens"):
         export(request, tiny.no_progress)
+
+
+def test_a_bundle_has_a_graph_of_attention_that_shares_all_weights(
+    float32_bundle: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    manifest = export(tiny.request(checkpoint, tmp_path / "bundle"), tiny.no_progress)
+    assert not manifest.HasField("attention")
+    assert not manifest.HasField("alignment_heads")
+    told = read_manifest(float32_bundle)
+    assert told.attention.path == "attention.onnx"
+    assert told.alignment_heads.chosen_by == "model_1"
+    assert 0 < told.alignment_heads.figure < 1
+    without, with_it = files(tmp_path / "bundle"), files(float32_bundle)
+    assert set(with_it) - set(without) == {"attention.onnx"}
+    assert {name for name in without if without[name] != with_it[name]} == {"bundle.json"}
+
+
+@pytest.mark.parametrize("precision", ["float16", "float32"])
+def test_alignments_made_by_people_need_a_graph_to_choose_from(
+    checkpoint: Path, tmp_path: Path, precision: Precision
+) -> None:
+    request = tiny.request(checkpoint, tmp_path / "bundle", precision)
+    with pytest.raises(UsageError, match="--alignment-gold goes with a bundle for a CPU"):
+        export(dataclasses.replace(request, alignment_gold=tmp_path / "gold"), tiny.no_progress)
