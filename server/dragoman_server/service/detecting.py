@@ -15,7 +15,6 @@ from dragoman.v1.translation_pb2 import (
 )
 from dragoman_server.detection import (
     UNDETERMINED,
-    Chosen,
     Guess,
     LanguageDetector,
     Wanted,
@@ -149,20 +148,20 @@ class DetectingTranslator:
         assert self._found is not None
         return self._found.partial_text(token_ids)
 
-    def _language(self, text: str, field: str) -> Chosen:
+    def _language(self, text: str, field: str) -> Guess:
         if not has_letters(text):
-            return Chosen(UNDETERMINED, 0.0)
+            return Guess(UNDETERMINED, 0.0)
         guesses = self._detector.guesses(text)
         chosen = choose(guesses, self._candidates.wanted)
         if chosen is None:
             raise self._unsure(field, guesses)
         return chosen
 
-    def _code(self, language: Chosen) -> str:
+    def _code(self, language: Guess) -> str:
         code = language.language_code
         return self._candidates.codes[0] if code == UNDETERMINED else code
 
-    def _parts(self, request: TranslateTextRequest, languages: Sequence[Chosen]) -> list["_Part"]:
+    def _parts(self, request: TranslateTextRequest, languages: Sequence[Guess]) -> list["_Part"]:
         """Returns a request for each language, or for each text where its index counts."""
         groups: dict[str, list[int]] = {}
         for index, language in enumerate(languages):
@@ -215,7 +214,7 @@ class _Part(NamedTuple):
     """For them alone."""
 
 
-def _told(translation: Translation, language: Chosen) -> Translation:
+def _told(translation: Translation, language: Guess) -> Translation:
     translation.detected_language_code = language.language_code
     translation.detected_language_confidence = language.confidence
     return translation
