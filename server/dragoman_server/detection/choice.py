@@ -4,7 +4,7 @@ Pure. Knows guesses. Does not know texts, nor what makes a language a wanted one
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from dragoman_server.detection.detector import Guess
 
@@ -21,13 +21,6 @@ TAKEN_FOR = {"ms": ("id",), "hr": ("bs",), "no": ("nn",)}
 """Languages that the library does not know, behind one that it says in their place."""
 
 
-class Chosen(NamedTuple):
-    """A language that was taken."""
-
-    language_code: str
-    confidence: float
-
-
 def likeliest(guesses: Sequence[Guess]) -> str:
     """Returns the code of the language that is sure enough, or `und`."""
     if guesses and guesses[0].confidence >= LEAST_CONFIDENCE:
@@ -35,7 +28,7 @@ def likeliest(guesses: Sequence[Guess]) -> str:
     return UNDETERMINED
 
 
-def choose(guesses: Sequence[Guess], wanted: Wanted) -> Chosen | None:
+def choose(guesses: Sequence[Guess], wanted: Wanted) -> Guess | None:
     """Returns the language that is sure enough among those that are wanted; None where none is.
 
     Where the best guess of all is sure enough and not wanted, none is: a text that is plainly
@@ -55,7 +48,7 @@ def choose(guesses: Sequence[Guess], wanted: Wanted) -> Chosen | None:
     confidence = fitting[0].confidence / sum(guess.confidence for guess in fitting)
     if confidence < LEAST_CONFIDENCE:
         return None
-    return Chosen(fitting[0].language_code, confidence)
+    return Guess(fitting[0].language_code, confidence)
 
 
 def _wanted_code(code: str, wanted: Wanted) -> str | None:

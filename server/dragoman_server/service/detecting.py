@@ -15,7 +15,6 @@ from dragoman.v1.translation_pb2 import (
 )
 from dragoman_server.detection import (
     UNDETERMINED,
-    Chosen,
     Guess,
     LanguageDetector,
     Wanted,
@@ -73,7 +72,6 @@ class DetectingTranslator:
         self._detector = detector
         self._candidates = candidates
         self._find = find
-        self._found: Route | None = None
         self._limits = candidates.translators[0].model.limits
 
     def check_room(
@@ -141,24 +139,23 @@ class DetectingTranslator:
         said = StreamTranslateTextRequest()
         said.CopyFrom(request)
         said.source_language_code = self._code(language)
-        self._found = self._find(said)
-        answer = await self._found.translate_text(said, on_progress, limit, sender, usage)
+        answer = await self._find(said).translate_text(said, on_progress, limit, sender, usage)
         return _told(answer, language)
 
-    def _language(self, text: str, field: str) -> Chosen:
+    def _language(self, text: str, field: str) -> Guess:
         if not has_letters(text):
-            return Chosen(UNDETERMINED, 0.0)
+            return Guess(UNDETERMINED, 0.0)
         guesses = self._detector.guesses(text)
         chosen = choose(guesses, self._candidates.wanted)
         if chosen is None:
             raise self._unsure(field, guesses)
         return chosen
 
-    def _code(self, language: Chosen) -> str:
+    def _code(self, language: Guess) -> str:
         code = language.language_code
         return self._candidates.codes[0] if code == UNDETERMINED else code
 
-    def _parts(self, request: TranslateTextRequest, languages: Sequence[Chosen]) -> list["_Part"]:
+    def _parts(self, request: TranslateTextRequest, languages: Sequence[Guess]) -> list["_Part"]:
         """Returns a request for each language, or for each text where its index counts."""
         groups: dict[str, list[int]] = {}
         for index, language in enumerate(languages):
@@ -211,7 +208,7 @@ class _Part(NamedTuple):
     """For them alone."""
 
 
-def _told(translation: Translation, language: Chosen) -> Translation:
+def _told(translation: Translation, language: Guess) -> Translation:
     translation.detected_language_code = language.language_code
     translation.detected_language_confidence = language.confidence
     return translation
