@@ -2,7 +2,8 @@
 
 One line in is one line out (or as many as --num-hypotheses), in order, whatever happens to it: a
 line that fails is reported and leaves empty lines.
-Knows the command line; output.py and source.py know files, line_job.py keeps one line for one line.
+Knows the command line; output.py and source.py know files, line_job.py keeps one line for one line,
+documents.py knows what files with a format make of that.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import BinaryIO
 
 from dragoman.client import Client
 from dragoman.commands.arguments import (
@@ -23,9 +25,20 @@ from dragoman.commands.arguments import (
     credentials,
     translation_options,
 )
+from dragoman.commands.documents import (
+    Composer,
+    DocumentStream,
+    TextNames,
+    add_document_options,
+    document_format,
+    document_problem,
+    open_document,
+    source_of,
+)
 from dragoman.commands.errors import CommandError
 from dragoman.commands.journal import Run
 from dragoman.commands.line_job import LineJob
+from dragoman.commands.lines import LineNames
 from dragoman.commands.output import FileOutput, Output, Place, StreamOutput
 from dragoman.commands.progress import LineProgress
 from dragoman.commands.source import STANDARD, Source, open_source
@@ -70,7 +83,7 @@ def _problem(arguments: argparse.Namespace) -> str:
         if getattr(arguments, name) < 1:
             flag = name.replace("_", "-")
             return f"--{flag} must be at least 1, not {getattr(arguments, name)}"
-    return connection_problem(arguments)
+    return document_problem(arguments) or connection_problem(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,7 +91,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="dragoman translate",
         description="Translate on a running server: the TEXTs, or else the lines of a file or of "
         "standard input. One line in is one line out, in order; a line that fails is reported "
-        "and leaves an empty line. Options left out take the model's defaults.",
+        "and leaves an empty line. Of a file with a format, such as .po or .html, only texts are "
+        "translated. Options left out take the model's defaults.",
         epilog="Exit status: 0 all lines are translated; 1 some failed; 2 the job could not be "
         "started or finished.",
     )
@@ -99,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="go on with an unfinished run of FILE, which had the same input and options",
     )
+    add_document_options(parser.add_argument_group("files with a format"))
     add_translation_options(parser.add_argument_group("translation"))
     search = parser.add_argument_group("search")
     add_search_options(search)
@@ -152,7 +167,12 @@ def _translate(arguments: argparse.Namespace) -> int:
     if place := _place(arguments):
         place.check()
     with ExitStack() as stack:
-        source = open_source(arguments.text, arguments.input, stack)
+        form = document_format(arguments)
+        document = open_document(arguments, form) if form else None
+        if form and document:
+            source = source_of(document, arguments, form)
+        else:
+            source = open_source(arguments.text, arguments.input, stack)
         if arguments.resume and source.identity is None:
             raise CommandError("--resume needs --input FILE: a pipe may not say the same again")
         client = stack.enter_context(
@@ -166,9 +186,18 @@ def _translate(arguments: argparse.Namespace) -> int:
             )
         )
         models = client.models()
-        output = _open_output(place, _describe(source, options, models), arguments, stack)
-        progress = stack.enter_context(_progress(source, arguments, place))
-        job = LineJob(source.lines, output, progress, num_hypotheses=arguments.num_hypotheses)
+        run = _describe(source, options, models)
+        composer = Composer(document) if document else None
+        output = _open_output(place, run, composer, arguments, stack)
+        names = TextNames(document) if document else LineNames()
+        progress = stack.enter_context(_progress(source, arguments, place, names.noun))
+        job = LineJob(
+            source.lines,
+            output,
+            progress,
+            num_hypotheses=arguments.num_hypotheses,
+            names=names,
+        )
 
         def translate(texts: Iterator[str], first: int) -> Generator[StreamResult, None, None]:
             return client.translate_stream(
@@ -178,7 +207,8 @@ def _translate(arguments: argparse.Namespace) -> int:
             )
 
         job.run(translate)
-        return LINES_FAILED if job.report() else OK
+        failed = job.report() + (composer.report() if composer else 0)
+        return LINES_FAILED if failed else OK
 
 
 def _place(arguments: argparse.Namespace) -> Place | None:
@@ -203,18 +233,29 @@ def _describe(source: Source, options: Options, models: list[Model]) -> Run:
 
 
 def _open_output(
-    place: Place | None, run: Run, arguments: argparse.Namespace, stack: ExitStack
+    place: Place | None,
+    run: Run,
+    composer: Composer | None,
+    arguments: argparse.Namespace,
+    stack: ExitStack,
 ) -> Output:
-    if place is None:
-        if sys.stdout is None:
-            raise CommandError("standard output is closed: give --output FILE")
-        return StreamOutput(sys.stdout.buffer)
-    if place.is_stream:
-        return StreamOutput(stack.enter_context(place.path.open("wb")))
-    return FileOutput(place, run, arguments.num_hypotheses)
+    if place is None or place.is_stream:
+        stream = _open_stream(place, stack)
+        return DocumentStream(stream, composer) if composer else StreamOutput(stream)
+    return FileOutput(place, run, arguments.num_hypotheses, composer)
 
 
-def _progress(source: Source, arguments: argparse.Namespace, place: Place | None) -> LineProgress:
+def _open_stream(place: Place | None, stack: ExitStack) -> BinaryIO:
+    if place is not None:
+        return stack.enter_context(place.path.open("wb"))
+    if sys.stdout is None:
+        raise CommandError("standard output is closed: give --output FILE")
+    return sys.stdout.buffer
+
+
+def _progress(
+    source: Source, arguments: argparse.Namespace, place: Place | None, noun: str
+) -> LineProgress:
     to_terminal = place is None and sys.stdout.isatty()
     wanted = sys.stderr.isatty() and not to_terminal and not arguments.text
-    return LineProgress(total=source.total, wanted=wanted)
+    return LineProgress(total=source.total, wanted=wanted, noun=noun)
