@@ -97,15 +97,15 @@ $(BUNDLE)/bundle.json: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q -c constraints.txt -e '.[server,export,load,http,dev]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[server,export,load,http,documents,dev]'
 	touch $@
 
 $(VENV)/bench-installed: $(VENV)/installed
-	$(BIN)/pip install -q -c constraints.txt -e '.[server,export,load,http,dev,bench]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[server,export,load,http,documents,dev,bench]'
 	touch $@
 
 $(VENV)/ray-installed: $(VENV)/installed
-	$(BIN)/pip install -q -c constraints.txt -e '.[server,export,load,http,dev,ray]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[server,export,load,http,documents,dev,ray]'
 	touch $@
 
 clean:

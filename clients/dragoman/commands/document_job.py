@@ -12,7 +12,7 @@ from itertools import islice
 from dragoman.commands.document import Part
 from dragoman.commands.journal import Problem
 from dragoman.commands.line_job import Translate, spoils_every_line
-from dragoman.commands.lines import shorten
+from dragoman.commands.lines import LineNames
 from dragoman.commands.output import Output
 from dragoman.commands.progress import LineProgress
 from dragoman.results import FinishReason, StreamResult
@@ -67,12 +67,12 @@ class DocumentJob:
         if cut:
             self._say(
                 f"{len(cut):,} of {self._done:,} parts have translations that reached the maximum "
-                f"decoding length and lack their end: those from lines {shorten(cut)} on"
+                f"decoding length and lack their end: those from {LineNames().many(cut)} on"
             )
         if failed:
             self._say(
                 f"{len(failed):,} of {self._done:,} parts failed and are as they were: those from "
-                f"lines {shorten(failed)} on"
+                f"{LineNames().many(failed)} on"
             )
         return len(failed)
 

@@ -7,9 +7,10 @@ know the command line or the files.
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from itertools import islice
+from typing import Protocol
 
 from dragoman.commands.journal import Problem
-from dragoman.commands.lines import Line, encode_line, shorten
+from dragoman.commands.lines import Line, LineNames, encode_line
 from dragoman.commands.output import Output
 from dragoman.commands.pharaoh import pharaoh
 from dragoman.commands.progress import LineProgress
@@ -25,6 +26,20 @@ Translate = Callable[[Iterator[str], int], Generator[StreamResult, None, None]]
 """Makes results of texts, given the index of the first of them in the whole input."""
 
 
+class Names(Protocol):
+    """What is translated, by its number from 1, as messages call it."""
+
+    @property
+    def noun(self) -> str:
+        """All of it."""
+
+    def one(self, number: int) -> str:
+        """A single one."""
+
+    def many(self, numbers: Iterable[int]) -> str:
+        """Some."""
+
+
 class LineJob:
     """Lines on their way from the input to the output, and what became of them."""
 
@@ -36,11 +51,13 @@ class LineJob:
         *,
         num_hypotheses: int = 1,
         alignments: bool = False,
+        names: Names | None = None,
     ) -> None:
         self._lines = lines
         self._alignments = alignments
         self._num_hypotheses = num_hypotheses
         self._output = output
+        self._names: Names = names or LineNames()
         self._progress = progress
         self._unsent: dict[int, str] = {}  # lines that cannot be sent, by their number
         self._done = output.earlier.done
@@ -81,7 +98,7 @@ class LineJob:
     def _leave(self, error: BaseException) -> None:
         how_to_go_on = self._output.leave()
         if how_to_go_on:
-            self._say(f"stopped after {self._done:,} lines; {how_to_go_on}")
+            self._say(f"stopped after {self._done:,} {self._names.noun}; {how_to_go_on}")
         elif self._done and isinstance(error, DragomanError):
             self._say(f"stopped after {self._done:,} lines, which are written")
 
@@ -92,10 +109,10 @@ class LineJob:
         if cut:
             self._say(
                 f"{len(cut):,} of {self._done:,} translations reached the maximum decoding "
-                f"length and lack their end: lines {shorten(cut)}"
+                f"length and lack their end: {self._names.many(cut)}"
             )
         if failed:
-            self._say(f"{failed:,} of {self._done:,} lines failed")
+            self._say(f"{failed:,} of {self._done:,} {self._names.noun} failed")
         return failed
 
     def _outcome(self, result: StreamResult, number: int) -> tuple[list[str], Problem | None]:
@@ -104,10 +121,10 @@ class LineJob:
         if result.error is not None and spoils_every_line(result.error):
             raise result.error
         if problem or result.error is not None:
-            self._say(f"line {number:,}: {problem or _told(result.error)}")
+            self._say(f"{self._names.one(number)}: {problem or _told(result.error)}")
             return [""] * self._num_hypotheses, "failed"
         for warning in result.translation.warnings:
-            self._say(f"line {number:,}: {warning.message}")
+            self._say(f"{self._names.one(number)}: {warning.message}")
         cut = result.translation.finish_reason is FinishReason.LENGTH
         texts = [hypothesis.translated_text for hypothesis in result.translation.hypotheses]
         if self._num_hypotheses == 1:

@@ -4,7 +4,7 @@ Knows that only \n ends a line: the other characters that Unicode counts as line
 U+0085, form feed) occur inside of sentences, and splitting there would shift all lines below.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
 from dragoman.texts import MAX_TEXT_BYTES
@@ -54,11 +54,24 @@ def encode_line(text: str) -> bytes:
     return text.replace("\r\n", " ").replace("\n", " ").replace("\r", " ").encode() + b"\n"
 
 
-def shorten(numbers: Iterable[int], most: int = 10) -> str:
-    """Writes line numbers as a list, a long one cut: "3, 17, 20 and 100 more"."""
-    ordered = list(numbers)
-    listed = ", ".join(f"{number:,}" for number in ordered[:most])
-    return f"{listed} and {len(ordered) - most:,} more" if len(ordered) > most else listed
+class LineNames:
+    """What lines are called, by their number from 1."""
+
+    noun = "lines"
+
+    def one(self, number: int) -> str:
+        """Returns the name of a line."""
+        return f"line {number:,}"
+
+    def many(self, numbers: Iterable[int]) -> str:
+        """Returns the names of some lines."""
+        return f"lines {shortened([f'{number:,}' for number in numbers])}"
+
+
+def shortened(names: Sequence[str], most: int = 10) -> str:
+    """Writes a list, a long one cut: "3, 17, 20 and 100 more"."""
+    listed = ", ".join(names[:most])
+    return f"{listed} and {len(names) - most:,} more" if len(names) > most else listed
 
 
 def _skip_line(stream: BinaryIO) -> None:

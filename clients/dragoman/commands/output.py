@@ -9,11 +9,11 @@ import fcntl
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
-from dragoman.commands.durable import put_in_place
+from dragoman.commands.durable import durable_file, put_in_place
 from dragoman.commands.errors import CommandError
 from dragoman.commands.journal import (
     Earlier,
@@ -27,6 +27,9 @@ from dragoman.commands.terminal import drop_output
 
 PARTIAL = ".partial"
 JOURNAL = ".journal"
+
+Compose = Callable[[bytes], bytes]
+"""Makes a file of the lines that were written."""
 
 
 class Output(Protocol):
@@ -127,19 +130,23 @@ class Place(NamedTuple):
 class FileOutput:
     """A file that another run can go on with, and that is put in its place at the end."""
 
-    def __init__(self, place: Place, run: Run, lines_each: int) -> None:
+    def __init__(
+        self, place: Place, run: Run, lines_each: int, compose: Compose | None = None
+    ) -> None:
         """Opens what an earlier run left, or a new file.
 
         Args:
             place: Where.
             run: What it is; its `input` is None where it cannot be known again.
             lines_each: Lines that are written for each of the input.
+            compose: Makes the file of its lines; None where they are the file.
 
         Raises:
             CommandError: The earlier run was another one, or one is still at it.
             OSError: It cannot be read or written.
         """
         self._place = place
+        self._compose = compose
         self._can_resume = run["input"] is not None
         resumes = place.resume and place.partial.exists()
         # "ab", as it must not be emptied before it is known that nobody else writes it.
@@ -168,9 +175,19 @@ class FileOutput:
         """See Output."""
         if self._place.target.exists():
             shutil.copymode(self._place.target, self._place.partial)
-        put_in_place(self._file, self._place.partial, self._place.target)
+        if self._compose is None:
+            put_in_place(self._file, self._place.partial, self._place.target)
+        else:
+            self._put_composed(self._compose)
         self._close()
+        self._place.partial.unlink(missing_ok=True)
         self._place.journal.unlink(missing_ok=True)
+
+    def _put_composed(self, compose: Compose) -> None:
+        """Puts in place what the lines make, and keeps the lines until it is there."""
+        with durable_file(self._place.target) as file:
+            shutil.copymode(self._place.partial, file.name)
+            file.write(compose(self._place.partial.read_bytes()))
 
     def leave(self) -> str:
         """See Output."""

@@ -21,13 +21,14 @@ class LineProgress:
         """Notes the start of the job.
 
         Args:
-            total: Lines in all; None where that is not known.
+            total: How many in all; None where that is not known.
             wanted: Whether there is a terminal to show it on.
             unit: What is counted.
         """
         self._unit = unit
         self._total = total
         self._wanted = wanted
+        self._unit = unit
         self._start = time.monotonic()
         self._bar: tuple[Progress, TaskID] | None = None
 

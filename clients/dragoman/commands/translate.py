@@ -1,15 +1,13 @@
-"""`dragoman translate`: text, or a file line by line or as one document, through a running server.
+"""`dragoman translate`: text, a file line by line, as one document, or with a format of its own.
 
 One line in is one line out (or as many as --num-hypotheses), in order, whatever happens to it: a
-line that fails is reported and leaves empty lines. A document keeps its layout.
-Knows the command line; output.py and source.py know files, line_job.py keeps one line for one line,
-document_job.py all that is between a document's parts.
+line that fails is reported and leaves empty lines. A document keeps its layout, and a file with a
+format all but its texts. Knows the command line; jobs.py does what it says.
 """
 
 import argparse
 import dataclasses
 import sys
-from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -24,35 +22,17 @@ from dragoman.commands.arguments import (
     credentials,
     translation_options,
 )
-from dragoman.commands.document import parts_of
-from dragoman.commands.document_job import DocumentJob
 from dragoman.commands.errors import CommandError
-from dragoman.commands.journal import Run
-from dragoman.commands.line_job import LineJob, Translate
-from dragoman.commands.output import (
-    DocumentFileOutput,
-    FileOutput,
-    Output,
-    Place,
-    StreamOutput,
-)
-from dragoman.commands.progress import LineProgress
-from dragoman.commands.source import STANDARD, open_source, read_document
+from dragoman.commands.formatted import add_format_options, format_problem, given_format
+from dragoman.commands.jobs import Job, translate_document, translate_formatted, translate_lines
+from dragoman.commands.output import Place
+from dragoman.commands.source import STANDARD
 from dragoman.commands.terminal import heed_interrupts
 from dragoman.errors import DragomanError
-from dragoman.options import Options
-from dragoman.requests import cut_for
-from dragoman.results import Model, StreamResult
 
 OK = 0
 LINES_FAILED = 1
 NOT_DONE = 2
-
-MOST_CODE_POINTS = 5_000
-"""Of a part of a document, where the server does not take less: a page or two."""
-
-PARTS_IN_FLIGHT = 32
-"""Of a document: each may have dozens of sentences."""
 
 
 def main(argv: list[str]) -> int:
@@ -86,7 +66,7 @@ def _problem(arguments: argparse.Namespace) -> str:
         if getattr(arguments, name) < 1:
             flag = name.replace("_", "-")
             return f"--{flag} must be at least 1, not {getattr(arguments, name)}"
-    return connection_problem(arguments)
+    return format_problem(arguments) or connection_problem(arguments)
 
 
 def _input_problem(arguments: argparse.Namespace) -> str:
@@ -96,6 +76,10 @@ def _input_problem(arguments: argparse.Namespace) -> str:
         return "--document is for --input or standard input, and gives one translation"
     if arguments.document and arguments.alignments:
         return "--alignments are of lines: leave out --document"
+    if form := given_format(arguments):
+        for flag in ("document", "alignments"):
+            if getattr(arguments, flag):
+                return f"--{flag} is about plain text, not about files of the format {form.name}"
     if arguments.alignments and arguments.num_hypotheses > 1:
         return "--alignments tells those of one translation: leave out --num-hypotheses"
     return ""
@@ -106,7 +90,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="dragoman translate",
         description="Translate on a running server: the TEXTs, or else the lines of a file or of "
         "standard input. One line in is one line out, in order; a line that fails is reported "
-        "and leaves an empty line. Options left out take the model's defaults.",
+        "and leaves an empty line. Of a file with a format, such as .po or .html, only texts are "
+        "translated. Options left out take the model's defaults.",
         epilog="Exit status: 0 all lines are translated; 1 some failed; 2 the job could not be "
         "started or finished.",
     )
@@ -133,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="go on with an unfinished run of FILE, which had the same input and options",
     )
+    add_format_options(parser.add_argument_group("files with a format"))
     translation = parser.add_argument_group("translation")
     add_translation_options(translation)
     translation.add_argument(
@@ -204,65 +190,14 @@ def _translate(arguments: argparse.Namespace) -> int:
                 insecure_api_key=arguments.insecure_api_key,
             )
         )
+        job = Job(arguments, client, options, place, stack)
         if arguments.document:
-            return _translate_document(arguments, client, options, place, stack)
-        return _translate_lines(arguments, client, options, place, stack)
-
-
-def _translate_lines(
-    arguments: argparse.Namespace,
-    client: Client,
-    options: Options,
-    place: Place | None,
-    stack: ExitStack,
-) -> int:
-    source = open_source(arguments.text, arguments.input, stack)
-    if arguments.resume and source.identity is None:
-        raise CommandError("--resume needs --input FILE: a pipe may not say the same again")
-    models = client.models()
-    output = _open_output(place, _describe(source.identity, options, models), arguments, stack)
-    progress = stack.enter_context(_progress(source.total, arguments, place))
-    job = LineJob(
-        source.lines,
-        output,
-        progress,
-        num_hypotheses=arguments.num_hypotheses,
-        alignments=arguments.alignments,
-    )
-    job.run(_translation(client, options, arguments.concurrency))
-    return LINES_FAILED if job.report() else OK
-
-
-def _translate_document(
-    arguments: argparse.Namespace,
-    client: Client,
-    options: Options,
-    place: Place | None,
-    stack: ExitStack,
-) -> int:
-    document = read_document(arguments.input)
-    if options.segmentation is None:
-        options = dataclasses.replace(options, segmentation="sentences")
-    models = client.models()
-    most = min(cut_for(models, options.model).code_points, MOST_CODE_POINTS)
-    parts = list(parts_of(document.text, most))
-    run = _describe(document.identity, options, models) | {"document": most}
-    output = _open_output(place, run, arguments, stack)
-    progress = stack.enter_context(_progress(len(parts), arguments, place))
-    job = DocumentJob(parts, output, progress)
-    job.run(_translation(client, options, min(arguments.concurrency, PARTS_IN_FLIGHT)))
-    return LINES_FAILED if job.report() else OK
-
-
-def _translation(client: Client, options: Options, concurrency: int) -> Translate:
-    def translate(texts: Iterator[str], first: int) -> Generator[StreamResult, None, None]:
-        return client.translate_stream(
-            texts,
-            **dataclasses.asdict(options.from_index(first)),
-            max_concurrency=concurrency,
-        )
-
-    return translate
+            failed = translate_document(job)
+        elif form := given_format(arguments):
+            failed = translate_formatted(job, form)
+        else:
+            failed = translate_lines(job)
+        return LINES_FAILED if failed else OK
 
 
 def _place(arguments: argparse.Namespace) -> Place | None:
@@ -270,40 +205,3 @@ def _place(arguments: argparse.Namespace) -> Place | None:
     if arguments.output in {None, STANDARD}:
         return None
     return Place(arguments.output, force=arguments.force, resume=arguments.resume)
-
-
-def _describe(identity: dict[str, object] | None, options: Options, models: list[Model]) -> Run:
-    """Returns all that the output depends on."""
-    return {
-        "format": 1,
-        "input": identity,
-        "options": options.deciding(),
-        "models": [
-            {"name": model.name, "version": model.version, "precision": model.precision}
-            for model in models
-            if model.answers_to(options.model)
-        ],
-    }
-
-
-def _open_output(
-    place: Place | None, run: Run, arguments: argparse.Namespace, stack: ExitStack
-) -> Output:
-    if place is None:
-        if sys.stdout is None:
-            raise CommandError("standard output is closed: give --output FILE")
-        return StreamOutput(sys.stdout.buffer)
-    if place.is_stream:
-        return StreamOutput(stack.enter_context(place.path.open("wb")))
-    if arguments.document:
-        return DocumentFileOutput(place, run)
-    return FileOutput(place, run, arguments.num_hypotheses)
-
-
-def _progress(
-    total: int | None, arguments: argparse.Namespace, place: Place | None
-) -> LineProgress:
-    to_terminal = place is None and sys.stdout.isatty()
-    wanted = sys.stderr.isatty() and not to_terminal and not arguments.text
-    unit = "parts" if arguments.document else "lines"
-    return LineProgress(total=total, wanted=wanted, unit=unit)

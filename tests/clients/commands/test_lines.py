@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from dragoman.commands.lines import Line, encode_line, read_lines, shorten
+from dragoman.commands.lines import Line, LineNames, encode_line, read_lines
 
 
 def read(content: bytes) -> list[Line]:
@@ -52,5 +52,6 @@ def test_a_translation_is_one_line_whatever_is_in_it() -> None:
 
 
 def test_many_numbers_are_shortened() -> None:
-    assert shorten([1, 2000]) == "1, 2,000"
-    assert shorten(range(1, 1013)) == "1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 1,002 more"
+    many = LineNames().many
+    assert many([1, 2000]) == "lines 1, 2,000"
+    assert many(range(1, 1013)) == "lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 1,002 more"
