@@ -39,7 +39,7 @@ def test_it_is_told_how_words_are_aligned(
     out = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "decoder layer" in out
     assert "chosen by model_1, agreement 0." in out
-    assert "cross_attention_{0..1}" in out
+    assert "cross_attention_" in out
 
 
 def test_the_manifest_is_printed_as_json(
