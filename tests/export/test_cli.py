@@ -28,6 +28,7 @@ def test_a_bundle_is_written_and_summed_up(
         "quantise, per_row scales",
         "trace",
         f"verify on {len(tiny.SENTENCES)} sentences",
+        "choose the heads that align",
         "save",
     ]
     assert lines[-1].startswith(f"{output}: toy, int8 with per_row scales, ")

@@ -29,6 +29,17 @@ def test_a_good_bundle_is_summarised(tmp_path: Path, capsys: pytest.CaptureFixtu
     for name in CONTENTS:
         assert name in out
     assert out.count(" ok ") == len(CONTENTS)
+    assert "there is no graph of attention weights" in out
+
+
+def test_it_is_told_how_words_are_aligned(
+    float32_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(float32_bundle)]) == 0
+    out = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "decoder layer" in out
+    assert "chosen by model_1, agreement 0." in out
+    assert "cross_attention_" in out
 
 
 def test_the_manifest_is_printed_as_json(

@@ -185,3 +185,38 @@ def test_a_byte_order_mark_is_no_matter(bundle: Path) -> None:
     text = (bundle / "bundle.json").read_text()
     (bundle / "bundle.json").write_text(text, encoding="utf-8-sig")
     assert read_manifest(bundle).name == "tiny"
+
+
+def with_attention(content: dict[str, Any], **heads: object) -> dict[str, Any]:
+    """A bundle of one decoder layer and one head that has a graph of attention weights."""
+    tensor = {"name": "source_ids", "data_type": "int64", "shape": ["tokens"]}
+    output = {"name": "cross_attention_0", "data_type": "float", "shape": ["batch"]}
+    graph = {"path": "encoder.onnx", "inputs": [tensor], "outputs": [output]}
+    chosen = {"layer": 0, "heads": [0], "chosen_by": "model_1", "figure": 0.5} | heads
+    return content | {"format_version": 6, "attention": graph, "alignment_heads": chosen}
+
+
+def test_heads_that_align_are_those_that_the_graph_tells(bundle: Path) -> None:
+    content = content_of(bundle)
+    write(bundle, with_attention(content))
+    assert read_manifest(bundle).alignment_heads.heads == [0]
+    for heads, told in (
+        ({"layer": 1}, "alignment_heads.layer is 1; allowed: 0 to 0"),
+        ({"heads": []}, "alignment_heads.heads is empty"),
+        ({"heads": [1]}, "alignment_heads.heads is 1; allowed: 0 to 0"),
+        ({"layer": -1}, "alignment_heads.layer is -1"),
+    ):
+        write(bundle, with_attention(content, **heads))
+        with pytest.raises(BundleError, match=told):
+            read_manifest(bundle)
+    named = with_attention(content)
+    named["attention"]["outputs"][0]["name"] = "cross_attention_1"
+    write(bundle, named)
+    with pytest.raises(BundleError, match=r"attention\.outputs lacks cross_attention_0"):
+        read_manifest(bundle)
+    named["attention"]["outputs"].append(
+        {"name": "logits", "data_type": "float", "shape": ["batch"]}
+    )
+    write(bundle, named)
+    with pytest.raises(BundleError, match=r"attention\.outputs has 'logits'"):
+        read_manifest(bundle)
