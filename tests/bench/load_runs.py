@@ -47,6 +47,7 @@ class Load:
         with tempfile.TemporaryDirectory() as directory:
             output = Path(directory) / "report.json"
             fixed = ["--target", address, "--metrics-url", metrics, "--input", str(self.source)]
+            fixed += ["--segmentation", "none"]  # the others translate texts as they are
             times = ["--duration", f"{self.duration:g}"]
             times += ["--trial-duration", f"{self.trial_duration:g}", "--json", str(output)]
             lengths = ["--target-lengths", str(self.target_lengths)] if self.target_lengths else []

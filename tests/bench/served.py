@@ -40,7 +40,9 @@ CALL = 50
 
 async def _translate(client: AsyncClient, texts: list[str]) -> list[str]:
     calls = [texts[start : start + CALL] for start in range(0, len(texts), CALL)]
-    answers = await asyncio.gather(*(client.translate(call, beam_size=1) for call in calls))
+    answers = await asyncio.gather(
+        *(client.translate(call, beam_size=1, segmentation="none") for call in calls)
+    )
     return [each.translated_text for answer in answers for each in answer]
 
 

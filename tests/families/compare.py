@@ -10,7 +10,12 @@ from typing import Any, NamedTuple, Protocol
 import torch
 import transformers
 
-from dragoman.v1.translation_pb2 import DecodingOptions, StreamTranslateTextRequest, Translation
+from dragoman.v1.translation_pb2 import (
+    SEGMENTATION_NONE,
+    DecodingOptions,
+    StreamTranslateTextRequest,
+    Translation,
+)
 from dragoman_server.config import Config
 from dragoman_server.local import LocalTranslator
 
@@ -183,6 +188,7 @@ def translated(
             source_language_code=direction.source,
             target_language_code=direction.target,
             options=DecodingOptions(beam_size=beam_size),
+            segmentation=SEGMENTATION_NONE,
         )
         for index, (text, beam_size, direction) in enumerate(
             zip(texts, cycle(beam_sizes), cycle(directions), strict=False)

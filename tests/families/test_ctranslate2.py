@@ -21,6 +21,7 @@ import pytest
 import transformers
 
 from dragoman.v1.translation_pb2 import (
+    SEGMENTATION_NONE,
     DecodingOptions,
     EarlyStopping,
     Hypothesis,
@@ -239,6 +240,7 @@ def translated(
             source_language_code=direction.source,
             target_language_code=direction.target,
             options=options,
+            segmentation=SEGMENTATION_NONE,
         )
         for index, text in enumerate(model.texts if texts is None else texts)
     ]

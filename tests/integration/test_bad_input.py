@@ -37,7 +37,7 @@ def send_raw(address: str, message: bytes) -> tuple[grpc.StatusCode, str]:
             r"contents has 30001 code points; allowed: at most 30000",
         ),
         (
-            lambda client: client.translate(["Hello.", "word " * 600]),
+            lambda client: client.translate(["Hello.", "word " * 600], segmentation="none"),
             InvalidArgumentError,
             r"contents\[1\] has 6\d\d source tokens; allowed: at most 512",
         ),

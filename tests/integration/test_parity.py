@@ -42,7 +42,7 @@ def generate(sources: list[str], beam_size: int) -> list[Generated]:
 
 def translate(bundle: Path, sources: list[str], beam_size: int = 1) -> list[Translation]:
     with Served(bundle) as served, Client(served.address) as client:
-        return client.translate(sources, beam_size=beam_size)
+        return client.translate(sources, beam_size=beam_size, segmentation="none")
 
 
 @pytest.mark.timeout(400)

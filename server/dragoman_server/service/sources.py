@@ -15,8 +15,8 @@ from dragoman_server.service.validation import check_source_length
 from dragoman_server.texts import has_lines, is_sentence
 
 COMFORT_TOKENS = 16
-"""Of a text of several sentences that is translated whole. docs/performance.md has what it is to be
-chosen by: what models leave out grows with every sentence."""
+"""Of a text of several sentences that is translated whole: measured in docs/performance.md. In more
+the shipped model leaves out the more the longer they are."""
 
 PIECE_TOKENS = 64
 """Of a piece, before anybody has looked for sentences: few have more."""

@@ -12,7 +12,12 @@ from pathlib import Path
 from unittest import mock
 
 from dragoman.tokenizer import Tokenizer
-from dragoman.v1.translation_pb2 import DecodingOptions, StreamTranslateTextRequest, Translation
+from dragoman.v1.translation_pb2 import (
+    SEGMENTATION_NONE,
+    DecodingOptions,
+    StreamTranslateTextRequest,
+    Translation,
+)
 from dragoman_export.export import ExportRequest, export, load
 from dragoman_export.model import ImportedModel, Prompt
 from dragoman_export.verification import GraphDecoder
@@ -179,6 +184,7 @@ class _Comparison:
                 source_language_code=direction.source,
                 target_language_code=direction.target,
                 options=options,
+                segmentation=SEGMENTATION_NONE,
             )
             for index, text in enumerate(texts)
         ]
