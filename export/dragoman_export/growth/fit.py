@@ -28,7 +28,9 @@ class Polynomial(NamedTuple):
         return self.linear / self.quadratic if self.linear and self.quadratic else None
 
 
-def fit(lengths: Sequence[int], seconds: Sequence[float]) -> Polynomial:
+def fit(
+    lengths: Sequence[int], seconds: Sequence[float], powers: Sequence[int] = (0, 1, 2)
+) -> Polynomial:
     """Returns the polynomial with the least squares of relative errors.
 
     Of all that have no negative coefficient: there are so few subsets of them that each is tried.
@@ -36,15 +38,16 @@ def fit(lengths: Sequence[int], seconds: Sequence[float]) -> Polynomial:
     Args:
         lengths: At least one.
         seconds: At each, more than 0.
+        powers: Of the length that there are at all.
     """
     places = np.array(lengths, float)
-    powers = np.stack([places**power for power in range(3)], axis=1)  # (lengths, 3)
-    scaled = powers / np.array(seconds)[:, None]
+    terms = np.stack([places**power for power in range(3)], axis=1)  # (lengths, 3)
+    scaled = terms / np.array(seconds)[:, None]
     scales = np.linalg.norm(scaled, axis=0)  # numbers of one size are solved exactly
     scaled = scaled / scales
     best, least = np.zeros(3), float(len(lengths))
-    for count in (1, 2, 3):
-        for chosen in map(list, combinations(range(3), count)):
+    for count in range(1, len(powers) + 1):
+        for chosen in map(list, combinations(powers, count)):
             found = np.linalg.lstsq(scaled[:, chosen], np.ones(len(lengths)))[0]
             error = float(np.sum((scaled[:, chosen] @ found - 1) ** 2))
             if found.min() >= 0 and error < least:

@@ -56,21 +56,32 @@ class Growth:
 
     @property
     def parts(self) -> Polynomial:
-        """The sum of what is fitted to attention's medians and to those of the rest."""
-        attention = fit(self.lengths, [max(point.attention, LEAST) for point in self.points])
-        rest = fit(self.lengths, [max(point.rest, LEAST) for point in self.points])
+        """What is fitted to attention's medians, with a square, and to the rest's, without one."""
+        attention = fit(self.lengths, self._attention, powers=(1, 2))
+        rest = fit(self.lengths, self._rest, powers=(0, 1))
         return Polynomial(*(sum(pair) for pair in zip(attention, rest, strict=True)))
+
+    @property
+    def _attention(self) -> list[float]:
+        return [max(point.attention, LEAST) for point in self.points]
+
+    @property
+    def _rest(self) -> list[float]:
+        return [max(point.rest, LEAST) for point in self.points]
 
     @property
     def even(self) -> float | None:
         """The length from which attention takes at least as long as all the rest of the encoder.
 
         Where it does not come to that, the one at which the fitted quadratic part is as much as the
-        linear one; None where there is no such part.
+        linear one, beyond the longest; None where there is no such part.
         """
-        attention = [max(point.attention, LEAST) for point in self.points]
-        rest = [max(point.rest, LEAST) for point in self.points]
-        return meeting(self.lengths, attention, rest) or self.parts.even
+        if (measured := meeting(self.lengths, self._attention, self._rest)) is not None:
+            return measured
+        if self._attention[-1] >= self._rest[-1]:
+            return self.lengths[0]  # it does so everywhere
+        even = self.parts.even
+        return None if even is None else max(even, self.lengths[-1])
 
     @property
     def encoder_meets(self) -> float | None:

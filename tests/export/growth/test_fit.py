@@ -31,6 +31,13 @@ def test_no_coefficient_is_negative() -> None:
     assert found.at(64) == pytest.approx(1.15, rel=0.1)
 
 
+def test_what_has_no_square_is_fitted_without_one() -> None:
+    exact = Polynomial(2e-4, 3e-5, 4e-8)
+    found = fit(LENGTHS, values(exact), powers=(0, 1))
+    assert found.quadratic == 0
+    assert found.linear > exact.linear
+
+
 def test_noise_of_one_size_at_every_length_moves_it_little() -> None:
     exact = Polynomial(2e-4, 3e-5, 4e-8)
     noisy = [value * factor for value, factor in zip(values(exact), [1.02, 0.98] * 3, strict=True)]

@@ -47,6 +47,21 @@ def test_beyond_what_was_measured_the_fit_tells_it() -> None:
     assert "more than the model takes (100); " in growth(lengths=4, most=100).sentence()
 
 
+def test_where_attention_takes_longer_everywhere_it_is_the_shortest_length() -> None:
+    assert growth(quadratic=1e-4).even == 8
+
+
+def test_what_is_extrapolated_is_beyond_what_was_measured() -> None:
+    found = growth(lengths=4)
+    noisy = [
+        Point(each.length, each.encoder_seconds, [min(0.45, 9 * each.attention_shares[0])], [1.0])
+        for each in found.points
+    ]
+    even = Growth(found.bundle, 1, noisy, [0.0, 0.0]).even
+    assert even is not None
+    assert even >= 64
+
+
 def test_what_does_not_grow_with_the_square_is_told_so() -> None:
     assert growth(quadratic=0.0).even is None
     assert growth(quadratic=0.0).sentence().startswith("At these lengths nothing is seen to grow")
