@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from justhtml import JustHTML
 
 from dragoman.documents.document import DocumentError
-from dragoman.documents.html_tokens import attributes_of, tokens
+from dragoman.html_tokens import attributes_of, tokens
 from tests.clients.documents.reading import check_identity, hostile, louder, read, written
 
 PIECES = [
