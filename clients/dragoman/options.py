@@ -31,6 +31,8 @@ FRAME_BYTES = 6
 
 Priority = Literal["interactive", "bulk"]
 
+MimeType = Literal["text/plain", "text/html"]
+
 EarlyStopping = bool | Literal["never"]
 """As transformers' `generate` has it."""
 
@@ -136,6 +138,10 @@ class TranslateOptions(TypedDict, total=False):
     return_token_scores: bool
     """Whether `Translation.token_scores` is computed."""
 
+    mime_type: MimeType | None
+    """What the texts are: "text/plain", which is the default, or "text/html", whose tags are kept
+    and go round the words that theirs become."""
+
     priority: Priority | None
     """Whether somebody waits for the texts, which is the default, or they give way to others."""
 
@@ -168,6 +174,7 @@ class Options:
     seed: int | None = None
     return_scores: bool | None = None
     return_token_scores: bool = False
+    mime_type: MimeType | None = None
     priority: Priority | None = None
 
     def __post_init__(self) -> None:
@@ -255,6 +262,8 @@ class Options:
         for name in _CODES:
             if (value := getattr(self, name)) is not None:
                 yield name, value
+        if self.mime_type is not None:
+            yield "mime_type", self.mime_type
         if self.target_prefix is not None:
             yield "options.target_prefix", self.target_prefix
         for index, text in enumerate(self.suppress_sequences or ()):

@@ -69,6 +69,7 @@ def unary_request(part: Part, options: Options) -> pb.TranslateTextRequest:
         model=options.model,
         options=options.message(part.offset),
         priority=options.priority_number,
+        mime_type=options.mime_type or "",
     )
 
 
@@ -82,6 +83,7 @@ def stream_request(index: int, text: str, options: Options) -> pb.StreamTranslat
         model=options.model,
         options=options.message(index),
         priority=options.priority_number,
+        mime_type=options.mime_type or "",
     )
 
 

@@ -319,6 +319,7 @@ class TranslateTextRequest(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    MIME_TYPE_FIELD_NUMBER: _builtins.int
     source_language_code: _builtins.str
     """BCP-47 code of the texts' language, at most 35 characters. May be empty
     where only one of the model's language pairs then fits.
@@ -332,6 +333,13 @@ class TranslateTextRequest(_message.Message):
     """
     priority: Global___Priority.ValueType
     """How urgent the texts are. PRIORITY_INTERACTIVE where absent."""
+    mime_type: _builtins.str
+    """What the texts are: "text/plain", also where it is empty, or "text/html".
+    Of HTML the text of each block is translated; its elements go round the
+    words that theirs are aligned to, each once and nested as they were. All
+    else stays as it is, to the byte. Not together with num_hypotheses above 1
+    or target_prefix; nothing is sent of it before it is finished.
+    """
     @_builtins.property
     def contents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The texts, in UTF-8. Allowed: 1 to Limits.max_contents texts of together at
@@ -352,10 +360,11 @@ class TranslateTextRequest(_message.Message):
         model: _builtins.str = ...,
         options: Global___DecodingOptions | None = ...,
         priority: Global___Priority.ValueType = ...,
+        mime_type: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "model", b"model", "options", b"options", "priority", b"priority", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "mime_type", b"mime_type", "model", b"model", "options", b"options", "priority", b"priority", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -399,6 +408,7 @@ class StreamTranslateTextRequest(_message.Message):
     OPTIONS_FIELD_NUMBER: _builtins.int
     PARTIAL_RESULTS_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    MIME_TYPE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Chosen by the client, repeated in each answer; at most 128 code points,
     or the stream ends. Must not be one that the stream still waits for.
@@ -415,6 +425,8 @@ class StreamTranslateTextRequest(_message.Message):
     """Whether to send the translation's beginning while it is being decoded."""
     priority: Global___Priority.ValueType
     """As in TranslateTextRequest."""
+    mime_type: _builtins.str
+    """As in TranslateTextRequest."""
     @_builtins.property
     def options(self) -> Global___DecodingOptions:
         """As in TranslateTextRequest."""
@@ -430,10 +442,11 @@ class StreamTranslateTextRequest(_message.Message):
         options: Global___DecodingOptions | None = ...,
         partial_results: _builtins.bool = ...,
         priority: Global___Priority.ValueType = ...,
+        mime_type: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "id", b"id", "model", b"model", "options", b"options", "partial_results", b"partial_results", "priority", b"priority", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "id", b"id", "mime_type", b"mime_type", "model", b"model", "options", b"options", "partial_results", b"partial_results", "priority", b"priority", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -17,7 +17,16 @@ Kind = Literal["pair", "point", "words"]
 
 
 class MarkupError(ValueError):
-    """There is more markup than is allowed; the text says how much there may be."""
+    """There is more markup than is allowed.
+
+    Attributes:
+        given: What there is.
+        allowed: How much there may be.
+    """
+
+    def __init__(self, given: str, allowed: str) -> None:
+        super().__init__(f"{given}; allowed: {allowed}")
+        self.given, self.allowed = given, allowed
 
 
 @dataclass(slots=True)
@@ -106,7 +115,7 @@ class BlockBuilder:
     def open(self, name: str, raw: str) -> None:
         """Adds a start tag."""
         if len(self._open) == MAX_DEPTH:
-            raise MarkupError(f"has more than {MAX_DEPTH} elements in each other")
+            raise MarkupError("more elements in each other", f"at most {MAX_DEPTH}")
         self._count_one()
         element = Element("pair", raw, self._length, self._length)
         element.hangs_on = not self._ends_in_space
@@ -184,7 +193,7 @@ class BlockBuilder:
     def _count_one(self) -> None:
         self._count += 1
         if self._count > MAX_ELEMENTS:
-            raise MarkupError(f"has more than {MAX_ELEMENTS:,} elements in one block")
+            raise MarkupError("more elements in one block", f"at most {MAX_ELEMENTS}")
 
     def _give_up(self, depth: int) -> None:
         """Lets start tags beyond a depth stand for themselves: they have no end."""

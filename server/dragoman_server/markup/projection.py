@@ -137,7 +137,9 @@ def _occurrences(block: Block, target: str) -> dict[int, tuple[Element, tuple[in
         if element.kind != "words":
             continue
         words = block.text[element.begin : element.end]
-        pattern = re.compile(rf"(?<!\w){re.escape(words)}(?!\w)")
+        whole = re.compile(rf"(?<!\w){re.escape(words)}(?!\w)")
+        is_whole = whole.match(block.text, element.begin) is not None  # and no part of a word
+        pattern = whole if is_whole else re.compile(re.escape(words))
         while match := pattern.search(target, reached.get(words, 0)):
             reached[words] = match.end()
             if not _overlaps(match.span(), used):

@@ -20,12 +20,15 @@ from dragoman_server.engine import ANYBODY, NO_LIMIT, UNREAD, Outline, Sender, T
 from dragoman_server.sequence import Completion, TranslationOptions
 from dragoman_server.service.account import Usage
 from dragoman_server.service.answers import Answers
+from dragoman_server.service.markup import MarkedUp, as_unary
 from dragoman_server.service.orders import Order, Orders
 from dragoman_server.service.validation import (
+    HTML,
     check_characters,
     check_code_points,
     check_contents,
     check_source_length,
+    read_mime_type,
 )
 
 OnPartial = Callable[[list[int]], None]
@@ -177,6 +180,10 @@ class Translator:
             InvalidArgumentError, NotFoundError: The request is wrong.
             OverloadError, DeadlineError, UnavailableError, BackendError: The engine's.
         """
+        if request.mime_type and read_mime_type(request.mime_type) == HTML:
+            marked_up = MarkedUp(request, self.model.limits)
+            plain = await self.translate_texts(marked_up.plain, limit, sender, usage)
+            return marked_up.translations(plain)
         self._preparing += 1
         try:
             order = self._orders.read(request)
@@ -211,6 +218,10 @@ class Translator:
             sender: Whose it is.
             usage: Told what it takes, where somebody wants to know.
         """
+        if request.mime_type and read_mime_type(request.mime_type) == HTML:
+            marked_up = MarkedUp(as_unary(request, self.model.limits), self.model.limits, "content")
+            plain = await self.translate_texts(marked_up.plain, limit, sender, usage)
+            return marked_up.translations(plain)[0]
         order = self._orders.read(request)
         check_code_points([request.content], "content", self.model.limits)
         check_characters(request.content, "content")

@@ -10,11 +10,18 @@ from dragoman.v1.translation_pb2 import (
     PRIORITY_INTERACTIVE,
     PRIORITY_UNSPECIFIED,
     Limits,
+    TranslateTextRequest,
 )
 from dragoman_server.engine import Priority
 from dragoman_server.errors import InvalidArgumentError
 
 NUL = "\0"
+
+PLAIN, HTML = "text/plain", "text/html"
+MIME_TYPES = (PLAIN, HTML)
+
+MAX_SHOWN = 100
+"""Characters of a string that are shown where it is wrong."""
 
 PHRASES = {"\ufdfa": 17, "\ufdfb": 7}
 """Code points that stand for phrases, and how many more those have (Unicode, NFKC). All others
@@ -34,6 +41,39 @@ def read_priority(number: int) -> Priority:
         given, allowed = str(number), f"0 to {max(_PRIORITIES)}"
         raise _wrong("priority", given, allowed, verb="is", reason="OPTION_OUT_OF_RANGE")
     return priority
+
+
+def read_mime_type(mime_type: str) -> str:
+    """Returns what texts are; raises InvalidArgumentError where that is none of what is known."""
+    if mime_type not in MIME_TYPES:
+        given, allowed = repr(mime_type[:MAX_SHOWN]), " or ".join(map(repr, MIME_TYPES))
+        raise _wrong("mime_type", given, allowed, verb="is", reason="OPTION_OUT_OF_RANGE")
+    return mime_type
+
+
+def check_marked_up(request: TranslateTextRequest) -> None:
+    """Raises InvalidArgumentError for options that mean nothing where texts have several parts."""
+    if request.options.num_hypotheses > 1:
+        given = str(request.options.num_hypotheses)
+        raise wrong_option("num_hypotheses", given, f"1 with the mime_type {HTML}")
+    if request.options.target_prefix:
+        raise wrong_option("target_prefix", "not empty", f"nothing with the mime_type {HTML}")
+
+
+def check_blocks(count: int, limits: Limits) -> None:
+    """Raises InvalidArgumentError where marked-up texts have too many blocks together."""
+    if count > limits.max_contents:
+        raise _wrong(
+            "contents",
+            f"{count} blocks of text",
+            f"at most {limits.max_contents}",
+            reason="TOO_MANY_CONTENTS",
+        )
+
+
+def wrong_markup(field: str, problem: str, allowed: str) -> InvalidArgumentError:
+    """Returns the error about markup that is more than is allowed."""
+    return _wrong(field, problem, allowed, reason="TOO_MUCH_MARKUP")
 
 
 def check_contents(contents: Sequence[str], limits: Limits) -> None:

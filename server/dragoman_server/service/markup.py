@@ -1,0 +1,116 @@
+"""Marked-up texts of a request as plain ones, and their translations marked up again.
+
+Knows requests and translations. Does not know how anything is translated, nor how elements find
+their places: that is dragoman_server.markup.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import islice
+
+from dragoman.v1.translation_pb2 import (
+    FINISH_REASON_LENGTH,
+    FINISH_REASON_STOP,
+    Limits,
+    StreamTranslateTextRequest,
+    TranslateTextRequest,
+    Translation,
+)
+from dragoman_server.markup import Fragment, MarkupError, parse
+from dragoman_server.service.validation import (
+    check_blocks,
+    check_characters,
+    check_code_points,
+    check_contents,
+    check_marked_up,
+    wrong_markup,
+)
+
+
+class MarkedUp:
+    """The texts of a request, each a fragment of HTML.
+
+    Attributes:
+        plain: The same request of the texts in them.
+    """
+
+    def __init__(self, request: TranslateTextRequest, limits: Limits, field: str = "") -> None:
+        """Reads the fragments.
+
+        Args:
+            request: The request.
+            limits: What it may ask for.
+            field: What its only text is called; empty where it has several.
+
+        Raises:
+            InvalidArgumentError: It asks for what cannot be.
+        """
+        check_contents(request.contents, limits)
+        check_marked_up(request)
+        self._fragments = [
+            _parsed(content, field or f"contents[{index}]")
+            for index, content in enumerate(request.contents)
+        ]
+        texts = [text for fragment in self._fragments for text in fragment.texts]
+        check_blocks(len(texts), limits)
+        self.plain = TranslateTextRequest()
+        self.plain.CopyFrom(request)
+        self.plain.mime_type = ""
+        self.plain.contents[:] = texts or [""]  # which says what model it is
+
+    def translations(self, plain: Sequence[Translation]) -> list[Translation]:
+        """Returns the translations of the fragments, given those of their texts."""
+        remaining = iter(plain)
+        return [
+            _joined(fragment, list(islice(remaining, len(fragment.texts))), plain[0])
+            for fragment in self._fragments
+        ]
+
+
+def as_unary(request: StreamTranslateTextRequest, limits: Limits) -> TranslateTextRequest:
+    """Returns the request for a text of a stream alone.
+
+    Raises:
+        InvalidArgumentError: The text is too long or has a NUL.
+    """
+    check_code_points([request.content], "content", limits)
+    check_characters(request.content, "content")
+    return TranslateTextRequest(
+        contents=[request.content],
+        source_language_code=request.source_language_code,
+        target_language_code=request.target_language_code,
+        model=request.model,
+        options=request.options,
+        priority=request.priority,
+        mime_type=request.mime_type,
+    )
+
+
+def _parsed(content: str, field: str) -> Fragment:
+    try:
+        return parse(content)
+    except MarkupError as error:
+        raise wrong_markup(field, error.given, error.allowed) from None
+
+
+def _joined(fragment: Fragment, parts: Sequence[Translation], any_: Translation) -> Translation:
+    is_cut = any(part.finish_reason == FINISH_REASON_LENGTH for part in parts)
+    joined = Translation(
+        translated_text=fragment.translated([(part.translated_text, ()) for part in parts]),
+        finish_reason=FINISH_REASON_LENGTH if is_cut else FINISH_REASON_STOP,
+        source_token_count=sum(part.source_token_count for part in parts),
+        target_token_count=sum(part.target_token_count for part in parts),
+        model=any_.model,
+        model_version=any_.model_version,
+        token_scores=[score for part in parts for score in part.token_scores],
+    )
+    if any(part.HasField("score") for part in parts):
+        joined.score = _mean(parts)
+    return joined
+
+
+def _mean(parts: Sequence[Translation]) -> float:
+    """Returns the mean score of all tokens, ends counted."""
+    scored = [part for part in parts if part.HasField("score")]
+    total = math.fsum(part.score * (part.target_token_count + 1) for part in scored)
+    return total / sum(part.target_token_count + 1 for part in scored)
