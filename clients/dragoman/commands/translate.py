@@ -115,6 +115,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_document_options(parser.add_argument_group("files with a format"))
     add_translation_options(parser.add_argument_group("translation"))
+    parser.add_argument(
+        "--mime-type",
+        choices=("text/plain", "text/html"),
+        help="what the texts or lines are; tags of text/html are kept; default: text/plain",
+    )
     search = parser.add_argument_group("search")
     add_search_options(search)
     search.add_argument(
@@ -163,6 +168,7 @@ def _translate(arguments: argparse.Namespace) -> int:
         translation_options(arguments),
         num_hypotheses=arguments.num_hypotheses if arguments.num_hypotheses > 1 else None,
         seed=arguments.seed,
+        mime_type=arguments.mime_type,
     )
     if place := _place(arguments):
         place.check()
@@ -171,6 +177,8 @@ def _translate(arguments: argparse.Namespace) -> int:
         document = open_document(arguments, form) if form else None
         if form and document:
             source = source_of(document, arguments, form)
+            if document.is_html:
+                options = dataclasses.replace(options, mime_type="text/html")
         else:
             source = open_source(arguments.text, arguments.input, stack)
         if arguments.resume and source.identity is None:

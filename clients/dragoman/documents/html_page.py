@@ -9,7 +9,8 @@ import html
 import re
 from collections.abc import Iterator
 
-from dragoman.documents.document import Code, Document, DocumentError, Part
+from dragoman.documents.document import Document, DocumentError
+from dragoman.documents.part import Code, Part
 from dragoman.documents.parts import Lines, flowing, spanning
 from dragoman.html_tokens import RAW, VOID, Token, attributes_of, tokens
 

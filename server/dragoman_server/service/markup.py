@@ -8,6 +8,8 @@ import math
 from collections.abc import Sequence
 from itertools import islice
 
+from google.protobuf.message import Message
+
 from dragoman.v1.translation_pb2 import (
     FINISH_REASON_LENGTH,
     FINISH_REASON_STOP,
@@ -75,15 +77,17 @@ def as_unary(request: StreamTranslateTextRequest, limits: Limits) -> TranslateTe
     """
     check_code_points([request.content], "content", limits)
     check_characters(request.content, "content")
-    return TranslateTextRequest(
-        contents=[request.content],
-        source_language_code=request.source_language_code,
-        target_language_code=request.target_language_code,
-        model=request.model,
-        options=request.options,
-        priority=request.priority,
-        mime_type=request.mime_type,
-    )
+    unary = TranslateTextRequest(contents=[request.content])
+    for field, value in request.ListFields():
+        if field.name not in unary.DESCRIPTOR.fields_by_name:
+            continue
+        if isinstance(value, Message):
+            getattr(unary, field.name).CopyFrom(value)
+        elif isinstance(value, str | int):
+            setattr(unary, field.name, value)
+        else:
+            getattr(unary, field.name).extend(value)
+    return unary
 
 
 def _parsed(content: str, field: str) -> Fragment:
