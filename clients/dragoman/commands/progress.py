@@ -17,17 +17,17 @@ SHOW_AFTER_SECONDS = 1.0
 class LineProgress:
     """A bar on standard error, once the job has taken a second; nothing where it is not wanted."""
 
-    def __init__(self, *, total: int | None, wanted: bool, noun: str = "lines") -> None:
+    def __init__(self, *, total: int | None, wanted: bool, unit: str = "lines") -> None:
         """Notes the start of the job.
 
         Args:
             total: How many in all; None where that is not known.
             wanted: Whether there is a terminal to show it on.
-            noun: What is counted.
+            unit: What is counted.
         """
         self._total = total
         self._wanted = wanted
-        self._noun = noun
+        self._unit = unit
         self._start = time.monotonic()
         self._bar: tuple[Progress, TaskID] | None = None
 
@@ -74,7 +74,7 @@ class LineProgress:
             TextColumn("translating"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn(self._noun),
+            TextColumn(self._unit),
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,

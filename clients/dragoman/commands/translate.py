@@ -3,7 +3,7 @@
 One line in is one line out (or as many as --num-hypotheses), in order, whatever happens to it: a
 line that fails is reported and leaves empty lines.
 Knows the command line; output.py and source.py know files, line_job.py keeps one line for one line,
-documents.py knows what files with a format make of that.
+formatted.py makes texts of files with a format, and the files again.
 """
 
 import argparse
@@ -25,24 +25,24 @@ from dragoman.commands.arguments import (
     credentials,
     translation_options,
 )
-from dragoman.commands.documents import (
+from dragoman.commands.errors import CommandError
+from dragoman.commands.formatted import (
     Composer,
-    DocumentStream,
+    FormattedStream,
     TextNames,
-    add_document_options,
-    document_format,
-    document_problem,
+    add_format_options,
+    format_problem,
+    given_format,
     open_document,
     source_of,
 )
-from dragoman.commands.errors import CommandError
 from dragoman.commands.journal import Run
-from dragoman.commands.line_job import LineJob
-from dragoman.commands.lines import LineNames
+from dragoman.commands.line_job import LineJob, Translate
 from dragoman.commands.output import FileOutput, Output, Place, StreamOutput
 from dragoman.commands.progress import LineProgress
 from dragoman.commands.source import STANDARD, Source, open_source
 from dragoman.commands.terminal import heed_interrupts
+from dragoman.documents.formats import Format
 from dragoman.errors import DragomanError
 from dragoman.options import Options
 from dragoman.results import Model, StreamResult
@@ -83,7 +83,7 @@ def _problem(arguments: argparse.Namespace) -> str:
         if getattr(arguments, name) < 1:
             flag = name.replace("_", "-")
             return f"--{flag} must be at least 1, not {getattr(arguments, name)}"
-    return document_problem(arguments) or connection_problem(arguments)
+    return format_problem(arguments) or connection_problem(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="go on with an unfinished run of FILE, which had the same input and options",
     )
-    add_document_options(parser.add_argument_group("files with a format"))
+    add_format_options(parser.add_argument_group("files with a format"))
     add_translation_options(parser.add_argument_group("translation"))
     parser.add_argument(
         "--mime-type",
@@ -173,16 +173,6 @@ def _translate(arguments: argparse.Namespace) -> int:
     if place := _place(arguments):
         place.check()
     with ExitStack() as stack:
-        form = document_format(arguments)
-        document = open_document(arguments, form) if form else None
-        if form and document:
-            source = source_of(document, arguments, form)
-            if document.is_html:
-                options = dataclasses.replace(options, mime_type="text/html")
-        else:
-            source = open_source(arguments.text, arguments.input, stack)
-        if arguments.resume and source.identity is None:
-            raise CommandError("--resume needs --input FILE: a pipe may not say the same again")
         client = stack.enter_context(
             Client(
                 arguments.target,
@@ -193,30 +183,67 @@ def _translate(arguments: argparse.Namespace) -> int:
                 insecure_api_key=arguments.insecure_api_key,
             )
         )
-        models = client.models()
-        run = _describe(source, options, models)
-        composer = Composer(document) if document else None
-        output = _open_output(place, run, composer, arguments, stack)
-        names = TextNames(document) if document else LineNames()
-        progress = stack.enter_context(_progress(source, arguments, place, names.noun))
-        job = LineJob(
-            source.lines,
-            output,
-            progress,
-            num_hypotheses=arguments.num_hypotheses,
-            names=names,
+        if form := given_format(arguments):
+            return _translate_formatted(arguments, client, options, place, stack, form=form)
+        return _translate_lines(arguments, client, options, place, stack)
+
+
+def _translate_lines(
+    arguments: argparse.Namespace,
+    client: Client,
+    options: Options,
+    place: Place | None,
+    stack: ExitStack,
+) -> int:
+    source = open_source(arguments.text, arguments.input, stack)
+    if arguments.resume and source.identity is None:
+        raise CommandError("--resume needs --input FILE: a pipe may not say the same again")
+    models = client.models()
+    output = _open_output(place, _describe(source, options, models), arguments, stack)
+    progress = stack.enter_context(_progress(source, arguments, place, "lines"))
+    job = LineJob(source.lines, output, progress, num_hypotheses=arguments.num_hypotheses)
+    job.run(_translation(client, options, arguments.concurrency))
+    return LINES_FAILED if job.report() else OK
+
+
+def _translate_formatted(
+    arguments: argparse.Namespace,
+    client: Client,
+    options: Options,
+    place: Place | None,
+    stack: ExitStack,
+    *,
+    form: Format,
+) -> int:
+    document = open_document(arguments, form)
+    if document.is_html:
+        options = dataclasses.replace(options, mime_type="text/html")
+    source = source_of(document, arguments, form)
+    if arguments.resume and source.identity is None:
+        raise CommandError("--resume needs --input FILE: a pipe may not say the same again")
+    run = _describe(source, options, client.models())
+    composer = Composer(document)
+    output: Output
+    if place is None or place.is_stream:
+        output = FormattedStream(_open_stream(place, stack), composer)
+    else:
+        output = FileOutput(place, run, 1, composer)
+    names = TextNames(document)
+    progress = stack.enter_context(_progress(source, arguments, place, names.noun))
+    job = LineJob(source.lines, output, progress, names=names)
+    job.run(_translation(client, options, arguments.concurrency))
+    return LINES_FAILED if job.report() + composer.report() else OK
+
+
+def _translation(client: Client, options: Options, concurrency: int) -> Translate:
+    def translate(texts: Iterator[str], first: int) -> Generator[StreamResult, None, None]:
+        return client.translate_stream(
+            texts,
+            **dataclasses.asdict(options.from_index(first)),
+            max_concurrency=concurrency,
         )
 
-        def translate(texts: Iterator[str], first: int) -> Generator[StreamResult, None, None]:
-            return client.translate_stream(
-                texts,
-                **dataclasses.asdict(options.from_index(first)),
-                max_concurrency=arguments.concurrency,
-            )
-
-        job.run(translate)
-        failed = job.report() + (composer.report() if composer else 0)
-        return LINES_FAILED if failed else OK
+    return translate
 
 
 def _place(arguments: argparse.Namespace) -> Place | None:
@@ -241,16 +268,11 @@ def _describe(source: Source, options: Options, models: list[Model]) -> Run:
 
 
 def _open_output(
-    place: Place | None,
-    run: Run,
-    composer: Composer | None,
-    arguments: argparse.Namespace,
-    stack: ExitStack,
+    place: Place | None, run: Run, arguments: argparse.Namespace, stack: ExitStack
 ) -> Output:
     if place is None or place.is_stream:
-        stream = _open_stream(place, stack)
-        return DocumentStream(stream, composer) if composer else StreamOutput(stream)
-    return FileOutput(place, run, arguments.num_hypotheses, composer)
+        return StreamOutput(_open_stream(place, stack))
+    return FileOutput(place, run, arguments.num_hypotheses)
 
 
 def _open_stream(place: Place | None, stack: ExitStack) -> BinaryIO:
@@ -262,8 +284,8 @@ def _open_stream(place: Place | None, stack: ExitStack) -> BinaryIO:
 
 
 def _progress(
-    source: Source, arguments: argparse.Namespace, place: Place | None, noun: str
+    source: Source, arguments: argparse.Namespace, place: Place | None, unit: str
 ) -> LineProgress:
     to_terminal = place is None and sys.stdout.isatty()
     wanted = sys.stderr.isatty() and not to_terminal and not arguments.text
-    return LineProgress(total=source.total, wanted=wanted, noun=noun)
+    return LineProgress(total=source.total, wanted=wanted, unit=unit)

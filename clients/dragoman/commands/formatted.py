@@ -24,7 +24,7 @@ LINES = "lines"
 _FLAGS = {"keys": "--key", "needs_review": "--needs-review"}
 
 
-def add_document_options(group: argparse._ArgumentGroup) -> None:
+def add_format_options(group: argparse._ArgumentGroup) -> None:
     """Adds the format of the file, and what formats leave open."""
     add = group.add_argument
     add(
@@ -47,18 +47,18 @@ def add_document_options(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def document_format(arguments: argparse.Namespace) -> Format | None:
+def given_format(arguments: argparse.Namespace) -> Format | None:
     """Returns the format of the input; None where it is lines."""
     if arguments.format is not None:
         return FORMATS.get(arguments.format)
     return format_of(arguments.input) if arguments.input else None
 
 
-def document_problem(arguments: argparse.Namespace) -> str:
+def format_problem(arguments: argparse.Namespace) -> str:
     """Returns what is wrong with the flags that are about documents; empty if nothing is."""
     if arguments.text and arguments.format not in {None, LINES}:
         return f"--format {arguments.format} is about a file: give no TEXT"
-    form = document_format(arguments)
+    form = given_format(arguments)
     for setting, flag in _FLAGS.items():
         if _given(arguments, setting) is not None and not (form and setting in form.takes):
             able = ", ".join(name for name, each in FORMATS.items() if setting in each.takes)
@@ -153,7 +153,7 @@ class Composer:
         return len(self._kept)
 
 
-class DocumentStream:
+class FormattedStream:
     """Standard output, or a pipe, which gets the document once it is whole."""
 
     def __init__(self, stream: BinaryIO, compose: Compose) -> None:
