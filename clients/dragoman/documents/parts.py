@@ -59,11 +59,11 @@ def spanning(
 ) -> Message | None:
     """Returns the message of parts that stand in the file from `begin` on, in their own place.
 
-    White space and numbers at its ends are no part of it; None where there is no text.
+    White space at its ends is no part of it; None where there is no text.
     """
     if not has_texts(parts):
         return None
-    at = [index for index, part in enumerate(parts) if not is_text_without_letters(part)]
+    at = [index for index, part in enumerate(parts) if not is_space(part)]
     begin += sum(len(part.raw) for part in parts[: at[0]])
     inner = tuple(parts[at[0] : at[-1] + 1])
     raw = "".join(part.raw for part in inner)
@@ -74,9 +74,9 @@ def spanning(
     return Message(name, line_of.at(begin), inner, encode, place, is_html=True)
 
 
-def is_text_without_letters(part: Part) -> bool:
-    """Whether it stays as it is, but is part of the sentence."""
-    return isinstance(part, Code) and part.text is not None
+def is_space(part: Part) -> bool:
+    """Whether it is white space and nothing else."""
+    return isinstance(part, Code) and part.text is not None and not part.text.strip()
 
 
 def has_texts(parts: Sequence[Part]) -> bool:

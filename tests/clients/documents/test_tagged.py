@@ -40,6 +40,7 @@ def test_tags_of_any_format_are_numbered_ones() -> None:
     assert read("html", "<p> One <b class=x>two</b><br>three &lt; 4").texts == [
         'One <g id="2">two</g><x id="5"/>three &lt; 4'
     ]
+    assert read("html", "<p>\n1. <i>One</i>.\n</p>").texts == ['1. <g id="1">One</g>.']
     assert read("srt", "1\n00:00:01,000 --> 00:00:02,000\n{\\an8}<i>One\ntwo</i>\n").texts == [
         '<x id="0"/><g id="1">One two</g>'
     ]
