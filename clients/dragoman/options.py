@@ -31,6 +31,8 @@ FRAME_BYTES = 6
 
 Priority = Literal["interactive", "bulk"]
 
+MimeType = Literal["text/plain", "text/html"]
+
 EarlyStopping = bool | Literal["never"]
 """As transformers' `generate` has it."""
 
@@ -154,6 +156,10 @@ class TranslateOptions(TypedDict, total=False):
     return_attention: bool
     """Whether `Translation.attention` is; of one text at a time, and not a long one."""
 
+    mime_type: MimeType | None
+    """What the texts are: "text/plain", which is the default, or "text/html", whose tags are kept
+    and go round the words that theirs become."""
+
     priority: Priority | None
     """Whether somebody waits for the texts, which is the default, or they give way to others."""
 
@@ -198,6 +204,7 @@ class Options:
     return_token_scores: bool = False
     return_alignment: bool = False
     return_attention: bool = False
+    mime_type: MimeType | None = None
     priority: Priority | None = None
     segmentation: Segmentation | None = None
     pivot_language_code: str = ""
@@ -298,6 +305,8 @@ class Options:
         for name in _CODES:
             if (value := getattr(self, name)) is not None:
                 yield name, value
+        if self.mime_type is not None:
+            yield "mime_type", self.mime_type
         if self.target_prefix is not None:
             yield "options.target_prefix", self.target_prefix
         for index, text in enumerate(self.suppress_sequences or ()):

@@ -74,6 +74,7 @@ def unary_request(part: Part, options: Options) -> pb.TranslateTextRequest:
         skip_cache=options.skip_cache,
         return_alignment=options.return_alignment,
         return_attention=options.return_attention,
+        mime_type=options.mime_type or "",
     )
 
 
@@ -95,6 +96,7 @@ def stream_request(
         skip_cache=options.skip_cache,
         return_alignment=options.return_alignment,
         return_attention=options.return_attention,
+        mime_type=options.mime_type or "",
     )
 
 

@@ -63,6 +63,8 @@ def format_problem(arguments: argparse.Namespace) -> str:
         if _given(arguments, setting) is not None and not (form and setting in form.takes):
             able = ", ".join(name for name, each in FORMATS.items() if setting in each.takes)
             return f"{flag} is about files of these formats: {able}"
+    if form and arguments.mime_type:
+        return "--mime-type is about lines and TEXTs: a file's format says what its texts are"
     if form and arguments.num_hypotheses > 1:
         return f"--num-hypotheses is about lines: a file of the format {form.name} has one of each"
     return ""

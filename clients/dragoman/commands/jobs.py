@@ -99,9 +99,12 @@ def translate_formatted(job: Job, form: Format) -> bool:
     """Translates the texts of a file with a format; returns whether some failed."""
     arguments, place = job.arguments, job.place
     document = open_document(arguments, form)
+    options = job.options
+    if document.is_html:
+        options = dataclasses.replace(options, mime_type="text/html")
     source = source_of(document, arguments, form)
     _check_resumable(job, source)
-    run = _describe(source.identity, job.options, job.client.models())
+    run = _describe(source.identity, options, job.client.models())
     composer = Composer(document)
     output: Output
     if place is None or place.is_stream:
@@ -111,7 +114,7 @@ def translate_formatted(job: Job, form: Format) -> bool:
     names = TextNames(document)
     progress = _progress(job, source.total, names.noun)
     texts = LineJob(source.lines, output, progress, names=names)
-    texts.run(_translation(job, job.options, arguments.concurrency))
+    texts.run(_translation(job, options, arguments.concurrency))
     return texts.report() + composer.report() > 0
 
 

@@ -127,6 +127,11 @@ def _parser() -> argparse.ArgumentParser:
         help="write behind each translation, after a tab, which words stand for each other: 0-0 1-2"
         " by their numbers between spaces, those of the line first",
     )
+    translation.add_argument(
+        "--mime-type",
+        choices=("text/plain", "text/html"),
+        help="what the texts or lines are; tags of text/html are kept; default: text/plain",
+    )
     search = parser.add_argument_group("search")
     add_search_options(search)
     search.add_argument(
@@ -176,6 +181,7 @@ def _translate(arguments: argparse.Namespace) -> int:
         num_hypotheses=arguments.num_hypotheses if arguments.num_hypotheses > 1 else None,
         seed=arguments.seed,
         return_alignment=arguments.alignments,
+        mime_type=arguments.mime_type,
     )
     if place := _place(arguments):
         place.check()

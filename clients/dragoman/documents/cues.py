@@ -9,16 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dragoman.documents.document import (
-    Code,
-    Document,
-    DocumentError,
-    Edit,
-    Encode,
-    Message,
-    Part,
-    Text,
-)
+from dragoman.documents.document import Document, DocumentError, Edit, Message
+from dragoman.documents.part import Code, Encode, Part
 from dragoman.documents.parts import flowing, has_texts
 from dragoman.documents.wrapping import wrapped
 
@@ -99,45 +91,50 @@ def is_time(line: Line, time: re.Pattern[str]) -> bool:
 
 def document(content: str, cues: Iterator[Cue], syntax: Syntax) -> Document:
     """Returns the document of a file, given its cues."""
-    messages = (_message(content, cue, syntax) for cue in cues)
+    messages = (message for cue in cues for message in _messages(content, cue, syntax))
     return Document(content, tuple(each for each in messages if has_texts(each.parts)))
 
 
-def _message(content: str, cue: Cue, syntax: Syntax) -> Message:
+def _messages(content: str, cue: Cue, syntax: Syntax) -> Iterator[Message]:
+    """Yields a cue; or each of its lines, where each is another speaker's."""
+    if len(cue.lines) > 1 and all(_speech(line, syntax) for line in cue.lines):
+        for line in cue.lines:
+            dash = _speech(line, syntax)
+            yield _message(content, Cue(cue.name, [line]), syntax, dash)
+    else:
+        yield _message(content, cue, syntax, "")
+
+
+def _message(content: str, cue: Cue, syntax: Syntax, dash: str) -> Message:
     begin, end = cue.lines[0].begin, cue.lines[-1].end
     raw = content[begin:end]
     line_end = "\r\n" if "\r\n" in raw else "\n"
-    is_dialogue = len(cue.lines) > 1 and all(_speaks(line, syntax) for line in cue.lines)
-    parts = _by_speaker(raw, syntax) if is_dialogue else _parts(raw, syntax)
 
     def place(text: str) -> list[Edit]:
         if text == raw:
             return []
-        if not is_dialogue:
-            text = wrapped(text, syntax.tag, most_lines=len(cue.lines), line_end=line_end)
-        return [Edit(begin, end, text)]
+        wide = wrapped(text, syntax.tag, most_lines=len(cue.lines), line_end=line_end)
+        return [Edit(begin, end, wide)]
 
-    return Message(cue.name, cue.lines[0].number, tuple(parts), syntax.encode, place)
+    parts = tuple(_parts(raw, syntax, dash))
+    return Message(cue.name, cue.lines[0].number, parts, syntax.encode, place, is_html=True)
 
 
-def _parts(raw: str, syntax: Syntax) -> Iterator[Part]:
+def _parts(raw: str, syntax: Syntax, dash: str) -> Iterator[Part]:
+    """Yields the parts of a cue; the dash that it begins with is none of its words."""
     for number, piece in enumerate(syntax.tag.split(raw)):
+        words = piece
         if number % 2:
             yield Code(piece)
-        else:
-            yield from flowing(piece, syntax.decode)
+            continue
+        if dash and piece.lstrip().startswith(dash):
+            at = piece.index(dash) + len(dash)
+            yield Code(piece[:at])
+            words, dash = piece[at:], ""
+        yield from flowing(words, syntax.decode)
 
 
-def _by_speaker(raw: str, syntax: Syntax) -> Iterator[Part]:
-    for line in _LINE.findall(raw):
-        for part in _parts(line, syntax):
-            dash = _SPEAKER.match(part.raw) if isinstance(part, Text) else None
-            if dash is None:
-                yield part
-            else:
-                yield Code(dash[0])
-                yield from flowing(part.raw[dash.end() :], syntax.decode)
-
-
-def _speaks(line: Line, syntax: Syntax) -> bool:
-    return bool(_SPEAKER.match(syntax.tag.sub("", line.text).strip()))
+def _speech(line: Line, syntax: Syntax) -> str:
+    """Returns the dash that a line begins with; empty where it begins with none."""
+    match = _SPEAKER.match(syntax.tag.sub("", line.text).strip())
+    return match[0].strip() if match else ""

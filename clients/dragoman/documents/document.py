@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from dragoman.documents.part import Code, Encode, Part, PlacementError, Text
+from dragoman.documents.tagged import tagged, untagged
+
 Place = Callable[[str], "list[Edit]"]
 """Says where the parts of a message, written one after the other, go; may raise PlacementError."""
-
-Encode = Callable[[str], str]
-"""Writes a text as the format does, with what it escapes."""
 
 
 class DocumentError(Exception):
@@ -20,29 +20,6 @@ class DocumentError(Exception):
 
     def __init__(self, problem: str, line: int = 0) -> None:
         super().__init__(f"line {line:,}: {problem}" if line else problem)
-
-
-class PlacementError(Exception):
-    """A translation cannot stand where it belongs without changing what the file is."""
-
-
-class Code(NamedTuple):
-    """A part of a message that stays as it is: a tag, a line break, white space, a number."""
-
-    raw: str
-
-
-class Text(NamedTuple):
-    """A part of a message that is translated by itself."""
-
-    raw: str
-    """As the file has it."""
-
-    text: str
-    """As it is read: on one line, with nothing escaped."""
-
-
-Part = Code | Text
 
 
 class Edit(NamedTuple):
@@ -71,13 +48,24 @@ class Message:
 
     place: Place
 
+    is_html: bool = False
+    """Whether it is translated as one text in HTML, not as several without their tags."""
+
     @property
     def texts(self) -> list[str]:
         """What is to be translated."""
+        if self.is_html:
+            return [tagged(self.parts)]
         return [part.text for part in self.parts if isinstance(part, Text)]
 
     def edits(self, translations: Sequence[str]) -> list[Edit]:
-        """Returns what changes in the file, given a translation for each of the texts."""
+        """Returns what changes in the file, given a translation for each of the texts.
+
+        Raises:
+            PlacementError: The translation has not the tags of the message.
+        """
+        if self.is_html:
+            return self.place(untagged(translations[0], self.parts, self.encode))
         remaining = iter(translations)
         return self.place("".join(self._raw(part, remaining) for part in self.parts))
 
@@ -112,6 +100,11 @@ class Document:
     def texts(self) -> list[str]:
         """What is to be translated, of all messages in order: each on one line."""
         return [text for message in self.messages for text in message.texts]
+
+    @property
+    def is_html(self) -> bool:
+        """Whether the texts are HTML; all of a document are, or none."""
+        return any(message.is_html for message in self.messages)
 
     @cached_property
     def owners(self) -> list[Message]:

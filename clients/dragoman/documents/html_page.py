@@ -9,9 +9,10 @@ import html
 import re
 from collections.abc import Iterator
 
-from dragoman.documents.document import Code, Document, DocumentError, Part
-from dragoman.documents.html_tokens import RAW, VOID, Token, attributes_of, tokens
+from dragoman.documents.document import Document, DocumentError
+from dragoman.documents.part import Code, Part
 from dragoman.documents.parts import Lines, flowing, spanning
+from dragoman.html_tokens import RAW, VOID, Token, attributes_of, tokens
 
 _INLINE = (
     "a abbr acronym b bdi bdo big br cite data del dfn em font i img ins label mark q ruby rb rp "

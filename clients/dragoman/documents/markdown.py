@@ -11,17 +11,9 @@ from itertools import pairwise
 
 from markdown_it.token import Token
 
-from dragoman.documents.document import (
-    Code,
-    Document,
-    Edit,
-    Message,
-    Part,
-    Place,
-    PlacementError,
-    Text,
-)
+from dragoman.documents.document import Document, Edit, Message, Place
 from dragoman.documents.markdown_inline import InlineParser, decoded, encoded, encoded_in_cell
+from dragoman.documents.part import Code, Part, PlacementError, Text
 from dragoman.documents.parts import Lines, has_letters, spanning, without_space
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n|\Z)")
@@ -127,17 +119,29 @@ def _parts(
     content: str, text: str, positions: list[int], codes: list[tuple[int, int]]
 ) -> list[Part]:
     """Returns the parts of a block, given where in its text code is."""
+    places = [*positions, positions[-1] + 1]
     parts: list[Part] = []
-    written = positions[0]
-    ends = [begin for begin, _ in codes]
-    begins = [0, *(end for _, end in codes)]
-    for begin, end in zip(begins, [*ends, len(text)], strict=True):
-        run = text[begin:end]
-        first, last = without_space(run)
-        bare = _SPACE.sub(" ", decoded(run[first:last]))
-        if not has_letters(bare):
-            continue
-        start, stop = positions[begin + first], positions[begin + last - 1] + 1
-        parts += [Code(content[written:start]), Text(content[start:stop], bare)]
-        written = stop
+    reached = 0
+    for begin, end in [*codes, (len(text), len(text))]:
+        parts += _run(content, text, places, reached, begin)
+        parts += [Code(content[places[begin] : places[end]])] if begin < end else []
+        reached = end
     return parts
+
+
+def _run(content: str, text: str, places: list[int], begin: int, end: int) -> Iterator[Part]:
+    """Yields the parts of text without code, given where its characters are in the file."""
+    first, last = without_space(text[begin:end])
+    words = _SPACE.sub(" ", decoded(text[begin + first : begin + last]))
+    if not has_letters(words):
+        if begin < end:
+            yield Code(
+                content[places[begin] : places[end]], _SPACE.sub(" ", decoded(text[begin:end]))
+            )
+        return
+    start, stop = places[begin + first], places[begin + last - 1] + 1
+    if first:
+        yield Code(content[places[begin] : start], " ")
+    yield Text(content[start:stop], words)
+    if begin + last < end:
+        yield Code(content[stop : places[end]], " ")

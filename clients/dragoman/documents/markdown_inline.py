@@ -6,6 +6,7 @@ blocks.
 
 import html
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from markdown_it import MarkdownIt, rules_inline
@@ -60,16 +61,27 @@ class InlineParser:
         self._parser.inline.parse(text, self._parser, self._env, [])
         return list(_merged(sorted(self._codes)))
 
-    def structure(self, text: str) -> list[object]:
-        """Returns what is in a block of the file beside its text."""
+    def structure(self, text: str) -> Counter[tuple[str, ...]]:
+        """Returns what is in a block of the file beside its text, each with what it is in.
+
+        In no order: other languages have other orders.
+        """
         tokens: list[Token] = []
         self._text = ""
         self._parser.inline.parse(text, self._parser, self._env, tokens)
-        return [
-            (token.type, token.markup, token.attrs, token.content)
-            for token in tokens
-            if token.type not in _WORDS
-        ]
+        found: Counter[tuple[str, ...]] = Counter()
+        inside: list[str] = []
+        for token in tokens:
+            if token.type in _WORDS:
+                continue
+            if token.nesting < 0:
+                inside.pop()
+                continue
+            what = repr((token.type, token.markup, token.attrs, token.content))
+            found[(*inside, what)] += 1
+            if token.nesting > 0:
+                inside.append(what)
+        return found
 
     def _watched(self, rule: Rule, spans: "Spans") -> Rule:
         def watched(state: StateInline, silent: bool) -> bool:

@@ -7,7 +7,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 
-from dragoman.documents.document import Code, Edit, Encode, Message, Part, Text
+from dragoman.documents.document import Edit, Message
+from dragoman.documents.part import Code, Encode, Part, Text
 
 _SPACE = re.compile(r"\s+")
 _ENTITY = r"&(?:nbsp|[#]160|[#][xX][aA]0|ensp|emsp|thinsp);"
@@ -25,13 +26,13 @@ def flowing(raw: str, decode: Callable[[str], str] = str) -> Iterator[Part]:
     text = _SPACE.sub(" ", decode(raw[begin:end])).strip()
     if not has_letters(text):
         if raw:
-            yield Code(raw)
+            yield Code(raw, _SPACE.sub(" ", decode(raw)))
         return
     if begin:
-        yield Code(raw[:begin])
+        yield Code(raw[:begin], " ")
     yield Text(raw[begin:end], text)
     if end < len(raw):
-        yield Code(raw[end:])
+        yield Code(raw[end:], " ")
 
 
 def without_space(raw: str) -> tuple[int, int]:
@@ -58,11 +59,11 @@ def spanning(
 ) -> Message | None:
     """Returns the message of parts that stand in the file from `begin` on, in their own place.
 
-    It goes from the first of its texts to the last; None where there is no text.
+    White space at its ends is no part of it; None where there is no text.
     """
-    at = [index for index, part in enumerate(parts) if isinstance(part, Text)]
-    if not at:
+    if not has_texts(parts):
         return None
+    at = [index for index, part in enumerate(parts) if not is_space(part)]
     begin += sum(len(part.raw) for part in parts[: at[0]])
     inner = tuple(parts[at[0] : at[-1] + 1])
     raw = "".join(part.raw for part in inner)
@@ -70,10 +71,15 @@ def spanning(
     def place(written: str) -> list[Edit]:
         return [Edit(begin, begin + len(raw), written)] if written != raw else []
 
-    return Message(name, line_of.at(begin), inner, encode, place)
+    return Message(name, line_of.at(begin), inner, encode, place, is_html=True)
 
 
-def has_texts(parts: tuple[Part, ...]) -> bool:
+def is_space(part: Part) -> bool:
+    """Whether it is white space and nothing else."""
+    return isinstance(part, Code) and part.text is not None and not part.text.strip()
+
+
+def has_texts(parts: Sequence[Part]) -> bool:
     """Whether there is anything to be translated."""
     return any(isinstance(part, Text) for part in parts)
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dragoman.documents.document import Code, Document, DocumentError, Edit, Message
+from dragoman.documents.document import Document, DocumentError, Edit, Message
+from dragoman.documents.part import Code
 from dragoman.documents.parts import has_texts, lines
 
 LINE_WIDTH = 79

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dragoman.documents.document import Code, Edit, Message, Part, Text
+from dragoman.documents.document import Edit, Message
+from dragoman.documents.part import Code, Part, Text
 from dragoman.documents.parts import Lines, flowing, has_letters, has_texts, lines
 
 NAME = r"[^\s/>]+"
@@ -94,7 +95,7 @@ def message_of(unit: Unit, content: str, states: States, line_of: Lines) -> Mess
             _target(unit, source, content, written, states),
         ]
 
-    return Message(unit.name, line_of.at(source.begin), parts, _escaped, place)
+    return Message(unit.name, line_of.at(source.begin), parts, _escaped, place, is_html=True)
 
 
 def local(name: str) -> str:

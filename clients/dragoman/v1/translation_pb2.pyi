@@ -369,6 +369,7 @@ class TranslateTextRequest(_message.Message):
     SKIP_CACHE_FIELD_NUMBER: _builtins.int
     RETURN_ALIGNMENT_FIELD_NUMBER: _builtins.int
     RETURN_ATTENTION_FIELD_NUMBER: _builtins.int
+    MIME_TYPE_FIELD_NUMBER: _builtins.int
     source_language_code: _builtins.str
     """BCP-47 code of the texts' language, at most 35 characters. May be empty
     where only one language then fits. Where several do, a server that was
@@ -411,6 +412,15 @@ class TranslateTextRequest(_message.Message):
     text in contents, and where its weights are at most 900,000; INVALID_ARGUMENT
     else, which for a translation far longer than its text is known only then.
     """
+    mime_type: _builtins.str
+    """What the texts are: "text/plain", also where it is empty, or "text/html".
+    Of HTML the text of each block is translated; its elements go round the
+    words that theirs are aligned to, each once and nested as they were. All
+    else stays as it is, to the byte. Where a model aligns nothing, elements are
+    placed in proportion, and warnings say so. Translation.segments are empty.
+    Not together with num_hypotheses above 1, target_prefix, return_alignment
+    or return_attention.
+    """
     @_builtins.property
     def contents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The texts, in UTF-8. Allowed: 1 to Limits.max_contents texts of together at
@@ -436,10 +446,11 @@ class TranslateTextRequest(_message.Message):
         skip_cache: _builtins.bool = ...,
         return_alignment: _builtins.bool = ...,
         return_attention: _builtins.bool = ...,
+        mime_type: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "model", b"model", "options", b"options", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "mime_type", b"mime_type", "model", b"model", "options", b"options", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -488,6 +499,7 @@ class StreamTranslateTextRequest(_message.Message):
     SKIP_CACHE_FIELD_NUMBER: _builtins.int
     RETURN_ALIGNMENT_FIELD_NUMBER: _builtins.int
     RETURN_ATTENTION_FIELD_NUMBER: _builtins.int
+    MIME_TYPE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Chosen by the client, repeated in each answer; at most 128 code points,
     or the stream ends. Must not be one that the stream still waits for.
@@ -511,8 +523,11 @@ class StreamTranslateTextRequest(_message.Message):
     skip_cache: _builtins.bool
     """As in TranslateTextRequest."""
     return_alignment: _builtins.bool
+    """As in TranslateTextRequest."""
     return_attention: _builtins.bool
     """As in TranslateTextRequest."""
+    mime_type: _builtins.str
+    """As in TranslateTextRequest. Of HTML no partial_results are sent."""
     @_builtins.property
     def options(self) -> Global___DecodingOptions:
         """As in TranslateTextRequest."""
@@ -533,10 +548,11 @@ class StreamTranslateTextRequest(_message.Message):
         skip_cache: _builtins.bool = ...,
         return_alignment: _builtins.bool = ...,
         return_attention: _builtins.bool = ...,
+        mime_type: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "id", b"id", "model", b"model", "options", b"options", "partial_results", b"partial_results", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "id", b"id", "mime_type", b"mime_type", "model", b"model", "options", b"options", "partial_results", b"partial_results", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -771,6 +787,8 @@ class Warning(_message.Message):
     reason: _builtins.str
     """What it is, for programs. SENTENCE_SPLIT: a sentence had more source tokens
     than Limits.max_input_length, and was translated in parts.
+    TAGS_BY_PROPORTION: inline elements of HTML are where they were in proportion,
+    as words could not be aligned.
     """
     message: _builtins.str
     """What it is, for people: one sentence."""

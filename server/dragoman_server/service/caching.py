@@ -26,11 +26,13 @@ class CachingTranslator:
     """A model's Translator, asked only for what the cache has not.
 
     Attributes:
-        name, version: The model's.
+        name, version, limits: The model's.
+        aligns: As the Translator's.
     """
 
     def __init__(self, cache: SentenceCache, translator: Translator) -> None:
         self.name, self.version = translator.name, translator.version
+        self.limits, self.aligns = translator.limits, translator.aligns
         self._cache = cache
         self._translator = translator
 

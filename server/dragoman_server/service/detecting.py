@@ -24,6 +24,7 @@ from dragoman_server.detection import (
 from dragoman_server.engine import ANYBODY, NO_LIMIT, Sender, TimeLimit
 from dragoman_server.errors import InvalidArgumentError, OverloadError
 from dragoman_server.service.account import Usage
+from dragoman_server.service.markup import readable
 from dragoman_server.service.parts import in_whole_request, part_of, without_contents
 from dragoman_server.service.progress import OnProgress
 from dragoman_server.service.route import Route
@@ -55,6 +56,7 @@ class DetectingTranslator:
         detector: Guesses.
         candidates: What may come of it.
         find: Returns what translates a request that says its language.
+        is_html: Whether the texts are, so that their words alone say the language.
 
     Attributes:
         name, version: The model's where one alone comes in question; else empty.
@@ -65,6 +67,8 @@ class DetectingTranslator:
         detector: LanguageDetector,
         candidates: Candidates,
         find: Callable[[TranslateTextRequest | StreamTranslateTextRequest], Route],
+        *,
+        is_html: bool = False,
     ) -> None:
         only = candidates.translators[0] if len(candidates.translators) == 1 else None
         self.name = "" if only is None else only.name
@@ -72,6 +76,7 @@ class DetectingTranslator:
         self._detector = detector
         self._candidates = candidates
         self._find = find
+        self._is_html = is_html
         self._limits = candidates.translators[0].model.limits
 
     def check_room(
@@ -143,6 +148,8 @@ class DetectingTranslator:
         return _told(answer, language)
 
     def _language(self, text: str, field: str) -> Guess:
+        if self._is_html:
+            text = readable(text, field)
         if not has_letters(text):
             return Guess(UNDETERMINED, 0.0)
         guesses = self._detector.guesses(text)

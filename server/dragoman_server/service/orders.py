@@ -52,6 +52,11 @@ class Orders:
         self._known: dict[tuple[str, str, bytes, bool, bool], Order] = {}
         self._graphless = "" if manifest.HasField("attention") else manifest.name
 
+    @property
+    def aligns(self) -> bool:
+        """Whether a request may ask for alignments."""
+        return not self._graphless
+
     def translates(self, source: str, target: str) -> bool:
         """Whether there is a pair for these codes, or several; empty ones fit every language.
 

@@ -43,7 +43,11 @@ class PivotingTranslator:
 
     Attributes:
         name, version: The second model's.
+        limits: The first one's.
+        aligns: False: neither model sees both ends.
     """
+
+    aligns = False
 
     def __init__(
         self,
@@ -52,7 +56,7 @@ class PivotingTranslator:
         second: Translator,
         find_second: Callable[[], Translator],
     ) -> None:
-        self.name, self.version = second.name, second.version
+        self.name, self.version, self.limits = second.name, second.version, first.limits
         self._language = language
         self._first = first
         self._second = second

@@ -14,10 +14,12 @@ from dragoman_server.models import check_length
 from dragoman_server.service.caching import CachingTranslator
 from dragoman_server.service.catalog import MOST_FOUND, Allowed, Catalog, Request
 from dragoman_server.service.detecting import Candidates, DetectingTranslator
+from dragoman_server.service.marking_up import MarkupTranslator
 from dragoman_server.service.pivoting import PivotingTranslator
 from dragoman_server.service.route import Route
 from dragoman_server.service.sentence_cache import SentenceCache
 from dragoman_server.service.translator import Translator
+from dragoman_server.service.validation import HTML, read_mime_type
 
 
 class _Legs(NamedTuple):
@@ -71,11 +73,20 @@ class Routes:
         """
         if request.pivot_language_code:
             _check_pivot(request)
+        is_html = bool(request.mime_type) and read_mime_type(request.mime_type) == HTML
         if self._detector is not None and not request.source_language_code:
             candidates = self._of_any_language(request, allowed)
             if len(candidates.codes) > 1:
                 find = functools.partial(self.find, allowed=allowed)
-                return DetectingTranslator(self._detector, candidates, find)
+                return DetectingTranslator(self._detector, candidates, find, is_html=is_html)
+        route = self._of_one_language(request, allowed)
+        if is_html:
+            return MarkupTranslator(route, route.limits, aligns=route.aligns)
+        return route
+
+    def _of_one_language(
+        self, request: Request, allowed: Allowed
+    ) -> Translator | CachingTranslator | PivotingTranslator:
         try:
             translator = self._catalog.find(request, allowed)
         except NotFoundError as error:

@@ -47,7 +47,7 @@ class Translator:
 
     Attributes:
         model: As ListModels tells it.
-        name, version: The model's.
+        name, version, limits: The model's.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Translator:
         check_memory: Callable[[], None] = lambda: None,
     ) -> None:
         self.model = model
-        self.name, self.version = model.name, model.version
+        self.name, self.version, self.limits = model.name, model.version, model.limits
         self._orders = Orders(manifest, model.limits, tokenizer)
         self._sources = Sources(model.limits, tokenizer, manifest.special_tokens.end_id)
         self._answers = Answers(model, tokenizer)
@@ -74,6 +74,11 @@ class Translator:
     def is_preparing(self) -> bool:
         """Whether a call is here whose texts the engine is still to get."""
         return self._preparing > 0
+
+    @property
+    def aligns(self) -> bool:
+        """Whether it can tell which words of a text and of its translation belong together."""
+        return self._orders.aligns
 
     @property
     def is_at_ease(self) -> bool:

@@ -21,6 +21,12 @@ from dragoman_server.errors import InvalidArgumentError
 
 NUL = "\0"
 
+PLAIN, HTML = "text/plain", "text/html"
+MIME_TYPES = (PLAIN, HTML)
+
+MAX_SHOWN = 100
+"""Characters of a string that are shown where it is wrong."""
+
 PHRASES = {"\ufdfa": 17, "\ufdfb": 7}
 """Code points that stand for phrases, and how many more those have (Unicode, NFKC). All others
 stand for six at the most."""
@@ -62,6 +68,43 @@ def read_segmentation(request: TranslateTextRequest | StreamTranslateTextRequest
         given, allowed = str(number), f"0 to {max(_SEGMENTATIONS)}"
         raise _wrong("segmentation", given, allowed, verb="is", reason="OPTION_OUT_OF_RANGE")
     return number
+
+
+def read_mime_type(mime_type: str) -> str:
+    """Returns what texts are; raises InvalidArgumentError where that is none of what is known."""
+    if mime_type not in MIME_TYPES:
+        given, allowed = repr(mime_type[:MAX_SHOWN]), " or ".join(map(repr, MIME_TYPES))
+        raise _wrong("mime_type", given, allowed, verb="is", reason="OPTION_OUT_OF_RANGE")
+    return mime_type
+
+
+def check_marked_up(request: TranslateTextRequest) -> None:
+    """Raises InvalidArgumentError for options that mean nothing where texts have several parts."""
+    if request.options.num_hypotheses > 1:
+        given = str(request.options.num_hypotheses)
+        raise wrong_option("num_hypotheses", given, f"1 with the mime_type {HTML}")
+    for field in ("return_alignment", "return_attention"):
+        if getattr(request, field):
+            allowed = f"false with the mime_type {HTML}"
+            raise _wrong(field, "true", allowed, verb="is", reason="OPTIONS_CONFLICT")
+    if request.options.target_prefix:
+        raise wrong_option("target_prefix", "not empty", f"nothing with the mime_type {HTML}")
+
+
+def check_blocks(count: int, limits: Limits) -> None:
+    """Raises InvalidArgumentError where marked-up texts have too many blocks together."""
+    if count > limits.max_contents:
+        raise _wrong(
+            "contents",
+            f"{count} blocks of text",
+            f"at most {limits.max_contents}",
+            reason="TOO_MANY_CONTENTS",
+        )
+
+
+def wrong_markup(field: str, problem: str, allowed: str) -> InvalidArgumentError:
+    """Returns the error about markup that is more than is allowed."""
+    return _wrong(field, problem, allowed, reason="TOO_MUCH_MARKUP")
 
 
 def check_contents(contents: Sequence[str], limits: Limits) -> None:

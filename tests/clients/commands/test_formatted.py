@@ -35,6 +35,28 @@ def test_a_file_is_translated_by_the_format_of_its_name(
     assert sorted(tmp_path.iterdir()) == [page, output]
 
 
+def test_a_sentence_is_sent_whole_with_its_tags(command: Command, page: Path) -> None:
+    asked: list[pb.StreamTranslateTextRequest] = []
+
+    def keep(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+        for request in requests:
+            asked.append(request)
+            yield answer(request)
+
+    command.server.streams += [keep, keep]
+    assert command("--input", page) == 0
+    assert [request.content for request in asked] == [
+        'Hello, <g id="2">you</g>',
+        "bad &amp; worse",
+        "good",
+    ]
+    assert {request.mime_type for request in asked} == {"text/html"}
+    asked.clear()
+    page.with_suffix(".json").write_text('["<b>"]')
+    assert command("--input", page.with_suffix(".json")) == 0
+    assert [(request.content, request.mime_type) for request in asked] == [("<b>", "")]
+
+
 def test_standard_output_gets_the_whole_file(command: Command, page: Path) -> None:
     assert command("--input", page) == 0
     assert command.out == b"<h1>HELLO, <b>YOU</b></h1>\r\n<p>BAD &amp; WORSE<p>GOOD\n"
@@ -64,7 +86,7 @@ def test_what_fails_is_named_and_stays_as_it_was(
     assert output.read_bytes() == (b"<h1>HELLO, <b>YOU</b></h1>\r\n<p>bad &amp; worse<p>GOOD\n")
     assert command.err.decode().splitlines() == [
         "dragoman translate: p (line 2): is bad",
-        "dragoman translate: 1 of 4 texts failed",
+        "dragoman translate: 1 of 3 texts failed",
     ]
 
 
@@ -78,17 +100,18 @@ def test_what_fails_of_a_catalogue_stays_empty(command: Command, tmp_path: Path)
 
 
 def test_what_would_break_the_file_is_told(command: Command, tmp_path: Path) -> None:
-    def add_a_full_stop(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+    def put_a_full_stop(requests: Requests, _context: grpc.ServicerContext) -> Responses:
         for request in requests:
             response = answer(request)
-            response.translation.translated_text += "."
+            text = response.translation.translated_text
+            response.translation.translated_text = text.replace("</G>", ".</G>")
             yield response
 
-    command.server.streams.append(add_a_full_stop)
+    command.server.streams.append(put_a_full_stop)
     source = tmp_path / "text.md"
     source.write_text("one\n\n**two**three\n")
     assert command("--input", source) == 1
-    assert command.out == b"ONE.\n\n**two**three\n"
+    assert command.out == b"ONE\n\n**two**three\n"
     assert command.err == (
         b"dragoman translate: p (line 3): stays as it is, since its translation would change the "
         b"structure of the file\n"
@@ -104,7 +127,7 @@ def test_incomplete_translations_are_named(command: Command, page: Path) -> None
 
     command.server.streams.append(cut)
     assert command("--input", page) == 0
-    assert command.err.endswith(b"their end: h1 (line 1), h1 (line 1), p (line 2), p (line 2)\n")
+    assert command.err.endswith(b"their end: h1 (line 1), p (line 2), p (line 2)\n")
 
 
 def test_an_interrupted_run_is_gone_on_with(command: Command, page: Path, tmp_path: Path) -> None:
@@ -124,13 +147,13 @@ def test_an_interrupted_run_is_gone_on_with(command: Command, page: Path, tmp_pa
     assert command("--input", page, "--output", output) == 2
     assert not output.exists()
     partial = tmp_path / "seite.html.partial"
-    assert partial.read_bytes() == b"HELLO,\nYOU\n"
+    assert partial.read_bytes() == b'HELLO, <G ID="2">YOU</G>\nBAD &AMP; WORSE\n'
     assert b"stopped after 2 texts; what is done is kept in " in command.err
     assert command("--input", page, "--output", output) == 2
     assert b"is of an unfinished run" in command.err
     assert command("--input", page, "--output", output, "--resume") == 0
     assert output.read_bytes() == b"<h1>HELLO, <b>YOU</b></h1>\r\n<p>BAD &amp; WORSE<p>GOOD\n"
-    assert asked == ["bad & worse", "good"]
+    assert asked == ["good"]
     assert not partial.exists()
 
 
@@ -181,6 +204,7 @@ def test_keys_choose_what_is_translated(command: Command, tmp_path: Path) -> Non
         (["-i", "x.html", "--key", "a"], b"--key is about files of these formats: json, yaml"),
         (["--needs-review"], b"--needs-review is about files of these formats: po, xliff"),
         (["-i", "x.po", "--beam-size=2", "--num-hypotheses=2"], b"--num-hypotheses is about lines"),
+        (["-i", "x.md", "--mime-type=text/html"], b"--mime-type is about lines and TEXTs"),
         (["--format", "pdf"], b"invalid choice: 'pdf'"),
     ],
 )

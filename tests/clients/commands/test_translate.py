@@ -249,6 +249,20 @@ def test_the_segmentation_goes_to_the_server(
     assert seen == [expected]
 
 
+def test_the_type_of_the_texts_goes_to_the_server(command: Command) -> None:
+    seen: list[str] = []
+
+    def keep(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+        for request in requests:
+            seen.append(request.mime_type)
+            yield answer(request)
+
+    command.server.streams += [keep, keep]
+    assert command("--mime-type=text/html", "<b>a</b>") == 0
+    assert command("a") == 0
+    assert seen == ["text/html", ""]
+
+
 def test_several_hypotheses_are_as_many_lines_for_each_line(command: Command) -> None:
     def answer_with_two(requests: Requests, _context: grpc.ServicerContext) -> Responses:
         refused = status(code_pb2.INVALID_ARGUMENT, "bad", bad_field("content", "bad"))

@@ -1,10 +1,13 @@
 """Documents of tests, and translations that are hard to write."""
 
+import html
+import re
 from collections.abc import Callable
 
-from dragoman.documents.document import Document, Text
+from dragoman.documents.document import Document
 from dragoman.documents.formats import FORMATS, Settings, parse
-from dragoman.documents.parts import lines
+from dragoman.documents.part import Text
+from dragoman.documents.parts import has_letters, lines
 
 Translate = Callable[[str], str]
 
@@ -25,12 +28,39 @@ def hostile(text: str) -> str:
     return f"{text.upper()} {marks} 日本"
 
 
+def words(document: Document) -> list[str]:
+    """The texts of a document between its tags."""
+    return [
+        part.text
+        for message in document.messages
+        for part in message.parts
+        if isinstance(part, Text)
+    ]
+
+
+def translations(document: Document, translate: Translate) -> list[str]:
+    """Each text translated, its tags where they were."""
+    if not document.is_html:
+        return [translate(text) for text in document.texts]
+    return [_between_tags(text, translate) for text in document.texts]
+
+
+def _between_tags(text: str, translate: Translate) -> str:
+    pieces = re.split(r"(\s*<[^<>]*>\s*)", text)
+    return "".join(
+        html.escape(translate(html.unescape(piece)))
+        if has_letters(piece) and index % 2 == 0
+        else piece
+        for index, piece in enumerate(pieces)
+    )
+
+
 def written(document: Document, translate: Translate) -> str:
-    return document.write([translate(text) for text in document.texts]).content.decode()
+    return document.write(translations(document, translate)).content.decode()
 
 
 def kept(document: Document, translate: Translate) -> int:
-    return len(document.write([translate(text) for text in document.texts]).kept)
+    return len(document.write(translations(document, translate)).kept)
 
 
 def by_lines(value: str, translate: Translate) -> str:

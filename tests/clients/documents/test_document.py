@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dragoman.documents import formats
-from dragoman.documents.document import Code, Document, DocumentError, Edit, Message, Text
+from dragoman.documents.document import Document, DocumentError, Edit, Message
 from dragoman.documents.formats import FORMATS, MAX_BYTES, format_of, parse
+from dragoman.documents.part import Code, Text
 from dragoman.documents.parts import Lines, flowing, lines
 from tests.clients.documents.reading import check_identity, read
 
@@ -102,9 +103,10 @@ def test_a_damaged_file_is_refused_or_kept_to_the_byte(data: st.DataObject) -> N
 
 
 def test_a_message_is_translated_as_a_whole_or_not_at_all() -> None:
-    document = read("html", "<p>One <b>two</b> three<p>four")
-    assert document.texts == ["One", "two", "three", "four"]
-    assert document.write(["A", "", "C", " D "]).content == b"<p>One <b>two</b> three<p>D"
+    content = 'msgid "file"\nmsgid_plural "files"\nmsgstr[0] ""\nmsgstr[1] ""\n'
+    document = read("po", content)
+    assert document.texts == ["file", "files"]
+    assert document.write(["Datei", ""]).content == content.encode()
 
 
 def test_edits_are_made_in_order_and_may_be_at_one_place() -> None:
@@ -150,8 +152,8 @@ def test_a_lone_surrogate_of_json_is_refused_with_its_line() -> None:
 
 
 def test_flowing_text_is_one_line_and_keeps_what_is_around_it() -> None:
-    assert list(flowing("  a \n b\t")) == [Code("  "), Text("a \n b", "a b"), Code("\t")]
-    assert list(flowing(" 12, ")) == [Code(" 12, ")]
+    assert list(flowing("  a \n b\t")) == [Code("  ", " "), Text("a \n b", "a b"), Code("\t", " ")]
+    assert list(flowing(" 12, ")) == [Code(" 12, ", " 12, ")]
     assert list(flowing("")) == []
 
 

@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 from justhtml import JustHTML
 
 from dragoman.documents.document import DocumentError
-from dragoman.documents.html_tokens import attributes_of, tokens
-from tests.clients.documents.reading import check_identity, hostile, louder, read, written
+from dragoman.html_tokens import attributes_of, tokens
+from tests.clients.documents.reading import check_identity, hostile, louder, read, words, written
 
 PIECES = [
     "foo", "bar ", " ", "\n", "<p>", "</p>", "<b>", "</b>", "<i class='x>y'>", "</i>", "<br>",
@@ -53,13 +53,13 @@ def test_text_is_cut_at_blocks_and_keeps_its_inline_tags() -> None:
         "two<img alt=no> &lt;3<ul><li>a<li>b</ul></body></html>\r\n"
     )
     document = read("html", page)
-    assert document.texts == ["Fish & chips", "Hello,", "big", "world!", "One", "two", "a", "b"]
+    assert words(document) == ["Fish & chips", "Hello,", "big", "world!", "One", "two", "a", "b"]
     assert [(each.id, each.line) for each in document.messages] == [
         ("title", 2), ("h1", 3), ("p", 4), ("li", 4), ("li", 4),
     ]  # fmt: skip
     assert written(document, louder) == (
         '<!doctype html>\r\n<html><head><meta charset="utf-8"><title>FISH &amp; CHIPS</title>'
-        '</head><body>\r\n<h1 id=x>HELLO,\r\n  <b>BIG</b>&nbsp;WORLD!</h1><p id="no">12 <p>ONE<br>'
+        '</head><body>\r\n<h1 id=x>HELLO, <b>BIG</b> WORLD!</h1><p id="no">12 <p>ONE<br>'
         "TWO<img alt=no> &lt;3<ul><li>A<li>B</ul></body></html>\r\n"
     )
 
@@ -80,12 +80,12 @@ def test_text_is_cut_at_blocks_and_keeps_its_inline_tags() -> None:
     ],
 )
 def test_what_is_no_prose_stays(kept: str) -> None:
-    assert read("html", f"<p>a</p>{kept}<p>b").texts == ["a", "b"]
+    assert words(read("html", f"<p>a</p>{kept}<p>b")) == ["a", "b"]
 
 
 def test_code_within_a_sentence_stays_there() -> None:
     document = read("html", "<p>Call <code>run(x)</code> or <kbd>x<kbd>y</kbd></kbd> now")
-    assert document.texts == ["Call", "or", "now"]
+    assert words(document) == ["Call", "or", "now"]
     assert len(document.messages) == 1
 
 

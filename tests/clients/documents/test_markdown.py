@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tests.clients.documents.reading import check_identity, hostile, kept, louder, read, written
+from tests.clients.documents.reading import (
+    check_identity,
+    hostile,
+    kept,
+    louder,
+    read,
+    words,
+    written,
+)
 
 PIECES = [
     "foo", "bar", " ", "\n", "\n\n", "*", "**", "_", "`", "``", "[", "]", "](u)", "![", "<b>",
@@ -73,7 +81,7 @@ html
 [ref]: http://x "title"
 """
     document = read("markdown", content)
-    assert document.texts == [
+    assert words(document) == [
         "Title", "one", "quoted", "text", "more", "item", "link", "going on", "bold", "gone",
         "& a_b_c 2 * 3", "Head", "A | b", "cell", "y", "and", "text", "and", "x",
     ]  # fmt: skip
@@ -91,12 +99,10 @@ title: Not this
 TITLE *ONE*
 ===========
 
-> QUOTED `code`
-> TEXT\\
+> QUOTED `code` TEXT\\
 > MORE
 
-1. ITEM [LINK](http://x "t") ![image](y.png)
-   GOING ON
+1. ITEM [LINK](http://x "t") ![image](y.png) GOING ON
    * **BOLD**, ~~GONE~~ & A_B_C 2 \\* 3
 
 | HEAD | A \\| B |
@@ -122,7 +128,7 @@ html
 
 def test_lines_of_a_paragraph_are_one_text() -> None:
     document = read("markdown", "> - one\n>   two\n> three\n")
-    assert document.texts == ["one two three"]
+    assert words(document) == ["one two three"]
     assert written(document, louder) == "> - ONE TWO THREE\n"
 
 

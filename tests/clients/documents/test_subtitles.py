@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dragoman.documents.document import DocumentError
 from dragoman.documents.wrapping import LINE_LENGTH, wrapped
-from tests.clients.documents.reading import check_identity, louder, read, written
+from tests.clients.documents.reading import check_identity, louder, read, words, written
 
 TAG = re.compile(r"(<[^>]*>)")
 LINES = st.lists(
@@ -63,9 +63,12 @@ def test_a_cue_is_one_text_and_goes_on_as_many_lines() -> None:
         "for two hours.</i>\r\n\r\n8\r\n00:00:03,000 --> 00:00:04,000\r\nNo.\r\n"
     )
     document = read("srt", content)
-    assert document.texts == ["We have been waiting here for two hours.", "No."]
+    assert words(document) == ["We have been waiting here for two hours.", "No."]
     assert [(each.id, each.line) for each in document.messages] == [("7", 3), ("8", 8)]
-    translations = ["Wir warten hier nun schon seit mehr als zwei Stunden.", "Nein."]
+    translations = [
+        '<x id="0"/><g id="1">Wir warten hier nun schon seit mehr als zwei Stunden.</g>',
+        "Nein.",
+    ]
     assert document.write(translations).content.decode() == (
         "7\r\n00:00:01,000 --> 00:00:02,000 X1:1\r\n{\\an8}<i>Wir warten hier nun schon\r\n"
         "seit mehr als zwei Stunden.</i>\r\n\r\n8\r\n00:00:03,000 --> 00:00:04,000\r\nNein.\r\n"
@@ -75,7 +78,7 @@ def test_a_cue_is_one_text_and_goes_on_as_many_lines() -> None:
 def test_what_two_people_say_stays_on_two_lines() -> None:
     content = "1\n00:00:01,000 --> 00:00:02,000\n- Hi.\n-<i>And you?</i>\n"
     document = read("srt", content)
-    assert document.texts == ["Hi.", "And you?"]
+    assert words(document) == ["Hi.", "And you?"]
     assert written(document, louder).endswith("\n- HI.\n-<i>AND YOU?</i>\n")
 
 
@@ -83,7 +86,7 @@ def test_text_after_an_empty_line_is_of_the_same_cue() -> None:
     content = (
         "1\n00:00:01,000 --> 00:00:02,000\none\n\nmore\n\n2\n00:00:03,000 --> 00:00:04,000\nx\n"
     )
-    assert read("srt", content).texts == ["one", "more", "x"]
+    assert words(read("srt", content)) == ["one", "more", "x"]
 
 
 def test_headers_notes_styles_and_names_of_webvtt_stay() -> None:
@@ -92,7 +95,7 @@ def test_headers_notes_styles_and_names_of_webvtt_stay() -> None:
         "intro\n00:01.000 --> 00:02.000 line:0\n<v Ann>fish &amp; chips <00:01.500>now\n"
     )
     document = read("vtt", content)
-    assert document.texts == ["fish & chips", "now"]
+    assert words(document) == ["fish & chips", "now"]
     assert written(document, louder) == content.replace("fish", "FISH").replace(
         "chips", "CHIPS"
     ).replace("now", "NOW")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from dragoman.documents.document import DocumentError
 from dragoman.documents.formats import Settings
-from tests.clients.documents.reading import check_identity, hostile, louder, read, written
+from tests.clients.documents.reading import check_identity, hostile, louder, read, words, written
 
 PIECES = [
     "foo",
@@ -79,7 +79,7 @@ def test_targets_of_the_first_version_are_added_or_filled() -> None:
 </group></body></file></xliff>
 """
     document = read("xliff", content)
-    assert document.texts == ["One", "two", "b", "c", "d", "h"]
+    assert words(document) == ["One", "two", "b", "c", "d", "h"]
     assert [(each.id, each.line) for each in document.messages][:2] == [("a", 3), ("b", 6)]
     assert (
         written(document, louder)
@@ -136,13 +136,13 @@ def test_states_say_that_nothing_needs_review() -> None:
 
 
 def test_lines_are_kept_where_space_is() -> None:
-    assert read("xliff", unit("a\n b")).texts == ["a b"]
-    assert read("xliff", unit("a\n b", space=' xml:space="preserve"')).texts == ["a", "b"]
+    assert words(read("xliff", unit("a\n b"))) == ["a b"]
+    assert words(read("xliff", unit("a\n b", space=' xml:space="preserve"'))) == ["a", "b"]
 
 
 def test_what_is_protected_stays() -> None:
     source = 'a <mrk mtype="protected">b <g id="1">c</g></mrk> d <mrk translate="no">e</mrk>'
-    assert read("xliff", unit(source)).texts == ["a", "d"]
+    assert words(read("xliff", unit(source))) == ["a", "d"]
 
 
 LAUGHS = '<!DOCTYPE x [<!ENTITY a "lol">\n<!ENTITY b "&a;&a;">]><xliff version="1.2">&b;</xliff>'
