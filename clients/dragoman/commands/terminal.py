@@ -3,6 +3,7 @@
 Does not know what the commands do.
 """
 
+import argparse
 import os
 import signal
 import sys
@@ -10,6 +11,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 INTERRUPTED = 130
 
@@ -59,6 +64,16 @@ def flush_output() -> None:
 def drop_output() -> None:
     """Lets what standard output still holds go nowhere, without a word."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class Parser(argparse.ArgumentParser):
+    """One whose help may be long: where it cannot be written, argparse says nothing of it."""
+
+    def print_help(self, file: "SupportsWrite[str] | None" = None) -> None:
+        """Writes the help; raises OSError where it cannot be written."""
+        to = sys.stdout if file is None else file
+        if to is not None:
+            to.write(self.format_help())
 
 
 def _interrupt(signal_number: int, frame: FrameType | None) -> None:

@@ -27,12 +27,14 @@ from dragoman.commands.formatted import add_format_options, format_problem, give
 from dragoman.commands.jobs import Job, translate_document, translate_formatted, translate_lines
 from dragoman.commands.output import Place
 from dragoman.commands.source import STANDARD
-from dragoman.commands.terminal import heed_interrupts
+from dragoman.commands.terminal import Parser, heed_interrupts
 from dragoman.errors import DragomanError
 
 OK = 0
 LINES_FAILED = 1
 NOT_DONE = 2
+
+PLAIN = "text/plain"
 
 
 def main(argv: list[str]) -> int:
@@ -76,17 +78,18 @@ def _input_problem(arguments: argparse.Namespace) -> str:
         return "--document is for --input or standard input, and gives one translation"
     if arguments.document and arguments.alignments:
         return "--alignments are of lines: leave out --document"
-    if form := given_format(arguments):
-        for flag in ("document", "alignments"):
-            if getattr(arguments, flag):
-                return f"--{flag} is about plain text, not about files of the format {form.name}"
+    form = given_format(arguments)
+    other = f"files of the format {form.name}" if form else arguments.mime_type
+    for flag in ("document", "alignments"):
+        if other not in {None, PLAIN} and getattr(arguments, flag):
+            return f"--{flag} is about plain text, not about {other}"
     if arguments.alignments and arguments.num_hypotheses > 1:
         return "--alignments tells those of one translation: leave out --num-hypotheses"
     return ""
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="dragoman translate",
         description="Translate on a running server: the TEXTs, or else the lines of a file or of "
         "standard input. One line in is one line out, in order; a line that fails is reported "
@@ -129,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     translation.add_argument(
         "--mime-type",
-        choices=("text/plain", "text/html"),
+        choices=(PLAIN, "text/html"),
         help="what the texts or lines are; tags of text/html are kept; default: text/plain",
     )
     search = parser.add_argument_group("search")

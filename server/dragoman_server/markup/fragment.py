@@ -43,9 +43,9 @@ class Fragment:
         return [piece.text for piece in self.pieces if isinstance(piece, Block)]
 
     @property
-    def needs_links(self) -> bool:
-        """Whether links between words say where elements go; all others stay at an end."""
-        return any(isinstance(piece, Block) and piece.needs_links for piece in self.pieces)
+    def needs_links(self) -> list[bool]:
+        """Of each text, whether elements go where links say; all others stay at its ends."""
+        return [piece.needs_links for piece in self.pieces if isinstance(piece, Block)]
 
     def translated(self, translations: Sequence[tuple[str, Sequence[Link]]]) -> str:
         """Returns the fragment with a translation of each of the texts in its place.

@@ -1,8 +1,14 @@
-"""Translates HTML with what translates plain texts: the text of each block, aligned if it can be.
+"""Translates HTML with what translates plain texts: the text of each block, aligned if need be.
 
-Knows which requests need alignments, and what is said where there are none. Does not know how texts
+Aligning costs as much as half of translating, so blocks go without whose elements are at their
+ends. Knows which texts are asked for together. Does not know how texts
 are translated, nor how elements find their places.
 """
+
+import asyncio
+import functools
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 from dragoman.v1.translation_pb2 import (
     Limits,
@@ -14,6 +20,7 @@ from dragoman_server.engine import ANYBODY, NO_LIMIT, Sender, TimeLimit
 from dragoman_server.errors import InvalidArgumentError
 from dragoman_server.service.account import Usage
 from dragoman_server.service.markup import MarkedUp, as_unary
+from dragoman_server.service.parts import in_whole_request, part_of, without_contents
 from dragoman_server.service.progress import OnProgress
 from dragoman_server.service.route import Route
 
@@ -21,23 +28,40 @@ ALIGNMENT_TOO_LARGE = "ALIGNMENT_TOO_LARGE"
 """The reason of the error about a text that is too long to be aligned."""
 
 
+MOST_AT_ONCE = 2_000
+"""Code points of HTML that are read, and written again, on the event loop: up to some 15 ms. Of
+30,000 it can be a second and a half."""
+
+T = TypeVar("T")
+
+
+class AligningRoute(Route, Protocol):
+    """What translates plain texts, and may tell how they are aligned."""
+
+    @property
+    def limits(self) -> Limits:
+        """What a request may have."""
+
+    @property
+    def aligns(self) -> bool:
+        """Whether a request may ask for alignments."""
+
+
 class MarkupTranslator:
     """What translates the texts of a request that are HTML.
 
     Args:
-        route: Translates plain texts.
-        limits: What a request of them may have.
-        aligns: Whether it tells alignments.
+        find: Returns what translates its texts once they are plain.
 
     Attributes:
-        name, version: As the route's.
+        name, version: Of what it returns now.
     """
 
-    def __init__(self, route: Route, limits: Limits, *, aligns: bool) -> None:
-        self.name, self.version = route.name, route.version
-        self._route = route
-        self._limits = limits
-        self._aligns = aligns
+    def __init__(self, find: Callable[[], AligningRoute]) -> None:
+        self._route = find()
+        self.name, self.version = self._route.name, self._route.version
+        self._limits = self._route.limits
+        self._find = find
 
     def check_room(
         self,
@@ -57,7 +81,7 @@ class MarkupTranslator:
         usage: Usage | None = None,
     ) -> list[Translation]:
         """Translates all the texts, or none; see Translator."""
-        return await self._translate(MarkedUp(request, self._limits), limit, sender, usage)
+        return await self._translate(request, "", limit, sender, usage)
 
     async def translate_text(
         self,
@@ -68,19 +92,95 @@ class MarkupTranslator:
         usage: Usage | None = None,
     ) -> Translation:
         """Translates a text of a stream; it has no partial texts. See Translator."""
-        marked_up = MarkedUp(as_unary(request, self._limits), self._limits, "content")
-        return (await self._translate(marked_up, limit, sender, usage))[0]
+        unary = as_unary(request, self._limits)
+        return (await self._translate(unary, "content", limit, sender, usage))[0]
 
     async def _translate(
-        self, marked_up: MarkedUp, limit: TimeLimit, sender: Sender, usage: Usage | None
+        self,
+        request: TranslateTextRequest,
+        field: str,
+        limit: TimeLimit,
+        sender: Sender,
+        usage: Usage | None,
     ) -> list[Translation]:
-        plain = marked_up.plain
-        plain.return_alignment = self._aligns and marked_up.needs_alignment
+        size = sum(map(len, request.contents))
+        marked_up = await _done(size, functools.partial(MarkedUp, request, self._limits, field))
+        is_aligned = self._find().aligns
         try:
-            translations = await self._route.translate_texts(plain, limit, sender, usage)
+            try:
+                parts = _parts(marked_up, is_aligned=is_aligned)
+                plain = await self._plain(parts, limit, sender, usage)
+            except InvalidArgumentError as error:
+                if error.reason != ALIGNMENT_TOO_LARGE:
+                    raise
+                is_aligned = False
+                parts = _parts(marked_up, is_aligned=is_aligned)
+                plain = await self._plain(parts, limit, sender, usage)
         except InvalidArgumentError as error:
-            if error.reason != ALIGNMENT_TOO_LARGE:
-                raise marked_up.in_request(error) from None
-            plain.return_alignment = False
-            translations = await self._route.translate_texts(plain, limit, sender, usage)
-        return marked_up.translations(translations)
+            raise marked_up.in_request(error) from None
+        write = functools.partial(marked_up.translations, plain, is_aligned=is_aligned)
+        return await _done(size, write)
+
+    async def _plain(
+        self, parts: Sequence["_Part"], limit: TimeLimit, sender: Sender, usage: Usage | None
+    ) -> list[Translation]:
+        """Returns the translations of the texts of all parts, in their order in the whole."""
+        tasks = [
+            asyncio.create_task(self._translate_part(part, limit, sender, usage)) for part in parts
+        ]
+        try:
+            answers = await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+        found = {
+            index: translation
+            for part, answer in zip(parts, answers, strict=True)
+            for index, translation in zip(part.indices, answer, strict=True)
+        }
+        return [found[index] for index in range(len(found))]
+
+    async def _translate_part(
+        self, part: "_Part", limit: TimeLimit, sender: Sender, usage: Usage | None
+    ) -> list[Translation]:
+        try:
+            # Found now: what is served may have changed while the texts were read.
+            return await self._find().translate_texts(part.request, limit, sender, usage)
+        except InvalidArgumentError as error:
+            raise in_whole_request(error, part.indices) from None
+
+
+async def _done(code_points: int, work: Callable[[], T]) -> T:
+    """Does work on so much text: in a thread where the event loop would stand still for long."""
+    return work() if code_points <= MOST_AT_ONCE else await asyncio.to_thread(work)
+
+
+class _Part(NamedTuple):
+    """Texts of blocks that are all to be aligned, or none of them."""
+
+    indices: list[int]
+    """Among the texts of all blocks."""
+    request: TranslateTextRequest
+    """For them alone."""
+
+
+def _parts(marked_up: MarkedUp, *, is_aligned: bool) -> list[_Part]:
+    """Returns the texts that have to be aligned and the others; all together if seeds count them.
+
+    Args:
+        marked_up: Has the texts.
+        is_aligned: Whether any can be.
+    """
+    whole, needs = marked_up.plain, marked_up.needs_links or [False]
+    if not is_aligned:
+        needs = [False] * len(needs)
+    elif whole.options.HasField("seed"):
+        needs = [any(needs)] * len(needs)
+    bare = without_contents(whole)
+    parts = []
+    for wanted in sorted(set(needs), reverse=True):
+        indices = [index for index, each in enumerate(needs) if each == wanted]
+        request = part_of(whole, bare, indices)
+        request.return_alignment = wanted
+        parts.append(_Part(indices, request))
+    return parts

@@ -41,8 +41,8 @@ class MarkedUp:
 
     Attributes:
         plain: The same request of the texts in them.
-        needs_alignment: Whether elements are round a part of a text, and which part it becomes is
-            to be found out.
+        needs_links: Of each of those texts, whether elements are round a part of it, and which part
+            that becomes is to be found out.
     """
 
     def __init__(self, request: TranslateTextRequest, limits: Limits, field: str = "") -> None:
@@ -62,7 +62,7 @@ class MarkedUp:
             _parsed(content, field or f"contents[{index}]")
             for index, content in enumerate(request.contents)
         ]
-        self.needs_alignment = any(fragment.needs_links for fragment in self._fragments)
+        self.needs_links = [needs for fragment in self._fragments for needs in fragment.needs_links]
         self._field = field
         self._indices = [
             index for index, fragment in enumerate(self._fragments) for _ in fragment.texts
@@ -74,15 +74,19 @@ class MarkedUp:
         self.plain.mime_type = ""
         self.plain.contents[:] = texts or [""]  # which says what model it is
 
-    def translations(self, plain: Sequence[Translation]) -> list[Translation]:
-        """Returns the translations of the fragments, given those of their texts."""
+    def translations(self, plain: Sequence[Translation], *, is_aligned: bool) -> list[Translation]:
+        """Returns the translations of the fragments.
+
+        Args:
+            plain: Those of their texts.
+            is_aligned: Whether they have links where these are needed.
+        """
         remaining = iter(plain)
-        is_aligned = self.plain.return_alignment
         translations = []
         for fragment in self._fragments:
             parts = list(islice(remaining, len(fragment.texts)))
             translation = _joined(fragment, parts, plain[0])
-            if fragment.needs_links and not is_aligned:
+            if not is_aligned and any(fragment.needs_links):
                 translation.warnings.add(reason=TAGS_BY_PROPORTION, message=_BY_PROPORTION)
             translations.append(translation)
         return translations

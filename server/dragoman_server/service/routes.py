@@ -79,14 +79,14 @@ class Routes:
             if len(candidates.codes) > 1:
                 find = functools.partial(self.find, allowed=allowed)
                 return DetectingTranslator(self._detector, candidates, find, is_html=is_html)
-        route = self._of_one_language(request, allowed)
         if is_html:
-            return MarkupTranslator(route, route.limits, aligns=route.aligns)
-        return route
+            return MarkupTranslator(functools.partial(self._of_one_language, request, allowed))
+        return self._of_one_language(request, allowed)
 
     def _of_one_language(
         self, request: Request, allowed: Allowed
     ) -> Translator | CachingTranslator | PivotingTranslator:
+        """Returns what translates plain texts of a request that says all that is needed."""
         try:
             translator = self._catalog.find(request, allowed)
         except NotFoundError as error:

@@ -325,6 +325,14 @@ def test_a_missing_input_is_reported(command: Command, tmp_path: Path) -> None:
     [
         (["text", "--input", "FILE"], b"give either TEXT or --input"),
         (["--input", "FILE", "--output", "FILE"], b"it would be overwritten"),
+        (
+            ["--mime-type=text/html", "--document"],
+            b"--document is about plain text, not about text/html",
+        ),
+        (
+            ["--mime-type=text/html", "--alignments", "text"],
+            b"--alignments is about plain text, not about text/html",
+        ),
         (["--resume", "text"], b"--force and --resume are about the file of --output"),
         (["--force", "--output", "-", "text"], b"--force and --resume are about the file"),
         (["--concurrency", "0", "text"], b"--concurrency must be at least 1, not 0"),

@@ -200,3 +200,27 @@ def test_more_elements_than_are_allowed_are_refused() -> None:
     with pytest.raises(MarkupError, match="more elements in one block; allowed: at most 2000"):
         parse("<b>a</b>" * (MAX_ELEMENTS + 1))
     assert len(parse("<p><b>a</b>" * (MAX_ELEMENTS + 1)).texts) == MAX_ELEMENTS + 1
+
+
+@pytest.mark.parametrize(
+    ("markup", "expected"),
+    [
+        ("<p>one<p>two <b>three</b><p><i><u>four</u></i><br>five <!-- c --> six", [0, 1, 0, 1]),
+        ("<img><b>one <img></b><x/>", [0]),
+        ("<b>one <i>two</i></b>", [1]),
+        ("<code>one</code>", [1]),
+        (" - <br> ", []),
+    ],
+)
+def test_links_are_needed_where_elements_are_not_at_the_ends(
+    markup: str, expected: list[int]
+) -> None:
+    assert parse(markup).needs_links == list(map(bool, expected))
+
+
+def test_words_that_the_translation_has_lost_are_not_joined_to_others() -> None:
+    markup = "so <code>x = 1</code> was wrong"
+    assert translated(markup, "also 38 falsch", [(0, 0), (2, 2)]) in {
+        "also <code>x = 1</code> 38 falsch",
+        "also 38 <code>x = 1</code> falsch",
+    }

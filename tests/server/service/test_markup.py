@@ -1,5 +1,9 @@
 """Texts that are HTML: what of them is translated, what is refused."""
 
+import asyncio
+import threading
+from typing import Any
+
 import grpc
 import numpy as np
 import pytest
@@ -16,9 +20,12 @@ from dragoman.v1.translation_pb2 import (
     Warning,  # noqa: A004  the wire's word
 )
 from dragoman_server.sequence import Attention, FinishReason
-from tests.server.service.harness import Running, failure_of, read, running
+from dragoman_server.service import marking_up
+from dragoman_server.service.markup import MarkedUp
+from tests.server.service.fakes import FakeEngine
+from tests.server.service.harness import Running, failure_of, found, read, running
 from tests.server.service.test_alignment import finish, with_graph
-from tests.server.service.test_detecting import FRENCH, GERMAN, counts, serving
+from tests.server.service.test_detecting import FRENCH, GERMAN, counts, model, serving
 
 BY_PROPORTION = (
     "inline elements are placed in proportion to where they were: there is no alignment of words"
@@ -102,6 +109,20 @@ async def test_elements_go_with_the_words_that_theirs_are_aligned_to() -> None:
         assert not first.segments
 
 
+async def test_blocks_that_need_no_alignment_go_without_unless_seeds_count_them() -> None:
+    async with running(with_graph()) as server:
+        server.engine.echo = True
+        page = "<p>a<p>b <i>c</i><p>d"
+        for options in ({}, {"seed": 7, "sampling_topk": 5}):
+            response = await server.stub.TranslateText(html(page, **options))
+            assert response.translations[0].translated_text == page
+        unseeded, seeded = server.engine.texts[:3], server.engine.texts[3:]
+        wanted = {len(text.source_ids): text.options.return_alignment for text in unseeded}
+        assert wanted == {2: False, 3: True}
+        assert all(text.options.return_alignment for text in seeded)
+        assert len({text.options.seed for text in seeded}) == 3
+
+
 async def test_nothing_is_aligned_where_elements_are_at_ends_of_texts_alone() -> None:
     async with running(with_graph()) as server:
         server.engine.echo = True
@@ -143,6 +164,32 @@ async def test_a_block_too_long_to_be_aligned_is_translated_all_the_same() -> No
         assert translation.translated_text == page
         assert [warning.reason for warning in translation.warnings] == ["TAGS_BY_PROPORTION"]
         assert len(server.engine.texts) == 1
+
+
+async def test_a_long_page_is_translated_by_what_is_served_once_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving("en-de") as (server, engines):
+        reading, read_on = asyncio.Event(), threading.Event()
+        loop, read_page = asyncio.get_running_loop(), MarkedUp
+
+        def slowly(*arguments: Any) -> MarkedUp:
+            loop.call_soon_threadsafe(reading.set)
+            assert read_on.wait(5)
+            return read_page(*arguments)
+
+        monkeypatch.setattr(marking_up, "MarkedUp", slowly)
+        call = server.stub.TranslateText(html(f"<p>a<p hidden='{'x' * 2000}'>b"))
+        await reading.wait()
+        replacing = FakeEngine()
+        replacing.echo = True
+        server.loader.models["bundle"] = model("en-de"), replacing
+        await server.pool.put(found("bundle", stamp=2))
+        read_on.set()
+        (translation,) = (await call).translations
+        assert translation.translated_text.endswith(">b")
+        assert translation.model_version == "2"
+        assert counts(engines) == [0]
 
 
 async def test_two_models_align_nothing_and_that_is_said() -> None:
