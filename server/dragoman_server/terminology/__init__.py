@@ -1,0 +1,23 @@
+"""Words that are not the model's to choose: placeholders, phrases kept as they are, glossaries.
+
+Knows strings, and a tokenizer as far as what it can say. Does not know requests, models or how
+anything is decoded.
+"""
+
+from dragoman_server.terminology.glossary import Entry, Glossary, Pair
+from dragoman_server.terminology.marked import Marked, Settled, Warned
+from dragoman_server.terminology.terms import MAX_TERM_LENGTH, Terminology
+from dragoman_server.terminology.voice import Speaker, Voice
+
+__all__ = [
+    "MAX_TERM_LENGTH",
+    "Entry",
+    "Glossary",
+    "Marked",
+    "Pair",
+    "Settled",
+    "Speaker",
+    "Terminology",
+    "Voice",
+    "Warned",
+]
