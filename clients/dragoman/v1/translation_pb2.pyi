@@ -86,6 +86,42 @@ are interactive, of all callers, but always have some of the work.
 """
 Global___Priority: _TypeAlias = Priority  # noqa: Y015
 
+class _GlossaryMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GlossaryModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GlossaryMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GLOSSARY_MODE_UNSPECIFIED: _GlossaryMode.ValueType  # 0
+    """The default: GLOSSARY_MODE_HARD."""
+    GLOSSARY_MODE_HARD: _GlossaryMode.ValueType  # 1
+    """The translation has each target term as it is written. Where the model does
+    not find a place for it, it is put in by the place of its source term, and
+    Translation.warnings says so (TERM_MOVED).
+    """
+    GLOSSARY_MODE_SOFT: _GlossaryMode.ValueType  # 2
+    """The translation has some form of each word of a target term: the model
+    chooses its ending and its capitals. Where it has none,
+    Translation.warnings says so (TERM_MISSING).
+    """
+
+class GlossaryMode(_GlossaryMode, metaclass=_GlossaryModeEnumTypeWrapper):
+    """How faithful a translation is to target terms."""
+
+GLOSSARY_MODE_UNSPECIFIED: GlossaryMode.ValueType  # 0
+"""The default: GLOSSARY_MODE_HARD."""
+GLOSSARY_MODE_HARD: GlossaryMode.ValueType  # 1
+"""The translation has each target term as it is written. Where the model does
+not find a place for it, it is put in by the place of its source term, and
+Translation.warnings says so (TERM_MOVED).
+"""
+GLOSSARY_MODE_SOFT: GlossaryMode.ValueType  # 2
+"""The translation has some form of each word of a target term: the model
+chooses its ending and its capitals. Where it has none,
+Translation.warnings says so (TERM_MISSING).
+"""
+Global___GlossaryMode: _TypeAlias = GlossaryMode  # noqa: Y015
+
 class _FinishReason:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -319,6 +355,9 @@ class TranslateTextRequest(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    DNT_PHRASES_FIELD_NUMBER: _builtins.int
+    GLOSSARY_CONFIG_FIELD_NUMBER: _builtins.int
+    PROTECT_PLACEHOLDERS_FIELD_NUMBER: _builtins.int
     source_language_code: _builtins.str
     """BCP-47 code of the texts' language, at most 35 characters. May be empty
     where only one of the model's language pairs then fits.
@@ -332,6 +371,13 @@ class TranslateTextRequest(_message.Message):
     """
     priority: Global___Priority.ValueType
     """How urgent the texts are. PRIORITY_INTERACTIVE where absent."""
+    protect_placeholders: _builtins.bool
+    """Whether what no translator may touch is in the translation exactly as often
+    as in the text, byte for byte: placeholders such as %1$s, %(name)s, {name},
+    {{x}} and ${x}, whole plurals and selects of ICU, tags, spans of code in
+    backticks, URLs and e-mail addresses. What is lost nevertheless is put in by
+    its place, and Translation.warnings says so (PLACEHOLDER_MOVED).
+    """
     @_builtins.property
     def contents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The texts, in UTF-8. Allowed: 1 to Limits.max_contents texts of together at
@@ -343,6 +389,17 @@ class TranslateTextRequest(_message.Message):
     def options(self) -> Global___DecodingOptions:
         """How to decode, the same for all the texts."""
 
+    @_builtins.property
+    def dnt_phrases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Phrases that are not translated: where a text has one, as whole words and in
+        this case, its translation has it too. Allowed: at most 256, each of 1 to
+        200 code points and not blank, together at most Limits.max_code_points.
+        """
+
+    @_builtins.property
+    def glossary_config(self) -> Global___GlossaryConfig:
+        """What terms are to become. No terms where absent."""
+
     def __init__(
         self,
         *,
@@ -352,14 +409,86 @@ class TranslateTextRequest(_message.Message):
         model: _builtins.str = ...,
         options: Global___DecodingOptions | None = ...,
         priority: Global___Priority.ValueType = ...,
+        dnt_phrases: _abc.Iterable[_builtins.str] | None = ...,
+        glossary_config: Global___GlossaryConfig | None = ...,
+        protect_placeholders: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["glossary_config", b"glossary_config", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "model", b"model", "options", b"options", "priority", b"priority", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "dnt_phrases", b"dnt_phrases", "glossary_config", b"glossary_config", "model", b"model", "options", b"options", "priority", b"priority", "protect_placeholders", b"protect_placeholders", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TranslateTextRequest: _TypeAlias = TranslateTextRequest  # noqa: Y015
+
+@_typing.final
+class GlossaryConfig(_message.Message):
+    """Terms, and what they are to become. A term counts where a text has it as whole
+    words; of those that begin at one place the longest. Where entries and a
+    glossary have the same term the entry counts.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GLOSSARY_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    IGNORE_CASE_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    glossary: _builtins.str
+    """Name of a glossary that the server has, or NAME@VERSION; the name alone is
+    its newest version. It must have a column for each of the two languages.
+    """
+    ignore_case: _builtins.bool
+    """Whether a text may have source terms in capitals or without."""
+    mode: Global___GlossaryMode.ValueType
+    """Whether target terms may be inflected. GLOSSARY_MODE_HARD where absent."""
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___GlossaryEntry]:
+        """Terms beside those of the glossary. Allowed: at most 1,000, each term of 1 to
+        200 code points and not blank, together at most Limits.max_code_points.
+        """
+
+    def __init__(
+        self,
+        *,
+        glossary: _builtins.str = ...,
+        entries: _abc.Iterable[Global___GlossaryEntry] | None = ...,
+        ignore_case: _builtins.bool = ...,
+        mode: Global___GlossaryMode.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "glossary", b"glossary", "ignore_case", b"ignore_case", "mode", b"mode"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GlossaryConfig: _TypeAlias = GlossaryConfig  # noqa: Y015
+
+@_typing.final
+class GlossaryEntry(_message.Message):
+    """A term and what it becomes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_TERM_FIELD_NUMBER: _builtins.int
+    TARGET_TERM_FIELD_NUMBER: _builtins.int
+    source_term: _builtins.str
+    """In the language of the texts."""
+    target_term: _builtins.str
+    """In the language of the translations."""
+    def __init__(
+        self,
+        *,
+        source_term: _builtins.str = ...,
+        target_term: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["source_term", b"source_term", "target_term", b"target_term"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GlossaryEntry: _TypeAlias = GlossaryEntry  # noqa: Y015
 
 @_typing.final
 class TranslateTextResponse(_message.Message):
@@ -399,6 +528,9 @@ class StreamTranslateTextRequest(_message.Message):
     OPTIONS_FIELD_NUMBER: _builtins.int
     PARTIAL_RESULTS_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    DNT_PHRASES_FIELD_NUMBER: _builtins.int
+    GLOSSARY_CONFIG_FIELD_NUMBER: _builtins.int
+    PROTECT_PLACEHOLDERS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Chosen by the client, repeated in each answer; at most 128 code points,
     or the stream ends. Must not be one that the stream still waits for.
@@ -415,8 +547,18 @@ class StreamTranslateTextRequest(_message.Message):
     """Whether to send the translation's beginning while it is being decoded."""
     priority: Global___Priority.ValueType
     """As in TranslateTextRequest."""
+    protect_placeholders: _builtins.bool
+    """As in TranslateTextRequest. A text with placeholders has no partial results."""
     @_builtins.property
     def options(self) -> Global___DecodingOptions:
+        """As in TranslateTextRequest."""
+
+    @_builtins.property
+    def dnt_phrases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As in TranslateTextRequest."""
+
+    @_builtins.property
+    def glossary_config(self) -> Global___GlossaryConfig:
         """As in TranslateTextRequest."""
 
     def __init__(
@@ -430,10 +572,13 @@ class StreamTranslateTextRequest(_message.Message):
         options: Global___DecodingOptions | None = ...,
         partial_results: _builtins.bool = ...,
         priority: Global___Priority.ValueType = ...,
+        dnt_phrases: _abc.Iterable[_builtins.str] | None = ...,
+        glossary_config: Global___GlossaryConfig | None = ...,
+        protect_placeholders: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["glossary_config", b"glossary_config", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "id", b"id", "model", b"model", "options", b"options", "partial_results", b"partial_results", "priority", b"priority", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "dnt_phrases", b"dnt_phrases", "glossary_config", b"glossary_config", "id", b"id", "model", b"model", "options", b"options", "partial_results", b"partial_results", "priority", b"priority", "protect_placeholders", b"protect_placeholders", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -494,6 +639,7 @@ class Translation(_message.Message):
     TOKEN_SCORES_FIELD_NUMBER: _builtins.int
     HYPOTHESES_FIELD_NUMBER: _builtins.int
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     translated_text: _builtins.str
     """The text in the target language."""
     finish_reason: Global___FinishReason.ValueType
@@ -528,6 +674,10 @@ class Translation(_message.Message):
         above 1: fewer where the search finished fewer. Empty for an empty text.
         """
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Warning]:
+        """What did not go as asked for, or may be wrong. Empty where nothing is."""
+
     def __init__(
         self,
         *,
@@ -540,16 +690,43 @@ class Translation(_message.Message):
         token_scores: _abc.Iterable[_builtins.float] | None = ...,
         hypotheses: _abc.Iterable[Global___Hypothesis] | None = ...,
         model_version: _builtins.str = ...,
+        warnings: _abc.Iterable[Global___Warning] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "finish_reason", b"finish_reason", "hypotheses", b"hypotheses", "model", b"model", "model_version", b"model_version", "score", b"score", "source_token_count", b"source_token_count", "target_token_count", b"target_token_count", "token_scores", b"token_scores", "translated_text", b"translated_text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "finish_reason", b"finish_reason", "hypotheses", b"hypotheses", "model", b"model", "model_version", b"model_version", "score", b"score", "source_token_count", b"source_token_count", "target_token_count", b"target_token_count", "token_scores", b"token_scores", "translated_text", b"translated_text", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
     _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
 
 Global___Translation: _TypeAlias = Translation  # noqa: Y015
+
+@_typing.final
+class Warning(_message.Message):
+    """Something about a translation that its reader should know."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """UPPER_SNAKE name of what it is, for programs."""
+    message: _builtins.str
+    """One sentence for people."""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Warning: _TypeAlias = Warning  # noqa: Y015
 
 @_typing.final
 class Hypothesis(_message.Message):

@@ -10,6 +10,7 @@ from dragoman.v1.translation_pb2 import Limits, StreamTranslateTextRequest, Tran
 from dragoman_server.errors import InvalidArgumentError, NotFoundError
 from dragoman_server.models import Languages
 from dragoman_server.service.options import OptionsReader, RequestOptions, TargetCodec
+from dragoman_server.terminology import Pair
 
 MOST_ORDERS = 256
 """Different ones that are remembered."""
@@ -26,6 +27,8 @@ class Order(NamedTuple):
     forced: int
     """Tokens that a target begins with and that are no part of the text."""
     options: RequestOptions
+    pair: Pair
+    """Its languages, by the model's codes."""
 
 
 class Orders:
@@ -84,4 +87,5 @@ class Orders:
             list(source.suffix_ids),
             len(forced),
             self._options.read(request.options, forced),
+            Pair(source.language_code, target.language_code),
         )

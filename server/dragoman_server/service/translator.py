@@ -7,7 +7,7 @@ engine batches.
 import asyncio
 import math
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import (
@@ -17,16 +17,19 @@ from dragoman.v1.translation_pb2 import (
     Translation,
 )
 from dragoman_server.engine import ANYBODY, NO_LIMIT, UNREAD, Outline, Sender, TimeLimit
+from dragoman_server.errors import DeadlineError, OverloadError
 from dragoman_server.sequence import Completion, TranslationOptions
 from dragoman_server.service.account import Usage
 from dragoman_server.service.answers import Answers
 from dragoman_server.service.orders import Order, Orders
+from dragoman_server.service.terms import MarkedTexts, TermsReader
 from dragoman_server.service.validation import (
     check_characters,
     check_code_points,
     check_contents,
     check_source_length,
 )
+from dragoman_server.terminology import Shelf
 
 OnPartial = Callable[[list[int]], None]
 
@@ -49,6 +52,9 @@ class TextCodec(Protocol):
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """Returns the text of target tokens."""
+
+    def target_pieces(self) -> dict[int, str]:
+        """Returns what each target token says, with a space before it where it begins a word."""
 
 
 class TextQueue(Protocol):
@@ -87,6 +93,16 @@ class TextQueue(Protocol):
         """Takes all of the texts or none; raises an OverloadError."""
 
 
+class Again(NamedTuple):
+    """What it takes to translate texts once more."""
+
+    sources: list[list[int]]
+    order: Order
+    limit: TimeLimit
+    sender: Sender
+    usage: Usage | None
+
+
 class Translator:
     """Translates into the wire's `Translation`s with one model.
 
@@ -102,12 +118,15 @@ class Translator:
         tokenizer: TextCodec,
         engine: TextQueue,
         check_memory: Callable[[], None] = lambda: None,
+        *,
+        shelf: Shelf | None = None,
     ) -> None:
         self.model = model
         self.name, self.version = model.name, model.version
         self._max_source_length = model.limits.max_input_length
         self._nothing = [manifest.special_tokens.end_id]
         self._orders = Orders(manifest, model.limits, tokenizer)
+        self._terms = TermsReader(manifest, model.limits, tokenizer, shelf)
         self._answers = Answers(model.name, model.version, tokenizer)
         self._tokens_per_character = 0.0
         """Of the texts of just before."""
@@ -180,19 +199,25 @@ class Translator:
         self._preparing += 1
         try:
             order = self._orders.read(request)
+            terminology = self._terms.read(request, order.pair)
+            marked = None if terminology is None else MarkedTexts(terminology)
             check_contents(request.contents, self.model.limits)
             sources = []
             for index, text in enumerate(request.contents):
                 if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
                     await asyncio.sleep(0)
-                source = self._encode(text, order)
+                source = self._encode(text if marked is None else marked.mark(text), order)
                 if len(source) > self._max_source_length:
                     check_source_length(len(source), f"contents[{index}]", self.model.limits)
                 sources.append(source)
             futures = self._submit(sources, order, limit, sender, usage=usage)
         finally:
             self._preparing -= 1
-        return await self._translations(sources, futures, order, usage)
+        translations = await self._translations(sources, futures, order, usage)
+        if marked is not None:
+            again = Again(sources, order, limit, sender, usage)
+            await self._settle(marked, translations, again)
+        return translations
 
     async def translate_text(
         self,
@@ -212,12 +237,21 @@ class Translator:
             usage: Told what it takes, where somebody wants to know.
         """
         order = self._orders.read(request)
+        terminology = self._terms.read(request, order.pair)
+        marked = None if terminology is None else MarkedTexts(terminology)
         check_code_points([request.content], "content", self.model.limits)
         check_characters(request.content, "content")
-        source = self._encode(request.content, order)
+        content = request.content if marked is None else marked.mark(request.content)
+        source = self._encode(content, order)
+        if marked is not None and marked.hides:
+            on_partial = None
         check_source_length(len(source), "content", self.model.limits)
         futures = self._submit([source], order, limit, sender, on_partial=on_partial, usage=usage)
-        return (await self._translations([source], futures, order, usage))[0]
+        translations = await self._translations([source], futures, order, usage)
+        if marked is not None:
+            again = Again([source], order, limit, sender, usage)
+            await self._settle(marked, translations, again)
+        return translations[0]
 
     def partial_text(self, token_ids: list[int]) -> str:
         """Returns the text of a translation's beginning."""
@@ -243,12 +277,13 @@ class Translator:
         *,
         on_partial: OnPartial | None = None,
         usage: Usage | None,
+        each: list[TranslationOptions] | None = None,
     ) -> list[asyncio.Future[Completion]]:
-        """Gives the engine what there is to translate."""
+        """Gives the engine what there is to translate, as the order says or `each` does."""
         submitted = [source for source in sources if source]
         if not submitted:
             return []
-        each = [
+        each = each or [
             order.options.of_text(index, source_length=len(source))
             for index, source in enumerate(sources)
             if source
@@ -263,6 +298,38 @@ class Translator:
             sender,
             wants_timing=usage is not None and usage.is_timed,
         )
+
+    async def _settle(
+        self, marked: MarkedTexts, translations: list[Translation], again: Again
+    ) -> None:
+        """Gives translations what they must have, where they lack it by translating once more."""
+        options = {
+            index: bound
+            for index in marked.failed(translations)
+            if (bound := self._bound(marked, index, again)) is not None
+        }
+        sources = [again.sources[index] for index in options]
+        try:
+            futures = self._submit(
+                sources,
+                again.order,
+                again.limit,
+                again.sender,
+                usage=again.usage,
+                each=list(options.values()),
+            )
+            found = await self._translations(sources, futures, again.order, again.usage)
+        except (OverloadError, DeadlineError):  # no time or room is left: it goes without
+            found = []
+        for index, new in zip(options, found, strict=False):
+            if marked.is_better(index, new, translations[index]):
+                translations[index] = new
+        marked.settle(translations)
+
+    def _bound(self, marked: MarkedTexts, index: int, again: Again) -> TranslationOptions | None:
+        length = len(again.sources[index])
+        options = again.order.options.of_text(index, source_length=length)
+        return marked.bound(index, options, self.model.limits.max_beam_size)
 
     async def _translations(
         self,

@@ -6,6 +6,8 @@ anything is decoded.
 
 from dragoman_server.terminology.glossary import Entry, Glossary, Pair
 from dragoman_server.terminology.marked import Marked, Settled, Warned
+from dragoman_server.terminology.phrases import Phrases
+from dragoman_server.terminology.shelf import Shelf, not_found
 from dragoman_server.terminology.terms import MAX_TERM_LENGTH, Terminology
 from dragoman_server.terminology.voice import Speaker, Voice
 
@@ -15,9 +17,12 @@ __all__ = [
     "Glossary",
     "Marked",
     "Pair",
+    "Phrases",
     "Settled",
+    "Shelf",
     "Speaker",
     "Terminology",
     "Voice",
     "Warned",
+    "not_found",
 ]

@@ -18,7 +18,7 @@ _WIDE = r"\u3001\u3002\uff0c\uff09\u3011\u300d"
 
 _PATTERN = re.compile(
     rf"""
-    ```[^`]++```|``[^`\n]++``|`[^`\n]++`
+    ```[^`]++```|``(?:[^`\n]|`(?!`))++``|`[^`\n]++`
     |(?P<address>(?:https?|ftp)://[^\s<>"`|\\^{_WIDE}]++|www\.[^\s<>"`|\\^{_WIDE}]++)
     |(?P<tag></?+[A-Za-z][\w:.\-]*+
         (?:\s++[\w:.\-]++(?:\s*+=\s*+(?:"[^"<]*+"|'[^'<]*+'|[^\s"'<>=`/]++))?+)*+\s*+/?+>)
@@ -39,7 +39,9 @@ _PATTERN = re.compile(
 )
 
 _AFTER_ADDRESS = ".,;:!?)]}'*_"
-"""What ends a sentence and not an address."""
+"""What ends a sentence and not an address, but for a bracket that was opened in it."""
+
+_OPENING = {")": "(", "]": "[", "}": "{"}
 
 
 class Placeholder(NamedTuple):
@@ -62,7 +64,7 @@ def _find(text: str) -> Iterator[Placeholder]:
     while (found := _PATTERN.search(text, position)) is not None:
         start, end = found.span()
         if found.lastgroup == "address":
-            end = start + len(found.group().rstrip(_AFTER_ADDRESS))
+            end = start + _address_length(found.group())
         elif found.lastgroup == "nested":
             ends = _brace_ends(text) if ends is None else ends
             if start not in ends:  # never closed: it is no message of ICU
@@ -71,6 +73,22 @@ def _find(text: str) -> Iterator[Placeholder]:
             end = ends[start]
         yield Placeholder(start, end, found.lastgroup == "tag")
         position = end
+
+
+def _address_length(text: str) -> int:
+    """Returns how long an address is that may end with what is none of it."""
+    end = len(text)
+    too_many = {
+        closing: text.count(closing) - text.count(opening) for closing, opening in _OPENING.items()
+    }
+    while text[end - 1] in _AFTER_ADDRESS:
+        last = text[end - 1]
+        if last in too_many:
+            if too_many[last] <= 0:
+                break
+            too_many[last] -= 1
+        end -= 1
+    return end
 
 
 def _brace_ends(text: str) -> dict[int, int]:
