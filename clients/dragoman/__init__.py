@@ -33,6 +33,7 @@ from dragoman.results import (
     Model,
     StreamResult,
     Translation,
+    Warning,  # noqa: A004  as the wire has it
 )
 
 __version__ = version("dragoman")
@@ -59,5 +60,6 @@ __all__ = [
     "Translation",
     "UnavailableError",
     "UsageError",
+    "Warning",
     "__version__",
 ]

@@ -69,6 +69,9 @@ def unary_request(part: Part, options: Options) -> pb.TranslateTextRequest:
         model=options.model,
         options=options.message(part.offset),
         priority=options.priority_number,
+        dnt_phrases=options.dnt_phrases,
+        glossary_config=options.glossary_config,
+        protect_placeholders=options.protect_placeholders,
     )
 
 
@@ -82,6 +85,9 @@ def stream_request(index: int, text: str, options: Options) -> pb.StreamTranslat
         model=options.model,
         options=options.message(index),
         priority=options.priority_number,
+        dnt_phrases=options.dnt_phrases,
+        glossary_config=options.glossary_config,
+        protect_placeholders=options.protect_placeholders,
     )
 
 

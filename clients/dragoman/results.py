@@ -41,6 +41,17 @@ class Hypothesis:
 
 
 @dataclass(frozen=True, slots=True)
+class Warning:  # noqa: A001  as the wire has it
+    """Something about a translation that its reader should know."""
+
+    reason: str
+    """UPPER_SNAKE name of what it is, for programs."""
+
+    message: str
+    """One sentence for people."""
+
+
+@dataclass(frozen=True, slots=True)
 class Translation:
     """A translated text."""
 
@@ -71,6 +82,9 @@ class Translation:
 
     model_version: str = ""
     """Version of that model, as in Model.version."""
+
+    warnings: tuple[Warning, ...] = ()
+    """What did not go as asked for, or may be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +200,7 @@ def read_translation(message: pb.Translation) -> Translation:
         token_scores=tuple(message.token_scores),
         hypotheses=tuple(map(_read_hypothesis, message.hypotheses)),
         model_version=message.model_version,
+        warnings=tuple(Warning(each.reason, each.message) for each in message.warnings),
     )
 
 

@@ -103,6 +103,8 @@ class LineJob:
         if problem or result.error is not None:
             self._say(f"line {number:,}: {problem or result.error}")
             return [""] * self._num_hypotheses, "failed"
+        for warning in result.translation.warnings:
+            self._say(f"line {number:,}: {warning.message}")
         cut = result.translation.finish_reason is FinishReason.LENGTH
         texts = [hypothesis.translated_text for hypothesis in result.translation.hypotheses]
         if self._num_hypotheses == 1:

@@ -30,6 +30,7 @@ from dragoman.commands.output import FileOutput, Output, Place, StreamOutput
 from dragoman.commands.progress import LineProgress
 from dragoman.commands.source import STANDARD, Source, open_source
 from dragoman.commands.terminal import heed_interrupts
+from dragoman.commands.terminology import add_terminology_options, with_terminology
 from dragoman.errors import DragomanError
 from dragoman.options import Options
 from dragoman.results import Model, StreamResult
@@ -100,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         help="go on with an unfinished run of FILE, which had the same input and options",
     )
     add_translation_options(parser.add_argument_group("translation"))
+    add_terminology_options(parser.add_argument_group("terminology"))
     search = parser.add_argument_group("search")
     add_search_options(search)
     search.add_argument(
@@ -145,7 +147,7 @@ def _same_file(first: Path, second: Path) -> bool:
 
 def _translate(arguments: argparse.Namespace) -> int:
     options = dataclasses.replace(
-        translation_options(arguments),
+        with_terminology(translation_options(arguments), arguments),
         num_hypotheses=arguments.num_hypotheses if arguments.num_hypotheses > 1 else None,
         seed=arguments.seed,
     )

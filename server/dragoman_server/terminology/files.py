@@ -18,7 +18,7 @@ from dragoman_server.terminology.terms import MAX_TERM_LENGTH
 MOST_ENTRIES = 100_000
 """Of a file."""
 
-_CODE = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*")
+_CODE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*")
 _CONCEPTS = ("termEntry", "conceptEntry")
 _LANGUAGE_SECTIONS = ("langSet", "langSec")
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"

@@ -97,13 +97,14 @@ class Marked:
         if not self.text:
             return Settled(self._as_it_is, [])
         restored = self._restored.restore(translated)
-        warnings = [_moved(each) for each in restored.moved]
+        warnings = [_warned(each, _CHANGED) for each in restored.moved]
         parts = restored.parts
         for term in self._missing(translated):
             _insert(parts, term.value, term.place)
             warnings.append(Warned("TERM_MOVED", _PUT_BACK.format(shorten(term.value))))
         for stand_in in restored.lost:
             _insert(parts, stand_in.value, stand_in.place)
+            warnings.append(_warned(stand_in, _PUT_BACK))
         warnings += [
             Warned("TERM_MISSING", f"the translation has no form of {shorten(value)}")
             for value in self._missing_stems(translated)
@@ -141,12 +142,13 @@ class Marked:
 
 
 _PUT_BACK = "{} was lost in the translation and put in where it stands in the text"
+_CHANGED = "{} changed places with another tag"
 
 
-def _moved(stand_in: StandIn) -> Warned:
+def _warned(stand_in: StandIn, message: str) -> Warned:
     reason: Literal["TERM_MOVED", "PLACEHOLDER_MOVED"]
     reason = "TERM_MOVED" if stand_in.is_term else "PLACEHOLDER_MOVED"
-    return Warned(reason, _PUT_BACK.format(shorten(stand_in.value)))
+    return Warned(reason, message.format(shorten(stand_in.value)))
 
 
 def _insert(parts: list[Part], value: str, place: float) -> None:

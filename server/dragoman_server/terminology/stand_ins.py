@@ -48,7 +48,7 @@ class Restored(NamedTuple):
     lost: list[StandIn]
     """Those that it does not have."""
     moved: list[StandIn]
-    """These, and those that changed places."""
+    """Those that changed places with others."""
 
 
 def names_for(text: str) -> Iterator[str]:
@@ -110,7 +110,7 @@ class StandIns:
         placed = [(first[name], each) for name, each in zip(present, ordered, strict=True)]
         dropped: list[tuple[tuple[int, int], StandIn | None]] = [(span, None) for span in again]
         parts = _parts(translated, sorted([*placed, *dropped], key=lambda each: each[0]))
-        return Restored(parts, lost, [*lost, *changed])
+        return Restored(parts, lost, changed)
 
 
 def _parts(translated: str, places: Sequence[tuple[tuple[int, int], StandIn | None]]) -> list[Part]:
