@@ -71,7 +71,7 @@ class BankedBeam:
 
     def without_incomplete(self, so_far: NDArray[np.float32]) -> NDArray[np.float32]:
         """Returns scores (1, hypotheses, 1) of which those count that have said all, if any has."""
-        complete = np.array([self._requirements.bank(each) == 0 for each in self._progress])
+        complete = np.array([self._requirements.left(each).bank == 0 for each in self._progress])
         if not complete.any():
             return so_far
         kept = np.full_like(so_far, -np.inf)
@@ -96,7 +96,7 @@ class BankedBeam:
             (ending if each.token == self._end_id else running).append(each)
         kept = self._allot(running)
         self._progress = [each.progress for each in kept]
-        complete = [each for each in running if self._requirements.bank(each.progress) == 0]
+        complete = [each for each in running if not self._requirements.left(each.progress).bank]
         best = sorted([*ending, *complete], key=_descending)[: self._beam_size]
         return [each for each in best if each.token == self._end_id], kept
 
@@ -106,50 +106,48 @@ class BankedBeam:
         chosen = np.zeros(scores.shape, np.bool_)
         best = (-scores).argsort(axis=None, kind="stable")[: 2 * self._beam_size]
         chosen.reshape(-1)[best] = True
-        chosen[:, :1] = True
+        chosen[:, 0] = True
         chosen &= scores > -np.inf
         found: list[Continuation] = []
+        wanted: list[set[int]] = []
         for parent, progress in enumerate(self._progress):
-            if proposals.so_far[parent] == -np.inf:
+            forward: list[Continuation] = []
+            if proposals.so_far[parent] > -np.inf:
+                forward = self._wanted(parent, progress, proposals, room)
+            found += forward
+            wanted.append({each.token for each in forward})
+        after, left = self._requirements.after, self._requirements.left
+        columns = (
+            chosen.nonzero()[0],
+            proposals.ids[chosen],
+            proposals.log_probs[chosen],
+            scores[chosen],
+        )
+        for parent, token, log_prob, score in zip(
+            *(column.tolist() for column in columns), strict=True
+        ):
+            progress = self._progress[parent]
+            missing = left(progress).missing
+            if token in wanted[parent] or missing >= room or (missing and token == self._end_id):
                 continue
-            missing = self._requirements.missing(progress)
-            found += self._wanted(parent, progress, proposals, missing if missing >= room else None)
-            if missing >= room:
-                continue
-            seen = {each.token for each in found if each.parent == parent}
-            for place in chosen[parent].nonzero()[0].tolist():
-                token = int(proposals.ids[parent, place])
-                if token in seen or (token == self._end_id and missing):
-                    continue
-                new = self._requirements.after(progress, token)
-                if new.is_over or self._requirements.missing(new) >= room:
-                    continue
-                log_prob = float(proposals.log_probs[parent, place])
-                score = float(scores[parent, place])
+            new = after(progress, token)
+            if not new.is_over and left(new).missing < room:
                 found.append(Continuation(score, parent, token, log_prob, new))
         found.sort(key=_descending)
         return found
 
     def _wanted(
-        self, parent: int, progress: Progress, proposals: Proposals, above: int | None
+        self, parent: int, progress: Progress, proposals: Proposals, room: int
     ) -> list[Continuation]:
-        """With tokens that bring a hypothesis forward.
-
-        Args:
-            parent: The hypothesis.
-            progress: How far it has come.
-            proposals: Where its score is.
-            above: Only such as leave fewer tokens missing, where there is just room for them.
-        """
+        """With tokens that bring a hypothesis forward."""
+        requirements, (missing, _, tokens) = self._requirements, self._requirements.left(progress)
         found: list[Continuation] = []
         so_far = float(proposals.so_far[parent])
-        wanted = [
-            (proposals.log_prob(parent, token), token)
-            for token in self._requirements.wanted(progress)
-        ]
-        for log_prob, token in sorted(wanted, reverse=True):
-            new = self._requirements.after(progress, token)
-            if above is None or self._requirements.missing(new) < above:
+        wanted = [(proposals.log_prob(parent, token), token) for token in tokens]
+        wanted.sort(reverse=True)
+        for log_prob, token in wanted:
+            new = requirements.after(progress, token)
+            if missing < room or requirements.left(new).missing < missing:
                 found.append(Continuation(so_far + log_prob, parent, token, log_prob, new))
                 if len(found) == FIRST_TOKENS:
                     break
@@ -160,7 +158,7 @@ class BankedBeam:
         ranks: dict[int, int] = {}
         order: list[tuple[int, int, int]] = []
         for index, each in enumerate(running):
-            bank = self._requirements.bank(each.progress)
+            bank = self._requirements.left(each.progress).bank
             ranks[bank] = rank = ranks.get(bank, -1) + 1
             order.append((rank, bank, index))
         order.sort()

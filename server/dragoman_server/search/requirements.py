@@ -42,6 +42,18 @@ class Progress(NamedTuple):
     """Whether something was said too often."""
 
 
+class Left(NamedTuple):
+    """What a hypothesis has still to say."""
+
+    missing: int
+    """Tokens, at least."""
+    bank: int
+    """What it is compared by: those with an equal number have said as much. 0 says that all is met;
+    an odd number that one more is begun."""
+    wanted: tuple[int, ...]
+    """Tokens that go on with what is begun or begin what is unmet."""
+
+
 class _Alternative(NamedTuple):
     tokens: tuple[int, ...]
     kind: int
@@ -69,10 +81,10 @@ class Requirements:
             for kind, each in enumerate(kinds)
             for tokens in each.alternatives
         ]
+        self._left: dict[Progress, Left] = {}  # of what hypotheses have come to
         self._by_first: dict[int, list[_Begun]] = defaultdict(list)
         for index, alternative in enumerate(self._alternatives):
             self._by_first[alternative.tokens[0]].append(_Begun(index, 0, 0))
-        self._all = (1 << len(required)) - 1
         has_whole = any(each.is_whole for each in required)
         self._continues = continuations() if has_whole else np.zeros(0, np.bool_)
         self.tokens = sorted({token for each in self._alternatives for token in each.tokens})
@@ -80,6 +92,8 @@ class Requirements:
 
     def after(self, progress: Progress, token: int) -> Progress:
         """Returns how far a hypothesis has come with one more token."""
+        if not (progress.begun or progress.open) and token not in self._by_first:
+            return progress  # most tokens are of nothing that is required
         met = progress.met
         if progress.open and token < len(self._continues) and self._continues[token]:
             met &= ~progress.open
@@ -107,12 +121,24 @@ class Requirements:
         )
         return Progress(met | bit, still, bit if self._kinds[kind].is_whole else 0, over)
 
-    def missing(self, progress: Progress) -> int:
-        """Returns how many tokens are still to be said, at least."""
-        left = sum(
-            length for bit, length in enumerate(self._lengths) if not progress.met >> bit & 1
-        )
-        return left - max((self._saved(progress, each) for each in progress.begun), default=0)
+    def left(self, progress: Progress) -> Left:
+        """Returns what is left to be said."""
+        left = self._left.get(progress)
+        if left is None:
+            left = self._left[progress] = self._work_out(progress)
+        return left
+
+    def _work_out(self, progress: Progress) -> Left:
+        unmet = [length for bit, length in enumerate(self._lengths) if not progress.met >> bit & 1]
+        saved = max((self._saved(progress, each) for each in progress.begun), default=0)
+        begun = [(self._alternatives[each.alternative], each.said) for each in progress.begun]
+        begun += [(alternative, 0) for alternative in self._alternatives]
+        wanted = {
+            alternative.tokens[said]: None
+            for alternative, said in begun
+            if self._is_unmet(progress, alternative.kind)
+        }
+        return Left(sum(unmet) - saved, 2 * len(unmet) - bool(saved), tuple(wanted))
 
     def _saved(self, progress: Progress, each: _Begun) -> int:
         """How many tokens fewer it is to go on with what was begun than to begin anew."""
@@ -122,26 +148,6 @@ class Requirements:
         undone = sum(length for bit, length in enumerate(self._lengths) if each.within >> bit & 1)
         still = len(alternative.tokens) - each.said
         return max(0, self._kinds[alternative.kind].length - still - undone)
-
-    def bank(self, progress: Progress) -> int:
-        """Returns what a hypothesis is compared by: those with an equal number are alike.
-
-        0 says that all is met; an odd number that one more is begun.
-        """
-        unmet = (self._all & ~progress.met).bit_count()
-        is_begun = any(self._saved(progress, each) for each in progress.begun)
-        return 2 * unmet - is_begun
-
-    def wanted(self, progress: Progress) -> list[int]:
-        """Returns the tokens that go on with what is begun or begin what is unmet."""
-        begun = [(self._alternatives[each.alternative], each.said) for each in progress.begun]
-        begun += [(alternative, 0) for alternative in self._alternatives]
-        wanted = {
-            alternative.tokens[said]: None
-            for alternative, said in begun
-            if self._is_unmet(progress, alternative.kind)
-        }
-        return list(wanted)
 
     def _is_unmet(self, progress: Progress, kind: int) -> bool:
         return any(not progress.met & bit for bit in self._bits[kind])
