@@ -72,6 +72,9 @@ def unary_request(part: Part, options: Options) -> pb.TranslateTextRequest:
         segmentation=options.segmentation_number,
         pivot_language_code=options.pivot_language_code,
         skip_cache=options.skip_cache,
+        dnt_phrases=options.dnt_phrases,
+        glossary_config=options.glossary_config,
+        protect_placeholders=options.protect_placeholders,
     )
 
 
@@ -91,6 +94,9 @@ def stream_request(
         segmentation=options.segmentation_number,
         pivot_language_code=options.pivot_language_code,
         skip_cache=options.skip_cache,
+        dnt_phrases=options.dnt_phrases,
+        glossary_config=options.glossary_config,
+        protect_placeholders=options.protect_placeholders,
     )
 
 

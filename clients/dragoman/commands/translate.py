@@ -39,6 +39,7 @@ from dragoman.commands.output import (
 from dragoman.commands.progress import LineProgress
 from dragoman.commands.source import STANDARD, open_source, read_document
 from dragoman.commands.terminal import heed_interrupts
+from dragoman.commands.terminology import add_terminology_options, with_terminology
 from dragoman.errors import DragomanError
 from dragoman.options import Options
 from dragoman.requests import cut_for
@@ -130,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
         help="go on with an unfinished run of FILE, which had the same input and options",
     )
     add_translation_options(parser.add_argument_group("translation"))
+    add_terminology_options(parser.add_argument_group("terminology"))
     search = parser.add_argument_group("search")
     add_search_options(search)
     search.add_argument(
@@ -175,7 +177,7 @@ def _same_file(first: Path, second: Path) -> bool:
 
 def _translate(arguments: argparse.Namespace) -> int:
     options = dataclasses.replace(
-        translation_options(arguments),
+        with_terminology(translation_options(arguments), arguments),
         num_hypotheses=arguments.num_hypotheses if arguments.num_hypotheses > 1 else None,
         seed=arguments.seed,
     )

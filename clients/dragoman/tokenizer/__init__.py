@@ -36,6 +36,12 @@ class Tokenizer(Protocol):
         Special tokens, the unknown one among them, and ids that no piece has give no text.
         """
 
+    def target_pieces(self) -> dict[int, str]:
+        """Returns what each target token says, with a space before it where it begins a word.
+
+        None where tokens do not tell, as some end words and do not begin them.
+        """
+
 
 def open_tokenizer(directory: Path, files: TokenizerFiles, special: SpecialTokens) -> Tokenizer:
     """Reads the files of a tokenizer.

@@ -31,3 +31,7 @@ class ByteTokenizer:
         """Returns the text of target `token_ids`; what is no UTF-8 among them gives none."""
         said = [token_id - OFFSET for token_id in token_ids if 0 <= token_id - OFFSET < BYTES]
         return bytes(said).decode(errors="ignore")
+
+    def target_pieces(self) -> dict[int, str]:
+        """Returns what each target token says, as Latin-1 has it."""
+        return {byte + OFFSET: chr(byte) for byte in range(BYTES)}

@@ -87,6 +87,10 @@ class MosesTokenizer:
         shown = self._shown
         return self._joiner.join("".join(shown[i] for i in token_ids if i in shown).split())
 
+    def target_pieces(self) -> dict[int, str]:
+        """Returns nothing: subwords tell where a word ends, not where it begins."""
+        return {}
+
 
 class _Side:
     """How texts of sources, or of targets, become ids."""

@@ -72,6 +72,10 @@ class SentencePieceTokenizer:
         shown = self._shown
         return self._target.join([shown[i] for i in token_ids if i in shown])
 
+    def target_pieces(self) -> dict[int, str]:
+        """Returns what each target token says, with a space before it where it begins a word."""
+        return {i: piece.replace(VISIBLE_SPACE, " ") for i, piece in self._shown.items()}
+
     def _encode(self, text: str, pieces: "_Pieces") -> list[int]:
         if not self._added:
             return pieces.encode(text)

@@ -25,55 +25,61 @@ _sym_db = _symbol_database.Default()
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64ragoman/v1/translation.proto\x12\x0b\x64ragoman.v1\x1a\x17google/rpc/status.proto\"\xb3\x06\n\x0f\x44\x65\x63odingOptions\x12\x16\n\tbeam_size\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12 \n\x13max_decoding_length\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12 \n\x13min_decoding_length\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x1a\n\rreturn_scores\x18\x04 \x01(\x08H\x03\x88\x01\x01\x12\x1b\n\x0elength_penalty\x18\x05 \x01(\x01H\x04\x88\x01\x01\x12\x1b\n\x0enum_hypotheses\x18\x06 \x01(\x05H\x05\x88\x01\x01\x12\x37\n\x0e\x65\x61rly_stopping\x18\x07 \x01(\x0e\x32\x1a.dragoman.v1.EarlyStoppingH\x06\x88\x01\x01\x12\x1f\n\x12repetition_penalty\x18\x08 \x01(\x01H\x07\x88\x01\x01\x12!\n\x14no_repeat_ngram_size\x18\t \x01(\x05H\x08\x88\x01\x01\x12\x1a\n\x12suppress_sequences\x18\n \x03(\t\x12\x15\n\rtarget_prefix\x18\x0b \x01(\t\x12\x1e\n\x11max_length_factor\x18\x0c \x01(\x01H\t\x88\x01\x01\x12\x1a\n\rsampling_topk\x18\r \x01(\x05H\n\x88\x01\x01\x12\x1a\n\rsampling_topp\x18\x0e \x01(\x01H\x0b\x88\x01\x01\x12!\n\x14sampling_temperature\x18\x0f \x01(\x01H\x0c\x88\x01\x01\x12\x11\n\x04seed\x18\x10 \x01(\x03H\r\x88\x01\x01\x12\x1b\n\x13return_token_scores\x18\x11 \x01(\x08\x42\x0c\n\n_beam_sizeB\x16\n\x14_max_decoding_lengthB\x16\n\x14_min_decoding_lengthB\x10\n\x0e_return_scoresB\x11\n\x0f_length_penaltyB\x11\n\x0f_num_hypothesesB\x11\n\x0f_early_stoppingB\x15\n\x13_repetition_penaltyB\x17\n\x15_no_repeat_ngram_sizeB\x14\n\x12_max_length_factorB\x10\n\x0e_sampling_topkB\x10\n\x0e_sampling_toppB\x17\n\x15_sampling_temperatureB\x07\n\x05_seed\"\xad\x02\n\x14TranslateTextRequest\x12\x10\n\x08\x63ontents\x18\x01 \x03(\t\x12\x1c\n\x14source_language_code\x18\x02 \x01(\t\x12\x1c\n\x14target_language_code\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12-\n\x07options\x18\x05 \x01(\x0b\x32\x1c.dragoman.v1.DecodingOptions\x12\'\n\x08priority\x18\x06 \x01(\x0e\x32\x15.dragoman.v1.Priority\x12/\n\x0csegmentation\x18\x07 \x01(\x0e\x32\x19.dragoman.v1.Segmentation\x12\x1b\n\x13pivot_language_code\x18\x0e \x01(\t\x12\x12\n\nskip_cache\x18\x0f \x01(\x08\"G\n\x15TranslateTextResponse\x12.\n\x0ctranslations\x18\x01 \x03(\x0b\x32\x18.dragoman.v1.Translation\"\xd7\x02\n\x1aStreamTranslateTextRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12\x1c\n\x14source_language_code\x18\x03 \x01(\t\x12\x1c\n\x14target_language_code\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12-\n\x07options\x18\x06 \x01(\x0b\x32\x1c.dragoman.v1.DecodingOptions\x12\x17\n\x0fpartial_results\x18\x07 \x01(\x08\x12\'\n\x08priority\x18\x08 \x01(\x0e\x32\x15.dragoman.v1.Priority\x12/\n\x0csegmentation\x18\t \x01(\x0e\x32\x19.dragoman.v1.Segmentation\x12\x1b\n\x13pivot_language_code\x18\x10 \x01(\t\x12\x12\n\nskip_cache\x18\x11 \x01(\x08\"\xa1\x01\n\x1bStreamTranslateTextResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x0btranslation\x18\x02 \x01(\x0b\x32\x18.dragoman.v1.TranslationH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12\x16\n\x0cpartial_text\x18\x04 \x01(\tH\x00\x42\x08\n\x06result\"\xad\x03\n\x0bTranslation\x12\x17\n\x0ftranslated_text\x18\x01 \x01(\t\x12\x30\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x19.dragoman.v1.FinishReason\x12\x12\n\x05score\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\x12source_token_count\x18\x04 \x01(\x05\x12\x1a\n\x12target_token_count\x18\x05 \x01(\x05\x12\r\n\x05model\x18\x06 \x01(\t\x12\x14\n\x0ctoken_scores\x18\x07 \x03(\x02\x12+\n\nhypotheses\x18\x08 \x03(\x0b\x32\x17.dragoman.v1.Hypothesis\x12\x15\n\rmodel_version\x18\t \x01(\t\x12&\n\x08segments\x18\n \x03(\x0b\x32\x14.dragoman.v1.Segment\x12&\n\x08warnings\x18\x0b \x03(\x0b\x32\x14.dragoman.v1.Warning\x12\x1e\n\x16\x64\x65tected_language_code\x18\x0e \x01(\t\x12$\n\x1c\x64\x65tected_language_confidence\x18\x0f \x01(\x01\x42\x08\n\x06_score\"\xe5\x01\n\x07Segment\x12\x14\n\x0csource_begin\x18\x01 \x01(\x05\x12\x12\n\nsource_end\x18\x02 \x01(\x05\x12\x14\n\x0ctarget_begin\x18\x03 \x01(\x05\x12\x12\n\ntarget_end\x18\x04 \x01(\x05\x12\x30\n\rfinish_reason\x18\x05 \x01(\x0e\x32\x19.dragoman.v1.FinishReason\x12\x12\n\x05score\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\x12source_token_count\x18\x07 \x01(\x05\x12\x1a\n\x12target_token_count\x18\x08 \x01(\x05\x42\x08\n\x06_score\"*\n\x07Warning\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xa7\x01\n\nHypothesis\x12\x17\n\x0ftranslated_text\x18\x01 \x01(\t\x12\x30\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x19.dragoman.v1.FinishReason\x12\x12\n\x05score\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\x12target_token_count\x18\x04 \x01(\x05\x12\x14\n\x0ctoken_scores\x18\x05 \x03(\x02\x42\x08\n\x06_score\")\n\x15\x44\x65tectLanguageRequest\x12\x10\n\x08\x63ontents\x18\x01 \x03(\t\"J\n\x16\x44\x65tectLanguageResponse\x12\x30\n\x08\x64\x65tected\x18\x01 \x03(\x0b\x32\x1e.dragoman.v1.DetectedLanguages\"\\\n\x11\x44\x65tectedLanguages\x12\x15\n\rlanguage_code\x18\x01 \x01(\t\x12\x30\n\tlanguages\x18\x02 \x03(\x0b\x32\x1d.dragoman.v1.DetectedLanguage\"=\n\x10\x44\x65tectedLanguage\x12\x15\n\rlanguage_code\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\"\x13\n\x11ListModelsRequest\"8\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.dragoman.v1.Model\"\xee\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x02 \x01(\t\x12\x11\n\tprecision\x18\x04 \x01(\t\x12\x10\n\x08provider\x18\x05 \x01(\t\x12#\n\x06limits\x18\x06 \x01(\x0b\x32\x13.dragoman.v1.Limits\x12\x1d\n\x15source_language_codes\x18\x07 \x03(\t\x12\x1d\n\x15target_language_codes\x18\x08 \x03(\t\x12\x0f\n\x07version\x18\t \x01(\t\x12\x12\n\nis_default\x18\n \x01(\x08J\x04\x08\x03\x10\x04R\x0elanguage_pairs\"\x9f\x01\n\x06Limits\x12\x14\n\x0cmax_contents\x18\x01 \x01(\x05\x12\x17\n\x0fmax_code_points\x18\x02 \x01(\x05\x12\x18\n\x10max_input_length\x18\x03 \x01(\x05\x12\x1b\n\x13max_decoding_length\x18\x04 \x01(\x05\x12\x15\n\rmax_beam_size\x18\x05 \x01(\x05\x12\x18\n\x10max_stream_texts\x18\x06 \x01(\x05*|\n\rEarlyStopping\x12\x1e\n\x1a\x45\x41RLY_STOPPING_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45\x41RLY_STOPPING_FALSE\x10\x01\x12\x17\n\x13\x45\x41RLY_STOPPING_TRUE\x10\x02\x12\x18\n\x14\x45\x41RLY_STOPPING_NEVER\x10\x03*Q\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x18\n\x14PRIORITY_INTERACTIVE\x10\x01\x12\x11\n\rPRIORITY_BULK\x10\x02*v\n\x0cSegmentation\x12\x1c\n\x18SEGMENTATION_UNSPECIFIED\x10\x00\x12\x15\n\x11SEGMENTATION_AUTO\x10\x01\x12\x1a\n\x16SEGMENTATION_SENTENCES\x10\x02\x12\x15\n\x11SEGMENTATION_NONE\x10\x03*_\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x32\x84\x03\n\x12TranslationService\x12V\n\rTranslateText\x12!.dragoman.v1.TranslateTextRequest\x1a\".dragoman.v1.TranslateTextResponse\x12l\n\x13StreamTranslateText\x12\'.dragoman.v1.StreamTranslateTextRequest\x1a(.dragoman.v1.StreamTranslateTextResponse(\x01\x30\x01\x12Y\n\x0e\x44\x65tectLanguage\x12\".dragoman.v1.DetectLanguageRequest\x1a#.dragoman.v1.DetectLanguageResponse\x12M\n\nListModels\x12\x1e.dragoman.v1.ListModelsRequest\x1a\x1f.dragoman.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64ragoman/v1/translation.proto\x12\x0b\x64ragoman.v1\x1a\x17google/rpc/status.proto\"\xb3\x06\n\x0f\x44\x65\x63odingOptions\x12\x16\n\tbeam_size\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12 \n\x13max_decoding_length\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12 \n\x13min_decoding_length\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x1a\n\rreturn_scores\x18\x04 \x01(\x08H\x03\x88\x01\x01\x12\x1b\n\x0elength_penalty\x18\x05 \x01(\x01H\x04\x88\x01\x01\x12\x1b\n\x0enum_hypotheses\x18\x06 \x01(\x05H\x05\x88\x01\x01\x12\x37\n\x0e\x65\x61rly_stopping\x18\x07 \x01(\x0e\x32\x1a.dragoman.v1.EarlyStoppingH\x06\x88\x01\x01\x12\x1f\n\x12repetition_penalty\x18\x08 \x01(\x01H\x07\x88\x01\x01\x12!\n\x14no_repeat_ngram_size\x18\t \x01(\x05H\x08\x88\x01\x01\x12\x1a\n\x12suppress_sequences\x18\n \x03(\t\x12\x15\n\rtarget_prefix\x18\x0b \x01(\t\x12\x1e\n\x11max_length_factor\x18\x0c \x01(\x01H\t\x88\x01\x01\x12\x1a\n\rsampling_topk\x18\r \x01(\x05H\n\x88\x01\x01\x12\x1a\n\rsampling_topp\x18\x0e \x01(\x01H\x0b\x88\x01\x01\x12!\n\x14sampling_temperature\x18\x0f \x01(\x01H\x0c\x88\x01\x01\x12\x11\n\x04seed\x18\x10 \x01(\x03H\r\x88\x01\x01\x12\x1b\n\x13return_token_scores\x18\x11 \x01(\x08\x42\x0c\n\n_beam_sizeB\x16\n\x14_max_decoding_lengthB\x16\n\x14_min_decoding_lengthB\x10\n\x0e_return_scoresB\x11\n\x0f_length_penaltyB\x11\n\x0f_num_hypothesesB\x11\n\x0f_early_stoppingB\x15\n\x13_repetition_penaltyB\x17\n\x15_no_repeat_ngram_sizeB\x14\n\x12_max_length_factorB\x10\n\x0e_sampling_topkB\x10\n\x0e_sampling_toppB\x17\n\x15_sampling_temperatureB\x07\n\x05_seed\"\x96\x03\n\x14TranslateTextRequest\x12\x10\n\x08\x63ontents\x18\x01 \x03(\t\x12\x1c\n\x14source_language_code\x18\x02 \x01(\t\x12\x1c\n\x14target_language_code\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12-\n\x07options\x18\x05 \x01(\x0b\x32\x1c.dragoman.v1.DecodingOptions\x12\'\n\x08priority\x18\x06 \x01(\x0e\x32\x15.dragoman.v1.Priority\x12/\n\x0csegmentation\x18\x07 \x01(\x0e\x32\x19.dragoman.v1.Segmentation\x12\x1b\n\x13pivot_language_code\x18\x0e \x01(\t\x12\x12\n\nskip_cache\x18\x0f \x01(\x08\x12\x13\n\x0b\x64nt_phrases\x18\t \x03(\t\x12\x34\n\x0fglossary_config\x18\n \x01(\x0b\x32\x1b.dragoman.v1.GlossaryConfig\x12\x1c\n\x14protect_placeholders\x18\r \x01(\x08\"\x8d\x01\n\x0eGlossaryConfig\x12\x10\n\x08glossary\x18\x01 \x01(\t\x12+\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x1a.dragoman.v1.GlossaryEntry\x12\x13\n\x0bignore_case\x18\x03 \x01(\x08\x12\'\n\x04mode\x18\x04 \x01(\x0e\x32\x19.dragoman.v1.GlossaryMode\"9\n\rGlossaryEntry\x12\x13\n\x0bsource_term\x18\x01 \x01(\t\x12\x13\n\x0btarget_term\x18\x02 \x01(\t\"G\n\x15TranslateTextResponse\x12.\n\x0ctranslations\x18\x01 \x03(\x0b\x32\x18.dragoman.v1.Translation\"\xc0\x03\n\x1aStreamTranslateTextRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12\x1c\n\x14source_language_code\x18\x03 \x01(\t\x12\x1c\n\x14target_language_code\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12-\n\x07options\x18\x06 \x01(\x0b\x32\x1c.dragoman.v1.DecodingOptions\x12\x17\n\x0fpartial_results\x18\x07 \x01(\x08\x12\'\n\x08priority\x18\x08 \x01(\x0e\x32\x15.dragoman.v1.Priority\x12/\n\x0csegmentation\x18\t \x01(\x0e\x32\x19.dragoman.v1.Segmentation\x12\x1b\n\x13pivot_language_code\x18\x10 \x01(\t\x12\x12\n\nskip_cache\x18\x11 \x01(\x08\x12\x13\n\x0b\x64nt_phrases\x18\x0b \x03(\t\x12\x34\n\x0fglossary_config\x18\x0c \x01(\x0b\x32\x1b.dragoman.v1.GlossaryConfig\x12\x1c\n\x14protect_placeholders\x18\x0f \x01(\x08\"\xa1\x01\n\x1bStreamTranslateTextResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x0btranslation\x18\x02 \x01(\x0b\x32\x18.dragoman.v1.TranslationH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12\x16\n\x0cpartial_text\x18\x04 \x01(\tH\x00\x42\x08\n\x06result\"\xad\x03\n\x0bTranslation\x12\x17\n\x0ftranslated_text\x18\x01 \x01(\t\x12\x30\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x19.dragoman.v1.FinishReason\x12\x12\n\x05score\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\x12source_token_count\x18\x04 \x01(\x05\x12\x1a\n\x12target_token_count\x18\x05 \x01(\x05\x12\r\n\x05model\x18\x06 \x01(\t\x12\x14\n\x0ctoken_scores\x18\x07 \x03(\x02\x12+\n\nhypotheses\x18\x08 \x03(\x0b\x32\x17.dragoman.v1.Hypothesis\x12\x15\n\rmodel_version\x18\t \x01(\t\x12&\n\x08segments\x18\n \x03(\x0b\x32\x14.dragoman.v1.Segment\x12&\n\x08warnings\x18\x0b \x03(\x0b\x32\x14.dragoman.v1.Warning\x12\x1e\n\x16\x64\x65tected_language_code\x18\x0e \x01(\t\x12$\n\x1c\x64\x65tected_language_confidence\x18\x0f \x01(\x01\x42\x08\n\x06_score\"\xe5\x01\n\x07Segment\x12\x14\n\x0csource_begin\x18\x01 \x01(\x05\x12\x12\n\nsource_end\x18\x02 \x01(\x05\x12\x14\n\x0ctarget_begin\x18\x03 \x01(\x05\x12\x12\n\ntarget_end\x18\x04 \x01(\x05\x12\x30\n\rfinish_reason\x18\x05 \x01(\x0e\x32\x19.dragoman.v1.FinishReason\x12\x12\n\x05score\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\x12source_token_count\x18\x07 \x01(\x05\x12\x1a\n\x12target_token_count\x18\x08 \x01(\x05\x42\x08\n\x06_score\"*\n\x07Warning\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xa7\x01\n\nHypothesis\x12\x17\n\x0ftranslated_text\x18\x01 \x01(\t\x12\x30\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x19.dragoman.v1.FinishReason\x12\x12\n\x05score\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\x12target_token_count\x18\x04 \x01(\x05\x12\x14\n\x0ctoken_scores\x18\x05 \x03(\x02\x42\x08\n\x06_score\")\n\x15\x44\x65tectLanguageRequest\x12\x10\n\x08\x63ontents\x18\x01 \x03(\t\"J\n\x16\x44\x65tectLanguageResponse\x12\x30\n\x08\x64\x65tected\x18\x01 \x03(\x0b\x32\x1e.dragoman.v1.DetectedLanguages\"\\\n\x11\x44\x65tectedLanguages\x12\x15\n\rlanguage_code\x18\x01 \x01(\t\x12\x30\n\tlanguages\x18\x02 \x03(\x0b\x32\x1d.dragoman.v1.DetectedLanguage\"=\n\x10\x44\x65tectedLanguage\x12\x15\n\rlanguage_code\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\"\x13\n\x11ListModelsRequest\"8\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.dragoman.v1.Model\"\xee\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x02 \x01(\t\x12\x11\n\tprecision\x18\x04 \x01(\t\x12\x10\n\x08provider\x18\x05 \x01(\t\x12#\n\x06limits\x18\x06 \x01(\x0b\x32\x13.dragoman.v1.Limits\x12\x1d\n\x15source_language_codes\x18\x07 \x03(\t\x12\x1d\n\x15target_language_codes\x18\x08 \x03(\t\x12\x0f\n\x07version\x18\t \x01(\t\x12\x12\n\nis_default\x18\n \x01(\x08J\x04\x08\x03\x10\x04R\x0elanguage_pairs\"\x9f\x01\n\x06Limits\x12\x14\n\x0cmax_contents\x18\x01 \x01(\x05\x12\x17\n\x0fmax_code_points\x18\x02 \x01(\x05\x12\x18\n\x10max_input_length\x18\x03 \x01(\x05\x12\x1b\n\x13max_decoding_length\x18\x04 \x01(\x05\x12\x15\n\rmax_beam_size\x18\x05 \x01(\x05\x12\x18\n\x10max_stream_texts\x18\x06 \x01(\x05*|\n\rEarlyStopping\x12\x1e\n\x1a\x45\x41RLY_STOPPING_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45\x41RLY_STOPPING_FALSE\x10\x01\x12\x17\n\x13\x45\x41RLY_STOPPING_TRUE\x10\x02\x12\x18\n\x14\x45\x41RLY_STOPPING_NEVER\x10\x03*Q\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x18\n\x14PRIORITY_INTERACTIVE\x10\x01\x12\x11\n\rPRIORITY_BULK\x10\x02*v\n\x0cSegmentation\x12\x1c\n\x18SEGMENTATION_UNSPECIFIED\x10\x00\x12\x15\n\x11SEGMENTATION_AUTO\x10\x01\x12\x1a\n\x16SEGMENTATION_SENTENCES\x10\x02\x12\x15\n\x11SEGMENTATION_NONE\x10\x03*]\n\x0cGlossaryMode\x12\x1d\n\x19GLOSSARY_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12GLOSSARY_MODE_HARD\x10\x01\x12\x16\n\x12GLOSSARY_MODE_SOFT\x10\x02*_\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x32\x84\x03\n\x12TranslationService\x12V\n\rTranslateText\x12!.dragoman.v1.TranslateTextRequest\x1a\".dragoman.v1.TranslateTextResponse\x12l\n\x13StreamTranslateText\x12\'.dragoman.v1.StreamTranslateTextRequest\x1a(.dragoman.v1.StreamTranslateTextResponse(\x01\x30\x01\x12Y\n\x0e\x44\x65tectLanguage\x12\".dragoman.v1.DetectLanguageRequest\x1a#.dragoman.v1.DetectLanguageResponse\x12M\n\nListModels\x12\x1e.dragoman.v1.ListModelsRequest\x1a\x1f.dragoman.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dragoman.v1.translation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EARLYSTOPPING']._serialized_start=3416
-  _globals['_EARLYSTOPPING']._serialized_end=3540
-  _globals['_PRIORITY']._serialized_start=3542
-  _globals['_PRIORITY']._serialized_end=3623
-  _globals['_SEGMENTATION']._serialized_start=3625
-  _globals['_SEGMENTATION']._serialized_end=3743
-  _globals['_FINISHREASON']._serialized_start=3745
-  _globals['_FINISHREASON']._serialized_end=3840
+  _globals['_EARLYSTOPPING']._serialized_start=3829
+  _globals['_EARLYSTOPPING']._serialized_end=3953
+  _globals['_PRIORITY']._serialized_start=3955
+  _globals['_PRIORITY']._serialized_end=4036
+  _globals['_SEGMENTATION']._serialized_start=4038
+  _globals['_SEGMENTATION']._serialized_end=4156
+  _globals['_GLOSSARYMODE']._serialized_start=4158
+  _globals['_GLOSSARYMODE']._serialized_end=4251
+  _globals['_FINISHREASON']._serialized_start=4253
+  _globals['_FINISHREASON']._serialized_end=4348
   _globals['_DECODINGOPTIONS']._serialized_start=72
   _globals['_DECODINGOPTIONS']._serialized_end=891
   _globals['_TRANSLATETEXTREQUEST']._serialized_start=894
-  _globals['_TRANSLATETEXTREQUEST']._serialized_end=1195
-  _globals['_TRANSLATETEXTRESPONSE']._serialized_start=1197
-  _globals['_TRANSLATETEXTRESPONSE']._serialized_end=1268
-  _globals['_STREAMTRANSLATETEXTREQUEST']._serialized_start=1271
-  _globals['_STREAMTRANSLATETEXTREQUEST']._serialized_end=1614
-  _globals['_STREAMTRANSLATETEXTRESPONSE']._serialized_start=1617
-  _globals['_STREAMTRANSLATETEXTRESPONSE']._serialized_end=1778
-  _globals['_TRANSLATION']._serialized_start=1781
-  _globals['_TRANSLATION']._serialized_end=2210
-  _globals['_SEGMENT']._serialized_start=2213
-  _globals['_SEGMENT']._serialized_end=2442
-  _globals['_WARNING']._serialized_start=2444
-  _globals['_WARNING']._serialized_end=2486
-  _globals['_HYPOTHESIS']._serialized_start=2489
-  _globals['_HYPOTHESIS']._serialized_end=2656
-  _globals['_DETECTLANGUAGEREQUEST']._serialized_start=2658
-  _globals['_DETECTLANGUAGEREQUEST']._serialized_end=2699
-  _globals['_DETECTLANGUAGERESPONSE']._serialized_start=2701
-  _globals['_DETECTLANGUAGERESPONSE']._serialized_end=2775
-  _globals['_DETECTEDLANGUAGES']._serialized_start=2777
-  _globals['_DETECTEDLANGUAGES']._serialized_end=2869
-  _globals['_DETECTEDLANGUAGE']._serialized_start=2871
-  _globals['_DETECTEDLANGUAGE']._serialized_end=2932
-  _globals['_LISTMODELSREQUEST']._serialized_start=2934
-  _globals['_LISTMODELSREQUEST']._serialized_end=2953
-  _globals['_LISTMODELSRESPONSE']._serialized_start=2955
-  _globals['_LISTMODELSRESPONSE']._serialized_end=3011
-  _globals['_MODEL']._serialized_start=3014
-  _globals['_MODEL']._serialized_end=3252
-  _globals['_LIMITS']._serialized_start=3255
-  _globals['_LIMITS']._serialized_end=3414
-  _globals['_TRANSLATIONSERVICE']._serialized_start=3843
-  _globals['_TRANSLATIONSERVICE']._serialized_end=4231
+  _globals['_TRANSLATETEXTREQUEST']._serialized_end=1300
+  _globals['_GLOSSARYCONFIG']._serialized_start=1303
+  _globals['_GLOSSARYCONFIG']._serialized_end=1444
+  _globals['_GLOSSARYENTRY']._serialized_start=1446
+  _globals['_GLOSSARYENTRY']._serialized_end=1503
+  _globals['_TRANSLATETEXTRESPONSE']._serialized_start=1505
+  _globals['_TRANSLATETEXTRESPONSE']._serialized_end=1576
+  _globals['_STREAMTRANSLATETEXTREQUEST']._serialized_start=1579
+  _globals['_STREAMTRANSLATETEXTREQUEST']._serialized_end=2027
+  _globals['_STREAMTRANSLATETEXTRESPONSE']._serialized_start=2030
+  _globals['_STREAMTRANSLATETEXTRESPONSE']._serialized_end=2191
+  _globals['_TRANSLATION']._serialized_start=2194
+  _globals['_TRANSLATION']._serialized_end=2623
+  _globals['_SEGMENT']._serialized_start=2626
+  _globals['_SEGMENT']._serialized_end=2855
+  _globals['_WARNING']._serialized_start=2857
+  _globals['_WARNING']._serialized_end=2899
+  _globals['_HYPOTHESIS']._serialized_start=2902
+  _globals['_HYPOTHESIS']._serialized_end=3069
+  _globals['_DETECTLANGUAGEREQUEST']._serialized_start=3071
+  _globals['_DETECTLANGUAGEREQUEST']._serialized_end=3112
+  _globals['_DETECTLANGUAGERESPONSE']._serialized_start=3114
+  _globals['_DETECTLANGUAGERESPONSE']._serialized_end=3188
+  _globals['_DETECTEDLANGUAGES']._serialized_start=3190
+  _globals['_DETECTEDLANGUAGES']._serialized_end=3282
+  _globals['_DETECTEDLANGUAGE']._serialized_start=3284
+  _globals['_DETECTEDLANGUAGE']._serialized_end=3345
+  _globals['_LISTMODELSREQUEST']._serialized_start=3347
+  _globals['_LISTMODELSREQUEST']._serialized_end=3366
+  _globals['_LISTMODELSRESPONSE']._serialized_start=3368
+  _globals['_LISTMODELSRESPONSE']._serialized_end=3424
+  _globals['_MODEL']._serialized_start=3427
+  _globals['_MODEL']._serialized_end=3665
+  _globals['_LIMITS']._serialized_start=3668
+  _globals['_LIMITS']._serialized_end=3827
+  _globals['_TRANSLATIONSERVICE']._serialized_start=4351
+  _globals['_TRANSLATIONSERVICE']._serialized_end=4739
 # @@protoc_insertion_point(module_scope)

@@ -127,6 +127,42 @@ Limits.max_input_length.
 """
 Global___Segmentation: _TypeAlias = Segmentation  # noqa: Y015
 
+class _GlossaryMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GlossaryModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GlossaryMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GLOSSARY_MODE_UNSPECIFIED: _GlossaryMode.ValueType  # 0
+    """The default: GLOSSARY_MODE_HARD."""
+    GLOSSARY_MODE_HARD: _GlossaryMode.ValueType  # 1
+    """The translation has each target term as it is written. Where the model does
+    not find a place for it, it is put in by the place of its source term, and
+    Translation.warnings says so (TERM_MOVED).
+    """
+    GLOSSARY_MODE_SOFT: _GlossaryMode.ValueType  # 2
+    """The translation has some form of each word of a target term: the model
+    chooses its ending and its capitals. Where it has none,
+    Translation.warnings says so (TERM_MISSING).
+    """
+
+class GlossaryMode(_GlossaryMode, metaclass=_GlossaryModeEnumTypeWrapper):
+    """How faithful a translation is to target terms."""
+
+GLOSSARY_MODE_UNSPECIFIED: GlossaryMode.ValueType  # 0
+"""The default: GLOSSARY_MODE_HARD."""
+GLOSSARY_MODE_HARD: GlossaryMode.ValueType  # 1
+"""The translation has each target term as it is written. Where the model does
+not find a place for it, it is put in by the place of its source term, and
+Translation.warnings says so (TERM_MOVED).
+"""
+GLOSSARY_MODE_SOFT: GlossaryMode.ValueType  # 2
+"""The translation has some form of each word of a target term: the model
+chooses its ending and its capitals. Where it has none,
+Translation.warnings says so (TERM_MISSING).
+"""
+Global___GlossaryMode: _TypeAlias = GlossaryMode  # noqa: Y015
+
 class _FinishReason:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -367,6 +403,9 @@ class TranslateTextRequest(_message.Message):
     SEGMENTATION_FIELD_NUMBER: _builtins.int
     PIVOT_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     SKIP_CACHE_FIELD_NUMBER: _builtins.int
+    DNT_PHRASES_FIELD_NUMBER: _builtins.int
+    GLOSSARY_CONFIG_FIELD_NUMBER: _builtins.int
+    PROTECT_PLACEHOLDERS_FIELD_NUMBER: _builtins.int
     source_language_code: _builtins.str
     """BCP-47 code of the texts' language, at most 35 characters. May be empty
     where only one language then fits. Where several do, a server that was
@@ -398,6 +437,13 @@ class TranslateTextRequest(_message.Message):
     """Whether the texts are translated anew where the server keeps translations
     (cache_bytes): a load test measures nothing else.
     """
+    protect_placeholders: _builtins.bool
+    """Whether what no translator may touch is in the translation exactly as often
+    as in the text, byte for byte: placeholders such as %1$s, %(name)s, {name},
+    {{x}} and ${x}, whole plurals and selects of ICU, tags, spans of code in
+    backticks, URLs and e-mail addresses. What is lost nevertheless is put in by
+    its place, and Translation.warnings says so (PLACEHOLDER_MOVED).
+    """
     @_builtins.property
     def contents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The texts, in UTF-8. Allowed: 1 to Limits.max_contents texts of together at
@@ -408,6 +454,17 @@ class TranslateTextRequest(_message.Message):
     @_builtins.property
     def options(self) -> Global___DecodingOptions:
         """How to decode, the same for all the texts."""
+
+    @_builtins.property
+    def dnt_phrases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Phrases that are not translated: where a text has one, as whole words and in
+        this case, its translation has it too. Allowed: at most 256, each of 1 to
+        200 code points and not blank, together at most Limits.max_code_points.
+        """
+
+    @_builtins.property
+    def glossary_config(self) -> Global___GlossaryConfig:
+        """What terms are to become. No terms where absent."""
 
     def __init__(
         self,
@@ -421,14 +478,86 @@ class TranslateTextRequest(_message.Message):
         segmentation: Global___Segmentation.ValueType = ...,
         pivot_language_code: _builtins.str = ...,
         skip_cache: _builtins.bool = ...,
+        dnt_phrases: _abc.Iterable[_builtins.str] | None = ...,
+        glossary_config: Global___GlossaryConfig | None = ...,
+        protect_placeholders: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["glossary_config", b"glossary_config", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "model", b"model", "options", b"options", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "dnt_phrases", b"dnt_phrases", "glossary_config", b"glossary_config", "model", b"model", "options", b"options", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "protect_placeholders", b"protect_placeholders", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TranslateTextRequest: _TypeAlias = TranslateTextRequest  # noqa: Y015
+
+@_typing.final
+class GlossaryConfig(_message.Message):
+    """Terms, and what they are to become. A term counts where a text has it as whole
+    words; of those that begin at one place the longest. Where entries and a
+    glossary have the same term the entry counts.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GLOSSARY_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    IGNORE_CASE_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    glossary: _builtins.str
+    """Name of a glossary that the server has, or NAME@VERSION; the name alone is
+    its newest version. It must have a column for each of the two languages.
+    """
+    ignore_case: _builtins.bool
+    """Whether a text may have source terms in capitals or without."""
+    mode: Global___GlossaryMode.ValueType
+    """Whether target terms may be inflected. GLOSSARY_MODE_HARD where absent."""
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___GlossaryEntry]:
+        """Terms beside those of the glossary. Allowed: at most 1,000, each term of 1 to
+        200 code points and not blank, together at most Limits.max_code_points.
+        """
+
+    def __init__(
+        self,
+        *,
+        glossary: _builtins.str = ...,
+        entries: _abc.Iterable[Global___GlossaryEntry] | None = ...,
+        ignore_case: _builtins.bool = ...,
+        mode: Global___GlossaryMode.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "glossary", b"glossary", "ignore_case", b"ignore_case", "mode", b"mode"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GlossaryConfig: _TypeAlias = GlossaryConfig  # noqa: Y015
+
+@_typing.final
+class GlossaryEntry(_message.Message):
+    """A term and what it becomes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_TERM_FIELD_NUMBER: _builtins.int
+    TARGET_TERM_FIELD_NUMBER: _builtins.int
+    source_term: _builtins.str
+    """In the language of the texts."""
+    target_term: _builtins.str
+    """In the language of the translations."""
+    def __init__(
+        self,
+        *,
+        source_term: _builtins.str = ...,
+        target_term: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["source_term", b"source_term", "target_term", b"target_term"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GlossaryEntry: _TypeAlias = GlossaryEntry  # noqa: Y015
 
 @_typing.final
 class TranslateTextResponse(_message.Message):
@@ -471,6 +600,9 @@ class StreamTranslateTextRequest(_message.Message):
     SEGMENTATION_FIELD_NUMBER: _builtins.int
     PIVOT_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     SKIP_CACHE_FIELD_NUMBER: _builtins.int
+    DNT_PHRASES_FIELD_NUMBER: _builtins.int
+    GLOSSARY_CONFIG_FIELD_NUMBER: _builtins.int
+    PROTECT_PLACEHOLDERS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Chosen by the client, repeated in each answer; at most 128 code points,
     or the stream ends. Must not be one that the stream still waits for.
@@ -493,8 +625,18 @@ class StreamTranslateTextRequest(_message.Message):
     """As in TranslateTextRequest. Partial texts are in the target language."""
     skip_cache: _builtins.bool
     """As in TranslateTextRequest."""
+    protect_placeholders: _builtins.bool
+    """As in TranslateTextRequest. A text with placeholders has no partial results."""
     @_builtins.property
     def options(self) -> Global___DecodingOptions:
+        """As in TranslateTextRequest."""
+
+    @_builtins.property
+    def dnt_phrases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As in TranslateTextRequest."""
+
+    @_builtins.property
+    def glossary_config(self) -> Global___GlossaryConfig:
         """As in TranslateTextRequest."""
 
     def __init__(
@@ -511,10 +653,13 @@ class StreamTranslateTextRequest(_message.Message):
         segmentation: Global___Segmentation.ValueType = ...,
         pivot_language_code: _builtins.str = ...,
         skip_cache: _builtins.bool = ...,
+        dnt_phrases: _abc.Iterable[_builtins.str] | None = ...,
+        glossary_config: Global___GlossaryConfig | None = ...,
+        protect_placeholders: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["glossary_config", b"glossary_config", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "id", b"id", "model", b"model", "options", b"options", "partial_results", b"partial_results", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "dnt_phrases", b"dnt_phrases", "glossary_config", b"glossary_config", "id", b"id", "model", b"model", "options", b"options", "partial_results", b"partial_results", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "protect_placeholders", b"protect_placeholders", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

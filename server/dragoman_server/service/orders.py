@@ -10,6 +10,7 @@ from dragoman.v1.translation_pb2 import Limits, StreamTranslateTextRequest, Tran
 from dragoman_server.errors import InvalidArgumentError, NotFoundError
 from dragoman_server.models import Languages, primary
 from dragoman_server.service.options import OptionsReader, RequestOptions, TargetCodec
+from dragoman_server.terminology import Pair
 from dragoman_server.texts import Spacing
 
 MOST_ORDERS = 256
@@ -31,6 +32,8 @@ class Order(NamedTuple):
     """Primary subtag of the texts' language: how they are split into sentences."""
     spacing: Spacing
     """Between the sentences of a translation."""
+    pair: Pair
+    """Its languages, by the model's codes."""
 
 
 class Orders:
@@ -91,4 +94,5 @@ class Orders:
             self._options.read(request.options, forced),
             primary(request.source_language_code or source.language_code),
             Spacing(primary(target.language_code)),
+            Pair(source.language_code, target.language_code),
         )

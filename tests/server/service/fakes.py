@@ -28,6 +28,9 @@ class FakeTokenizer:
     def decode(self, token_ids: Sequence[int]) -> str:
         return " ".join(self._words[token_id] for token_id in token_ids)
 
+    def target_pieces(self) -> dict[int, str]:
+        return {token: f" {word}" for token, word in enumerate(self._words)}
+
     def _id(self, word: str) -> int:
         if word not in self._words:
             self._words.append(word)
