@@ -45,7 +45,7 @@ MOST_KNOWN = 64
 MOST_KNOWN_BYTES = 64 * 1024
 """Of a wish that is remembered."""
 
-FEWEST_BEAMS, BEAMS_EACH = 2, 2
+FEWEST_BEAMS, BEAMS_EACH = 4, 2
 """A text that must say something is a beam at least so wide, and so much wider for each thing."""
 
 _MODES = {

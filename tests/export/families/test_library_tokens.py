@@ -51,6 +51,7 @@ def test_names_of_tokens_are_cut_as_sentencepiece_cuts_them(name: str, tmp_path:
     trained = tiny.train_pieces([*SOURCES, *TARGETS], **{"vocab_size": 230} | settings)
     pieces = sentencepiece.SentencePieceProcessor(model_proto=trained)
     names = {token_id: piece for piece, token_id in own.vocabulary().items()}
+    shown = tokenizer.target_pieces()
     for text in TYPED:
         found = tokenizer.encode_target(text)
         assert not set(found) & set(own.special_ids().values()) - {special.unknown_id}, text
@@ -58,6 +59,8 @@ def test_names_of_tokens_are_cut_as_sentencepiece_cuts_them(name: str, tmp_path:
         known = set(own.vocabulary())
         said = [names[token_id] for token_id in found if names[token_id] != "▁"]
         merged = [piece if piece in known else "<unk>" for piece in expected]
+        cut = "".join(shown.get(token_id, "") for token_id in found)
+        assert cut.split() == tokenizer.decode(found).split(), "words begin where they do"
         assert without_repeats(said) == without_repeats(merged), text
 
 

@@ -81,7 +81,7 @@ async def test_a_placeholder_that_is_lost_is_required(server: Running) -> None:
     assert required.alternatives == ((first.source_ids[1],),)
     assert required.is_whole
     assert required.is_only
-    assert again.options.beam_size == 4
+    assert again.options.beam_size == 6
     assert again.limit == first.limit
     say(again, 1, 0, 2)
     one, two = (await call).translations
