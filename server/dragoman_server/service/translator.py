@@ -17,7 +17,7 @@ from dragoman.v1.translation_pb2 import (
     Translation,
 )
 from dragoman_server.engine import ANYBODY, NO_LIMIT, UNREAD, Outline, Sender, TimeLimit
-from dragoman_server.errors import DeadlineError, OverloadError
+from dragoman_server.errors import DeadlineError, OverloadError, UnavailableError
 from dragoman_server.sequence import Completion, TranslationOptions
 from dragoman_server.service.account import Usage
 from dragoman_server.service.answers import Answers
@@ -319,8 +319,8 @@ class Translator:
                 each=list(options.values()),
             )
             found = await self._translations(sources, futures, again.order, again.usage)
-        except (OverloadError, DeadlineError):  # no time or room is left: it goes without
-            found = []
+        except (OverloadError, DeadlineError, UnavailableError):
+            found = []  # no time or room is left, or the version was replaced: it goes without
         for index, new in zip(options, found, strict=False):
             if marked.is_better(index, new, translations[index]):
                 translations[index] = new
