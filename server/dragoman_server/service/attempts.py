@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from dragoman_server.engine import Sender, TimeLimit
-from dragoman_server.errors import DeadlineError, OverloadError
+from dragoman_server.errors import DeadlineError, OverloadError, UnavailableError
 from dragoman_server.sequence import Completion, RequiredSequence, TranslationOptions
 from dragoman_server.service.account import Usage
 from dragoman_server.service.progress import Progress
@@ -20,7 +20,7 @@ from dragoman_server.service.text_queue import TextQueue
 from dragoman_server.service.windows import in_windows
 from dragoman_server.terminology import Marked
 
-FEWEST_BEAMS, BEAMS_EACH = 2, 2
+FEWEST_BEAMS, BEAMS_EACH = 4, 2
 """A piece that must say something is a beam at least so wide, and so much wider for each thing."""
 
 PIECES_AT_ONCE = 32
@@ -96,8 +96,8 @@ class Attempts:
                 wanted = Asked([asked.source_ids[i] for i in again], list(again.values()), {})
                 try:
                     found = await self._once(wanted, limit, sender, usage=usage)
-                except (OverloadError, DeadlineError):  # no room or time is left: it goes without
-                    return finished
+                except (OverloadError, DeadlineError, UnavailableError):
+                    return finished  # no room, time or engine is left: it goes without
                 for index, new in zip(again, found, strict=True):
                     if self._faults_of(asked.marks[index], new, forced) < faults[index]:
                         finished[index] = new

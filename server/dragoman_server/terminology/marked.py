@@ -169,12 +169,11 @@ def _insert(parts: list[Part], value: str, place: float) -> None:
         parts.append(Part(value, is_fixed=True))
         return
     index, gap = best
-    left, right = parts[index].text[:gap], parts[index].text[gap:]
-    fixed = parts[index].is_fixed
-    before = [Part(left, is_fixed=fixed)] if left else []
-    if left or (index and not parts[index - 1].text.endswith(" ")):
-        before.append(Part(" ", is_fixed=True))
-    after = [Part(right, is_fixed=fixed)] if right else []
-    if right and not right.startswith(" "):
-        after.insert(0, Part(" ", is_fixed=True))
-    parts[index : index + 1] = [*before, Part(value, is_fixed=True), *after]
+    part = parts[index]
+    left, right = part._replace(text=part.text[:gap]), part._replace(text=part.text[gap:])
+    before = "".join(each.text for each in parts[:index]) + left.text
+    after = right.text + "".join(each.text for each in parts[index + 1 :])
+    put = " " * (bool(before) and not before.endswith(" ")) + value
+    put += " " * (bool(after) and not after.startswith(" "))
+    cut = [left, Part(put, is_fixed=True), right]
+    parts[index : index + 1] = [each for each in cut if each.text]

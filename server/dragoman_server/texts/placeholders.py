@@ -31,6 +31,7 @@ _PATTERN = re.compile(
     |\{{\s?{_NAME}\s?,\s?(?:number|date|time|spellout|ordinal|duration)(?:\s?,[^{{}}]{{1,200}})?\}}
     |%(?:\d{{1,2}}\$)?[\-+\#0]{{0,4}}(?:\d{{1,4}}|\*)?(?:\.(?:\d{{1,4}}|\*))?
         (?:hh|h|ll|l|L|q|j|z|t)?[diouxXeEfFgGaAcspn@](?![A-Za-z])
+    |(?<!\d)%(?:\d{{1,2}}\$)?[ds@]  # a unit may follow, as in %dpx; but 100%sure is none
     |%L?\d{{1,2}}(?!\d)
     |%%
     |(?<![\w.+\-])[\w.+\-]{{1,64}}@[\w\-]{{1,63}}(?:\.[\w\-]{{1,63}}){{1,8}}

@@ -14,7 +14,7 @@ from dragoman.v1.translation_pb2 import (
     TranslateTextRequest,
     Translation,
 )
-from dragoman_server.errors import DeadlineError
+from dragoman_server.errors import DeadlineError, UnavailableError
 from dragoman_server.sequence import Completion, FinishReason
 from tests.server.service.fakes import FakeText
 from tests.server.service.harness import Running, failure_of, read, running
@@ -81,7 +81,7 @@ async def test_a_placeholder_that_is_lost_is_required(server: Running) -> None:
     assert required.alternatives == ((first.source_ids[1],),)
     assert required.is_whole
     assert required.is_only
-    assert again.options.beam_size == 4
+    assert again.options.beam_size == 6
     assert again.limit == first.limit
     say(again, 1, 0, 2)
     one, two = (await call).translations
@@ -126,17 +126,19 @@ async def test_tags_keep_their_order(server: Running) -> None:
     assert translation.warnings[0].message == message
 
 
-@pytest.mark.parametrize("is_full", [True, False])
-async def test_without_room_or_time_for_another_try_there_is_none(
-    server: Running, *, is_full: bool
+@pytest.mark.parametrize(
+    "error", [None, DeadlineError("too late"), UnavailableError("unloaded meanwhile")]
+)
+async def test_without_room_time_or_engine_for_another_try_there_is_none(
+    server: Running, error: Exception | None
 ) -> None:
     request = TranslateTextRequest(contents=["open {name} now"], protect_placeholders=True)
     call = server.stub.TranslateText(request)
     (first,) = await server.engine.has_texts(1)
-    server.engine.room = 0 if is_full else 10
+    server.engine.room = 0 if error is None else 10
     say(first, 0, 2)
-    if not is_full:
-        (await server.engine.has_texts(2))[1].fail(DeadlineError("too late"))
+    if error is not None:
+        (await server.engine.has_texts(2))[1].fail(error)
     (translation,) = (await call).translations
     assert translation.translated_text == "open {name} now"
     assert reasons(translation) == ["PLACEHOLDER_MOVED"]

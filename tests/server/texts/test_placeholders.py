@@ -32,7 +32,16 @@ def test_it_is_found_whole_wherever_it_stands(placeholder: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("100 % sure", "50% off", "5%.", "a < b and c > d", "3<4", "I {love it", "it costs 3 $"),
+        *(
+            "100 % sure",
+            "100%sure",
+            "50% off",
+            "5%.",
+            "a < b and c > d",
+            "3<4",
+            "I {love it",
+            "it costs 3 $",
+        ),
         *("me@home", "an `open span", "{a, plural, never closed {", "x}", "& so on", "1:2", "#tag"),
     ],
 )
@@ -45,6 +54,10 @@ def test_what_ends_a_sentence_is_no_part_of_an_address() -> None:
         "https://example.org/a",
         "www.example.org",
     ]
+
+
+def test_a_unit_may_follow_a_number() -> None:
+    assert found("%dpx by %1$skm") == ["%d", "%1$s"]
 
 
 def test_tags_are_told_apart() -> None:
