@@ -430,7 +430,8 @@ class TranslateTextRequest(_message.Message):
     by name that do. Translation.model then names both. The first translation is
     made with beam_size, length_penalty, early_stopping, repetition_penalty,
     no_repeat_ngram_size and max_length_factor alone; all other options are the
-    second one's. The server's pivot_languages where empty, mostly none. Allowed:
+    second one's, but dnt_phrases and protect_placeholders are of both, and there
+    may be no glossary_config. The server's pivot_languages where empty, mostly none. Allowed:
     empty where model names one.
     """
     skip_cache: _builtins.bool
@@ -626,7 +627,9 @@ class StreamTranslateTextRequest(_message.Message):
     skip_cache: _builtins.bool
     """As in TranslateTextRequest."""
     protect_placeholders: _builtins.bool
-    """As in TranslateTextRequest. A text with placeholders has no partial results."""
+    """As in TranslateTextRequest. A sentence with placeholders is in partial results
+    once it is finished; a text that is not split has none.
+    """
     @_builtins.property
     def options(self) -> Global___DecodingOptions:
         """As in TranslateTextRequest."""
@@ -875,8 +878,12 @@ class Warning(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """What it is, for programs. SENTENCE_SPLIT: a sentence had more source tokens
-    than Limits.max_input_length, and was translated in parts.
+    """What it is, for programs; each occurs once, of each model that translated.
+    SENTENCE_SPLIT: a sentence had more source tokens than
+    Limits.max_input_length, and was translated in parts.
+    PLACEHOLDER_MOVED, TERM_MOVED: a placeholder, a kept phrase or a term was
+    lost and is put in by its place, or a tag changed places. TERM_MISSING: there
+    is no form of a soft term.
     """
     message: _builtins.str
     """What it is, for people: one sentence."""

@@ -11,6 +11,8 @@ from dragoman.v1.translation_pb2 import (
     FINISH_REASON_STOP,
     SEGMENTATION_NONE,
     DecodingOptions,
+    GlossaryConfig,
+    GlossaryEntry,
     Hypothesis,
     Segment,
     StreamTranslateTextRequest,
@@ -239,3 +241,53 @@ def test_where_the_first_model_had_the_text_whole_a_sentence_is_of_all_of_it() -
 def test_warnings_of_both_are_told() -> None:
     first, second = (Translation(warnings=[Warning(reason=each)]) for each in "AB")
     assert {each.reason for each in _joined(1, first, second).warnings} == {"A", "B"}
+
+
+async def test_phrases_and_placeholders_are_kept_by_both_models() -> None:
+    async with serving("de-en", "en-fr") as (server, engines):
+        asked = request(
+            "Wo ist {x} in New York", protect_placeholders=True, dnt_phrases=["New York"]
+        )
+        answer = await server.stub.TranslateText(asked)
+        assert answer.translations[0].translated_text == asked.contents[0]
+        assert counts(engines) == [1, 1]
+        call = server.stub.StreamTranslateText()
+        await call.write(
+            StreamTranslateTextRequest(
+                id="1",
+                content="offen {x}",
+                source_language_code="de",
+                target_language_code="fr",
+                pivot_language_code="en",
+                protect_placeholders=True,
+            )
+        )
+        assert (await read(call)).translation.translated_text == "offen {x}"
+        call.cancel()
+        for engine in engines.values():
+            given = [len(text.source_ids) for text in engine.texts]
+            assert given == [7, 3], "a word stands for {x}"
+
+
+async def test_a_glossary_goes_through_no_third_language() -> None:
+    config = GlossaryConfig(entries=[GlossaryEntry(source_term="Haus", target_term="maison")])
+    async with serving("de-en", "en-fr") as (server, engines):
+        failure = await failure_of(
+            server.stub.TranslateText(request("Haus", glossary_config=config))
+        )
+        assert failure.reason == "OPTIONS_CONFLICT"
+        assert list(failure.fields) == ["glossary_config"]
+        call = server.stub.StreamTranslateText()
+        await call.write(
+            StreamTranslateTextRequest(
+                id="1",
+                content="Haus",
+                source_language_code="de",
+                target_language_code="fr",
+                pivot_language_code="en",
+                glossary_config=config,
+            )
+        )
+        assert "third language" in (await read(call)).error.message
+        call.cancel()
+        assert counts(engines) == [0, 0]

@@ -94,11 +94,11 @@ def test_what_the_model_cannot_say_is_hidden_from_it() -> None:
     assert [each.reason for each in lost.warnings] == ["TERM_MOVED"] * 2
 
 
-def test_a_term_that_is_all_of_a_text_needs_no_model_where_it_cannot_say_it() -> None:
+def test_a_term_that_the_model_cannot_say_and_is_all_of_a_text_is_there_whatever_it_says() -> None:
     terminology = Terminology(VOICE, protects=False, glossaries=[Phrases([("house", "dům")])])
     marked = terminology.mark("house!")
     assert marked is not None
-    assert (marked.text, marked.settle("").text) == ("", "dům!")
+    assert (marked.faults("Haus"), marked.settle("Haus").text) == (0, "dům!")
 
 
 def test_one_place_has_one_mark() -> None:
