@@ -7,7 +7,7 @@ what pieces must have. Does not know texts.
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -65,7 +65,7 @@ class Attempts:
         """Whether the engine may still get pieces of a call that is here."""
         return self._unfinished > 0
 
-    async def decode(
+    def decode(
         self,
         asked: Asked,
         forced: int,
@@ -74,7 +74,7 @@ class Attempts:
         *,
         usage: Usage | None,
         progress: Progress | None,
-    ) -> list[Completion]:
+    ) -> Coroutine[None, None, list[Completion]]:
         """Returns what becomes of the pieces; an error, or nobody waiting, takes all of them back.
 
         Args:
@@ -86,7 +86,19 @@ class Attempts:
             progress: Told of the first attempts.
         """
         if not asked.marks:
-            return await self._once(asked, limit, sender, usage=usage, progress=progress)
+            return self._once(asked, limit, sender, usage=usage, progress=progress)
+        return self._twice(asked, forced, limit, sender, usage=usage, progress=progress)
+
+    async def _twice(
+        self,
+        asked: Asked,
+        forced: int,
+        limit: TimeLimit,
+        sender: Sender,
+        *,
+        usage: Usage | None,
+        progress: Progress | None,
+    ) -> list[Completion]:
         self._unfinished += 1
         try:
             finished = await self._once(asked, limit, sender, usage=usage, progress=progress)

@@ -82,8 +82,11 @@ class TermsReader:
             InvalidArgumentError: A field is wrong, or a glossary has no such language.
             NotFoundError: There is no such glossary.
         """
-        asks = request.HasField("glossary_config")
-        if not (asks or request.dnt_phrases or request.protect_placeholders):
+        if not (
+            request.protect_placeholders
+            or request.dnt_phrases
+            or request.HasField("glossary_config")
+        ):
             return None
         config = request.glossary_config.SerializeToString()
         phrases = tuple(request.dnt_phrases)

@@ -8,7 +8,7 @@ grpc, nor how the engine batches.
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from itertools import islice
 
 from dragoman.v1.bundle_pb2 import Manifest
@@ -199,17 +199,17 @@ class Translator:
         )
         return translations[0]
 
-    async def _read(
+    def _read(
         self,
         text: str,
         order: Order,
         segmentation: int,
         field: str,
         terminology: Terminology | None,
-    ) -> Source:
+    ) -> Coroutine[None, None, Source]:
         if terminology is None:
-            return await self._sources.read(text, order, segmentation, field)
-        return await self._sources.read_marked(text, order, segmentation, field, terminology)
+            return self._sources.read(text, order, segmentation, field)
+        return self._sources.read_marked(text, order, segmentation, field, terminology)
 
     def _progress(self, source: Source, order: Order, tell: OnProgress) -> Progress | None:
         """Returns who is told of a text's pieces; None where nothing could be shown of them."""
