@@ -28,6 +28,7 @@ from dragoman.commands.jobs import Job, translate_document, translate_formatted,
 from dragoman.commands.output import Place
 from dragoman.commands.source import STANDARD
 from dragoman.commands.terminal import heed_interrupts
+from dragoman.commands.terminology import add_terminology_options, with_terminology
 from dragoman.errors import DragomanError
 
 OK = 0
@@ -127,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
         help="write behind each translation, after a tab, which words stand for each other: 0-0 1-2"
         " by their numbers between spaces, those of the line first",
     )
+    add_terminology_options(parser.add_argument_group("terminology"))
     search = parser.add_argument_group("search")
     add_search_options(search)
     search.add_argument(
@@ -172,7 +174,7 @@ def _same_file(first: Path, second: Path) -> bool:
 
 def _translate(arguments: argparse.Namespace) -> int:
     options = dataclasses.replace(
-        translation_options(arguments),
+        with_terminology(translation_options(arguments), arguments),
         num_hypotheses=arguments.num_hypotheses if arguments.num_hypotheses > 1 else None,
         seed=arguments.seed,
         return_alignment=arguments.alignments,

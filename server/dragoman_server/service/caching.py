@@ -58,7 +58,7 @@ class CachingTranslator:
         check_contents(request.contents, translator.model.limits)
         bare = without_contents(request)
         bare.ClearField("priority")
-        how = OF_CALLS + bare.SerializeToString(deterministic=True)
+        how = OF_CALLS + self._how(bare)
         keys = [cache.key(translator, sender.caller, how, text) for text in request.contents]
         kept = [cache.find(key) for key in keys]
         missing = [index for index, translation in enumerate(kept) if translation is None]
@@ -91,7 +91,7 @@ class CachingTranslator:
         bare.CopyFrom(request)
         for field in ("id", "content", "priority", "partial_results"):
             bare.ClearField(field)
-        how = OF_STREAMS + bare.SerializeToString(deterministic=True)
+        how = OF_STREAMS + self._how(bare)
         key = cache.key(translator, sender.caller, how, request.content)
         if (translation := cache.find(key)) is not None:
             cache.keep(self.name, (), hits=1, misses=0)
@@ -99,6 +99,13 @@ class CachingTranslator:
         translation = await translator.translate_text(request, on_progress, limit, sender, usage)
         cache.keep(self.name, [(key, translation)], hits=0, misses=1)
         return translation
+
+    def _how(self, bare: TranslateTextRequest | StreamTranslateTextRequest) -> bytes:
+        """Returns all that a request says beside its texts, and what else they depend on."""
+        how = bare.SerializeToString(deterministic=True)
+        if bare.glossary_config.glossary:  # what that is may change while the server runs
+            how = b"%d:%b" % (self._translator.glossary_generation, how)
+        return how
 
 
 def _is_kept(request: TranslateTextRequest | StreamTranslateTextRequest) -> bool:
