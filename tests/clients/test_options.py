@@ -11,10 +11,10 @@ def test_each_keyword_is_an_option_of_the_same_type() -> None:
     assert list(get_type_hints(TranslateOptions)) == [field.name for field in fields(Options)]
 
 
-def test_translations_depend_on_all_options_but_the_priority() -> None:
-    decides = Options(beam_size=2, priority="bulk").deciding()
+def test_translations_depend_on_all_options_but_the_priority_and_whether_they_are_new() -> None:
+    decides = Options(beam_size=2, priority="bulk", skip_cache=True).deciding()
     assert decides == Options(beam_size=2).deciding()
-    assert {*decides, "priority"} == {field.name for field in fields(Options)}
+    assert {*decides, "priority", "skip_cache"} == {field.name for field in fields(Options)}
 
 
 def test_what_is_not_given_is_the_models_default() -> None:
