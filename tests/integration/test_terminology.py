@@ -39,6 +39,7 @@ def test_what_must_come_out_does_whatever_else_is_translated(
     with Served(bundle, **settings) as served, Client(served.address) as client:
         alone = [client.translate(text, **OPTIONS) for text in MARKED]
         plain = [client.translate(text) for text in everyday_sentences()]
+        together = client.translate("\n".join(MARKED), **OPTIONS)
         mixed = client.translate([*MARKED, *everyday_sentences()], **OPTIONS)
     for translation, placeholders in zip(alone, PLACEHOLDERS, strict=True):
         for placeholder in placeholders:
@@ -48,6 +49,8 @@ def test_what_must_come_out_does_whatever_else_is_translated(
     assert all(term in each.translated_text for term, each in zip(terms, alone, strict=True))
     assert "Dozent" in alone[1].translated_text
     assert mixed[: len(MARKED)] == alone
+    assert together.translated_text == "\n".join(each.translated_text for each in alone)
+    assert len(together.segments) == len(MARKED)
     for before, after in zip(plain, mixed[len(MARKED) :], strict=True):
         assert before == after or has_term(after)
 

@@ -1,7 +1,8 @@
 """A model in front of which its translations are kept: what was translated before is not again.
 
-Knows which requests always have the same answer. Does not know how translations are kept, nor how
-anything is translated.
+Knows which requests always have the same answer. One with a warning is not kept: with more time or
+room it might have had none. Does not know how translations are kept, nor how anything is
+translated.
 """
 
 from dragoman.v1.translation_pb2 import (
@@ -70,7 +71,11 @@ class CachingTranslator:
             new = await translator.translate_texts(part, limit, sender, usage)
         except InvalidArgumentError as error:
             raise in_whole_request(error, missing) from None
-        pairs = [(keys[index], answer) for index, answer in zip(missing, new, strict=True)]
+        pairs = [
+            (keys[index], answer)
+            for index, answer in zip(missing, new, strict=True)
+            if not answer.warnings
+        ]
         cache.keep(self.name, pairs, hits=len(keys) - len(missing), misses=len(missing))
         answers = iter(new)
         return [next(answers) if translation is None else translation for translation in kept]
@@ -97,7 +102,8 @@ class CachingTranslator:
             cache.keep(self.name, (), hits=1, misses=0)
             return translation
         translation = await translator.translate_text(request, on_progress, limit, sender, usage)
-        cache.keep(self.name, [(key, translation)], hits=0, misses=1)
+        kept = () if translation.warnings else [(key, translation)]
+        cache.keep(self.name, kept, hits=0, misses=1)
         return translation
 
     def _how(self, bare: TranslateTextRequest | StreamTranslateTextRequest) -> bytes:
