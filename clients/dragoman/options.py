@@ -6,7 +6,7 @@ here, when options are made.
 
 import dataclasses
 import reprlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self, TypedDict, cast
 
@@ -21,6 +21,7 @@ from dragoman.arguments import (
     utf8_size,
     wrong_type,
 )
+from dragoman.glossary import Entries, as_entries
 from dragoman.v1 import translation_pb2 as pb
 
 MAX_OPTIONS_BYTES = 100_000
@@ -57,6 +58,14 @@ _SEGMENTATION = {
     "none": pb.SEGMENTATION_NONE,
 }
 
+GlossaryMode = Literal["hard", "soft"]
+
+_GLOSSARY_MODE = {
+    None: pb.GLOSSARY_MODE_UNSPECIFIED,
+    "hard": pb.GLOSSARY_MODE_HARD,
+    "soft": pb.GLOSSARY_MODE_SOFT,
+}
+
 _CODES = ("source_language_code", "target_language_code", "model", "pivot_language_code")
 _INTEGERS = {
     "beam_size": INT32_BITS,
@@ -74,8 +83,14 @@ _NUMBERS = (
     "sampling_topp",
     "sampling_temperature",
 )
-_SWITCHES = ("return_scores", "return_token_scores", "skip_cache")
-_REQUEST_SWITCHES = ("return_alignment", "return_attention")
+_SWITCHES = ("return_scores", "return_token_scores")
+_OWN_SWITCHES = (
+    "glossary_ignore_case",
+    "protect_placeholders",
+    "skip_cache",
+    "return_alignment",
+    "return_attention",
+)
 """That are no decoding options."""
 
 
@@ -150,6 +165,25 @@ class TranslateOptions(TypedDict, total=False):
     return_token_scores: bool
     """Whether `Translation.token_scores` is computed."""
 
+    dnt_phrases: Sequence[str]
+    """Phrases that are not translated: where a text has one, its translation has it too."""
+
+    glossary: str
+    """Name of a glossary of the server, or NAME@VERSION."""
+
+    glossary_entries: Mapping[str, str] | Sequence[tuple[str, str]]
+    """Terms beside that, and what they become."""
+
+    glossary_ignore_case: bool
+    """Whether texts may have terms in capitals or without."""
+
+    glossary_mode: GlossaryMode | None
+    """Whether translations have target terms as they are, "hard", which is the default, or may
+    inflect them, "soft"."""
+
+    protect_placeholders: bool
+    """Whether placeholders such as %s and {name}, tags, code, URLs and e-mail addresses come out
+    as they are, each as often as in the text."""
     return_alignment: bool
     """Whether `Translation.alignment` is there; the translation is the same."""
 
@@ -202,6 +236,12 @@ class Options:
     seed: int | None = None
     return_scores: bool | None = None
     return_token_scores: bool = False
+    dnt_phrases: Sequence[str] = ()
+    glossary: str = ""
+    glossary_entries: Mapping[str, str] | Sequence[tuple[str, str]] = ()
+    glossary_ignore_case: bool = False
+    glossary_mode: GlossaryMode | None = None
+    protect_placeholders: bool = False
     return_alignment: bool = False
     return_attention: bool = False
     mime_type: MimeType | None = None
@@ -220,14 +260,20 @@ class Options:
         for name in _SWITCHES:
             if (value := getattr(self, name)) is not None:
                 as_bool(value, f"options.{name}")
-        for name in _REQUEST_SWITCHES:
+        for name in _OWN_SWITCHES:
             if (value := getattr(self, name)) is not None:
                 as_bool(value, name)
         _check_early_stopping(self.early_stopping)
+        _check_glossary_mode(self.glossary_mode)
+        if self.dnt_phrases is not None:
+            self._set("dnt_phrases", _as_texts(self.dnt_phrases, "dnt_phrases"))
+        if self.glossary_entries is not None:
+            self._set("glossary_entries", as_entries(self.glossary_entries, "glossary_entries"))
         _check_priority(self.priority)
         _check_segmentation(self.segmentation)
         if self.suppress_sequences is not None:
-            self._set("suppress_sequences", _as_sequences(self.suppress_sequences))
+            texts = _as_texts(self.suppress_sequences, "options.suppress_sequences")
+            self._set("suppress_sequences", texts)
         self._check_strings()
 
     def from_index(self, index: int) -> Self:
@@ -266,6 +312,19 @@ class Options:
             seed=None if self.seed is None else _wrap_int64(self.seed + index),
             return_scores=self.return_scores,
             return_token_scores=self.return_token_scores,
+        )
+
+    @property
+    def glossary_config(self) -> pb.GlossaryConfig | None:
+        """What terms are to become, as it goes on the wire; None where nothing is said of it."""
+        entries = cast("Entries", self.glossary_entries or ())
+        if not (self.glossary or entries):
+            return None
+        return pb.GlossaryConfig(
+            glossary=self.glossary,
+            entries=[pb.GlossaryEntry(source_term=s, target_term=t) for s, t in entries],
+            ignore_case=self.glossary_ignore_case,
+            mode=_GLOSSARY_MODE[self.glossary_mode],
         )
 
     def deciding(self) -> dict[str, object]:
@@ -311,6 +370,13 @@ class Options:
             yield "options.target_prefix", self.target_prefix
         for index, text in enumerate(self.suppress_sequences or ()):
             yield f"options.suppress_sequences[{index}]", text
+        for index, text in enumerate(self.dnt_phrases or ()):
+            yield f"dnt_phrases[{index}]", text
+        if self.glossary is not None:
+            yield "glossary", self.glossary
+        for index, pair in enumerate(cast("Entries", self.glossary_entries or ())):
+            for term in pair:
+                yield f"glossary_entries[{index}]", term
 
 
 def _check_early_stopping(value: object) -> None:
@@ -341,10 +407,18 @@ def _check_segmentation(value: object) -> None:
     )
 
 
-def _as_sequences(texts: object) -> tuple[str, ...]:
+def _check_glossary_mode(value: object) -> None:
+    if value is None or (isinstance(value, str) and value in _GLOSSARY_MODE):
+        return
+    raise refusal(
+        "glossary_mode", f'must be "hard" or "soft", not {reprlib.repr(value)}', "OUT_OF_RANGE"
+    )
+
+
+def _as_texts(texts: object, field: str) -> tuple[str, ...]:
     """Returns them so that the caller cannot change them meanwhile."""
     if not is_sequence(texts):
-        raise wrong_type("options.suppress_sequences", "a sequence of str", texts)
+        raise wrong_type(field, "a sequence of str", texts)
     return tuple(cast("Sequence[str]", texts))  # its items are checked with all other strings
 
 

@@ -74,6 +74,9 @@ def unary_request(part: Part, options: Options) -> pb.TranslateTextRequest:
         skip_cache=options.skip_cache,
         return_alignment=options.return_alignment,
         return_attention=options.return_attention,
+        dnt_phrases=options.dnt_phrases,
+        glossary_config=options.glossary_config,
+        protect_placeholders=options.protect_placeholders,
         mime_type=options.mime_type or "",
     )
 
@@ -96,6 +99,9 @@ def stream_request(
         skip_cache=options.skip_cache,
         return_alignment=options.return_alignment,
         return_attention=options.return_attention,
+        dnt_phrases=options.dnt_phrases,
+        glossary_config=options.glossary_config,
+        protect_placeholders=options.protect_placeholders,
         mime_type=options.mime_type or "",
     )
 

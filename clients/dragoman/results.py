@@ -74,7 +74,9 @@ class Warning:  # noqa: A001  the wire's word
 
     reason: str
     """What it is, in upper case: SENTENCE_SPLIT where a sentence had more tokens than the model
-    takes and was translated in parts."""
+    takes and was translated in parts; PLACEHOLDER_MOVED and TERM_MOVED where a placeholder or a
+    term was put in by its place; TERM_MISSING where a soft term has no form. Each occurs once, of
+    each model that translated."""
 
     message: str
     """The same in words."""

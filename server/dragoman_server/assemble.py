@@ -20,7 +20,7 @@ from dragoman_server.engine import (
 )
 from dragoman_server.errors import ConfigError
 from dragoman_server.machine import cpu_count
-from dragoman_server.models import Bundle, load_tokenizer
+from dragoman_server.models import Bundle, load_tokenizer, word_continuations
 from dragoman_server.monitoring import Metrics
 from dragoman_server.pool import Found, LoadedModel
 from dragoman_server.processes import ModelSetup
@@ -29,7 +29,7 @@ from dragoman_server.runtime.attention_runner import AttentionRunner
 from dragoman_server.runtime.layout import Layout
 from dragoman_server.runtime.model_runner import available_providers, choose_provider
 from dragoman_server.runtime.runners import Runners, load_runners
-from dragoman_server.search import Search
+from dragoman_server.search import Search, WordContinuations
 from dragoman_server.service import (
     check_room,
     describe_model,
@@ -150,6 +150,7 @@ def build_engine(
     runners, rows = loaded.runners, loaded.shape.max_rows
     queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=len(runners))
     engine_metrics = EngineMetrics(metrics, manifest.name)
+    continuations = functools.cache(functools.partial(word_continuations, bundle))
 
     def make_engines(deliver: Callable[[Progress], None]) -> list[Engine]:
         return [
@@ -160,7 +161,7 @@ def build_engine(
                     max_batch_size=rows,
                     max_encode_tokens=config.max_encode_tokens,
                 ),
-                search=_search(manifest, rows, limits),
+                search=_search(manifest, rows, limits, continuations),
                 runner=runner,
                 metrics=engine_metrics,
                 deliver=deliver,
@@ -222,7 +223,9 @@ def _load_runners(
     return loaded
 
 
-def _search(manifest: Manifest, rows: int, limits: Limits) -> Search:
+def _search(
+    manifest: Manifest, rows: int, limits: Limits, continuations: WordContinuations
+) -> Search:
     special = manifest.special_tokens
     return Search(
         max_rows=rows,
@@ -230,4 +233,5 @@ def _search(manifest: Manifest, rows: int, limits: Limits) -> Search:
         decoder_start_id=special.decoder_start_id,
         end_id=special.end_id,
         vocabulary_size=manifest.architecture.vocabulary_size,
+        continuations=continuations,
     )

@@ -206,6 +206,10 @@ class Config(BaseSettings):
     """Front-end processes, which share the port: the system hands each connection to one of them.
     0 answers calls in the engines' process."""
 
+    glossaries: File | None = None
+    """Directory of glossaries that requests may name: NAME.tsv, NAME@VERSION.tsv or, of TermBase
+    eXchange, .tbx; read anew when they change. Default: none."""
+
     max_input_length: Tokens | None = None
     """Most source tokens of a text, special tokens counted. Default: the model's positions."""
     max_decoding_length: Tokens | None = None

@@ -5,7 +5,7 @@ DragomanError
 │   └── NoRoomError         the memory for models has no room for one more
 ├── BundleError             the bundle is wrong; the server does not start
 ├── InvalidArgumentError    a field of a request is wrong
-├── NotFoundError           no such model or language pair, or no such bundle
+├── NotFoundError           no such model, language pair, glossary or bundle
 ├── PreconditionError       what is asked for cannot be done as things are
 ├── CredentialsError        who calls is not known
 ├── PermissionDeniedError   who calls may not call this
@@ -83,10 +83,10 @@ class InvalidArgumentError(DragomanError):
 
 
 class NotFoundError(DragomanError):
-    """The server has no such model, or the model no such language pair.
+    """The server has no such model or glossary, or the model no such language pair.
 
     Attributes:
-        reason: MODEL_NOT_FOUND, LANGUAGE_PAIR_NOT_FOUND or BUNDLE_NOT_FOUND.
+        reason: MODEL_NOT_FOUND, LANGUAGE_PAIR_NOT_FOUND, GLOSSARY_NOT_FOUND or BUNDLE_NOT_FOUND.
     """
 
     def __init__(self, message: str, *, reason: str) -> None:

@@ -23,6 +23,7 @@ from dragoman_server.errors import BackendError, ConfigError, DragomanError
 from dragoman_server.monitoring import Metrics
 from dragoman_server.pool import find_bundle
 from dragoman_server.service import Catalog, Entry, Routes, Translator
+from dragoman_server.terminology import Shelf
 
 CONCURRENCY = 1024
 """Texts in flight. More than the rows of a few engines: what is translated waits for its turn in
@@ -79,9 +80,12 @@ class LocalTranslator:
         if len(config.bundle) != 1:
             raise ConfigError("bundle is wanted, and one alone")
         detector = open_detector(config)
+        shelf = Shelf.of(config.glossaries)
         loaded = Loader(config, Metrics())(find_bundle(config.bundle[0]), number=1)
         engine, setup = loaded.engine, loaded.setup
-        translator = Translator(setup.manifest, setup.model, setup.make_tokenizer(), engine)
+        translator = Translator(
+            setup.manifest, setup.model, setup.make_tokenizer(), engine, shelf=shelf
+        )
         with _running_loop() as loop:
             try:
                 _call(loop, engine.start()).result()

@@ -40,6 +40,22 @@ class EarlyStopping(Enum):
     """When no running hypothesis can get better than the worst finished one, at any length."""
 
 
+class RequiredSequence(NamedTuple):
+    """Something that a translation must say, once."""
+
+    alternatives: tuple[tuple[int, ...], ...]
+    """Tokens, any of which will do; at least one, each of one token or more."""
+    is_whole: bool = False
+    """Whether the word that it ends must end there."""
+    is_only: bool = False
+    """Whether it must not be said once more often than it is required."""
+
+    @property
+    def length(self) -> int:
+        """Fewest tokens that it takes."""
+        return min(map(len, self.alternatives))
+
+
 @dataclass(frozen=True, slots=True)
 class TranslationOptions:
     """How one text is decoded; options differ freely between the texts of a batch."""
@@ -80,6 +96,9 @@ class TranslationOptions:
     """Where drawing begins, 0 to 2**64 - 1; None for somewhere else each time."""
     return_token_scores: bool = False
     """Whether the probability of each token is kept."""
+    required_sequences: tuple[RequiredSequence, ...] = ()
+    """What must be said; of beam search only. Together no longer than max_decoding_length leaves
+    room for beside target_prefix. Penalties and suppress_sequences do not hold for it."""
     return_alignment: bool = False
     """Whether Attention.alignment is computed."""
     return_attention: bool = False

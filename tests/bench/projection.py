@@ -95,6 +95,7 @@ def _steps(session: onnxruntime.InferenceSession, rows: int) -> Iterator[BoundSt
         "source_last": np.full(rows, SOURCE - 1, np.int32),
         "candidate_count": np.array([1]),
         "with_normalizers": np.array(0, np.bool_),
+        "wanted_ids": np.zeros(0, np.int64),
         **nothing_shared(caches["self_key_0"].shape[1]),
     }
     step = BoundStep(session, inputs, caches, RESULTS)

@@ -55,9 +55,12 @@ NUMBERS = (
 )
 STRINGS = (
     *("source_language_code", "target_language_code", "model", "target_prefix"),
-    "pivot_language_code",
+    *("pivot_language_code", "glossary"),
 )
-SWITCHES = ("return_scores", "return_token_scores", "skip_cache")
+SWITCHES = (
+    *("return_scores", "return_token_scores", "skip_cache"),
+    *("glossary_ignore_case", "protect_placeholders"),
+)
 
 WRONG: list[tuple[str, object]] = [
     *((name, value) for name in INTEGERS for value in (2**31, -(2**31) - 1, 10**5000, 1.5, "4")),
@@ -70,6 +73,10 @@ WRONG: list[tuple[str, object]] = [
     *(("early_stopping", value) for value in ("soon", [4], 2, 0.0, np.array([1]))),
     *(("suppress_sequences", value) for value in ("bad", b"bad", ["a", "\ud800"], [None], 5)),
     ("suppress_sequences", (text for text in ["a"])),
+    *(("dnt_phrases", value) for value in ("bad", ["a", "\ud800"], [None], 5, ["a" * 1000] * 101)),
+    *(("glossary_entries", value) for value in ("ab", [("a",)], {"a": 5}, {"a": "\ud800"}, 5)),
+    *(("glossary_entries", value) for value in (["ab"], [("a", "b", "c")])),
+    *(("glossary_mode", value) for value in ("medium", 1, ["hard"])),
     ("suppress_sequences", ["a" * 1000] * 101),
     *(("timeout", value) for value in ("3", 0, -1, float("nan"), float("inf"), 1e10, True, [3])),
 ]

@@ -137,6 +137,31 @@ def test_languages_are_detected_of_a_text_and_of_a_list(server: FakeServer, clie
     assert server.detections == [["de Hallo"], ["de a", "en b"], ["fr c"]]
 
 
+def test_what_is_not_the_models_to_choose_reaches_the_wire(
+    server: FakeServer, client: Client
+) -> None:
+    client.translate(
+        "a",
+        dnt_phrases=["New York"],
+        glossary="legal@2",
+        glossary_entries={"house": "Haus"},
+        glossary_ignore_case=True,
+        glossary_mode="soft",
+        protect_placeholders=True,
+    )
+    client.translate("a", glossary_entries=[("house", "Haus")])
+    client.translate("a")
+    first, second, third = server.requests
+    assert (list(first.dnt_phrases), first.protect_placeholders) == (["New York"], True)
+    entry = pb.GlossaryEntry(source_term="house", target_term="Haus")
+    assert first.glossary_config == pb.GlossaryConfig(
+        glossary="legal@2", entries=[entry], ignore_case=True, mode=pb.GLOSSARY_MODE_SOFT
+    )
+    assert second.glossary_config == pb.GlossaryConfig(entries=[entry])
+    assert not third.HasField("glossary_config")
+    assert not third.dnt_phrases
+
+
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_early_stopping_is_that_of_transformers(
     server: FakeServer, client: Client, *, early_stopping: bool

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dragoman import Client
+from dragoman.attention.cli import main
 from dragoman.v1.translation_pb2 import (
     DecodingOptions,
     StreamTranslateTextRequest,
@@ -124,3 +125,42 @@ def test_front_ends_in_processes_of_their_own_tell_it_too(bundles: dict[str, Pat
         assert told.attention.target_tokens[-1] == "</s>"
         assert told.attention.decoder.shape[2:] == (tokens, tokens)
         assert not client.translate(text).alignment
+
+
+def test_the_command_draws_what_a_server_tells(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Served(bundle, engines=1) as server:
+        asked = ["The cat sleeps.", "--target", server.address, "--kind", "cross"]
+        assert main([*asked, "--output", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "Die Katze schläft.\n"
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "attention.html",
+        *(f"cross-{what}.{kind}" for what in ("heat-map", "lines") for kind in ("png", "svg")),
+    }
+    assert all(token in (tmp_path / "cross-lines.svg").read_text() for token in ("cat", "Katze"))
+
+
+def test_a_text_that_is_split_is_aligned_sentence_by_sentence(bundle: Path) -> None:
+    sentences = ["The black cat sleeps.", "The old dog does not sleep at all tonight."]
+    text = f" {sentences[0]}\n\n\t{sentences[1]}\n"
+    with Served(bundle, engines=1) as server, Client(server.address) as client:
+        whole = client.translate(text, return_alignment=True)
+        parts = client.translate(sentences, return_alignment=True)
+    expected = []
+    for segment, part in zip(whole.segments, parts, strict=True):
+        expected += [
+            (
+                link.source_begin + segment.source_begin,
+                link.source_end + segment.source_begin,
+                link.target_begin + segment.target_begin,
+                link.target_end + segment.target_begin,
+            )
+            for link in part.alignment
+        ]
+    assert expected == [
+        (link.source_begin, link.source_end, link.target_begin, link.target_end)
+        for link in whole.alignment
+    ]
+    begin, end = expected[-2][0], expected[-2][1]
+    assert text[begin:end] in sentences[1]

@@ -99,7 +99,7 @@ def translate_formatted(job: Job, form: Format) -> bool:
     """Translates the texts of a file with a format; returns whether some failed."""
     arguments, place = job.arguments, job.place
     document = open_document(arguments, form)
-    options = job.options
+    options = dataclasses.replace(job.options, protect_placeholders=True)
     if document.is_html:
         options = dataclasses.replace(options, mime_type="text/html")
     source = source_of(document, arguments, form)

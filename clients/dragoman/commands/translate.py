@@ -28,6 +28,7 @@ from dragoman.commands.jobs import Job, translate_document, translate_formatted,
 from dragoman.commands.output import Place
 from dragoman.commands.source import STANDARD
 from dragoman.commands.terminal import Parser, heed_interrupts
+from dragoman.commands.terminology import add_terminology_options, with_terminology
 from dragoman.errors import DragomanError
 
 OK = 0
@@ -135,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
         choices=(PLAIN, "text/html"),
         help="what the texts or lines are; tags of text/html are kept; default: text/plain",
     )
+    add_terminology_options(parser.add_argument_group("terminology"))
     search = parser.add_argument_group("search")
     add_search_options(search)
     search.add_argument(
@@ -180,7 +182,7 @@ def _same_file(first: Path, second: Path) -> bool:
 
 def _translate(arguments: argparse.Namespace) -> int:
     options = dataclasses.replace(
-        translation_options(arguments),
+        with_terminology(translation_options(arguments), arguments),
         num_hypotheses=arguments.num_hypotheses if arguments.num_hypotheses > 1 else None,
         seed=arguments.seed,
         return_alignment=arguments.alignments,

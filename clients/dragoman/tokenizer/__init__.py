@@ -39,6 +39,12 @@ class Tokenizer(Protocol):
         Special tokens, the unknown one among them, and ids that no piece has give no text.
         """
 
+    def target_pieces(self) -> dict[int, str]:
+        """Returns what each target token says, with a space before it where it begins a word.
+
+        None where tokens do not tell, as some end words and do not begin them.
+        """
+
     def source_spans(self, text: str) -> list[Span]:
         """Returns where in `text` each token of `encode(text)` stands; the end token is nowhere."""
 

@@ -36,6 +36,10 @@ class ByteTokenizer:
         said = [token_id - OFFSET for token_id in token_ids if 0 <= token_id - OFFSET < BYTES]
         return bytes(said).decode(errors="ignore")
 
+    def target_pieces(self) -> dict[int, str]:
+        """Returns what each target token says, as Latin-1 has it."""
+        return {byte + OFFSET: chr(byte) for byte in range(BYTES)}
+
     def source_spans(self, text: str) -> list[Span]:
         """Returns where in `text` each token of `encode(text)` stands; the end token is nowhere."""
         return [*_spans_of_bytes(text), NOWHERE]

@@ -15,6 +15,9 @@ from dragoman.v1.bundle_pb2 import SpecialTokens, TokenizerFiles
 UNREACHABLE = "\t "
 """Before the name of a token that no text may yield: a text has no space once it is cut."""
 
+SPACE_MARKS = ("\u2581", "\u0120")
+"""How tokens have a space: sentencepiece's kind and that of bytes."""
+
 
 class LibraryTokenizer:
     """One tokenizer for sources and one for targets, which may be the same."""
@@ -57,6 +60,17 @@ class LibraryTokenizer:
         shown = [token_id for token_id in token_ids if token_id in self._shown]
         text: str = self._target.decode(shown, skip_special_tokens=False)
         return text.replace(UNREACHABLE, "") if self._shows_controls else text
+
+    def target_pieces(self) -> dict[int, str]:
+        """Returns what each target token says, with a space before it where it begins a word.
+
+        None where tokens have no mark of one of the kinds that begin words.
+        """
+        pieces = {i: piece for piece, i in self._target.get_vocab().items() if i in self._shown}
+        for mark in SPACE_MARKS:
+            if any(piece.startswith(mark) for piece in pieces.values()):
+                return {i: piece.replace(mark, " ") for i, piece in pieces.items()}
+        return {}
 
     def source_spans(self, text: str) -> list[Span]:
         """Returns where in `text` each token of `encode(text)` stands; the end token is nowhere."""

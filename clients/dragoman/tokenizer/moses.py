@@ -95,6 +95,10 @@ class MosesTokenizer:
         shown = self._shown
         return self._joiner.join("".join(shown[i] for i in token_ids if i in shown).split())
 
+    def target_pieces(self) -> dict[int, str]:
+        """Returns nothing: subwords tell where a word ends, not where it begins."""
+        return {}
+
     def source_spans(self, text: str) -> list[Span]:
         """Returns where in `text` each token of `encode(text)` stands; the end token is nowhere."""
         lowered = text.lower() if self._lower_case else text

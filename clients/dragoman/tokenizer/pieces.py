@@ -76,6 +76,10 @@ class SentencePieceTokenizer:
         shown = self._shown
         return self._target.join([shown[i] for i in token_ids if i in shown])
 
+    def target_pieces(self) -> dict[int, str]:
+        """Returns what each target token says, with a space before it where it begins a word."""
+        return {i: piece.replace(VISIBLE_SPACE, " ") for i, piece in self._shown.items()}
+
     def source_spans(self, text: str) -> list[Span]:
         """Returns where in `text` each token of `encode(text)` stands; the end token is nowhere."""
         spans: list[Span] = []

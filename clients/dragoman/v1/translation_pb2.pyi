@@ -127,6 +127,42 @@ Limits.max_input_length.
 """
 Global___Segmentation: _TypeAlias = Segmentation  # noqa: Y015
 
+class _GlossaryMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GlossaryModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GlossaryMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GLOSSARY_MODE_UNSPECIFIED: _GlossaryMode.ValueType  # 0
+    """The default: GLOSSARY_MODE_HARD."""
+    GLOSSARY_MODE_HARD: _GlossaryMode.ValueType  # 1
+    """The translation has each target term as it is written. Where the model does
+    not find a place for it, it is put in by the place of its source term, and
+    Translation.warnings says so (TERM_MOVED).
+    """
+    GLOSSARY_MODE_SOFT: _GlossaryMode.ValueType  # 2
+    """The translation has some form of each word of a target term: the model
+    chooses its ending and its capitals. Where it has none,
+    Translation.warnings says so (TERM_MISSING).
+    """
+
+class GlossaryMode(_GlossaryMode, metaclass=_GlossaryModeEnumTypeWrapper):
+    """How faithful a translation is to target terms."""
+
+GLOSSARY_MODE_UNSPECIFIED: GlossaryMode.ValueType  # 0
+"""The default: GLOSSARY_MODE_HARD."""
+GLOSSARY_MODE_HARD: GlossaryMode.ValueType  # 1
+"""The translation has each target term as it is written. Where the model does
+not find a place for it, it is put in by the place of its source term, and
+Translation.warnings says so (TERM_MOVED).
+"""
+GLOSSARY_MODE_SOFT: GlossaryMode.ValueType  # 2
+"""The translation has some form of each word of a target term: the model
+chooses its ending and its capitals. Where it has none,
+Translation.warnings says so (TERM_MISSING).
+"""
+Global___GlossaryMode: _TypeAlias = GlossaryMode  # noqa: Y015
+
 class _FinishReason:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -370,6 +406,9 @@ class TranslateTextRequest(_message.Message):
     RETURN_ALIGNMENT_FIELD_NUMBER: _builtins.int
     RETURN_ATTENTION_FIELD_NUMBER: _builtins.int
     MIME_TYPE_FIELD_NUMBER: _builtins.int
+    DNT_PHRASES_FIELD_NUMBER: _builtins.int
+    GLOSSARY_CONFIG_FIELD_NUMBER: _builtins.int
+    PROTECT_PLACEHOLDERS_FIELD_NUMBER: _builtins.int
     source_language_code: _builtins.str
     """BCP-47 code of the texts' language, at most 35 characters. May be empty
     where only one language then fits. Where several do, a server that was
@@ -394,7 +433,8 @@ class TranslateTextRequest(_message.Message):
     by name that do. Translation.model then names both. The first translation is
     made with beam_size, length_penalty, early_stopping, repetition_penalty,
     no_repeat_ngram_size and max_length_factor alone; all other options are the
-    second one's. The server's pivot_languages where empty, mostly none. Allowed:
+    second one's, but dnt_phrases and protect_placeholders are of both, and there
+    may be no glossary_config. The server's pivot_languages where empty, mostly none. Allowed:
     empty where model names one.
     """
     skip_cache: _builtins.bool
@@ -421,6 +461,13 @@ class TranslateTextRequest(_message.Message):
     Not together with num_hypotheses above 1, target_prefix, return_alignment
     or return_attention.
     """
+    protect_placeholders: _builtins.bool
+    """Whether what no translator may touch is in the translation exactly as often
+    as in the text, byte for byte: placeholders such as %1$s, %(name)s, {name},
+    {{x}} and ${x}, whole plurals and selects of ICU, tags, spans of code in
+    backticks, URLs and e-mail addresses. What is lost nevertheless is put in by
+    its place, and Translation.warnings says so (PLACEHOLDER_MOVED).
+    """
     @_builtins.property
     def contents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The texts, in UTF-8. Allowed: 1 to Limits.max_contents texts of together at
@@ -431,6 +478,17 @@ class TranslateTextRequest(_message.Message):
     @_builtins.property
     def options(self) -> Global___DecodingOptions:
         """How to decode, the same for all the texts."""
+
+    @_builtins.property
+    def dnt_phrases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Phrases that are not translated: where a text has one, as whole words and in
+        this case, its translation has it too. Allowed: at most 256, each of 1 to
+        200 code points and not blank, together at most Limits.max_code_points.
+        """
+
+    @_builtins.property
+    def glossary_config(self) -> Global___GlossaryConfig:
+        """What terms are to become. No terms where absent."""
 
     def __init__(
         self,
@@ -447,14 +505,86 @@ class TranslateTextRequest(_message.Message):
         return_alignment: _builtins.bool = ...,
         return_attention: _builtins.bool = ...,
         mime_type: _builtins.str = ...,
+        dnt_phrases: _abc.Iterable[_builtins.str] | None = ...,
+        glossary_config: Global___GlossaryConfig | None = ...,
+        protect_placeholders: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["glossary_config", b"glossary_config", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "mime_type", b"mime_type", "model", b"model", "options", b"options", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "dnt_phrases", b"dnt_phrases", "glossary_config", b"glossary_config", "mime_type", b"mime_type", "model", b"model", "options", b"options", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "protect_placeholders", b"protect_placeholders", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TranslateTextRequest: _TypeAlias = TranslateTextRequest  # noqa: Y015
+
+@_typing.final
+class GlossaryConfig(_message.Message):
+    """Terms, and what they are to become. A term counts where a text has it as whole
+    words; of those that begin at one place the longest. Where entries and a
+    glossary have the same term the entry counts.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GLOSSARY_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    IGNORE_CASE_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    glossary: _builtins.str
+    """Name of a glossary that the server has, or NAME@VERSION; the name alone is
+    its newest version. It must have a column for each of the two languages.
+    """
+    ignore_case: _builtins.bool
+    """Whether a text may have source terms in capitals or without."""
+    mode: Global___GlossaryMode.ValueType
+    """Whether target terms may be inflected. GLOSSARY_MODE_HARD where absent."""
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___GlossaryEntry]:
+        """Terms beside those of the glossary. Allowed: at most 1,000, each term of 1 to
+        200 code points and not blank, together at most Limits.max_code_points.
+        """
+
+    def __init__(
+        self,
+        *,
+        glossary: _builtins.str = ...,
+        entries: _abc.Iterable[Global___GlossaryEntry] | None = ...,
+        ignore_case: _builtins.bool = ...,
+        mode: Global___GlossaryMode.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "glossary", b"glossary", "ignore_case", b"ignore_case", "mode", b"mode"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GlossaryConfig: _TypeAlias = GlossaryConfig  # noqa: Y015
+
+@_typing.final
+class GlossaryEntry(_message.Message):
+    """A term and what it becomes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_TERM_FIELD_NUMBER: _builtins.int
+    TARGET_TERM_FIELD_NUMBER: _builtins.int
+    source_term: _builtins.str
+    """In the language of the texts."""
+    target_term: _builtins.str
+    """In the language of the translations."""
+    def __init__(
+        self,
+        *,
+        source_term: _builtins.str = ...,
+        target_term: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["source_term", b"source_term", "target_term", b"target_term"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GlossaryEntry: _TypeAlias = GlossaryEntry  # noqa: Y015
 
 @_typing.final
 class TranslateTextResponse(_message.Message):
@@ -499,6 +629,9 @@ class StreamTranslateTextRequest(_message.Message):
     SKIP_CACHE_FIELD_NUMBER: _builtins.int
     RETURN_ALIGNMENT_FIELD_NUMBER: _builtins.int
     RETURN_ATTENTION_FIELD_NUMBER: _builtins.int
+    DNT_PHRASES_FIELD_NUMBER: _builtins.int
+    GLOSSARY_CONFIG_FIELD_NUMBER: _builtins.int
+    PROTECT_PLACEHOLDERS_FIELD_NUMBER: _builtins.int
     MIME_TYPE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Chosen by the client, repeated in each answer; at most 128 code points,
@@ -526,10 +659,22 @@ class StreamTranslateTextRequest(_message.Message):
     """As in TranslateTextRequest."""
     return_attention: _builtins.bool
     """As in TranslateTextRequest."""
+    protect_placeholders: _builtins.bool
+    """As in TranslateTextRequest. A sentence with placeholders is in partial results
+    once it is finished; a text that is not split has none.
+    """
     mime_type: _builtins.str
     """As in TranslateTextRequest. Of HTML no partial_results are sent."""
     @_builtins.property
     def options(self) -> Global___DecodingOptions:
+        """As in TranslateTextRequest."""
+
+    @_builtins.property
+    def dnt_phrases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As in TranslateTextRequest."""
+
+    @_builtins.property
+    def glossary_config(self) -> Global___GlossaryConfig:
         """As in TranslateTextRequest."""
 
     def __init__(
@@ -548,11 +693,14 @@ class StreamTranslateTextRequest(_message.Message):
         skip_cache: _builtins.bool = ...,
         return_alignment: _builtins.bool = ...,
         return_attention: _builtins.bool = ...,
+        dnt_phrases: _abc.Iterable[_builtins.str] | None = ...,
+        glossary_config: Global___GlossaryConfig | None = ...,
+        protect_placeholders: _builtins.bool = ...,
         mime_type: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["glossary_config", b"glossary_config", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "id", b"id", "mime_type", b"mime_type", "model", b"model", "options", b"options", "partial_results", b"partial_results", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "dnt_phrases", b"dnt_phrases", "glossary_config", b"glossary_config", "id", b"id", "mime_type", b"mime_type", "model", b"model", "options", b"options", "partial_results", b"partial_results", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "protect_placeholders", b"protect_placeholders", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -785,10 +933,13 @@ class Warning(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """What it is, for programs. SENTENCE_SPLIT: a sentence had more source tokens
-    than Limits.max_input_length, and was translated in parts.
-    TAGS_BY_PROPORTION: inline elements of HTML are where they were in proportion,
-    as words could not be aligned.
+    """What it is, for programs; each occurs once, of each model that translated.
+    SENTENCE_SPLIT: a sentence had more source tokens than
+    Limits.max_input_length, and was translated in parts.
+    PLACEHOLDER_MOVED, TERM_MOVED: a placeholder, a kept phrase or a term was
+    lost and is put in by its place, or a tag changed places. TERM_MISSING: there
+    is no form of a soft term. TAGS_BY_PROPORTION: inline elements of HTML are
+    where they were in proportion, as words could not be aligned.
     """
     message: _builtins.str
     """What it is, for people: one sentence."""

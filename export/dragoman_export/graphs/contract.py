@@ -53,6 +53,7 @@ def decoder_contract(config: TransformerConfig) -> GraphContract:
             GraphTensor("source_last", "int32", ("sources",)),
             GraphTensor("candidate_count", "int64", (1,)),
             GraphTensor("with_normalizers", "bool", ()),
+            GraphTensor("wanted_ids", "int64", ("wanted",)),
             GraphTensor("is_shared", "bool", ()),
             GraphTensor("query_index", "int64", ("groups", heads * SHARED_ROWS)),
             GraphTensor("attended_index", "int64", ("grouped_rows", heads)),
@@ -62,6 +63,7 @@ def decoder_contract(config: TransformerConfig) -> GraphContract:
             GraphTensor("candidate_ids", "int64", ("rows", "candidates")),
             GraphTensor("candidate_logits", "float", ("rows", "candidates")),
             GraphTensor("log_normalizers", "float", ("rows",)),
+            GraphTensor("wanted_logits", "float", ("rows", "wanted")),
             *_updated(caches),
         ),
     )

@@ -47,6 +47,7 @@ EXAMPLE_SIZES = {
     "grouped_rows": 10,
     "target_capacity": 6,
     "source_capacity": 7,
+    "wanted": 11,
 }
 """All different and above 1, so that tracing takes no two dimensions for one."""
 

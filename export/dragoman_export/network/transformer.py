@@ -114,12 +114,15 @@ class DecoderStep(nn.Module):
         source_last: Tensor,  # (sources,) int32
         candidate_count: Tensor,  # (1,) int64
         with_normalizers: Tensor,  # () bool
+        wanted_ids: Tensor,  # (wanted,) int64
         is_shared: Tensor,  # () bool
         query_index: Tensor,  # (sources, heads * SHARED_ROWS) int64
         attended_index: Tensor,  # (rows, heads) int64
         caches: list[Cache],
-    ) -> tuple[Tensor, Tensor, Tensor, list[Cache]]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, list[Cache]]:
         """Candidate ids and logits (rows, candidates), log-normalizers (rows,), caches.
+
+        Before the caches the logits of the wanted tokens, (rows, wanted), candidates or not.
 
         Unless `is_shared`, row i has source i, and the two indices may be empty.
         """
@@ -131,6 +134,7 @@ class DecoderStep(nn.Module):
             logits, scale = self.head.unscaled(x)
             best, ids = operators.best_candidates(logits, candidate_count)
             best = best * scale
+            wanted = logits.index_select(1, wanted_ids) * scale
             normalizers = operators.scaled_log_normalizers(
                 logits, scale, best, ids, with_normalizers
             )
@@ -138,7 +142,8 @@ class DecoderStep(nn.Module):
             logits = self.head(x)
             best, ids = operators.best_candidates(logits, candidate_count)
             normalizers = operators.log_normalizers(logits, best, ids, with_normalizers)
-        return ids, best, normalizers, new_caches
+            wanted = logits.index_select(1, wanted_ids)
+        return ids, best, normalizers, wanted, new_caches
 
     def logits(
         self, token_ids: Tensor, step: Step, caches: Sequence[Cache]

@@ -140,6 +140,7 @@ class _Steps:
             "source_last": np.array(source_lengths, np.int32) - 1,
             "candidate_count": self._count,
             "with_normalizers": np.array(1, np.bool_),
+            "wanted_ids": np.zeros(0, np.int64),
             **nothing_shared(caches["cross_key_0"].shape[1]),
         }
         self._step = BoundStep(session, inputs, caches, RESULTS)

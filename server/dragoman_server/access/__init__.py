@@ -7,7 +7,7 @@ from dragoman_server.access.access import Access, Admission, warn_of_clear_text
 from dragoman_server.access.authenticator import Presented
 from dragoman_server.access.limits import RateLimits
 from dragoman_server.access.principal import ADMINISTRATION, ALL, Limits, Principal
-from dragoman_server.access.watched_files import WatchedFiles, read_file, watch
+from dragoman_server.access.watched_files import Watched, WatchedFiles, read_file, watch
 
 __all__ = [
     "ADMINISTRATION",
@@ -18,6 +18,7 @@ __all__ = [
     "Presented",
     "Principal",
     "RateLimits",
+    "Watched",
     "WatchedFiles",
     "read_file",
     "warn_of_clear_text",

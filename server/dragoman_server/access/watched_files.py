@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from dragoman_server.errors import ConfigError
 from dragoman_server.monitoring import FileKind, Reload
@@ -55,7 +55,14 @@ class WatchedFiles:
         return tuple(map(_stamp_of, self._paths))
 
 
-async def watch(files: Sequence[WatchedFiles], record: Callable[[Reload], None]) -> None:
+class Watched(Protocol):
+    """What is needed of files that change."""
+
+    def look(self) -> Reload | None:
+        """Reads them where they have changed."""
+
+
+async def watch(files: Sequence[Watched], record: Callable[[Reload], None]) -> None:
     """Looks again and again, in a thread of its own, as a disk may take its time; never returns.
 
     Args:

@@ -139,6 +139,7 @@ class Engine:
             search.source_last,
             candidate_count=search.candidate_count,
             with_normalizers=search.wants_normalizers,
+            wanted_ids=search.wanted_ids,
         )
         ended = self._clock()
         advance = search.advance(candidates)

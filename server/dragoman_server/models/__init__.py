@@ -6,7 +6,7 @@ Knows what export wrote. Does not know how a model is run, nor what a request as
 from dragoman_server.models.bundle import Bundle, read_manifest
 from dragoman_server.models.language_codes import primary
 from dragoman_server.models.languages import MAX_CODE_LENGTH, Languages, check_length
-from dragoman_server.models.tokenizer import load_tokenizer
+from dragoman_server.models.tokenizer import load_tokenizer, word_continuations
 from dragoman_server.models.versions import VersionedName, newness
 from dragoman_server.models.watch import watch_files
 
@@ -21,4 +21,5 @@ __all__ = [
     "primary",
     "read_manifest",
     "watch_files",
+    "word_continuations",
 ]

@@ -1,8 +1,12 @@
 """The tokenizer of a bundle. How it works is `dragoman.tokenizer`'s, which export verified."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dragoman.tokenizer import Tokenizer, open_tokenizer
 from dragoman_server.errors import BundleError
 from dragoman_server.models.bundle import Bundle
+from dragoman_server.texts import is_joined
 
 
 def load_tokenizer(bundle: Bundle) -> Tokenizer:
@@ -16,3 +20,17 @@ def load_tokenizer(bundle: Bundle) -> Tokenizer:
         return open_tokenizer(bundle.path, manifest.tokenizer, manifest.special_tokens)
     except (OSError, RuntimeError, ValueError) as error:
         raise BundleError(f"{bundle.path}: the tokenizer cannot be read: {error}") from error
+
+
+def word_continuations(bundle: Bundle) -> NDArray[np.bool_]:
+    """Returns of every target token whether it goes on with a word before it, (vocab,).
+
+    Empty where the tokens of this kind do not tell.
+
+    Raises:
+        BundleError: As `load_tokenizer` does.
+    """
+    pieces = load_tokenizer(bundle).target_pieces()
+    continues = np.zeros(max(pieces, default=-1) + 1, np.bool_)
+    continues[[i for i, piece in pieces.items() if is_joined("a", piece[:1])]] = True
+    return continues

@@ -22,7 +22,7 @@ FailureReason = Literal["REJECTED", "CANCELLED", "DEADLINE", "BACKEND", "OTHER"]
 RefusalCause = Literal[
     "QUEUE_FULL", "WOULD_EXPIRE", "TOO_MANY_CALLS", "OUT_OF_MEMORY", "RATE_LIMITED"
 ]
-FileKind = Literal["api_keys", "jwks", "tls"]
+FileKind = Literal["api_keys", "glossaries", "jwks", "tls"]
 ReloadOutcome = Literal["OK", "REFUSED"]
 
 FAILURE_REASONS: tuple[FailureReason, ...] = (
@@ -52,7 +52,7 @@ REFUSAL_CAUSES: tuple[RefusalCause, ...] = (
     "OUT_OF_MEMORY",
     "RATE_LIMITED",
 )
-FILE_KINDS: tuple[FileKind, ...] = ("api_keys", "jwks", "tls")
+FILE_KINDS: tuple[FileKind, ...] = ("api_keys", "glossaries", "jwks", "tls")
 RELOAD_OUTCOMES: tuple[ReloadOutcome, ...] = ("OK", "REFUSED")
 
 # Seconds. From 5 to 500 ms no bucket is wider than its lower bound.

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
-from dragoman_server.errors import DragomanError, NoRoomError
+from dragoman_server.errors import DragomanError, NoRoomError, UnavailableError
 from dragoman_server.memory import trim
 from dragoman_server.monitoring import ModelInfo, ModelLoad
 from dragoman_server.pool.failures import Failures
@@ -135,8 +135,16 @@ class ModelPool:
             yield ModelLoad(info, version.engine)
 
     def engine_of(self, number: int) -> ModelEngine:
-        """Returns the engines of a version."""
-        return self._versions[number].engine
+        """Returns the engines of a version.
+
+        Raises:
+            UnavailableError: It has been unloaded: a text of it that is translated once more, for
+                something that it lacks, may come later than all others.
+        """
+        version = self._versions.get(number)
+        if version is None:
+            raise UnavailableError("the model was unloaded before the translation")
+        return version.engine
 
     def changed_files(self) -> list[str]:
         """Returns the paths of files that are others than were loaded."""

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
-from dragoman_server.access import Access, watch
+from dragoman_server.access import Access, Watched, watch
 from dragoman_server.config import Config
 from dragoman_server.detection import open_detector
 from dragoman_server.memory import MemoryLimit
@@ -30,6 +30,7 @@ from dragoman_server.service import (
     Translator,
     build_observer,
 )
+from dragoman_server.terminology import Shelf
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class FrontEnd:
         self._gate = Gate(max_calls=config.max_concurrent_requests)
         outcomes = Outcomes(record)
         self._engines = engines
+        self._shelf = Shelf.of(config.glossaries)
         self._translators = {each.number: self._translator(each) for each in setup.models}
         self._serve = setup.serve
         self._failures = setup.failures
@@ -140,6 +142,7 @@ class FrontEnd:
             setup.make_tokenizer(),
             self._engines(setup.number),
             self._memory.check,
+            shelf=self._shelf,
         )
 
     def _entries(self) -> list[Entry]:
@@ -157,7 +160,9 @@ class FrontEnd:
         observer = self._observer
         spans_lost = (lambda: 0) if observer is None else lambda: observer.spans_lost
         shortages = ShortageWatch(self._record, self._max_connections, spans_lost=spans_lost)
-        files = [*self._server.files, *(self.access.files if self.access else ())]
+        files: list[Watched] = [*self._server.files]
+        files += self.access.files if self.access else ()
+        files += [] if self._shelf is None else [self._shelf]
         self._watching = [
             asyncio.create_task(shortages.run()),
             asyncio.create_task(watch(files, self._record)),

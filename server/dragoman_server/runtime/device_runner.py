@@ -15,7 +15,7 @@ from dragoman_server.runtime.device import WORD_BYTES, Binding, Buffer, Device, 
 from dragoman_server.runtime.device_cache import DeviceCache
 from dragoman_server.runtime.kv_cache import CacheShape
 from dragoman_server.runtime.packing import batches, pack
-from dragoman_server.search import Candidates, Move, RowCopies
+from dragoman_server.search import NO_TOKENS, Candidates, Move, RowCopies
 
 STEP_INPUTS = ("token_ids", "positions", "source_last")
 """In the order in which they lie in the one buffer that is sent."""
@@ -132,16 +132,18 @@ class DeviceRunner:
         *,
         candidate_count: int,
         with_normalizers: bool,
+        wanted_ids: NDArray[np.int64] = NO_TOKENS,
     ) -> Candidates:
         """Runs one step of the first rows; see ModelRunner.decode.
 
-        Logits are log-probabilities already and log-normalizers zeros, whatever is wanted.
+        Logits are log-probabilities already and log-normalizers zeros, whatever is wanted; logits
+        of wanted tokens are not given.
 
         Raises:
             ValueError: More candidates are wanted than the graph returns, or an input is out of
                 range: on a device it would be written beyond the caches.
         """
-        del with_normalizers
+        del with_normalizers, wanted_ids
         if candidate_count > self._candidates:
             raise ValueError(
                 f"{candidate_count} candidates are wanted, the graph returns {self._candidates}"

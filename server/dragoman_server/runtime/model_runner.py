@@ -17,7 +17,7 @@ from dragoman_server.models import Bundle
 from dragoman_server.runtime.kv_cache import KVCache
 from dragoman_server.runtime.packing import batches, pack
 from dragoman_server.runtime.sources import Sources
-from dragoman_server.search import Candidates, Move, RowCopies
+from dragoman_server.search import NO_TOKENS, Candidates, Move, RowCopies
 
 _log = logging.getLogger(__name__)
 
@@ -125,7 +125,10 @@ PATIENCE = 1024
 """Steps after which the cache gives up room that only long texts needed."""
 
 MOST_STEPS = 512
-"""Numbers of rows, sources and candidates for which buffers are kept."""
+"""Numbers of rows, sources, candidates and wanted tokens for which buffers are kept."""
+
+
+WANTED_IDS = "wanted_ids"
 
 
 class _Step(NamedTuple):
@@ -147,7 +150,9 @@ class ModelRunner:
             shared_rows=cache.shape.shared_rows,
             heads=cache.shape.heads,
         )
-        self._steps: dict[tuple[int, int, int], _Step] = {}
+        self._steps: dict[tuple[int, int, int, int], _Step] = {}
+        inputs = [each.name for each in sessions.decoder.get_inputs()]
+        self._gives_wanted = WANTED_IDS in inputs  # graphs of older bundles do not
         self._reach = 0  # no row's target has more positions
         self._patience = PATIENCE
 
@@ -177,6 +182,7 @@ class ModelRunner:
         *,
         candidate_count: int,
         with_normalizers: bool,
+        wanted_ids: NDArray[np.int64] = NO_TOKENS,
     ) -> Candidates:
         """Runs one step of the first rows. See Runner.decode."""
         sources = self._sources
@@ -185,13 +191,15 @@ class ModelRunner:
         self._patience -= 1
         if self._reach > self._cache.target_capacity or not self._patience:
             self._fit(positions, source_last)
-        step = self._step(len(token_ids), candidate_count)
+        step = self._step(len(token_ids), candidate_count, len(wanted_ids))
         step.inputs["token_ids"][:] = token_ids
         step.inputs["positions"][:] = positions
         step.inputs["source_last"][:] = (
             source_last[sources.first_rows] if sources.is_shared else source_last
         )
         step.inputs["with_normalizers"][...] = with_normalizers
+        if len(wanted_ids) and self._gives_wanted:
+            step.inputs[WANTED_IDS][:] = wanted_ids
         self._sessions.decoder.run_with_iobinding(step.binding)
         return step.candidates
 
@@ -235,15 +243,15 @@ class ModelRunner:
         if room(target=self._reach, source=source, **kept):
             self._steps.clear()
 
-    def _step(self, rows: int, candidate_count: int) -> _Step:
-        key = (rows, self._sources.count, candidate_count)
+    def _step(self, rows: int, candidate_count: int, wanted: int) -> _Step:
+        key = (rows, self._sources.count, candidate_count, wanted)
         if key not in self._steps:
             if len(self._steps) == MOST_STEPS:
                 self._steps.clear()
-            self._steps[key] = self._bind(rows, candidate_count)
+            self._steps[key] = self._bind(rows, candidate_count, wanted)
         return self._steps[key]
 
-    def _bind(self, rows: int, candidate_count: int) -> _Step:
+    def _bind(self, rows: int, candidate_count: int, wanted: int) -> _Step:
         sources = self._sources
         groups, grouped_rows = (sources.count, rows) if sources.is_shared else (0, 0)
         inputs: dict[str, NDArray[Any]] = {
@@ -266,6 +274,11 @@ class ModelRunner:
             "candidate_logits": candidates.logits,
             "log_normalizers": candidates.log_normalizers,
         }
+        if self._gives_wanted:
+            inputs[WANTED_IDS] = np.zeros(wanted, np.int64)
+            outputs["wanted_logits"] = np.zeros((rows, wanted), np.float32)
+            if wanted:
+                candidates = candidates._replace(wanted_logits=outputs["wanted_logits"])
         caches = self._cache.tensors(rows, sources.count)
         present = {f"{name}_out": cache for name, cache in caches.items()}
         binding = self._sessions.decoder.io_binding()

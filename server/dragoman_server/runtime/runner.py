@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dragoman_server.search import Candidates, Move, RowCopies
+from dragoman_server.search import NO_TOKENS, Candidates, Move, RowCopies
 
 
 class Runner(Protocol):
@@ -30,6 +30,7 @@ class Runner(Protocol):
         *,
         candidate_count: int,
         with_normalizers: bool,
+        wanted_ids: NDArray[np.int64] = NO_TOKENS,
     ) -> Candidates:
         """Runs one step of the first rows, caches updated in place.
 
@@ -39,6 +40,8 @@ class Runner(Protocol):
             source_last: (rows,) source length minus 1.
             candidate_count: Candidates to return for each row.
             with_normalizers: Whether log-normalizers are computed; zeros otherwise.
+            wanted_ids: (wanted,) tokens whose logits are returned of each row as well, by graphs
+                that can.
 
         Returns:
             Views that the next step overwrites.

@@ -13,15 +13,19 @@ that the two hypotheses do not share. Knows rows and candidates; knows nothing o
 time.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dragoman_server.search.banks import BankedBeam, Continuation, Proposals
 from dragoman_server.search.candidates import Candidates
 from dragoman_server.search.constraints import Constraints
 from dragoman_server.search.finished import FinishedHypotheses
+from dragoman_server.search.requirements import Progress, Requirements, WordContinuations
 from dragoman_server.search.rows import Move, RowCopies, Rows
+from dragoman_server.search.wanted import Wanted
 from dragoman_server.sequence import Completion, EarlyStopping, TranslationOptions
 
 
@@ -59,9 +63,18 @@ class BeamSearch:
         rows: The engine's rows.
         max_beam_size: Widest beam.
         end_id: Token that ends a hypothesis.
+        continuations: Tokens that go on with a word.
     """
 
-    def __init__(self, rows: Rows, *, max_rows: int, max_beam_size: int, end_id: int) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        *,
+        max_rows: int,
+        max_beam_size: int,
+        end_id: int,
+        continuations: WordContinuations,
+    ) -> None:
         self._rows = rows
         self._by_slot = rows.by_slot
         self._end_id = end_id
@@ -76,6 +89,11 @@ class BeamSearch:
         self._barred: set[int] = set()  # slots with such a bar
         self.constraints: dict[int, Constraints] = {}
         """By slot: of the sequences that have any."""
+        self._continuations = continuations
+        self.required: dict[int, BankedBeam] = {}
+        """By slot: of the sequences that must say something."""
+        self.wanted = Wanted()
+        """What these must say."""
 
     def admit(self, slot: int, options: TranslationOptions) -> None:
         """Begins a sequence whose rows were added."""
@@ -89,12 +107,23 @@ class BeamSearch:
         constraints = Constraints.of(options)
         if constraints is not None:
             self.constraints[slot] = constraints
+        if options.required_sequences:
+            requirements = Requirements(options.required_sequences, self._continuations)
+            self.required[slot] = BankedBeam(
+                requirements,
+                options.target_prefix,
+                beam_size=options.beam_size,
+                end_id=self._end_id,
+            )
+            self.wanted.add(slot, requirements.tokens)
 
     def forget(self, slot: int) -> None:
         """Drops a sequence that ended."""
         del self._finished[slot]
         self._barred.discard(slot)
         self.constraints.pop(slot, None)
+        if self.required.pop(slot, None) is not None:
+            self.wanted.remove(slot)
 
     def candidate_count(self, slots: NDArray[np.intp], beam_size: int) -> int:
         """Candidates of each row that a step needs.
@@ -107,6 +136,8 @@ class BeamSearch:
         if self._by_slot.with_minimum:
             early = self._rows.positions[rows] < self._rows.min_lengths[rows]
             is_early = bool(early.any())
+        if self.required and not self.required.keys().isdisjoint(slots.tolist()):
+            is_early = True
         if self.constraints:
             said = self._rows.positions[rows] + 1
             lowered = max(
@@ -120,7 +151,10 @@ class BeamSearch:
         return 2 * beam_size + is_early + lowered
 
     def advance(self, slots: NDArray[np.intp], beam_size: int, candidates: Candidates) -> Descent:
-        """Advances sequences of one beam size that hold equally many rows, one or all."""
+        """Advances sequences of one beam size that hold equally many rows, one or all.
+
+        One that must say something is alone among them.
+        """
         rows = self._by_slot.rows[slots, : self._by_slot.held[slots[0]]]  # (sequences, hypotheses)
         lengths = self._rows.positions[rows[:, 0]]  # (sequences,)
         full = lengths >= self._rows.max_lengths[rows[:, 0]]
@@ -178,6 +212,18 @@ class BeamSearch:
             lowered[(ids == self._end_id) & early[:, :, None]] = -np.inf
         so_far = self._scores[slots, : rows.shape[1], None]
         forced = full
+        if self.required and (banked := self.required.get(int(slots[0]))) is not None:
+            if full[0]:
+                so_far = banked.without_incomplete(so_far)
+            else:
+                proposals = Proposals(
+                    so_far[0, :, 0],
+                    ids[0],
+                    log_probs[0],
+                    lowered[0],
+                    self._asker(rows[0], ids[0], candidates),
+                )
+                return self._say_required(slots, rows, proposals, banked)
         if self.constraints:  # where every token is forbidden, there is nothing left but to end
             forced = full | (so_far + lowered == -np.inf).all(axis=(1, 2))
         is_cut = None
@@ -195,6 +241,48 @@ class BeamSearch:
         ends = (tokens == self._end_id) & (scores > -np.inf)
         token_scores = log_probs.take(places) if self._by_slot.token_scored else None
         return _Continuations(scores, order // width, tokens, ends, token_scores, forced, is_cut)
+
+    def _say_required(
+        self,
+        slots: NDArray[np.intp],
+        rows: NDArray[np.intp],
+        proposals: Proposals,
+        banked: BankedBeam,
+    ) -> _Continuations:
+        """As `_continue`, of a sequence that must say something; those that end come first."""
+        room = int(self._rows.max_lengths[rows[0, 0]] - self._rows.positions[rows[0, 0]])
+        ending, running = banked.advance(proposals, room)
+        count = 2 * int(self._by_slot.beam_sizes[slots[0]])
+        idle = Continuation(-np.inf, 0, int(proposals.ids[0, 0]), 0.0, Progress())
+        chosen = [*ending, *running, *[idle] * (count - len(ending) - len(running))]
+        columns = zip(*chosen, strict=True)
+        scores, parents, tokens, token_scores = (np.array([next(columns)]) for _ in range(4))
+        return _Continuations(
+            scores.astype(np.float32),
+            parents,
+            tokens,
+            (tokens == self._end_id) & (scores > -np.inf),
+            token_scores.astype(np.float32) if self._by_slot.token_scored else None,
+            np.array([not ending and not running]),
+            None,
+        )
+
+    def _asker(
+        self, rows: NDArray[np.intp], ids: NDArray[np.int64], candidates: Candidates
+    ) -> Callable[[int, int], float]:
+        """Returns what gives the log-probability of any required token after a hypothesis."""
+        columns, logits = self.wanted.columns, candidates.wanted_logits
+
+        def log_prob(hypothesis: int, token: int) -> float:
+            row = rows[hypothesis]
+            normalizer = candidates.log_normalizers[row]
+            if logits is not None:
+                return float(logits[row, columns[token]] - normalizer)
+            places = (ids[hypothesis] == token).nonzero()[0]
+            place = places[0] if len(places) else ids.shape[1] - 1
+            return float(candidates.logits[row, place] - normalizer)
+
+        return log_prob
 
     def _flat(self, columns: NDArray[np.intp], shape: tuple[int, ...]) -> NDArray[np.intp]:
         """Returns columns (sequences, n) of an array of `shape` as places in it, flattened.

@@ -55,12 +55,18 @@ class FinishedHypotheses:
 
     @property
     def bar(self) -> float:
-        """Score that a running hypothesis must beat for the search to go on."""
-        if len(self._best) < self._options.beam_size:
+        """Score that a running hypothesis must beat for the search to go on.
+
+        Where something must be said the others of the beam hardly ever come to an end, as their
+        end is forbidden: those that are wanted are enough.
+        """
+        options = self._options
+        fewest = options.num_hypotheses if options.required_sequences else options.beam_size
+        if len(self._best) < fewest:
             return -np.inf
-        if self._options.early_stopping is EarlyStopping.TRUE:
+        if options.early_stopping is EarlyStopping.TRUE:
             return np.inf
-        return self._best[-1].score
+        return self._best[fewest - 1].score
 
     def completion(self) -> Completion:
         """Returns the best of them and, where several are wanted, so many of the best."""

@@ -4,6 +4,7 @@ Knows which sequence holds which rows. Knows nothing of caches, graphs or time.
 """
 
 from collections import Counter
+from collections.abc import Container
 from collections.abc import Sequence as ListOf
 from typing import NamedTuple
 
@@ -13,11 +14,17 @@ from numpy.typing import NDArray
 from dragoman_server.search.beams import BeamSearch
 from dragoman_server.search.candidates import Candidates
 from dragoman_server.search.greedy import GreedySearch
+from dragoman_server.search.requirements import WordContinuations
 from dragoman_server.search.rows import Move, RowCopies, RowIndex, Rows
 from dragoman_server.sequence import MAX_BEAM_SIZE, Completion, Sequence
 
 MANY_TOKENS = 1 << 31
 """No vocabulary is as large."""
+
+
+def unknown_continuations() -> NDArray[np.bool_]:
+    """Says of no token that it goes on with a word."""
+    return np.zeros(0, np.bool_)
 
 
 class Advance(NamedTuple):
@@ -39,6 +46,7 @@ class Search:
         decoder_start_id: First token that a row is fed.
         end_id: Token that ends a translation.
         vocabulary_size: Most candidates that a row can have.
+        continuations: Asked for the tokens that go on with a word once a sequence must say one.
     """
 
     def __init__(
@@ -49,6 +57,7 @@ class Search:
         decoder_start_id: int,
         end_id: int,
         vocabulary_size: int = MANY_TOKENS,
+        continuations: WordContinuations = unknown_continuations,
     ) -> None:
         self._vocabulary_size = vocabulary_size
         self._rows = Rows(
@@ -60,7 +69,11 @@ class Search:
         self._by_slot = self._rows.by_slot
         self._greedy = GreedySearch(self._rows, end_id=end_id)
         self._beams = BeamSearch(
-            self._rows, max_rows=max_rows, max_beam_size=MAX_BEAM_SIZE, end_id=end_id
+            self._rows,
+            max_rows=max_rows,
+            max_beam_size=MAX_BEAM_SIZE,
+            end_id=end_id,
+            continuations=continuations,
         )
         self._slots: dict[Sequence, int] = {}
         self._sequences: list[Sequence | None] = [None] * max_rows  # by slot
@@ -113,7 +126,7 @@ class Search:
         buffers for each number that they met.
         """
         may_vary = bool(self._greedy.choices or self._beams.constraints)
-        if not (may_vary or self._by_slot.with_minimum):
+        if not (may_vary or self._by_slot.with_minimum or self._beams.required):
             return max((2 * width for width in self._widths), default=1)
         needed = max(
             self._greedy.candidate_count(self._greedy_rows()),
@@ -123,6 +136,11 @@ class Search:
         if not may_vary:
             return needed
         return min(1 << (needed - 1).bit_length(), self._vocabulary_size)
+
+    @property
+    def wanted_ids(self) -> NDArray[np.int64]:
+        """(wanted,) tokens whose logits the next step needs of each row, candidates or not."""
+        return self._beams.wanted.ids
 
     @property
     def wants_normalizers(self) -> bool:
@@ -223,4 +241,12 @@ class Search:
             parts = [slots[is_young], slots[~is_young]]
         else:
             parts = [slots]
+        if required := self._beams.required:
+            parts = [each for part in parts for each in _apart(part, required)]
         return [part for part in parts if len(part)]
+
+
+def _apart(slots: NDArray[np.intp], required: Container[int]) -> list[NDArray[np.intp]]:
+    """Splits sequences into those that must say nothing, together, and each of the others."""
+    alone = np.array([slot in required for slot in slots.tolist()], np.bool_)
+    return [slots[~alone], *slots[alone, None]]

@@ -65,7 +65,7 @@ class Answers:
             order: What its request asks for.
         """
         decode = self._tokenizer.decode
-        best, segments = assembled(split, completions, order, decode)
+        best, segments, warned = assembled(split, completions, order, decode)
         return Translation(
             translated_text=best.translated_text,
             finish_reason=best.finish_reason,
@@ -80,7 +80,7 @@ class Answers:
                 for ranked in by_rank(completions)
             ],
             segments=segments,
-            warnings=warnings_of(split, self._most_tokens),
+            warnings=warnings_of(split, self._most_tokens, warned),
         )
 
     def of_nothing(self) -> Translation:

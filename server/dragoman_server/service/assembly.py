@@ -10,6 +10,7 @@ from dragoman.v1 import translation_pb2 as pb
 from dragoman_server.sequence import Completion, FinishReason, Hypothesis, TranslationOptions
 from dragoman_server.service.orders import Order
 from dragoman_server.service.pieces import SplitText
+from dragoman_server.terminology import Warned
 from dragoman_server.texts import Spacing, Span
 
 SENTENCE_SPLIT = "SENTENCE_SPLIT"
@@ -37,6 +38,9 @@ class Assembled(NamedTuple):
 
     hypothesis: pb.Hypothesis
     segments: list[pb.Segment]
+    """None where the text was not split."""
+    warned: list[Warned]
+    """What did not go as it should in its pieces."""
 
 
 def joined(split: SplitText, texts: Iterable[str], spacing: Spacing) -> Joined:
@@ -75,7 +79,14 @@ def assembled(
         decode: Returns the text of target tokens.
     """
     forced = order.forced
-    texts = [decode(finished.token_ids[forced:]) for finished in each]
+    texts: list[str] = []
+    warned: list[Warned] = []
+    for piece, finished in zip(split.pieces, each, strict=True):
+        translated = decode(finished.token_ids[forced:])
+        if piece.marked is not None:
+            translated, warnings = piece.marked.settle(translated)
+            warned += warnings
+        texts.append(translated)
     text, spans = joined(split, texts, order.spacing)
     is_cut = any(finished.finish_reason is FinishReason.LENGTH for finished in each)
     hypothesis = pb.Hypothesis(
@@ -85,6 +96,7 @@ def assembled(
         target_token_count=sum(len(finished.token_ids) - forced for finished in each),
         token_scores=[score for one in each for score in (one.token_scores or [])[forced:]],
     )
+    spans = [] if split.is_whole else spans
     segments = [
         pb.Segment(
             source_begin=piece.span.begin,
@@ -96,9 +108,9 @@ def assembled(
             source_token_count=len(piece.source_ids),
             target_token_count=len(finished.token_ids) - forced,
         )
-        for piece, finished, span in zip(split.pieces, each, spans, strict=True)
+        for piece, finished, span in zip(split.pieces, each, spans, strict=not split.is_whole)
     ]
-    return Assembled(hypothesis, segments)
+    return Assembled(hypothesis, segments, warned)
 
 
 def by_rank(completions: Sequence[Completion]) -> Iterator[list[Hypothesis]]:
@@ -114,6 +126,8 @@ def score_of(each: Sequence[Finished], options: TranslationOptions) -> float | N
     Their log-probabilities are added up, and divided by the sum of their lengths to the power that
     theirs are divided by.
     """
+    if len(each) == 1:
+        return each[0].score
     has_beams = options.beam_size > 1
     power = options.length_penalty if has_beams else 1.0
     uncounted = len(options.target_prefix) - options.forced_length
@@ -130,10 +144,19 @@ def score_of(each: Sequence[Finished], options: TranslationOptions) -> float | N
     return log_probability / float(length) ** power if each else None
 
 
-def warnings_of(split: SplitText, most_tokens: int) -> list[pb.Warning]:
-    """Returns what a caller should know of how a text was split."""
-    if not (count := split.sentences_cut):
-        return []
-    sentences = "sentences have" if count > 1 else "sentence has"
-    message = f"{count} {sentences} more than {most_tokens} source tokens: translated in parts"
-    return [pb.Warning(reason=SENTENCE_SPLIT, message=message)]
+def warnings_of(
+    split: SplitText, most_tokens: int, warned: Sequence[Warned] = ()
+) -> list[pb.Warning]:
+    """Returns what a caller should know of a text and its pieces, each reason once."""
+    warnings = []
+    if count := split.sentences_cut:
+        sentences = "sentences have" if count > 1 else "sentence has"
+        message = f"{count} {sentences} more than {most_tokens} source tokens: translated in parts"
+        warnings.append(pb.Warning(reason=SENTENCE_SPLIT, message=message))
+    by_reason: dict[str, list[str]] = {}
+    for each in warned:
+        by_reason.setdefault(each.reason, []).append(each.message)
+    for reason, (message, *others) in by_reason.items():
+        more = f"; {len(others)} more like it" if others else ""
+        warnings.append(pb.Warning(reason=reason, message=message + more))
+    return warnings

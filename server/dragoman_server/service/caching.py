@@ -1,7 +1,8 @@
 """A model in front of which its translations are kept: what was translated before is not again.
 
-Knows which requests always have the same answer. Does not know how translations are kept, nor how
-anything is translated.
+Knows which requests always have the same answer. One with a warning is not kept: with more time or
+room it might have had none. Does not know how translations are kept, nor how anything is
+translated.
 """
 
 from dragoman.v1.translation_pb2 import (
@@ -60,7 +61,7 @@ class CachingTranslator:
         check_contents(request.contents, translator.model.limits)
         bare = without_contents(request)
         bare.ClearField("priority")
-        how = OF_CALLS + bare.SerializeToString(deterministic=True)
+        how = OF_CALLS + self._how(bare)
         keys = [cache.key(translator, sender.caller, how, text) for text in request.contents]
         kept = [cache.find(key) for key in keys]
         missing = [index for index, translation in enumerate(kept) if translation is None]
@@ -72,7 +73,11 @@ class CachingTranslator:
             new = await translator.translate_texts(part, limit, sender, usage)
         except InvalidArgumentError as error:
             raise in_whole_request(error, missing) from None
-        pairs = [(keys[index], answer) for index, answer in zip(missing, new, strict=True)]
+        pairs = [
+            (keys[index], answer)
+            for index, answer in zip(missing, new, strict=True)
+            if not answer.warnings
+        ]
         cache.keep(self.name, pairs, hits=len(keys) - len(missing), misses=len(missing))
         answers = iter(new)
         return [next(answers) if translation is None else translation for translation in kept]
@@ -93,14 +98,22 @@ class CachingTranslator:
         bare.CopyFrom(request)
         for field in ("id", "content", "priority", "partial_results"):
             bare.ClearField(field)
-        how = OF_STREAMS + bare.SerializeToString(deterministic=True)
+        how = OF_STREAMS + self._how(bare)
         key = cache.key(translator, sender.caller, how, request.content)
         if (translation := cache.find(key)) is not None:
             cache.keep(self.name, (), hits=1, misses=0)
             return translation
         translation = await translator.translate_text(request, on_progress, limit, sender, usage)
-        cache.keep(self.name, [(key, translation)], hits=0, misses=1)
+        kept = () if translation.warnings else [(key, translation)]
+        cache.keep(self.name, kept, hits=0, misses=1)
         return translation
+
+    def _how(self, bare: TranslateTextRequest | StreamTranslateTextRequest) -> bytes:
+        """Returns all that a request says beside its texts, and what else they depend on."""
+        how = bare.SerializeToString(deterministic=True)
+        if bare.glossary_config.glossary:  # what that is may change while the server runs
+            how = b"%d:%b" % (self._translator.glossary_generation, how)
+        return how
 
 
 def _is_kept(request: TranslateTextRequest | StreamTranslateTextRequest) -> bool:

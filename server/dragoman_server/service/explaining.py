@@ -1,19 +1,22 @@
 """Tells of a translation which words stand for each other, and who attended to whom.
 
-Knows translations whole and in pieces. Does not know how words are aligned, which alignment.py
-does, nor how weights are found.
+Knows translations whole and in pieces, and of these what the model was given in place of what the
+text has. Does not know how words are aligned, which alignment.py does, nor how weights are found.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import AlignmentLink, Translation
 from dragoman_server.runtime.attention_runner import check_attention
 from dragoman_server.sequence import Completion, FinishReason
-from dragoman_server.service.alignment import SpanCodec, alignment_links, attention_message
+from dragoman_server.service.alignment import alignment_links, attention_message
 from dragoman_server.service.orders import Order
-from dragoman_server.service.pieces import SplitText
-from dragoman_server.texts import one_line
+from dragoman_server.service.pieces import Piece, SplitText
+from dragoman_server.service.relocation import Relocation
+from dragoman_server.service.sources import Source
+from dragoman_server.service.text_queue import TextCodec
+from dragoman_server.texts import Span, one_line
 
 
 class Explainer:
@@ -24,7 +27,7 @@ class Explainer:
         tokenizer: Says where tokens are in texts.
     """
 
-    def __init__(self, manifest: Manifest, tokenizer: SpanCodec) -> None:
+    def __init__(self, manifest: Manifest, tokenizer: TextCodec) -> None:
         self._manifest = manifest
         self._tokenizer = tokenizer
         self._end = [manifest.special_tokens.end_id]
@@ -38,58 +41,86 @@ class Explainer:
         self,
         translation: Translation,
         text: str,
-        source: list[int],
-        completion: Completion,
-        order: Order,
-    ) -> None:
-        """Adds to the translation of a text what was asked for of it."""
-        attention = completion.attention
-        if attention is None:
-            return
-        translation.alignment.extend(
-            self._links(text, translation.translated_text, completion, order)
-        )
-        if attention.encoder is not None:
-            ended = completion.finish_reason is FinishReason.STOP
-            told = completion.token_ids + self._end if ended else completion.token_ids
-            message = attention_message(self._tokenizer, source, told, attention)
-            translation.attention.CopyFrom(message)
-
-    def explain_pieces(
-        self,
-        translation: Translation,
-        split: SplitText,
+        source: Source,
         completions: Sequence[Completion],
         order: Order,
     ) -> None:
-        """Adds to the translation of a text that was split the alignments of its pieces."""
-        each = zip(split.pieces, completions, translation.segments, strict=True)
-        for piece, completion, segment in each:
-            begin, end = segment.target_begin, segment.target_end
-            links = self._links(
-                one_line(split.text[piece.span.begin : piece.span.end]),
-                translation.translated_text[begin:end],
-                completion,
-                order,
-            )
-            for link in links:
-                link.source_begin += piece.span.begin
-                link.source_end += piece.span.begin
-                link.target_begin += begin
-                link.target_end += begin
-            translation.alignment.extend(links)
+        """Adds to a translation what was asked for of it.
+
+        Args:
+            translation: The translation, complete but for that.
+            text: The text.
+            source: As the engines had it.
+            completions: Of its pieces, or of all of it.
+            order: What its request asks for.
+        """
+        if isinstance(source, SplitText):
+            pieces = source.pieces
+            targets = [Span(each.target_begin, each.target_end) for each in translation.segments]
+        else:
+            pieces, targets = [Piece(Span(0, len(text)), source)], []
+        targets = targets or [Span(0, len(translation.translated_text))]
+        for piece, target, completion in zip(pieces, targets, completions, strict=True):
+            if completion.attention is not None:
+                shown = translation.translated_text[target.begin : target.end]
+                links = self._links(text, shown, piece, completion, order)
+                translation.alignment.extend(_moved(links, piece.span.begin, target.begin))
+                self._add_attention(translation, piece, completion)
 
     def _links(
-        self, text: str, translated: str, completion: Completion, order: Order
+        self, text: str, shown: str, piece: Piece, completion: Completion, order: Order
     ) -> list[AlignmentLink]:
-        attention = completion.attention
-        if attention is None or attention.alignment is None:
+        """Returns the links of a piece, from its beginning in the text and in what is `shown`."""
+        assert completion.attention is not None
+        weights = completion.attention.alignment
+        if weights is None:
             return []
-        return alignment_links(
+        own = text[piece.span.begin : piece.span.end]
+        given = one_line(own) if piece.marked is None else piece.marked.text
+        said_ids = completion.token_ids[order.forced :]
+        said = self._tokenizer.decode(said_ids)
+        links = alignment_links(
             self._tokenizer,
-            text,
-            translated,
-            completion.token_ids[order.forced :],
-            weights=attention.alignment[order.forced :],
+            given,
+            said,
+            said_ids,
+            weights=weights[order.forced :],
             before=len(order.source_prefix),
         )
+        if piece.marked is None:
+            return links
+        return list(_relocated(links, Relocation(given, own), Relocation(said, shown)))
+
+    def _add_attention(
+        self, translation: Translation, piece: Piece, completion: Completion
+    ) -> None:
+        attention = completion.attention
+        if attention is None or attention.encoder is None:
+            return
+        ended = completion.finish_reason is FinishReason.STOP
+        told = completion.token_ids + self._end if ended else completion.token_ids
+        translation.attention.CopyFrom(
+            attention_message(self._tokenizer, piece.source_ids, told, attention)
+        )
+
+
+def _moved(links: Sequence[AlignmentLink], source: int, target: int) -> Iterator[AlignmentLink]:
+    """Yields links of a piece as those of the text, in which it begins so late."""
+    for link in links:
+        link.source_begin += source
+        link.source_end += source
+        link.target_begin += target
+        link.target_end += target
+        yield link
+
+
+def _relocated(
+    links: Sequence[AlignmentLink], sources: Relocation, targets: Relocation
+) -> Iterator[AlignmentLink]:
+    """Yields links between other texts, without those of words that these do not have."""
+    for link in links:
+        source, target = sources.of(link.source_begin), targets.of(link.target_begin)
+        if source is not None and target is not None:
+            link.source_begin, link.source_end = source
+            link.target_begin, link.target_end = target
+            yield link

@@ -12,6 +12,7 @@ from dragoman_server.errors import InvalidArgumentError, NotFoundError
 from dragoman_server.models import Languages, primary
 from dragoman_server.service.alignment import without_graph
 from dragoman_server.service.options import OptionsReader, RequestOptions, TargetCodec
+from dragoman_server.terminology import Pair
 from dragoman_server.texts import Spacing
 
 MOST_ORDERS = 256
@@ -33,6 +34,8 @@ class Order(NamedTuple):
     """Primary subtag of the texts' language: how they are split into sentences."""
     spacing: Spacing
     """Between the sentences of a translation."""
+    pair: Pair
+    """Its languages, by the model's codes."""
     explains: bool = False
     """Whether the alignment or the attention of a translation is told."""
 
@@ -101,6 +104,7 @@ class Orders:
             self._options.read(request.options, forced),
             primary(request.source_language_code or source.language_code),
             Spacing(primary(target.language_code)),
+            Pair(source.language_code, target.language_code),
         )
         if request.return_alignment or request.return_attention:
             return self._explained(order, request)

@@ -7,7 +7,8 @@ import asyncio
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from dragoman_server.texts import Span, halves, has_words, one_line, sentences
+from dragoman_server.terminology import Marked
+from dragoman_server.texts import Span, Unbroken, halves, has_words, sentences
 
 PIECES_AT_ONCE = 32
 """Tokenised before others have their turn on the event loop."""
@@ -24,6 +25,8 @@ class Piece(NamedTuple):
     span: Span
     """Where it is in the text."""
     source_ids: list[int]
+    marked: Marked | None = None
+    """What it must have, where it must have anything."""
 
 
 class SplitText(NamedTuple):
@@ -32,8 +35,10 @@ class SplitText(NamedTuple):
     text: str
     pieces: list[Piece]
     """In order. Around and between them is what is not translated."""
-    sentences_cut: int
+    sentences_cut: int = 0
     """Sentences that were too long, and are several pieces."""
+    is_whole: bool = False
+    """Whether it is not split: it is one piece, or none where it is its own translation."""
 
     @property
     def rest(self) -> str:
@@ -53,48 +58,60 @@ class TooLongError(Exception):
         self.tokens = tokens
 
 
+Read = Callable[[Span], Piece]
+"""Returns a part of the text as a piece: without source tokens where it is not translated."""
+
+
 async def split(
-    text: str, language: str, encode: Callable[[str], list[int]], most_tokens: int
+    text: str, language: str, read: Read, most_tokens: int, unbroken: Unbroken | None = None
 ) -> SplitText:
     """Returns the pieces of a text.
 
     Args:
         text: Of any length.
         language: Of the text; see texts.sentences.
-        encode: Returns the source tokens of a piece; none where there is nothing to translate.
+        read: Makes its pieces.
         most_tokens: That a piece may have; sentences of more are cut into shorter parts.
+        unbroken: What is in one piece, unless that alone has more.
 
     Raises:
         TooLongError: A code point has more.
     """
     pieces: list[Piece] = []
     sentences_cut = 0
-    for index, span in enumerate(sentences(text, language)):
+    spans = sentences(text, language)
+    if unbroken is None:
+        unbroken = Unbroken()
+    else:
+        spans = unbroken.joined(spans)
+    for index, span in enumerate(spans):
         if index % PIECES_AT_ONCE == PIECES_AT_ONCE - 1:
             await asyncio.sleep(0)
-        source_ids = encode(one_line(text[span.begin : span.end]))
-        if len(source_ids) > most_tokens:
+        piece = read(span)
+        if len(piece.source_ids) > most_tokens:
             if span.end - span.begin == 1:
-                raise TooLongError(len(source_ids))
+                raise TooLongError(len(piece.source_ids))
             sentences_cut += 1
-            pieces += _parts(text, span, encode, most_tokens)
-        elif source_ids:
-            pieces.append(Piece(span, source_ids))
+            pieces += _parts(text, span, read, most_tokens, unbroken)
+        elif piece.source_ids:
+            pieces.append(piece)
     return SplitText(text, pieces, sentences_cut)
 
 
 def _parts(
-    text: str, span: Span, encode: Callable[[str], list[int]], most_tokens: int
+    text: str, span: Span, read: Read, most_tokens: int, unbroken: Unbroken
 ) -> Iterator[Piece]:
     """Yields the parts of a sentence that is too long."""
-    for half in halves(text, span):
+    for half in halves(text, span, unbroken):
         if not has_words(text, half):
             continue
-        source_ids = encode(one_line(text[half.begin : half.end]))
+        piece = read(half)
+        tokens = len(piece.source_ids)
         is_character = half.end - half.begin == 1
-        if is_character and len(source_ids) > most_tokens:
-            raise TooLongError(len(source_ids))
-        if len(source_ids) > min(PART_TOKENS, most_tokens) and not is_character:
-            yield from _parts(text, half, encode, most_tokens)
-        elif source_ids:
-            yield Piece(half, source_ids)
+        if is_character and tokens > most_tokens:
+            raise TooLongError(tokens)
+        wanted = most_tokens if unbroken.covers(half) else min(PART_TOKENS, most_tokens)
+        if tokens > wanted and not is_character:
+            yield from _parts(text, half, read, most_tokens, unbroken)
+        elif tokens:
+            yield piece

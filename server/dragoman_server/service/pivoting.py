@@ -80,7 +80,12 @@ class PivotingTranslator:
         sender: Sender = ANYBODY,
         usage: Usage | None = None,
     ) -> list[Translation]:
-        """Translates all the texts, or none; see Translator."""
+        """Translates all the texts, or none; see Translator.
+
+        Raises:
+            InvalidArgumentError: There is a glossary too.
+        """
+        _check_glossary(request)
         self._check(request)
         into = TranslateTextRequest(
             contents=request.contents,
@@ -88,6 +93,8 @@ class PivotingTranslator:
             target_language_code=self._language,
             options=_of_first(request.options),
             segmentation=request.segmentation,
+            dnt_phrases=request.dnt_phrases,
+            protect_placeholders=request.protect_placeholders,
         )
         before = await self._first.translate_texts(into, limit, sender, usage)
         out_of = TranslateTextRequest()
@@ -113,6 +120,7 @@ class PivotingTranslator:
         usage: Usage | None = None,
     ) -> Translation:
         """Translates a text of a stream; its partial texts are the second translation's."""
+        _check_glossary(request)
         self._check(request)
         into = StreamTranslateTextRequest(
             content=request.content,
@@ -120,6 +128,8 @@ class PivotingTranslator:
             target_language_code=self._language,
             options=_of_first(request.options),
             segmentation=request.segmentation,
+            dnt_phrases=request.dnt_phrases,
+            protect_placeholders=request.protect_placeholders,
         )
         before = await self._first.translate_text(into, None, limit, sender, usage)
         out_of = StreamTranslateTextRequest()
@@ -154,6 +164,19 @@ class PivotingTranslator:
             reason=error.reason,
             given=error.given,
             allowed=error.allowed,
+        )
+
+
+def _check_glossary(request: TranslateTextRequest | StreamTranslateTextRequest) -> None:
+    if request.HasField("glossary_config"):
+        raise InvalidArgumentError(
+            "glossary_config does not go with a translation through a third language: its terms "
+            "are of the request's two languages, and neither model has both; allowed: none, or a "
+            "model that translates directly",
+            field="glossary_config",
+            reason="OPTIONS_CONFLICT",
+            given="a glossary_config",
+            allowed="none through a third language",
         )
 
 

@@ -46,7 +46,10 @@ class WholeProgress:
 
 
 class SplitProgress:
-    """Of a text that is translated in pieces: it goes as far as the first that is not finished."""
+    """Of a text that is translated in pieces: it goes as far as the first that is not finished.
+
+    Of a piece of which the model does not see all there is nothing before it is finished.
+    """
 
     def __init__(
         self, split: SplitText, spacing: Spacing, decode: Decode, tell: OnProgress
@@ -76,7 +79,11 @@ class SplitProgress:
             future = self._futures[len(self._finished)]
             if not future.done() or future.cancelled() or future.exception() is not None:
                 break
-            self._finished.append(self._decode(future.result().token_ids))
+            text = self._decode(future.result().token_ids)
+            marked = self._split.pieces[len(self._finished)].marked
+            self._finished.append(text if marked is None else marked.settle(text).text)
         yield from self._finished
         if tokens := self._tokens.get(len(self._finished)):
-            yield self._decode(tokens)
+            marked = self._split.pieces[len(self._finished)].marked
+            if marked is None or not marked.hides:
+                yield self._decode(tokens)

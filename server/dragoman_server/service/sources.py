@@ -1,18 +1,19 @@
 """Texts as the engines get them: the source tokens of the whole, or of each of its pieces.
 
-Knows one model's tokens, and which texts are split. Does not know what becomes of them.
+Knows one model's tokens, which texts are split, and that parts of them may be marked. Does not know
+what becomes of them.
 """
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import Protocol
 
 from dragoman.v1.translation_pb2 import SEGMENTATION_AUTO, SEGMENTATION_NONE, Limits
 from dragoman_server.service.orders import Order
-from dragoman_server.service.pieces import SplitText, TooLongError, split
+from dragoman_server.service.pieces import Piece, Read, SplitText, TooLongError, split
 from dragoman_server.service.validation import check_source_length
-from dragoman_server.texts import has_lines, is_sentence
+from dragoman_server.terminology import Marked, Place, Terminology
+from dragoman_server.texts import Span, Unbroken, has_lines, is_sentence, one_line
 
 COMFORT_TOKENS = 16
 """Of a text of several sentences that is translated whole: measured in docs/performance.md. In more
@@ -25,7 +26,8 @@ MEMORY_TEXTS = 64
 """From which is learned how many tokens a character makes."""
 
 Source = list[int] | SplitText
-"""Of a text: the tokens of the whole, none where there is nothing to translate; or its pieces."""
+"""Of a text: the tokens of the whole, none where there is nothing to translate; or its pieces,
+which a whole text is too where parts of it are marked."""
 
 
 class Encoder(Protocol):
@@ -89,15 +91,54 @@ class Sources:
             return source
         if segmentation == SEGMENTATION_NONE:
             check_source_length(len(self._encode(text, order)), field, self._limits)
-        encode = functools.partial(self._encode, order=order)
+
+        def read(span: Span) -> Piece:
+            return Piece(span, self._encode(one_line(text[span.begin : span.end]), order))
+
+        pieces = await self._split(text, order, field, read)
+        if segmentation == SEGMENTATION_AUTO and len(pieces.pieces) == 1 and not has_lines(text):
+            source = self._encode(text, order)
+            if len(source) <= self._most_tokens:  # with what is around its one sentence
+                return source
+        return pieces
+
+    async def read_marked(
+        self, text: str, order: Order, segmentation: int, field: str, terminology: Terminology
+    ) -> Source:
+        """Returns a text as `read` does, with what its request wants of its words.
+
+        What decides whether it is split is the text as it was given.
+        """
+        places = terminology.find(text)
+        if not places:
+            return await self.read(text, order, segmentation, field)
+        marked, given = _marked(text, terminology)
+        whole = Piece(Span(0, len(text)), self._encode(given, order), marked)
+        tokens = len(whole.source_ids)
+        as_whole = SplitText(text, [whole] if tokens else [], is_whole=True)
+        if segmentation == SEGMENTATION_NONE:
+            check_source_length(tokens, field, self._limits)
+            return as_whole
+        fits = tokens <= self._most_tokens
+        if fits and self.whole(text, order, segmentation) is not None:
+            return as_whole
+
+        def read(span: Span) -> Piece:
+            marked, given = _marked(text[span.begin : span.end], terminology)
+            return Piece(span, self._encode(one_line(given), order), marked)
+
+        pieces = await self._split(text, order, field, read, _unbroken(text, places))
+        is_one = segmentation == SEGMENTATION_AUTO and len(pieces.pieces) == 1
+        return as_whole if is_one and fits and not has_lines(text) else pieces
+
+    async def _split(
+        self, text: str, order: Order, field: str, read: Read, unbroken: Unbroken | None = None
+    ) -> SplitText:
         try:
-            pieces = await split(text, order.source_language, encode, self._most_tokens)
+            return await split(text, order.source_language, read, self._most_tokens, unbroken)
         except TooLongError as error:
             check_source_length(error.tokens, field, self._limits)
             raise
-        if segmentation == SEGMENTATION_AUTO and len(pieces.pieces) == 1 and not has_lines(text):
-            return self._encode(text, order)
-        return pieces
 
     def expected_tokens(self, texts: Sequence[str], segmentation: int) -> list[float]:
         """Returns roughly how many source tokens the pieces of some texts have."""
@@ -119,3 +160,24 @@ class Sources:
         rate = len(token_ids) / len(text)
         self._tokens_per_character += (rate - self._tokens_per_character) / MEMORY_TEXTS
         return order.source_prefix + token_ids + order.source_suffix
+
+
+def _marked(text: str, terminology: Terminology) -> tuple[Marked | None, str]:
+    """Returns what a text must have, and what the model is given of it: nothing of some."""
+    marked = terminology.mark(text)
+    if marked is None:
+        return None, text
+    return marked, "" if marked.as_it_is == text else marked.text
+
+
+def _unbroken(text: str, places: Sequence[Place]) -> Unbroken:
+    """Returns what no end of a sentence may break: all but phrases that go on in another line."""
+    spans = [Span(place.start, place.end) for place in places]
+    kinds = zip(spans, places, strict=True)
+    return Unbroken(
+        [
+            span
+            for span, each in kinds
+            if not (each.is_term and has_lines(text[span.begin : span.end]))
+        ]
+    )

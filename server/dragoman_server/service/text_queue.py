@@ -27,6 +27,9 @@ class TextCodec(SpanCodec, Protocol):
     def decode(self, token_ids: Sequence[int]) -> str:
         """Returns the text of target tokens."""
 
+    def target_pieces(self) -> dict[int, str]:
+        """Returns what each target token says, with a space before it where it begins a word."""
+
 
 class TextQueue(Protocol):
     """What is needed of an AsyncEngine."""

@@ -1,14 +1,14 @@
 """Translates the texts of a request: validate, split, tokenise, submit, await, put together.
 
 A text becomes the source tokens of the whole, or the pieces of a SplitText; each of these is
-decoded with options of its own, and what comes of them is one Translation. Knows one model with its
-tokenizer and the engine that runs it. Does not know grpc, nor how the engine batches.
+decoded with options of its own, once more where it lacks what it must have, and what comes of them
+is one Translation. Knows one model with its tokenizer and the engine that runs it. Does not know
+grpc, nor how the engine batches.
 """
 
 import asyncio
-import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from itertools import islice
 
 from dragoman.v1.bundle_pb2 import Manifest
@@ -23,11 +23,13 @@ from dragoman_server.sequence import Completion, TranslationOptions
 from dragoman_server.service.account import Usage
 from dragoman_server.service.alignment import check_one_text
 from dragoman_server.service.answers import Answers
+from dragoman_server.service.attempts import Asked, Attempts
 from dragoman_server.service.explaining import Explainer
 from dragoman_server.service.orders import Order, Orders
 from dragoman_server.service.pieces import SplitText
 from dragoman_server.service.progress import OnProgress, Progress, SplitProgress, WholeProgress
 from dragoman_server.service.sources import Source, Sources
+from dragoman_server.service.terms import TermsReader
 from dragoman_server.service.text_queue import TextCodec, TextQueue
 from dragoman_server.service.validation import (
     check_characters,
@@ -35,7 +37,7 @@ from dragoman_server.service.validation import (
     check_contents,
     read_segmentation,
 )
-from dragoman_server.service.windows import Submit, in_windows
+from dragoman_server.terminology import Marked, Shelf, Terminology
 
 TEXTS_AT_ONCE = 32
 """Of a request, tokenised or put on the wire before others have their turn on the event loop: a
@@ -57,23 +59,36 @@ class Translator:
         tokenizer: TextCodec,
         engine: TextQueue,
         check_memory: Callable[[], None] = lambda: None,
+        *,
+        shelf: Shelf | None = None,
     ) -> None:
         self.model = model
         self.name, self.version, self.limits = model.name, model.version, model.limits
         self._orders = Orders(manifest, model.limits, tokenizer)
+        self._terms = TermsReader(manifest, model.limits, tokenizer, shelf)
         self._sources = Sources(model.limits, tokenizer, manifest.special_tokens.end_id)
         self._answers = Answers(model, tokenizer)
         self._explainer = Explainer(manifest, tokenizer)
         self._decode = tokenizer.decode
-        self._most_pieces = max(2, model.limits.max_contents)
         self._engine = engine
+        self._attempts = Attempts(
+            engine,
+            tokenizer.decode,
+            most_pieces=max(2, model.limits.max_contents),
+            most_beams=model.limits.max_beam_size,
+        )
         self._check_memory = check_memory
         self._preparing = 0
 
     @property
     def is_preparing(self) -> bool:
         """Whether a call is here whose texts the engine is still to get."""
-        return self._preparing > 0
+        return self._preparing > 0 or self._attempts.is_preparing
+
+    @property
+    def glossary_generation(self) -> int:
+        """How often the glossaries that the server has have changed."""
+        return self._terms.generation
 
     @property
     def aligns(self) -> bool:
@@ -138,6 +153,7 @@ class Translator:
         self._preparing += 1
         try:
             order = self._orders.read(request)
+            terminology = self._terms.read(request, order.pair)
             segmentation = read_segmentation(request)
             check_contents(request.contents, self.model.limits)
             if request.return_attention:
@@ -146,10 +162,12 @@ class Translator:
             for index, text in enumerate(request.contents):
                 if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
                     await asyncio.sleep(0)
-                source: Source | None = self._sources.whole(text, order, segmentation)
+                source: Source | None = None
+                if terminology is None:
+                    source = self._sources.whole(text, order, segmentation)
                 if source is None:
                     field = f"contents[{index}]"
-                    source = await self._sources.read(text, order, segmentation, field)
+                    source = await self._read(text, order, segmentation, field, terminology)
                 sources.append(source)
         finally:
             self._preparing -= 1
@@ -178,10 +196,11 @@ class Translator:
         self._preparing += 1
         try:
             order = self._orders.read(request)
+            terminology = self._terms.read(request, order.pair)
             segmentation = read_segmentation(request)
             check_code_points([text], "content", self.model.limits)
             check_characters(text, "content")
-            source = await self._sources.read(text, order, segmentation, "content")
+            source = await self._read(text, order, segmentation, "content", terminology)
         finally:
             self._preparing -= 1
         progress = None
@@ -192,8 +211,23 @@ class Translator:
         )
         return translations[0]
 
-    def _progress(self, source: Source, order: Order, tell: OnProgress) -> Progress:
+    def _read(
+        self,
+        text: str,
+        order: Order,
+        segmentation: int,
+        field: str,
+        terminology: Terminology | None,
+    ) -> Coroutine[None, None, Source]:
+        if terminology is None:
+            return self._sources.read(text, order, segmentation, field)
+        return self._sources.read_marked(text, order, segmentation, field, terminology)
+
+    def _progress(self, source: Source, order: Order, tell: OnProgress) -> Progress | None:
+        """Returns who is told of a text's pieces; None where nothing could be shown of them."""
         if isinstance(source, SplitText):
+            if all(piece.marked is not None and piece.marked.hides for piece in source.pieces):
+                return None
             return SplitProgress(source, order.spacing, self._decode, tell)
         return WholeProgress(self._decode, tell)
 
@@ -209,30 +243,12 @@ class Translator:
         progress: Progress | None = None,
     ) -> list[Translation]:
         """Has the texts translated; an error, or nobody waiting, takes all of them back."""
-        submitted, options = _asked(sources, order)
+        asked = _asked(sources, order)
         if order.explains:
-            self._explainer.check(submitted, order)
-        if usage is not None:
-            usage.submit(submitted, options)
-        wants_timing = usage is not None and usage.is_timed
-
-        def submit(begin: int, end: int) -> list[asyncio.Future[Completion]]:
-            report = None if progress is None else functools.partial(_report, progress, begin)
-            futures = self._engine.submit(
-                submitted[begin:end],
-                options[begin:end],
-                report,
-                limit,
-                sender,
-                wants_timing=wants_timing,
-            )
-            if progress is not None:
-                progress.expect(begin, futures)
-            return futures
-
-        finished = await self._finished(submit, len(submitted))
-        if usage is not None:
-            usage.finish(finished)
+            self._explainer.check(asked.source_ids, order)
+        finished = await self._attempts.decode(
+            asked, order.forced, limit, sender, usage=usage, progress=progress
+        )
         completions = iter(finished)
         translations = []
         for index, source in enumerate(sources):
@@ -241,57 +257,38 @@ class Translator:
             translations.append(self._answer(texts[index], source, completions, order))
         return translations
 
-    async def _finished(self, submit: Submit, count: int) -> list[Completion]:
-        """Waits for what is submitted, in windows where it is more than a call may have there."""
-        if not count:
-            return []
-        if count > self._most_pieces:
-            self._preparing += 1
-            try:
-                return await in_windows(submit, count, self._most_pieces)
-            finally:
-                self._preparing -= 1
-        futures = submit(0, count)
-        try:
-            return [await futures[0]] if count == 1 else await asyncio.gather(*futures)
-        finally:
-            for future in futures:
-                future.cancel()
-
     def _answer(
         self, text: str, source: Source, completions: Iterator[Completion], order: Order
     ) -> Translation:
         """Returns a text's translation, of the next completions."""
         if isinstance(source, SplitText):
-            pieces = list(islice(completions, len(source.pieces)))
-            translation = self._answers.of_pieces(source, pieces, order)
-            if order.explains:
-                self._explainer.explain_pieces(translation, source, pieces, order)
-            return translation
-        if not source:
+            finished = list(islice(completions, len(source.pieces)))
+            translation = self._answers.of_pieces(source, finished, order)
+        elif source:
+            finished = [next(completions)]
+            translation = self._answers.of(
+                finished[0], source_tokens=len(source), forced=order.forced
+            )
+        else:
             return self._answers.of_nothing()
-        completion = next(completions)
-        translation = self._answers.of(completion, source_tokens=len(source), forced=order.forced)
         if order.explains:
-            self._explainer.explain(translation, text, source, completion, order)
+            self._explainer.explain(translation, text, source, finished, order)
         return translation
 
 
-def _asked(sources: list[Source], order: Order) -> tuple[list[list[int]], list[TranslationOptions]]:
+def _asked(sources: list[Source], order: Order) -> Asked:
     """Returns what the engines are asked for: source tokens, and how each is decoded."""
     submitted: list[list[int]] = []
     options: list[TranslationOptions] = []
+    marks: dict[int, Marked] = {}
     for index, source in enumerate(sources):
         if isinstance(source, SplitText):
-            for number, (_, ids) in enumerate(source.pieces):
+            for number, (_, ids, marked) in enumerate(source.pieces):
+                if marked is not None:
+                    marks[len(submitted)] = marked
                 submitted.append(ids)
                 options.append(order.options.of_text(index, source_length=len(ids), piece=number))
         elif source:
             submitted.append(source)
             options.append(order.options.of_text(index, source_length=len(source)))
-    return submitted, options
-
-
-def _report(progress: Progress, begin: int, index: int, token_ids: list[int]) -> None:
-    """Tells of a piece of those that were submitted from `begin` on."""
-    progress.report(begin + index, token_ids)
+    return Asked(submitted, options, marks)

@@ -46,7 +46,7 @@ def read_priority(number: int) -> Priority:
     priority = _PRIORITIES.get(number)
     if priority is None:
         given, allowed = str(number), f"0 to {max(_PRIORITIES)}"
-        raise _wrong("priority", given, allowed, verb="is", reason="OPTION_OUT_OF_RANGE")
+        raise wrong_field("priority", given, allowed, verb="is", reason="OPTION_OUT_OF_RANGE")
     return priority
 
 
@@ -60,13 +60,13 @@ def read_segmentation(request: TranslateTextRequest | StreamTranslateTextRequest
     if request.return_attention:  # weights are of one sentence's tokens
         if number == SEGMENTATION_SENTENCES:
             given, allowed = "SEGMENTATION_SENTENCES", "another where return_attention is true"
-            raise _wrong("segmentation", given, allowed, verb="is", reason="OPTIONS_CONFLICT")
+            raise wrong_field("segmentation", given, allowed, verb="is", reason="OPTIONS_CONFLICT")
         return SEGMENTATION_NONE
     if not number:
         return SEGMENTATION_AUTO
     if number not in _SEGMENTATIONS:
         given, allowed = str(number), f"0 to {max(_SEGMENTATIONS)}"
-        raise _wrong("segmentation", given, allowed, verb="is", reason="OPTION_OUT_OF_RANGE")
+        raise wrong_field("segmentation", given, allowed, verb="is", reason="OPTION_OUT_OF_RANGE")
     return number
 
 
@@ -74,7 +74,7 @@ def read_mime_type(mime_type: str) -> str:
     """Returns what texts are; raises InvalidArgumentError where that is none of what is known."""
     if mime_type not in MIME_TYPES:
         given, allowed = repr(mime_type[:MAX_SHOWN]), " or ".join(map(repr, MIME_TYPES))
-        raise _wrong("mime_type", given, allowed, verb="is", reason="OPTION_OUT_OF_RANGE")
+        raise wrong_field("mime_type", given, allowed, verb="is", reason="OPTION_OUT_OF_RANGE")
     return mime_type
 
 
@@ -86,7 +86,7 @@ def check_marked_up(request: TranslateTextRequest) -> None:
     for field in ("return_alignment", "return_attention"):
         if getattr(request, field):
             allowed = f"false with the mime_type {HTML}"
-            raise _wrong(field, "true", allowed, verb="is", reason="OPTIONS_CONFLICT")
+            raise wrong_field(field, "true", allowed, verb="is", reason="OPTIONS_CONFLICT")
     if request.options.target_prefix:
         raise wrong_option("target_prefix", "not empty", f"nothing with the mime_type {HTML}")
 
@@ -94,7 +94,7 @@ def check_marked_up(request: TranslateTextRequest) -> None:
 def check_blocks(count: int, limits: Limits) -> None:
     """Raises InvalidArgumentError where marked-up texts have too many blocks together."""
     if count > limits.max_contents:
-        raise _wrong(
+        raise wrong_field(
             "contents",
             f"{count} blocks of text",
             f"at most {limits.max_contents}",
@@ -104,7 +104,7 @@ def check_blocks(count: int, limits: Limits) -> None:
 
 def wrong_markup(field: str, problem: str, allowed: str) -> InvalidArgumentError:
     """Returns the error about markup that is more than is allowed."""
-    return _wrong(field, problem, allowed, reason="TOO_MUCH_MARKUP")
+    return wrong_field(field, problem, allowed, reason="TOO_MUCH_MARKUP")
 
 
 def check_contents(contents: Sequence[str], limits: Limits) -> None:
@@ -114,7 +114,7 @@ def check_contents(contents: Sequence[str], limits: Limits) -> None:
         InvalidArgumentError: There are none or too many, or one holds a NUL.
     """
     if not 1 <= len(contents) <= limits.max_contents:
-        raise _wrong(
+        raise wrong_field(
             "contents",
             f"{len(contents)} texts",
             f"1 to {limits.max_contents}",
@@ -135,7 +135,7 @@ def check_code_points(texts: Sequence[str], field: str, limits: Limits) -> None:
     if count <= limits.max_code_points:
         count += sum([_more_by_phrases(text) for text in texts if not text.isascii()])
     if count > limits.max_code_points:
-        raise _wrong(
+        raise wrong_field(
             field,
             f"{count} code points",
             f"at most {limits.max_code_points}",
@@ -151,7 +151,7 @@ def check_characters(text: str, field: str) -> None:
     """Raises InvalidArgumentError where the text holds a NUL, which no text does on purpose."""
     position = text.find(NUL)
     if position >= 0:
-        raise _wrong(
+        raise wrong_field(
             field,
             f"a NUL character at code point {position}",
             "text without NUL characters",
@@ -162,7 +162,7 @@ def check_characters(text: str, field: str) -> None:
 def check_source_length(count: int, field: str, limits: Limits) -> None:
     """Raises InvalidArgumentError where a text has more source tokens than the model takes."""
     if count > limits.max_input_length:
-        raise _wrong(
+        raise wrong_field(
             field,
             f"{count} source tokens",
             f"at most {limits.max_input_length}",
@@ -186,16 +186,17 @@ def wrong_option(
     name: str, given: str, allowed: str, *, reason: str = "OPTION_OUT_OF_RANGE"
 ) -> InvalidArgumentError:
     """Returns the error about the value of an option."""
-    return _wrong(f"options.{name}", given, allowed, reason=reason, verb="is")
+    return wrong_field(f"options.{name}", given, allowed, reason=reason, verb="is")
 
 
 def _shown(value: float) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _wrong(
+def wrong_field(
     field: str, given: str, allowed: str, *, reason: str, verb: str = "has"
 ) -> InvalidArgumentError:
+    """Returns the error about the value of a field."""
     return InvalidArgumentError(
         f"{field} {verb} {given}; allowed: {allowed}",
         field=field,

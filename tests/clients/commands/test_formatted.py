@@ -51,6 +51,7 @@ def test_a_sentence_is_sent_whole_with_its_tags(command: Command, page: Path) ->
         "good",
     ]
     assert {request.mime_type for request in asked} == {"text/html"}
+    assert all(request.protect_placeholders for request in asked)
     asked.clear()
     page.with_suffix(".json").write_text('["<b>"]')
     assert command("--input", page.with_suffix(".json")) == 0

@@ -204,6 +204,52 @@ def test_every_option_of_decoding_goes_to_the_server(command: Command) -> None:
     assert [options.seed for options in seen] == [-4, -3]
 
 
+def test_what_is_not_the_models_to_choose_goes_to_the_server(
+    command: Command, tmp_path: Path
+) -> None:
+    seen: list[pb.StreamTranslateTextRequest] = []
+
+    def keep(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+        for request in requests:
+            seen.append(request)
+            yield answer(request)
+
+    command.server.streams += [keep, keep]
+    table = tmp_path / "terms.tsv"
+    table.write_text("de\ten\nHaus\thouse\n")
+    flags = ["--dnt=New York", "--dnt=Bonn", "--protect-placeholders", "--glossary-mode=soft"]
+    assert command(*flags, "-s=en", "-t=de", "--glossary", table, "a") == 0
+    assert command("--glossary=legal@2", "--glossary-ignore-case", "a") == 0
+    first, second = seen
+    assert list(first.dnt_phrases) == ["New York", "Bonn"]
+    assert first.protect_placeholders
+    entry = pb.GlossaryEntry(source_term="house", target_term="Haus")
+    assert first.glossary_config == pb.GlossaryConfig(entries=[entry], mode=pb.GLOSSARY_MODE_SOFT)
+    assert second.glossary_config == pb.GlossaryConfig(glossary="legal@2", ignore_case=True)
+
+
+def test_a_glossary_that_is_wrong_or_missing_is_told(command: Command, tmp_path: Path) -> None:
+    table = tmp_path / "terms.tsv"
+    assert command("--glossary", table, "a") == 2
+    assert b"No such file" in command.err
+    table.write_text("house\tHaus\n")
+    assert command("--glossary", table, "a") == 2
+    assert b"the first line must have language codes" in command.err
+
+
+def test_warnings_are_told_with_their_lines(command: Command) -> None:
+    def warn_of_the_second(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+        for request in requests:
+            response = answer(request)
+            if request.id == "1":
+                response.translation.warnings.add(reason="TERM_MOVED", message="'x' was lost")
+            yield response
+
+    command.server.streams.append(warn_of_the_second)
+    assert command("a", "b", "c") == 0
+    assert command.err == b"dragoman translate: line 2: 'x' was lost\n"
+
+
 @pytest.mark.parametrize(
     ("flags", "expected"),
     [

@@ -113,5 +113,17 @@ def test_what_no_text_yields_leaves_other_tokens_their_ids(model: Any, tmp_path:
     tokenizer = LibraryTokenizer(tmp_path, files, SpecialTokens(end_id=1, decoder_start_id=1))
     assert tokenizer.encode_target("a<NUM>a<ENT>") == [2, 7, 2, 9]
     assert tokenizer.decode([2, 5, 7, 8, 9, 0]).replace(" ", "") == "a<NUM><zz><ENT>"
+    assert tokenizer.target_pieces() == {}, "nothing tells where words begin"
     for name in ("<xx>", "\t <xx>", "</s>", "\t </s>", "<zz>"):
         assert {1, 5, 6, 8}.isdisjoint(tokenizer.encode_target(name)), name
+
+
+@pytest.mark.parametrize("mark", ["\u2581", "\u0120"])
+def test_pieces_say_where_words_begin(mark: str, tmp_path: Path) -> None:
+    vocabulary = {"<unk>": 0, "</s>": 1, f"{mark}a": 2, "b": 3}
+    Tokenizer(models.BPE(vocabulary, [])).save(str(tmp_path / "tokenizer.json"))
+    files = TokenizerFiles(
+        kind="tokenizers", source_model_path="tokenizer.json", target_model_path="tokenizer.json"
+    )
+    tokenizer = LibraryTokenizer(tmp_path, files, SpecialTokens(end_id=1, decoder_start_id=1))
+    assert tokenizer.target_pieces() == {2: " a", 3: "b"}

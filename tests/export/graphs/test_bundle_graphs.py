@@ -71,6 +71,7 @@ def decoder_inputs(bundle: Path, rows: int) -> dict[str, NDArray[np.generic]]:
         "source_last": random.integers(0, 8, ROWS).astype(np.int32),
         "candidate_count": np.array([3]),
         "with_normalizers": np.array(1, np.bool_),
+        "wanted_ids": np.array([7, 40]),
         **nothing_shared(manifest(bundle).architecture.decoder_heads),
     }
     sizes = {"rows": ROWS, "sources": ROWS, "target_capacity": 12, "source_capacity": 8}
@@ -88,7 +89,8 @@ def decoder_inputs(bundle: Path, rows: int) -> dict[str, NDArray[np.generic]]:
 @pytest.mark.parametrize("rows", [1, 2, 5, 8])
 def test_decoder_rows_are_the_same_at_any_row_count(bundle: Path, rows: int) -> None:
     decoder = session(bundle / DECODER)
-    names = ["candidate_ids", "candidate_logits", "log_normalizers", "self_key_1_out"]
+    names = ["candidate_ids", "candidate_logits", "log_normalizers", "wanted_logits"]
+    names.append("self_key_1_out")
     everyone = decoder.run(names, decoder_inputs(bundle, ROWS))
     some = decoder.run(names, decoder_inputs(bundle, rows))
     for full, part in zip(everyone, some, strict=True):
@@ -103,6 +105,21 @@ def test_candidate_count_may_exceed_the_number_of_groups(bundle: Path) -> None:
     assert (np.diff(logits, axis=1) <= 0).all()
     suppressed = set(manifest(bundle).special_tokens.suppressed_ids)
     assert not suppressed & set(ids.ravel().tolist())
+
+
+@pytest.mark.parametrize("wanted", [[], [5], [17, 3, 5, 17]])
+def test_logits_of_wanted_tokens_are_those_of_candidates_to_the_last_bit(
+    bundle: Path, wanted: list[int]
+) -> None:
+    inputs = decoder_inputs(bundle, ROWS)
+    inputs |= {"candidate_count": np.array([50]), "wanted_ids": np.array(wanted, np.int64)}
+    names = ["candidate_ids", "candidate_logits", "wanted_logits"]
+    ids, logits, found = session(bundle / DECODER).run(names, inputs)
+    assert found.shape == (ROWS, len(wanted))
+    for column, token in enumerate(wanted):
+        rows, places = (ids == token).nonzero()
+        assert len(rows), "of these few tokens it is a candidate somewhere"
+        assert np.array_equal(found[rows, column], logits[rows, places])
 
 
 def external_places(path: Path) -> list[tuple[int, int]]:

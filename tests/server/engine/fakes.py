@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dragoman_server.search.candidates import Candidates
+from dragoman_server.search.candidates import NO_TOKENS, Candidates
 from dragoman_server.search.rows import Move, RowCopies
 from dragoman_server.sequence import Sequence, TranslationOptions
 
@@ -48,7 +48,8 @@ class FakeRunner:
     """A Runner over lists. `fails` is raised at the next call that encodes or decodes, or is the
     one that `fails_at` names; `may_decode` holds decoding back, and `is_held` while it does.
 
-    `encoding` and `decoding` are called with the number of rows, and may let time pass.
+    Logits of wanted tokens are given as long as `gives_wanted` says so. `encoding` and `decoding`
+    are called with the number of rows, and may let time pass.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class FakeRunner:
         self.may_decode = threading.Event()
         self.may_decode.set()
         self.is_held = False
+        self.gives_wanted = True
 
     def _fail_if_told(self, at: str) -> None:
         named = {"encode", "decode"} if self.fails_at is None else {self.fails_at}
@@ -92,6 +94,7 @@ class FakeRunner:
         *,
         candidate_count: int,
         with_normalizers: bool,
+        wanted_ids: NDArray[np.int64] = NO_TOKENS,
     ) -> Candidates:
         self.is_held = True
         assert self.may_decode.wait(timeout=30)
@@ -103,6 +106,7 @@ class FakeRunner:
         ids = np.zeros((rows, candidate_count), np.int64)
         logits = np.zeros((rows, candidate_count), np.float32)
         normalizers = np.zeros(rows, np.float32)
+        wanted = np.zeros((rows, len(wanted_ids)), np.float32)
         for row in range(rows):
             assert source_last[row] == len(self.sources[row]) - 1
             assert positions[row] == len(self.targets[row])
@@ -113,9 +117,10 @@ class FakeRunner:
             all_logits = self._model(self.sources[row], self.targets[row])
             ids[row] = np.argsort(-all_logits, kind="stable")[:candidate_count]
             logits[row] = all_logits[ids[row]]
+            wanted[row] = all_logits[wanted_ids]
             normalizers[row] = log_normalizer(all_logits) if with_normalizers else 0
             self.targets[row].append(-1)  # the place of the token that is fed next
-        return Candidates(ids, logits, normalizers)
+        return Candidates(ids, logits, normalizers, wanted if self.gives_wanted else None)
 
     def fork(self, forks: list[Move]) -> None:
         self._fail_if_told("fork")

@@ -7,7 +7,7 @@ from transformers import MarianTokenizer
 from dragoman_export.export import export
 from dragoman_server.errors import BundleError
 from dragoman_server.models.bundle import Bundle
-from dragoman_server.models.tokenizer import load_tokenizer
+from dragoman_server.models.tokenizer import load_tokenizer, word_continuations
 from tests.export import tiny, tokenizers
 
 pytestmark = pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses")
@@ -111,3 +111,15 @@ def test_target_ids_are_those_of_the_checkpoints_own_tokenizer(
     for text in (*tiny.TEXTS, *tiny.SENTENCES, "", " "):
         expected = theirs(text_target=text, split_special_tokens=True)["input_ids"]
         assert [*ours.encode_target(text), bundle.manifest.special_tokens.end_id] == expected, text
+
+
+def test_target_pieces_say_what_the_tokens_do_and_where_words_begin(bundle: Bundle) -> None:
+    tokenizer = load_tokenizer(bundle)
+    pieces, continues = tokenizer.target_pieces(), word_continuations(bundle)
+    for text in tiny.TEXTS:
+        tokens = [token for token in tokenizer.encode_target(text) if token in pieces]
+        said = "".join(pieces[token] for token in tokens)
+        assert said.strip() == tokenizer.decode(tokens)
+        for token in tokens:
+            assert continues[token] == pieces[token][:1].isalnum()
+    assert 0 < continues.sum() < len(pieces)

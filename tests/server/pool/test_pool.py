@@ -116,6 +116,8 @@ async def test_what_is_replaced_ends_what_it_has_begun() -> None:
     await it.settled()
     assert it.closed == [1]
     assert [load.engine for load in it.pool.loads()] == [it.loader.engines[2]]
+    with pytest.raises(UnavailableError, match="the model was unloaded"):
+        it.pool.engine_of(1)
     assert it.loader.like[1] is not None
 
 

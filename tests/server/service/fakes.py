@@ -43,6 +43,9 @@ class FakeTokenizer:
     def target_tokens(self, token_ids: Sequence[int]) -> list[str]:
         return self.source_tokens(token_ids)
 
+    def target_pieces(self) -> dict[int, str]:
+        return {token: f" {word}" for token, word in enumerate(self._words)}
+
     def _id(self, word: str) -> int:
         if word not in self._words:
             self._words.append(word)

@@ -1,5 +1,7 @@
 """Servers that keep translations: which requests get one of before, and whose."""
 
+from pathlib import Path
+
 import grpc
 import pytest
 import yaml
@@ -8,11 +10,26 @@ from grpc import aio
 from dragoman.v1.translation_pb2 import (
     SEGMENTATION_NONE,
     DecodingOptions,
+    GlossaryConfig,
+    GlossaryEntry,
     StreamTranslateTextRequest,
     TranslateTextRequest,
 )
 from dragoman_server.access.keys import hash_of, new_key
-from tests.server.service.harness import Running, failure_of, found, read, running
+from dragoman_server.service import SentenceCache, Translator
+from dragoman_server.service.caching import CachingTranslator
+from dragoman_server.terminology import Shelf
+from tests.server.service.fakes import FakeEngine, FakeTokenizer
+from tests.server.service.harness import (
+    Running,
+    failure_of,
+    found,
+    make_config,
+    make_setup,
+    manifest,
+    read,
+    running,
+)
 from tests.server.service.test_detecting import ENGLISH, GERMAN, serving
 
 HITS, MISSES = "dragoman_cache_hits_total", "dragoman_cache_misses_total"
@@ -63,6 +80,13 @@ async def test_it_is_off_unless_asked_for() -> None:
         {"source_language_code": "en"},
         {"target_language_code": "de"},
         {"model": "tiny"},
+        {"protect_placeholders": True},
+        {"dnt_phrases": ["a"]},
+        {
+            "glossary_config": GlossaryConfig(
+                entries=[GlossaryEntry(source_term="a", target_term="a")]
+            )
+        },
     ],
 )
 async def test_what_is_asked_otherwise_or_must_be_new_is_translated(
@@ -165,6 +189,17 @@ async def test_texts_whose_language_is_found_out_are_kept_by_it() -> None:
         assert [len(engine.texts) for engine in engines.values()] == [1, 1]
 
 
+async def test_a_translation_with_a_warning_is_not_kept() -> None:
+    async with running(cache_bytes=10_000) as server:
+        server.engine.echo = True
+        asked = request("b " * 50)  # more than the model takes
+        first = await server.stub.TranslateText(asked)
+        assert first.translations[0].warnings
+        count = len(server.engine.texts)
+        assert await server.stub.TranslateText(asked) == first
+        assert len(server.engine.texts) == 2 * count
+
+
 async def test_what_is_kept_is_bounded() -> None:
     async with running(cache_bytes=10_000) as server:
         server.engine.echo = True
@@ -172,3 +207,30 @@ async def test_what_is_kept_is_bounded() -> None:
             await translated(server, f"text {number}")
         assert server.sample("dragoman_cache_evictions_total") > 0
         assert server.sample("dragoman_cache_bytes") <= 10_000
+
+
+async def test_a_glossary_that_changes_has_other_translations(tmp_path: Path) -> None:
+    path = tmp_path / "house.tsv"
+    path.write_text("en\tde\nhouse\tHaus\n")
+    shelf, engine, setup = Shelf(tmp_path), FakeEngine(), make_setup(make_config(), manifest())
+    engine.echo = True
+    translator = Translator(setup.manifest, setup.model, FakeTokenizer(), engine, shelf=shelf)
+    cache = SentenceCache(10_000, lambda _: None)
+    cache.serve([translator])
+    caching = CachingTranslator(cache, translator)
+    config = GlossaryConfig(glossary="house")
+    asked = request("the house Haus Gebäude", glossary_config=config)
+    stream = StreamTranslateTextRequest(content=asked.contents[0], glossary_config=config)
+
+    async def decoded() -> int:
+        before = len(engine.texts)
+        await caching.translate_texts(asked)
+        await caching.translate_text(stream)
+        return len(engine.texts) - before
+
+    assert await decoded() > 0
+    assert await decoded() == 0
+    path.write_text("en\tde\nhouse\tGebäude\n")
+    for _ in range(2):  # it is read once it no longer changes
+        shelf.look()
+    assert await decoded() > 0

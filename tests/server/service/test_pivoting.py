@@ -11,6 +11,8 @@ from dragoman.v1.translation_pb2 import (
     FINISH_REASON_STOP,
     SEGMENTATION_NONE,
     DecodingOptions,
+    GlossaryConfig,
+    GlossaryEntry,
     Hypothesis,
     Segment,
     StreamTranslateTextRequest,
@@ -249,4 +251,54 @@ async def test_neither_model_knows_who_attends_to_whom(field: str) -> None:
         failure = await failure_of(server.stub.TranslateText(asked))
         assert failure.reason == "OPTIONS_CONFLICT"
         assert list(failure.fields) == [field]
+        assert counts(engines) == [0, 0]
+
+
+async def test_phrases_and_placeholders_are_kept_by_both_models() -> None:
+    async with serving("de-en", "en-fr") as (server, engines):
+        asked = request(
+            "Wo ist {x} in New York", protect_placeholders=True, dnt_phrases=["New York"]
+        )
+        answer = await server.stub.TranslateText(asked)
+        assert answer.translations[0].translated_text == asked.contents[0]
+        assert counts(engines) == [1, 1]
+        call = server.stub.StreamTranslateText()
+        await call.write(
+            StreamTranslateTextRequest(
+                id="1",
+                content="offen {x}",
+                source_language_code="de",
+                target_language_code="fr",
+                pivot_language_code="en",
+                protect_placeholders=True,
+            )
+        )
+        assert (await read(call)).translation.translated_text == "offen {x}"
+        call.cancel()
+        for engine in engines.values():
+            given = [len(text.source_ids) for text in engine.texts]
+            assert given == [7, 3], "a word stands for {x}"
+
+
+async def test_a_glossary_goes_through_no_third_language() -> None:
+    config = GlossaryConfig(entries=[GlossaryEntry(source_term="Haus", target_term="maison")])
+    async with serving("de-en", "en-fr") as (server, engines):
+        failure = await failure_of(
+            server.stub.TranslateText(request("Haus", glossary_config=config))
+        )
+        assert failure.reason == "OPTIONS_CONFLICT"
+        assert list(failure.fields) == ["glossary_config"]
+        call = server.stub.StreamTranslateText()
+        await call.write(
+            StreamTranslateTextRequest(
+                id="1",
+                content="Haus",
+                source_language_code="de",
+                target_language_code="fr",
+                pivot_language_code="en",
+                glossary_config=config,
+            )
+        )
+        assert "third language" in (await read(call)).error.message
+        call.cancel()
         assert counts(engines) == [0, 0]

@@ -1,0 +1,127 @@
+"""Marks the texts of a request: which of their parts are placeholders, kept as they are, or terms.
+
+Where two would overlap a placeholder goes first, then a phrase that is kept, then a term. Knows
+what a request wants of all its texts. Does not know how texts are decoded.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dragoman_server.terminology.marked import Marked, Term
+from dragoman_server.terminology.phrases import Phrases
+from dragoman_server.terminology.stand_ins import StandIn, names_for
+from dragoman_server.terminology.voice import Voice
+from dragoman_server.texts import find_placeholders
+
+MAX_TERM_LENGTH = 200
+"""Code points of a phrase or term: looking for them takes so many times the text at worst."""
+
+
+class Place(NamedTuple):
+    """A part of a text that is marked."""
+
+    start: int
+    end: int
+    value: str
+    hidden: bool
+    """Whether the model must not see it."""
+    is_tag: bool
+    is_soft: bool
+    is_term: bool
+
+
+class Terminology:
+    """What a request wants of the words of its texts.
+
+    Args:
+        voice: What the model can say.
+        protects: Whether placeholders are kept.
+        kept: Phrases that stay as they are.
+        glossaries: Terms and what they become, the first one that has a term counts.
+        is_soft: Whether terms may be inflected.
+    """
+
+    def __init__(
+        self,
+        voice: Voice,
+        *,
+        protects: bool,
+        kept: Sequence[str] = (),
+        glossaries: Sequence[Phrases[str]] = (),
+        is_soft: bool = False,
+    ) -> None:
+        self._voice = voice
+        self._protects = protects
+        self._kept = Phrases((phrase, phrase) for phrase in kept)
+        self._glossaries = glossaries
+        self._is_soft = is_soft
+
+    def mark(self, text: str) -> Marked | None:
+        """Returns what the model is given of a text; None where there is nothing to mark."""
+        spans = self.find(text)
+        if not spans:
+            return None
+        names = names_for(text)
+        marked: list[str] = []
+        untranslated: list[str] = []
+        stand_ins: list[StandIn] = []
+        position = 0
+        for span in spans:
+            if not span.hidden:
+                continue
+            stand_in = _stand_in(next(names), span, text)
+            stand_ins.append(stand_in)
+            between = text[position : span.start]
+            marked += [between, " " * stand_in.after_word, stand_in.name]
+            marked.append(" " * stand_in.before_word)
+            untranslated += [between, span.value]
+            position = span.end
+        terms = [Term(s.value, s.start / len(text), s.is_soft) for s in spans if not s.hidden]
+        between = "".join([*untranslated[::2], text[position:]])
+        as_it_is: str | None = None
+        if not terms and not any(map(str.isalnum, between)):
+            as_it_is = "".join([*untranslated, text[position:]])
+        given = "".join([*marked, text[position:]])
+        return Marked(given, stand_ins, terms, self._voice, as_it_is)
+
+    def find(self, text: str) -> list[Place]:
+        """Returns what is to be marked, from left to right."""
+        spans = _adjoined(text) if self._protects else []
+        taken = bytearray(len(text))
+        for span in spans:
+            taken[span.start : span.end] = b"\1" * (span.end - span.start)
+        for phrases, is_soft in [
+            (self._kept, False),
+            *((g, self._is_soft) for g in self._glossaries),
+        ]:
+            for start, end, value in phrases.find(text):
+                if any(taken[start:end]):
+                    continue
+                taken[start:end] = b"\1" * (end - start)
+                soft = is_soft and bool(self._voice.inflect(value.split()[0]))
+                hidden = not soft and not self._voice.say(value)
+                spans.append(Place(start, end, value, hidden, False, soft, True))
+        return sorted(spans)
+
+
+def _stand_in(name: str, span: Place, text: str) -> StandIn:
+    return StandIn(
+        name,
+        span.value,
+        span.start / len(text),
+        span.is_tag,
+        span.is_term,
+        after_word=text[max(0, span.start - 1) : span.start].isalnum(),
+        before_word=text[span.end : span.end + 1].isalnum(),
+    )
+
+
+def _adjoined(text: str) -> list[Place]:
+    """Returns a text's placeholders; those without anything between them are one."""
+    spans: list[Place] = []
+    for start, end, is_tag in find_placeholders(text):
+        if spans and spans[-1].end == start:
+            last = spans.pop()
+            start, is_tag = last.start, is_tag or last.is_tag  # noqa: PLW2901
+        spans.append(Place(start, end, text[start:end], True, is_tag, False, False))
+    return spans
