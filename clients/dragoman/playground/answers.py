@@ -6,6 +6,7 @@ Knows the client's types. Does not know who asks, nor how an answer is sent.
 import dataclasses
 import enum
 import json
+from array import array
 from collections.abc import Sequence
 
 from starlette.responses import JSONResponse
@@ -14,6 +15,9 @@ from dragoman.errors import DragomanError, InvalidArgumentError
 from dragoman.results import Model, Translation
 
 Json = dict[str, object]
+
+WEIGHT_DIGITS = 4
+"""After the point, of attention weights: more are not seen, and are most of an answer's bytes."""
 
 
 def event(increment: str | Translation | DragomanError) -> bytes:
@@ -58,4 +62,6 @@ def _value(value: object) -> object:
     """Returns what json does not know as what it does."""
     if isinstance(value, enum.Enum):
         return value.value
+    if isinstance(value, array):  # of weights, hundreds of thousands of them
+        return [round(weight, WEIGHT_DIGITS) for weight in value]
     raise TypeError(f"{type(value).__name__} has no JSON form")

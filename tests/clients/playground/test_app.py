@@ -1,7 +1,9 @@
 """What the page is told: models, translations as they grow, and errors as the server says them."""
 
 import asyncio
+import dataclasses
 import json
+from array import array
 
 import pytest
 from starlette.testclient import TestClient
@@ -9,6 +11,7 @@ from starlette.types import Message
 
 from dragoman import ConnectError, FieldViolation, InvalidArgumentError
 from dragoman.playground import app, asked
+from dragoman.results import Attention, AttentionWeights
 from tests.clients.playground.fakes import (
     TRANSLATION,
     FakeClients,
@@ -47,6 +50,18 @@ def test_a_translation_comes_as_it_grows(http: TestClient, translator: FakeTrans
     assert translation["token_scores"] == [-0.1, -0.9]
     assert translation["hypotheses"][0]["translated_text"] == "Grüß Gott"
     assert translator.asked == [("Hello", {"beam_size": 4, "model": "fake"})]
+
+
+def test_weights_of_attention_are_told_to_four_digits(
+    http: TestClient, translator: FakeTranslator
+) -> None:
+    weights = AttentionWeights((1, 1, 1, 2), array("f", [1 / 3, 2 / 3]))
+    attention = Attention(("a", "</s>"), ("A",), weights, weights, weights)
+    translator.increments = (dataclasses.replace(TRANSLATION, attention=attention),)
+    (whole,) = ask(http, return_attention=True)
+    told = whole["translation"]["attention"]
+    assert told["source_tokens"] == ["a", "</s>"]
+    assert told["cross"] == {"shape": [1, 1, 1, 2], "values": [0.3333, 0.6667]}
 
 
 def test_an_error_is_told_as_the_server_says_it(

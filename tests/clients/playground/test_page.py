@@ -1,96 +1,17 @@
 """The page in a browser: Chromium without a window, where the system has one; else skipped."""
 
 import re
-import shutil
-from collections.abc import Iterator
 
 import grpc
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from google.rpc import code_pb2  # type: ignore[import-untyped]
-from playwright.sync_api import (
-    Browser,
-    ConsoleMessage,
-    Page,
-    Request,
-    ViewportSize,
-    expect,
-    sync_playwright,
-)
+from playwright.sync_api import Browser, expect
 
 from dragoman.v1 import translation_pb2 as pb
 from tests.clients.fake_server import Requests, Responses, bad_field, cause, refusal, status
 from tests.clients.playground.served import GrowingServer, Held, grow, listening
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
-
-NARROW, WIDE = 400, 1280
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=20_000)  # a busy machine takes its time
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox"]  # as root it starts in no other way
-        with playwright.chromium.launch(executable_path=CHROMIUM, args=arguments) as browser:
-            yield browser
-
-
-@pytest.fixture
-def growing() -> Iterator[GrowingServer]:
-    with GrowingServer() as server:
-        yield server
-
-
-@pytest.fixture
-def address(growing: GrowingServer) -> Iterator[str]:
-    with listening(growing.target) as address:
-        yield address
-
-
-class Visit:
-    """A page that is open, and what went on in it beside what is shown."""
-
-    def __init__(self, page: Page, address: str) -> None:
-        self.page = page
-        self.complaints: list[str] = []
-        self.requests: list[str] = []
-        page.on("console", self._note)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", self._follow)
-        page.goto(f"http://{address}/")
-        expect(page.locator("#server")).to_contain_text("The server is there, with ")
-        self.text = page.get_by_label("Text", exact=True)
-        self.translation = page.locator("#translation")
-
-    def _note(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            self.complaints.append(message.text)
-
-    def _follow(self, request: Request) -> None:
-        self.requests.append(request.url)
-
-    def overflow(self) -> int:
-        """Pixels by which it is wider than the window."""
-        return int(self.page.evaluate("document.documentElement.scrollWidth - innerWidth"))
-
-
-def visit(browser: Browser, address: str, width: int = WIDE, **context: str) -> Iterator[Visit]:
-    size = ViewportSize(width=width, height=800)
-    with browser.new_context(viewport=size, **context) as opened:  # type: ignore[arg-type]
-        yield Visit(opened.new_page(), address)
-
-
-@pytest.fixture
-def visited(browser: Browser, address: str) -> Iterator[Visit]:
-    yield from visit(browser, address)
-
-
-@pytest.fixture(params=[NARROW, WIDE])
-def sized(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Visit]:
-    yield from visit(browser, address, request.param)
+from tests.clients.playground.visits import NARROW, WIDE, Visit, visit
 
 
 def test_typing_gives_a_translation_that_grows(
@@ -286,6 +207,7 @@ def test_all_of_it_works_by_keyboard(visited: Visit, growing: GrowingServer) -> 
     expect(visited.translation).to_have_text("GOOD")
     keyboard.press("Tab")
     expect(visited.page.get_by_role("button", name="Copy")).to_be_focused()
+    keyboard.press("Tab")  # to what is told of attention, which stays closed
     keyboard.press("Tab")
     keyboard.press("Enter")
     keyboard.press("Tab")

@@ -14,6 +14,11 @@ export class Failure extends Error {
   get isAway() {
     return this.code === "UNAVAILABLE";
   }
+
+  /** Whether it is this field of the request, and nothing else, that cannot be had. */
+  isOnlyOf(field) {
+    return this.violations.length > 0 && this.violations.every((violation) => violation.field === field);
+  }
 }
 
 /** Returns the server's models; throws a Failure. */

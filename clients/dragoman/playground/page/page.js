@@ -1,6 +1,7 @@
 /* The page: asks for a translation as somebody types, and for the server until it is there. */
 
 import { Failure, listModels, translate } from "./api.js";
+import { Attention } from "./attention.js";
 import { Form } from "./form.js";
 import { Result } from "./result.js";
 
@@ -14,6 +15,8 @@ const KEY = "dragoman-key"; // of sessionStorage
 const find = (id) => document.getElementById(id);
 const form = new Form(find("form"));
 const result = new Result(document);
+const attention = new Attention(document, lookCloser);
+const unaligned = new Map(); // models that have no alignment, with what the server says of it
 
 let running = new AbortController(); // the translation that is on its way
 let typing = 0; // timers
@@ -25,16 +28,45 @@ async function translateNow() {
   clearTimeout(speaking);
   running.abort();
   const request = form.request();
-  if (!request.text.trim()) return result.clear();
+  if (!request.text.trim()) return clear();
   const mine = (running = new AbortController());
   result.wait(request.options.target_language_code);
   try {
-    await follow(request, mine.signal);
+    await followAligned(request, mine.signal);
   } catch (error) {
     if (mine.signal.aborted) return;
     if (!(error instanceof Failure)) throw error;
     fail(error);
   }
+}
+
+function clear() {
+  result.clear();
+  attention.withdraw();
+  find("unaligned").textContent = "";
+}
+
+/** Follows with words aligned, or without where the server says that there is no such thing. */
+async function followAligned(request, signal) {
+  const { model, source_language_code: source, target_language_code: target } = request.options;
+  const asked = [model, source, target].join("/");
+  let why = unaligned.get(asked) ?? "";
+  if (!why) {
+    try {
+      await follow({ ...request, options: { ...request.options, return_alignment: true } }, signal);
+    } catch (error) {
+      if (signal.aborted || !(error instanceof Failure) || !error.isOnlyOf("return_alignment")) throw error;
+      why = error.message;
+      if (error.reason === "NO_ATTENTION_GRAPH") unaligned.set(asked, why);
+    }
+  }
+  if (why) await follow(request, signal);
+  if (!signal.aborted) find("unaligned").textContent = why && `Words are not aligned: ${why}`;
+}
+
+/** Returns the translation of a text, as a whole. */
+async function lookCloser(request) {
+  for await (const { translation } of translate(request, key())) if (translation) return translation;
 }
 
 async function follow(request, signal) {
@@ -45,7 +77,8 @@ async function follow(request, signal) {
     first ??= beginning === undefined ? null : performance.now() - started;
     if (translation === undefined) result.grow(beginning);
     else {
-      result.finish(translation, { first, total: performance.now() - started });
+      result.finish(request, translation, { first, total: performance.now() - started });
+      attention.offer(request, translation);
       form.mark([]);
       speaking = setTimeout(() => (find("announced").textContent = translation.translated_text), SPEAKING_MS);
     }
@@ -54,6 +87,8 @@ async function follow(request, signal) {
 
 function fail(failure) {
   result.fail(failure);
+  attention.withdraw();
+  find("unaligned").textContent = "";
   form.mark(failure.violations);
   if (failure.code === "UNAUTHENTICATED") find("access").open = true;
   if (!failure.isAway) return;
@@ -69,7 +104,10 @@ async function look() {
     form.offer(models);
     count();
     told("serving", models.length === 1 ? "The server is there, with 1 model." : `The server is there, with ${models.length} models.`);
-    if (!wasServing) translateNow();
+    if (!wasServing) {
+      unaligned.clear(); // it may have other models
+      translateNow();
+    }
     lookIn(SERVING_MS);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

@@ -1,4 +1,7 @@
-/* What came of a text: the translation as it grows, its figures, alternatives and errors. */
+/* What came of a text: the translation as it grows, its figures, alternatives, warnings and errors. */
+
+import { element } from "./elements.js";
+import { Words } from "./words.js";
 
 const MOST_COMPARED = 250_000; // pairs of words
 
@@ -19,6 +22,8 @@ export class Result {
     this.error = find("#error");
     this.figures = find("#figures");
     this.alternatives = find("#alternatives");
+    this.warnings = find("#warnings");
+    this.words = new Words(root);
     this.copy.addEventListener("click", () => this.#copy());
   }
 
@@ -43,12 +48,14 @@ export class Result {
   }
 
   /** All of it is there. */
-  finish(translation, times) {
+  finish(request, translation, times) {
     this.#show(translation.translated_text, "done");
     this.error.replaceChildren();
     this.copy.disabled = false;
     this.notes.textContent = translation.finish_reason === "length" ? "Its end is missing: the limit of length was reached." : "";
     this.#showTokens(translation);
+    this.#warn(translation.warnings);
+    this.words.show(request, translation);
     this.#showFigures(translation, times);
     this.#showAlternatives(translation);
   }
@@ -63,9 +70,12 @@ export class Result {
   /** Something failed, for this reason; what is there stays. */
   explain(failure) {
     const reason = [failure.code, failure.reason].filter(Boolean).join(" · ");
-    const told = [element("p", failure.message), element("p", element("code", reason))];
-    const isNews = told.map((each) => each.textContent).join("") !== this.error.textContent;
-    if (isNews) this.error.replaceChildren(...told); // or a screen reader would say it again
+    tell(this.error, [element("p", failure.message), element("p", element("code", reason))]);
+  }
+
+  #warn(warnings) {
+    const items = warnings.map(({ reason, message }) => element("li", `${message} `, element("code", reason)));
+    tell(this.warnings, items.length ? [element("ul", ...items)] : []);
   }
 
   #show(text, state) {
@@ -76,6 +86,8 @@ export class Result {
 
   #drop() {
     this.tokens.replaceChildren();
+    this.#warn([]);
+    this.words.hide();
     this.notes.textContent = "";
     this.copy.disabled = true;
     this.figures.hidden = this.alternatives.hidden = true;
@@ -116,10 +128,9 @@ export class Result {
   }
 }
 
-function element(name, ...children) {
-  const made = document.createElement(name);
-  made.append(...children);
-  return made;
+/** Puts elements into one that is read out, where they are news. */
+function tell(place, told) {
+  if (told.map((each) => each.textContent).join("") !== place.textContent) place.replaceChildren(...told);
 }
 
 function scored({ score }) {
