@@ -5,6 +5,8 @@ import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Limits
 from dragoman_server.config import Config
@@ -150,7 +152,7 @@ def build_engine(
     runners, rows = loaded.runners, loaded.shape.max_rows
     queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=len(runners))
     engine_metrics = EngineMetrics(metrics, manifest.name)
-    continuations = functools.cache(functools.partial(word_continuations, bundle))
+    continuations = functools.cache(lambda: np.array(word_continuations(bundle), np.bool_))
 
     def make_engines(deliver: Callable[[Progress], None]) -> list[Engine]:
         return [

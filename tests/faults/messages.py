@@ -146,7 +146,10 @@ def _fill(chance: random.Random, message: Message, value_of: _ValueOf) -> None:
         wanted = field.name in {"contents", "content", "id"} or chance.random() < likely
         if not wanted:
             continue
-        if field.is_repeated:
+        if field.is_repeated and field.message_type is not None:
+            for _ in range(chance.choice(COUNTS)):
+                _fill(chance, getattr(message, field.name).add(), value_of)
+        elif field.is_repeated:
             count = chance.choice(LARGE_COUNTS if chance.random() < 0.01 else COUNTS)
             short = count > max(COUNTS)
             getattr(message, field.name).extend(

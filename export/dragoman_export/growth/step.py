@@ -73,6 +73,7 @@ def step_inputs(decoder: onnxruntime.InferenceSession, length: int) -> Inputs:
         "sources": 1,
         "groups": 0,  # no rows share a source
         "grouped_rows": 0,
+        "wanted": 0,  # nothing must be said
         "target_capacity": length,
         "source_capacity": length,
     }

@@ -1,8 +1,5 @@
 """The tokenizer of a bundle. How it works is `dragoman.tokenizer`'s, which export verified."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from dragoman.tokenizer import Tokenizer, open_tokenizer
 from dragoman_server.errors import BundleError
 from dragoman_server.models.bundle import Bundle
@@ -22,8 +19,8 @@ def load_tokenizer(bundle: Bundle) -> Tokenizer:
         raise BundleError(f"{bundle.path}: the tokenizer cannot be read: {error}") from error
 
 
-def word_continuations(bundle: Bundle) -> NDArray[np.bool_]:
-    """Returns of every target token whether it goes on with a word before it, (vocab,).
+def word_continuations(bundle: Bundle) -> list[bool]:
+    """Returns of every target token whether it goes on with a word before it.
 
     Empty where the tokens of this kind do not tell.
 
@@ -31,6 +28,4 @@ def word_continuations(bundle: Bundle) -> NDArray[np.bool_]:
         BundleError: As `load_tokenizer` does.
     """
     pieces = load_tokenizer(bundle).target_pieces()
-    continues = np.zeros(max(pieces, default=-1) + 1, np.bool_)
-    continues[[i for i, piece in pieces.items() if is_joined("a", piece[:1])]] = True
-    return continues
+    return [is_joined("a", pieces.get(i, "")[:1]) for i in range(max(pieces, default=-1) + 1)]

@@ -122,4 +122,4 @@ def test_target_pieces_say_what_the_tokens_do_and_where_words_begin(bundle: Bund
         assert said.strip() == tokenizer.decode(tokens)
         for token in tokens:
             assert continues[token] == pieces[token][:1].isalnum()
-    assert 0 < continues.sum() < len(pieces)
+    assert 0 < sum(continues) < len(pieces)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dragoman.v1.translation_pb2 import TranslateTextRequest
+from dragoman.v1.translation_pb2 import SEGMENTATION_NONE, TranslateTextRequest
 from dragoman_server.monitoring.line_writer import LineWriter
 from dragoman_server.monitoring.logs import JsonFormatter, configure_logging
 from tests.server.service.harness import Running, failure_of
@@ -143,9 +143,10 @@ async def test_no_text_of_a_request_is_ever_logged(
     await failure_of(call)
     request = TranslateTextRequest(contents=["confidential\0"], model="")
     await failure_of(server.stub.TranslateText(request))
-    await failure_of(
-        server.stub.TranslateText(TranslateTextRequest(contents=["confidential " * 20]))
-    )
+    request = TranslateTextRequest(
+        contents=["confidential " * 20], segmentation=SEGMENTATION_NONE
+    )  # more than the model takes
+    await failure_of(server.stub.TranslateText(request))
     formatter = JsonFormatter()
     lines = [formatter.format(r) for r in caplog.records if r.name.startswith("dragoman_server")]
     assert any("request_failed" in line for line in lines)
