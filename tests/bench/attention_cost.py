@@ -11,7 +11,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from dragoman.v1.translation_pb2 import StreamTranslateTextRequest, Translation
+from dragoman.v1.translation_pb2 import (
+    SEGMENTATION_NONE,
+    StreamTranslateTextRequest,
+    Translation,
+)
 from dragoman_server.config import Config
 from dragoman_server.local import LocalTranslator
 from tests.integration.conftest import everyday_sentences
@@ -35,7 +39,9 @@ def main() -> None:
 
 def measured(translator: LocalTranslator, lines: Sequence[str], field: str) -> list[str]:
     """Prints what it took; returns the translations."""
-    requests = [StreamTranslateTextRequest(content=line) for line in lines]
+    requests = [  # whole, as those are who ask for attention
+        StreamTranslateTextRequest(content=line, segmentation=SEGMENTATION_NONE) for line in lines
+    ]
     for request in requests:
         if field:
             setattr(request, field, True)
