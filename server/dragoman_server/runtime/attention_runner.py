@@ -19,6 +19,9 @@ from dragoman_server.sequence import Attention, Finished, FinishReason, Translat
 MOST_TOKENS = 1024
 """Of a source or a target whose alignment is told: memory grows with the square of them."""
 
+ALIGNMENT_TOO_LARGE = "ALIGNMENT_TOO_LARGE"
+"""The reason of the error about a text that is too long to be aligned."""
+
 MOST_WEIGHTS = 900_000
 """Numbers of an Attention: 3.6 MB on the wire, where a message has room for 4 MiB."""
 
@@ -124,7 +127,7 @@ def check_attention(
         raise InvalidArgumentError(
             f"return_alignment is true for {given}; allowed: at most {MOST_TOKENS} of each",
             field="return_alignment",
-            reason="ALIGNMENT_TOO_LARGE",
+            reason=ALIGNMENT_TOO_LARGE,
             given=given,
             allowed=f"at most {MOST_TOKENS} of each",
         )

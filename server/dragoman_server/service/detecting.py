@@ -29,7 +29,7 @@ from dragoman_server.service.parts import in_whole_request, part_of, without_con
 from dragoman_server.service.progress import OnProgress
 from dragoman_server.service.route import Route
 from dragoman_server.service.translator import TEXTS_AT_ONCE, Translator
-from dragoman_server.service.validation import check_characters, check_code_points, check_contents
+from dragoman_server.service.validation import check_content, check_contents
 
 MOST_TOLD = 3
 """Guesses that an error names."""
@@ -138,8 +138,7 @@ class DetectingTranslator:
         usage: Usage | None = None,
     ) -> Translation:
         """Translates a text of a stream; raises as `translate_texts` does."""
-        check_code_points([request.content], "content", self._limits)
-        check_characters(request.content, "content")
+        check_content(request.content, self._limits)
         language = self._language(request.content, "content")
         said = StreamTranslateTextRequest()
         said.CopyFrom(request)

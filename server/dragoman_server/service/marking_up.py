@@ -18,15 +18,12 @@ from dragoman.v1.translation_pb2 import (
 )
 from dragoman_server.engine import ANYBODY, NO_LIMIT, Sender, TimeLimit
 from dragoman_server.errors import InvalidArgumentError
+from dragoman_server.runtime.attention_runner import ALIGNMENT_TOO_LARGE
 from dragoman_server.service.account import Usage
 from dragoman_server.service.markup import MarkedUp, as_unary
 from dragoman_server.service.parts import in_whole_request, part_of, without_contents
 from dragoman_server.service.progress import OnProgress
 from dragoman_server.service.route import Route
-
-ALIGNMENT_TOO_LARGE = "ALIGNMENT_TOO_LARGE"
-"""The reason of the error about a text that is too long to be aligned."""
-
 
 MOST_AT_ONCE = 2_000
 """Code points of HTML that are read, and written again, on the event loop: up to some 15 ms. Of

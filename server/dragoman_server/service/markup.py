@@ -20,11 +20,10 @@ from dragoman.v1.translation_pb2 import (
 )
 from dragoman_server.errors import InvalidArgumentError
 from dragoman_server.markup import Fragment, Link, MarkupError, parse
-from dragoman_server.service.parts import in_whole_request
+from dragoman_server.service.parts import in_whole_request, of_field
 from dragoman_server.service.validation import (
     check_blocks,
-    check_characters,
-    check_code_points,
+    check_content,
     check_contents,
     check_marked_up,
     wrong_markup,
@@ -96,13 +95,7 @@ class MarkedUp:
         error = in_whole_request(error, self._indices or [0])
         if not self._field or not error.field.startswith("contents"):
             return error
-        return InvalidArgumentError(
-            str(error).replace(error.field, self._field, 1),
-            field=self._field,
-            reason=error.reason,
-            given=error.given,
-            allowed=error.allowed,
-        )
+        return of_field(error, self._field)
 
 
 def as_unary(request: StreamTranslateTextRequest, limits: Limits) -> TranslateTextRequest:
@@ -111,8 +104,7 @@ def as_unary(request: StreamTranslateTextRequest, limits: Limits) -> TranslateTe
     Raises:
         InvalidArgumentError: The text is too long or has a NUL.
     """
-    check_code_points([request.content], "content", limits)
-    check_characters(request.content, "content")
+    check_content(request.content, limits)
     unary = TranslateTextRequest(contents=[request.content])
     for field, value in request.ListFields():
         if field.name not in unary.DESCRIPTOR.fields_by_name:

@@ -35,7 +35,11 @@ def in_whole_request(error: InvalidArgumentError, indices: Sequence[int]) -> Inv
     found = _CONTENT.fullmatch(error.field)
     if found is None:
         return error
-    field = f"contents[{indices[int(found[1])]}]"
+    return of_field(error, f"contents[{indices[int(found[1])]}]")
+
+
+def of_field(error: InvalidArgumentError, field: str) -> InvalidArgumentError:
+    """Returns an error about a field as one about another."""
     return InvalidArgumentError(
         str(error).replace(error.field, field, 1),
         field=field,

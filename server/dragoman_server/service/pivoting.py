@@ -83,9 +83,8 @@ class PivotingTranslator:
         """Translates all the texts, or none; see Translator.
 
         Raises:
-            InvalidArgumentError: There is a glossary too.
+            InvalidArgumentError: There is a glossary too, or words are to be aligned.
         """
-        _check_glossary(request)
         self._check(request)
         into = TranslateTextRequest(
             contents=request.contents,
@@ -120,7 +119,6 @@ class PivotingTranslator:
         usage: Usage | None = None,
     ) -> Translation:
         """Translates a text of a stream; its partial texts are the second translation's."""
-        _check_glossary(request)
         self._check(request)
         into = StreamTranslateTextRequest(
             content=request.content,
@@ -145,6 +143,7 @@ class PivotingTranslator:
 
     def _check(self, request: TranslateTextRequest | StreamTranslateTextRequest) -> None:
         """Raises InvalidArgumentError where something is asked for that one model alone knows."""
+        _check_glossary(request)
         for field in ("return_alignment", "return_attention"):
             if getattr(request, field):
                 allowed = f"false for texts translated through {self._language!r}"

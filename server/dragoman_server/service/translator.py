@@ -32,8 +32,7 @@ from dragoman_server.service.sources import Source, Sources
 from dragoman_server.service.terms import TermsReader
 from dragoman_server.service.text_queue import TextCodec, TextQueue
 from dragoman_server.service.validation import (
-    check_characters,
-    check_code_points,
+    check_content,
     check_contents,
     read_segmentation,
 )
@@ -198,8 +197,7 @@ class Translator:
             order = self._orders.read(request)
             terminology = self._terms.read(request, order.pair)
             segmentation = read_segmentation(request)
-            check_code_points([text], "content", self.model.limits)
-            check_characters(text, "content")
+            check_content(text, self.model.limits)
             source = await self._read(text, order, segmentation, "content", terminology)
         finally:
             self._preparing -= 1

@@ -126,6 +126,16 @@ def check_contents(contents: Sequence[str], limits: Limits) -> None:
             check_characters(text, f"contents[{index}]")
 
 
+def check_content(text: str, limits: Limits) -> None:
+    """Checks the text of a stream's request, as `check_contents` does those of a call.
+
+    Raises:
+        InvalidArgumentError: It is too long, or holds a NUL.
+    """
+    check_code_points([text], "content", limits)
+    check_characters(text, "content")
+
+
 def check_code_points(texts: Sequence[str], field: str, limits: Limits) -> None:
     """Raises InvalidArgumentError where the texts together are too long.
 

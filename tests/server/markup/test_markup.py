@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from dragoman_server.markup import Link, MarkupError, parse
 from dragoman_server.markup.block import MAX_DEPTH, MAX_ELEMENTS
 
-TAG = re.compile(r"<!--.*?-->|</?[a-z][^>]*>")
+TAG = re.compile(r"<!--.*?-->|</(?![a-z])[^>]*>|</?[a-z][^>]*>")
+"""Comments, what browsers take for one, and tags."""
+
 WORD = re.compile(r"\S+")
 NAMES = ["b", "i", "a href='x>y'", "span class=x", "x-y"]
 VOID = ["<img src=x>", "<wbr>", "<!-- c -->", "<x id='1'/>"]
