@@ -165,6 +165,17 @@ def test_rows_that_nobody_holds_change_nothing(loaded: Loaded, workload: Workloa
     np.testing.assert_array_equal(padded, full[:, :5])
 
 
+def test_newcomers_with_one_source_go_on_alike(loaded: Loaded, workload: Workload) -> None:
+    """It is encoded once, and copied on the device."""
+    first, second = workload.sources[:2]
+    rows = Rows(loaded, [first, second, first, first], loaded.runner)
+    loaded.runner.encode([first, second, first, first], 0)
+    found = log_probs(rows, 8)
+    for row in (2, 3):
+        np.testing.assert_array_equal(found[:, row], found[:, 0])
+    assert not np.array_equal(found[:, 1], found[:, 0])
+
+
 def test_numbers_of_rows_differ_by_rounding_alone(
     loaded: Loaded, precision: str, workload: Workload
 ) -> None:
@@ -222,7 +233,7 @@ def contents(device: OrtDevice) -> list[NDArray[np.int64]]:
     newcomers = device.allocate(packed.size)
     newcomers.write(packed)
     view = View(newcomers.address, (4, 4, 12, 64), "float16")
-    cache.admit(2, [5, 7], view)
+    cache.admit(2, [[0, 2], [1]], [5, 7], view)
     cache.copy(RowCopies(np.array([0, 0, 2]), np.array([1, 1, 3]), np.array([1, 4, 8])))
     cache.move([Move(5, 3, 9, 10), Move(4, 0, 2, 3), Move(3, 1, 9, 10)])
     return [buffer.read().copy() for buffer in (cache._self.buffer, cache._cross.buffer)]

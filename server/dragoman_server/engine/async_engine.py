@@ -249,6 +249,8 @@ class AsyncEngine:
         # also leave less padding to the encoder and fewer rows idle at the end.
         longest_first = sorted(sequences, key=lambda sequence: -len(sequence.source_ids))
         self._queue.put(longest_first, sender)
+        if sender.comes_with_others:
+            self._loop.call_soon(self._queue.wake)
         if sequences:
             self._idle.clear()
         if on_partial is not None:

@@ -24,6 +24,9 @@ class Sender(NamedTuple):
     weight: float = 1.0
     """The caller's: of two who always have texts waiting, one of twice the weight has twice the
     work done. Above 0."""
+    comes_with_others: bool = False
+    """Whether requests for the same texts come in the same turn of the event loop: an engine that
+    waits for work begins with all of them, and encodes what they share once."""
 
 
 ANYBODY = Sender()

@@ -114,7 +114,7 @@ class WaitingQueue:
 
         Args:
             sequences: In the order of their turns.
-            sender: Whose they are.
+            sender: Whose they are; where `comes_with_others`, `wake` is to follow.
 
         Raises:
             QueueFullError: together they do not fit, or leave others too little room.
@@ -127,6 +127,12 @@ class WaitingQueue:
             rows = self._waiting.put(batch, sender).rows
             if sender.priority is Priority.INTERACTIVE:
                 self._demand.add(sender.caller, rows, batch[0].arrived_at, sender.weight)
+            if self._waiters and not sender.comes_with_others:
+                self._changed.notify_all()
+
+    def wake(self) -> None:
+        """Lets engines that wait see what was put without waking them."""
+        with self._lock:
             if self._waiters:
                 self._changed.notify_all()
 
@@ -227,7 +233,10 @@ class WaitingQueue:
                 taken.expired.append(sequence)
                 fair = self._fair_rows(waiting.rows)
                 continue
-            rows, tokens = sequence.rows, len(sequence.source_ids)
+            rows, source_ids = sequence.rows, sequence.source_ids
+            tokens = len(source_ids)
+            if taken.newcomers and taken.newcomers[-1].source_ids == source_ids:
+                tokens = 0  # encoded once for both
             is_interactive = lane.priority is Priority.INTERACTIVE
             is_light = is_interactive and self._demand.has_little(lane.caller)
             share = fair

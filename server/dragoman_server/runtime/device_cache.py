@@ -136,22 +136,28 @@ class DeviceCache:
         """Returns the first `rows` rows under the decoder graph's input names."""
         return {**self._self.views(rows), **self._cross.views(rows)}
 
-    def admit(self, first_row: int, source_lengths: list[int], key_values: View) -> None:
+    def admit(
+        self, first_row: int, readers: list[list[int]], source_lengths: list[int], key_values: View
+    ) -> None:
         """Writes newcomers' sources into their rows.
 
         Args:
-            first_row: Row of the first of them; the others follow.
+            first_row: Row of the newcomer 0; the others' follow.
+            readers: Newcomers that have each sentence.
             source_lengths: Source tokens of each.
             key_values: (2*layers, heads, tokens, head_dim), sentence after sentence.
         """
         lengths = np.array(source_lengths)
-        index, positions = prefixes(lengths)
         starts = np.cumsum(lengths) - lengths
+        has = np.repeat(np.arange(len(readers)), [len(each) for each in readers])  # (newcomers,)
+        newcomers = np.concatenate(readers)
+        index, positions = prefixes(lengths[has])
         target = self._cross.places
         source = PlaceTable(target.tensors, 1, target.heads, key_values.shape[2])
         groups = paired_groups(source.groups, target.groups)
         offsets = paired_offsets(
-            starts[index] + positions, target.offsets(first_row + index, positions)
+            starts[has[index]] + positions,
+            target.offsets(first_row + newcomers[index], positions),
         )
         packed = View(key_values.address, (source.size, self._cross.words), "int64")
         self._cross.bind(packed, groups, offsets).run()

@@ -6,6 +6,7 @@ and arrays; knows nothing of sequences, queues or time.
 """
 
 from bisect import bisect_left
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from dragoman_server.runtime.device import WORD_BYTES, Binding, Buffer, Device, Graph, View
 from dragoman_server.runtime.device_cache import DeviceCache
 from dragoman_server.runtime.kv_cache import CacheShape
-from dragoman_server.runtime.packing import batches, pack
+from dragoman_server.runtime.packing import batches, distinct, pack
 from dragoman_server.search import NO_TOKENS, Candidates, Move, RowCopies
 
 STEP_INPUTS = ("token_ids", "positions", "source_last")
@@ -116,13 +117,18 @@ class DeviceRunner:
             )
 
     def encode(self, source_ids: list[list[int]], first_row: int) -> None:
-        """Encodes newcomers and writes their keys and values into a row of each."""
-        for batch in batches(source_ids):
+        """Encodes newcomers and writes their keys and values into a row of each.
+
+        A sentence that several of them have is encoded once.
+        """
+        sentences = distinct(source_ids)
+        readers = iter(sentences.values())
+        for batch in batches(sentences):
             sources = pack(batch)
             encoder = self._graphs.encoder.bind(sources._asdict(), {"cross_key_value": None})
             encoder.run()
-            self._cache.admit(first_row, sources.lengths, encoder.output())
-            first_row += len(batch)
+            readers_of = list(islice(readers, len(batch)))
+            self._cache.admit(first_row, readers_of, sources.lengths, encoder.output())
 
     def decode(
         self,

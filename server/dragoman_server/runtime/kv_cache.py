@@ -180,17 +180,22 @@ class KVCache:
         """Returns the first ones of both under the decoder graph's input names, as views."""
         return {**self._self.tensors(rows), **self._cross.tensors(sources)}
 
-    def admit(self, first: int, source_lengths: list[int], key_values: Cache) -> None:
+    def admit(
+        self, first: int, readers: list[list[int]], source_lengths: list[int], key_values: Cache
+    ) -> None:
         """Writes newcomers' sources.
 
         Args:
-            first: The source that the first of them becomes; the others follow.
+            first: The source of the newcomer 0; the others' follow.
+            readers: Newcomers that have each sentence.
             source_lengths: Source tokens of each.
             key_values: (2*layers, heads, tokens, head_dim), sentence after sentence.
         """
         start = 0
-        for source, length in enumerate(source_lengths, first):
-            self._cross.tensor[:, source, :, :length] = key_values[:, :, start : start + length]
+        for newcomers, length in zip(readers, source_lengths, strict=True):
+            encoded = key_values[:, :, start : start + length]
+            for newcomer in newcomers:
+                self._cross.tensor[:, first + newcomer, :, :length] = encoded
             start += length
 
     def copy_sources(self, copies: SourceCopies) -> None:

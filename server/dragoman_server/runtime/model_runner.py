@@ -5,6 +5,7 @@ Knows rows and arrays; knows nothing of sequences, queues or time.
 
 import logging
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from onnxruntime import OrtValue
 from dragoman_server.errors import BundleError, ConfigError
 from dragoman_server.models import Bundle
 from dragoman_server.runtime.kv_cache import KVCache
-from dragoman_server.runtime.packing import batches, pack
+from dragoman_server.runtime.packing import batches, distinct, pack
 from dragoman_server.runtime.sources import Sources
 from dragoman_server.search import NO_TOKENS, Candidates, Move, RowCopies
 
@@ -165,14 +166,20 @@ class ModelRunner:
     def encode(self, source_ids: list[list[int]], first_row: int) -> None:
         """Encodes newcomers and keeps the keys and values of each for a row of its own.
 
-        Sentences are packed one after the other: only attention sees a padded batch.
+        Sentences are packed one after the other: only attention sees a padded batch. One that
+        several newcomers have is encoded once.
         """
+        lengths = [len(ids) for ids in source_ids]
         self._settle(first_row)
-        self._admit(max(map(len, source_ids)), first_row)
-        for batch in batches(source_ids):
+        self._admit(max(lengths), first_row)
+        first = self._sources.add(lengths)
+        sentences = distinct(source_ids)
+        readers = iter(sentences.values())
+        for batch in batches(sentences):
             packed = pack(batch)
             key_values = self._sessions.encoder.run(["cross_key_value"], packed._asdict())[0]
-            self._cache.admit(self._sources.add(packed.lengths), packed.lengths, key_values)
+            readers_of = list(islice(readers, len(batch)))
+            self._cache.admit(first, readers_of, packed.lengths, key_values)
 
     def decode(
         self,

@@ -1,8 +1,9 @@
-"""Sentences as the encoder takes them: one after the other, with places in a padded batch.
+"""Sentences as the encoder takes them: each once, packed, with places in a padded batch.
 
 Only attention sees the padded batch. Knows arrays; knows nothing of rows or graphs.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -30,12 +31,24 @@ MOST_PAIRS = 2**19
 for. Sentences of like lengths stay far below it; a single one may have as many as it likes."""
 
 
-def batches(source_ids: list[list[int]]) -> list[list[list[int]]]:
+def distinct(source_ids: Iterable[Sequence[int]]) -> dict[tuple[int, ...], list[int]]:
+    """Returns each sentence once, in the order in which they first come, and which ones it is.
+
+    Those are indices: a text that is translated into several languages, or sent more than once,
+    is encoded for all of them, as what the encoder makes of it depends on nothing else.
+    """
+    sentences: dict[tuple[int, ...], list[int]] = {}
+    for index, ids in enumerate(source_ids):
+        sentences.setdefault(tuple(ids), []).append(index)
+    return sentences
+
+
+def batches(source_ids: Iterable[Sequence[int]]) -> list[list[Sequence[int]]]:
     """Divides sentences, in their order, into those that are encoded together.
 
     One long sentence would make places for as many tokens of each of its neighbours.
     """
-    divided: list[list[list[int]]] = []
+    divided: list[list[Sequence[int]]] = []
     longest = 0
     for ids in source_ids:
         grown = max(longest, len(ids))
@@ -48,7 +61,7 @@ def batches(source_ids: list[list[int]]) -> list[list[list[int]]]:
     return divided
 
 
-def pack(source_ids: list[list[int]]) -> PackedSources:
+def pack(source_ids: Sequence[Sequence[int]]) -> PackedSources:
     """Lays out sentences of one token or more."""
     lengths = np.array([len(ids) for ids in source_ids], np.int64)
     batch, longest = len(lengths), int(lengths.max())

@@ -17,6 +17,8 @@ class Runner(Protocol):
     def encode(self, source_ids: list[list[int]], first_row: int) -> None:
         """Encodes newcomers and keeps the keys and values of each for a row of its own.
 
+        A sentence that several of them have need not be encoded more than once.
+
         Args:
             source_ids: Token ids of each sentence, the end token included.
             first_row: Row of the first of them; the others follow it.

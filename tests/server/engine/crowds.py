@@ -163,9 +163,13 @@ class Crowd:
             caller.work += text.expected_steps
 
 
+_NUMBERS = itertools.count(1)
+
+
 def _text(chance: random.Random, now: float) -> Sequence:
     tokens = min(LONGEST, max(2, round(chance.gauss(MEAN_TOKENS, 6))))
-    return Sequence([tokens] * tokens, OPTIONS, expected_steps=tokens + 1, arrived_at=now)
+    source = [tokens] * (tokens - 1) + [next(_NUMBERS)]  # of no two texts the same
+    return Sequence(source, OPTIONS, expected_steps=tokens + 1, arrived_at=now)
 
 
 def light_callers(rate: float, count: int = 10) -> Iterator[Caller]:

@@ -113,6 +113,22 @@ async def test_engines_are_prepared_one_by_one_on_their_own_threads(
     await engine.close()
 
 
+async def test_requests_for_the_same_texts_are_begun_together(runners: list[FakeRunner]) -> None:
+    engine = build(runners[:1])
+    await engine.start()
+    try:
+        await until(lambda: engine._queue._waiters > 0)
+        futures = [
+            engine.submit([[3, 1, 2]], OPTIONS, sender=Sender(comes_with_others=True))
+            for _ in range(ROWS)
+        ]
+        for (future,) in futures:
+            assert (await future).token_ids == translate([3, 1, 2], OPTIONS).token_ids
+        assert runners[0].encoded_per_step == [3 * ROWS]
+    finally:
+        await engine.close()
+
+
 async def test_engines_give_way_to_the_event_loop(runners: list[FakeRunner]) -> None:
     def priority() -> int:
         return os.getpriority(os.PRIO_PROCESS, 0)  # of the thread, on Linux

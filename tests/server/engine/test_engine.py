@@ -177,7 +177,7 @@ def test_partial_tokens_grow_one_by_one() -> None:
 
 def test_running_sentences_get_a_token_between_any_two_admissions() -> None:
     bench = Bench(max_batch_size=64, max_encode_tokens=10)
-    bench.queue.put([sequence([3, *[1] * 8]) for _ in range(20)])
+    bench.queue.put([sequence([3, *[number] * 8]) for number in range(20)])
     bench.run()
     assert max(bench.runner.encoded_per_step) <= 10
     assert len(bench.runner.rows_per_step) >= len(bench.runner.encoded_per_step)

@@ -9,7 +9,7 @@ def scheduler(queue: WaitingQueue, *, rows: int = 4, tokens: int = 10) -> Schedu
 
 def queue_of(*lengths: int) -> WaitingQueue:
     queue = WaitingQueue(max_queue_size=99, engines=1)
-    queue.put([sequence([1] * length) for length in lengths])
+    queue.put([sequence([number] * length) for number, length in enumerate(lengths)])
     return queue
 
 

@@ -88,8 +88,27 @@ def test_puts_all_or_none() -> None:
 
 def test_takes_no_more_tokens_than_the_budget() -> None:
     queue = WaitingQueue(max_queue_size=9, engines=1)
-    queue.put([sequence([1] * 4) for _ in range(5)])
+    queue.put([sequence([number] * 4) for number in range(5)])
     assert len(take(queue, tokens=10)) == 2
+
+
+def test_a_text_that_comes_again_at_once_takes_none_of_the_budget() -> None:
+    """It is encoded once: a text that is translated into many languages is taken for all."""
+    queue = WaitingQueue(max_queue_size=99, engines=1)
+    texts = [sequence([number] * 4) for number in (1, 1, 1, 2, 2, 2, 3, 1)]
+    queue.put(texts)
+    assert take(queue, tokens=10) == texts[:6]
+    assert take(queue, tokens=10) == texts[6:]
+
+
+def test_requests_for_the_same_texts_have_their_turns_text_by_text() -> None:
+    queue = WaitingQueue(max_queue_size=99, engines=1)
+    requests = [[sequence([number] * 4) for number in (1, 2, 3)] for _ in range(4)]
+    for request in requests:
+        queue.put(request, Sender(comes_with_others=True))
+    each = [request[index] for index in range(3) for request in requests]
+    assert take(queue, tokens=4) == each[:4]
+    assert take(queue, tokens=8) == each[4:]
 
 
 def test_takes_one_text_longer_than_the_budget() -> None:
@@ -285,6 +304,27 @@ def test_wait_returns_when_a_text_arrives() -> None:
     queue.put([sequence([1])])
     thread.join(timeout=10)
     assert answers == [True]
+
+
+def test_an_engine_that_waits_gets_what_comes_with_others_together() -> None:
+    queue = WaitingQueue(max_queue_size=9, engines=1)
+    taken: list[int] = []
+
+    def wait() -> None:
+        queue.wait()
+        taken.append(len(take(queue)))
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    while not queue._waiters:
+        thread.join(timeout=0.001)
+    for _ in range(3):
+        queue.put([sequence([1])], Sender(comes_with_others=True))
+    thread.join(timeout=0.05)
+    assert not taken
+    queue.wake()
+    thread.join(timeout=10)
+    assert taken == [3]
 
 
 def test_close_wakes_waiters_and_returns_what_was_left() -> None:

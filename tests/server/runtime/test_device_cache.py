@@ -91,12 +91,15 @@ def test_fewer_rows_are_the_beginning_of_the_same_memory(
     assert few.shape == (2, *rest)
 
 
-def test_newcomers_get_their_own_source(cache: DeviceCache, host: KVCache) -> None:
+@pytest.mark.parametrize("readers", [[[0], [1], [2]], [[0, 3], [2], [1]], [[1], [3, 0, 2]]])
+def test_newcomers_get_their_own_source(
+    cache: DeviceCache, host: KVCache, readers: list[list[int]]
+) -> None:
     fill(cache, host)
     packed = np.random.default_rng(1).standard_normal((4, 3, 9, 8)).astype(np.float32)
-    lengths = [3, 5, 1]
-    host.admit(1, lengths, packed)
-    cache.admit(1, lengths, View(packed.ctypes.data, packed.shape, "float"))
+    lengths = [3, 5, 1][: len(readers)]
+    host.admit(1, readers, lengths, packed)
+    cache.admit(1, readers, lengths, View(packed.ctypes.data, packed.shape, "float"))
     assert_same(cache, host)
 
 

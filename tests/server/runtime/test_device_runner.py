@@ -201,35 +201,55 @@ def test_more_candidates_than_there_are_is_an_error(runner: DeviceRunner) -> Non
         decode(runner, 2, candidate_count=4)
 
 
+SOURCES = [[3, 4, 5, 0], [6, 0], [7, 8, 9, 0], [0], [5, 5, 5, 0]]
+
+
+def decoded(bundle: Bundle, sources: list[list[int]], *, max_rows: int) -> NDArray[np.float32]:
+    """Returns the candidates' log-probabilities of six greedy steps, (steps, rows, candidates)."""
+    shape = cache_shape(bundle.manifest, max_rows=max_rows, target_capacity=9, source_capacity=9)
+    loaded = device_runners(bundle, OrtDevice("cpu"), shape, 1)
+    loaded.prepare[0]()
+    (runner,) = loaded.runners
+    assert isinstance(runner, DeviceRunner)
+    runner.encode(sources, 0)
+    rows = len(sources)
+    tokens = np.full(rows, bundle.manifest.special_tokens.decoder_start_id)
+    source_last = np.array([len(ids) - 1 for ids in sources], np.int32)
+    log_probs = []
+    for position in range(6):
+        candidates = runner.decode(
+            tokens,
+            np.full(rows, position, np.int32),
+            source_last,
+            candidate_count=33,
+            with_normalizers=False,
+        )
+        tokens = candidates.ids[:, 0].copy()
+        log_probs.append(candidates.logits.copy())
+    return np.stack(log_probs)
+
+
 def test_steps_beyond_the_rows_in_use_leave_them_alone(stand_in_bundle: Path) -> None:
     """Five rows run in the bucket of eight; all go on as they do with no padding."""
     bundle = Bundle.load(stand_in_bundle)
-    sources = [[3, 4, 5, 0], [6, 0], [7, 8, 9, 0], [0], [5, 5, 5, 0]]
-    found = []
-    for max_rows in (5, 8):
-        shape = cache_shape(
-            bundle.manifest, max_rows=max_rows, target_capacity=9, source_capacity=9
-        )
-        loaded = device_runners(bundle, OrtDevice("cpu"), shape, 1)
-        loaded.prepare[0]()
-        (runner,) = loaded.runners
-        assert isinstance(runner, DeviceRunner)
-        runner.encode(sources, 0)
-        tokens = np.full(5, bundle.manifest.special_tokens.decoder_start_id)
-        source_last = np.array([len(ids) - 1 for ids in sources], np.int32)
-        log_probs = []
-        for position in range(6):
-            candidates = runner.decode(
-                tokens,
-                np.full(5, position, np.int32),
-                source_last,
-                candidate_count=33,
-                with_normalizers=False,
-            )
-            tokens = candidates.ids[:, 0].copy()
-            log_probs.append(candidates.logits.copy())
-        found.append(np.stack(log_probs))
-    np.testing.assert_array_equal(found[0], found[1])
+    full, padded = (decoded(bundle, SOURCES, max_rows=rows) for rows in (5, 8))
+    np.testing.assert_array_equal(full, padded)
+
+
+def test_newcomers_with_one_source_go_on_as_each_with_its_own(stand_in_bundle: Path) -> None:
+    bundle = Bundle.load(stand_in_bundle)
+    each = [2, 0, 2, 4, 0, 2, 1, 3]
+    alone = decoded(bundle, SOURCES, max_rows=8)
+    shared = decoded(bundle, [SOURCES[index] for index in each], max_rows=8)
+    np.testing.assert_array_equal(shared, alone[:, each])
+
+
+def test_a_source_that_several_have_is_encoded_once(
+    runner: DeviceRunner, device: FakeDevice
+) -> None:
+    runner.encode([[3, 4, 0], [5, 0], [3, 4, 0], [3, 4, 0]], 2)
+    (encoder,) = (each for each in device.bound if each.kind == "cross_key_value")
+    assert encoder.inputs["token_ids"].tolist() == [3, 4, 0, 5, 0]
 
 
 def test_a_graph_that_does_not_run_is_a_bundle_error(

@@ -30,12 +30,23 @@ def test_a_tensor_is_the_prefix_of_the_rows_without_a_copy() -> None:
 def test_newcomers_get_their_own_source() -> None:
     cache = KVCache(SHAPE)
     packed = np.random.default_rng(0).standard_normal((4, 3, 5, 2)).astype(np.float32)
-    cache.admit(1, [3, 2], packed)
+    cache.admit(1, [[0], [1]], [3, 2], packed)
     key = cache.tensors(4, 4)["cross_key_1"]
     np.testing.assert_array_equal(key[1, :, :3], packed[2, :, :3])
     np.testing.assert_array_equal(key[2, :, :2], packed[2, :, 3:])
     assert not key[0].any()
     assert not key[3].any()
+
+
+def test_newcomers_with_one_sentence_get_a_copy_each() -> None:
+    cache = KVCache(SHAPE)
+    packed = np.random.default_rng(0).standard_normal((4, 3, 5, 2)).astype(np.float32)
+    cache.admit(1, [[0, 2], [1]], [3, 2], packed)
+    value = cache.tensors(4, 4)["cross_value_1"]
+    for source in (1, 3):
+        np.testing.assert_array_equal(value[source, :, :3], packed[3, :, :3])
+    np.testing.assert_array_equal(value[2, :, :2], packed[3, :, 3:])
+    assert not value[0].any()
 
 
 def test_a_copy_takes_over_the_target_and_nothing_else() -> None:

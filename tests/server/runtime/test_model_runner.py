@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -49,6 +49,18 @@ class Loaded(NamedTuple):
 def loaded(bundle: Path) -> Loaded:
     verified = Bundle.load(bundle)
     return Loaded(verified, load_sessions(verified, "cpu"))
+
+
+class CountingEncoder:
+    """An encoder's session that adds up the tokens that it is given."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self.tokens = 0
+
+    def run(self, outputs: list[str], inputs: dict[str, Any]) -> Any:
+        self.tokens += len(inputs["token_ids"])
+        return self._session.run(outputs, inputs)
 
 
 class Rows:
@@ -131,6 +143,28 @@ def test_a_row_is_the_same_however_the_newcomers_are_divided(
     divided = Rows(loaded, SOURCES)
     for step in expected:
         assert np.array_equal(divided.step().logits, step.logits)
+
+
+@pytest.mark.parametrize("most_pairs", [packing.MOST_PAIRS, 20])
+def test_newcomers_with_one_source_go_on_as_each_with_its_own(
+    loaded: Loaded, monkeypatch: pytest.MonkeyPatch, most_pairs: int
+) -> None:
+    """However the sentences are divided; those that run go on as before."""
+    monkeypatch.setattr(packing, "MOST_PAIRS", most_pairs)
+    running, newcomers = SOURCES[:2], [SOURCES[i] for i in (2, 0, 4, 2, 2, 3, 0, 1, 4)]
+    crowd = Rows(loaded, running)
+    crowd.admit(newcomers)
+    steps = [crowd.step() for _ in range(5)]
+    for row, source in enumerate(running + newcomers):
+        alone = Rows(loaded, [source])
+        assert all(same(alone.step(), together, row) for together in steps)
+
+
+def test_a_source_that_several_have_is_encoded_once(loaded: Loaded) -> None:
+    encoder = CountingEncoder(loaded.sessions.encoder)
+    counted = loaded._replace(sessions=loaded.sessions._replace(encoder=encoder))
+    Rows(counted, [SOURCES[0]] * 8 + [SOURCES[1]] * 8)
+    assert encoder.tokens == len(SOURCES[0]) + len(SOURCES[1])
 
 
 def test_a_row_is_the_same_whatever_room_there_is(

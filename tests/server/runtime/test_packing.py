@@ -4,7 +4,7 @@ from itertools import chain
 
 import pytest
 
-from dragoman_server.runtime.packing import MOST_PAIRS, batches
+from dragoman_server.runtime.packing import MOST_PAIRS, batches, distinct
 
 
 def sentences(*lengths: int) -> list[list[int]]:
@@ -29,6 +29,11 @@ def test_no_batch_has_more_pairs_than_attention_has_room_for(lengths: list[int])
     assert list(chain.from_iterable(divided)) == source_ids
     for batch in divided:
         assert len(batch) == 1 or len(batch) * max(map(len, batch)) ** 2 <= MOST_PAIRS
+
+
+def test_each_sentence_comes_once_with_all_who_have_it() -> None:
+    given = [[7, 8, 0], [0], [7, 8, 0], [7, 0], [0], [7, 8, 0]]
+    assert list(distinct(given).items()) == [((7, 8, 0), [0, 2, 5]), ((0,), [1, 4]), ((7, 0), [3])]
 
 
 @pytest.mark.parametrize("lengths", [[30] * 34, list(range(60, 0, -1)), [512, 512], [8] * 128, [1]])
