@@ -409,6 +409,7 @@ class TranslateTextRequest(_message.Message):
     DNT_PHRASES_FIELD_NUMBER: _builtins.int
     GLOSSARY_CONFIG_FIELD_NUMBER: _builtins.int
     PROTECT_PLACEHOLDERS_FIELD_NUMBER: _builtins.int
+    TARGET_LANGUAGE_CODES_FIELD_NUMBER: _builtins.int
     source_language_code: _builtins.str
     """BCP-47 code of the texts' language, at most 35 characters. May be empty
     where only one language then fits. Where several do, a server that was
@@ -490,6 +491,16 @@ class TranslateTextRequest(_message.Message):
     def glossary_config(self) -> Global___GlossaryConfig:
         """What terms are to become. No terms where absent."""
 
+    @_builtins.property
+    def target_language_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """BCP-47 codes of languages to translate each text into, in place of
+        target_language_code. The translations are those of a request for each of
+        them, all or none: each goes where that would, with the same options. A model
+        that is told the target by what the translation begins with encodes a text
+        once for all of them. Allowed: empty, or up to 64, each once; and as many
+        translations as there may be contents, of as many code points in all.
+        """
+
     def __init__(
         self,
         *,
@@ -508,10 +519,11 @@ class TranslateTextRequest(_message.Message):
         dnt_phrases: _abc.Iterable[_builtins.str] | None = ...,
         glossary_config: Global___GlossaryConfig | None = ...,
         protect_placeholders: _builtins.bool = ...,
+        target_language_codes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["glossary_config", b"glossary_config", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "dnt_phrases", b"dnt_phrases", "glossary_config", b"glossary_config", "mime_type", b"mime_type", "model", b"model", "options", b"options", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "protect_placeholders", b"protect_placeholders", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "dnt_phrases", b"dnt_phrases", "glossary_config", b"glossary_config", "mime_type", b"mime_type", "model", b"model", "options", b"options", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "protect_placeholders", b"protect_placeholders", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code", "target_language_codes", b"target_language_codes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -595,7 +607,10 @@ class TranslateTextResponse(_message.Message):
     TRANSLATIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def translations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Translation]:
-        """One translation per text, in the order of the texts."""
+        """One translation per text, in the order of the texts. With
+        target_language_codes those of the first text into each of them, in the order
+        of the codes, then those of the next.
+        """
 
     def __init__(
         self,
@@ -767,6 +782,7 @@ class Translation(_message.Message):
     ATTENTION_FIELD_NUMBER: _builtins.int
     DETECTED_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     DETECTED_LANGUAGE_CONFIDENCE_FIELD_NUMBER: _builtins.int
+    TARGET_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     translated_text: _builtins.str
     """The text in the target language."""
     finish_reason: Global___FinishReason.ValueType
@@ -797,6 +813,8 @@ class Translation(_message.Message):
     """
     detected_language_confidence: _builtins.float
     """How sure that is, among the languages that could be translated: 0 to 1."""
+    target_language_code: _builtins.str
+    """Which of target_language_codes it is in. Empty where these are."""
     @_builtins.property
     def token_scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """Natural-log probability that the model gives each target token, penalties
@@ -861,10 +879,11 @@ class Translation(_message.Message):
         attention: Global___Attention | None = ...,
         detected_language_code: _builtins.str = ...,
         detected_language_confidence: _builtins.float = ...,
+        target_language_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "attention", b"attention", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "alignment", b"alignment", "attention", b"attention", "detected_language_code", b"detected_language_code", "detected_language_confidence", b"detected_language_confidence", "finish_reason", b"finish_reason", "hypotheses", b"hypotheses", "model", b"model", "model_version", b"model_version", "score", b"score", "segments", b"segments", "source_token_count", b"source_token_count", "target_token_count", b"target_token_count", "token_scores", b"token_scores", "translated_text", b"translated_text", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "alignment", b"alignment", "attention", b"attention", "detected_language_code", b"detected_language_code", "detected_language_confidence", b"detected_language_confidence", "finish_reason", b"finish_reason", "hypotheses", b"hypotheses", "model", b"model", "model_version", b"model_version", "score", b"score", "segments", b"segments", "source_token_count", b"source_token_count", "target_language_code", b"target_language_code", "target_token_count", b"target_token_count", "token_scores", b"token_scores", "translated_text", b"translated_text", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
     _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015

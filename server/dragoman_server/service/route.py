@@ -15,8 +15,8 @@ from dragoman_server.service.account import Usage
 from dragoman_server.service.progress import OnProgress
 
 
-class Route(Protocol):
-    """What translates a request."""
+class CallRoute(Protocol):
+    """What translates the texts of a call."""
 
     @property
     def name(self) -> str:
@@ -43,6 +43,10 @@ class Route(Protocol):
         usage: Usage | None = None,
     ) -> list[Translation]:
         """See Translator."""
+
+
+class Route(CallRoute, Protocol):
+    """What translates a request: a call's texts, or one of a stream."""
 
     async def translate_text(
         self,

@@ -8,6 +8,7 @@ import functools
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from dragoman.v1.translation_pb2 import TranslateTextRequest
 from dragoman_server.detection import LanguageDetector
 from dragoman_server.errors import InvalidArgumentError, NotFoundError, shorten
 from dragoman_server.models import check_length
@@ -16,8 +17,9 @@ from dragoman_server.service.catalog import MOST_FOUND, Allowed, Catalog, Reques
 from dragoman_server.service.detecting import Candidates, DetectingTranslator
 from dragoman_server.service.marking_up import MarkupTranslator
 from dragoman_server.service.pivoting import PivotingTranslator
-from dragoman_server.service.route import Route
+from dragoman_server.service.route import CallRoute, Route
 from dragoman_server.service.sentence_cache import SentenceCache
+from dragoman_server.service.targets import TargetsTranslator
 from dragoman_server.service.translator import Translator
 from dragoman_server.service.validation import HTML, read_mime_type
 
@@ -63,6 +65,19 @@ class Routes:
         """Drops translations that are kept of what is not served any more."""
         if self._cache is not None:
             await self._cache.drop_others()
+
+    def find_for_call(self, request: TranslateTextRequest, allowed: Allowed = None) -> CallRoute:
+        """Returns what translates a call's texts, into one language or into several.
+
+        Raises:
+            InvalidArgumentError: As TargetsTranslator.
+            DragomanError: As `find`, of any of the languages.
+        """
+        entries = self._catalog.entries
+        if not (request.target_language_codes and entries):
+            return self.find(request, allowed)
+        limits = entries[0].translator.limits  # those of texts are the same for all models
+        return TargetsTranslator(request, functools.partial(self.find, allowed=allowed), limits)
 
     def find(self, request: Request, allowed: Allowed = None) -> Route:
         """Returns what translates a request.

@@ -37,9 +37,10 @@ from dragoman_server.service.gate import Gate
 from dragoman_server.service.guard import CallGuard, NewAccount, as_asked
 from dragoman_server.service.observer import Observer
 from dragoman_server.service.outcomes import Outcomes
-from dragoman_server.service.route import Route
+from dragoman_server.service.route import CallRoute
 from dragoman_server.service.routes import Routes
 from dragoman_server.service.stream import TextStream
+from dragoman_server.service.targets import texts_asked_for
 from dragoman_server.service.validation import read_priority
 
 SERVICE_NAME = DESCRIPTOR.services_by_name["TranslationService"].full_name
@@ -49,7 +50,7 @@ class _Accepted(NamedTuple):
     """A TranslateText that was let in."""
 
     request: TranslateTextRequest
-    route: Route
+    route: CallRoute
     """What translates it, if that is still served once there is time for it."""
     allowed: Allowed
     """Models that its caller may use."""
@@ -148,9 +149,9 @@ class TranslationService:
         timeout_seconds = self._timeout_seconds(caller.seconds)
         limit = self._limit(caller.seconds, timeout_seconds)
         allowed = allowed_models(principal)
-        route = self._routes.find(request, allowed)
+        route = self._routes.find_for_call(request, allowed)
         route.check_room(limit, sender, caller.calls_before, request)
-        charge(principal, self._limits, request.contents)
+        charge(principal, self._limits, texts_asked_for(request))
         return _Accepted(request, route, allowed, sender, limit, timeout_seconds)
 
     async def _translate_texts(
@@ -162,9 +163,9 @@ class TranslationService:
         request, route, allowed, sender, limit, timeout_seconds = accepted
         async with _timeout(timeout_seconds):
             if account.usage is not None:
-                account.usage.ask(request.contents, sender.priority)
+                account.usage.ask(texts_asked_for(request), sender.priority)
             if route not in self._catalog:
-                route = self._routes.find(request, allowed)
+                route = self._routes.find_for_call(request, allowed)
             account.model = route.name
             account.model_version = route.version
             translations = await route.translate_texts(request, limit, sender, account.usage)

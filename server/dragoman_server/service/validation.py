@@ -136,19 +136,29 @@ def check_content(text: str, limits: Limits) -> None:
     check_characters(text, "content")
 
 
-def check_code_points(texts: Sequence[str], field: str, limits: Limits) -> None:
+def check_code_points(
+    texts: Sequence[str], field: str, limits: Limits, *, languages: int = 1
+) -> None:
     """Raises InvalidArgumentError where the texts together are too long.
 
     A ligature that the tokenizer takes for a whole phrase counts as that.
+
+    Args:
+        texts: What is to be translated.
+        field: That has them.
+        limits: Of what is translated.
+        languages: Into how many each of them is.
     """
+    most = limits.max_code_points // languages
     count = sum(map(len, texts))
-    if count <= limits.max_code_points:
+    if count <= most:
         count += sum([_more_by_phrases(text) for text in texts if not text.isascii()])
-    if count > limits.max_code_points:
+    if count > most:
+        each = f" for {languages} languages" if languages > 1 else ""
         raise wrong_field(
             field,
-            f"{count} code points",
-            f"at most {limits.max_code_points}",
+            f"{count} code points{each}",
+            f"at most {most}",
             reason="TOO_MANY_CODE_POINTS",
         )
 
