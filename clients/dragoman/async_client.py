@@ -8,7 +8,14 @@ channel.py, how a stream works in async_stream.py.
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self, Unpack, overload
 
@@ -35,6 +42,7 @@ from dragoman.results import (
     Model,
     StreamResult,
     Translation,
+    by_language,
     read_detected,
     read_models,
     read_translations,
@@ -44,7 +52,7 @@ from dragoman.status import in_whole_list
 from dragoman.streaming import AsyncTextStream, Window, async_increments
 from dragoman.streaming.async_stream import ResponseCall
 from dragoman.target import Target, as_address
-from dragoman.texts import Texts, as_texts, check_iterable, check_text
+from dragoman.texts import Texts, as_targets, as_texts, check_iterable, check_text
 from dragoman.v1 import translation_pb2 as pb
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
 
@@ -188,6 +196,58 @@ class AsyncClient:
         )
         return translations[0] if isinstance(texts, str) else translations
 
+    @overload
+    async def translate_into(
+        self,
+        texts: str,
+        target_language_codes: Sequence[str],
+        *,
+        timeout: float | None = None,
+        **options: Unpack[TranslateOptions],
+    ) -> dict[str, Translation]: ...
+
+    @overload
+    async def translate_into(
+        self,
+        texts: Texts,
+        target_language_codes: Sequence[str],
+        *,
+        timeout: float | None = None,
+        **options: Unpack[TranslateOptions],
+    ) -> dict[str, list[Translation]]: ...
+
+    async def translate_into(
+        self,
+        texts: str | Texts,
+        target_language_codes: Sequence[str],
+        *,
+        timeout: float | None = None,
+        **options: Unpack[TranslateOptions],
+    ) -> dict[str, Translation] | dict[str, list[Translation]]:
+        """Translates a text, or a list of any length, into several languages; all or nothing.
+
+        The translations are those of `translate` for each language, and take less work where one
+        model has them.
+
+        Args:
+            texts: As of `translate`.
+            target_language_codes: The languages, at most 64, in place of target_language_code.
+            timeout: As of `translate`.
+            **options: See TranslateOptions.
+
+        Returns:
+            What `translate` returns for each language, by its code.
+
+        Raises:
+            DragomanError: See errors.py for the kinds.
+        """
+        codes = as_targets(target_language_codes)
+        translations = await self._translate_list(
+            as_texts(texts), Options(**options), self._seconds(timeout), codes
+        )
+        each = by_language(translations, codes)
+        return {code: one for code, (one,) in each.items()} if isinstance(texts, str) else each
+
     def translate_stream(
         self,
         texts: Iterable[str] | AsyncIterable[str],
@@ -290,13 +350,18 @@ class AsyncClient:
         return read_models(await call.result())
 
     async def _translate_list(
-        self, texts: list[str], options: Options, seconds: float | None
+        self,
+        texts: list[str],
+        options: Options,
+        seconds: float | None,
+        targets: tuple[str, ...] = (),
     ) -> list[Translation]:
-        """Translates the parts of a list, some of them at a time."""
+        """Translates the parts of a list, some of them at a time; text by text into all targets."""
         translations: list[Translation] = []
         pending: deque[_Pending] = deque()
         try:
-            for part in cut_texts(texts, await self._cut(texts, options.model, seconds)):
+            cut = await self._cut(texts, options.model, seconds)
+            for part in cut_texts(texts, cut, targets):
                 pending.append(_Pending(part, self._send(part, options, seconds)))
                 if len(pending) == REQUESTS_IN_FLIGHT:
                     translations += await self._finish(pending)
@@ -315,7 +380,7 @@ class AsyncClient:
         except DragomanError as error:
             raise in_whole_list(error, part.offset) from None
         pending.popleft()
-        return read_translations(response, len(part.texts))
+        return read_translations(response, part.translations)
 
     def _send(
         self, part: Part, options: Options, seconds: float | None

@@ -6,7 +6,7 @@ channel.py, how a stream works in stream.py.
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self, Unpack, overload
 
@@ -33,6 +33,7 @@ from dragoman.results import (
     Model,
     StreamResult,
     Translation,
+    by_language,
     read_detected,
     read_models,
     read_translations,
@@ -42,7 +43,7 @@ from dragoman.status import in_whole_list
 from dragoman.streaming import TextStream, Window, increments
 from dragoman.streaming.stream import ResponseCall
 from dragoman.target import Target, as_address
-from dragoman.texts import Texts, as_texts, check_iterable, check_text
+from dragoman.texts import Texts, as_targets, as_texts, check_iterable, check_text
 from dragoman.v1 import translation_pb2 as pb
 from dragoman.v1.translation_pb2_grpc import TranslationServiceStub
 
@@ -172,6 +173,58 @@ class Client:
         )
         return translations[0] if isinstance(texts, str) else translations
 
+    @overload
+    def translate_into(
+        self,
+        texts: str,
+        target_language_codes: Sequence[str],
+        *,
+        timeout: float | None = None,
+        **options: Unpack[TranslateOptions],
+    ) -> dict[str, Translation]: ...
+
+    @overload
+    def translate_into(
+        self,
+        texts: Texts,
+        target_language_codes: Sequence[str],
+        *,
+        timeout: float | None = None,
+        **options: Unpack[TranslateOptions],
+    ) -> dict[str, list[Translation]]: ...
+
+    def translate_into(
+        self,
+        texts: str | Texts,
+        target_language_codes: Sequence[str],
+        *,
+        timeout: float | None = None,
+        **options: Unpack[TranslateOptions],
+    ) -> dict[str, Translation] | dict[str, list[Translation]]:
+        """Translates a text, or a list of any length, into several languages; all or nothing.
+
+        The translations are those of `translate` for each language, and take less work where one
+        model has them.
+
+        Args:
+            texts: As of `translate`.
+            target_language_codes: The languages, at most 64, in place of target_language_code.
+            timeout: As of `translate`.
+            **options: See TranslateOptions.
+
+        Returns:
+            What `translate` returns for each language, by its code.
+
+        Raises:
+            DragomanError: See errors.py for the kinds.
+        """
+        codes = as_targets(target_language_codes)
+        translations = self._translate_list(
+            as_texts(texts), Options(**options), self._seconds(timeout), codes
+        )
+        each = by_language(translations, codes)
+        return {code: one for code, (one,) in each.items()} if isinstance(texts, str) else each
+
     def translate_stream(
         self,
         texts: Iterable[str],
@@ -272,13 +325,18 @@ class Client:
         return read_models(call.result())
 
     def _translate_list(
-        self, texts: list[str], options: Options, seconds: float | None
+        self,
+        texts: list[str],
+        options: Options,
+        seconds: float | None,
+        targets: tuple[str, ...] = (),
     ) -> list[Translation]:
-        """Translates the parts of a list, some of them at a time."""
+        """Translates the parts of a list, some of them at a time; text by text into all targets."""
         translations: list[Translation] = []
         pending: deque[_Pending] = deque()
         try:
-            for part in cut_texts(texts, self._cut(texts, options.model, seconds)):
+            cut = self._cut(texts, options.model, seconds)
+            for part in cut_texts(texts, cut, targets):
                 pending.append(_Pending(part, self._send(part, options, seconds)))
                 if len(pending) == REQUESTS_IN_FLIGHT:
                     translations += self._finish(pending)
@@ -297,7 +355,7 @@ class Client:
         except DragomanError as error:
             raise in_whole_list(error, part.offset) from None
         pending.popleft()
-        return read_translations(response, len(part.texts))
+        return read_translations(response, part.translations)
 
     def _send(
         self, part: Part, options: Options, seconds: float | None

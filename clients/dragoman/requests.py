@@ -15,10 +15,14 @@ class Cut(NamedTuple):
     """How many texts one request may carry."""
 
     contents: int
-    """Texts."""
+    """Texts, each counted for every language that it is translated into."""
 
     code_points: int
     """Code points in all of them together."""
+
+    def into(self, languages: int) -> "Cut":
+        """Returns how many texts it may carry that are translated into so many languages each."""
+        return Cut(max(1, self.contents // languages), self.code_points // languages)
 
 
 DEFAULT_CUT = Cut(contents=1024, code_points=30_000)
@@ -34,6 +38,14 @@ class Part(NamedTuple):
     texts: list[str]
     """The texts."""
 
+    targets: tuple[str, ...] = ()
+    """Codes of the languages to translate into, where they are several."""
+
+    @property
+    def translations(self) -> int:
+        """How many there will be."""
+        return len(self.texts) * (len(self.targets) or 1)
+
 
 def cut_for(models: Iterable[Model], name: str) -> Cut:
     """Returns how many texts a request to the model `name` may carry."""
@@ -44,20 +56,21 @@ def cut_for(models: Iterable[Model], name: str) -> Cut:
     )
 
 
-def cut_texts(texts: list[str], cut: Cut) -> Iterator[Part]:
+def cut_texts(texts: list[str], cut: Cut, targets: tuple[str, ...] = ()) -> Iterator[Part]:
     """Yields `texts` in consecutive parts within the limits.
 
     A text that is over the limit alone makes a part of its own, and no texts make one empty part:
     it is the server that explains what is wrong with them.
     """
+    cut = cut.into(len(targets)) if targets else cut
     start = code_points = 0
     for index, text in enumerate(texts):
         full = index - start == cut.contents or code_points + len(text) > cut.code_points
         if full and index > start:
-            yield Part(start, texts[start:index])
+            yield Part(start, texts[start:index], targets)
             start, code_points = index, 0
         code_points += len(text)
-    yield Part(start, texts[start:])
+    yield Part(start, texts[start:], targets)
 
 
 def unary_request(part: Part, options: Options) -> pb.TranslateTextRequest:
@@ -66,6 +79,7 @@ def unary_request(part: Part, options: Options) -> pb.TranslateTextRequest:
         contents=part.texts,
         source_language_code=options.source_language_code,
         target_language_code=options.target_language_code,
+        target_language_codes=part.targets,
         model=options.model,
         options=options.message(part.offset),
         priority=options.priority_number,

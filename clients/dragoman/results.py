@@ -211,6 +211,9 @@ class Translation:
     detected_language_confidence: float = 0.0
     """How sure that is, among the languages that could be translated: 0 to 1."""
 
+    target_language_code: str = ""
+    """Which of several languages asked for it is in. Empty where one was."""
+
 
 @dataclass(frozen=True, slots=True)
 class DetectedLanguage:
@@ -353,6 +356,7 @@ def read_translation(message: pb.Translation) -> Translation:
         detected_language_confidence=message.detected_language_confidence,
         alignment=tuple(map(_read_link, message.alignment)),
         attention=_read_attention(message.attention) if message.HasField("attention") else None,
+        target_language_code=message.target_language_code,
     )
 
 
@@ -372,6 +376,13 @@ def read_translations(message: pb.TranslateTextResponse | None, expected: int) -
     if len(message.translations) != expected:
         raise ServerError(f"{len(message.translations)} translations came for {expected} texts")
     return [read_translation(translation) for translation in message.translations]
+
+
+def by_language(
+    translations: list[Translation], codes: tuple[str, ...]
+) -> dict[str, list[Translation]]:
+    """Returns the translations into each language, of all that came text by text."""
+    return {code: translations[index :: len(codes)] for index, code in enumerate(codes)}
 
 
 def read_detected(

@@ -44,6 +44,24 @@ def as_texts(texts: object) -> list[str]:
     return taken
 
 
+def as_targets(codes: object) -> tuple[str, ...]:
+    """Returns the codes of several languages.
+
+    Raises:
+        InvalidArgumentError: They are no sequence of strings, there are none, or one cannot be
+            sent.
+    """
+    field = "target_language_codes"
+    if not is_sequence(codes):
+        raise wrong_type(field, "a sequence of str (translate takes a single str)", codes)
+    taken = tuple(cast("Sequence[str]", codes))
+    if not taken:
+        raise refusal(field, "has no codes; allowed: at least one", "LANGUAGE_REQUIRED")
+    for index, code in enumerate(taken):
+        check_text(code, f"{field}[{index}]")
+    return taken
+
+
 def check_iterable(texts: object, *, or_async: bool) -> None:
     """Refuses what cannot be iterated over, and a single text where several are meant.
 

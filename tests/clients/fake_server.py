@@ -31,7 +31,7 @@ Responses = Iterator[pb.StreamTranslateTextResponse]
 StreamScript = Callable[[Requests, grpc.ServicerContext], Responses]
 
 
-def translation(text: str, hypotheses: int = 0) -> pb.Translation:
+def translation(text: str, hypotheses: int = 0, target: str = "") -> pb.Translation:
     scores = [-0.5, -0.25] if hypotheses else []
     return pb.Translation(
         translated_text=text.upper(),
@@ -51,6 +51,7 @@ def translation(text: str, hypotheses: int = 0) -> pb.Translation:
             )
             for number in range(hypotheses)
         ],
+        target_language_code=target,
     )
 
 
@@ -199,8 +200,9 @@ class FakeServer(TranslationServiceServicer):
             abort(cast("grpc.ServicerContext", context), queue_full())
         return pb.TranslateTextResponse(
             translations=[
-                translation(self.mistakes.get(text, text), self.hypotheses)
+                translation(self.mistakes.get(text, text), self.hypotheses, code)
                 for text in request.contents
+                for code in request.target_language_codes or [""]
             ]
         )
 

@@ -76,6 +76,18 @@ async def test_long_lists_are_cut_and_kept_in_order(
     assert len(server.requests) == 13
 
 
+async def test_several_languages_give_what_one_gives_by_their_codes(
+    server: FakeServer, client: AsyncClient
+) -> None:
+    server.limits.max_contents = 4
+    assert (await client.translate_into("a", ["de"]))["de"].translated_text == "A"
+    answer = await client.translate_into(["a", "b", "c"], ["de", "fr"])
+    assert list(answer) == ["de", "fr"]
+    told = [(each.translated_text, each.target_language_code) for each in answer["fr"]]
+    assert told == [("A", "fr"), ("B", "fr"), ("C", "fr")]
+    assert sorted(len(request.contents) for request in server.requests) == [1, 1, 2]
+
+
 async def test_an_error_in_a_later_part_names_the_place_in_the_whole_list(
     server: FakeServer, client: AsyncClient
 ) -> None:

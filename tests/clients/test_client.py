@@ -224,13 +224,14 @@ def test_the_segmentation_reaches_the_wire(
     assert [server.requests[0].segmentation, *seen] == [expected] * 3
 
 
-ARGUMENTS = {"self", "text", "texts", "timeout", "max_concurrency"}
+ARGUMENTS = {"self", "text", "texts", "target_language_codes", "timeout", "max_concurrency"}
 
 
 @pytest.mark.parametrize("make", [Client, AsyncClient])
 def test_each_method_takes_every_option(make: type[Client] | type[AsyncClient]) -> None:
     options = {field.name for field in dataclasses.fields(Options)}
-    for method in (make.translate, make.translate_stream, make.translate_incrementally):
+    methods = (make.translate, make.translate_stream, make.translate_incrementally)
+    for method in (*methods, make.translate_into):
         taken = dict(inspect.signature(method).parameters)
         assert taken.pop("options").annotation == Unpack[TranslateOptions]
         keywords = set(get_type_hints(TranslateOptions))
@@ -263,6 +264,51 @@ def test_hypotheses_and_token_scores_are_read(server: FakeServer, client: Client
     assert first == Hypothesis("AB 0", FinishReason.STOP, 0.0, 2, (-0.5, -0.25))
     assert client.translate("ab").token_scores == (-0.5, -0.25)
     assert len(client.translate("ab").hypotheses) == 2
+
+
+def test_several_languages_give_what_one_gives_by_their_codes(
+    server: FakeServer, client: Client
+) -> None:
+    one = client.translate_into("ab", ["fr", "de"], beam_size=2)
+    assert list(one) == ["fr", "de"]
+    assert one["de"].translated_text == "AB"
+    assert one["de"].target_language_code == "de"
+    several = client.translate_into(("a", "b"), ("fr", "de"))
+    for code in ("fr", "de"):
+        told = [(each.translated_text, each.target_language_code) for each in several[code]]
+        assert told == [("A", code), ("B", code)]
+    first, second = server.requests
+    assert list(first.target_language_codes) == list(second.target_language_codes) == ["fr", "de"]
+    assert first.target_language_code == ""
+    assert first.options.beam_size == 2
+
+
+def test_lists_into_several_languages_are_cut_to_the_limits_together(
+    server: FakeServer, client: Client
+) -> None:
+    server.limits.max_contents, server.limits.max_code_points = 7, 30
+    answer = client.translate_into([f"t{number}" for number in range(8)], ["de", "fr", "it"])
+    assert [each.translated_text for each in answer["it"]] == [f"T{number}" for number in range(8)]
+    assert [len(request.contents) for request in server.requests] == [2] * 4
+    client.translate_into(["a" * 4, "b" * 4, "c" * 12], ["de", "fr", "it"])
+    assert sorted(len(request.contents) for request in server.requests[4:]) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("codes", "message"),
+    [
+        ("de", r"target_language_codes must be a sequence of str \(translate takes"),
+        ([], "target_language_codes has no codes; allowed: at least one"),
+        (["de", 1], r"target_language_codes\[1\] must be str, not int"),
+        (["\ud800"], r"target_language_codes\[0\] has the lone surrogate"),
+    ],
+)
+def test_codes_that_cannot_be_sent_are_refused_at_once(
+    server: FakeServer, client: Client, codes: list[str], message: str
+) -> None:
+    with pytest.raises(InvalidArgumentError, match=message):
+        client.translate_into("a", codes)
+    assert not server.requests
 
 
 def test_long_lists_are_cut_by_number_of_texts(server: FakeServer, client: Client) -> None:

@@ -22,6 +22,8 @@ def test_a_str_gives_one_translation_and_a_sequence_a_list(client: Client) -> No
     assert_type(client.translate("a"), Translation)
     assert_type(client.translate(["a"]), list[Translation])
     assert_type(client.translate(("a", "b"), beam_size=1), list[Translation])
+    assert_type(client.translate_into("a", ["de"]), dict[str, Translation])
+    assert_type(client.translate_into(["a"], ("de", "fr")), dict[str, list[Translation]])
     assert_type(client.models(), list[Model])
 
 
@@ -62,6 +64,8 @@ async def test_the_async_client_gives_the_same(server: FakeServer) -> None:
         either: str | list[str] = ["a"]
         for either in ("a", ["a"]):
             assert_type(await client.translate(either), Translation | list[Translation])
+        assert_type(await client.translate_into("a", ["de"]), dict[str, Translation])
+        assert_type(await client.translate_into(["a"], ["de"]), dict[str, list[Translation]])
         assert_type(await client.models(), list[Model])
         async for result in client.translate_stream(["a"]):
             assert_type(result, StreamResult)
