@@ -37,12 +37,12 @@ def choose(guesses: Sequence[Guess], wanted: Wanted) -> Guess | None:
     fitting = [
         Guess(code, guess.confidence)
         for guess in guesses
-        if (code := _wanted_code(guess.language_code, wanted)) is not None
+        if (code := wanted_code(guess.language_code, wanted)) is not None
     ]
     if not fitting:
         return None
     best = guesses[0]
-    is_foreign = _wanted_code(best.language_code, wanted) is None
+    is_foreign = wanted_code(best.language_code, wanted) is None
     if is_foreign and best.confidence >= LEAST_CONFIDENCE:
         return None
     confidence = fitting[0].confidence / sum(guess.confidence for guess in fitting)
@@ -51,5 +51,6 @@ def choose(guesses: Sequence[Guess], wanted: Wanted) -> Guess | None:
     return Guess(fitting[0].language_code, confidence)
 
 
-def _wanted_code(code: str, wanted: Wanted) -> str | None:
+def wanted_code(code: str, wanted: Wanted) -> str | None:
+    """Returns what a guessed language, or one that is taken for it, is called; None if unwanted."""
     return next(filter(None, map(wanted, (code, *TAKEN_FOR.get(code, ())))), None)
