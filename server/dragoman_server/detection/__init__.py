@@ -3,7 +3,7 @@
 Knows texts and language codes. Does not know models, nor what is done with what it says.
 """
 
-from dragoman_server.detection.choice import UNDETERMINED, Wanted, choose, likeliest
+from dragoman_server.detection.choice import UNDETERMINED, Wanted, choose, confirm, likeliest
 from dragoman_server.detection.detector import Guess, LanguageDetector, open_detector
 from dragoman_server.detection.samples import has_letters
 from dragoman_server.detection.stretches import Stretch, find_stretches
@@ -15,6 +15,7 @@ __all__ = [
     "Stretch",
     "Wanted",
     "choose",
+    "confirm",
     "find_stretches",
     "has_letters",
     "likeliest",

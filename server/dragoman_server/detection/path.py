@@ -7,6 +7,9 @@ Does not know texts.
 
 from collections.abc import Mapping
 
+NEW = ""
+"""A language that no unit has spoken for yet: the first that does was it all the while."""
+
 
 class Path:
     """Of the units that were added; takes time linear in their number.
@@ -17,11 +20,8 @@ class Path:
 
     def __init__(self, dearest: float) -> None:
         self._dearest = dearest
-        self._costs: dict[str, float] = {}
-        """Of the best way that ends in each language; of one that is not here, a change costs no
-        more."""
-        self._floors = 0.0
-        """What the way of a language that no unit has spoken for costs."""
+        self._costs = {NEW: 0.0}
+        """Of the best way that ends in each language; that of others is as a new one's."""
         self._changes: list[dict[str, str]] = []
         """Of each unit, the languages that were changed to before it, and from which."""
 
@@ -34,26 +34,33 @@ class Path:
             change: What a change before it costs; nothing counts of the first.
         """
         costs = self._costs
-        best = min(costs, key=costs.__getitem__, default="")
-        dear = costs[best] + change if best else self._floors
-        changes = {}
+        best = self._best()
+        dear = costs[best] + change
+        changes: dict[str, str] = {}
         found = {}
         for code in {**costs, **against}:
-            cost = costs.get(code, self._floors)
+            cost = costs.get(code)
+            if cost is None:
+                cost = costs[NEW]
+                changes[code] = NEW
             if cost > dear:
                 cost = dear
                 changes[code] = best
             found[code] = cost + against.get(code, floor)
-        self._floors += floor
         self._changes.append(changes)
-        most = min(found.values(), default=0.0) + self._dearest
-        self._costs = {code: cost for code, cost in found.items() if cost <= most}
+        most = min(found.values()) + self._dearest
+        self._costs = {code: each for code, each in found.items() if each <= most or code == NEW}
 
     def languages(self) -> list[str]:
-        """Returns the language of each unit; an empty code where no unit says anything."""
-        code = min(self._costs, key=self._costs.__getitem__, default="")
+        """Returns the language of each unit; empty codes where none says anything."""
+        code = said = self._best()
         found = []
         for changes in reversed(self._changes):
-            found.append(code)
+            found.append(said)
             code = changes.get(code, code)
+            said = code or said
         return found[::-1]
+
+    def _best(self) -> str:
+        """Returns the language of the cheapest way, a known one of several."""
+        return min(self._costs, key=lambda code: (self._costs[code], code == NEW))

@@ -15,10 +15,10 @@ from dragoman_server.detection.detector import Guess, LanguageDetector
 from dragoman_server.detection.path import Path
 from dragoman_server.detection.units import Border, Unit, units, without_placeholders
 
-CHANGES = {Border.LINE: 2.0, Border.SENTENCE: 3.0, Border.MARK: 6.0, Border.SCRIPT: 4.0}
+CHANGES = {Border.LINE: 2.0, Border.SENTENCE: 3.0, Border.MARK: 5.0, Border.SCRIPT: 4.0}
 """What a change of language costs: measured, as all here, in docs/performance.md."""
 
-UNWANTED = 3.0
+UNWANTED = 1.0
 """What it costs more to be in a language that is not wanted, a unit."""
 
 EACH_LETTER, MOST = 0.35, 10.0

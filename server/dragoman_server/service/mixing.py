@@ -16,7 +16,9 @@ from dragoman_server.detection import (
     UNDETERMINED,
     Guess,
     LanguageDetector,
+    Stretch,
     choose,
+    confirm,
     find_stretches,
     likeliest,
 )
@@ -126,8 +128,8 @@ class MixingTranslator:
         """Returns the stretches of a text, and what becomes of each."""
         found = await find_stretches(text, self._detector, self._wanted)
         parts: list[Part] = []
-        for begin, end, _ in found:
-            part = self._part(text, begin, end)
+        for stretch in found:
+            part = self._part(text, stretch)
             if parts and parts[-1].language.language_code == part.language.language_code:
                 part = _merged(parts.pop(), part)
             parts.append(part)
@@ -136,9 +138,11 @@ class MixingTranslator:
             parts = [parts[0]._replace(begin=begin, end=end)]
         return parts
 
-    def _part(self, text: str, begin: int, end: int) -> Part:
+    def _part(self, text: str, stretch: Stretch) -> Part:
+        begin, end, code = stretch
         guesses = self._detector.guesses(text[begin:end])
-        chosen = choose(guesses, self._wanted)
+        wanted = self._wanted
+        chosen = confirm(code, guesses, wanted) if code else choose(guesses, wanted)
         if chosen is None:
             return Part(begin, end, _unwanted(guesses), is_translated=False, is_left=True)
         return Part(begin, end, chosen, is_translated=chosen.language_code != self._target)
