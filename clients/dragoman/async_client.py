@@ -306,29 +306,33 @@ class AsyncClient:
         )
 
     @overload
-    async def detect(self, texts: str, *, timeout: float | None = None) -> DetectedLanguages: ...
+    async def detect(
+        self, texts: str, *, spans: bool = False, timeout: float | None = None
+    ) -> DetectedLanguages: ...
 
     @overload
     async def detect(
-        self, texts: Texts, *, timeout: float | None = None
+        self, texts: Texts, *, spans: bool = False, timeout: float | None = None
     ) -> list[DetectedLanguages]: ...
 
     async def detect(
-        self, texts: str | Texts, *, timeout: float | None = None
+        self, texts: str | Texts, *, spans: bool = False, timeout: float | None = None
     ) -> DetectedLanguages | list[DetectedLanguages]:
         """Says in which language a text is, or each text of a list of any length.
 
         Args:
             texts: A text, or several, which give a list.
+            spans: Whether `DetectedLanguages.spans` say in which language each part of it is.
             timeout: Seconds for each request; None takes the client's.
 
         Raises:
             DragomanError: See errors.py for the kinds; the server's detect_languages may be off.
         """
         whole, seconds = as_texts(texts), self._seconds(timeout)
+        as_bool(spans, "spans")
         detected: list[DetectedLanguages] = []
         for part in cut_texts(whole, await self._cut(whole, "", seconds)):
-            detected += await self._detect(part, seconds)
+            detected += await self._detect(part, seconds, spans=spans)
         return detected[0] if isinstance(texts, str) else detected
 
     async def models(self, *, timeout: float | None = None) -> list[Model]:
@@ -396,8 +400,10 @@ class AsyncClient:
             span,
         )
 
-    async def _detect(self, part: Part, seconds: float | None) -> list[DetectedLanguages]:
-        request = detection_request(part)
+    async def _detect(
+        self, part: Part, seconds: float | None, *, spans: bool
+    ) -> list[DetectedLanguages]:
+        request = detection_request(part, spans=spans)
         span = start_span("DetectLanguage", len(part.texts))
         call = AsyncCall(
             lambda left: self._stub.DetectLanguage(

@@ -283,27 +283,33 @@ class Client:
         )
 
     @overload
-    def detect(self, texts: str, *, timeout: float | None = None) -> DetectedLanguages: ...
+    def detect(
+        self, texts: str, *, spans: bool = False, timeout: float | None = None
+    ) -> DetectedLanguages: ...
 
     @overload
-    def detect(self, texts: Texts, *, timeout: float | None = None) -> list[DetectedLanguages]: ...
+    def detect(
+        self, texts: Texts, *, spans: bool = False, timeout: float | None = None
+    ) -> list[DetectedLanguages]: ...
 
     def detect(
-        self, texts: str | Texts, *, timeout: float | None = None
+        self, texts: str | Texts, *, spans: bool = False, timeout: float | None = None
     ) -> DetectedLanguages | list[DetectedLanguages]:
         """Says in which language a text is, or each text of a list of any length.
 
         Args:
             texts: A text, or several, which give a list.
+            spans: Whether `DetectedLanguages.spans` say in which language each part of it is.
             timeout: Seconds for each request; None takes the client's.
 
         Raises:
             DragomanError: See errors.py for the kinds; the server's detect_languages may be off.
         """
         whole, seconds = as_texts(texts), self._seconds(timeout)
+        as_bool(spans, "spans")
         detected: list[DetectedLanguages] = []
         for part in cut_texts(whole, self._cut(whole, "", seconds)):
-            detected += self._detect(part, seconds)
+            detected += self._detect(part, seconds, spans=spans)
         return detected[0] if isinstance(texts, str) else detected
 
     def models(self, *, timeout: float | None = None) -> list[Model]:
@@ -371,8 +377,8 @@ class Client:
             span,
         )
 
-    def _detect(self, part: Part, seconds: float | None) -> list[DetectedLanguages]:
-        request = detection_request(part)
+    def _detect(self, part: Part, seconds: float | None, *, spans: bool) -> list[DetectedLanguages]:
+        request = detection_request(part, spans=spans)
         span = start_span("DetectLanguage", len(part.texts))
         call = Call(
             lambda left: self._stub.DetectLanguage.future(

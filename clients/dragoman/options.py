@@ -88,6 +88,7 @@ _OWN_SWITCHES = (
     "glossary_ignore_case",
     "protect_placeholders",
     "skip_cache",
+    "mixed_languages",
     "return_alignment",
     "return_attention",
 )
@@ -207,6 +208,10 @@ class TranslateOptions(TypedDict, total=False):
     skip_cache: bool
     """Whether texts are translated anew where the server keeps translations."""
 
+    mixed_languages: bool
+    """Whether texts may be in several languages: each stretch is translated from its own, and what
+    is in the target language, or in one that cannot be translated, stays as it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -249,6 +254,7 @@ class Options:
     segmentation: Segmentation | None = None
     pivot_language_code: str = ""
     skip_cache: bool = False
+    mixed_languages: bool = False
 
     def __post_init__(self) -> None:
         for name, bits in _INTEGERS.items():

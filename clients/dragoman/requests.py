@@ -92,6 +92,7 @@ def unary_request(part: Part, options: Options) -> pb.TranslateTextRequest:
         glossary_config=options.glossary_config,
         protect_placeholders=options.protect_placeholders,
         mime_type=options.mime_type or "",
+        mixed_languages=options.mixed_languages,
     )
 
 
@@ -117,12 +118,13 @@ def stream_request(
         glossary_config=options.glossary_config,
         protect_placeholders=options.protect_placeholders,
         mime_type=options.mime_type or "",
+        mixed_languages=options.mixed_languages,
     )
 
 
-def detection_request(part: Part) -> pb.DetectLanguageRequest:
-    """Returns the request for the languages of some texts."""
-    return pb.DetectLanguageRequest(contents=part.texts)
+def detection_request(part: Part, *, spans: bool) -> pb.DetectLanguageRequest:
+    """Returns the request for the languages of some texts, or of all their stretches too."""
+    return pb.DetectLanguageRequest(contents=part.texts, return_spans=spans)
 
 
 def _max_contents(limits: Limits) -> int:

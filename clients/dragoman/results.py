@@ -67,6 +67,9 @@ class Segment:
 
     target_token_count: int
 
+    detected_language_code: str = ""
+    """Of the language that it was found to be in; empty without `mixed_languages`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Warning:  # noqa: A001  the wire's word
@@ -75,7 +78,8 @@ class Warning:  # noqa: A001  the wire's word
     reason: str
     """What it is, in upper case: SENTENCE_SPLIT where a sentence had more tokens than the model
     takes and was translated in parts; PLACEHOLDER_MOVED and TERM_MOVED where a placeholder or a
-    term was put in by its place; TERM_MISSING where a soft term has no form. Each occurs once, of
+    term was put in by its place; TERM_MISSING where a soft term has no form;
+    LANGUAGE_NOT_TRANSLATED where parts in other languages stay as they are. Each occurs once, of
     each model that translated."""
 
     message: str
@@ -227,6 +231,23 @@ class DetectedLanguage:
 
 
 @dataclass(frozen=True, slots=True)
+class LanguageSpan:
+    """A stretch of a text that is in one language. Positions are code points."""
+
+    begin: int
+    """Where it begins in the text."""
+
+    end: int
+    """Where it ends: text[begin:end] is the stretch."""
+
+    language_code: str
+    """BCP-47; `und` where none is sure enough."""
+
+    confidence: float
+    """How likely that is; of the likeliest where none is sure enough."""
+
+
+@dataclass(frozen=True, slots=True)
 class DetectedLanguages:
     """What a text may be in."""
 
@@ -235,6 +256,10 @@ class DetectedLanguages:
 
     languages: tuple[DetectedLanguage, ...]
     """The likeliest, best first; none for a text without letters that any is known by."""
+
+    spans: tuple[LanguageSpan, ...] = ()
+    """Its stretches in one language each, in order. Between them is what has no letters. Empty
+    unless asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,6 +428,10 @@ def read_detected(
             tuple(
                 DetectedLanguage(guess.language_code, guess.confidence) for guess in each.languages
             ),
+            tuple(
+                LanguageSpan(span.begin, span.end, span.language_code, span.confidence)
+                for span in each.spans
+            ),
         )
         for each in message.detected
     ]
@@ -460,6 +489,7 @@ def _read_segment(message: pb.Segment) -> Segment:
         score=message.score if message.HasField("score") else None,
         source_token_count=message.source_token_count,
         target_token_count=message.target_token_count,
+        detected_language_code=message.detected_language_code,
     )
 
 

@@ -1,6 +1,7 @@
 """A Dragoman server in this process: translates by upper-casing, and fails on cue."""
 # ruff: noqa: N802  the methods have the names of their RPCs
 
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -233,6 +234,15 @@ class FakeServer(TranslationServiceServicer):
                     languages=[
                         pb.DetectedLanguage(language_code=code, confidence=0.75)
                         for code in text.split()[:1]
+                    ],
+                    spans=[
+                        pb.LanguageSpan(
+                            begin=found.start(),
+                            end=found.end(),
+                            language_code=found.group(),
+                            confidence=0.75,
+                        )
+                        for found in re.finditer(r"\S+", text if request.return_spans else "")
                     ],
                 )
                 for text in request.contents

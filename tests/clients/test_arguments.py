@@ -59,6 +59,7 @@ STRINGS = (
 )
 SWITCHES = (
     *("return_scores", "return_token_scores", "skip_cache"),
+    "mixed_languages",
     *("glossary_ignore_case", "protect_placeholders"),
 )
 

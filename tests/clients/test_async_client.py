@@ -157,6 +157,8 @@ async def test_languages_are_detected(server: FakeServer, client: AsyncClient) -
     detected = await client.detect(["en a", "fr b"])
     assert [each.languages[0].language_code for each in detected] == ["en", "fr"]
     assert server.detections == [["de Hallo"], ["en a", "fr b"]]
+    (span,) = (await client.detect("de", spans=True)).spans
+    assert (span.begin, span.end, span.language_code) == (0, 2, "de")
 
 
 async def test_no_server_is_a_connect_error() -> None:

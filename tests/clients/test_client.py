@@ -19,6 +19,7 @@ from dragoman import (
     FinishReason,
     Hypothesis,
     InvalidArgumentError,
+    LanguageSpan,
     QueueFullError,
     ServerError,
     Translation,
@@ -135,6 +136,25 @@ def test_languages_are_detected_of_a_text_and_of_a_list(server: FakeServer, clie
     detected = client.detect(["de a", "en b", "fr c"])
     assert [each.language_code for each in detected] == ["de", "en", "fr"]
     assert server.detections == [["de Hallo"], ["de a", "en b"], ["fr c"]]
+
+
+def test_the_languages_of_parts_of_a_text_are_told_where_asked_for(
+    server: FakeServer, client: Client
+) -> None:
+    detected = client.detect("de en", spans=True)
+    assert detected.spans == (LanguageSpan(0, 2, "de", 0.75), LanguageSpan(3, 5, "en", 0.75))
+    (alone, empty) = client.detect(["fr", ""], spans=True)
+    assert (alone.spans, empty.spans) == ((LanguageSpan(0, 2, "fr", 0.75),), ())
+    assert client.detect("de en").spans == ()
+    with pytest.raises(InvalidArgumentError, match="spans"):
+        client.detect("de", spans="yes")  # type: ignore[call-overload]
+    assert len(server.detections) == 3
+
+
+def test_texts_in_several_languages_reach_the_wire(server: FakeServer, client: Client) -> None:
+    client.translate("a", mixed_languages=True)
+    client.translate("a")
+    assert [request.mixed_languages for request in server.requests] == [True, False]
 
 
 def test_what_is_not_the_models_to_choose_reaches_the_wire(

@@ -57,6 +57,7 @@ def test_a_translation_has_its_sentences_and_warnings() -> None:
                 score=-0.5,
                 source_token_count=3,
                 target_token_count=2,
+                detected_language_code="en",
             ),
             pb.Segment(target_begin=7, target_end=11, finish_reason=pb.FINISH_REASON_LENGTH),
         ],
@@ -64,7 +65,7 @@ def test_a_translation_has_its_sentences_and_warnings() -> None:
     )
     translation = read_translation(message)
     assert translation.segments == (
-        Segment(1, 5, 1, 6, FinishReason.STOP, -0.5, 3, 2),
+        Segment(1, 5, 1, 6, FinishReason.STOP, -0.5, 3, 2, "en"),
         Segment(0, 0, 7, 11, FinishReason.LENGTH, None, 0, 0),
     )
     assert translation.warnings == (Warning("SENTENCE_SPLIT", "It is in parts"),)

@@ -136,6 +136,12 @@ def _parser() -> argparse.ArgumentParser:
         choices=(PLAIN, "text/html"),
         help="what the texts or lines are; tags of text/html are kept; default: text/plain",
     )
+    translation.add_argument(
+        "--mixed-languages",
+        action="store_true",
+        help="translate each part of a text from its own language, and leave what is in the target "
+        "language, or in one that cannot be translated; default: one language a text",
+    )
     add_terminology_options(parser.add_argument_group("terminology"))
     search = parser.add_argument_group("search")
     add_search_options(search)
@@ -187,6 +193,7 @@ def _translate(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         return_alignment=arguments.alignments,
         mime_type=arguments.mime_type,
+        mixed_languages=arguments.mixed_languages,
     )
     if place := _place(arguments):
         place.check()

@@ -410,6 +410,7 @@ class TranslateTextRequest(_message.Message):
     GLOSSARY_CONFIG_FIELD_NUMBER: _builtins.int
     PROTECT_PLACEHOLDERS_FIELD_NUMBER: _builtins.int
     TARGET_LANGUAGE_CODES_FIELD_NUMBER: _builtins.int
+    MIXED_LANGUAGES_FIELD_NUMBER: _builtins.int
     source_language_code: _builtins.str
     """BCP-47 code of the texts' language, at most 35 characters. May be empty
     where only one language then fits. Where several do, a server that was
@@ -469,6 +470,17 @@ class TranslateTextRequest(_message.Message):
     backticks, URLs and e-mail addresses. What is lost nevertheless is put in by
     its place, and Translation.warnings says so (PLACEHOLDER_MOVED).
     """
+    mixed_languages: _builtins.bool
+    """Whether a text may be in several languages: each stretch of it that is in one
+    is translated from that, by what a request for it alone would find. Those that
+    are in the target language stay as they are, and so do those whose language
+    cannot be translated or is not sure enough; of these Translation.warnings says
+    so (LANGUAGE_NOT_TRANSLATED). Translation.segments say what each part is in.
+    FAILED_PRECONDITION where the server was started without detect_languages. Not
+    together with source_language_code, the mime_type "text/html", num_hypotheses
+    above 1, target_prefix or return_attention. Allowed: at most
+    Limits.max_contents stretches to translate in all the texts together.
+    """
     @_builtins.property
     def contents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The texts, in UTF-8. Allowed: 1 to Limits.max_contents texts of together at
@@ -520,10 +532,11 @@ class TranslateTextRequest(_message.Message):
         glossary_config: Global___GlossaryConfig | None = ...,
         protect_placeholders: _builtins.bool = ...,
         target_language_codes: _abc.Iterable[_builtins.str] | None = ...,
+        mixed_languages: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["glossary_config", b"glossary_config", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "dnt_phrases", b"dnt_phrases", "glossary_config", b"glossary_config", "mime_type", b"mime_type", "model", b"model", "options", b"options", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "protect_placeholders", b"protect_placeholders", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code", "target_language_codes", b"target_language_codes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "dnt_phrases", b"dnt_phrases", "glossary_config", b"glossary_config", "mime_type", b"mime_type", "mixed_languages", b"mixed_languages", "model", b"model", "options", b"options", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "protect_placeholders", b"protect_placeholders", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code", "target_language_codes", b"target_language_codes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -648,6 +661,7 @@ class StreamTranslateTextRequest(_message.Message):
     GLOSSARY_CONFIG_FIELD_NUMBER: _builtins.int
     PROTECT_PLACEHOLDERS_FIELD_NUMBER: _builtins.int
     MIME_TYPE_FIELD_NUMBER: _builtins.int
+    MIXED_LANGUAGES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Chosen by the client, repeated in each answer; at most 128 code points,
     or the stream ends. Must not be one that the stream still waits for.
@@ -680,6 +694,8 @@ class StreamTranslateTextRequest(_message.Message):
     """
     mime_type: _builtins.str
     """As in TranslateTextRequest. Of HTML no partial_results are sent."""
+    mixed_languages: _builtins.bool
+    """As in TranslateTextRequest. No partial_results are sent."""
     @_builtins.property
     def options(self) -> Global___DecodingOptions:
         """As in TranslateTextRequest."""
@@ -712,10 +728,11 @@ class StreamTranslateTextRequest(_message.Message):
         glossary_config: Global___GlossaryConfig | None = ...,
         protect_placeholders: _builtins.bool = ...,
         mime_type: _builtins.str = ...,
+        mixed_languages: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["glossary_config", b"glossary_config", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "dnt_phrases", b"dnt_phrases", "glossary_config", b"glossary_config", "id", b"id", "mime_type", b"mime_type", "model", b"model", "options", b"options", "partial_results", b"partial_results", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "protect_placeholders", b"protect_placeholders", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "dnt_phrases", b"dnt_phrases", "glossary_config", b"glossary_config", "id", b"id", "mime_type", b"mime_type", "mixed_languages", b"mixed_languages", "model", b"model", "options", b"options", "partial_results", b"partial_results", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "protect_placeholders", b"protect_placeholders", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -803,13 +820,15 @@ class Translation(_message.Message):
     """Number of target tokens, the end token not counted."""
     model: _builtins.str
     """Name of the model that translated; of both, with a comma between, where it
-    was through a pivot language.
+    was through a pivot language. With mixed_languages those of all that did, and
+    empty where nothing was translated.
     """
     model_version: _builtins.str
     """Version of the model, as in Model.version; of both likewise."""
     detected_language_code: _builtins.str
     """BCP-47 code of the language that the text was found to be in; `und` where
     it has no letters, so that it is in none. Empty where nobody had to find out.
+    With mixed_languages that of most of the text, and `und` where it is not sure.
     """
     detected_language_confidence: _builtins.float
     """How sure that is, among the languages that could be translated: 0 to 1."""
@@ -842,6 +861,9 @@ class Translation(_message.Message):
         counts are sums, token_scores are the sentences' one after the other, and
         each of hypotheses is made of those of the sentences that have its rank, or
         of their last.
+
+        With mixed_languages all of this is of all the text, and a stretch that was
+        translated whole or stays as it is is a segment too.
         """
 
     @_builtins.property
@@ -905,6 +927,7 @@ class Segment(_message.Message):
     SCORE_FIELD_NUMBER: _builtins.int
     SOURCE_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
     TARGET_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    DETECTED_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     source_begin: _builtins.int
     """Where the sentence begins in the text, in code points."""
     source_end: _builtins.int
@@ -921,6 +944,10 @@ class Segment(_message.Message):
     """As in Translation."""
     target_token_count: _builtins.int
     """As in Translation."""
+    detected_language_code: _builtins.str
+    """BCP-47 code of the language that it was found to be in, `und` where it is not
+    sure enough. Empty unless mixed_languages is true.
+    """
     def __init__(
         self,
         *,
@@ -932,10 +959,11 @@ class Segment(_message.Message):
         score: _builtins.float | None = ...,
         source_token_count: _builtins.int = ...,
         target_token_count: _builtins.int = ...,
+        detected_language_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "finish_reason", b"finish_reason", "score", b"score", "source_begin", b"source_begin", "source_end", b"source_end", "source_token_count", b"source_token_count", "target_begin", b"target_begin", "target_end", b"target_end", "target_token_count", b"target_token_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "detected_language_code", b"detected_language_code", "finish_reason", b"finish_reason", "score", b"score", "source_begin", b"source_begin", "source_end", b"source_end", "source_token_count", b"source_token_count", "target_begin", b"target_begin", "target_end", b"target_end", "target_token_count", b"target_token_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
     _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
@@ -952,13 +980,16 @@ class Warning(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """What it is, for programs; each occurs once, of each model that translated.
+    """What it is, for programs; each occurs once, of each model that translated, and
+    with mixed_languages of each stretch where it is not the same.
     SENTENCE_SPLIT: a sentence had more source tokens than
     Limits.max_input_length, and was translated in parts.
     PLACEHOLDER_MOVED, TERM_MOVED: a placeholder, a kept phrase or a term was
     lost and is put in by its place, or a tag changed places. TERM_MISSING: there
     is no form of a soft term. TAGS_BY_PROPORTION: inline elements of HTML are
     where they were in proportion, as words could not be aligned.
+    LANGUAGE_NOT_TRANSLATED: parts of a text with mixed_languages stay as they are,
+    as their language cannot be translated or is not sure enough.
     """
     message: _builtins.str
     """What it is, for people: one sentence."""
@@ -1173,6 +1204,9 @@ class DetectLanguageRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CONTENTS_FIELD_NUMBER: _builtins.int
+    RETURN_SPANS_FIELD_NUMBER: _builtins.int
+    return_spans: _builtins.bool
+    """Whether DetectedLanguages.spans are there: all of each text is looked at."""
     @_builtins.property
     def contents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The texts, in UTF-8, as in TranslateTextRequest.contents: as many and as
@@ -1183,10 +1217,11 @@ class DetectLanguageRequest(_message.Message):
         self,
         *,
         contents: _abc.Iterable[_builtins.str] | None = ...,
+        return_spans: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "return_spans", b"return_spans"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1224,6 +1259,7 @@ class DetectedLanguages(_message.Message):
 
     LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     LANGUAGES_FIELD_NUMBER: _builtins.int
+    SPANS_FIELD_NUMBER: _builtins.int
     language_code: _builtins.str
     """BCP-47 code of the text's language; `und` where none is sure enough."""
     @_builtins.property
@@ -1232,19 +1268,62 @@ class DetectedLanguages(_message.Message):
         without letters that any language is known by.
         """
 
+    @_builtins.property
+    def spans(self) -> _containers.RepeatedCompositeFieldContainer[Global___LanguageSpan]:
+        """The stretches of the text that are in one language each, in order. Between
+        them and around is what has no letters: white space, list markers, and
+        quotation marks and the like where the language changes within a sentence.
+        Empty unless return_spans is true, and for a text without letters.
+        """
+
     def __init__(
         self,
         *,
         language_code: _builtins.str = ...,
         languages: _abc.Iterable[Global___DetectedLanguage] | None = ...,
+        spans: _abc.Iterable[Global___LanguageSpan] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["language_code", b"language_code", "languages", b"languages"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["language_code", b"language_code", "languages", b"languages", "spans", b"spans"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DetectedLanguages: _TypeAlias = DetectedLanguages  # noqa: Y015
+
+@_typing.final
+class LanguageSpan(_message.Message):
+    """A stretch of a text that is in one language."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEGIN_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    begin: _builtins.int
+    """Where it begins in the text, in code points."""
+    end: _builtins.int
+    """Where it ends: the first code point that is not part of it."""
+    language_code: _builtins.str
+    """BCP-47 code of its language; `und` where none is sure enough."""
+    confidence: _builtins.float
+    """How likely that is, 0 to 1; of the likeliest where none is sure enough."""
+    def __init__(
+        self,
+        *,
+        begin: _builtins.int = ...,
+        end: _builtins.int = ...,
+        language_code: _builtins.str = ...,
+        confidence: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begin", b"begin", "confidence", b"confidence", "end", b"end", "language_code", b"language_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LanguageSpan: _TypeAlias = LanguageSpan  # noqa: Y015
 
 @_typing.final
 class DetectedLanguage(_message.Message):

@@ -34,22 +34,38 @@ def choose(guesses: Sequence[Guess], wanted: Wanted) -> Guess | None:
     Where the best guess of all is sure enough and not wanted, none is: a text that is plainly
     French is neither of English and German, however much rather English.
     """
-    fitting = [
-        Guess(code, guess.confidence)
-        for guess in guesses
-        if (code := _wanted_code(guess.language_code, wanted)) is not None
-    ]
+    fitting = _fitting(guesses, wanted)
     if not fitting:
         return None
     best = guesses[0]
-    is_foreign = _wanted_code(best.language_code, wanted) is None
+    is_foreign = wanted_code(best.language_code, wanted) is None
     if is_foreign and best.confidence >= LEAST_CONFIDENCE:
         return None
-    confidence = fitting[0].confidence / sum(guess.confidence for guess in fitting)
-    if confidence < LEAST_CONFIDENCE:
+    return _sure(fitting[0].language_code, fitting)
+
+
+def confirm(code: str, guesses: Sequence[Guess], wanted: Wanted) -> Guess | None:
+    """Returns a language that was found otherwise, if it is sure enough among those wanted."""
+    found = wanted_code(code, wanted)
+    return None if found is None else _sure(found, _fitting(guesses, wanted))
+
+
+def _fitting(guesses: Sequence[Guess], wanted: Wanted) -> list[Guess]:
+    return [
+        Guess(code, guess.confidence)
+        for guess in guesses
+        if (code := wanted_code(guess.language_code, wanted)) is not None
+    ]
+
+
+def _sure(code: str, fitting: Sequence[Guess]) -> Guess | None:
+    all_ = sum(guess.confidence for guess in fitting)
+    confidence = sum(guess.confidence for guess in fitting if guess.language_code == code)
+    if confidence < LEAST_CONFIDENCE * all_ or not confidence:
         return None
-    return Guess(fitting[0].language_code, confidence)
+    return Guess(code, confidence / all_)
 
 
-def _wanted_code(code: str, wanted: Wanted) -> str | None:
+def wanted_code(code: str, wanted: Wanted) -> str | None:
+    """Returns what a guessed language, or one that is taken for it, is called; None if unwanted."""
     return next(filter(None, map(wanted, (code, *TAKEN_FOR.get(code, ())))), None)

@@ -4,7 +4,7 @@ Knows what export wrote. Does not know how a model is run, nor what a request as
 """
 
 from dragoman_server.models.bundle import Bundle, read_manifest
-from dragoman_server.models.language_codes import primary
+from dragoman_server.models.language_codes import primary, related
 from dragoman_server.models.languages import MAX_CODE_LENGTH, Languages, check_length
 from dragoman_server.models.tokenizer import load_tokenizer, word_continuations
 from dragoman_server.models.versions import VersionedName, newness
@@ -20,6 +20,7 @@ __all__ = [
     "newness",
     "primary",
     "read_manifest",
+    "related",
     "watch_files",
     "word_continuations",
 ]

@@ -65,6 +65,11 @@ def ranges(code: str) -> list[str]:
     return list(dict.fromkeys(fitting))
 
 
+def related(code: str) -> frozenset[str]:
+    """Returns the primary subtags that fit a code: `zh-TW` is zh, and cmn as well."""
+    return frozenset(each.partition("-")[0] for each in ranges(code))
+
+
 def _shortened(code: str) -> Iterator[str]:
     subtags = code.split("-")
     while subtags:

@@ -10,11 +10,12 @@ from dragoman.v1.translation_pb2 import (
     DetectedLanguages,
     DetectLanguageRequest,
     DetectLanguageResponse,
+    LanguageSpan,
     Limits,
 )
 from dragoman_server.access import RateLimits
 from dragoman_server.config import Config
-from dragoman_server.detection import LanguageDetector, likeliest
+from dragoman_server.detection import LanguageDetector, find_stretches, likeliest
 from dragoman_server.errors import PreconditionError
 from dragoman_server.rpc import Call, Caller
 from dragoman_server.service.account import Account
@@ -71,16 +72,34 @@ class LanguageDetection:
         account: Account,
     ) -> DetectLanguageResponse:
         """Says of each text which languages it may be in."""
-        assert self._detector is not None
+        detector = self._detector
+        assert detector is not None
         if account.usage is not None:
             account.usage.ask(request.contents, None)
         response = DetectLanguageResponse()
         for index, text in enumerate(request.contents):
             if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
                 await asyncio.sleep(0)
-            guesses = self._detector.guesses(text)
+            guesses = detector.guesses(text)
             languages = [DetectedLanguage(**guess._asdict()) for guess in guesses[:MOST_TOLD]]
-            response.detected.append(
-                DetectedLanguages(language_code=likeliest(guesses), languages=languages)
-            )
+            found = DetectedLanguages(language_code=likeliest(guesses), languages=languages)
+            if request.return_spans:
+                found.spans.extend(await _spans(text, detector))
+            response.detected.append(found)
         return response
+
+
+async def _spans(text: str, detector: LanguageDetector) -> list[LanguageSpan]:
+    """Returns the stretches of a text, and how sure each is by what is looked at of it."""
+    spans = []
+    stretches = await find_stretches(text, detector)
+    for begin, end, code in stretches:
+        guesses = detector.guesses(text[begin:end])
+        if len(stretches) > 1:
+            guesses = [guess for guess in guesses if guess.language_code == code]
+        confidence = guesses[0].confidence if guesses else 0.0
+        language = likeliest(guesses)
+        spans.append(
+            LanguageSpan(begin=begin, end=end, language_code=language, confidence=confidence)
+        )
+    return spans

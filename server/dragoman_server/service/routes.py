@@ -10,18 +10,20 @@ from typing import NamedTuple
 
 from dragoman.v1.translation_pb2 import TranslateTextRequest
 from dragoman_server.detection import LanguageDetector
-from dragoman_server.errors import InvalidArgumentError, NotFoundError, shorten
+from dragoman_server.errors import InvalidArgumentError, NotFoundError, PreconditionError, shorten
 from dragoman_server.models import check_length
 from dragoman_server.service.caching import CachingTranslator
+from dragoman_server.service.candidates import Candidates
 from dragoman_server.service.catalog import MOST_FOUND, Allowed, Catalog, Request
-from dragoman_server.service.detecting import Candidates, DetectingTranslator
+from dragoman_server.service.detecting import DetectingTranslator
 from dragoman_server.service.marking_up import MarkupTranslator
+from dragoman_server.service.mixing import MixingTranslator
 from dragoman_server.service.pivoting import PivotingTranslator
 from dragoman_server.service.route import CallRoute, Route
 from dragoman_server.service.sentence_cache import SentenceCache
 from dragoman_server.service.targets import TargetsTranslator
 from dragoman_server.service.translator import Translator
-from dragoman_server.service.validation import HTML, read_mime_type
+from dragoman_server.service.validation import HTML, check_mixed_languages, read_mime_type
 
 
 class _Legs(NamedTuple):
@@ -84,10 +86,13 @@ class Routes:
 
         Raises:
             NotFoundError, InvalidArgumentError, UnavailableError: As Catalog.find, or the pivot
-                language does not go with the rest.
+                language or mixed_languages does not go with the rest.
+            PreconditionError: Texts are in several languages, and nobody detects them.
         """
         if request.pivot_language_code:
             _check_pivot(request)
+        if request.mixed_languages:
+            return self._of_mixed_languages(request, allowed)
         is_html = bool(request.mime_type) and read_mime_type(request.mime_type) == HTML
         if self._detector is not None and not request.source_language_code:
             candidates = self._of_any_language(request, allowed)
@@ -97,6 +102,21 @@ class Routes:
         if is_html:
             return MarkupTranslator(functools.partial(self._of_one_language, request, allowed))
         return self._of_one_language(request, allowed)
+
+    def _of_mixed_languages(self, request: Request, allowed: Allowed) -> Route:
+        """Returns what translates each stretch of a text from its own language."""
+        check_mixed_languages(request)
+        if self._detector is None:
+            raise PreconditionError(
+                "mixed_languages needs a server that was started with detect_languages",
+                reason="DETECTION_OFF",
+            )
+        candidates = self._of_any_language(request, allowed)
+        if not candidates.translators:
+            return self._of_one_language(request, allowed)  # which says what is missing
+        target = request.target_language_code or candidates.only_target()
+        find = functools.partial(self.find, allowed=allowed)
+        return MixingTranslator(self._detector, candidates, target, find)
 
     def _of_one_language(
         self, request: Request, allowed: Allowed

@@ -91,6 +91,34 @@ def check_marked_up(request: TranslateTextRequest) -> None:
         raise wrong_option("target_prefix", "not empty", f"nothing with the mime_type {HTML}")
 
 
+def check_mixed_languages(request: TranslateTextRequest | StreamTranslateTextRequest) -> None:
+    """Raises InvalidArgumentError for what does not go with texts in several languages."""
+    beside = "where mixed_languages is true"
+    if request.source_language_code:
+        given = repr(request.source_language_code[:MAX_SHOWN])
+        raise _conflict("source_language_code", given, f"nothing {beside}")
+    if request.mime_type and read_mime_type(request.mime_type) != PLAIN:
+        raise _conflict("mime_type", repr(request.mime_type), f"{PLAIN!r} {beside}")
+    if request.return_attention:
+        raise _conflict("return_attention", "true", f"false {beside}")
+    if request.options.num_hypotheses > 1:
+        given = str(request.options.num_hypotheses)
+        raise _conflict("options.num_hypotheses", given, f"1 {beside}")
+    if request.options.target_prefix:
+        raise _conflict("options.target_prefix", "not empty", f"nothing {beside}")
+
+
+def check_stretches(count: int, limits: Limits) -> None:
+    """Raises InvalidArgumentError where texts in several languages have too many parts together."""
+    if count > limits.max_contents:
+        raise wrong_field(
+            "contents",
+            f"{count} parts to translate, each in one language",
+            f"at most {limits.max_contents}",
+            reason="TOO_MANY_CONTENTS",
+        )
+
+
 def check_blocks(count: int, limits: Limits) -> None:
     """Raises InvalidArgumentError where marked-up texts have too many blocks together."""
     if count > limits.max_contents:
@@ -207,6 +235,10 @@ def wrong_option(
 ) -> InvalidArgumentError:
     """Returns the error about the value of an option."""
     return wrong_field(f"options.{name}", given, allowed, reason=reason, verb="is")
+
+
+def _conflict(field: str, given: str, allowed: str) -> InvalidArgumentError:
+    return wrong_field(field, given, allowed, reason="OPTIONS_CONFLICT", verb="is")
 
 
 def _shown(value: float) -> str:

@@ -13,6 +13,11 @@ def test_texts_are_told_one_a_line(server: FakeServer, capsys: Capture) -> None:
     assert capsys.readouterr().out == "de\tde 0.75\nund\tund 0.75\n"
 
 
+def test_parts_of_a_text_are_told_with_their_places(server: FakeServer, capsys: Capture) -> None:
+    assert main(["--target", server.target, "--spans", "de en", ""]) == 0
+    assert capsys.readouterr().out == "de\t0-2 de 0.75\t3-5 en 0.75\nund\n"
+
+
 def test_lines_of_a_file_are_told_some_at_a_time(
     server: FakeServer, capsys: Capture, tmp_path: Path
 ) -> None:

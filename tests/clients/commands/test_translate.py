@@ -165,6 +165,20 @@ def test_a_pivot_language_goes_to_the_server(command: Command) -> None:
     assert pivots == ["en"]
 
 
+@pytest.mark.parametrize("flags", [(), ("--mixed-languages",)])
+def test_texts_may_be_in_several_languages(command: Command, flags: tuple[str, ...]) -> None:
+    mixed: list[bool] = []
+
+    def keep(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+        for request in requests:
+            mixed.append(request.mixed_languages)
+            yield answer(request)
+
+    command.server.streams.append(keep)
+    assert command(*flags, "a") == 0
+    assert mixed == [bool(flags)]
+
+
 def test_every_option_of_decoding_goes_to_the_server(command: Command) -> None:
     seen: list[pb.DecodingOptions] = []
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dragoman_server.detection import Guess, Wanted, choose, likeliest
+from dragoman_server.detection import Guess, Wanted, choose, confirm, likeliest
 
 
 def guesses(**confidences: float) -> list[Guess]:
@@ -51,3 +51,15 @@ def test_a_language_that_is_not_told_from_another_is_found_behind_it() -> None:
 def test_a_language_may_be_called_otherwise_where_it_is_wanted() -> None:
     wanted = {"pt": "pt-BR", "es": "es"}.get
     assert choose(guesses(pt=0.7, es=0.3), wanted) == ("pt-BR", 0.7)
+
+
+def test_what_was_found_otherwise_is_confirmed_where_it_is_sure_among_those_wanted() -> None:
+    unsure = guesses(nl=0.5, de=0.3, en=0.2)
+    confirmed = confirm("de", unsure, among("en", "de"))
+    assert confirmed is not None
+    assert confirmed.language_code == "de"
+    assert confirmed.confidence == pytest.approx(0.6)
+    assert confirm("en", unsure, among("en", "de")) is None
+    assert confirm("nl", unsure, among("en", "de")) is None
+    assert confirm("ms", guesses(ms=0.9, tl=0.1), among("id")) == ("id", 1.0)
+    assert confirm("de", [], among("de")) is None

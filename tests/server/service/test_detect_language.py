@@ -29,6 +29,38 @@ async def test_it_says_the_language_of_each_text_in_order() -> None:
         assert server.sample("dragoman_requests_total", code="OK", model="") == 1
 
 
+async def test_it_says_where_each_language_of_a_text_is_where_that_is_asked_for() -> None:
+    mixed = f"- {TEXTS[0]}\n- Wo ist der Bahnhof, bitte? Ich weiß es nicht.\n{TEXTS[2]} 12:30"
+    async with running(detect_languages=True) as server:
+        request = DetectLanguageRequest(contents=[mixed, *TEXTS[1:]], return_spans=True)
+        answer = await server.stub.DetectLanguage(request)
+        spans = answer.detected[0].spans
+        assert [(each.language_code, mixed[each.begin : each.end]) for each in spans] == [
+            ("en", TEXTS[0]),
+            ("de", "Wo ist der Bahnhof, bitte? Ich weiß es nicht."),
+            ("ja", TEXTS[2]),
+        ]
+        assert all(0.9 < each.confidence <= 1 for each in spans)
+        for text, detected in zip(TEXTS[1:], answer.detected[1:], strict=True):
+            assert [(each.language_code, each.begin, each.end) for each in detected.spans] == (
+                [(detected.language_code, 0, len(text))] if detected.languages else []
+            )
+        request.return_spans = False
+        answer = await server.stub.DetectLanguage(request)
+        assert not any(each.spans for each in answer.detected)
+
+
+async def test_a_stretch_that_is_not_sure_enough_says_how_likely_its_likeliest_language_is() -> (
+    None
+):
+    async with running(detect_languages=True) as server:
+        request = DetectLanguageRequest(contents=["Hotel"], return_spans=True)
+        (detected,) = (await server.stub.DetectLanguage(request)).detected
+        (span,) = detected.spans
+        assert (span.language_code, span.begin, span.end) == ("und", 0, 5)
+        assert span.confidence == detected.languages[0].confidence < 0.5
+
+
 async def test_it_is_off_unless_asked_for() -> None:
     async with running() as server:
         call = server.stub.DetectLanguage(DetectLanguageRequest(contents=TEXTS))
