@@ -67,6 +67,22 @@ class Segment:
 
     target_token_count: int
 
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WordConfidence:
+    """How sure a word of a translation is. It is cut as in AlignmentLink."""
+
+    begin: int
+    """Where it begins in `translated_text`, in code points."""
+
+    end: int
+    """The place after its end."""
+
+    confidence: float
+    """The probability, 0 to 1, that a translation made by people has it too, wherever."""
+
 
 @dataclass(frozen=True, slots=True)
 class Warning:  # noqa: A001  the wire's word
@@ -211,6 +227,14 @@ class Translation:
     detected_language_confidence: float = 0.0
     """How sure that is, among the languages that could be translated: 0 to 1."""
 
+    confidence: float | None = None
+    """The chrF, 0 to 1, that it can be expected to have beside a translation made by people. None
+    unless asked for, and where the model chose nothing of it."""
+
+    words: tuple[WordConfidence, ...] = ()
+    """How sure each word is, in order, but for those that the model has not chosen. Empty unless
+    asked for, and for HTML."""
+
 
 @dataclass(frozen=True, slots=True)
 class DetectedLanguage:
@@ -353,6 +377,10 @@ def read_translation(message: pb.Translation) -> Translation:
         detected_language_confidence=message.detected_language_confidence,
         alignment=tuple(map(_read_link, message.alignment)),
         attention=_read_attention(message.attention) if message.HasField("attention") else None,
+        confidence=message.confidence if message.HasField("confidence") else None,
+        words=tuple(
+            WordConfidence(each.begin, each.end, each.confidence) for each in message.words
+        ),
     )
 
 
@@ -449,6 +477,7 @@ def _read_segment(message: pb.Segment) -> Segment:
         score=message.score if message.HasField("score") else None,
         source_token_count=message.source_token_count,
         target_token_count=message.target_token_count,
+        confidence=message.confidence if message.HasField("confidence") else None,
     )
 
 
