@@ -41,6 +41,7 @@ from dragoman.results import (
     StreamResult,
     Translation,
     Warning,  # noqa: A004  the wire's word
+    WordConfidence,
 )
 
 __version__ = version("dragoman")
@@ -75,5 +76,6 @@ __all__ = [
     "UnavailableError",
     "UsageError",
     "Warning",
+    "WordConfidence",
     "__version__",
 ]

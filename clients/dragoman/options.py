@@ -91,6 +91,7 @@ _OWN_SWITCHES = (
     "mixed_languages",
     "return_alignment",
     "return_attention",
+    "return_confidence",
 )
 """That are no decoding options."""
 
@@ -191,6 +192,9 @@ class TranslateOptions(TypedDict, total=False):
     return_attention: bool
     """Whether `Translation.attention` is; of one text at a time, and not a long one."""
 
+    return_confidence: bool
+    """Whether `Translation.confidence` and `words` are, by a model that is calibrated."""
+
     mime_type: MimeType | None
     """What the texts are: "text/plain", which is the default, or "text/html", whose tags are kept
     and go round the words that theirs become."""
@@ -249,6 +253,7 @@ class Options:
     protect_placeholders: bool = False
     return_alignment: bool = False
     return_attention: bool = False
+    return_confidence: bool = False
     mime_type: MimeType | None = None
     priority: Priority | None = None
     segmentation: Segmentation | None = None

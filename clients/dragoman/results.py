@@ -70,6 +70,22 @@ class Segment:
     detected_language_code: str = ""
     """Of the language that it was found to be in; empty without `mixed_languages`."""
 
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WordConfidence:
+    """How sure a word of a translation is. It is cut as in AlignmentLink."""
+
+    begin: int
+    """Where it begins in `translated_text`, in code points."""
+
+    end: int
+    """The place after its end."""
+
+    confidence: float
+    """The probability, 0 to 1, that a translation made by people has it too, wherever."""
+
 
 @dataclass(frozen=True, slots=True)
 class Warning:  # noqa: A001  the wire's word
@@ -217,6 +233,14 @@ class Translation:
 
     target_language_code: str = ""
     """Which of several languages asked for it is in. Empty where one was."""
+
+    confidence: float | None = None
+    """The chrF, 0 to 1, that it can be expected to have beside a translation made by people. None
+    unless asked for, and where the model chose nothing of it."""
+
+    words: tuple[WordConfidence, ...] = ()
+    """How sure each word is, in order, but for those that the model has not chosen. Empty unless
+    asked for, and for HTML."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,6 +406,10 @@ def read_translation(message: pb.Translation) -> Translation:
         alignment=tuple(map(_read_link, message.alignment)),
         attention=_read_attention(message.attention) if message.HasField("attention") else None,
         target_language_code=message.target_language_code,
+        confidence=message.confidence if message.HasField("confidence") else None,
+        words=tuple(
+            WordConfidence(each.begin, each.end, each.confidence) for each in message.words
+        ),
     )
 
 
@@ -490,6 +518,7 @@ def _read_segment(message: pb.Segment) -> Segment:
         source_token_count=message.source_token_count,
         target_token_count=message.target_token_count,
         detected_language_code=message.detected_language_code,
+        confidence=message.confidence if message.HasField("confidence") else None,
     )
 
 

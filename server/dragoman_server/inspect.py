@@ -76,6 +76,7 @@ def _model_rows(manifest: Manifest) -> list[tuple[str, str]]:
         ("default length", f"{manifest.decoding_defaults.max_decoding_length} target tokens"),
         ("format version", str(manifest.format_version)),
         ("alignment", _alignment(manifest)),
+        ("confidence", _confidence(manifest)),
     ]
 
 
@@ -90,6 +91,17 @@ def _alignment(manifest: Manifest) -> str:
     return (
         f"decoder layer {chosen.layer}, heads {heads}, {when} a token is said; chosen by "
         f"{chosen.chosen_by}, {what} {chosen.figure:.3f}"
+    )
+
+
+def _confidence(manifest: Manifest) -> str:
+    """What it was calibrated on, and what that is worth."""
+    if not manifest.HasField("calibration"):
+        return "none: dragoman calibrate has not been run"
+    report = manifest.calibration.report
+    return (
+        f"calibrated on {report.pair_count:,} sentences, error {report.sentence_error:.3f}, of "
+        f"words {report.word_error:.3f}; rank correlation with chrF {report.rank_correlation:.2f}"
     )
 
 

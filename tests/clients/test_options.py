@@ -29,10 +29,11 @@ def test_what_is_not_given_is_the_models_default() -> None:
 
 
 def test_what_is_told_beside_translations_is_asked_of_the_request() -> None:
-    options = Options(return_alignment=True, return_attention=True)
+    options = Options(return_alignment=True, return_attention=True, return_confidence=True)
     for request in (unary_request(Part(0, ["a"]), options), stream_request(0, "a", options)):
         assert request.return_alignment
         assert request.return_attention
+        assert request.return_confidence
     assert not stream_request(0, "a", Options()).return_alignment
     with pytest.raises(InvalidArgumentError, match="return_alignment"):
         Options(return_alignment="yes")  # type: ignore[arg-type]

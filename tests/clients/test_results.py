@@ -7,6 +7,7 @@ from dragoman.results import (
     Model,
     Segment,
     Warning,  # noqa: A004  the wire's word
+    WordConfidence,
     read_detected,
     read_models,
     read_translation,
@@ -138,3 +139,18 @@ def test_what_was_not_asked_for_is_not_there() -> None:
     message = pb.Translation(finish_reason=pb.FINISH_REASON_STOP)
     (translation,) = read_translations(pb.TranslateTextResponse(translations=[message]), 1)
     assert (translation.alignment, translation.attention) == ((), None)
+    assert (translation.confidence, translation.words) == (None, ())
+
+
+def test_it_is_read_how_sure_a_translation_its_sentences_and_its_words_are() -> None:
+    sentence = pb.Segment(target_end=3, finish_reason=pb.FINISH_REASON_STOP)
+    message = pb.Translation(
+        finish_reason=pb.FINISH_REASON_STOP,
+        confidence=0.0,
+        words=[pb.WordConfidence(begin=1, end=3, confidence=0.25)],
+        segments=[pb.Segment(confidence=0.5, finish_reason=pb.FINISH_REASON_STOP), sentence],
+    )
+    (translation,) = read_translations(pb.TranslateTextResponse(translations=[message]), 1)
+    assert translation.confidence == 0.0
+    assert translation.words == (WordConfidence(1, 3, 0.25),)
+    assert [segment.confidence for segment in translation.segments] == [0.5, None]

@@ -30,6 +30,7 @@ def test_a_good_bundle_is_summarised(tmp_path: Path, capsys: pytest.CaptureFixtu
         assert name in out
     assert out.count(" ok ") == len(CONTENTS)
     assert "there is no graph of attention weights" in out
+    assert "none: dragoman calibrate has not been run" in out
 
 
 def test_it_is_told_how_words_are_aligned(

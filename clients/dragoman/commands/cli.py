@@ -33,6 +33,9 @@ class _Known(NamedTuple):
 
 _KNOWN = {
     "attention": _Known("draw who attends to whom in a translation", extra="pictures"),
+    "calibrate": _Known(
+        "measure a bundle's confidence on your own translations", extra="server,calibration"
+    ),
     "corpora": _Known("translate files of millions of lines on Ray", extra="ray"),
     "detect": _Known("say in which language texts are, on a running server"),
     "export": _Known("turn a checkpoint into a bundle that the server loads", extra="export"),

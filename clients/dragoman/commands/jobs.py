@@ -70,6 +70,7 @@ def translate_lines(job: Job) -> bool:
         _progress(job, source.total, "lines"),
         num_hypotheses=arguments.num_hypotheses,
         alignments=arguments.alignments,
+        confidence=arguments.confidence,
     )
     lines.run(_translation(job, job.options, arguments.concurrency))
     return lines.report() > 0

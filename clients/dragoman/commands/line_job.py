@@ -51,10 +51,12 @@ class LineJob:
         *,
         num_hypotheses: int = 1,
         alignments: bool = False,
+        confidence: bool = False,
         names: Names | None = None,
     ) -> None:
         self._lines = lines
         self._alignments = alignments
+        self._confidence = confidence
         self._num_hypotheses = num_hypotheses
         self._output = output
         self._names: Names = names or LineNames()
@@ -128,11 +130,18 @@ class LineJob:
         cut = result.translation.finish_reason is FinishReason.LENGTH
         texts = [hypothesis.translated_text for hypothesis in result.translation.hypotheses]
         if self._num_hypotheses == 1:
-            texts = [result.translation.translated_text]
-            if self._alignments:
-                texts = [f"{texts[0]}\t{pharaoh(result.text, result.translation)}"]
+            texts = ["\t".join(self._columns(result))]
         lines = texts + [""] * (self._num_hypotheses - len(texts))
         return lines, "cut" if cut else None
+
+    def _columns(self, result: StreamResult) -> Iterator[str]:
+        """Yields a translation and what is told of it."""
+        yield result.translation.translated_text
+        if self._alignments:
+            yield pharaoh(result.text, result.translation)
+        if self._confidence:
+            sure = result.translation.confidence
+            yield "" if sure is None else f"{sure:.3f}"
 
     def _say(self, message: str) -> None:
         self._progress.say(f"dragoman translate: {message}")

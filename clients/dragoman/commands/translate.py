@@ -77,15 +77,23 @@ def _input_problem(arguments: argparse.Namespace) -> str:
         return "give either TEXT or --input"
     if arguments.document and (arguments.text or arguments.num_hypotheses > 1):
         return "--document is for --input or standard input, and gives one translation"
-    if arguments.document and arguments.alignments:
-        return "--alignments are of lines: leave out --document"
     form = given_format(arguments)
     other = f"files of the format {form.name}" if form else arguments.mime_type
     for flag in ("document", "alignments"):
         if other not in {None, PLAIN} and getattr(arguments, flag):
             return f"--{flag} is about plain text, not about {other}"
-    if arguments.alignments and arguments.num_hypotheses > 1:
-        return "--alignments tells those of one translation: leave out --num-hypotheses"
+    if form and arguments.confidence:
+        return f"--confidence is about lines, not about {other}"
+    return _column_problem(arguments)
+
+
+def _column_problem(arguments: argparse.Namespace) -> str:
+    """Returns what does not go with what is written behind translations."""
+    for flag in ("alignments", "confidence"):
+        if getattr(arguments, flag) and arguments.document:
+            return f"--{flag} is about lines: leave out --document"
+        if getattr(arguments, flag) and arguments.num_hypotheses > 1:
+            return f"--{flag} is about one translation: leave out --num-hypotheses"
     return ""
 
 
@@ -130,6 +138,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="write behind each translation, after a tab, which words stand for each other: 0-0 1-2"
         " by their numbers between spaces, those of the line first",
+    )
+    translation.add_argument(
+        "--confidence",
+        action="store_true",
+        help="write behind each translation, after a tab, how sure it is, from 0 to 1: the chrF "
+        "that it can be expected to have; of models that are calibrated",
     )
     translation.add_argument(
         "--mime-type",
@@ -192,6 +206,7 @@ def _translate(arguments: argparse.Namespace) -> int:
         num_hypotheses=arguments.num_hypotheses if arguments.num_hypotheses > 1 else None,
         seed=arguments.seed,
         return_alignment=arguments.alignments,
+        return_confidence=arguments.confidence,
         mime_type=arguments.mime_type,
         mixed_languages=arguments.mixed_languages,
     )

@@ -46,6 +46,7 @@ class Manifest(_message.Message):
     TARGET_LANGUAGES_FIELD_NUMBER: _builtins.int
     ATTENTION_FIELD_NUMBER: _builtins.int
     ALIGNMENT_HEADS_FIELD_NUMBER: _builtins.int
+    CALIBRATION_FIELD_NUMBER: _builtins.int
     format_version: _builtins.int
     """Version of this format. A reader refuses a version that it does not know."""
     name: _builtins.str
@@ -126,6 +127,12 @@ class Manifest(_message.Message):
     def alignment_heads(self) -> Global___AlignmentHeads:
         """Which of those weights tell what stands for what. Absent where that graph is."""
 
+    @_builtins.property
+    def calibration(self) -> Global___Calibration:
+        """What translations beside those made by people have told of this model, which
+        `dragoman calibrate` finds out. Absent where nobody has.
+        """
+
     def __init__(
         self,
         *,
@@ -149,14 +156,185 @@ class Manifest(_message.Message):
         target_languages: _abc.Iterable[Global___TargetLanguage] | None = ...,
         attention: Global___Graph | None = ...,
         alignment_heads: Global___AlignmentHeads | None = ...,
+        calibration: Global___Calibration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["alignment_heads", b"alignment_heads", "architecture", b"architecture", "attention", b"attention", "copy", b"copy", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "parity", b"parity", "provenance", b"provenance", "special_tokens", b"special_tokens", "tokenizer", b"tokenizer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alignment_heads", b"alignment_heads", "architecture", b"architecture", "attention", b"attention", "calibration", b"calibration", "copy", b"copy", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "parity", b"parity", "provenance", b"provenance", "special_tokens", b"special_tokens", "tokenizer", b"tokenizer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activation_scales", b"activation_scales", "alignment_heads", b"alignment_heads", "architecture", b"architecture", "attention", b"attention", "candidate_count", b"candidate_count", "copy", b"copy", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "files", b"files", "format_version", b"format_version", "name", b"name", "parity", b"parity", "precision", b"precision", "provenance", b"provenance", "providers", b"providers", "source_languages", b"source_languages", "special_tokens", b"special_tokens", "target_languages", b"target_languages", "tokenizer", b"tokenizer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activation_scales", b"activation_scales", "alignment_heads", b"alignment_heads", "architecture", b"architecture", "attention", b"attention", "calibration", b"calibration", "candidate_count", b"candidate_count", "copy", b"copy", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "files", b"files", "format_version", b"format_version", "name", b"name", "parity", b"parity", "precision", b"precision", "provenance", b"provenance", "providers", b"providers", "source_languages", b"source_languages", "special_tokens", b"special_tokens", "target_languages", b"target_languages", "tokenizer", b"tokenizer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Manifest: _TypeAlias = Manifest  # noqa: Y015
+
+@_typing.final
+class Calibration(_message.Message):
+    """What translations beside those made by people have told of a model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LENGTH_RATIO_FIELD_NUMBER: _builtins.int
+    SENTENCE_FIELD_NUMBER: _builtins.int
+    WORD_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def length_ratio(self) -> Global___LengthRatio:
+        """How long its translations are, beside their sources."""
+
+    @_builtins.property
+    def sentence(self) -> Global___Regression:
+        """What makes the confidence of a sentence of what is known once it is decoded:
+        the chrF, 0 to 1, that it can be expected to have.
+        """
+
+    @_builtins.property
+    def word(self) -> Global___Regression:
+        """Likewise that of a word: the probability that a translation made by people
+        has it too.
+        """
+
+    @_builtins.property
+    def report(self) -> Global___CalibrationReport:
+        """How good they are."""
+
+    def __init__(
+        self,
+        *,
+        length_ratio: Global___LengthRatio | None = ...,
+        sentence: Global___Regression | None = ...,
+        word: Global___Regression | None = ...,
+        report: Global___CalibrationReport | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["length_ratio", b"length_ratio", "report", b"report", "sentence", b"sentence", "word", b"word"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["length_ratio", b"length_ratio", "report", b"report", "sentence", b"sentence", "word", b"word"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Calibration: _TypeAlias = Calibration  # noqa: Y015
+
+@_typing.final
+class LengthRatio(_message.Message):
+    """How long translations are, beside their sources: natural logarithm of target
+    tokens per source token, special and end tokens not counted.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEAN_FIELD_NUMBER: _builtins.int
+    DEVIATION_FIELD_NUMBER: _builtins.int
+    mean: _builtins.float
+    """Its mean."""
+    deviation: _builtins.float
+    """Its standard deviation."""
+    def __init__(
+        self,
+        *,
+        mean: _builtins.float = ...,
+        deviation: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deviation", b"deviation", "mean", b"mean"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LengthRatio: _TypeAlias = LengthRatio  # noqa: Y015
+
+@_typing.final
+class Regression(_message.Message):
+    """A logistic regression: 1 / (1 + exp(-(intercept + sum of weight * feature)))."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTERCEPT_FIELD_NUMBER: _builtins.int
+    FEATURES_FIELD_NUMBER: _builtins.int
+    intercept: _builtins.float
+    """What is added to the sum."""
+    @_builtins.property
+    def features(self) -> _containers.RepeatedCompositeFieldContainer[Global___Feature]:
+        """What it is a sum of."""
+
+    def __init__(
+        self,
+        *,
+        intercept: _builtins.float = ...,
+        features: _abc.Iterable[Global___Feature] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["features", b"features", "intercept", b"intercept"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Regression: _TypeAlias = Regression  # noqa: Y015
+
+@_typing.final
+class Feature(_message.Message):
+    """A number that is known of a sentence or a word, and what it counts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Which it is: a name of those in docs/models.md."""
+    weight: _builtins.float
+    """What it is multiplied by."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        weight: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Feature: _TypeAlias = Feature  # noqa: Y015
+
+@_typing.final
+class CalibrationReport(_message.Message):
+    """What a calibration is worth, on pairs that each part of it was not made from:
+    by cross-validation.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAIR_COUNT_FIELD_NUMBER: _builtins.int
+    WORD_COUNT_FIELD_NUMBER: _builtins.int
+    SENTENCE_ERROR_FIELD_NUMBER: _builtins.int
+    WORD_ERROR_FIELD_NUMBER: _builtins.int
+    RANK_CORRELATION_FIELD_NUMBER: _builtins.int
+    pair_count: _builtins.int
+    """Sentences with a translation made by people."""
+    word_count: _builtins.int
+    """Words of the model's translations."""
+    sentence_error: _builtins.float
+    """Expected calibration error of the sentences, 0 to 1: how far their mean
+    confidence is from their mean chrF, in ten bins of as many each.
+    """
+    word_error: _builtins.float
+    """Likewise of the words, from the share that people have too."""
+    rank_correlation: _builtins.float
+    """Spearman's rank correlation of a sentence's confidence and its chrF."""
+    def __init__(
+        self,
+        *,
+        pair_count: _builtins.int = ...,
+        word_count: _builtins.int = ...,
+        sentence_error: _builtins.float = ...,
+        word_error: _builtins.float = ...,
+        rank_correlation: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pair_count", b"pair_count", "rank_correlation", b"rank_correlation", "sentence_error", b"sentence_error", "word_count", b"word_count", "word_error", b"word_error"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CalibrationReport: _TypeAlias = CalibrationReport  # noqa: Y015
 
 @_typing.final
 class AlignmentHeads(_message.Message):

@@ -405,6 +405,7 @@ class TranslateTextRequest(_message.Message):
     SKIP_CACHE_FIELD_NUMBER: _builtins.int
     RETURN_ALIGNMENT_FIELD_NUMBER: _builtins.int
     RETURN_ATTENTION_FIELD_NUMBER: _builtins.int
+    RETURN_CONFIDENCE_FIELD_NUMBER: _builtins.int
     MIME_TYPE_FIELD_NUMBER: _builtins.int
     DNT_PHRASES_FIELD_NUMBER: _builtins.int
     GLOSSARY_CONFIG_FIELD_NUMBER: _builtins.int
@@ -454,12 +455,18 @@ class TranslateTextRequest(_message.Message):
     text in contents, and where its weights are at most 900,000; INVALID_ARGUMENT
     else, which for a translation far longer than its text is known only then.
     """
+    return_confidence: _builtins.bool
+    """Whether Translation.confidence and words are there; what is translated stays
+    the same. INVALID_ARGUMENT (NOT_CALIBRATED) where `dragoman calibrate` has
+    not been run on the model's bundle, and through a pivot language.
+    """
     mime_type: _builtins.str
     """What the texts are: "text/plain", also where it is empty, or "text/html".
     Of HTML the text of each block is translated; its elements go round the
     words that theirs are aligned to, each once and nested as they were. All
     else stays as it is, to the byte. Where a model aligns nothing, elements are
-    placed in proportion, and warnings say so. Translation.segments are empty.
+    placed in proportion, and warnings say so. Translation.segments and words
+    are empty.
     Not together with num_hypotheses above 1, target_prefix, return_alignment
     or return_attention.
     """
@@ -527,6 +534,7 @@ class TranslateTextRequest(_message.Message):
         skip_cache: _builtins.bool = ...,
         return_alignment: _builtins.bool = ...,
         return_attention: _builtins.bool = ...,
+        return_confidence: _builtins.bool = ...,
         mime_type: _builtins.str = ...,
         dnt_phrases: _abc.Iterable[_builtins.str] | None = ...,
         glossary_config: Global___GlossaryConfig | None = ...,
@@ -536,7 +544,7 @@ class TranslateTextRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["glossary_config", b"glossary_config", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "dnt_phrases", b"dnt_phrases", "glossary_config", b"glossary_config", "mime_type", b"mime_type", "mixed_languages", b"mixed_languages", "model", b"model", "options", b"options", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "protect_placeholders", b"protect_placeholders", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code", "target_language_codes", b"target_language_codes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "dnt_phrases", b"dnt_phrases", "glossary_config", b"glossary_config", "mime_type", b"mime_type", "mixed_languages", b"mixed_languages", "model", b"model", "options", b"options", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "protect_placeholders", b"protect_placeholders", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "return_confidence", b"return_confidence", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code", "target_language_codes", b"target_language_codes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -657,6 +665,7 @@ class StreamTranslateTextRequest(_message.Message):
     SKIP_CACHE_FIELD_NUMBER: _builtins.int
     RETURN_ALIGNMENT_FIELD_NUMBER: _builtins.int
     RETURN_ATTENTION_FIELD_NUMBER: _builtins.int
+    RETURN_CONFIDENCE_FIELD_NUMBER: _builtins.int
     DNT_PHRASES_FIELD_NUMBER: _builtins.int
     GLOSSARY_CONFIG_FIELD_NUMBER: _builtins.int
     PROTECT_PLACEHOLDERS_FIELD_NUMBER: _builtins.int
@@ -687,6 +696,8 @@ class StreamTranslateTextRequest(_message.Message):
     return_alignment: _builtins.bool
     """As in TranslateTextRequest."""
     return_attention: _builtins.bool
+    """As in TranslateTextRequest."""
+    return_confidence: _builtins.bool
     """As in TranslateTextRequest."""
     protect_placeholders: _builtins.bool
     """As in TranslateTextRequest. A sentence with placeholders is in partial results
@@ -724,6 +735,7 @@ class StreamTranslateTextRequest(_message.Message):
         skip_cache: _builtins.bool = ...,
         return_alignment: _builtins.bool = ...,
         return_attention: _builtins.bool = ...,
+        return_confidence: _builtins.bool = ...,
         dnt_phrases: _abc.Iterable[_builtins.str] | None = ...,
         glossary_config: Global___GlossaryConfig | None = ...,
         protect_placeholders: _builtins.bool = ...,
@@ -732,7 +744,7 @@ class StreamTranslateTextRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["glossary_config", b"glossary_config", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "dnt_phrases", b"dnt_phrases", "glossary_config", b"glossary_config", "id", b"id", "mime_type", b"mime_type", "mixed_languages", b"mixed_languages", "model", b"model", "options", b"options", "partial_results", b"partial_results", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "protect_placeholders", b"protect_placeholders", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "dnt_phrases", b"dnt_phrases", "glossary_config", b"glossary_config", "id", b"id", "mime_type", b"mime_type", "mixed_languages", b"mixed_languages", "model", b"model", "options", b"options", "partial_results", b"partial_results", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "protect_placeholders", b"protect_placeholders", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "return_confidence", b"return_confidence", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -800,6 +812,8 @@ class Translation(_message.Message):
     DETECTED_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     DETECTED_LANGUAGE_CONFIDENCE_FIELD_NUMBER: _builtins.int
     TARGET_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    WORDS_FIELD_NUMBER: _builtins.int
     translated_text: _builtins.str
     """The text in the target language."""
     finish_reason: Global___FinishReason.ValueType
@@ -834,6 +848,13 @@ class Translation(_message.Message):
     """How sure that is, among the languages that could be translated: 0 to 1."""
     target_language_code: _builtins.str
     """Which of target_language_codes it is in. Empty where these are."""
+    confidence: _builtins.float
+    """The chrF, 0 to 1, that this translation can be expected to have beside one
+    made by people: the mean of what its sentences can, by their target tokens.
+    It was found out on pairs like those that the bundle was calibrated on. Absent
+    unless return_confidence is true, and for a text of which the model chose
+    nothing. Of the best translation alone, as are words.
+    """
     @_builtins.property
     def token_scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """Natural-log probability that the model gives each target token, penalties
@@ -883,6 +904,14 @@ class Translation(_message.Message):
         return_attention is true, and for an empty text.
         """
 
+    @_builtins.property
+    def words(self) -> _containers.RepeatedCompositeFieldContainer[Global___WordConfidence]:
+        """How sure each word of the translation is, in order. A word is what one of
+        AlignmentLink is. Words that the model has not chosen are not among them:
+        those of target_prefix, and what was put in for it. Empty unless
+        return_confidence is true.
+        """
+
     def __init__(
         self,
         *,
@@ -902,13 +931,20 @@ class Translation(_message.Message):
         detected_language_code: _builtins.str = ...,
         detected_language_confidence: _builtins.float = ...,
         target_language_code: _builtins.str = ...,
+        confidence: _builtins.float | None = ...,
+        words: _abc.Iterable[Global___WordConfidence] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "attention", b"attention", "score", b"score"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_score", b"_score", "attention", b"attention", "confidence", b"confidence", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "alignment", b"alignment", "attention", b"attention", "detected_language_code", b"detected_language_code", "detected_language_confidence", b"detected_language_confidence", "finish_reason", b"finish_reason", "hypotheses", b"hypotheses", "model", b"model", "model_version", b"model_version", "score", b"score", "segments", b"segments", "source_token_count", b"source_token_count", "target_language_code", b"target_language_code", "target_token_count", b"target_token_count", "token_scores", b"token_scores", "translated_text", b"translated_text", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_score", b"_score", "alignment", b"alignment", "attention", b"attention", "confidence", b"confidence", "detected_language_code", b"detected_language_code", "detected_language_confidence", b"detected_language_confidence", "finish_reason", b"finish_reason", "hypotheses", b"hypotheses", "model", b"model", "model_version", b"model_version", "score", b"score", "segments", b"segments", "source_token_count", b"source_token_count", "target_language_code", b"target_language_code", "target_token_count", b"target_token_count", "token_scores", b"token_scores", "translated_text", b"translated_text", "warnings", b"warnings", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__confidence: _TypeAlias = _typing.Literal["confidence"]  # noqa: Y015
+    _WhichOneofArgType__confidence: _TypeAlias = _typing.Literal["_confidence", b"_confidence"]  # noqa: Y015
     _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
     _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__confidence) -> _WhichOneofReturnType__confidence | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
 
 Global___Translation: _TypeAlias = Translation  # noqa: Y015
@@ -928,6 +964,7 @@ class Segment(_message.Message):
     SOURCE_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
     TARGET_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
     DETECTED_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
     source_begin: _builtins.int
     """Where the sentence begins in the text, in code points."""
     source_end: _builtins.int
@@ -948,6 +985,8 @@ class Segment(_message.Message):
     """BCP-47 code of the language that it was found to be in, `und` where it is not
     sure enough. Empty unless mixed_languages is true.
     """
+    confidence: _builtins.float
+    """As in Translation."""
     def __init__(
         self,
         *,
@@ -960,16 +999,54 @@ class Segment(_message.Message):
         source_token_count: _builtins.int = ...,
         target_token_count: _builtins.int = ...,
         detected_language_code: _builtins.str = ...,
+        confidence: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "score", b"score"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_score", b"_score", "confidence", b"confidence", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "detected_language_code", b"detected_language_code", "finish_reason", b"finish_reason", "score", b"score", "source_begin", b"source_begin", "source_end", b"source_end", "source_token_count", b"source_token_count", "target_begin", b"target_begin", "target_end", b"target_end", "target_token_count", b"target_token_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_score", b"_score", "confidence", b"confidence", "detected_language_code", b"detected_language_code", "finish_reason", b"finish_reason", "score", b"score", "source_begin", b"source_begin", "source_end", b"source_end", "source_token_count", b"source_token_count", "target_begin", b"target_begin", "target_end", b"target_end", "target_token_count", b"target_token_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__confidence: _TypeAlias = _typing.Literal["confidence"]  # noqa: Y015
+    _WhichOneofArgType__confidence: _TypeAlias = _typing.Literal["_confidence", b"_confidence"]  # noqa: Y015
     _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
     _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__confidence) -> _WhichOneofReturnType__confidence | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
 
 Global___Segment: _TypeAlias = Segment  # noqa: Y015
+
+@_typing.final
+class WordConfidence(_message.Message):
+    """How sure a word of a translation is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEGIN_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    begin: _builtins.int
+    """Where the word begins in Translation.translated_text, in code points."""
+    end: _builtins.int
+    """The place after its end."""
+    confidence: _builtins.float
+    """The probability, 0 to 1, that a translation made by people has it too,
+    wherever.
+    """
+    def __init__(
+        self,
+        *,
+        begin: _builtins.int = ...,
+        end: _builtins.int = ...,
+        confidence: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begin", b"begin", "confidence", b"confidence", "end", b"end"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WordConfidence: _TypeAlias = WordConfidence  # noqa: Y015
 
 @_typing.final
 class Warning(_message.Message):

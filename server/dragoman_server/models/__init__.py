@@ -3,7 +3,12 @@
 Knows what export wrote. Does not know how a model is run, nor what a request asks.
 """
 
-from dragoman_server.models.bundle import Bundle, read_manifest
+from dragoman_server.models.bundle import (
+    FORMAT_VERSIONS,
+    MANIFEST_NAME,
+    Bundle,
+    read_manifest,
+)
 from dragoman_server.models.language_codes import primary, related
 from dragoman_server.models.languages import MAX_CODE_LENGTH, Languages, check_length
 from dragoman_server.models.tokenizer import load_tokenizer, word_continuations
@@ -11,6 +16,8 @@ from dragoman_server.models.versions import VersionedName, newness
 from dragoman_server.models.watch import watch_files
 
 __all__ = [
+    "FORMAT_VERSIONS",
+    "MANIFEST_NAME",
     "MAX_CODE_LENGTH",
     "Bundle",
     "Languages",

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import PurePosixPath
 
 from dragoman.v1.bundle_pb2 import Graph, Manifest, TensorSpec
+from dragoman_server.models.calibration import problems_of_calibration
 
 MOST_LAYERS, MOST_HEADS, MOST_WIDTH = 1_000, 1_024, 65_536
 MOST_TOKENS = 10_000_000
@@ -251,6 +252,7 @@ def _files(manifest: Manifest) -> Iterator[str]:
 
 
 def _figures(manifest: Manifest) -> Iterator[str]:
+    yield from problems_of_calibration(manifest)
     for field, value in manifest.parity.ListFields():
         is_figure = isinstance(value, int | float) and not isinstance(value, bool)
         if is_figure and not (math.isfinite(value) and value >= 0):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from dragoman.v1 import translation_pb2 as pb
 from dragoman_server.sequence import Completion, FinishReason, Hypothesis, TranslationOptions
 from dragoman_server.service.orders import Order
-from dragoman_server.service.pieces import SplitText
+from dragoman_server.service.pieces import Piece, SplitText
 from dragoman_server.terminology import Warned
 from dragoman_server.texts import Spacing, Span
 
@@ -111,6 +111,27 @@ def assembled(
         for piece, finished, span in zip(split.pieces, each, spans, strict=not split.is_whole)
     ]
     return Assembled(hypothesis, segments, warned)
+
+
+def placed(
+    translation: pb.Translation, text: str, source: list[int] | SplitText
+) -> list[tuple[Piece, Span]]:
+    """Returns the pieces of a text, or all of it as one, and where their translations are.
+
+    Args:
+        translation: The text's, with its segments.
+        text: The text.
+        source: As the engines had it.
+    """
+    if not isinstance(source, SplitText):
+        pieces = [Piece(Span(0, len(text)), source)]
+    else:
+        pieces = source.pieces
+    if translation.segments:
+        targets = [Span(each.target_begin, each.target_end) for each in translation.segments]
+    else:
+        targets = [Span(0, len(translation.translated_text))] * len(pieces)
+    return list(zip(pieces, targets, strict=True))
 
 
 def by_rank(completions: Sequence[Completion]) -> Iterator[list[Hypothesis]]:

@@ -11,12 +11,13 @@ from dragoman.v1.translation_pb2 import AlignmentLink, Translation
 from dragoman_server.runtime.attention_runner import check_attention
 from dragoman_server.sequence import Completion, FinishReason
 from dragoman_server.service.alignment import alignment_links, attention_message
+from dragoman_server.service.assembly import placed
 from dragoman_server.service.orders import Order
-from dragoman_server.service.pieces import Piece, SplitText
+from dragoman_server.service.pieces import Piece
 from dragoman_server.service.relocation import Relocation
 from dragoman_server.service.sources import Source
 from dragoman_server.service.text_queue import TextCodec
-from dragoman_server.texts import Span, one_line
+from dragoman_server.texts import one_line
 
 
 class Explainer:
@@ -54,13 +55,8 @@ class Explainer:
             completions: Of its pieces, or of all of it.
             order: What its request asks for.
         """
-        if isinstance(source, SplitText):
-            pieces = source.pieces
-            targets = [Span(each.target_begin, each.target_end) for each in translation.segments]
-        else:
-            pieces, targets = [Piece(Span(0, len(text)), source)], []
-        targets = targets or [Span(0, len(translation.translated_text))]
-        for piece, target, completion in zip(pieces, targets, completions, strict=True):
+        pieces = placed(translation, text, source)
+        for (piece, target), completion in zip(pieces, completions, strict=True):
             if completion.attention is not None:
                 shown = translation.translated_text[target.begin : target.end]
                 links = self._links(text, shown, piece, completion, order)

@@ -150,6 +150,10 @@ def _joined(fragment: Fragment, parts: Sequence[Translation], any_: Translation)
     )
     if any(part.HasField("score") for part in parts):
         joined.score = _mean(parts)
+    if sure := [part for part in parts if part.HasField("confidence")]:
+        weights = [max(1, part.target_token_count) for part in sure]
+        total = sum(w * part.confidence for w, part in zip(weights, sure, strict=True))
+        joined.confidence = total / sum(weights)
     return joined
 
 

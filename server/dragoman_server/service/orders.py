@@ -38,6 +38,10 @@ class Order(NamedTuple):
     """Its languages, by the model's codes."""
     explains: bool = False
     """Whether the alignment or the attention of a translation is told."""
+    rates: bool = False
+    """Whether it is told how sure a translation is."""
+    tells_token_scores: bool = True
+    """Whether token scores are told where there are any."""
 
 
 class Orders:
@@ -52,13 +56,15 @@ class Orders:
     def __init__(self, manifest: Manifest, limits: Limits, tokenizer: TargetCodec) -> None:
         self._languages = Languages(manifest)
         self._options = OptionsReader(manifest, limits, tokenizer)
-        self._known: dict[tuple[str, str, bytes, bool, bool], Order] = {}
-        self._graphless = "" if manifest.HasField("attention") else manifest.name
+        self._known: dict[tuple[str, str, bytes, bool, bool, bool], Order] = {}
+        self._is_calibrated = manifest.HasField("calibration")
+        self._name = manifest.name
+        self._has_graph = manifest.HasField("attention")
 
     @property
     def aligns(self) -> bool:
         """Whether a request may ask for alignments."""
-        return not self._graphless
+        return self._has_graph
 
     def translates(self, source: str, target: str) -> bool:
         """Whether there is a pair for these codes, or several; empty ones fit every language.
@@ -83,7 +89,8 @@ class Orders:
         """
         source, target = request.source_language_code, request.target_language_code
         options = request.options.SerializeToString()
-        key = (source, target, options, request.return_alignment, request.return_attention)
+        told = request.return_alignment, request.return_attention, request.return_confidence
+        key = (source, target, options, *told)
         if (order := self._known.get(key)) is None:
             order = self._read(request)
             if len(options) <= MOST_OPTION_BYTES:
@@ -107,19 +114,40 @@ class Orders:
             Pair(source.language_code, target.language_code),
         )
         if request.return_alignment or request.return_attention:
-            return self._explained(order, request)
-        return order
+            order = self._explained(order, request)
+        return self._rated(order) if request.return_confidence else order
 
     def _explained(
         self, order: Order, request: TranslateTextRequest | StreamTranslateTextRequest
     ) -> Order:
         """The same, with alignment or attention told."""
-        if self._graphless:
+        if not self._has_graph:
             field = "return_alignment" if request.return_alignment else "return_attention"
-            raise without_graph(field, self._graphless)
+            raise without_graph(field, self._name)
         common = replace(
             order.options.common,
             return_alignment=request.return_alignment,
             return_attention=request.return_attention,
         )
         return order._replace(options=order.options._replace(common=common), explains=True)
+
+    def _rated(self, order: Order) -> Order:
+        """The same, with how sure a translation is."""
+        if not self._is_calibrated:
+            raise not_calibrated(self._name)
+        common = order.options.common
+        tells, common = common.return_token_scores, replace(common, return_token_scores=True)
+        options = order.options._replace(common=common)
+        return order._replace(options=options, rates=True, tells_token_scores=tells)
+
+
+def not_calibrated(model: str) -> InvalidArgumentError:
+    """Returns the error about a confidence that nobody has found out for a model."""
+    allowed = "false until `dragoman calibrate` has been run on its bundle"
+    return InvalidArgumentError(
+        f"return_confidence is true; allowed for model {model}: {allowed}",
+        field="return_confidence",
+        reason="NOT_CALIBRATED",
+        given="true",
+        allowed=allowed,
+    )

@@ -31,6 +31,13 @@ _OF_BOTH = (
 )
 """Options of both translations; all others are the second one's alone."""
 
+_OF_ONE = {
+    "return_alignment": "neither model sees both ends",
+    "return_attention": "neither model sees both ends",
+    "return_confidence": "models are calibrated one by one",
+}
+"""What one model alone can tell, and why two cannot."""
+
 
 class PivotingTranslator:
     """Two models, one after the other, for one request. Its deadline is that of both.
@@ -144,11 +151,11 @@ class PivotingTranslator:
     def _check(self, request: TranslateTextRequest | StreamTranslateTextRequest) -> None:
         """Raises InvalidArgumentError where something is asked for that one model alone knows."""
         _check_glossary(request)
-        for field in ("return_alignment", "return_attention"):
+        for field, why in _OF_ONE.items():
             if getattr(request, field):
                 allowed = f"false for texts translated through {self._language!r}"
                 raise InvalidArgumentError(
-                    f"{field} is true; allowed: {allowed}, as neither model sees both ends",
+                    f"{field} is true; allowed: {allowed}, as {why}",
                     field=field,
                     reason="OPTIONS_CONFLICT",
                     given="true",

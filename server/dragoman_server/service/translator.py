@@ -24,6 +24,7 @@ from dragoman_server.service.account import Usage
 from dragoman_server.service.alignment import check_one_text
 from dragoman_server.service.answers import Answers
 from dragoman_server.service.attempts import Asked, Attempts
+from dragoman_server.service.confidence import Confidence
 from dragoman_server.service.explaining import Explainer
 from dragoman_server.service.orders import Order, Orders
 from dragoman_server.service.pieces import SplitText
@@ -68,6 +69,7 @@ class Translator:
         self._sources = Sources(model.limits, tokenizer, manifest.special_tokens.end_id)
         self._answers = Answers(model, tokenizer)
         self._explainer = Explainer(manifest, tokenizer)
+        self._confidence = Confidence(manifest, tokenizer)
         self._decode = tokenizer.decode
         self._engine = engine
         self._attempts = Attempts(
@@ -271,6 +273,8 @@ class Translator:
             return self._answers.of_nothing()
         if order.explains:
             self._explainer.explain(translation, text, source, finished, order)
+        if order.rates:
+            self._confidence.rate(translation, text, source, finished, order)
         return translation
 
 

@@ -463,6 +463,45 @@ def test_alignments_stand_behind_each_translation(command: Command) -> None:
     assert command.out == b"A B\t1-0\nC D\t1-0\n"
 
 
-def test_alignments_are_those_of_one_translation(command: Command) -> None:
+def sure(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+    for request in requests:
+        assert request.return_confidence
+        response = answer(request)
+        if request.content:
+            response.translation.confidence = 0.73456
+        yield response
+
+
+def test_how_sure_each_translation_is_stands_behind_it(command: Command) -> None:
+    command.server.streams.append(sure)
+    assert command("--confidence", "a b", "") == 0
+    assert command.out == b"A B\t0.735\n\t\n"
+
+
+def test_alignments_come_before_how_sure_it_is(command: Command) -> None:
+    command.server.streams.append(sure)
+    assert command("--confidence", "--alignments", "a b") == 0
+    assert command.out == b"A B\t\t0.735\n"
+
+
+@pytest.mark.parametrize("flag", ["--alignments", "--confidence"])
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (("--num-hypotheses", "2", "a"), "is about one translation: leave out --num-hypotheses"),
+        (("--document", "--input", "book.txt"), "is about lines: leave out --document"),
+        (("--input", "x.po"), "not about files of the format po"),
+    ],
+)
+def test_what_stands_behind_translations_is_of_lines(
+    command: Command,
+    capsysbinary: pytest.CaptureFixture[bytes],
+    flag: str,
+    other: tuple[str, ...],
+    told: str,
+) -> None:
     with pytest.raises(SystemExit):
-        command("--alignments", "--num-hypotheses", "2", "a")
+        command(flag, *other)
+    err = " ".join(capsysbinary.readouterr().err.decode().split())
+    assert flag in err
+    assert told in err

@@ -187,6 +187,28 @@ def test_a_byte_order_mark_is_no_matter(bundle: Path) -> None:
     assert read_manifest(bundle).name == "tiny"
 
 
+def test_a_calibration_has_features_that_are_known_and_numbers(bundle: Path) -> None:
+    content = content_of(bundle)
+    feature = {"name": "log_odds", "weight": 1.5}
+    good = {"length_ratio": {"mean": 0.1, "deviation": 0.2}, "sentence": {"features": [feature]}}
+    write(bundle, content | {"calibration": good})
+    assert read_manifest(bundle).calibration.length_ratio.mean == 0.1
+    for wrong, told in (
+        ({"length_ratio": {"mean": "NaN"}}, r"length_ratio\.mean is nan; allowed: -10 to 10"),
+        ({"length_ratio": {"deviation": -1}}, r"deviation is -1\.0; allowed: 0 to 10"),
+        ({"sentence": {"intercept": "Infinity"}}, r"sentence\.intercept is inf; allowed: a number"),
+        ({"word": {"features": [{"name": "luck"}]}}, "is 'luck'; allowed: log_odds, sentence_log"),
+        ({"word": {"features": [feature, feature]}}, r"word\.features has a name twice"),
+        (
+            {"sentence": {"features": [{"name": "log_odds", "weight": "NaN"}]}},
+            r"features\[0\]\.weight is nan; allowed: a number",
+        ),
+    ):
+        write(bundle, content | {"calibration": good | wrong})
+        with pytest.raises(BundleError, match=told):
+            read_manifest(bundle)
+
+
 def with_attention(content: dict[str, Any], **heads: object) -> dict[str, Any]:
     """A bundle of one decoder layer and one head that has a graph of attention weights."""
     tensor = {"name": "source_ids", "data_type": "int64", "shape": ["tokens"]}

@@ -142,3 +142,13 @@ async def test_a_text_whose_weights_are_too_many_is_refused_before_it_is_transla
         assert "allowed: at most 900,000" in failure.fields["return_attention"]
         assert len(server.engine.texts) == 1
         await call.done_writing()
+
+
+async def test_a_text_of_which_the_model_is_given_nothing_has_no_links() -> None:
+    async with running(with_graph()) as server:
+        request = TranslateTextRequest(
+            contents=["{name}"], protect_placeholders=True, return_alignment=True
+        )
+        (translation,) = (await server.stub.TranslateText(request)).translations
+        assert translation.translated_text == "{name}"
+        assert not translation.alignment

@@ -243,8 +243,8 @@ def test_warnings_of_both_are_told() -> None:
     assert {each.reason for each in _joined(1, first, second).warnings} == {"A", "B"}
 
 
-@pytest.mark.parametrize("field", ["return_alignment", "return_attention"])
-async def test_neither_model_knows_who_attends_to_whom(field: str) -> None:
+@pytest.mark.parametrize("field", ["return_alignment", "return_attention", "return_confidence"])
+async def test_neither_model_knows_what_is_told_of_both_ends(field: str) -> None:
     async with serving("de-en", "en-fr") as (server, engines):
         asked = request("a")
         setattr(asked, field, True)

@@ -1,0 +1,107 @@
+"""Tells of a translation how sure it is, and each of its words.
+
+Knows translations whole and in pieces, and what a model's calibration is for. Does not know what
+the numbers are made of, which dragoman_server.confidence does.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from dragoman.v1.bundle_pb2 import Manifest
+from dragoman.v1.translation_pb2 import Translation, WordConfidence
+from dragoman_server.confidence.completions import Told, said_of, words_of_completion
+from dragoman_server.confidence.features import SentenceFeatures, WordFeatures, sentence_features
+from dragoman_server.confidence.regression import Regression
+from dragoman_server.sequence import Completion
+from dragoman_server.service.assembly import placed
+from dragoman_server.service.orders import Order
+from dragoman_server.service.relocation import Relocation
+from dragoman_server.service.sources import Source
+from dragoman_server.service.text_queue import TextCodec
+
+
+class Confidence:
+    """A model's.
+
+    Args:
+        manifest: The model's.
+        tokenizer: Says where tokens are in texts.
+    """
+
+    def __init__(self, manifest: Manifest, tokenizer: TextCodec) -> None:
+        calibration = manifest.calibration
+        self._sentence = Regression(calibration.sentence, SentenceFeatures._fields)
+        self._word = Regression(calibration.word, WordFeatures._fields)
+        self._typical_ratio = calibration.length_ratio.mean
+        self._has_end = not manifest.tokenizer.bare_sources
+        self._tokenizer = tokenizer
+
+    def rate(
+        self,
+        translation: Translation,
+        text: str,
+        source: Source,
+        completions: Sequence[Completion],
+        order: Order,
+    ) -> None:
+        """Adds to a translation how sure it is, each of its segments and each of its words.
+
+        Args:
+            translation: The translation, complete but for that.
+            text: The text.
+            source: As the engines had it.
+            completions: Of its pieces, or of all of it.
+            order: What its request asks for.
+        """
+        total = weight = 0.0
+        pieces = placed(translation, text, source)
+        for index, ((piece, target), completion) in enumerate(
+            zip(pieces, completions, strict=True)
+        ):
+            told = told_of(order, has_end=self._has_end, piece=index)
+            said = said_of(piece.source_ids, completion, told)
+            if not said.scores:  # the model chose nothing of it
+                continue
+            features = sentence_features(said, self._typical_ratio)
+            confidence = self._sentence.of(features)
+            if translation.segments:
+                translation.segments[index].confidence = confidence
+            tokens = max(1, said.target_tokens)
+            total, weight = total + tokens * confidence, weight + tokens
+            shown = translation.translated_text[target.begin : target.end]
+            for word in self._words(completion, told, shown, features.log_odds):
+                word.begin += target.begin
+                word.end += target.begin
+                translation.words.append(word)
+        if weight:
+            translation.confidence = total / weight
+        if not order.tells_token_scores:
+            for each in (translation, *translation.hypotheses):
+                each.ClearField("token_scores")
+
+    def _words(
+        self, completion: Completion, told: Told, shown: str, sentence_log_odds: float
+    ) -> Iterator[WordConfidence]:
+        """Yields the words of a piece that are as the model said them."""
+        said, words = words_of_completion(self._tokenizer, completion, told, sentence_log_odds)
+        relocation = None if said == shown else Relocation(said, shown)
+        for word in words:
+            place: tuple[int, int] | None = word.begin, word.end
+            if relocation is not None:
+                place = relocation.of(word.begin)
+            if place is None or shown[slice(*place)] != said[word.begin : word.end]:
+                continue  # something was put in its place
+            confidence = self._word.of(word.features)
+            yield WordConfidence(begin=place[0], end=place[1], confidence=confidence)
+
+
+def told_of(order: Order, *, has_end: bool, piece: int = 0) -> Told:
+    """Returns what a model is told beside a piece of a text.
+
+    Args:
+        order: What its request asks for.
+        has_end: Whether its sources have an end token.
+        piece: Which of the text's it is: the first alone begins with the target_prefix.
+    """
+    source = len(order.source_prefix) + len(order.source_suffix) + has_end
+    prefix = order.forced if piece else len(order.options.common.target_prefix)
+    return Told(source, order.forced, prefix)
