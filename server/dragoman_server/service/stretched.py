@@ -76,6 +76,8 @@ def joined(
     _name_models(whole, made)
     if (score := _score(made, options)) is not None:
         whole.score = score
+    if (confidence := _confidence(made)) is not None:
+        whole.confidence = confidence
     whole.warnings.extend(_warnings(parts, made))
     language = _language(parts)
     whole.detected_language_code = language.language_code
@@ -99,6 +101,8 @@ def _add(whole: Translation, part: Translation, where: Part, at: int) -> None:
         added_link = whole.alignment.add()
         added_link.CopyFrom(link)
         _move(added_link, where.begin, at)
+    for word in part.words:
+        whole.words.add(begin=at + word.begin, end=at + word.end, confidence=word.confidence)
 
 
 def _as_segment(part: Translation, where: Part) -> Segment:
@@ -110,6 +114,7 @@ def _as_segment(part: Translation, where: Part) -> Segment:
         score=part.score if part.HasField("score") else None,
         source_token_count=part.source_token_count,
         target_token_count=part.target_token_count,
+        confidence=part.confidence if part.HasField("confidence") else None,
     )
 
 
@@ -162,6 +167,16 @@ def _counted(made: Translation, *, has_beams: bool) -> int:
         max(1, each.target_token_count + (has_beams or each.finish_reason == FINISH_REASON_STOP))
         for each in made.segments or [made]
     )
+
+
+def _confidence(made: Sequence[Translation]) -> float | None:
+    """Returns the mean of what the parts are sure of, by their target tokens."""
+    rated = [each for each in made if each.HasField("confidence")]
+    weights = [max(1, each.target_token_count) for each in rated]
+    if not rated:
+        return None
+    total = sum(each.confidence * weight for each, weight in zip(rated, weights, strict=True))
+    return total / sum(weights)
 
 
 def _warnings(parts: Sequence[Part], made: Sequence[Translation]) -> list[pb.Warning]:

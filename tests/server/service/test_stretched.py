@@ -12,6 +12,7 @@ from dragoman.v1.translation_pb2 import (
     Segment,
     Translation,
     Warning,  # noqa: A004  the wire's word
+    WordConfidence,
 )
 from dragoman_server.detection import Guess
 from dragoman_server.service.stretched import Part, joined
@@ -117,6 +118,20 @@ def test_without_scores_there_is_none_and_one_alone_is_as_it_is() -> None:
     assert not put_together(TEXT, PARTS, translation("a"), translation("b")).HasField("score")
     scored, nothing = translation("a", score=-0.7), Translation()
     assert put_together(TEXT, PARTS, scored, nothing).score == scored.score
+
+
+def test_it_is_as_sure_as_its_parts_by_their_tokens_and_words_are_moved() -> None:
+    first = translation("Eins.", confidence=0.5, words=[WordConfidence(begin=0, end=4)])
+    second = translation("Zwei.", confidence=0.8, words=[WordConfidence(begin=0, end=4)])
+    second.target_token_count = 8
+    made = put_together(TEXT, PARTS, first, second)
+    assert made.confidence == pytest.approx(0.7)
+    assert [each.confidence for each in made.segments[:2]] == [0.5, 0.8]
+    assert not made.segments[2].HasField("confidence")
+    assert [made.translated_text[each.begin : each.end] for each in made.words] == ["Eins", "Zwei"]
+    assert not put_together(TEXT, PARTS, translation("1."), translation("2.")).HasField(
+        "confidence"
+    )
 
 
 def test_a_warning_is_told_once_and_models_are_each_named_once() -> None:
