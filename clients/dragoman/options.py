@@ -66,6 +66,15 @@ _GLOSSARY_MODE = {
     "soft": pb.GLOSSARY_MODE_SOFT,
 }
 
+Guard = Literal["off", "warn", "retry"]
+
+_GUARD = {
+    None: pb.GUARD_UNSPECIFIED,
+    "off": pb.GUARD_OFF,
+    "warn": pb.GUARD_WARN,
+    "retry": pb.GUARD_RETRY,
+}
+
 _CODES = ("source_language_code", "target_language_code", "model", "pivot_language_code")
 _INTEGERS = {
     "beam_size": INT32_BITS,
@@ -207,6 +216,11 @@ class TranslateOptions(TypedDict, total=False):
     skip_cache: bool
     """Whether texts are translated anew where the server keeps translations."""
 
+    guard: Guard | None
+    """Whether translations are looked at for repetition, loss, another language and the source
+    again: "warn" says so in `Translation.warnings`, "retry" translates such sentences once more
+    before; "off" is the default."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -249,6 +263,7 @@ class Options:
     segmentation: Segmentation | None = None
     pivot_language_code: str = ""
     skip_cache: bool = False
+    guard: Guard | None = None
 
     def __post_init__(self) -> None:
         for name, bits in _INTEGERS.items():
@@ -271,6 +286,7 @@ class Options:
             self._set("glossary_entries", as_entries(self.glossary_entries, "glossary_entries"))
         _check_priority(self.priority)
         _check_segmentation(self.segmentation)
+        _check_guard(self.guard)
         if self.suppress_sequences is not None:
             texts = _as_texts(self.suppress_sequences, "options.suppress_sequences")
             self._set("suppress_sequences", texts)
@@ -344,6 +360,11 @@ class Options:
         """The segmentation as it goes on the wire."""
         return _SEGMENTATION[self.segmentation]
 
+    @property
+    def guard_number(self) -> "pb.Guard.ValueType":
+        """The guard as it goes on the wire."""
+        return _GUARD[self.guard]
+
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
@@ -404,6 +425,14 @@ def _check_segmentation(value: object) -> None:
         "segmentation",
         f'must be "auto", "sentences" or "none", not {reprlib.repr(value)}',
         "OUT_OF_RANGE",
+    )
+
+
+def _check_guard(value: object) -> None:
+    if value is None or (isinstance(value, str) and value in _GUARD):
+        return
+    raise refusal(
+        "guard", f'must be "off", "warn" or "retry", not {reprlib.repr(value)}', "OUT_OF_RANGE"
     )
 
 

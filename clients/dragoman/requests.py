@@ -78,6 +78,7 @@ def unary_request(part: Part, options: Options) -> pb.TranslateTextRequest:
         glossary_config=options.glossary_config,
         protect_placeholders=options.protect_placeholders,
         mime_type=options.mime_type or "",
+        guard=options.guard_number,
     )
 
 
@@ -103,6 +104,7 @@ def stream_request(
         glossary_config=options.glossary_config,
         protect_placeholders=options.protect_placeholders,
         mime_type=options.mime_type or "",
+        guard=options.guard_number,
     )
 
 

@@ -4,22 +4,30 @@ Knows what export wrote. Does not know how a model is run, nor what a request as
 """
 
 from dragoman_server.models.bundle import Bundle, read_manifest
-from dragoman_server.models.language_codes import primary
-from dragoman_server.models.languages import MAX_CODE_LENGTH, Languages, check_length
+from dragoman_server.models.language_codes import names, primary, script
+from dragoman_server.models.languages import (
+    ANY_LANGUAGE,
+    MAX_CODE_LENGTH,
+    Languages,
+    check_length,
+)
 from dragoman_server.models.tokenizer import load_tokenizer, word_continuations
 from dragoman_server.models.versions import VersionedName, newness
 from dragoman_server.models.watch import watch_files
 
 __all__ = [
+    "ANY_LANGUAGE",
     "MAX_CODE_LENGTH",
     "Bundle",
     "Languages",
     "VersionedName",
     "check_length",
     "load_tokenizer",
+    "names",
     "newness",
     "primary",
     "read_manifest",
+    "script",
     "watch_files",
     "word_continuations",
 ]
