@@ -66,6 +66,15 @@ _GLOSSARY_MODE = {
     "soft": pb.GLOSSARY_MODE_SOFT,
 }
 
+Guard = Literal["off", "warn", "retry"]
+
+_GUARD = {
+    None: pb.GUARD_UNSPECIFIED,
+    "off": pb.GUARD_OFF,
+    "warn": pb.GUARD_WARN,
+    "retry": pb.GUARD_RETRY,
+}
+
 _CODES = ("source_language_code", "target_language_code", "model", "pivot_language_code")
 _INTEGERS = {
     "beam_size": INT32_BITS,
@@ -216,6 +225,11 @@ class TranslateOptions(TypedDict, total=False):
     """Whether texts may be in several languages: each stretch is translated from its own, and what
     is in the target language, or in one that cannot be translated, stays as it is."""
 
+    guard: Guard | None
+    """Whether translations are looked at for repetition, loss, another language and the source
+    again: "warn" says so in `Translation.warnings`, "retry" translates such sentences once more
+    before; "off" is the default."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -260,6 +274,7 @@ class Options:
     pivot_language_code: str = ""
     skip_cache: bool = False
     mixed_languages: bool = False
+    guard: Guard | None = None
 
     def __post_init__(self) -> None:
         for name, bits in _INTEGERS.items():
@@ -282,6 +297,7 @@ class Options:
             self._set("glossary_entries", as_entries(self.glossary_entries, "glossary_entries"))
         _check_priority(self.priority)
         _check_segmentation(self.segmentation)
+        _check_guard(self.guard)
         if self.suppress_sequences is not None:
             texts = _as_texts(self.suppress_sequences, "options.suppress_sequences")
             self._set("suppress_sequences", texts)
@@ -355,6 +371,11 @@ class Options:
         """The segmentation as it goes on the wire."""
         return _SEGMENTATION[self.segmentation]
 
+    @property
+    def guard_number(self) -> "pb.Guard.ValueType":
+        """The guard as it goes on the wire."""
+        return _GUARD[self.guard]
+
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
@@ -415,6 +436,14 @@ def _check_segmentation(value: object) -> None:
         "segmentation",
         f'must be "auto", "sentences" or "none", not {reprlib.repr(value)}',
         "OUT_OF_RANGE",
+    )
+
+
+def _check_guard(value: object) -> None:
+    if value is None or (isinstance(value, str) and value in _GUARD):
+        return
+    raise refusal(
+        "guard", f'must be "off", "warn" or "retry", not {reprlib.repr(value)}', "OUT_OF_RANGE"
     )
 
 

@@ -94,6 +94,7 @@ def unary_request(part: Part, options: Options) -> pb.TranslateTextRequest:
         protect_placeholders=options.protect_placeholders,
         mime_type=options.mime_type or "",
         mixed_languages=options.mixed_languages,
+        guard=options.guard_number,
     )
 
 
@@ -121,6 +122,7 @@ def stream_request(
         protect_placeholders=options.protect_placeholders,
         mime_type=options.mime_type or "",
         mixed_languages=options.mixed_languages,
+        guard=options.guard_number,
     )
 
 

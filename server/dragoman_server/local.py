@@ -84,7 +84,12 @@ class LocalTranslator:
         loaded = Loader(config, Metrics())(find_bundle(config.bundle[0]), number=1)
         engine, setup = loaded.engine, loaded.setup
         translator = Translator(
-            setup.manifest, setup.model, setup.make_tokenizer(), engine, shelf=shelf
+            setup.manifest,
+            setup.model,
+            setup.make_tokenizer(),
+            engine,
+            shelf=shelf,
+            detector=detector,
         )
         with _running_loop() as loop:
             try:

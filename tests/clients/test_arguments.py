@@ -78,6 +78,7 @@ WRONG: list[tuple[str, object]] = [
     *(("glossary_entries", value) for value in ("ab", [("a",)], {"a": 5}, {"a": "\ud800"}, 5)),
     *(("glossary_entries", value) for value in (["ab"], [("a", "b", "c")])),
     *(("glossary_mode", value) for value in ("medium", 1, ["hard"])),
+    *(("guard", value) for value in ("always", True, 2, ["warn"])),
     ("suppress_sequences", ["a" * 1000] * 101),
     *(("timeout", value) for value in ("3", 0, -1, float("nan"), float("inf"), 1e10, True, [3])),
 ]

@@ -26,7 +26,7 @@ from dragoman import (
     UnavailableError,
     UsageError,
 )
-from dragoman.options import Options, Priority, Segmentation, TranslateOptions
+from dragoman.options import Guard, Options, Priority, Segmentation, TranslateOptions
 from dragoman.v1 import translation_pb2 as pb
 from tests.clients.fake_server import (
     FakeServer,
@@ -244,6 +244,31 @@ def test_the_segmentation_reaches_the_wire(
     assert [server.requests[0].segmentation, *seen] == [expected] * 3
 
 
+@pytest.mark.parametrize(
+    ("guard", "expected"),
+    [
+        (None, pb.GUARD_UNSPECIFIED),
+        ("off", pb.GUARD_OFF),
+        ("warn", pb.GUARD_WARN),
+        ("retry", pb.GUARD_RETRY),
+    ],
+)
+def test_the_guard_reaches_the_wire(
+    server: FakeServer, client: Client, guard: Guard | None, expected: int
+) -> None:
+    seen: list[int] = []
+
+    def keep(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+        for request in requests:
+            seen.append(request.guard)
+            yield answer(request)
+
+    server.streams.append(keep)
+    client.translate("a", guard=guard)
+    list(client.translate_stream(["a", "b"], guard=guard))
+    assert [server.requests[0].guard, *seen] == [expected] * 3
+
+
 ARGUMENTS = {"self", "text", "texts", "target_language_codes", "timeout", "max_concurrency"}
 
 
@@ -272,6 +297,8 @@ def test_an_option_that_cannot_be_sent_is_refused_at_once(client: Client) -> Non
         client.translate("a", priority="urgent")  # type: ignore[call-overload]
     with pytest.raises(InvalidArgumentError, match='"sentences" or "none", not \'lines\''):
         client.translate("a", segmentation="lines")  # type: ignore[call-overload]
+    with pytest.raises(InvalidArgumentError, match='"warn" or "retry", not \'always\''):
+        client.translate("a", guard="always")  # type: ignore[call-overload]
     with pytest.raises(InvalidArgumentError, match="suppress_sequences must be a sequence of str"):
         client.translate_stream(["a"], suppress_sequences="bad")
     with pytest.raises(InvalidArgumentError, match=r"target_prefix has the lone surrogate"):

@@ -106,6 +106,12 @@ def add_translation_options(group: argparse._ArgumentGroup) -> None:
         help="split texts into sentences that are translated one by one: those of several lines "
         "or of several sentences and more than a few words (auto), all, or none; default: auto",
     )
+    add(
+        "--guard",
+        choices=("off", "warn", "retry"),
+        help="look at translations for repetition, loss, another language and the source again, "
+        "and say where there is any (warn), or translate it once more before (retry); default: off",
+    )
 
 
 def add_search_options(group: argparse._ArgumentGroup) -> None:
@@ -286,5 +292,6 @@ def translation_options(arguments: argparse.Namespace) -> Options:
         return_scores=False,
         priority=arguments.priority,
         segmentation=arguments.segmentation,
+        guard=arguments.guard,
         pivot_language_code=arguments.pivot_language,
     )

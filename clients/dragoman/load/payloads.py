@@ -50,5 +50,6 @@ def _options(options: Options, length: int | None) -> bytes:
         priority=options.priority_number,
         segmentation=options.segmentation_number,
         pivot_language_code=options.pivot_language_code,
+        guard=options.guard_number,
         skip_cache=True,  # it would measure what is kept of the same sentences
     ).SerializeToString()

@@ -127,6 +127,46 @@ Limits.max_input_length.
 """
 Global___Segmentation: _TypeAlias = Segmentation  # noqa: Y015
 
+class _Guard:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GuardEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Guard.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GUARD_UNSPECIFIED: _Guard.ValueType  # 0
+    """The default: GUARD_OFF."""
+    GUARD_OFF: _Guard.ValueType  # 1
+    """Nobody looks."""
+    GUARD_WARN: _Guard.ValueType  # 2
+    """Translation.warnings say what is wrong."""
+    GUARD_RETRY: _Guard.ValueType  # 3
+    """A sentence with a fault is decoded once more, within the deadline, with a
+    wider beam and with options against that fault; the better translation is
+    taken, and warnings say what is wrong with it nevertheless. Where options
+    draw tokens it is drawn once more, likewise for the same seed.
+    """
+
+class Guard(_Guard, metaclass=_GuardEnumTypeWrapper):
+    """Whether the translation of each sentence is looked at for what models do wrong
+    now and then: they say the same again and again, lose a part, leave the source
+    as it is, or get into another language. It finds what is plain to see, and no
+    other mistakes.
+    """
+
+GUARD_UNSPECIFIED: Guard.ValueType  # 0
+"""The default: GUARD_OFF."""
+GUARD_OFF: Guard.ValueType  # 1
+"""Nobody looks."""
+GUARD_WARN: Guard.ValueType  # 2
+"""Translation.warnings say what is wrong."""
+GUARD_RETRY: Guard.ValueType  # 3
+"""A sentence with a fault is decoded once more, within the deadline, with a
+wider beam and with options against that fault; the better translation is
+taken, and warnings say what is wrong with it nevertheless. Where options
+draw tokens it is drawn once more, likewise for the same seed.
+"""
+Global___Guard: _TypeAlias = Guard  # noqa: Y015
+
 class _GlossaryMode:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -412,6 +452,7 @@ class TranslateTextRequest(_message.Message):
     PROTECT_PLACEHOLDERS_FIELD_NUMBER: _builtins.int
     TARGET_LANGUAGE_CODES_FIELD_NUMBER: _builtins.int
     MIXED_LANGUAGES_FIELD_NUMBER: _builtins.int
+    GUARD_FIELD_NUMBER: _builtins.int
     source_language_code: _builtins.str
     """BCP-47 code of the texts' language, at most 35 characters. May be empty
     where only one language then fits. Where several do, a server that was
@@ -488,6 +529,8 @@ class TranslateTextRequest(_message.Message):
     above 1, target_prefix or return_attention. Allowed: at most
     Limits.max_contents stretches to translate in all the texts together.
     """
+    guard: Global___Guard.ValueType
+    """What is done about translations that are none. GUARD_OFF where absent."""
     @_builtins.property
     def contents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The texts, in UTF-8. Allowed: 1 to Limits.max_contents texts of together at
@@ -541,10 +584,11 @@ class TranslateTextRequest(_message.Message):
         protect_placeholders: _builtins.bool = ...,
         target_language_codes: _abc.Iterable[_builtins.str] | None = ...,
         mixed_languages: _builtins.bool = ...,
+        guard: Global___Guard.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["glossary_config", b"glossary_config", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "dnt_phrases", b"dnt_phrases", "glossary_config", b"glossary_config", "mime_type", b"mime_type", "mixed_languages", b"mixed_languages", "model", b"model", "options", b"options", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "protect_placeholders", b"protect_placeholders", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "return_confidence", b"return_confidence", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code", "target_language_codes", b"target_language_codes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "dnt_phrases", b"dnt_phrases", "glossary_config", b"glossary_config", "guard", b"guard", "mime_type", b"mime_type", "mixed_languages", b"mixed_languages", "model", b"model", "options", b"options", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "protect_placeholders", b"protect_placeholders", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "return_confidence", b"return_confidence", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code", "target_language_codes", b"target_language_codes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -669,6 +713,7 @@ class StreamTranslateTextRequest(_message.Message):
     DNT_PHRASES_FIELD_NUMBER: _builtins.int
     GLOSSARY_CONFIG_FIELD_NUMBER: _builtins.int
     PROTECT_PLACEHOLDERS_FIELD_NUMBER: _builtins.int
+    GUARD_FIELD_NUMBER: _builtins.int
     MIME_TYPE_FIELD_NUMBER: _builtins.int
     MIXED_LANGUAGES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
@@ -703,6 +748,8 @@ class StreamTranslateTextRequest(_message.Message):
     """As in TranslateTextRequest. A sentence with placeholders is in partial results
     once it is finished; a text that is not split has none.
     """
+    guard: Global___Guard.ValueType
+    """As in TranslateTextRequest. Partial texts are of the first attempt."""
     mime_type: _builtins.str
     """As in TranslateTextRequest. Of HTML no partial_results are sent."""
     mixed_languages: _builtins.bool
@@ -739,12 +786,13 @@ class StreamTranslateTextRequest(_message.Message):
         dnt_phrases: _abc.Iterable[_builtins.str] | None = ...,
         glossary_config: Global___GlossaryConfig | None = ...,
         protect_placeholders: _builtins.bool = ...,
+        guard: Global___Guard.ValueType = ...,
         mime_type: _builtins.str = ...,
         mixed_languages: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["glossary_config", b"glossary_config", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "dnt_phrases", b"dnt_phrases", "glossary_config", b"glossary_config", "id", b"id", "mime_type", b"mime_type", "mixed_languages", b"mixed_languages", "model", b"model", "options", b"options", "partial_results", b"partial_results", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "protect_placeholders", b"protect_placeholders", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "return_confidence", b"return_confidence", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "dnt_phrases", b"dnt_phrases", "glossary_config", b"glossary_config", "guard", b"guard", "id", b"id", "mime_type", b"mime_type", "mixed_languages", b"mixed_languages", "model", b"model", "options", b"options", "partial_results", b"partial_results", "pivot_language_code", b"pivot_language_code", "priority", b"priority", "protect_placeholders", b"protect_placeholders", "return_alignment", b"return_alignment", "return_attention", b"return_attention", "return_confidence", b"return_confidence", "segmentation", b"segmentation", "skip_cache", b"skip_cache", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1067,6 +1115,11 @@ class Warning(_message.Message):
     where they were in proportion, as words could not be aligned.
     LANGUAGE_NOT_TRANSLATED: parts of a text with mixed_languages stay as they are,
     as their language cannot be translated or is not sure enough.
+    Of a guard, REPETITION: a translation says the same several times, one after
+    the other, and its source does not. LENGTH_RATIO: it is far shorter or longer
+    than its source lets expect. SOURCE_NOT_COVERED: nothing in it stands for
+    several words in a row. WRONG_SCRIPT, WRONG_LANGUAGE: it is not in the letters
+    of its language, or in another one. SOURCE_ECHOED: it is the source again.
     """
     message: _builtins.str
     """What it is, for people: one sentence."""

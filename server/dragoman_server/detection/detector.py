@@ -28,13 +28,18 @@ class Guess(NamedTuple):
 
 
 class LanguageDetector:
-    """Guesses languages; costs some microseconds a text, however long that is."""
+    """Guesses languages; costs some microseconds a text, however long that is.
+
+    Attributes:
+        languages: Codes of all that it may guess.
+    """
 
     def __init__(self) -> None:
         import eldc  # noqa: PLC0415  25 MB, where it is needed alone
 
         eldc.init()
         self._library = eldc.instance()
+        self.languages: frozenset[str] = frozenset(eldc.LANGUAGES)
         self._library.set_scores(MOST_GUESSES)
 
     def guesses(self, text: str) -> list[Guess]:

@@ -9,13 +9,19 @@ from dragoman_server.models.bundle import (
     Bundle,
     read_manifest,
 )
-from dragoman_server.models.language_codes import primary, related
-from dragoman_server.models.languages import MAX_CODE_LENGTH, Languages, check_length
+from dragoman_server.models.language_codes import names, primary, related, script
+from dragoman_server.models.languages import (
+    ANY_LANGUAGE,
+    MAX_CODE_LENGTH,
+    Languages,
+    check_length,
+)
 from dragoman_server.models.tokenizer import load_tokenizer, word_continuations
 from dragoman_server.models.versions import VersionedName, newness
 from dragoman_server.models.watch import watch_files
 
 __all__ = [
+    "ANY_LANGUAGE",
     "FORMAT_VERSIONS",
     "MANIFEST_NAME",
     "MAX_CODE_LENGTH",
@@ -24,10 +30,12 @@ __all__ = [
     "VersionedName",
     "check_length",
     "load_tokenizer",
+    "names",
     "newness",
     "primary",
     "read_manifest",
     "related",
+    "script",
     "watch_files",
     "word_continuations",
 ]

@@ -50,6 +50,27 @@ def primary(code: str) -> str:
     return canonical(normal(code)).split("-")[0]
 
 
+def script(code: str) -> str:
+    """Returns the script that a language is mostly written in, if its code does not say another.
+
+    As BCP-47 has it, in small letters: `de` is latn, `zh_Hant` hant. Empty where it is not known.
+    """
+    language, *rest = canonical(normal(code)).split("-")
+    if rest and _is_script(rest[0]):
+        return rest[0]
+    known = MACROLANGUAGES.get(language, language)
+    there = "-".join([known, *(region.upper() for region in rest[:1])])
+    likely = LIKELY_SUBTAGS.get(there) or LIKELY_SUBTAGS.get(known)
+    return "" if likely is None else normal(likely.split("-")[1])
+
+
+def names(code: str) -> frozenset[str]:
+    """Returns the primary subtags that a language goes by: `nb` is nb and no, `cmn` cmn and zh."""
+    language = primary(code)
+    related = (MACROLANGUAGES.get(language), MEMBERS.get(language))
+    return frozenset((language, *filter(None, related)))
+
+
 def ranges(code: str) -> list[str]:
     """Returns what fits a code, best first: itself, its canonical form, then ever less of it.
 

@@ -75,19 +75,19 @@ class FrontEnd:
         outcomes = Outcomes(record)
         self._engines = engines
         self._shelf = Shelf.of(config.glossaries)
+        self._detector = open_detector(config)
         self._translators = {each.number: self._translator(each) for each in setup.models}
         self._serve = setup.serve
         self._failures = setup.failures
         self._catalog = Catalog(self._entries())
         self._observer = build_observer(SERVICE_NAME, config, record)
-        detector = open_detector(config)
         rates = None if self.access is None else self.access.limits
         cache = _open_cache(config, record)
-        self._routes = Routes(self._catalog, detector, config.pivot_languages, cache)
+        self._routes = Routes(self._catalog, self._detector, config.pivot_languages, cache)
         service = TranslationService(
             self._catalog,
             self._routes,
-            LanguageDetection(config, detector, rates),
+            LanguageDetection(config, self._detector, rates),
             self._gate,
             outcomes,
             max_stream_texts=config.max_stream_texts,
@@ -143,6 +143,7 @@ class FrontEnd:
             self._engines(setup.number),
             self._memory.check,
             shelf=self._shelf,
+            detector=self._detector,
         )
 
     def _entries(self) -> list[Entry]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from dragoman.v1 import translation_pb2 as pb
+from dragoman_server.quality import Fault
 from dragoman_server.sequence import Completion, FinishReason, Hypothesis, TranslationOptions
 from dragoman_server.service.orders import Order
 from dragoman_server.service.pieces import Piece, SplitText
@@ -174,9 +175,15 @@ def warnings_of(
         sentences = "sentences have" if count > 1 else "sentence has"
         message = f"{count} {sentences} more than {most_tokens} source tokens: translated in parts"
         warnings.append(pb.Warning(reason=SENTENCE_SPLIT, message=message))
+    return warnings + warnings_of_reasons(warned)
+
+
+def warnings_of_reasons(warned: Sequence[Warned | Fault]) -> list[pb.Warning]:
+    """Returns a warning for each reason: the first message, and how many are like it."""
     by_reason: dict[str, list[str]] = {}
     for each in warned:
         by_reason.setdefault(each.reason, []).append(each.message)
+    warnings = []
     for reason, (message, *others) in by_reason.items():
         more = f"; {len(others)} more like it" if others else ""
         warnings.append(pb.Warning(reason=reason, message=message + more))

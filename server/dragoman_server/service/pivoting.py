@@ -101,6 +101,7 @@ class PivotingTranslator:
             segmentation=request.segmentation,
             dnt_phrases=request.dnt_phrases,
             protect_placeholders=request.protect_placeholders,
+            guard=request.guard,
         )
         before = await self._first.translate_texts(into, limit, sender, usage)
         out_of = TranslateTextRequest()
@@ -135,6 +136,7 @@ class PivotingTranslator:
             segmentation=request.segmentation,
             dnt_phrases=request.dnt_phrases,
             protect_placeholders=request.protect_placeholders,
+            guard=request.guard,
         )
         before = await self._first.translate_text(into, None, limit, sender, usage)
         out_of = StreamTranslateTextRequest()

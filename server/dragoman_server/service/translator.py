@@ -18,14 +18,17 @@ from dragoman.v1.translation_pb2 import (
     TranslateTextRequest,
     Translation,
 )
+from dragoman_server.detection import LanguageDetector
 from dragoman_server.engine import ANYBODY, NO_LIMIT, UNREAD, Outline, Sender, TimeLimit
 from dragoman_server.sequence import Completion, TranslationOptions
 from dragoman_server.service.account import Usage
 from dragoman_server.service.alignment import check_one_text
 from dragoman_server.service.answers import Answers
-from dragoman_server.service.attempts import Asked, Attempts
+from dragoman_server.service.attempts import Attempts
 from dragoman_server.service.confidence import Confidence
+from dragoman_server.service.expectations import Asked, Expectations
 from dragoman_server.service.explaining import Explainer
+from dragoman_server.service.guarding import Guard, Guards, texts_of, warn
 from dragoman_server.service.orders import Order, Orders
 from dragoman_server.service.pieces import SplitText
 from dragoman_server.service.progress import OnProgress, Progress, SplitProgress, WholeProgress
@@ -61,6 +64,7 @@ class Translator:
         check_memory: Callable[[], None] = lambda: None,
         *,
         shelf: Shelf | None = None,
+        detector: LanguageDetector | None = None,
     ) -> None:
         self.model = model
         self.name, self.version, self.limits = model.name, model.version, model.limits
@@ -72,12 +76,8 @@ class Translator:
         self._confidence = Confidence(manifest, tokenizer)
         self._decode = tokenizer.decode
         self._engine = engine
-        self._attempts = Attempts(
-            engine,
-            tokenizer.decode,
-            most_pieces=max(2, model.limits.max_contents),
-            most_beams=model.limits.max_beam_size,
-        )
+        self._guards = Guards(manifest, tokenizer, detector)
+        self._attempts = Attempts(engine, most_pieces=max(2, model.limits.max_contents))
         self._check_memory = check_memory
         self._preparing = 0
 
@@ -155,6 +155,7 @@ class Translator:
         try:
             order = self._orders.read(request)
             terminology = self._terms.read(request, order.pair)
+            guard = self._guards.read(request, order)
             segmentation = read_segmentation(request)
             check_contents(request.contents, self.model.limits)
             if request.return_attention:
@@ -173,7 +174,7 @@ class Translator:
         finally:
             self._preparing -= 1
         return await self._translations(
-            request.contents, sources, order, limit, sender, usage=usage
+            request.contents, sources, order, limit, sender, guard=guard, usage=usage
         )
 
     async def translate_text(
@@ -198,6 +199,7 @@ class Translator:
         try:
             order = self._orders.read(request)
             terminology = self._terms.read(request, order.pair)
+            guard = self._guards.read(request, order)
             segmentation = read_segmentation(request)
             check_content(text, self.model.limits)
             source = await self._read(text, order, segmentation, "content", terminology)
@@ -207,7 +209,7 @@ class Translator:
         if on_progress is not None:
             progress = self._progress(source, order, on_progress)
         translations = await self._translations(
-            [text], [source], order, limit, sender, usage=usage, progress=progress
+            [text], [source], order, limit, sender, guard=guard, usage=usage, progress=progress
         )
         return translations[0]
 
@@ -239,6 +241,7 @@ class Translator:
         limit: TimeLimit,
         sender: Sender,
         *,
+        guard: Guard | None,
         usage: Usage | None,
         progress: Progress | None = None,
     ) -> list[Translation]:
@@ -246,8 +249,18 @@ class Translator:
         asked = _asked(sources, order)
         if order.explains:
             self._explainer.check(asked.source_ids, order)
+        expectations: Expectations | None = None
+        if asked.marks or guard is not None:
+            expectations = Expectations(
+                asked,
+                self._decode,
+                order.forced,
+                self.limits.max_beam_size,
+                guard=guard,
+                texts=[] if guard is None else texts_of(texts, sources),
+            )
         finished = await self._attempts.decode(
-            asked, order.forced, limit, sender, usage=usage, progress=progress
+            asked, expectations, limit, sender, usage=usage, progress=progress
         )
         completions = iter(finished)
         translations = []
@@ -255,6 +268,8 @@ class Translator:
             if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
                 await asyncio.sleep(0)
             translations.append(self._answer(texts[index], source, completions, order))
+        if expectations is not None and expectations.remaining:
+            warn(translations, sources, expectations.remaining)
         return translations
 
     def _answer(

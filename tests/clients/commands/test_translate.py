@@ -309,6 +309,27 @@ def test_the_segmentation_goes_to_the_server(
     assert seen == [expected]
 
 
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ([], pb.GUARD_UNSPECIFIED),
+        (["--guard=off"], pb.GUARD_OFF),
+        (["--guard=retry"], pb.GUARD_RETRY),
+    ],
+)
+def test_the_guard_goes_to_the_server(command: Command, flags: list[str], expected: int) -> None:
+    seen: list[int] = []
+
+    def keep(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+        for request in requests:
+            seen.append(request.guard)
+            yield answer(request)
+
+    command.server.streams.append(keep)
+    assert command(*flags, "a") == 0
+    assert seen == [expected]
+
+
 def test_the_type_of_the_texts_goes_to_the_server(command: Command) -> None:
     seen: list[str] = []
 

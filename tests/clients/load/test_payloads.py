@@ -11,7 +11,13 @@ def parsed(payload: bytes) -> pb.TranslateTextRequest:
 def test_a_request_holds_its_texts_in_order_and_the_options_once() -> None:
     payloads = Payloads(
         Sentences("", ["a", "b", "c"]),
-        Options(target_language_code="de", beam_size=4, priority="bulk", segmentation="sentences"),
+        Options(
+            target_language_code="de",
+            beam_size=4,
+            priority="bulk",
+            segmentation="sentences",
+            guard="warn",
+        ),
     )
     request = parsed(payloads.of([2, 0]))
     assert list(request.contents) == ["c", "a"]
@@ -19,6 +25,7 @@ def test_a_request_holds_its_texts_in_order_and_the_options_once() -> None:
     assert request.options.beam_size == 4
     assert request.priority == pb.PRIORITY_BULK
     assert request.segmentation == pb.SEGMENTATION_SENTENCES
+    assert request.guard == pb.GUARD_WARN
     assert not request.options.HasField("max_decoding_length")
     assert request.skip_cache  # else a second round would measure the cache alone
 

@@ -107,3 +107,9 @@ def test_without_the_library_the_server_says_what_it_needs(
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ConfigError, match=r"needs eldc: .*\[detection\]"):
         open_detector(make_config(detect_languages=True))
+
+
+def test_it_says_which_languages_it_may_guess(detector: LanguageDetector) -> None:
+    assert len(detector.languages) == 60
+    assert {"en", "de", "zh", "ru"} <= detector.languages
+    assert {guess.language_code for guess in detector.guesses("Das ist so.")} <= detector.languages

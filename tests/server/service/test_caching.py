@@ -8,6 +8,7 @@ import yaml
 from grpc import aio
 
 from dragoman.v1.translation_pb2 import (
+    GUARD_WARN,
     SEGMENTATION_NONE,
     DecodingOptions,
     GlossaryConfig,
@@ -82,6 +83,7 @@ async def test_it_is_off_unless_asked_for() -> None:
         {"model": "tiny"},
         {"protect_placeholders": True},
         {"dnt_phrases": ["a"]},
+        {"guard": GUARD_WARN},
         {
             "glossary_config": GlossaryConfig(
                 entries=[GlossaryEntry(source_term="a", target_term="a")]

@@ -9,6 +9,7 @@ from grpc import aio
 from dragoman.v1.translation_pb2 import (
     FINISH_REASON_LENGTH,
     FINISH_REASON_STOP,
+    GUARD_WARN,
     SEGMENTATION_NONE,
     DecodingOptions,
     GlossaryConfig,
@@ -278,6 +279,13 @@ async def test_phrases_and_placeholders_are_kept_by_both_models() -> None:
         for engine in engines.values():
             given = [len(text.source_ids) for text in engine.texts]
             assert given == [7, 3], "a word stands for {x}"
+
+
+async def test_both_models_have_a_guard() -> None:
+    async with serving("de-en", "en-fr") as (server, _):
+        asked = request("das ist ein ganzer Satz ohne Namen", guard=GUARD_WARN)
+        (translation,) = (await server.stub.TranslateText(asked)).translations
+        assert [each.reason for each in translation.warnings] == ["SOURCE_ECHOED"] * 2
 
 
 async def test_a_glossary_goes_through_no_third_language() -> None:
