@@ -5,7 +5,7 @@ are one.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from dragoman.v1.translation_pb2 import (
     StreamTranslateTextRequest,
@@ -80,18 +80,13 @@ class MixingTranslator:
             InvalidArgumentError: They have too many stretches.
         """
         check_contents(request.contents, self._candidates.limits)
-        each = [await self._parts(text) for text in request.contents]
-        texts = [
-            Text(
-                request.contents[index][part.begin : part.end],
-                part.language.language_code,
-                index,
-                index + number * PART_SEEDS,
-            )
-            for index, parts in enumerate(each)
-            for number, part in enumerate(parts)
-            if part.is_translated
-        ]
+        each: list[list[Part]] = []
+        texts: list[Text] = []
+        for index, text in enumerate(request.contents):
+            if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
+                await asyncio.sleep(0)
+            each.append(await self._parts(text))
+            texts += _texts(text, each[-1], index)
         check_stretches(len(texts), self._candidates.limits)
         plain = TranslateTextRequest()
         plain.CopyFrom(request)
@@ -121,6 +116,8 @@ class MixingTranslator:
         try:
             (translation,) = await self.translate_texts(unary, limit, sender, usage)
         except InvalidArgumentError as error:
+            if not error.field.startswith("contents"):
+                raise
             raise of_field(error, "content") from None
         return translation
 
@@ -149,6 +146,14 @@ class MixingTranslator:
 
     def _wanted(self, code: str) -> str | None:
         return self._target if code in self._own else self._candidates.wanted(code)
+
+
+def _texts(text: str, parts: Sequence[Part], index: int) -> Iterator[Text]:
+    """Yields what is translated of the text at an index of a request."""
+    for number, (begin, end, language, is_translated, _) in enumerate(parts):
+        if is_translated:
+            seed = index + number * PART_SEEDS
+            yield Text(text[begin:end], language.language_code, index, seed)
 
 
 def _unwanted(guesses: Sequence[Guess]) -> Guess:
