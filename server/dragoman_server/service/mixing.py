@@ -34,7 +34,7 @@ from dragoman_server.service.progress import OnProgress
 from dragoman_server.service.stretched import Part, joined
 from dragoman_server.service.translator import TEXTS_AT_ONCE
 from dragoman_server.service.validation import check_contents, check_stretches
-from dragoman_server.texts import Spacing, stripped
+from dragoman_server.texts import Spacing
 
 PART_SEEDS = 0xC2B2AE3D27D4EB4F
 """From the seed of one stretch of a text to that of the next: far from those of other texts, and
@@ -123,16 +123,12 @@ class MixingTranslator:
 
     async def _parts(self, text: str) -> list[Part]:
         """Returns the stretches of a text, and what becomes of each."""
-        found = await find_stretches(text, self._detector, self._wanted)
         parts: list[Part] = []
-        for stretch in found:
+        for stretch in await find_stretches(text, self._detector, self._wanted):
             part = self._part(text, stretch)
             if parts and parts[-1].language.language_code == part.language.language_code:
                 part = _merged(parts.pop(), part)
             parts.append(part)
-        if len(parts) == 1:  # with what is around its sentences, as without mixed_languages
-            begin, end = stripped(text, 0, len(text))
-            parts = [parts[0]._replace(begin=begin, end=end)]
         return parts
 
     def _part(self, text: str, stretch: Stretch) -> Part:

@@ -194,11 +194,11 @@ async def test_a_text_in_one_language_is_translated_as_without_it() -> None:
 
 async def test_a_text_that_is_translated_whole_is_one_segment() -> None:
     async with serving("en-it", "de-it") as (server, _):
-        translation = await translated(server, f" {GERMAN}\n")
-        assert translation.translated_text == f" {GERMAN}\n"
+        translation = await translated(server, f" - {GERMAN}\t🙂\n")
+        assert translation.translated_text == f" - {GERMAN}\t🙂\n"
         (segment,) = translation.segments
-        assert (segment.source_begin, segment.source_end) == (1, 1 + len(GERMAN))
-        assert (segment.target_begin, segment.target_end) == (1, 1 + len(GERMAN))
+        assert (segment.source_begin, segment.source_end) == (3, 3 + len(GERMAN))
+        assert (segment.target_begin, segment.target_end) == (3, 3 + len(GERMAN))
         assert segment.score == translation.score == -0.5
         assert segment.source_token_count == 5
 
