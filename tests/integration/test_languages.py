@@ -77,3 +77,37 @@ def test_what_is_kept_is_the_same(server: Served, client: Client) -> None:
     assert client.translate(TEXTS, **ENGLISH_GERMAN) == new
     assert server.metric("cache_hits_total", model="en-de") == hits + len(TEXTS)
     assert server.metric("cache_bytes") > 0
+
+
+def test_each_part_of_a_text_is_translated_from_its_own_language(client: Client) -> None:
+    text = f"1. {TEXTS[0]} {TEXTS[1]}\n\n\t{GERMAN}\n2. Je ne sais pas quoi faire.\n{TEXTS[2]} 🙂\n"
+    first, second, third = client.translate(TEXTS, **ENGLISH_GERMAN)
+    said = f"{first.translated_text} {second.translated_text}"
+    kept = f"\n\n\t{GERMAN}\n2. Je ne sais pas quoi faire.\n"
+    found = client.translate(text, target_language_code="de", mixed_languages=True)
+    assert found.translated_text == f"1. {said}{kept}{third.translated_text} 🙂\n"
+    assert [each.reason for each in found.warnings] == ["LANGUAGE_NOT_TRANSLATED"]
+    assert found.detected_language_code == "en"
+    assert [
+        (each.detected_language_code, text[each.source_begin : each.source_end])
+        for each in found.segments
+    ] == [
+        *(("en", TEXTS[0]), ("en", TEXTS[1])),
+        ("de", GERMAN),
+        ("fr", "Je ne sais pas quoi faire."),
+        ("en", TEXTS[2]),
+    ]
+    spans = client.detect(text, spans=True).spans
+    assert [each.language_code for each in spans] == ["en", "de", "fr", "en"]
+
+
+def test_parts_of_one_text_go_to_different_models(client: Client) -> None:
+    text = f"{TEXTS[1]}\n{GERMAN}"
+    found = client.translate(
+        text, target_language_code="fr", pivot_language_code="de", mixed_languages=True
+    )
+    apart = client.translate(
+        [TEXTS[1], GERMAN], target_language_code="fr", pivot_language_code="de"
+    )
+    assert found.translated_text == "\n".join(each.translated_text for each in apart)
+    assert found.model == "en-de,de-fr,de-fr"

@@ -21,6 +21,7 @@ from dragoman_server.errors import (
     BundleError,
     InvalidArgumentError,
     NotFoundError,
+    PreconditionError,
     QueueFullError,
 )
 from dragoman_server.local import CHUNK, LocalTranslator
@@ -197,3 +198,10 @@ def test_languages_are_found_out_where_that_is_asked_for(loop: asyncio.AbstractE
     (found,) = aware.translate_stream(requests_of([text]))
     assert isinstance(found, Translation)
     assert found.detected_language_code == "de"
+    mixed = requests_of([f"Where is the railway station? {text}"])
+    mixed[0].mixed_languages = True
+    (found,) = aware.translate_stream(mixed)
+    assert isinstance(found, Translation)
+    assert [each.detected_language_code for each in found.segments] == ["en", "de"]
+    (refused,) = unaware.translate_stream(mixed)
+    assert isinstance(refused, PreconditionError)

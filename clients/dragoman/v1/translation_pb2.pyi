@@ -882,8 +882,8 @@ class Translation(_message.Message):
     """Number of target tokens, the end token not counted."""
     model: _builtins.str
     """Name of the model that translated; of both, with a comma between, where it
-    was through a pivot language. With mixed_languages those of all that did, and
-    empty where nothing was translated.
+    was through a pivot language. With mixed_languages those of all its
+    stretches, each way once, and empty where nothing was translated.
     """
     model_version: _builtins.str
     """Version of the model, as in Model.version; of both likewise."""

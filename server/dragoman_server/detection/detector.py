@@ -15,7 +15,7 @@ MOST_GUESSES = 20
 
 TEMPERATURE = 0.04
 """Of the softmax that makes probabilities of its scores, which lie between 0 and 1: so what is held
-for likelier than all else together is right in 85 of 100 and more (docs/models.md)."""
+for likelier than all else together is right in 85 of 100 and more (docs/performance.md)."""
 
 
 class Guess(NamedTuple):

@@ -5,7 +5,7 @@ are one.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from dragoman.v1.translation_pb2 import (
     StreamTranslateTextRequest,
@@ -34,7 +34,7 @@ from dragoman_server.service.progress import OnProgress
 from dragoman_server.service.stretched import Part, joined
 from dragoman_server.service.translator import TEXTS_AT_ONCE
 from dragoman_server.service.validation import check_contents, check_stretches
-from dragoman_server.texts import Spacing, stripped
+from dragoman_server.texts import Spacing
 
 PART_SEEDS = 0xC2B2AE3D27D4EB4F
 """From the seed of one stretch of a text to that of the next: far from those of other texts, and
@@ -80,18 +80,13 @@ class MixingTranslator:
             InvalidArgumentError: They have too many stretches.
         """
         check_contents(request.contents, self._candidates.limits)
-        each = [await self._parts(text) for text in request.contents]
-        texts = [
-            Text(
-                request.contents[index][part.begin : part.end],
-                part.language.language_code,
-                index,
-                index + number * PART_SEEDS,
-            )
-            for index, parts in enumerate(each)
-            for number, part in enumerate(parts)
-            if part.is_translated
-        ]
+        each: list[list[Part]] = []
+        texts: list[Text] = []
+        for index, text in enumerate(request.contents):
+            if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
+                await asyncio.sleep(0)
+            each.append(await self._parts(text))
+            texts += _texts(text, each[-1], index)
         check_stretches(len(texts), self._candidates.limits)
         plain = TranslateTextRequest()
         plain.CopyFrom(request)
@@ -121,21 +116,19 @@ class MixingTranslator:
         try:
             (translation,) = await self.translate_texts(unary, limit, sender, usage)
         except InvalidArgumentError as error:
+            if not error.field.startswith("contents"):
+                raise
             raise of_field(error, "content") from None
         return translation
 
     async def _parts(self, text: str) -> list[Part]:
         """Returns the stretches of a text, and what becomes of each."""
-        found = await find_stretches(text, self._detector, self._wanted)
         parts: list[Part] = []
-        for stretch in found:
+        for stretch in await find_stretches(text, self._detector, self._wanted):
             part = self._part(text, stretch)
             if parts and parts[-1].language.language_code == part.language.language_code:
                 part = _merged(parts.pop(), part)
             parts.append(part)
-        if len(parts) == 1:  # with what is around its sentences, as without mixed_languages
-            begin, end = stripped(text, 0, len(text))
-            parts = [parts[0]._replace(begin=begin, end=end)]
         return parts
 
     def _part(self, text: str, stretch: Stretch) -> Part:
@@ -149,6 +142,14 @@ class MixingTranslator:
 
     def _wanted(self, code: str) -> str | None:
         return self._target if code in self._own else self._candidates.wanted(code)
+
+
+def _texts(text: str, parts: Sequence[Part], index: int) -> Iterator[Text]:
+    """Yields what is translated of the text at an index of a request."""
+    for number, (begin, end, language, is_translated, _) in enumerate(parts):
+        if is_translated:
+            seed = index + number * PART_SEEDS
+            yield Text(text[begin:end], language.language_code, index, seed)
 
 
 def _unwanted(guesses: Sequence[Guess]) -> Guess:

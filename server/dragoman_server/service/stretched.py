@@ -56,23 +56,21 @@ def joined(
     whole = Translation(finish_reason=FINISH_REASON_STOP)
     made: list[Translation] = []
     said: list[str] = []
-    length = end = 0
-    was_kept = True
+    length = 0
+    before: Part | None = None
     for part in parts:
-        between = text[end : part.begin]
-        if end and not (was_kept and not part.is_translated):
-            between = spacing.between(between, text[end - 1])
-        length += len(between)
+        said.append(_between(text, before, part, spacing))
+        length += len(said[-1])
         if part.is_translated:
             made.append(next(translations))
             _add(whole, made[-1], part, length)
-            said += (between, made[-1].translated_text)
+            said.append(made[-1].translated_text)
         else:
             whole.segments.append(_kept(part, length))
-            said += (between, text[part.begin : part.end])
+            said.append(text[part.begin : part.end])
         length += len(said[-1])
-        end, was_kept = part.end, not part.is_translated
-    whole.translated_text = "".join([*said, text[end:]])
+        before = part
+    whole.translated_text = "".join([*said, text[before.end if before else 0 :]])
     _name_models(whole, made)
     if (score := _score(made, options)) is not None:
         whole.score = score
@@ -83,6 +81,16 @@ def joined(
     whole.detected_language_code = language.language_code
     whole.detected_language_confidence = language.confidence
     return whole
+
+
+def _between(text: str, before: Part | None, part: Part, spacing: Spacing) -> str:
+    """Returns what stands before a part: as the text has it where nothing is translated."""
+    if before is None:
+        return text[: part.begin]
+    gap = text[before.end : part.begin]
+    if not (before.is_translated or part.is_translated):
+        return gap
+    return spacing.between(gap, text[before.end - 1])
 
 
 def _add(whole: Translation, part: Translation, where: Part, at: int) -> None:

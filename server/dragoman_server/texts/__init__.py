@@ -9,7 +9,7 @@ from dragoman_server.texts.lines import has_lines, one_line
 from dragoman_server.texts.placeholders import Placeholder, find_placeholders
 from dragoman_server.texts.sentences import has_words, is_sentence, sentences
 from dragoman_server.texts.spacing import Spacing
-from dragoman_server.texts.span import Span, stripped
+from dragoman_server.texts.span import Span
 from dragoman_server.texts.unbroken import Unbroken
 from dragoman_server.texts.words import is_joined, is_whole
 
@@ -27,5 +27,4 @@ __all__ = [
     "is_whole",
     "one_line",
     "sentences",
-    "stripped",
 ]

@@ -121,6 +121,10 @@ async def test_each_process_finds_out_languages() -> None:
         assert answer.detected[0].language_code == "de"
         translated = await server.stub.TranslateText(request("Where is the railway station?"))
         assert translated.translations[0].detected_language_code == "en"
+        mixed = request("Where is the railway station? Wo ist der Bahnhof?")
+        mixed.mixed_languages = True
+        segments = (await server.stub.TranslateText(mixed)).translations[0].segments
+        assert [each.detected_language_code for each in segments] == ["en", "de"]
 
 
 async def test_what_each_process_keeps_of_translations_is_added_up() -> None:

@@ -1,5 +1,6 @@
 """Texts in several languages, each stretch translated from its own."""
 
+import random
 from collections.abc import Iterator
 
 import grpc
@@ -7,6 +8,7 @@ import pytest
 
 from dragoman.v1.translation_pb2 import (
     SEGMENTATION_NONE,
+    SEGMENTATION_SENTENCES,
     DecodingOptions,
     StreamTranslateTextRequest,
     TranslateTextRequest,
@@ -14,6 +16,7 @@ from dragoman.v1.translation_pb2 import (
 )
 from dragoman_server.errors import QueueFullError
 from dragoman_server.service.stretched import LANGUAGE_NOT_TRANSLATED
+from tests.bench.mixed_languages import sets
 from tests.server.service.fakes import FakeEngine, FakeText
 from tests.server.service.harness import Running, failure_of, read, unpacked
 from tests.server.service.test_detecting import (
@@ -77,6 +80,44 @@ async def test_each_stretch_is_translated_from_its_own_language() -> None:
         assert translation.target_token_count == 5 + 4 + 7
         assert translation.detected_language_code == "de"
         assert translation.detected_language_confidence > 0.9
+
+
+async def test_texts_of_many_languages_and_scripts_are_restored_to_the_byte() -> None:
+    gaps = (
+        " ",
+        "  ",
+        "\n",
+        "\r\n\r\n",
+        "\n\t- ",
+        "\n3) ",
+        " 🙂 ",
+        "\n---\n",
+        "\n> ",
+        " 🙂\n\n",
+    )
+    rng = random.Random(3)
+    sentences = sets(None)["everyday"]
+    del sentences["th"]  # whose sentences have no end: spaces between two are within one
+    half = sorted(sentences)[::2]
+    texts = []
+    for _ in range(150):
+        text = rng.choice(gaps)
+        for code in rng.choices(sorted(sentences), k=rng.randint(1, 5)):
+            text += rng.choice(sentences[code]) + rng.choice(gaps)
+        texts.append(text)
+    async with serving(f"{'+'.join(half)}-it") as (server, engines):
+        answer = await server.stub.TranslateText(
+            request(*texts, segmentation=SEGMENTATION_SENTENCES)
+        )
+        left = 0
+        for text, each in zip(texts, answer.translations, strict=True):
+            assert each.translated_text == text
+            left += bool(each.warnings)
+            for segment in each.segments:
+                span = text[segment.source_begin : segment.source_end]
+                assert span == text[segment.target_begin : segment.target_end]
+        assert 75 < left < 150
+        assert sum(counts(engines)) > 100
 
 
 async def test_offsets_are_of_the_whole_text_though_translations_are_longer() -> None:
@@ -153,11 +194,11 @@ async def test_a_text_in_one_language_is_translated_as_without_it() -> None:
 
 async def test_a_text_that_is_translated_whole_is_one_segment() -> None:
     async with serving("en-it", "de-it") as (server, _):
-        translation = await translated(server, f" {GERMAN}\n")
-        assert translation.translated_text == f" {GERMAN}\n"
+        translation = await translated(server, f" - {GERMAN}\t🙂\n")
+        assert translation.translated_text == f" - {GERMAN}\t🙂\n"
         (segment,) = translation.segments
-        assert (segment.source_begin, segment.source_end) == (1, 1 + len(GERMAN))
-        assert (segment.target_begin, segment.target_end) == (1, 1 + len(GERMAN))
+        assert (segment.source_begin, segment.source_end) == (3, 3 + len(GERMAN))
+        assert (segment.target_begin, segment.target_end) == (3, 3 + len(GERMAN))
         assert segment.score == translation.score == -0.5
         assert segment.source_token_count == 5
 
@@ -321,7 +362,12 @@ async def test_a_text_of_a_stream_has_one_answer_and_no_partial_ones() -> None:
         failure = unpacked((await read(call)).error)
         assert failure.reason == "NUL_CHARACTER"
         assert list(failure.fields) == ["content"]
-        asked.id, asked.content, asked.source_language_code = "3", ENGLISH, "en"
+        asked.id, asked.content, asked.options.beam_size = "3", ENGLISH, 1000
+        await call.write(asked)
+        failure = unpacked((await read(call)).error)
+        assert failure.reason == "OPTION_OUT_OF_RANGE"
+        assert list(failure.fields) == ["options.beam_size"]
+        asked.id, asked.source_language_code = "4", "en"
         await call.write(asked)
         assert unpacked((await read(call)).error).reason == "OPTIONS_CONFLICT"
 
