@@ -5,6 +5,7 @@ encode once what texts of several requests have in common.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from dragoman.v1.translation_pb2 import Limits, TranslateTextRequest, Translation
@@ -23,8 +24,8 @@ MOST_TARGETS = 64
 and that has to stay cheap."""
 
 TEXTS_TOGETHER = 256
-"""Begun in one turn of the event loop, so that the engines get a text into all languages at once;
-before others have their turn, as they wait for up to 10 ms then."""
+"""Begun in one turn of the event loop, so that the engines get a text for all languages at once. It
+takes up to some 10 ms, for which others wait."""
 
 TEXTS_A_TURN = 32
 """What a request for one language begins in one turn at the most."""
@@ -70,8 +71,10 @@ class TargetsTranslator:
     ) -> None:
         """Refuses what would be refused in any of the languages; see Translator."""
         texts = 0 if request is None else len(request.contents)
-        for index, route in enumerate(self._routes):
-            route.check_room(limit, sender, texts_ahead + index * texts, request)
+        ahead: Counter[str] = Counter()  # by model: each has a queue of its own
+        for route in self._routes:
+            route.check_room(limit, sender, texts_ahead + ahead[route.name], request)
+            ahead[route.name] += texts
 
     async def translate_texts(
         self,

@@ -1,6 +1,6 @@
 """One source into several languages: the translations of a request for each, all or none."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import grpc
 import pytest
@@ -228,6 +228,19 @@ async def test_a_model_that_refuses_refuses_the_request_unread() -> None:
         failure = await failure_of(server.stub.TranslateText(request("a")))
         assert failure.code == grpc.StatusCode.RESOURCE_EXHAUSTED
         assert counts(engines) == [0, 0]
+
+
+async def test_each_model_is_asked_for_room_for_its_own_translations_alone() -> None:
+    ahead: dict[str, list[int]] = {"en-de": [], "en-es+it": []}
+    async with serving(*ahead) as (server, engines):
+
+        def note(name: str) -> Callable[..., None]:
+            return lambda _limit, _outline, _sender, texts_ahead: ahead[name].append(texts_ahead)
+
+        for name, engine in engines.items():
+            engine.check_room = note(name)  # type: ignore[method-assign]
+        await server.stub.TranslateText(request("a", "b", into=["es", "de", "it"]))
+    assert ahead == {"en-de": [0], "en-es+it": [0, 2]}
 
 
 async def test_a_caller_who_goes_away_takes_all_of_them_along() -> None:
