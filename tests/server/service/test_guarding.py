@@ -27,7 +27,7 @@ from dragoman_server.sequence import Attention, Completion, FinishReason, Hypoth
 from dragoman_server.service.account import Usage
 from dragoman_server.service.translator import Translator
 from tests.server.service.fakes import FakeEngine, FakeText, FakeTokenizer
-from tests.server.service.harness import make_config, make_setup, manifest
+from tests.server.service.harness import Running, make_config, make_setup, manifest
 
 SOURCE = "the old bridge over the large river was closed last week"
 GOOD = "die alte Bruecke ist seit letzter Woche zu und bleibt es"
@@ -337,6 +337,26 @@ async def test_letters_are_those_of_the_targets_language(
     call = bench.begin(SOURCE, guard=GUARD_WARN)
     bench.say(await bench.nth(0), said)
     assert reasons((await call)[0]) == expected
+
+
+async def test_what_is_found_and_what_is_mended_is_counted(server: Running) -> None:
+    for again in (GOOD, LOOPING):
+        call = server.stub.TranslateText(
+            TranslateTextRequest(contents=["a b c d e f g h"], guard=GUARD_RETRY)
+        )
+        count = len(server.engine.texts)
+        first = (await server.engine.has_texts(count + 1))[count]
+        ids = first.source_ids[:-1]
+        looping = Completion(ids[:3] * 4, FinishReason.STOP, -1.0)
+        first.future.set_result(looping)
+        second = (await server.engine.has_texts(count + 2))[count + 1]
+        second.future.set_result(
+            looping if again == LOOPING else looping._replace(token_ids=ids[:3])
+        )
+        await call
+    labels = {"reason": "REPETITION", "model": "tiny"}
+    assert server.sample("dragoman_guard_faults_total", **labels) == 2
+    assert server.sample("dragoman_guard_faults_mended_total", **labels) == 1
 
 
 @pytest.mark.parametrize("number", [4, -1, 2**31 - 1])
