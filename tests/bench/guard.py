@@ -63,8 +63,9 @@ class Run(NamedTuple):
     """Translations, and how fast they came; None of what was refused."""
 
     translations: list[Translation | None]
-    tokens_per_second: float
-    texts_per_second: float
+    tokens: int
+    seconds: float
+    cpu_seconds: float
 
     @property
     def texts(self) -> list[str]:
@@ -128,12 +129,12 @@ class Bench:
 
     def run(self, requests: Iterable[StreamTranslateTextRequest]) -> Run:
         """Translates."""
-        began = time.perf_counter()
+        began, cpu_began = time.perf_counter(), time.process_time()
         outcomes = list(self._translator.translate_stream(requests))
-        seconds = time.perf_counter() - began
+        seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
         translations = [each if isinstance(each, Translation) else None for each in outcomes]
         tokens = sum(each.target_token_count for each in translations if each)
-        return Run(translations, tokens / seconds, len(outcomes) / seconds)
+        return Run(translations, tokens, seconds, cpu_seconds)
 
     def translate(self, sources: Iterable[str], guard: "Guard.ValueType") -> Run:
         """Translates texts as a caller would."""
@@ -223,9 +224,12 @@ class Bench:
                     speeds.setdefault(Guard.Name(guard), []).append(run)
             print(f" speed, {name}: medians of {TURNS} turns, and the least and the most")
             for which, runs in speeds.items():
-                tokens = _spread([run.tokens_per_second for run in runs])
-                texts = _spread([run.texts_per_second for run in runs])
-                print(f"  {which}: {tokens} tokens/s, {texts} texts/s", flush=True)
+                figures = (
+                    _spread([run.tokens / run.seconds for run in runs]),
+                    _spread([run.tokens / run.cpu_seconds for run in runs]),
+                    _spread([len(sources) / run.cpu_seconds for run in runs]),
+                )
+                print("  {}: {} tokens/s; {} and {} texts/s of CPU time".format(which, *figures))
 
 
 def _repeated(source: str, target: str, chance: random.Random) -> str:  # noqa: ARG001
