@@ -119,33 +119,46 @@ async def test_a_good_translation_is_not_made_again() -> None:
 async def test_the_first_hypothesis_without_a_fault_is_taken_and_no_other_is_told() -> None:
     bench, usage = Bench(), Usage()
     call = bench.begin(SOURCE, options=DecodingOptions(length_penalty=0.5), usage=usage)
-    bench.say(first := await bench.nth(0), LOOPING)
+    bench.say(first := await bench.nth(0), SOURCE)
     again = await bench.nth(1)
     assert again.source_ids == first.source_ids
     assert again.options.beam_size == again.options.num_hypotheses == 4
-    assert again.options.no_repeat_ngram_size == 3
-    assert again.options.max_decoding_length == 60, "as long as is plausible"
     assert again.options.length_penalty == 1, "a score is as of greedy search"
-    bench.say(again, LOOPING + " die", GOOD, GOOD + " so")
+    bench.say(again, SOURCE + " die", GOOD, GOOD + " so")
     (translation,) = await call
     assert (translation.translated_text, reasons(translation)) == (GOOD, [])
     assert translation.score == -1.5
     assert not translation.hypotheses
     assert translation.target_token_count == len(GOOD.split())
     assert usage.rows == 5
-    assert usage.target_tokens == len(LOOPING.split()) + len(LOOPING.split()) + 1
+    assert usage.target_tokens == len(SOURCE.split()) + len(SOURCE.split()) + 1
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+async def test_against_repetition_what_was_said_is_not_said_again(beam_size: int) -> None:
+    bench = Bench()
+    call = bench.begin(SOURCE, options=DecodingOptions(beam_size=beam_size))
+    bench.say(await bench.nth(0), LOOPING)
+    again = await bench.nth(1)
+    assert again.options.beam_size == again.options.num_hypotheses == beam_size
+    assert again.options.no_repeat_ngram_size == 3
+    assert again.options.max_decoding_length == 60, "as long as is plausible"
+    bench.say(again, GOOD)
+    (translation,) = await call
+    assert (translation.translated_text, reasons(translation)) == (GOOD, [])
+    assert not translation.hypotheses
 
 
 async def test_as_many_hypotheses_are_told_as_were_asked_for() -> None:
     bench = Bench()
     options = DecodingOptions(beam_size=2, num_hypotheses=2, return_token_scores=True)
     call = bench.begin(SOURCE, options=options)
-    bench.say(await bench.nth(0), LOOPING, GOOD, scores=True)
+    bench.say(await bench.nth(0), SOURCE, GOOD, scores=True)
     again = await bench.nth(1)
     assert again.options.beam_size == 4
-    bench.say(again, LOOPING + " a", GOOD, GOOD + " so", "b", scores=True)
+    bench.say(again, SOURCE + " a", GOOD, GOOD + " so", "b", scores=True)
     (translation,) = await call
-    assert [each.translated_text for each in translation.hypotheses] == [GOOD, LOOPING + " a"]
+    assert [each.translated_text for each in translation.hypotheses] == [GOOD, SOURCE + " a"]
     assert translation.translated_text == GOOD
     assert len(translation.token_scores) == translation.target_token_count
 
