@@ -63,7 +63,9 @@ class Run(NamedTuple):
     """Translations, and how fast they came; None of what was refused."""
 
     translations: list[Translation | None]
-    tokens_per_second: float
+    tokens: int
+    seconds: float
+    cpu_seconds: float
 
     @property
     def texts(self) -> list[str]:
@@ -127,12 +129,12 @@ class Bench:
 
     def run(self, requests: Iterable[StreamTranslateTextRequest]) -> Run:
         """Translates."""
-        began = time.perf_counter()
+        began, cpu_began = time.perf_counter(), time.process_time()
         outcomes = list(self._translator.translate_stream(requests))
-        seconds = time.perf_counter() - began
+        seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
         translations = [each if isinstance(each, Translation) else None for each in outcomes]
         tokens = sum(each.target_token_count for each in translations if each)
-        return Run(translations, tokens / seconds)
+        return Run(translations, tokens, seconds, cpu_seconds)
 
     def translate(self, sources: Iterable[str], guard: "Guard.ValueType") -> Run:
         """Translates texts as a caller would."""
@@ -212,20 +214,22 @@ class Bench:
 
     def tell_cost(self, sets: dict[str, list[Pair]]) -> None:
         """Tells tokens a second with and without, in turns."""
-        for name in ("tatoeba_test", "newstest2014"):
-            sources = [source for source, _ in sets[name][:1000]]
+        for name, count in (("tatoeba_test", 1000), ("newstest2014", 400)):
+            sources = [source for source, _ in sets[name][:count]]
             self.translate(sources, GUARD_RETRY)  # loads what is loaded when it is needed
-            speeds: dict[str, list[float]] = {}
+            speeds: dict[str, list[Run]] = {}
             for _ in range(TURNS):
                 for guard in (GUARD_OFF, GUARD_WARN, GUARD_RETRY):
                     run = self.translate(sources, guard)
-                    speeds.setdefault(Guard.Name(guard), []).append(run.tokens_per_second)
-            print(f" tokens/s, {name}")
-            for which, each in speeds.items():
-                median = statistics.median(each)
-                print(
-                    f"  {which}: {median:,.0f} ({min(each):,.0f} to {max(each):,.0f})", flush=True
+                    speeds.setdefault(Guard.Name(guard), []).append(run)
+            print(f" speed, {name}: medians of {TURNS} turns, and the least and the most")
+            for which, runs in speeds.items():
+                figures = (
+                    _spread([run.tokens / run.seconds for run in runs]),
+                    _spread([run.tokens / run.cpu_seconds for run in runs]),
+                    _spread([len(sources) / run.cpu_seconds for run in runs]),
                 )
+                print("  {}: {} tokens/s; {} and {} texts/s of CPU time".format(which, *figures))
 
 
 def _repeated(source: str, target: str, chance: random.Random) -> str:  # noqa: ARG001
@@ -285,6 +289,10 @@ def _calibrated(bundle: Path, copy: Path, ratio: LengthRatio) -> Path:
     text = json_format.MessageToJson(manifest, preserving_proto_field_name=True)
     (copy / "bundle.json").write_text(text, "utf-8")
     return copy
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):,.0f} ({min(values):,.0f} to {max(values):,.0f})"
 
 
 def _where(texts: Sequence[str], wanted: Sequence[bool]) -> list[str]:

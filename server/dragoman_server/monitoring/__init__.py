@@ -5,6 +5,7 @@ only where traces are asked for, as it needs an extra.
 """
 
 from dragoman_server.monitoring.caller_metrics import CallerEnded
+from dragoman_server.monitoring.guard_metrics import GuardUse
 from dragoman_server.monitoring.line_writer import STDERR, LineWriter
 from dragoman_server.monitoring.logs import (
     CALLS_LOG,
@@ -37,6 +38,7 @@ __all__ = [
     "EngineLoad",
     "FailureReason",
     "FileKind",
+    "GuardUse",
     "LineWriter",
     "Metrics",
     "MetricsServer",

@@ -1,6 +1,7 @@
 """Declares every metric of the server, once.
 
-Those of callers are declared in caller_metrics.py, and gauges of the models in model_gauges.py.
+Those of callers are declared in caller_metrics.py, of guards in guard_metrics.py, and gauges of the
+models in model_gauges.py.
 
 Knows names, units, labels and buckets. Does not know when anything happens: the engine and the
 service are handed a `Metrics` and count on its attributes. A request is a call of TranslateText,
@@ -15,6 +16,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, ProcessCollector
 
 from dragoman_server.monitoring.caller_metrics import CallerEnded, CallerMetrics
+from dragoman_server.monitoring.guard_metrics import GuardMetrics, GuardUse
 from dragoman_server.monitoring.histogram import Histogram
 from dragoman_server.monitoring.model_gauges import ModelGauges, Models
 
@@ -124,7 +126,7 @@ class Reload(NamedTuple):
     """REFUSED where it is wrong: what it held before stays in force."""
 
 
-Report: TypeAlias = Ended | CallerEnded | Shortage | Reload | CacheUse
+Report: TypeAlias = Ended | CallerEnded | Shortage | Reload | CacheUse | GuardUse
 """What a front end tells to whoever counts."""
 
 
@@ -146,6 +148,7 @@ class Metrics:
         self._declare_engine()
         self._declare_cache()
         self._callers = CallerMetrics(self.registry)
+        self._guards = GuardMetrics(self.registry)
         self._gauges = ModelGauges()
         self.registry.register(self._gauges)
         self.begin_model("")
@@ -289,10 +292,12 @@ class Metrics:
             for _ in range(told.times):
                 latency.observe(told.seconds, told.trace_id)
 
-    def _record_other(self, told: CallerEnded | Shortage | Reload | CacheUse) -> None:
+    def _record_other(self, told: CallerEnded | Shortage | Reload | CacheUse | GuardUse) -> None:
         match told:
             case CacheUse():
                 self._count_cache(told)
+            case GuardUse():
+                self._guards.count(told)
             case CallerEnded():
                 self._callers.count(told)
             case Reload():

@@ -144,6 +144,7 @@ class FrontEnd:
             self._memory.check,
             shelf=self._shelf,
             detector=self._detector,
+            record=self._record,
         )
 
     def _entries(self) -> list[Entry]:

@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
-from dragoman_server.monitoring import CacheUse, CallerEnded, Ended, Report
+from dragoman_server.monitoring import CacheUse, CallerEnded, Ended, GuardUse, Report
 
 TELL_SECONDS = 0.05
 
@@ -41,7 +41,7 @@ class Tally:
         callers: dict[object, CallerEnded] = {}
         caches: dict[str, CacheUse] = {}
         for told, times in counts.items():
-            if isinstance(told, Ended):
+            if isinstance(told, Ended | GuardUse):
                 self._tell(told._replace(times=times))
             elif isinstance(told, CallerEnded):
                 sum_before = callers.get(told.kind, CallerEnded(*told.kind, times=0))

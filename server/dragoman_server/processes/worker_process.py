@@ -14,7 +14,15 @@ from collections.abc import Callable
 from typing import Self
 
 from dragoman_server.errors import BackendError, DragomanError
-from dragoman_server.monitoring import CacheUse, CallerEnded, Ended, Reload, Report, Shortage
+from dragoman_server.monitoring import (
+    CacheUse,
+    CallerEnded,
+    Ended,
+    GuardUse,
+    Reload,
+    Report,
+    Shortage,
+)
 from dragoman_server.processes.link import Link
 from dragoman_server.processes.messages import (
     Cancel,
@@ -130,7 +138,7 @@ class WorkerProcess:
         match message:
             case Submit():
                 self._submit(message)
-            case Ended() | CallerEnded() | Shortage() | Reload() | CacheUse():
+            case Ended() | CallerEnded() | Shortage() | Reload() | CacheUse() | GuardUse():
                 self._record(message)
             case Cancel(model, request, text):
                 if future := self._texts.get((model, request, text)):

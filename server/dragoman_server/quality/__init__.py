@@ -12,13 +12,14 @@ from dragoman_server.quality.fault import REASONS, Fault, Reason
 from dragoman_server.quality.judge import Expected, Judge, Sentence
 from dragoman_server.quality.language import Guesser, wrong_language
 from dragoman_server.quality.length import UNKNOWN, LengthNorm
-from dragoman_server.quality.repetition import Run, longest_run, repeated
+from dragoman_server.quality.repetition import WINDOW, Run, longest_run, monotonous, repeated
 from dragoman_server.quality.script import wrong_script
 
 __all__ = [
     "LEAST_WORDS",
     "REASONS",
     "UNKNOWN",
+    "WINDOW",
     "Expected",
     "Fault",
     "Guesser",
@@ -29,6 +30,7 @@ __all__ = [
     "Sentence",
     "echoed",
     "longest_run",
+    "monotonous",
     "repeated",
     "uncovered",
     "wrong_language",

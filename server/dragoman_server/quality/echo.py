@@ -15,7 +15,7 @@ _WORDS = re.compile(rf"[{_ALONE}]|(?<![\w./:@=&#-])[^\W\d_{_ALONE}]++(?![\d_]|[.
 """Words that are no part of an address, a number or a name with marks in it."""
 
 LEAST_WORDS = 3
-"""Ordinary words of a source that is looked at."""
+"""Different ordinary words of a source that is looked at."""
 
 LEAST_SHARE = 0.75
 """Of them that the translation has too. Of 6,000 human translations from English into German none
@@ -25,7 +25,7 @@ has more than two thirds."""
 def echoed(target: str, source: str) -> bool:
     """Whether a translation has nearly all the ordinary words of its source."""
     ordinary = list(_ordinary(source))
-    if len(ordinary) < LEAST_WORDS:
+    if len(set(ordinary)) < LEAST_WORDS:
         return False
     has = Counter(_WORDS.findall(target.casefold()))
     said = 0

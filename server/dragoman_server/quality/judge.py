@@ -5,20 +5,24 @@ what is wrong.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dragoman.alignment import words_of
 from dragoman_server.errors import shorten
 from dragoman_server.quality.coverage import uncovered
 from dragoman_server.quality.echo import echoed
 from dragoman_server.quality.fault import Fault
 from dragoman_server.quality.language import Guesser, wrong_language
 from dragoman_server.quality.length import LengthNorm
-from dragoman_server.quality.repetition import repeated
+from dragoman_server.quality.repetition import WINDOW, monotonous, repeated
 from dragoman_server.quality.script import wrong_script
 from dragoman_server.texts import Span, has_words
+
+_Part = TypeVar("_Part", int, str)
+"""A token or a word."""
 
 LEAST_TOKENS = 8
 """Of a source that is looked at for what is lost of it."""
@@ -32,6 +36,8 @@ class Expected(NamedTuple):
     """Code of the target's, in small letters; empty where that is not known."""
     languages: frozenset[str]
     """Codes that the guesser may have for the target's language; empty where it knows none."""
+    by_words: bool
+    """Whether what is said again is looked for by words: where tokens are bytes."""
     is_other: bool
     """Whether the source is surely in another language than the target's."""
 
@@ -102,14 +108,10 @@ class Judge:
         return Fault("SOURCE_NOT_COVERED", f"nothing in the translation stands for {shown}")
 
     def _repetition(self, sentence: Sentence) -> Fault | None:
-        target_ids = sentence.target_ids
-        run = repeated(target_ids, sentence.source_ids)
-        if run is None:
-            return None
-        said = self._decode(list(target_ids[run.begin : run.begin + run.period])).strip()
-        if not has_words(said, Span(0, len(said))):
-            return None
-        return Fault("REPETITION", f"{shorten(said)} is said {run.times} times in a row")
+        if self._expected.by_words:
+            source, target = _words(sentence.source), _words(sentence.target)
+            return _repetition(target, source, " ".join)
+        return _repetition(sentence.target_ids, sentence.source_ids, self._decode)
 
     def _length(self, sentence: Sentence) -> Fault | None:
         source, target = len(sentence.source_ids), len(sentence.target_ids)
@@ -133,3 +135,22 @@ class Judge:
         if not self._expected.is_other or not echoed(sentence.target, sentence.source):
             return None
         return Fault("SOURCE_ECHOED", "the translation is the source again, or nearly")
+
+
+def _repetition(
+    target: Sequence[_Part], source: Sequence[_Part], text_of: Callable[[list[_Part]], str]
+) -> Fault | None:
+    """Returns what a translation says again and again; `text_of` says parts of it."""
+    run = repeated(target, source)
+    if run is not None:
+        said = text_of(list(target[run.begin : run.begin + run.period])).strip()
+        if has_words(said, Span(0, len(said))):
+            return Fault("REPETITION", f"{shorten(said)} is said {run.times} times in a row")
+    fewest = monotonous(target, source)
+    if fewest is None:
+        return None
+    return Fault("REPETITION", f"{WINDOW} tokens in a row are only {fewest} different ones")
+
+
+def _words(text: str) -> list[str]:
+    return [text[begin:end] for begin, end in words_of(text)]

@@ -203,9 +203,11 @@ def _picked(
     """Returns the best of what a second attempt has found, as its request asks for it."""
     wanted = asked.options[index]
     found = completion.hypotheses
-    if len(found) <= wanted.num_hypotheses or wanted.return_attention:
-        return completion._replace(hypotheses=found[: wanted.num_hypotheses] if found else ())
-    best = min(found, key=lambda each: expectations.verdict(index, each.token_ids).weight)
+    if not found:
+        return completion
+    best = found[0]
+    if len(found) > wanted.num_hypotheses and not wanted.return_attention:
+        best = min(found, key=lambda each: expectations.verdict(index, each.token_ids).weight)
     return _completion(best, completion, wanted.num_hypotheses)
 
 

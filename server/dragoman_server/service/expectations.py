@@ -8,7 +8,7 @@ tells callers.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from dragoman_server.quality import Fault
+from dragoman_server.quality import Fault, Reason
 from dragoman_server.sequence import Completion, TranslationOptions
 from dragoman_server.service.guarding import Guard
 from dragoman_server.service.remedies import remedied, with_required
@@ -55,6 +55,7 @@ class Expectations:
 
     Attributes:
         remaining: What the guard says of the pieces that stayed wrong.
+        found: Faults that it found at first, and whether a second attempt was without it.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Expectations:
         self._guard = guard
         self._texts = texts
         self.remaining: dict[int, tuple[Fault, ...]] = {}
+        self.found: list[tuple[Reason, bool]] = []
 
     @property
     def pieces(self) -> Iterable[int]:
@@ -129,6 +131,11 @@ class Expectations:
             mended: What there is to say of those that became better.
         """
         last = {index: mended.get(index, verdict) for index, verdict in wrong.items()}
+        self.found = [
+            (fault.reason, all(fault.reason != other.reason for other in last[index].faults))
+            for index, verdict in wrong.items()
+            for fault in verdict.faults
+        ]
         self.remaining = {index: each.faults for index, each in last.items() if each.faults}
 
     def _judged(self, index: int, token_ids: list[int]) -> tuple[str, list[int], list[int]]:

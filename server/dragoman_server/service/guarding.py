@@ -101,6 +101,7 @@ class Guards:
         self._detector = detector
         self._end_id = manifest.special_tokens.end_id
         self._aligns = manifest.HasField("attention")
+        self._has_bytes = manifest.tokenizer.kind == "bytes"
         self._norm = UNKNOWN
         if manifest.calibration.HasField("length_ratio"):
             ratio = manifest.calibration.length_ratio
@@ -145,7 +146,13 @@ class Guards:
             taken = {said for said, others in TAKEN_FOR.items() if own.intersection(others)}
             guessed = (own | taken) & self._detector.languages
         is_other = pair.source not in ANY_LANGUAGE and not own & names(pair.source)
-        expected = Expected(self._norm, script(pair.target), guessed, is_other)
+        expected = Expected(
+            self._norm,
+            script(pair.target),
+            guessed,
+            by_words=self._has_bytes,
+            is_other=is_other,
+        )
         return Judge(expected, self._tokenizer.decode, self._detector)
 
 

@@ -49,8 +49,8 @@ def remedied(
 ) -> TranslationOptions:
     """Returns options with which a piece probably has fewer faults.
 
-    They ask for all that a wider beam finds, so that there is a choice. What is drawn is drawn
-    again: the same again for the same seed.
+    They ask for all that a wider beam finds, so that there is a choice; against repetition no wider
+    one is needed. What is drawn is drawn again: the same again for the same seed.
 
     Args:
         options: Of the first attempt, or what they are with what is required.
@@ -66,9 +66,10 @@ def remedied(
     if options.sampling_topk > 1:
         seed = None if options.seed is None else (options.seed + REDRAWN) % SEEDS
         return replace(options, seed=seed)
-    beams = min(most_beams, max(FEWEST_BEAMS, WIDER * options.beam_size))
+    beams = options.beam_size
+    if not {"REPETITION"} <= reasons <= {"REPETITION", "LENGTH_RATIO"}:
+        beams = max(beams, min(most_beams, max(FEWEST_BEAMS, WIDER * beams)))
     power = options.length_penalty if options.beam_size > 1 else 1.0  # as greedy search's score
-    beams = max(beams, options.beam_size)
     return replace(options, beam_size=beams, num_hypotheses=beams, length_penalty=power)
 
 

@@ -20,6 +20,7 @@ from dragoman.v1.translation_pb2 import (
 )
 from dragoman_server.detection import LanguageDetector
 from dragoman_server.engine import ANYBODY, NO_LIMIT, UNREAD, Outline, Sender, TimeLimit
+from dragoman_server.monitoring import GuardUse
 from dragoman_server.sequence import Completion, TranslationOptions
 from dragoman_server.service.account import Usage
 from dragoman_server.service.alignment import check_one_text
@@ -65,6 +66,7 @@ class Translator:
         *,
         shelf: Shelf | None = None,
         detector: LanguageDetector | None = None,
+        record: Callable[[GuardUse], None] = lambda _: None,
     ) -> None:
         self.model = model
         self.name, self.version, self.limits = model.name, model.version, model.limits
@@ -79,6 +81,7 @@ class Translator:
         self._guards = Guards(manifest, tokenizer, detector)
         self._attempts = Attempts(engine, most_pieces=max(2, model.limits.max_contents))
         self._check_memory = check_memory
+        self._record = record
         self._preparing = 0
 
     @property
@@ -268,7 +271,9 @@ class Translator:
             if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
                 await asyncio.sleep(0)
             translations.append(self._answer(texts[index], source, completions, order))
-        if expectations is not None and expectations.remaining:
+        if expectations is not None and expectations.found:
+            for reason, is_mended in expectations.found:
+                self._record(GuardUse(self.name, reason, is_mended))
             warn(translations, sources, expectations.remaining)
         return translations
 

@@ -1,6 +1,6 @@
 import asyncio
 
-from dragoman_server.monitoring import CacheUse, CallerEnded, Ended, Report, Shortage
+from dragoman_server.monitoring import CacheUse, CallerEnded, Ended, GuardUse, Report, Shortage
 from dragoman_server.processes.tally import Tally
 
 REFUSED = Ended("RESOURCE_EXHAUSTED", failure="REJECTED", refusal="WOULD_EXPIRE")
@@ -63,3 +63,16 @@ async def test_what_caches_did_is_added_up_for_each_model() -> None:
     tally.record(CacheUse("en-fr", 1, 0, 0))
     tally.flush()
     assert told == [CacheUse("en-de", 6, 4, 1, 260), CacheUse("en-fr", 1, 0, 0)]
+
+
+async def test_faults_of_a_kind_are_told_together() -> None:
+    told: list[Report] = []
+    tally = Tally(told.append)
+    for _ in range(3):
+        tally.record(GuardUse("en-de", "REPETITION", is_mended=True))
+    tally.record(GuardUse("en-de", "REPETITION", is_mended=False))
+    tally.flush()
+    assert told == [
+        GuardUse("en-de", "REPETITION", is_mended=True, times=3),
+        GuardUse("en-de", "REPETITION", is_mended=False),
+    ]

@@ -31,6 +31,8 @@ def test_the_source_again_is_a_fault(target: str, source: str) -> None:
         ("Land Rover Rally Series angekündigt", "Land Rover rally series announced"),
         ("Die Hand ist warm.", "The hand is warm."),
         ("", SOURCE),
+        ("x x x x x x", "x x x x x x"),
+        ("ha ha ha ha", "ha ha ha ha"),
         ("the the the the the the", SOURCE),
     ],
 )

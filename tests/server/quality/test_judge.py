@@ -1,5 +1,7 @@
 """All that is wrong with a translation."""
 
+import random
+
 import pytest
 
 from dragoman_server.quality import (
@@ -12,7 +14,7 @@ from dragoman_server.quality import (
 )
 from tests.server.quality.test_language import Guesser
 
-EXPECTED = Expected(LengthNorm(0.0, 0.2), "latn", frozenset({"de"}), is_other=True)
+EXPECTED = Expected(LengthNorm(0.0, 0.2), "latn", frozenset({"de"}), by_words=False, is_other=True)
 GOOD = "Die alte Brücke über den großen Fluss wurde im letzten März gesperrt."
 SOURCE = "The old bridge over the large river was closed last March."
 
@@ -63,6 +65,25 @@ def test_messages_say_what_there_is_and_what_is_usual() -> None:
     assert length.message == (
         "the translation has 1 tokens, where 2 to 30 are plausible for 11 source tokens"
     )
+
+
+def test_babble_is_a_repetition_too() -> None:
+    chance = random.Random(1)
+    target = " ".join(chance.choices(["das", "die", "der", "dem"], k=28))
+    (fault,) = faults(SOURCE, target)
+    assert fault == Fault("REPETITION", "24 tokens in a row are only 4 different ones")
+
+
+def test_of_bytes_it_is_words_that_are_said_again() -> None:
+    expected = EXPECTED._replace(by_words=True, norm=LengthNorm(0.0, 1.0))
+
+    def found(target: str) -> tuple[Fault, ...]:
+        given = Sentence(SOURCE, list(SOURCE.encode()), target, list(target.encode()))
+        return Judge(expected, lambda ids: bytes(ids).decode()).faults(given)
+
+    assert found("Couscous mit Mama") == ()
+    (fault,) = found(GOOD + " im letzten" * 3)
+    assert fault.message == "'im letzten' is said 3 times in a row"
 
 
 def test_another_language_is_a_fault_where_anybody_guesses_and_knows_its_own() -> None:

@@ -1,10 +1,11 @@
 """Runs of tokens that say the same again."""
 
+import random
 import time
 
 import pytest
 
-from dragoman_server.quality import Run, longest_run, repeated
+from dragoman_server.quality import WINDOW, Run, longest_run, monotonous, repeated
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,28 @@ def test_what_the_source_repeats_as_often_is_no_fault() -> None:
     assert repeated(list(range(20)) * 2, [5, 5, 6]) is not None, "a double letter excuses nothing"
 
 
+def babble(different: int, length: int) -> list[int]:
+    """Some tokens again and again, in an order of chance."""
+    tokens = [-1 - number % different for number in range(length)]
+    random.Random(7).shuffle(tokens)
+    return tokens
+
+
+def test_few_tokens_in_any_order_are_a_fault_unless_the_source_has_few() -> None:
+    normal = list(range(100))
+    assert monotonous(normal + babble(6, WINDOW) + normal, normal) == 6
+    assert monotonous(babble(6, WINDOW - 1), normal) is None
+    assert monotonous([*babble(20, 60), *normal], normal) is None
+    assert monotonous(babble(6, 40), babble(8, 40)) is None
+    assert monotonous(babble(6, 40), normal) == 6
+
+
+def test_the_least_varied_part_is_found_wherever_it_is() -> None:
+    for begin in (0, 1, 17, 60):
+        tokens = [*range(begin), *[-1, -2, -3, -4] * 6, *range(begin, 60)]
+        assert monotonous(tokens, range(60)) == 4
+
+
 @pytest.mark.parametrize(
     "tokens",
     [list(range(500)) * 200, [1] * 100_000, [i * i % 997 for i in range(100_000)], [1, 2] * 50_000],
@@ -55,4 +78,5 @@ def test_what_the_source_repeats_as_often_is_no_fault() -> None:
 def test_time_is_linear(tokens: list[int]) -> None:
     began = time.process_time()
     longest_run(tokens)
+    monotonous(tokens, tokens)
     assert time.process_time() - began < 2

@@ -27,7 +27,7 @@ from dragoman_server.sequence import Attention, Completion, FinishReason, Hypoth
 from dragoman_server.service.account import Usage
 from dragoman_server.service.translator import Translator
 from tests.server.service.fakes import FakeEngine, FakeText, FakeTokenizer
-from tests.server.service.harness import make_config, make_setup, manifest
+from tests.server.service.harness import Running, make_config, make_setup, manifest
 
 SOURCE = "the old bridge over the large river was closed last week"
 GOOD = "die alte Bruecke ist seit letzter Woche zu und bleibt es"
@@ -119,33 +119,46 @@ async def test_a_good_translation_is_not_made_again() -> None:
 async def test_the_first_hypothesis_without_a_fault_is_taken_and_no_other_is_told() -> None:
     bench, usage = Bench(), Usage()
     call = bench.begin(SOURCE, options=DecodingOptions(length_penalty=0.5), usage=usage)
-    bench.say(first := await bench.nth(0), LOOPING)
+    bench.say(first := await bench.nth(0), SOURCE)
     again = await bench.nth(1)
     assert again.source_ids == first.source_ids
     assert again.options.beam_size == again.options.num_hypotheses == 4
-    assert again.options.no_repeat_ngram_size == 3
-    assert again.options.max_decoding_length == 60, "as long as is plausible"
     assert again.options.length_penalty == 1, "a score is as of greedy search"
-    bench.say(again, LOOPING + " die", GOOD, GOOD + " so")
+    bench.say(again, SOURCE + " die", GOOD, GOOD + " so")
     (translation,) = await call
     assert (translation.translated_text, reasons(translation)) == (GOOD, [])
     assert translation.score == -1.5
     assert not translation.hypotheses
     assert translation.target_token_count == len(GOOD.split())
     assert usage.rows == 5
-    assert usage.target_tokens == len(LOOPING.split()) + len(LOOPING.split()) + 1
+    assert usage.target_tokens == len(SOURCE.split()) + len(SOURCE.split()) + 1
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+async def test_against_repetition_what_was_said_is_not_said_again(beam_size: int) -> None:
+    bench = Bench()
+    call = bench.begin(SOURCE, options=DecodingOptions(beam_size=beam_size))
+    bench.say(await bench.nth(0), LOOPING)
+    again = await bench.nth(1)
+    assert again.options.beam_size == again.options.num_hypotheses == beam_size
+    assert again.options.no_repeat_ngram_size == 3
+    assert again.options.max_decoding_length == 60, "as long as is plausible"
+    bench.say(again, GOOD)
+    (translation,) = await call
+    assert (translation.translated_text, reasons(translation)) == (GOOD, [])
+    assert not translation.hypotheses
 
 
 async def test_as_many_hypotheses_are_told_as_were_asked_for() -> None:
     bench = Bench()
     options = DecodingOptions(beam_size=2, num_hypotheses=2, return_token_scores=True)
     call = bench.begin(SOURCE, options=options)
-    bench.say(await bench.nth(0), LOOPING, GOOD, scores=True)
+    bench.say(await bench.nth(0), SOURCE, GOOD, scores=True)
     again = await bench.nth(1)
     assert again.options.beam_size == 4
-    bench.say(again, LOOPING + " a", GOOD, GOOD + " so", "b", scores=True)
+    bench.say(again, SOURCE + " a", GOOD, GOOD + " so", "b", scores=True)
     (translation,) = await call
-    assert [each.translated_text for each in translation.hypotheses] == [GOOD, LOOPING + " a"]
+    assert [each.translated_text for each in translation.hypotheses] == [GOOD, SOURCE + " a"]
     assert translation.translated_text == GOOD
     assert len(translation.token_scores) == translation.target_token_count
 
@@ -337,6 +350,26 @@ async def test_letters_are_those_of_the_targets_language(
     call = bench.begin(SOURCE, guard=GUARD_WARN)
     bench.say(await bench.nth(0), said)
     assert reasons((await call)[0]) == expected
+
+
+async def test_what_is_found_and_what_is_mended_is_counted(server: Running) -> None:
+    for again in (GOOD, LOOPING):
+        call = server.stub.TranslateText(
+            TranslateTextRequest(contents=["a b c d e f g h"], guard=GUARD_RETRY)
+        )
+        count = len(server.engine.texts)
+        first = (await server.engine.has_texts(count + 1))[count]
+        ids = first.source_ids[:-1]
+        looping = Completion(ids[:3] * 4, FinishReason.STOP, -1.0)
+        first.future.set_result(looping)
+        second = (await server.engine.has_texts(count + 2))[count + 1]
+        second.future.set_result(
+            looping if again == LOOPING else looping._replace(token_ids=ids[:3])
+        )
+        await call
+    labels = {"reason": "REPETITION", "model": "tiny"}
+    assert server.sample("dragoman_guard_faults_total", **labels) == 2
+    assert server.sample("dragoman_guard_faults_mended_total", **labels) == 1
 
 
 @pytest.mark.parametrize("number", [4, -1, 2**31 - 1])
