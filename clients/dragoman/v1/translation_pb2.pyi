@@ -465,8 +465,10 @@ class TranslateTextRequest(_message.Message):
     """Whether what no translator may touch is in the translation exactly as often
     as in the text, byte for byte: placeholders such as %1$s, %(name)s, {name},
     {{x}} and ${x}, whole plurals and selects of ICU, tags, spans of code in
-    backticks, URLs and e-mail addresses. What is lost nevertheless is put in by
-    its place, and Translation.warnings says so (PLACEHOLDER_MOVED).
+    backticks, URLs and e-mail addresses. Of a text that is one plural or select
+    of ICU the branches are translated, each as a text of its own. What is lost
+    nevertheless is put in by its place, and Translation.warnings says so
+    (PLACEHOLDER_MOVED).
     """
     @_builtins.property
     def contents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -4,10 +4,12 @@ Knows one model's tokens, which texts are split, and that parts of them may be m
 what becomes of them.
 """
 
+import asyncio
 import math
 from collections.abc import Sequence
 from typing import Protocol
 
+from dragoman.message_format import Branch
 from dragoman.v1.translation_pb2 import SEGMENTATION_AUTO, SEGMENTATION_NONE, Limits
 from dragoman_server.service.orders import Order
 from dragoman_server.service.pieces import Piece, Read, SplitText, TooLongError, split
@@ -21,6 +23,9 @@ the shipped model leaves out the more the longer they are."""
 
 PIECE_TOKENS = 64
 """Of a piece, before anybody has looked for sentences: few have more."""
+
+BRANCHES_AT_ONCE = 32
+"""Of a message, tokenised before others have their turn on the event loop."""
 
 MEMORY_TEXTS = 64
 """From which is learned how many tokens a character makes."""
@@ -107,11 +112,52 @@ class Sources:
     ) -> Source:
         """Returns a text as `read` does, with what its request wants of its words.
 
-        What decides whether it is split is the text as it was given.
+        What decides whether it is split is the text as it was given. Of a message of ICU each
+        branch is a text of its own.
         """
+        if branches := terminology.branches(text):
+            return await self._read_branches(
+                text, order, segmentation, field, terminology, branches=branches
+            )
         places = terminology.find(text)
         if not places:
             return await self.read(text, order, segmentation, field)
+        return await self._read_places(text, order, segmentation, field, terminology, places=places)
+
+    async def _read_branches(
+        self,
+        text: str,
+        order: Order,
+        segmentation: int,
+        field: str,
+        terminology: Terminology,
+        *,
+        branches: Sequence[Branch],
+    ) -> SplitText:
+        pieces: list[Piece] = []
+        sentences_cut = 0
+        for index, (begin, end, has_number) in enumerate(branches):
+            if index % BRANCHES_AT_ONCE == BRANCHES_AT_ONCE - 1:
+                await asyncio.sleep(0)
+            own, wanted = text[begin:end], terminology.in_branch(has_number=has_number)
+            branch = await self._read_places(
+                own, order, segmentation, field, wanted, places=wanted.find(own)
+            )
+            pieces += [each.moved(begin) for each in branch.pieces]
+            sentences_cut += branch.sentences_cut
+        return SplitText(text, pieces, sentences_cut)
+
+    async def _read_places(
+        self,
+        text: str,
+        order: Order,
+        segmentation: int,
+        field: str,
+        terminology: Terminology,
+        *,
+        places: Sequence[Place],
+    ) -> SplitText:
+        """Returns a text of which parts are marked."""
         marked, given = _marked(text, terminology)
         whole = Piece(Span(0, len(text)), self._encode(given, order), marked)
         tokens = len(whole.source_ids)
@@ -127,9 +173,10 @@ class Sources:
             marked, given = _marked(text[span.begin : span.end], terminology)
             return Piece(span, self._encode(one_line(given), order), marked)
 
-        pieces = await self._split(text, order, field, read, _unbroken(text, places))
+        outline = terminology.writing.outline(text)
+        pieces = await self._split(outline, order, field, read, _unbroken(text, places))
         is_one = segmentation == SEGMENTATION_AUTO and len(pieces.pieces) == 1
-        return as_whole if is_one and fits and not has_lines(text) else pieces
+        return as_whole if is_one and fits and not has_lines(text) else pieces._replace(text=text)
 
     async def _split(
         self, text: str, order: Order, field: str, read: Read, unbroken: Unbroken | None = None
