@@ -15,7 +15,7 @@ from dragoman_server.service.orders import Order
 from dragoman_server.service.pieces import Piece, Read, SplitText, TooLongError, split
 from dragoman_server.service.validation import check_source_length
 from dragoman_server.terminology import Marked, Place, Terminology
-from dragoman_server.texts import Span, Unbroken, has_lines, is_sentence, one_line
+from dragoman_server.texts import Span, Unbroken, has_lines, has_marker, is_sentence, one_line
 
 COMFORT_TOKENS = 16
 """Of a text of several sentences that is translated whole: measured in docs/performance.md. In more
@@ -70,7 +70,7 @@ class Sources:
         if segmentation == SEGMENTATION_NONE:
             source = self._encode(text, order)
             return source if len(source) <= self._most_tokens else None
-        if segmentation != SEGMENTATION_AUTO or has_lines(text):
+        if segmentation != SEGMENTATION_AUTO or _has_layout(text):
             return None
         source = self._encode(text, order)
         if len(source) <= self._comfort or (
@@ -101,7 +101,7 @@ class Sources:
             return Piece(span, self._encode(one_line(text[span.begin : span.end]), order))
 
         pieces = await self._split(text, order, field, read)
-        if segmentation == SEGMENTATION_AUTO and len(pieces.pieces) == 1 and not has_lines(text):
+        if segmentation == SEGMENTATION_AUTO and len(pieces.pieces) == 1 and not _has_layout(text):
             source = self._encode(text, order)
             if len(source) <= self._most_tokens:  # with what is around its one sentence
                 return source
@@ -165,18 +165,19 @@ class Sources:
         if segmentation == SEGMENTATION_NONE:
             check_source_length(tokens, field, self._limits)
             return as_whole
+        outline = terminology.writing.outline(text)
         fits = tokens <= self._most_tokens
-        if fits and self.whole(text, order, segmentation) is not None:
+        if fits and self.whole(outline, order, segmentation) is not None:
             return as_whole
 
         def read(span: Span) -> Piece:
             marked, given = _marked(text[span.begin : span.end], terminology)
             return Piece(span, self._encode(one_line(given), order), marked)
 
-        outline = terminology.writing.outline(text)
         pieces = await self._split(outline, order, field, read, _unbroken(text, places))
         is_one = segmentation == SEGMENTATION_AUTO and len(pieces.pieces) == 1
-        return as_whole if is_one and fits and not has_lines(text) else pieces._replace(text=text)
+        is_whole = is_one and fits and not _has_layout(outline)
+        return as_whole if is_whole else pieces._replace(text=text)
 
     async def _split(
         self, text: str, order: Order, field: str, read: Read, unbroken: Unbroken | None = None
@@ -207,6 +208,11 @@ class Sources:
         rate = len(token_ids) / len(text)
         self._tokens_per_character += (rate - self._tokens_per_character) / MEMORY_TEXTS
         return order.source_prefix + token_ids + order.source_suffix
+
+
+def _has_layout(text: str) -> bool:
+    """Whether there is more than a sentence: lines, or what begins an item of a list."""
+    return has_lines(text) or has_marker(text)
 
 
 def _marked(text: str, terminology: Terminology) -> tuple[Marked | None, str]:
