@@ -212,8 +212,9 @@ class TranslateOptions(TypedDict, total=False):
     """Whether somebody waits for the texts, which is the default, or they give way to others."""
 
     segmentation: Segmentation | None
-    """Whether texts are split into sentences, and their layout kept: those with several lines and
-    longer ones with several sentences, which is the default, every one or none."""
+    """Whether texts are split into sentences, and their layout kept: those with several lines,
+    items of lists and longer ones with several sentences, which is the default, every one or
+    none."""
 
     pivot_language_code: str
     """BCP-47; of a language to translate through where no model translates directly."""

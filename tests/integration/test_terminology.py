@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from dragoman import Client, Translation
+from dragoman.message_format import branches
 from dragoman.options import TranslateOptions
 from tests.integration.conftest import everyday_sentences
 from tests.integration.served import Served
@@ -53,6 +54,28 @@ def test_what_must_come_out_does_whatever_else_is_translated(
     assert len(together.segments) == len(MARKED)
     for before, after in zip(plain, mixed[len(MARKED) :], strict=True):
         assert before == after or has_term(after)
+
+
+MESSAGE = (
+    "{who, select, female {She has {n, plural, one {# dog} other {# dogs}}.}"
+    " other {{n, plural, one {It''s # book in the house.} other {There are # books.}}}}"
+)
+
+
+def test_branches_of_a_message_are_translated_as_texts_of_their_own(bundle: Path) -> None:
+    branch = "She has {n, plural, one {# dog} other {# dogs}}."
+    with Served(bundle) as served, Client(served.address) as client:
+        message = client.translate(MESSAGE, protect_placeholders=True)
+        alone = client.translate(branch, protect_placeholders=True)
+    translated = message.translated_text
+    texts = [translated[each.begin : each.end] for each in branches(translated)]
+    assert texts[0] == alone.translated_text
+    assert len(texts) == 3
+    assert all("#" in text and "book" not in text for text in texts)
+    rest = translated
+    for text in texts:
+        rest = rest.replace(text, "", 1)
+    assert rest == "{who, select, female {} other {{n, plural, one {} other {}}}}"
 
 
 def has_term(translation: Translation) -> bool:

@@ -26,6 +26,8 @@ from dragoman.commands.arguments import (
     connection_problem,
     translation_options,
 )
+from dragoman.commands.errors import CommandError
+from dragoman.commands.terminology import add_terminology_options, with_terminology
 from dragoman.corpora.backends.backend import Backend
 from dragoman.corpora.backends.service import Service
 from dragoman.corpora.errors import JobError
@@ -33,6 +35,7 @@ from dragoman.corpora.progress import say
 from dragoman.corpora.storage.inputs import JOB_DIRECTORY, find_inputs
 from dragoman.corpora.storage.shards import Cut
 from dragoman.errors import DragomanError
+from dragoman.options import Options
 
 BACKENDS = "dragoman.backends"
 """Entry points of this group make a Backend of what the client does not know."""
@@ -58,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:  # whoever read what is said here has gone
         raise
-    except (JobError, DragomanError, OSError) as error:
+    except (JobError, CommandError, DragomanError, OSError) as error:
         say(str(error))
         return NOT_DONE
 
@@ -75,7 +78,7 @@ def _translate(arguments: argparse.Namespace) -> int:
         output=output,
         cut=Cut(lines=arguments.shard_lines),
         backend=_backend(arguments),
-        options=dataclasses.replace(translation_options(arguments), seed=arguments.seed),
+        options=_options(arguments),
         patience=arguments.patience,
     )
     total = job.run(functools.partial(translate_shards, cluster=cluster))
@@ -85,7 +88,15 @@ def _translate(arguments: argparse.Namespace) -> int:
     )
     if total.cut or total.failed:
         say(f"{output / JOB_DIRECTORY / 'problems.jsonl'} says which and why")
+    if total.warnings:
+        by_reason = ", ".join(f"{count:,} {reason}" for reason, count in total.warnings.items())
+        say(f"lines with warnings: {by_reason}; {output / JOB_DIRECTORY / 'warnings.jsonl'}")
     return LINES_FAILED if total.failed else OK
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    options = dataclasses.replace(translation_options(arguments), seed=arguments.seed)
+    return with_terminology(options, arguments)
 
 
 def _backend(arguments: argparse.Namespace) -> Backend:
@@ -132,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--output", type=Path, required=True, metavar="DIR", help="where the translations go")
     add("--shard-lines", type=int, default=Cut().lines, metavar="N", help="default: %(default)s")
     add_translation_options(parser.add_argument_group("translation"))
+    add_terminology_options(parser.add_argument_group("terms and placeholders"))
     search = parser.add_argument_group("search")
     add_search_options(search)
     search.add_argument("--seed", type=int, metavar="N", help="draw the same each time")

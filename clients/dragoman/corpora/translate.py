@@ -12,7 +12,7 @@ from dragoman.commands.line_job import spoils_every_line
 from dragoman.commands.lines import Line, encode_line
 from dragoman.corpora.backends.backend import LineTranslator
 from dragoman.corpora.errors import JobError
-from dragoman.corpora.storage.accounts import Outcome, Problem, Tally
+from dragoman.corpora.storage.accounts import Outcome, Problem, Tally, Warned
 from dragoman.errors import InvalidArgumentError
 from dragoman.options import Options
 from dragoman.results import FinishReason, StreamResult
@@ -30,6 +30,7 @@ class Translated(NamedTuple):
 
     tally: Tally
     problems: tuple[Problem, ...]
+    warnings: tuple[Warned, ...]
 
 
 def translate_lines(
@@ -48,6 +49,7 @@ def translate_lines(
     counts: Counter[str] = Counter()
     output: list[bytes] = []
     problems: list[Problem] = []
+    warnings: list[Warned] = []
     server_failures = 0
     with closing(translator.results([line.text for line in lines], options)) as results:
         for line, result in zip(lines, results, strict=True):
@@ -58,10 +60,13 @@ def translate_lines(
             output.append(encode_line(text))
             if reason:
                 problems.append(Problem(number, outcome, reason))
+            if outcome != "failed":
+                warnings += _warned(number, result)
             server_failures += outcome == "failed" and not _is_its_own(line, result)
             if server_failures > MOST_SERVER_FAILURES:
                 raise JobError(f"{server_failures} lines failed, at last line {number:,}: {reason}")
-    return Translated(b"".join(output), Tally(len(lines), **counts), tuple(problems))
+    tally = Tally(len(lines), **counts, warnings=_counted(warnings))
+    return Translated(b"".join(output), tally, tuple(problems), tuple(warnings))
 
 
 def _outcome(line: Line, result: StreamResult) -> tuple[Outcome, str, str]:
@@ -78,6 +83,15 @@ def _outcome(line: Line, result: StreamResult) -> tuple[Outcome, str, str]:
     if not translation.source_token_count:
         return "empty", "", ""
     return "translated", translation.translated_text, ""
+
+
+def _warned(line: int, result: StreamResult) -> list[Warned]:
+    return [Warned(line, each.reason, each.message) for each in result.translation.warnings]
+
+
+def _counted(warnings: list[Warned]) -> dict[str, int]:
+    """Returns how many lines have a warning, by its reason: of a way by two models, both may."""
+    return dict(Counter(reason for _, reason in {(each.line, each.reason) for each in warnings}))
 
 
 def _is_its_own(line: Line, result: StreamResult) -> bool:

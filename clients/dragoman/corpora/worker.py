@@ -116,6 +116,7 @@ class ShardWorker:
             output_sha256=sha256(done.output).hexdigest(),
             worker=self._name,
             seconds=round(time.monotonic() - started, 3),
+            warnings=done.warnings,
         )
         self._store.save(shard, done.output, account)
         return shard.number

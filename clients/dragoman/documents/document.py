@@ -73,7 +73,9 @@ class Message:
         if isinstance(part, Code):
             return part.raw
         translation = next(remaining)
-        return part.raw if translation == part.text else self.encode(translation)
+        if translation == part.text:
+            return part.raw
+        return self.encode(part.lay_out(translation) if part.lay_out else translation)
 
 
 class Written(NamedTuple):

@@ -32,5 +32,8 @@ class Text(NamedTuple):
     text: str
     """As it is read: on one line, with nothing escaped."""
 
+    lay_out: Callable[[str], str] | None = None
+    """Lays a translation out as the text is, where it has lines; may raise PlacementError."""
+
 
 Part = Code | Text

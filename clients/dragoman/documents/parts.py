@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 
 from dragoman.documents.document import Edit, Message
+from dragoman.documents.message_lines import on_one_line
 from dragoman.documents.part import Code, Encode, Part, Text
 
 _SPACE = re.compile(r"\s+")
@@ -46,7 +47,12 @@ def without_space(raw: str) -> tuple[int, int]:
 
 
 def lines(raw: str, decode: Callable[[str], str] = str) -> tuple[Part, ...]:
-    """Returns the parts of text in which line breaks mean something: each line is translated."""
+    """Returns the parts of text in which line breaks mean something: each line is translated.
+
+    But a plural or select of ICU is one text, on however many lines it is written.
+    """
+    if decode is str and (message := on_one_line(raw)):
+        return (message,)
     return tuple(
         part
         for number, piece in enumerate(_LINE_BREAKS.split(raw))

@@ -95,9 +95,9 @@ class _SegmentationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Segmenta
     SEGMENTATION_UNSPECIFIED: _Segmentation.ValueType  # 0
     """The default: SEGMENTATION_AUTO."""
     SEGMENTATION_AUTO: _Segmentation.ValueType  # 1
-    """Texts of several lines, and those of several sentences with more than 16
-    source tokens, or more than the model takes. All others are translated as
-    they are.
+    """Texts of several lines, those of several sentences with more than 16 source
+    tokens, or more than the model takes, and those that begin as an item of a
+    list does. All others are translated as they are.
     """
     SEGMENTATION_SENTENCES: _Segmentation.ValueType  # 2
     """Every text."""
@@ -115,9 +115,9 @@ class Segmentation(_Segmentation, metaclass=_SegmentationEnumTypeWrapper):
 SEGMENTATION_UNSPECIFIED: Segmentation.ValueType  # 0
 """The default: SEGMENTATION_AUTO."""
 SEGMENTATION_AUTO: Segmentation.ValueType  # 1
-"""Texts of several lines, and those of several sentences with more than 16
-source tokens, or more than the model takes. All others are translated as
-they are.
+"""Texts of several lines, those of several sentences with more than 16 source
+tokens, or more than the model takes, and those that begin as an item of a
+list does. All others are translated as they are.
 """
 SEGMENTATION_SENTENCES: Segmentation.ValueType  # 2
 """Every text."""
@@ -515,8 +515,10 @@ class TranslateTextRequest(_message.Message):
     """Whether what no translator may touch is in the translation exactly as often
     as in the text, byte for byte: placeholders such as %1$s, %(name)s, {name},
     {{x}} and ${x}, whole plurals and selects of ICU, tags, spans of code in
-    backticks, URLs and e-mail addresses. What is lost nevertheless is put in by
-    its place, and Translation.warnings says so (PLACEHOLDER_MOVED).
+    backticks, URLs and e-mail addresses. Of a text that is one plural or select
+    of ICU the branches are translated, each as a text of its own. What is lost
+    nevertheless is put in by its place, and Translation.warnings says so
+    (PLACEHOLDER_MOVED).
     """
     mixed_languages: _builtins.bool
     """Whether a text may be in several languages: each stretch of it that is in one

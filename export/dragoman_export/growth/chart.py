@@ -22,12 +22,12 @@ from dragoman.drawing import (
 )
 from dragoman_export.growth.report import RECURRENT, Growth
 
-WIDTH, HEIGHT = 5.0, 6.0
-"""Inches: narrow, so that letters are large enough on a telephone."""
+WIDTH = 5.0
+"""Inches: narrow, so that letters are large enough on a telephone. All lengths are inches."""
 
-CURVES = (0.13, 0.42, 0.84, 0.49)
-BELOW = (0.03, 0.02, 0.94, 0.315)
-"""Parts of the picture: left, bottom, width, height."""
+TITLE, CURVES, AXIS, LEGEND, LINE, MARGIN = 0.54, 2.94, 0.51, 0.98, 0.17, 0.12
+"""Heights, from above: of the title, of what is drawn, of the names of its axis, of the names of
+its lines, of a line of the caption, and below that."""
 
 CAPTION_LETTERS = 62
 """In a line."""
@@ -45,8 +45,12 @@ Panel = Any
 
 def draw(growth: Growth) -> Drawn:
     """Draws time over length: of the encoder, its parts, what is fitted, the recurrent one."""
-    with picture(WIDTH, HEIGHT, [growth.bundle.name]) as figure:
-        panel, below = figure.add_axes(CURVES), figure.add_axes(BELOW)
+    words = textwrap.wrap(growth.sentence(), CAPTION_LETTERS)
+    under = LEGEND + len(words) * LINE
+    height = TITLE + CURVES + AXIS + under + MARGIN
+    with picture(WIDTH, height, [growth.bundle.name]) as figure:
+        panel = figure.add_axes((0.13, (MARGIN + under + AXIS) / height, 0.84, CURVES / height))
+        below = figure.add_axes((0.03, MARGIN / height, 0.94, under / height))
         _draw_measured(panel, growth)
         _draw_fitted(panel, growth)
         _scale(panel, growth.lengths)
@@ -56,7 +60,7 @@ def draw(growth: Growth) -> Drawn:
         panel.set_title(f"Encoding one sentence: {bundle.name}\n{sizes}, {threads}")
         panel.set_xlabel("source tokens")
         panel.set_ylabel("milliseconds")
-        _write_below(below, panel, growth.sentence())
+        _write_below(below, panel, words)
         return drawn(figure, growth.sentence())
 
 
@@ -101,10 +105,10 @@ def _scale(panel: Panel, lengths: Sequence[int]) -> None:
     panel.grid(visible=True, axis="both", color=RULE, linewidth=0.6)
 
 
-def _write_below(below: Panel, panel: Panel, sentence: str) -> None:
+def _write_below(below: Panel, panel: Panel, words: Sequence[str]) -> None:
     """The names of the lines, and what to see."""
     below.axis("off")
     handles, names = panel.get_legend_handles_labels()
     below.legend(handles, names, loc="upper left", ncols=2, labelcolor=MUTED, mode="expand")
-    words = textwrap.fill(sentence, CAPTION_LETTERS)
-    below.text(0, 0, words, transform=below.transAxes, color=INK, verticalalignment="bottom")
+    how = {"transform": below.transAxes, "color": INK, "verticalalignment": "bottom"}
+    below.text(0, 0, "\n".join(words), **how)

@@ -226,6 +226,9 @@ def _trimmed(element: Element, text: str) -> Element:
     if text[element.begin : element.end].strip():
         element.begin += text[element.begin] == " "
         element.end -= text[element.end - 1] == " "
+        for child in element.children:
+            if child.kind == "point":  # it may stand beside that white space
+                child.begin = child.end = min(max(child.begin, element.begin), element.end)
         return element
     raw = element.raw + "".join(child.raw for child in element.children) + element.close
     return Element("point", raw, element.begin, element.begin)

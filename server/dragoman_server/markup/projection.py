@@ -129,7 +129,10 @@ def _relative(element: Element, outer: Element, span: Span, taken: Sequence[Span
 
 
 def _occurrences(block: Block, target: str) -> dict[int, tuple[Element, tuple[int, int]]]:
-    """Finds in the translation the words that stay as they are: each the next one of its like."""
+    """Finds in the translation the words that stay as they are.
+
+    Each is what stands at the same place, or else the next one of its like.
+    """
     found: dict[int, tuple[Element, tuple[int, int]]] = {}
     used: list[tuple[int, int]] = []
     reached: dict[str, int] = {}
@@ -140,19 +143,38 @@ def _occurrences(block: Block, target: str) -> dict[int, tuple[Element, tuple[in
         whole = re.compile(rf"(?<!\w){re.escape(words)}(?!\w)")
         is_whole = whole.match(block.text, element.begin) is not None  # and no part of a word
         pattern = whole if is_whole else re.compile(re.escape(words))
-        while match := pattern.search(target, reached.get(words, 0)):
-            reached[words] = match.end()
-            if not _overlaps(match.span(), used):
-                insort(used, match.span())
-                found[id(element)] = (element, match.span())
-                break
+        match = pattern.match(target, element.begin)
+        if match is None or _overlapping(match.span(), used):
+            match, reached[words] = _next(pattern, target, reached.get(words, 0), used)
+        if match is not None:
+            insort(used, match.span())
+            found[id(element)] = (element, match.span())
     return found
 
 
-def _overlaps(span: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:
+def _next(
+    pattern: re.Pattern[str], target: str, position: int, used: Sequence[tuple[int, int]]
+) -> tuple[re.Match[str] | None, int]:
+    """Returns the first match from a position on that has nothing of what is used.
+
+    Also where to look for more: none is free before.
+    """
+    while match := pattern.search(target, position):
+        taken = _overlapping(match.span(), used)
+        if taken is None:
+            return match, match.end()
+        position = taken[1]
+    return None, len(target)
+
+
+def _overlapping(
+    span: tuple[int, int], others: Sequence[tuple[int, int]]
+) -> tuple[int, int] | None:
+    """Returns the first of some spans, in order, that has some of another; None where none has."""
     at = bisect_left(others, span)
-    before = at > 0 and others[at - 1][1] > span[0]
-    return before or (at < len(others) and others[at][0] < span[1])
+    if at > 0 and others[at - 1][1] > span[0]:
+        return others[at - 1]
+    return others[at] if at < len(others) and others[at][0] < span[1] else None
 
 
 def _walk(elements: Sequence[Element]) -> Iterator[Element]:

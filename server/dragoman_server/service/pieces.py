@@ -28,6 +28,10 @@ class Piece(NamedTuple):
     marked: Marked | None = None
     """What it must have, where it must have anything."""
 
+    def moved(self, places: int) -> "Piece":
+        """Returns it as a piece of a text in which it stands so many code points later."""
+        return self._replace(span=Span(self.span.begin + places, self.span.end + places))
+
 
 class SplitText(NamedTuple):
     """A text that is translated in pieces."""

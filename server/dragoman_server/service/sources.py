@@ -4,16 +4,18 @@ Knows one model's tokens, which texts are split, and that parts of them may be m
 what becomes of them.
 """
 
+import asyncio
 import math
 from collections.abc import Sequence
 from typing import Protocol
 
+from dragoman.message_format import Branch
 from dragoman.v1.translation_pb2 import SEGMENTATION_AUTO, SEGMENTATION_NONE, Limits
 from dragoman_server.service.orders import Order
 from dragoman_server.service.pieces import Piece, Read, SplitText, TooLongError, split
 from dragoman_server.service.validation import check_source_length
 from dragoman_server.terminology import Marked, Place, Terminology
-from dragoman_server.texts import Span, Unbroken, has_lines, is_sentence, one_line
+from dragoman_server.texts import Span, Unbroken, has_lines, has_marker, is_sentence, one_line
 
 COMFORT_TOKENS = 16
 """Of a text of several sentences that is translated whole: measured in docs/performance.md. In more
@@ -21,6 +23,9 @@ the shipped model leaves out the more the longer they are."""
 
 PIECE_TOKENS = 64
 """Of a piece, before anybody has looked for sentences: few have more."""
+
+BRANCHES_AT_ONCE = 32
+"""Of a message, tokenised before others have their turn on the event loop."""
 
 MEMORY_TEXTS = 64
 """From which is learned how many tokens a character makes."""
@@ -65,7 +70,7 @@ class Sources:
         if segmentation == SEGMENTATION_NONE:
             source = self._encode(text, order)
             return source if len(source) <= self._most_tokens else None
-        if segmentation != SEGMENTATION_AUTO or has_lines(text):
+        if segmentation != SEGMENTATION_AUTO or _has_layout(text):
             return None
         source = self._encode(text, order)
         if len(source) <= self._comfort or (
@@ -96,7 +101,7 @@ class Sources:
             return Piece(span, self._encode(one_line(text[span.begin : span.end]), order))
 
         pieces = await self._split(text, order, field, read)
-        if segmentation == SEGMENTATION_AUTO and len(pieces.pieces) == 1 and not has_lines(text):
+        if segmentation == SEGMENTATION_AUTO and len(pieces.pieces) == 1 and not _has_layout(text):
             source = self._encode(text, order)
             if len(source) <= self._most_tokens:  # with what is around its one sentence
                 return source
@@ -107,11 +112,52 @@ class Sources:
     ) -> Source:
         """Returns a text as `read` does, with what its request wants of its words.
 
-        What decides whether it is split is the text as it was given.
+        What decides whether it is split is the text as it was given. Of a message of ICU each
+        branch is a text of its own.
         """
+        if branches := terminology.branches(text):
+            return await self._read_branches(
+                text, order, segmentation, field, terminology, branches=branches
+            )
         places = terminology.find(text)
         if not places:
             return await self.read(text, order, segmentation, field)
+        return await self._read_places(text, order, segmentation, field, terminology, places=places)
+
+    async def _read_branches(
+        self,
+        text: str,
+        order: Order,
+        segmentation: int,
+        field: str,
+        terminology: Terminology,
+        *,
+        branches: Sequence[Branch],
+    ) -> SplitText:
+        pieces: list[Piece] = []
+        sentences_cut = 0
+        for index, (begin, end, has_number) in enumerate(branches):
+            if index % BRANCHES_AT_ONCE == BRANCHES_AT_ONCE - 1:
+                await asyncio.sleep(0)
+            own, wanted = text[begin:end], terminology.in_branch(has_number=has_number)
+            branch = await self._read_places(
+                own, order, segmentation, field, wanted, places=wanted.find(own)
+            )
+            pieces += [each.moved(begin) for each in branch.pieces]
+            sentences_cut += branch.sentences_cut
+        return SplitText(text, pieces, sentences_cut)
+
+    async def _read_places(
+        self,
+        text: str,
+        order: Order,
+        segmentation: int,
+        field: str,
+        terminology: Terminology,
+        *,
+        places: Sequence[Place],
+    ) -> SplitText:
+        """Returns a text of which parts are marked."""
         marked, given = _marked(text, terminology)
         whole = Piece(Span(0, len(text)), self._encode(given, order), marked)
         tokens = len(whole.source_ids)
@@ -119,17 +165,19 @@ class Sources:
         if segmentation == SEGMENTATION_NONE:
             check_source_length(tokens, field, self._limits)
             return as_whole
+        outline = terminology.writing.outline(text)
         fits = tokens <= self._most_tokens
-        if fits and self.whole(text, order, segmentation) is not None:
+        if fits and self.whole(outline, order, segmentation) is not None:
             return as_whole
 
         def read(span: Span) -> Piece:
             marked, given = _marked(text[span.begin : span.end], terminology)
             return Piece(span, self._encode(one_line(given), order), marked)
 
-        pieces = await self._split(text, order, field, read, _unbroken(text, places))
+        pieces = await self._split(outline, order, field, read, _unbroken(text, places))
         is_one = segmentation == SEGMENTATION_AUTO and len(pieces.pieces) == 1
-        return as_whole if is_one and fits and not has_lines(text) else pieces
+        is_whole = is_one and fits and not _has_layout(outline)
+        return as_whole if is_whole else pieces._replace(text=text)
 
     async def _split(
         self, text: str, order: Order, field: str, read: Read, unbroken: Unbroken | None = None
@@ -160,6 +208,11 @@ class Sources:
         rate = len(token_ids) / len(text)
         self._tokens_per_character += (rate - self._tokens_per_character) / MEMORY_TEXTS
         return order.source_prefix + token_ids + order.source_suffix
+
+
+def _has_layout(text: str) -> bool:
+    """Whether there is more than a sentence: lines, or what begins an item of a list."""
+    return has_lines(text) or has_marker(text)
 
 
 def _marked(text: str, terminology: Terminology) -> tuple[Marked | None, str]:

@@ -7,7 +7,7 @@ Knows one text. Does not know how phrases are found, nor how anything is decoded
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Literal, NamedTuple
 
@@ -53,6 +53,7 @@ class Marked:
         terms: That are in it, likewise.
         voice: What the model can say.
         as_it_is: The translation, where it is known whatever the model says.
+        write: Returns what the model says as it is written; None: it is written as it is.
     """
 
     def __init__(
@@ -61,16 +62,19 @@ class Marked:
         stand_ins: Sequence[StandIn],
         terms: Sequence[Term],
         voice: Voice,
+        *,
         as_it_is: str | None = None,
+        write: Callable[[str], str] | None = None,
     ) -> None:
         self.text = text
-        self.hides = bool(stand_ins)
-        """Whether a translation that is not settled shows stand-ins."""
+        self.hides = bool(stand_ins) or write is not None
+        """Whether a translation that is not settled shows what is not to be seen."""
         self.as_it_is = as_it_is
         self._stand_ins = stand_ins
         self._terms = [term for term in terms if not term.is_soft]
         self._soft = [term for term in terms if term.is_soft]
         self._voice = voice
+        self._write = write
         self._restored = StandIns(stand_ins)
 
     def required(self) -> tuple[RequiredSequence, ...]:
@@ -101,8 +105,13 @@ class Marked:
         restored = self._restored.restore(translated)
         warnings = [_warned(each, _CHANGED) for each in restored.moved]
         parts = restored.parts
+        write = self._write
+        if write is not None:
+            parts = [
+                part if part.is_fixed else part._replace(text=write(part.text)) for part in parts
+            ]
         for term in self._missing(translated):
-            _insert(parts, term.value, term.place)
+            _insert(parts, write(term.value) if write else term.value, term.place)
             warnings.append(Warned("TERM_MOVED", _PUT_BACK.format(shorten(term.value))))
         for stand_in in restored.lost:
             _insert(parts, stand_in.value, stand_in.place)

@@ -5,13 +5,15 @@ what a request wants of all its texts. Does not know how texts are decoded.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from copy import copy
+from typing import NamedTuple, Self
 
+from dragoman.message_format import Branch, branches
 from dragoman_server.terminology.marked import Marked, Term
 from dragoman_server.terminology.phrases import Phrases
 from dragoman_server.terminology.stand_ins import StandIn, names_for
 from dragoman_server.terminology.voice import Voice
-from dragoman_server.texts import find_placeholders
+from dragoman_server.terminology.writing import IN_BRANCH, PLAIN, Writing
 
 MAX_TERM_LENGTH = 200
 """Code points of a phrase or term: looking for them takes so many times the text at worst."""
@@ -29,9 +31,16 @@ class Place(NamedTuple):
     is_soft: bool
     is_term: bool
 
+    def is_of(self, text: str) -> bool:
+        """Whether it stays as it is written in its text."""
+        return self.value == text[self.start : self.end]
+
 
 class Terminology:
     """What a request wants of the words of its texts.
+
+    Attributes:
+        writing: How the texts are written.
 
     Args:
         voice: What the model can say.
@@ -55,38 +64,55 @@ class Terminology:
         self._kept = Phrases((phrase, phrase) for phrase in kept)
         self._glossaries = glossaries
         self._is_soft = is_soft
+        self.writing = PLAIN
+
+    def branches(self, text: str) -> list[Branch]:
+        """Returns the texts of a message of ICU, where placeholders are kept; mostly none."""
+        return branches(text) if self._protects else []
+
+    def in_branch(self, *, has_number: bool) -> Self:
+        """Returns what is wanted of the words of a branch, in which all is marked."""
+        own = copy(self)
+        own.writing = IN_BRANCH[has_number]
+        return own
 
     def mark(self, text: str) -> Marked | None:
         """Returns what the model is given of a text; None where there is nothing to mark."""
-        spans = self.find(text)
-        if not spans:
+        spans, writing = self.find(text), self.writing
+        if not spans and writing.is_plain:
             return None
         names = names_for(text)
         marked: list[str] = []
-        untranslated: list[str] = []
+        between: list[str] = []
+        as_it_is: list[str] = []
         stand_ins: list[StandIn] = []
         position = 0
         for span in spans:
             if not span.hidden:
                 continue
-            stand_in = _stand_in(next(names), span, text)
+            stand_in = _stand_in(next(names), span, text, writing)
             stand_ins.append(stand_in)
-            between = text[position : span.start]
-            marked += [between, " " * stand_in.after_word, stand_in.name]
+            between.append(text[position : span.start])
+            marked += [writing.read(between[-1]), " " * stand_in.after_word, stand_in.name]
             marked.append(" " * stand_in.before_word)
-            untranslated += [between, span.value]
+            as_it_is += [between[-1], stand_in.value]
             position = span.end
-        terms = [Term(s.value, s.start / len(text), s.is_soft) for s in spans if not s.hidden]
-        between = "".join([*untranslated[::2], text[position:]])
-        as_it_is: str | None = None
-        if not terms and not any(map(str.isalnum, between)):
-            as_it_is = "".join([*untranslated, text[position:]])
-        given = "".join([*marked, text[position:]])
-        return Marked(given, stand_ins, terms, self._voice, as_it_is)
+        terms = [_term(span, text, writing) for span in spans if not span.hidden]
+        between.append(text[position:])
+        marked.append(writing.read(between[-1]))
+        is_known = not terms and not any(map(str.isalnum, "".join(between)))
+        return Marked(
+            "".join(marked),
+            stand_ins,
+            terms,
+            self._voice,
+            as_it_is="".join([*as_it_is, between[-1]]) if is_known else None,
+            write=None if writing.is_plain else writing.write,
+        )
 
     def find(self, text: str) -> list[Place]:
         """Returns what is to be marked, from left to right."""
-        spans = _adjoined(text) if self._protects else []
+        spans = _adjoined(text, self.writing) if self._protects else []
         taken = bytearray(len(text))
         for span in spans:
             taken[span.start : span.end] = b"\1" * (span.end - span.start)
@@ -104,10 +130,10 @@ class Terminology:
         return sorted(spans)
 
 
-def _stand_in(name: str, span: Place, text: str) -> StandIn:
+def _stand_in(name: str, span: Place, text: str, writing: Writing) -> StandIn:
     return StandIn(
         name,
-        span.value,
+        span.value if span.is_of(text) else writing.write(span.value),
         span.start / len(text),
         span.is_tag,
         span.is_term,
@@ -116,10 +142,15 @@ def _stand_in(name: str, span: Place, text: str) -> StandIn:
     )
 
 
-def _adjoined(text: str) -> list[Place]:
+def _term(span: Place, text: str, writing: Writing) -> Term:
+    value = writing.read(span.value) if span.is_of(text) else span.value
+    return Term(value, span.start / len(text), span.is_soft)
+
+
+def _adjoined(text: str, writing: Writing) -> list[Place]:
     """Returns a text's placeholders; those without anything between them are one."""
     spans: list[Place] = []
-    for start, end, is_tag in find_placeholders(text):
+    for start, end, is_tag in writing.find(text):
         if spans and spans[-1].end == start:
             last = spans.pop()
             start, is_tag = last.start, is_tag or last.is_tag  # noqa: PLW2901

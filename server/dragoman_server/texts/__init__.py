@@ -5,7 +5,7 @@ to sentencex.
 """
 
 from dragoman_server.texts.clauses import halves
-from dragoman_server.texts.lines import has_lines, one_line
+from dragoman_server.texts.lines import has_lines, has_marker, one_line
 from dragoman_server.texts.placeholders import Placeholder, find_placeholders
 from dragoman_server.texts.sentences import has_words, is_sentence, sentences
 from dragoman_server.texts.spacing import Spacing
@@ -21,6 +21,7 @@ __all__ = [
     "find_placeholders",
     "halves",
     "has_lines",
+    "has_marker",
     "has_words",
     "is_joined",
     "is_sentence",

@@ -15,6 +15,10 @@ from dragoman_server.texts.span import Span, stripped
 MARKER = re.compile(r"(?:(?:[-*+>#•‣⁃◦▪●○·–—]{1,6}|\(?(?:\d{1,3}|[a-zA-Z])\)|\d{1,3}\.)\s+){1,3}")  # noqa: RUF001
 """What begins an item of a list, a heading, what is quoted in a mail, what somebody says."""
 
+OWN_MARKER = re.compile(r"\s*(?:[-*+>#•‣⁃◦▪●○·–—]{1,6}|\(?(?:\d{1,3}|[a-zA-Z])\))\s+\S")  # noqa: RUF001
+"""What begins an item though it is a text's only line. A number with a dot may be an ordinal there:
+in German, `3. Oktober` begins a sentence."""
+
 LINE = re.compile(r"[^\n\r]+")
 BREAKS = ("\n", "\r", "\r\n")
 """What ends a line. Others that Unicode has, such as U+2028 and form feeds, occur in sentences."""
@@ -57,6 +61,11 @@ def stretches(text: str) -> Iterator[Span]:
 def has_lines(text: str) -> bool:
     """Whether a text has more than one line; a line break at its ends makes none."""
     return ("\n" in text or "\r" in text) and any(each in text.strip() for each in BREAKS)
+
+
+def has_marker(text: str) -> bool:
+    """Whether a text begins as an item of a list does; may not be empty."""
+    return (not text[0].isalpha() or text[1:2] == ")") and OWN_MARKER.match(text) is not None
 
 
 def one_line(text: str) -> str:

@@ -1,10 +1,10 @@
 """Finds what no translator may touch: placeholders of programs, tags, code, addresses.
 
 `%1$s` `%d` `%(name)s` `%@` of printf, Python and Apple; `%1` `%n` of Qt; `%{x}` of Ruby; `{name}`
-`{0:.2f}` of Python and ICU; `{{x}}` `${x}` `#{x}` of templates; whole plurals and selects of ICU,
-their branches included; tags such as `<x id="1"/>`; spans of code in backticks; URLs and e-mail
-addresses. Takes time linear in the text's length. Knows characters alone: what stands in a sentence
-as `{name}` is taken for a placeholder whoever wrote it.
+`{0:.2f}` of Python and ICU; `{{x}}` `${x}` `#{x}` of templates; whole plurals and selects of ICU
+in a sentence, their branches included; tags such as `<x id="1"/>`; spans of code in backticks; URLs
+and e-mail addresses. Takes time linear in the text's length. Knows characters alone: what stands in
+a sentence as `{name}` is taken for a placeholder whoever wrote it.
 """
 
 import re

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dragoman import results
 from dragoman.corpora.job import Job
 from dragoman.corpora.storage.inputs import find_inputs
 from dragoman.corpora.storage.shards import Cut, Shard
@@ -40,11 +41,18 @@ ERRORS: dict[str, DragomanError] = {
 """What becomes of a text that is such a word."""
 
 
+LOST = results.Warning("PLACEHOLDER_MOVED", "{x} was lost")
+"""Of the text `lost`, of each of the two models that it goes through."""
+
+
 def outcome_of(text: str) -> Translation | DragomanError:
     if text in ERRORS:
         return ERRORS[text]
     reason = FinishReason.LENGTH if text == "long" else FinishReason.STOP
-    return Translation(text.upper(), reason, None, len(text.strip()), len(text), "upper")
+    warnings = (LOST, LOST) if text == "lost" else ()
+    return Translation(
+        text.upper(), reason, None, len(text.strip()), len(text), "upper", warnings=warnings
+    )
 
 
 @dataclass

@@ -77,6 +77,6 @@ def test_a_file_whose_shards_are_not_all_of_it_is_named(
 
 
 def test_tallies_add_field_by_field() -> None:
-    both = Tally(5, 1, 2, 1, 1).plus(Tally(3, 1, 0, 1, 1))
-    assert dataclasses.astuple(both) == (8, 2, 2, 2, 2)
+    both = Tally(5, 1, 2, 1, 1, {"A": 2}).plus(Tally(3, 1, 0, 1, 1, {"A": 1, "B": 1}))
+    assert dataclasses.astuple(both) == (8, 2, 2, 2, 2, {"A": 3, "B": 1})
     assert both.adds_up

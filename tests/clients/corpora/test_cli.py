@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.util
+import json
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -118,6 +119,49 @@ def test_a_job_ends_with_its_account(
     told = capsys.readouterr().err
     assert said in told
     assert ("problems.jsonl says which and why" in told) == ("0 cut, 0 failed" not in told)
+
+
+@pytest.mark.usefixtures("here")
+def test_warnings_are_counted_and_kept_with_their_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, output = tmp_path / "text", tmp_path / "out"
+    source.write_text("one\nlost")
+    assert (
+        cli.main([str(source), "--output", str(output), "--bundle", "b", "--cpus", "3"]) == cli.OK
+    )
+    kept = output / "_job/warnings.jsonl"
+    assert f"lines with warnings: 1 PLACEHOLDER_MOVED; {kept}\n" in capsys.readouterr().err
+    told = [json.loads(line) for line in kept.read_text().splitlines()]
+    warned = {"reason": "PLACEHOLDER_MOVED", "message": "{x} was lost"}
+    assert told == [{"file": "text", "line": 2} | warned] * 2
+
+
+def test_terms_and_placeholders_are_options_of_all_lines(tmp_path: Path) -> None:
+    glossary = tmp_path / "terms.tsv"
+    glossary.write_text("en\tde\ncar\tKraftwagen\n")
+    flags = ["-s", "en", "-t", "de", "--glossary", str(glossary), "--glossary-mode", "soft"]
+    flags += ["--dnt", "New York", "--protect-placeholders"]
+    command = ["a", "--output", "o", "--bundle", "b", "--seed", "3", *flags]
+    options = cli._options(cli._parser().parse_args(command))
+    assert options.protect_placeholders
+    assert options.dnt_phrases == ("New York",)
+    assert (options.glossary, options.glossary_mode) == ("", "soft")
+    assert options.glossary_entries == (("car", "Kraftwagen"),)
+    assert options.seed == 3
+
+
+@pytest.mark.usefixtures("here")
+def test_a_glossary_that_is_none_stops_the_job(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "text").write_text("one")
+    glossary = tmp_path / "terms.tsv"
+    glossary.write_text("car\n")
+    arguments = ["--output", str(tmp_path / "out"), "--bundle", "b", "--cpus", "3"]
+    arguments += ["--glossary", str(glossary)]
+    assert cli.main([str(tmp_path / "text"), *arguments]) == cli.NOT_DONE
+    assert "--glossary" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("here")

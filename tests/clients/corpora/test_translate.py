@@ -2,7 +2,7 @@ import pytest
 
 from dragoman.commands.lines import Line
 from dragoman.corpora.errors import JobError
-from dragoman.corpora.storage.accounts import Problem, Tally
+from dragoman.corpora.storage.accounts import Problem, Tally, Warned
 from dragoman.corpora.translate import MOST_SERVER_FAILURES, Translated, translate_lines
 from dragoman.errors import DragomanError
 from dragoman.options import Options
@@ -27,6 +27,13 @@ def test_each_line_is_counted_once_and_has_its_line() -> None:
         Problem(107, "failed", "the server failed"),
         Problem(108, "failed", "texts[3] is not allowed here"),
     )
+
+
+def test_warnings_are_told_with_their_lines_and_lines_are_counted_once() -> None:
+    done = translated("a", "lost", "bad", "lost")
+    assert done.tally == Tally(4, translated=3, failed=1, warnings={"PLACEHOLDER_MOVED": 2})
+    warned = [Warned(line, "PLACEHOLDER_MOVED", "{x} was lost") for line in (102, 104)]
+    assert done.warnings == (warned[0], warned[0], warned[1], warned[1])
 
 
 @pytest.mark.parametrize("word", ["options", "model", "away"])

@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 
 from dragoman.documents.document import DocumentError
 from dragoman.documents.formats import Settings
-from tests.clients.documents.reading import by_lines, check_identity, hostile, louder, read, written
+from tests.clients.documents.reading import (
+    by_lines,
+    check_identity,
+    hostile,
+    kept,
+    louder,
+    read,
+    written,
+)
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
@@ -74,3 +82,18 @@ def test_what_is_no_json_is_refused_with_its_line(content: str, problem: str) ->
     with pytest.raises(DocumentError) as caught:
         read("json", content)
     assert str(caught.value).startswith(problem)
+
+
+def test_a_plural_is_one_text_on_however_many_lines_it_is_written() -> None:
+    value = "{n, plural,\n  one {# file\n}\n  other {# new\n files}\n}\n"
+    content = json.dumps({"files": value, "name": "one\ntwo"})
+    document = read("json", content)
+    assert document.texts == ["{n, plural, one {# file } other {# new files} }", "one", "two"]
+
+    def translated(text: str) -> str:
+        return text.replace("# file }", "# Datei }").replace("new files", "neue Dateien")
+
+    assert json.loads(written(document, translated))["files"] == (
+        "{n, plural,\n  one {# Datei\n}\n  other {# neue Dateien}\n}\n"
+    )
+    assert kept(document, lambda text: text.replace("other", "andere")) == 1

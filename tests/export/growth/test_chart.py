@@ -1,3 +1,4 @@
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -22,6 +23,17 @@ def test_the_picture_names_its_curves_and_says_where_they_meet() -> None:
     assert ElementTree.fromstring(drawn.svg.encode()).get("aria-label") == growth().sentence()
     assert drawn.png.startswith(b"\x89PNG")
     assert int.from_bytes(drawn.png[16:20], "big") == 1280
+
+
+@pytest.mark.parametrize("quadratic", [0.0, 1e-7, 1e-12])
+def test_the_caption_stands_below_the_names_of_the_lines_however_long_it_is(
+    quadratic: float,
+) -> None:
+    svg = draw(growth(quadratic=quadratic)).svg
+    lowest_name = max(float(y) for y in re.findall(r'anchor: start[^>]* y="([\d.]+)"', svg))
+    captions = [float(y) for y in re.findall(r'translate\([\d.]+ ([\d.]+)\)">', svg)][2:]
+    assert 20 < captions[0] - lowest_name < 30, "points, from line to line; one has 12"
+    assert float(re.findall(r'height="([\d.]+)pt"', svg)[0]) - captions[-1] < 20
 
 
 @pytest.mark.parametrize("quadratic", [0.0, 1e-12, 1.0])

@@ -2,7 +2,7 @@ import re
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dragoman_server.markup import Link, MarkupError, parse
@@ -92,6 +92,10 @@ def test_of_broken_markup_each_tag_is_there_once(markup: str, data: st.DataObjec
 
 
 @given(st.lists(INLINE, max_size=2).map("<br>".join))
+@example("<code>one</code><code>oneone</code>")
+@example("<code>one</code> <code>one one</code>")
+@example("three<code>three </code>")
+@example("<b>日本 <img src=x></b> one")
 @settings(max_examples=200, deadline=None)
 def test_a_translation_that_says_the_same_has_all_words_where_they_were(markup: str) -> None:
     fragment = parse(markup)
@@ -177,6 +181,16 @@ def test_words_that_stay_are_found_and_otherwise_put_in() -> None:
         '<i>Jetzt</i> <code>run(x)</code> oder <b translate="no">One &amp; Two</b> aufrufen'
     )
     assert "<code>run(x)</code>" in translated(markup, "Jetzt aufrufen", [(0, 1), (6, 0)])
+
+
+def test_words_that_stay_are_found_where_others_of_their_like_are_taken() -> None:
+    markup = "<code>a</code><code>aa</code> one <code>a</code>"
+    assert translated(markup, "eins: aaa, a", []) == (
+        "eins: <code>a</code><code>aa</code>, <code>a</code>"
+    )
+    assert translated("<code>a</code> or <code>a</code>", "Das a oder a", []) == (
+        "Das <code>a</code> oder <code>a</code>"
+    )
 
 
 def test_text_is_cut_at_blocks_and_all_else_stays_to_the_byte() -> None:

@@ -117,6 +117,20 @@ async def test_what_a_model_is_good_at_is_translated_as_it_is(
     assert not translation.segments
 
 
+@pytest.mark.parametrize("marker", ["- ", "  * ", "•\t", "a) ", "– ", "> "])
+async def test_what_begins_an_item_is_not_what_a_model_is_given(
+    engine: FakeEngine, marker: str
+) -> None:
+    (translation,) = await translate(engine, f"{marker}Hi. Bye. ")
+    assert asked(engine) == ["Hi.", "Bye."]
+    assert translation.translated_text == f"{marker}Hi. Bye. "
+
+
+async def test_an_ordinal_that_begins_a_sentence_is_of_it(engine: FakeEngine) -> None:
+    await translate(engine, "3. Oktober")
+    assert asked(engine) == ["3. Oktober"]
+
+
 async def test_longer_texts_of_several_sentences_are_split(engine: FakeEngine) -> None:
     await translate(engine, "How do you do? Fine, thank you.")
     assert asked(engine) == ["How do you do?", "Fine, thank you."]

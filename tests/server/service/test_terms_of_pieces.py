@@ -71,6 +71,37 @@ async def test_no_sentence_ends_within_a_placeholder_and_spans_are_of_what_was_p
     assert not translation.warnings
 
 
+@pytest.mark.parametrize("segmentation", [SEGMENTATION_NONE, SEGMENTATION_SENTENCES])
+async def test_each_branch_of_a_message_is_a_text_of_its_own(
+    server: Running, segmentation: int
+) -> None:
+    server.engine.echo = True
+    content = f" {{who, select, her {{She''s here}} other {{{ICU}}} none {{ - }}}}\n"
+    translation = await translated(server, content, segmentation=segmentation)
+    said = [source for source, _ in parts(content, translation)]
+    assert translation.translated_text == content
+    if segmentation == SEGMENTATION_SENTENCES:
+        assert said == ["She''s here", "# file.", "Good.", "# files."]
+    else:
+        assert said == ["She''s here", "# file. Good.", "# files."]
+    assert not translation.warnings
+
+
+async def test_a_message_of_many_branches_is_as_one_of_few(server: Running) -> None:
+    server.engine.echo = True
+    several = " ".join(f"={n} {{No. {n} of # now}}" for n in range(70))
+    content = f"{{n, plural, {several} other {{it}}}}"
+    translation = await translated(server, content)
+    assert translation.translated_text == content
+    assert len(translation.segments) == 71
+
+
+async def test_without_placeholders_a_message_is_a_text_like_others(server: Running) -> None:
+    server.engine.echo = True
+    await translated(server, ICU, protect_placeholders=False, segmentation=SEGMENTATION_NONE)
+    assert len(server.engine.texts) == 1
+
+
 async def test_no_sentence_ends_within_a_phrase_or_a_term(server: Running) -> None:
     server.engine.echo = True
     content = "I saw Dr. No. He saw The End. Of Us."

@@ -113,3 +113,25 @@ def test_one_place_has_one_mark() -> None:
     assert [required.is_only for required in marked.required()] == [True, False, False]
     assert marked.faults("X47 New York Yorck") == 0
     assert marked.faults("X47 New York York") == 1
+
+
+def in_branch(text: str, said: str, kept: Sequence[str] = ()) -> tuple[str, str]:
+    """What the model is given of a branch of a plural, and what comes of what it says."""
+    marked = Terminology(VOICE, protects=True, kept=kept).in_branch(has_number=True).mark(text)
+    assert marked is not None
+    return marked.text, marked.settle(said).text
+
+
+def test_a_branch_is_read_without_quotes_and_written_with_them() -> None:
+    assert in_branch("It''s open", "C'est {ouvert} #1") == ("It's open", "C''est '{'ouvert'}' '#'1")
+    assert in_branch("# file''s '{x}' in `{y`} {z}", "l'X14 X79 X47 d'X17") == (
+        "X47 file's X79 in X14 X17",
+        "l''`{y`} '{x}' # d''{z}",
+    )
+    assert in_branch("# - {x}!", "anything") == ("X47 - X79!", "# - {x}!")
+
+
+def test_phrases_that_stay_in_a_branch_are_written_as_they_were() -> None:
+    given, written = in_branch("O''Neil and # more", "# O'Neil, 'X47'", kept=["O''Neil"])
+    assert given == "O'Neil and X47 more"
+    assert written == "'#' O''Neil, ''#''"

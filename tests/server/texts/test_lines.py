@@ -1,6 +1,6 @@
 import pytest
 
-from dragoman_server.texts.lines import has_lines, one_line, stretches
+from dragoman_server.texts.lines import has_lines, has_marker, one_line, stretches
 
 
 def lines(text: str) -> list[str]:
@@ -30,6 +30,16 @@ def test_list_markers_are_no_part_of_a_line(marker: str) -> None:
 )
 def test_what_only_looks_like_a_marker_stays(text: str) -> None:
     assert lines(text) == [text]
+
+
+@pytest.mark.parametrize("text", ["- a", " * a", "•\ta", "(a) b", "b)  c", "12) a", "> a", "## a"])
+def test_one_line_may_begin_as_an_item_of_a_list_does(text: str) -> None:
+    assert has_marker(text)
+
+
+@pytest.mark.parametrize("text", ["3. Oktober", "-5 degrees", "- ", "a", "*this* one", "I am", "("])
+def test_what_may_be_a_sentence_does_not(text: str) -> None:
+    assert not has_marker(text)
 
 
 WRAPPED = """It was a dark and stormy night; the rain fell in

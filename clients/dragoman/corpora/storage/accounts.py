@@ -1,11 +1,13 @@
-"""What became of each line: counts, and the lines that are not as they should be.
+"""What became of each line: counts, the lines that are not as they should be, and warnings.
 
 Knows numbers of lines and reasons. Does not know texts or files.
 """
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Self
 
 Outcome = Literal["translated", "empty", "cut", "failed"]
@@ -23,6 +25,19 @@ class Problem(NamedTuple):
 
     reason: str
     """Why."""
+
+
+class Warned(NamedTuple):
+    """What to know of a line's translation, though there is one."""
+
+    line: int
+    """Its number in the file, from 1."""
+
+    reason: str
+    """As in a translation's warnings."""
+
+    message: str
+    """The same in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +59,9 @@ class Tally:
     failed: int = 0
     """They have no translation."""
 
+    warnings: Mapping[str, int] = field(default_factory=dict)
+    """Lines with a warning, by its reason; some have several."""
+
     @property
     def adds_up(self) -> bool:
         """Whether each line has one outcome."""
@@ -51,8 +69,14 @@ class Tally:
 
     def plus(self, other: "Tally") -> "Tally":
         """Returns both together."""
-        mine, others = dataclasses.astuple(self), dataclasses.astuple(other)
-        return Tally(*(a + b for a, b in zip(mine, others, strict=True)))
+        return Tally(
+            self.lines + other.lines,
+            self.translated + other.translated,
+            self.empty + other.empty,
+            self.cut + other.cut,
+            self.failed + other.failed,
+            dict(Counter(self.warnings) + Counter(other.warnings)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +101,8 @@ class Account:
     seconds: float
     """That it took."""
 
+    warnings: tuple[Warned, ...] = ()
+
     def to_json(self) -> bytes:
         """Returns it as one line."""
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False).encode() + b"\n"
@@ -91,4 +117,5 @@ class Account:
         fields: dict[str, Any] = json.loads(content)
         tally = Tally(**fields.pop("tally"))
         problems = tuple(Problem(*problem) for problem in fields.pop("problems"))
-        return cls(tally=tally, problems=problems, **fields)
+        warnings = tuple(Warned(*warned) for warned in fields.pop("warnings"))
+        return cls(tally=tally, problems=problems, warnings=warnings, **fields)

@@ -18,9 +18,10 @@ from dragoman.corpora.storage.store import Store
 
 
 def assemble(files: list[CutFile], store: Store, output: Path, job: Path) -> Tally:
-    """Writes the translated files into `output`, and `account.jsonl` and `problems.jsonl` to `job`.
+    """Writes the translated files into `output`, and to `job` what is said of them.
 
-    Each of them is there whole or not at all.
+    That is `account.jsonl`, `problems.jsonl` and `warnings.jsonl`. Each of them is there whole or
+    not at all.
 
     Raises:
         JobError: A shard is not finished, or its lines do not add up.
@@ -29,6 +30,7 @@ def assemble(files: list[CutFile], store: Store, output: Path, job: Path) -> Tal
     with (
         durable_file(job / "account.jsonl") as accounts,
         durable_file(job / "problems.jsonl") as problems,
+        durable_file(job / "warnings.jsonl") as warnings,
     ):
         for file in files:
             with durable_file(output / file.name) as translated:
@@ -39,6 +41,8 @@ def assemble(files: list[CutFile], store: Store, output: Path, job: Path) -> Tal
                     _write(accounts, _of_shard(file, shard, account))
                     for problem in account.problems:
                         _write(problems, {"file": file.name} | problem._asdict())
+                    for warned in account.warnings:
+                        _write(warnings, {"file": file.name} | warned._asdict())
             _check(file.name, tally, file.lines)
             _write(accounts, {"file": file.name} | dataclasses.asdict(tally))
             total = total.plus(tally)
