@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import coverage
 import hypothesis
 import pytest
 import torch
@@ -19,6 +18,7 @@ from dragoman_export.manifest import Precision
 from tests.export import tiny
 from tests.export.stand_in import write_stand_in
 from tests.exports import Exports
+from tests.unwatched import unwatched
 
 # On a busy machine an example may take as long as it likes.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -84,18 +84,12 @@ def _tracing_without_coverage() -> Iterator[None]:
     export = torch.onnx.export
 
     @functools.wraps(export)
-    def unwatched(*args: Any, **kwargs: Any) -> Any:
-        watching = coverage.Coverage.current()
-        if watching is not None:
-            watching.stop()
-        try:
+    def traced(*args: Any, **kwargs: Any) -> Any:
+        with unwatched():
             return export(*args, **kwargs)
-        finally:
-            if watching is not None:
-                watching.start()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch.onnx, "export", unwatched)
+        patch.setattr(torch.onnx, "export", traced)
         yield
 
 
