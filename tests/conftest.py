@@ -11,6 +11,7 @@ from typing import Any
 import hypothesis
 import pytest
 import torch
+import torch._dynamo.config
 from onnxscript._framework_apis import torch_2_11 as onnxscript_operators
 
 from dragoman_export.export import export
@@ -90,6 +91,13 @@ def _tracing_without_coverage() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.onnx, "export", traced)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tracing_without_a_cache() -> Iterator[None]:
+    """Sizes are symbols: to look up what an operator makes of them takes longer than to ask it."""
+    with torch._dynamo.config.patch(fake_tensor_cache_enabled=False):
         yield
 
 
