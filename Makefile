@@ -27,6 +27,9 @@ BENCH := HF_HUB_DISABLE_PROGRESS_BARS=1 $(BIN)/python -m tests.bench
 EXPORTS := build/test-exports
 PYTEST := $(BIN)/pytest --exports=$(EXPORTS)
 
+# Containers often set it: each process of a run would rewrite the assertions of every test's module anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 PROTOC := PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I protos
 
 .PHONY: demo train-demo serve lint test attack-test fault-test image-test bench ray-test protos clean

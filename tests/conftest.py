@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import coverage
 import hypothesis
 import pytest
 import torch
+import torch._dynamo.config
 from onnxscript._framework_apis import torch_2_11 as onnxscript_operators
 
 from dragoman_export.export import export
@@ -19,6 +19,7 @@ from dragoman_export.manifest import Precision
 from tests.export import tiny
 from tests.export.stand_in import write_stand_in
 from tests.exports import Exports
+from tests.unwatched import unwatched
 
 # On a busy machine an example may take as long as it likes.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -84,18 +85,19 @@ def _tracing_without_coverage() -> Iterator[None]:
     export = torch.onnx.export
 
     @functools.wraps(export)
-    def unwatched(*args: Any, **kwargs: Any) -> Any:
-        watching = coverage.Coverage.current()
-        if watching is not None:
-            watching.stop()
-        try:
+    def traced(*args: Any, **kwargs: Any) -> Any:
+        with unwatched():
             return export(*args, **kwargs)
-        finally:
-            if watching is not None:
-                watching.start()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch.onnx, "export", unwatched)
+        patch.setattr(torch.onnx, "export", traced)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tracing_without_a_cache() -> Iterator[None]:
+    """Sizes are symbols: to look up what an operator makes of them takes longer than to ask it."""
+    with torch._dynamo.config.patch(fake_tensor_cache_enabled=False):
         yield
 
 

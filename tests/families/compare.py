@@ -18,6 +18,7 @@ from dragoman.v1.translation_pb2 import (
 )
 from dragoman_server.config import Config
 from dragoman_server.local import LocalTranslator
+from tests.unwatched import unwatched
 
 TIE = 1e-4
 """Scores that are closer than this are equal: the order of a sum decides."""
@@ -90,6 +91,7 @@ class Library:
         return bool(self._model.generation_config.bad_words_ids)
 
     @torch.inference_mode()
+    @unwatched()
     def translate(
         self, texts: Sequence[str], beam_size: int, direction: Direction = ANY
     ) -> list[Said]:
@@ -118,6 +120,7 @@ class Library:
         ]
 
     @torch.inference_mode()
+    @unwatched()
     def log_probs(
         self, texts: Sequence[str], targets: Sequence[Sequence[int]], direction: Direction = ANY
     ) -> list[list[float]]:
@@ -139,6 +142,7 @@ class Library:
         return [row[: len(target)] for row, target in zip(scores.tolist(), targets, strict=True)]
 
     @torch.inference_mode()
+    @unwatched()
     def closest(self, text: str, beam_size: int, direction: Direction = ANY) -> float:
         """How near a hypothesis that beam search drops comes to one that it keeps."""
         source = self._encode([text], direction)

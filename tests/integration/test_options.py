@@ -18,6 +18,7 @@ from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.sequence import Completion, EarlyStopping, TranslationOptions
 from dragoman_server.service.listing import model_limits
 from tests.integration.conftest import CHECKPOINT, Bundles, corpus
+from tests.unwatched import unwatched
 
 MAX_LENGTH = 60
 """Of `generate`, which counts the start token and the end token."""
@@ -68,7 +69,7 @@ def generate(model: Any, sources: list[list[int]], **settings: Any) -> list[list
         defaults = {"num_beams": 1, "do_sample": False, "max_length": MAX_LENGTH}
         if "decoder_input_ids" in settings:
             settings["decoder_input_ids"] = settings["decoder_input_ids"][:1].repeat(len(ids), 1)
-        with torch.inference_mode():
+        with unwatched(), torch.inference_mode():
             rows = model.generate(ids, attention_mask=(ids != pad).long(), **defaults | settings)
         said = [row[1 : row.index(end)] for row in rows.tolist()]
         for place, index in enumerate(indices):

@@ -15,8 +15,6 @@ from google.rpc import code_pb2  # type: ignore[import-untyped]  # it has .pyi f
 from dragoman.load import cli
 from tests.clients.fake_server import FakeServer, status
 
-pytestmark = pytest.mark.alone
-
 TEXTS = ("one", "two", "three", "four")
 
 
