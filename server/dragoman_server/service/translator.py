@@ -255,6 +255,8 @@ class Translator:
             if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
                 await asyncio.sleep(0)
             translations.append(self._answer(texts[index], source, completions, order))
+        if order.rates:
+            await self._confidence.rate(translations, texts, sources, finished, order)
         return translations
 
     def _answer(
@@ -273,8 +275,6 @@ class Translator:
             return self._answers.of_nothing()
         if order.explains:
             self._explainer.explain(translation, text, source, finished, order)
-        if order.rates:
-            self._confidence.rate(translation, text, source, finished, order)
         return translation
 
 
