@@ -4,7 +4,9 @@ Knows translations whole and in pieces, and what a model's calibration is for. D
 the numbers are made of, which dragoman_server.confidence does.
 """
 
+import asyncio
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Translation, WordConfidence
@@ -14,9 +16,14 @@ from dragoman_server.confidence.regression import Regression
 from dragoman_server.sequence import Completion
 from dragoman_server.service.assembly import placed
 from dragoman_server.service.orders import Order
+from dragoman_server.service.pieces import Piece
 from dragoman_server.service.relocation import Relocation
 from dragoman_server.service.sources import Source
 from dragoman_server.service.text_queue import TextCodec
+from dragoman_server.texts import Span
+
+PIECES_AT_ONCE = 32
+"""Rated before others have their turn on the event loop."""
 
 
 class Confidence:
@@ -35,48 +42,64 @@ class Confidence:
         self._has_end = not manifest.tokenizer.bare_sources
         self._tokenizer = tokenizer
 
-    def rate(
+    async def rate(
         self,
-        translation: Translation,
-        text: str,
-        source: Source,
+        translations: Sequence[Translation],
+        texts: Sequence[str],
+        sources: Sequence[Source],
         completions: Sequence[Completion],
         order: Order,
     ) -> None:
-        """Adds to a translation how sure it is, each of its segments and each of its words.
+        """Adds to translations how sure they are, each of their segments and each of their words.
 
         Args:
-            translation: The translation, complete but for that.
-            text: The text.
-            source: As the engines had it.
-            completions: Of its pieces, or of all of it.
-            order: What its request asks for.
+            translations: Those of a request, complete but for that.
+            texts: Its texts.
+            sources: As the engines had them.
+            completions: Of their pieces, or of all of a text, in order.
+            order: What it asks for.
         """
-        total = weight = 0.0
-        pieces = placed(translation, text, source)
-        for index, ((piece, target), completion) in enumerate(
-            zip(pieces, completions, strict=True)
-        ):
-            told = told_of(order, has_end=self._has_end, piece=index)
-            said = said_of(piece.source_ids, completion, told)
-            if not said.scores:  # the model chose nothing of it
-                continue
-            features = sentence_features(said, self._typical_ratio)
-            confidence = self._sentence.of(features)
-            if translation.segments:
-                translation.segments[index].confidence = confidence
-            tokens = max(1, said.target_tokens)
-            total, weight = total + tokens * confidence, weight + tokens
-            shown = translation.translated_text[target.begin : target.end]
-            for word in self._words(completion, told, shown, features.log_odds):
-                word.begin += target.begin
-                word.end += target.begin
-                translation.words.append(word)
-        if weight:
-            translation.confidence = total / weight
-        if not order.tells_token_scores:
-            for each in (translation, *translation.hypotheses):
-                each.ClearField("token_scores")
+        remaining = iter(completions)
+        number = 0
+        for translation, text, source in zip(translations, texts, sources, strict=True):
+            rated: list[_Rated] = []
+            pieces = placed(translation, text, source) if source else []
+            for index, (piece, target) in enumerate(pieces):
+                number += 1
+                if number % PIECES_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+                told = told_of(order, has_end=self._has_end, piece=index)
+                one = self._rate(translation, piece, target, next(remaining), told)
+                if one is not None:
+                    rated.append(one)
+                    if translation.segments:
+                        translation.segments[index].confidence = one.confidence
+            if rated:
+                total = sum(one.tokens * one.confidence for one in rated)
+                translation.confidence = total / sum(one.tokens for one in rated)
+            if not order.tells_token_scores:
+                for each in (translation, *translation.hypotheses):
+                    each.ClearField("token_scores")
+
+    def _rate(
+        self,
+        translation: Translation,
+        piece: Piece,
+        target: Span,
+        completion: Completion,
+        told: Told,
+    ) -> "_Rated | None":
+        """Adds the words of a piece; returns how sure it is, None where the model chose nothing."""
+        said = said_of(piece.source_ids, completion, told)
+        if not said.scores:
+            return None
+        features = sentence_features(said, self._typical_ratio)
+        shown = translation.translated_text[target.begin : target.end]
+        for word in self._words(completion, told, shown, features.log_odds):
+            word.begin += target.begin
+            word.end += target.begin
+            translation.words.append(word)
+        return _Rated(self._sentence.of(features), max(1, said.target_tokens))
 
     def _words(
         self, completion: Completion, told: Told, shown: str, sentence_log_odds: float
@@ -92,6 +115,14 @@ class Confidence:
                 continue  # something was put in its place
             confidence = self._word.of(word.features)
             yield WordConfidence(begin=place[0], end=place[1], confidence=confidence)
+
+
+class _Rated(NamedTuple):
+    """A piece of which it is known how sure it is."""
+
+    confidence: float
+    tokens: int
+    """That it counts, in the mean of a text."""
 
 
 def told_of(order: Order, *, has_end: bool, piece: int = 0) -> Told:

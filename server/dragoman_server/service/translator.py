@@ -275,6 +275,8 @@ class Translator:
             for reason, is_mended in expectations.found:
                 self._record(GuardUse(self.name, reason, is_mended))
             warn(translations, sources, expectations.remaining)
+        if order.rates:
+            await self._confidence.rate(translations, texts, sources, finished, order)
         return translations
 
     def _answer(
@@ -293,8 +295,6 @@ class Translator:
             return self._answers.of_nothing()
         if order.explains:
             self._explainer.explain(translation, text, source, finished, order)
-        if order.rates:
-            self._confidence.rate(translation, text, source, finished, order)
         return translation
 
 
