@@ -7,13 +7,14 @@ id="0"/>` where it has no partner. Does not know formats or servers.
 import html
 import re
 from collections.abc import Sequence
+from typing import Literal
 
+from dragoman.documents.marks import DELIMITERS, Mark, set_apart
 from dragoman.documents.part import Code, Encode, Part, PlacementError
 from dragoman.html_tokens import attributes_of, tokens
 
 _START = re.compile(r"<([^\s/<>!?]+)")
 _END = re.compile(r"</([^\s>]+)")
-_DELIMITERS = re.compile(r"[*_~]+")
 _LINK_START, _LINK_END = "[", ("](", "][")
 
 
@@ -49,29 +50,32 @@ def untagged(answer: str, parts: Sequence[Part], encode: Encode) -> str:
         return "".join(part.raw for part in parts)
     starts = _pairs(parts)
     missing = {index for index, part in enumerate(parts) if _is_tag(part)}
-    written, inside = [], list[int]()
+    written, inside = list[Mark](), list[int]()
     for token in tokens(answer):
+        role: Literal["start", "end", "point"] = "point"
         if token.kind == "text":
-            written.append(encode(html.unescape(answer[token.begin : token.end])))
+            text = encode(html.unescape(answer[token.begin : token.end]))
+            written.append(Mark(text, "text"))
             continue
         if token.kind == "end" and token.name == "g" and inside:
-            index = inside.pop()
+            index, role = inside.pop(), "end"
         elif token.kind == "start" and token.name in {"g", "x"}:
             index = _number(attributes_of(token).get("id", ""))
             if (token.name == "g") != (index in starts):
                 raise PlacementError
             if token.name == "g":
                 inside.append(starts[index])
+                role = "start"
         else:
             raise PlacementError
         if index not in missing:
             raise PlacementError
         missing.remove(index)
-        written.append(parts[index].raw)
+        written.append(Mark(parts[index].raw, role))
     if missing:
         raise PlacementError
     first, last = _edges(parts)
-    return f"{first}{''.join(written)}{last}"
+    return f"{first}{set_apart(written)}{last}"
 
 
 def _pairs(parts: Sequence[Part]) -> dict[int, int]:
@@ -101,7 +105,7 @@ def _names(raw: str) -> tuple[str, str]:
         return "", end[1]
     if (start := _START.match(raw)) and not raw.endswith("/>"):
         return start[1], ""
-    if _DELIMITERS.fullmatch(raw):
+    if DELIMITERS.fullmatch(raw):
         return raw, raw
     return (raw if raw == _LINK_START else ""), (_LINK_START if raw.startswith(_LINK_END) else "")
 

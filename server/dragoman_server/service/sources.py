@@ -9,12 +9,11 @@ import math
 from collections.abc import Sequence
 from typing import Protocol
 
-from dragoman.message_format import Branch
 from dragoman.v1.translation_pb2 import SEGMENTATION_AUTO, SEGMENTATION_NONE, Limits
 from dragoman_server.service.orders import Order
 from dragoman_server.service.pieces import Piece, Read, SplitText, TooLongError, split
 from dragoman_server.service.validation import check_source_length
-from dragoman_server.terminology import Marked, Place, Terminology
+from dragoman_server.terminology import Marked, Part, Place, Terminology
 from dragoman_server.texts import Span, Unbroken, has_lines, has_marker, is_sentence, one_line
 
 COMFORT_TOKENS = 16
@@ -24,8 +23,8 @@ the shipped model leaves out the more the longer they are."""
 PIECE_TOKENS = 64
 """Of a piece, before anybody has looked for sentences: few have more."""
 
-BRANCHES_AT_ONCE = 32
-"""Of a message, tokenised before others have their turn on the event loop."""
+PARTS_AT_ONCE = 32
+"""Of a text, tokenised before others have their turn on the event loop."""
 
 MEMORY_TEXTS = 64
 """From which is learned how many tokens a character makes."""
@@ -112,39 +111,31 @@ class Sources:
     ) -> Source:
         """Returns a text as `read` does, with what its request wants of its words.
 
-        What decides whether it is split is the text as it was given. Of a message of ICU each
-        branch is a text of its own.
+        What decides whether it is split is the text as it was given, or each part of it that is a
+        text of its own.
         """
-        if branches := terminology.branches(text):
-            return await self._read_branches(
-                text, order, segmentation, field, terminology, branches=branches
-            )
+        if parts := terminology.parts(text):
+            return await self._read_parts(text, order, segmentation, field, parts)
         places = terminology.find(text)
         if not places:
             return await self.read(text, order, segmentation, field)
         return await self._read_places(text, order, segmentation, field, terminology, places=places)
 
-    async def _read_branches(
-        self,
-        text: str,
-        order: Order,
-        segmentation: int,
-        field: str,
-        terminology: Terminology,
-        *,
-        branches: Sequence[Branch],
+    async def _read_parts(
+        self, text: str, order: Order, segmentation: int, field: str, parts: Sequence[Part]
     ) -> SplitText:
+        """Returns a text of which parts are texts of their own."""
         pieces: list[Piece] = []
         sentences_cut = 0
-        for index, (begin, end, has_number) in enumerate(branches):
-            if index % BRANCHES_AT_ONCE == BRANCHES_AT_ONCE - 1:
+        for index, (begin, end, wanted) in enumerate(parts):
+            if index % PARTS_AT_ONCE == PARTS_AT_ONCE - 1:
                 await asyncio.sleep(0)
-            own, wanted = text[begin:end], terminology.in_branch(has_number=has_number)
-            branch = await self._read_places(
+            own = text[begin:end]
+            part = await self._read_places(
                 own, order, segmentation, field, wanted, places=wanted.find(own)
             )
-            pieces += [each.moved(begin) for each in branch.pieces]
-            sentences_cut += branch.sentences_cut
+            pieces += [each.moved(begin) for each in part.pieces]
+            sentences_cut += part.sentences_cut
         return SplitText(text, pieces, sentences_cut)
 
     async def _read_places(

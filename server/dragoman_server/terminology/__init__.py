@@ -8,7 +8,7 @@ from dragoman_server.terminology.glossary import Entry, Glossary, Pair
 from dragoman_server.terminology.marked import Marked, Settled, Warned
 from dragoman_server.terminology.phrases import Phrases
 from dragoman_server.terminology.shelf import Shelf, not_found
-from dragoman_server.terminology.terms import MAX_TERM_LENGTH, Place, Terminology
+from dragoman_server.terminology.terms import MAX_TERM_LENGTH, Part, Place, Terminology
 from dragoman_server.terminology.voice import Speaker, Voice
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Glossary",
     "Marked",
     "Pair",
+    "Part",
     "Phrases",
     "Place",
     "Settled",

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from copy import copy
 from typing import NamedTuple, Self
 
-from dragoman.message_format import Branch, branches
+from dragoman.message_format import branches
 from dragoman_server.terminology.marked import Marked, Term
 from dragoman_server.terminology.phrases import Phrases
 from dragoman_server.terminology.stand_ins import StandIn, names_for
 from dragoman_server.terminology.voice import Voice
 from dragoman_server.terminology.writing import IN_BRANCH, PLAIN, Writing
+from dragoman_server.texts import inside_element
 
 MAX_TERM_LENGTH = 200
 """Code points of a phrase or term: looking for them takes so many times the text at worst."""
@@ -66,9 +67,20 @@ class Terminology:
         self._is_soft = is_soft
         self.writing = PLAIN
 
-    def branches(self, text: str) -> list[Branch]:
-        """Returns the texts of a message of ICU, where placeholders are kept; mostly none."""
-        return branches(text) if self._protects else []
+    def parts(self, text: str) -> list["Part"]:
+        """Returns the parts of a text that are texts of their own; mostly none.
+
+        Where placeholders are kept, of a message of ICU its branches, of an element what is in it.
+        """
+        if not self._protects:
+            return []
+        parts = [
+            Part(branch.begin, branch.end, self.in_branch(has_number=branch.has_number))
+            for branch in branches(text)
+        ]
+        if not parts and (span := inside_element(text)) is not None:
+            parts.append(Part(*span, self))
+        return parts
 
     def in_branch(self, *, has_number: bool) -> Self:
         """Returns what is wanted of the words of a branch, in which all is marked."""
@@ -128,6 +140,15 @@ class Terminology:
                 hidden = not soft and not self._voice.say(value)
                 spans.append(Place(start, end, value, hidden, False, soft, True))
         return sorted(spans)
+
+
+class Part(NamedTuple):
+    """A part of a text that is a text of its own."""
+
+    begin: int
+    end: int
+    terminology: Terminology
+    """What is wanted of its words."""
 
 
 def _stand_in(name: str, span: Place, text: str, writing: Writing) -> StandIn:

@@ -5,6 +5,7 @@ to sentencex.
 """
 
 from dragoman_server.texts.clauses import halves
+from dragoman_server.texts.elements import inside_element
 from dragoman_server.texts.lines import has_lines, has_marker, one_line
 from dragoman_server.texts.placeholders import Placeholder, find_placeholders
 from dragoman_server.texts.sentences import has_words, is_sentence, sentences
@@ -23,6 +24,7 @@ __all__ = [
     "has_lines",
     "has_marker",
     "has_words",
+    "inside_element",
     "is_joined",
     "is_sentence",
     "is_whole",

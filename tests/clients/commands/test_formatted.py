@@ -101,14 +101,14 @@ def test_what_fails_of_a_catalogue_stays_empty(command: Command, tmp_path: Path)
 
 
 def test_what_would_break_the_file_is_told(command: Command, tmp_path: Path) -> None:
-    def put_a_full_stop(requests: Requests, _context: grpc.ServicerContext) -> Responses:
+    def put_it_outside(requests: Requests, _context: grpc.ServicerContext) -> Responses:
         for request in requests:
             response = answer(request)
             text = response.translation.translated_text
-            response.translation.translated_text = text.replace("</G>", ".</G>")
+            response.translation.translated_text = text.replace("TWO</G>", "</G>TWO")
             yield response
 
-    command.server.streams.append(put_a_full_stop)
+    command.server.streams.append(put_it_outside)
     source = tmp_path / "text.md"
     source.write_text("one\n\n**two**three\n")
     assert command("--input", source) == 1

@@ -87,6 +87,16 @@ async def test_each_branch_of_a_message_is_a_text_of_its_own(
     assert not translation.warnings
 
 
+async def test_what_is_in_an_element_is_a_text_of_its_own(server: Running) -> None:
+    server.engine.echo = True
+    content = "<b> <i>It rains {name}.</i>\n</b> "
+    translation = await translated(server, content)
+    assert translation.translated_text == content
+    assert parts(content, translation) == [("It rains {name}.",) * 2]
+    (asked,) = server.engine.texts
+    assert len(asked.source_ids) == len(["It", "rains", "X47.", "</s>"])
+
+
 async def test_a_message_of_many_branches_is_as_one_of_few(server: Running) -> None:
     server.engine.echo = True
     several = " ".join(f"={n} {{No. {n} of # now}}" for n in range(70))
