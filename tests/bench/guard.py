@@ -38,8 +38,9 @@ from dragoman_server.models import Bundle, load_tokenizer
 SETS = ("flores_dev", "newstest2014", "tatoeba_test")
 SEED = 2026
 FAULT_LINES = 300
+FEW_LINES = 200
 LONG_WORDS = 60
-TURNS = 5
+TURNS = 3
 
 FRENCH = (
     "Le conseil municipal a approuvé le budget de l'année prochaine après une longue discussion.",
@@ -188,10 +189,10 @@ class Bench:
         news = sets["newstest2014"]
         some = {
             **sets,
-            "newstest2014 in capitals": [(s.upper(), t) for s, t in news[:1000]],
+            "newstest2014 in capitals": [(s.upper(), t) for s, t in news[:FEW_LINES]],
             f"more than {LONG_WORDS} words": _long(news),
             "French and Russian": [(text, "") for text in (*FRENCH, *RUSSIAN)],
-            "German": [(target, "") for _, target in news[:FAULT_LINES]],
+            "German": [(target, "") for _, target in news[:FEW_LINES]],
             "garbage": [(text, "") for text in GARBAGE],
         }
         for name, pairs in some.items():
@@ -273,7 +274,7 @@ def _long(pairs: list[Pair]) -> list[Pair]:
         if len(source.split()) > LONG_WORDS:
             joined.append((source + ".", target + "."))
             source, target = "", ""
-    return joined[:FAULT_LINES]
+    return joined[:FEW_LINES]
 
 
 def _pairs(data: Path, name: str) -> list[Pair]:

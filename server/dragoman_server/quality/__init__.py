@@ -6,20 +6,18 @@ languages. Does not know models, requests, how anything is decoded, nor what bec
 finds.
 """
 
-from dragoman_server.quality.coverage import LEAST_WORDS, uncovered
+from dragoman_server.quality.coverage import uncovered
 from dragoman_server.quality.echo import echoed
 from dragoman_server.quality.fault import REASONS, Fault, Reason
 from dragoman_server.quality.judge import Expected, Judge, Sentence
 from dragoman_server.quality.language import Guesser, wrong_language
 from dragoman_server.quality.length import UNKNOWN, LengthNorm
-from dragoman_server.quality.repetition import WINDOW, Run, longest_run, monotonous, repeated
+from dragoman_server.quality.repetition import Run, longest_run, monotonous, repeated
 from dragoman_server.quality.script import wrong_script
 
 __all__ = [
-    "LEAST_WORDS",
     "REASONS",
     "UNKNOWN",
-    "WINDOW",
     "Expected",
     "Fault",
     "Guesser",

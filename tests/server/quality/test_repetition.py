@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from dragoman_server.quality import WINDOW, Run, longest_run, monotonous, repeated
+from dragoman_server.quality import Run, longest_run, monotonous, repeated
+from dragoman_server.quality.repetition import WINDOW
 
 
 @pytest.mark.parametrize(

@@ -372,6 +372,17 @@ async def test_what_is_found_and_what_is_mended_is_counted(server: Running) -> N
     assert server.sample("dragoman_guard_faults_mended_total", **labels) == 1
 
 
+async def test_blocks_of_html_have_a_guard(server: Running) -> None:
+    server.engine.echo = True
+    request = TranslateTextRequest(
+        contents=["<p>Haus</p><p>this is the <b>old</b> bridge</p>"],
+        mime_type="text/html",
+        guard=GUARD_WARN,
+    )
+    (translation,) = (await server.stub.TranslateText(request)).translations
+    assert "SOURCE_ECHOED" in reasons(translation)
+
+
 @pytest.mark.parametrize("number", [4, -1, 2**31 - 1])
 async def test_an_unknown_number_is_told(number: int) -> None:
     with pytest.raises(InvalidArgumentError, match=f"guard is {number}; allowed: 0 to 3") as caught:
