@@ -1,23 +1,16 @@
 """Served translations against transformers' own, and int8 against float32."""
 
-import hashlib
-import json
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import sacrebleu
 import torch
-import transformers
 from transformers import MarianMTModel, MarianTokenizer
 
 from dragoman import Client, Translation
-from tests.integration.conftest import CHECKPOINT, ROOT, Bundles, corpus
+from tests.integration.conftest import CHECKPOINT, Bundles, corpus
 from tests.integration.served import Served
-from tests.unwatched import unwatched
-
-KEPT = ROOT / "build/generated"
-"""What transformers takes minutes for, and always says alike. `make clean` removes it."""
 
 ROWS = 32
 """Of a batch of transformers, each beam one. With more it takes longer, not shorter."""
@@ -29,24 +22,6 @@ class Generated(NamedTuple):
     """Without the end token."""
 
 
-def expected_of(sources: list[str], beam_size: int) -> list[Generated]:
-    """What `generate` says, now or when it last was told the same on this machine."""
-    told = hashlib.sha256(Path(__file__).read_bytes())
-    for file in sorted(CHECKPOINT.iterdir()):
-        told.update(file.read_bytes())
-    cores = (torch.backends.cpu.get_cpu_capability(), torch.get_num_threads())
-    versions = (torch.__version__, transformers.__version__)
-    told.update(repr((sources, beam_size, *versions, *cores)).encode())
-    kept = KEPT / f"{told.hexdigest()}.json"
-    if not kept.exists():
-        KEPT.mkdir(parents=True, exist_ok=True)
-        unfinished = kept.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(generate(sources, beam_size)), "utf-8")
-        unfinished.rename(kept)
-    return [Generated(*each) for each in json.loads(kept.read_text("utf-8"))]
-
-
-@unwatched()
 def generate(sources: list[str], beam_size: int) -> list[Generated]:
     """Translations by transformers in float32, with the checkpoint's own settings."""
     tokenizer = MarianTokenizer.from_pretrained(CHECKPOINT)
@@ -87,7 +62,7 @@ def test_float32_is_what_transformers_generates(
 ) -> None:
     sources = corpus(name).sources[:count]
     served = translate(bundles["float32"], sources, beam_size)
-    expected = expected_of(sources, beam_size)
+    expected = generate(sources, beam_size)
     found = [Generated(each.translated_text, each.target_token_count) for each in served]
     assert [index for index in range(len(sources)) if found[index] != expected[index]] == []
 
