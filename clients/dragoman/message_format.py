@@ -1,8 +1,9 @@
 """Messages in ICU's MessageFormat: which texts a plural or a select has, and how they are written.
 
-`{count, plural, one {# file} other {# files}}` has two: its branches. Apostrophes quote as ICU has
-it. Takes time linear in the text's length. Does not know what else no translator may touch, nor how
-anything is translated.
+`{count, plural, one {# file} other {# files}}` has two: its branches. Those of a `selectordinal`
+are no texts: `#st` and `#th` are endings of one language. Apostrophes quote as ICU has it. Takes
+time linear in the text's length. Does not know what else no translator may touch, nor how anything
+is translated.
 """
 
 import re
@@ -13,9 +14,7 @@ MAX_DEPTH = 16
 """Of plurals and selects in each other."""
 
 _MARK = re.compile(r"''|'(?=[{}#])(?:[^']++|'')*+'|[{}#]")
-_HEAD = re.compile(
-    r"\{\s*+[\w.\-]++\s*+,\s*+(plural|select|selectordinal)\s*+,\s*+(?:offset:\s*+-?\d++\s*+)?"
-)
+_HEAD = re.compile(r"\{\s*+[\w.\-]++\s*+,\s*+(plural|select)\s*+,\s*+(?:offset:\s*+-?\d++\s*+)?")
 _SELECTOR = re.compile(r"\s*+(=\d++|[^\s{}'#,=]++)\s*+(?=\{)")
 _SPACE = re.compile(r"\s*+")
 _SPECIAL = {False: re.compile(r"['{}]+"), True: re.compile(r"['{}#]+")}
