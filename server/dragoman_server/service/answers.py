@@ -1,39 +1,94 @@
-"""What goes on the wire of what the engines made of a text.
+"""What goes on the wire of what the engines made of texts.
 
-Knows completions and the wire's messages. Does not know requests.
+Knows completions, texts whole and in pieces, and the wire's messages. Does not know how any of it
+came about.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+import asyncio
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
+from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import FINISH_REASON_STOP, Hypothesis, Model, Translation
 from dragoman_server.sequence import Completion
 from dragoman_server.service.assembly import FINISH_REASONS, assembled, by_rank, warnings_of
+from dragoman_server.service.confidence import Confidence
+from dragoman_server.service.explaining import Explainer
 from dragoman_server.service.orders import Order
 from dragoman_server.service.pieces import SplitText
+from dragoman_server.service.sources import Source
+from dragoman_server.service.text_queue import TextCodec
 
-
-class Decoder(Protocol):
-    """What is needed of a Tokenizer."""
-
-    def decode(self, token_ids: Sequence[int]) -> str:
-        """Returns the text of target tokens."""
+TEXTS_AT_ONCE = 32
+"""Of a request, tokenised or put on the wire before others have their turn on the event loop: a
+thousand take tens of milliseconds."""
 
 
 class Answers:
     """A model's.
 
     Args:
+        manifest: The model's.
         model: As ListModels tells it.
-        tokenizer: Makes text of tokens.
+        tokenizer: Makes text of tokens, and says where they are in it.
     """
 
-    def __init__(self, model: Model, tokenizer: Decoder) -> None:
+    def __init__(self, manifest: Manifest, model: Model, tokenizer: TextCodec) -> None:
         self._model, self._version = model.name, model.version
         self._most_tokens = model.limits.max_input_length
         self._tokenizer = tokenizer
+        self._explainer = Explainer(manifest, tokenizer)
+        self._confidence = Confidence(manifest, tokenizer)
 
-    def of(self, completion: Completion, *, source_tokens: int, forced: int) -> Translation:
+    def check(self, submitted: Sequence[list[int]], order: Order) -> None:
+        """Raises InvalidArgumentError where a text is too long for what is asked of it."""
+        if order.explains:
+            self._explainer.check(submitted, order)
+
+    async def of_texts(
+        self,
+        texts: Sequence[str],
+        sources: Sequence[Source],
+        completions: Sequence[Completion],
+        order: Order,
+    ) -> list[Translation]:
+        """Returns the translations of a request's texts, with all that it asks for of them.
+
+        Args:
+            texts: The texts.
+            sources: As the engines had them.
+            completions: What the engines made of their pieces, in order.
+            order: What the request asks for.
+        """
+        remaining = iter(completions)
+        translations = []
+        for index, (text, source) in enumerate(zip(texts, sources, strict=True)):
+            if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
+                await asyncio.sleep(0)
+            translations.append(self._of(text, source, remaining, order))
+        if order.rates:
+            await self._confidence.rate(translations, texts, sources, completions, order)
+        return translations
+
+    def _of(
+        self, text: str, source: Source, completions: Iterator[Completion], order: Order
+    ) -> Translation:
+        """Returns a text's translation, of the next completions."""
+        if isinstance(source, SplitText):
+            finished = list(islice(completions, len(source.pieces)))
+            translation = self._of_pieces(source, finished, order)
+        elif source:
+            finished = [next(completions)]
+            translation = self._of_whole(
+                finished[0], source_tokens=len(source), forced=order.forced
+            )
+        else:
+            return self._of_nothing()
+        if order.explains:
+            self._explainer.explain(translation, text, source, finished, order)
+        return translation
+
+    def _of_whole(self, completion: Completion, *, source_tokens: int, forced: int) -> Translation:
         """Returns the translation of a text.
 
         Args:
@@ -54,7 +109,7 @@ class Answers:
             hypotheses=self._hypotheses(completion, forced) if completion.hypotheses else None,
         )
 
-    def of_pieces(
+    def _of_pieces(
         self, split: SplitText, completions: list[Completion], order: Order
     ) -> Translation:
         """Returns the translation of a text that was split.
@@ -83,7 +138,7 @@ class Answers:
             warnings=warnings_of(split, self._most_tokens, warned),
         )
 
-    def of_nothing(self) -> Translation:
+    def _of_nothing(self) -> Translation:
         """Returns the translation of a text in which there is nothing to translate."""
         return Translation(
             finish_reason=FINISH_REASON_STOP, model=self._model, model_version=self._version

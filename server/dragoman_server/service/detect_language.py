@@ -19,8 +19,8 @@ from dragoman_server.detection import LanguageDetector, find_stretches, likelies
 from dragoman_server.errors import PreconditionError
 from dragoman_server.rpc import Call, Caller
 from dragoman_server.service.account import Account
+from dragoman_server.service.answers import TEXTS_AT_ONCE
 from dragoman_server.service.callers import charge, check_rate, principal_of
-from dragoman_server.service.translator import TEXTS_AT_ONCE
 from dragoman_server.service.validation import check_contents
 
 MOST_TOLD = 5

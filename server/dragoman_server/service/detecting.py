@@ -21,11 +21,11 @@ from dragoman_server.detection import (
 from dragoman_server.engine import ANYBODY, NO_LIMIT, Sender, TimeLimit
 from dragoman_server.errors import InvalidArgumentError
 from dragoman_server.service.account import Usage
+from dragoman_server.service.answers import TEXTS_AT_ONCE
 from dragoman_server.service.by_language import Find, Text, translate_by_language
 from dragoman_server.service.candidates import MOST_LISTED, Candidates
 from dragoman_server.service.markup import readable
 from dragoman_server.service.progress import OnProgress
-from dragoman_server.service.translator import TEXTS_AT_ONCE
 from dragoman_server.service.validation import check_content, check_contents
 
 MOST_TOLD = 3

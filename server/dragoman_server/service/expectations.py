@@ -11,7 +11,10 @@ from typing import NamedTuple
 from dragoman_server.quality import Fault, Reason
 from dragoman_server.sequence import Completion, TranslationOptions
 from dragoman_server.service.guarding import Guard
+from dragoman_server.service.orders import Order
+from dragoman_server.service.pieces import SplitText
 from dragoman_server.service.remedies import remedied, with_required
+from dragoman_server.service.sources import Source
 from dragoman_server.terminology import Marked
 
 
@@ -143,3 +146,21 @@ class Expectations:
         assert self._guard is not None
         source_ids = self._guard.of_text(self._asked.source_ids[index])
         return self._texts[index], source_ids, token_ids[self._forced :]
+
+
+def asked_for(sources: list[Source], order: Order) -> Asked:
+    """Returns what the engines are asked for: source tokens, and how each is decoded."""
+    submitted: list[list[int]] = []
+    options: list[TranslationOptions] = []
+    marks: dict[int, Marked] = {}
+    for index, source in enumerate(sources):
+        if isinstance(source, SplitText):
+            for number, (_, ids, marked) in enumerate(source.pieces):
+                if marked is not None:
+                    marks[len(submitted)] = marked
+                submitted.append(ids)
+                options.append(order.options.of_text(index, source_length=len(ids), piece=number))
+        elif source:
+            submitted.append(source)
+            options.append(order.options.of_text(index, source_length=len(source)))
+    return Asked(submitted, options, marks)

@@ -26,13 +26,13 @@ from dragoman_server.engine import ANYBODY, NO_LIMIT, Sender, TimeLimit
 from dragoman_server.errors import InvalidArgumentError
 from dragoman_server.models import primary, related
 from dragoman_server.service.account import Usage
+from dragoman_server.service.answers import TEXTS_AT_ONCE
 from dragoman_server.service.by_language import Find, Text, translate_by_language
 from dragoman_server.service.candidates import Candidates
 from dragoman_server.service.markup import as_unary
 from dragoman_server.service.parts import of_field
 from dragoman_server.service.progress import OnProgress
 from dragoman_server.service.stretched import Part, joined
-from dragoman_server.service.translator import TEXTS_AT_ONCE
 from dragoman_server.service.validation import check_contents, check_stretches
 from dragoman_server.texts import Spacing
 

@@ -8,8 +8,7 @@ grpc, nor how the engine batches.
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Coroutine, Sequence
 
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import (
@@ -21,14 +20,11 @@ from dragoman.v1.translation_pb2 import (
 from dragoman_server.detection import LanguageDetector
 from dragoman_server.engine import ANYBODY, NO_LIMIT, UNREAD, Outline, Sender, TimeLimit
 from dragoman_server.monitoring import GuardUse
-from dragoman_server.sequence import Completion, TranslationOptions
 from dragoman_server.service.account import Usage
 from dragoman_server.service.alignment import check_one_text
-from dragoman_server.service.answers import Answers
+from dragoman_server.service.answers import TEXTS_AT_ONCE, Answers
 from dragoman_server.service.attempts import Attempts
-from dragoman_server.service.confidence import Confidence
-from dragoman_server.service.expectations import Asked, Expectations
-from dragoman_server.service.explaining import Explainer
+from dragoman_server.service.expectations import Expectations, asked_for
 from dragoman_server.service.guarding import Guard, Guards, texts_of, warn
 from dragoman_server.service.orders import Order, Orders
 from dragoman_server.service.pieces import SplitText
@@ -41,11 +37,7 @@ from dragoman_server.service.validation import (
     check_contents,
     read_segmentation,
 )
-from dragoman_server.terminology import Marked, Shelf, Terminology
-
-TEXTS_AT_ONCE = 32
-"""Of a request, tokenised or put on the wire before others have their turn on the event loop: a
-thousand take tens of milliseconds."""
+from dragoman_server.terminology import Shelf, Terminology
 
 
 class Translator:
@@ -73,9 +65,7 @@ class Translator:
         self._orders = Orders(manifest, model.limits, tokenizer)
         self._terms = TermsReader(manifest, model.limits, tokenizer, shelf)
         self._sources = Sources(model.limits, tokenizer, manifest.special_tokens.end_id)
-        self._answers = Answers(model, tokenizer)
-        self._explainer = Explainer(manifest, tokenizer)
-        self._confidence = Confidence(manifest, tokenizer)
+        self._answers = Answers(manifest, model, tokenizer)
         self._decode = tokenizer.decode
         self._engine = engine
         self._guards = Guards(manifest, tokenizer, detector)
@@ -249,9 +239,8 @@ class Translator:
         progress: Progress | None = None,
     ) -> list[Translation]:
         """Has the texts translated; an error, or nobody waiting, takes all of them back."""
-        asked = _asked(sources, order)
-        if order.explains:
-            self._explainer.check(asked.source_ids, order)
+        asked = asked_for(sources, order)
+        self._answers.check(asked.source_ids, order)
         expectations: Expectations | None = None
         if asked.marks or guard is not None:
             expectations = Expectations(
@@ -265,52 +254,9 @@ class Translator:
         finished = await self._attempts.decode(
             asked, expectations, limit, sender, usage=usage, progress=progress
         )
-        completions = iter(finished)
-        translations = []
-        for index, source in enumerate(sources):
-            if index % TEXTS_AT_ONCE == TEXTS_AT_ONCE - 1:
-                await asyncio.sleep(0)
-            translations.append(self._answer(texts[index], source, completions, order))
+        translations = await self._answers.of_texts(texts, sources, finished, order)
         if expectations is not None and expectations.found:
             for reason, is_mended in expectations.found:
                 self._record(GuardUse(self.name, reason, is_mended))
             warn(translations, sources, expectations.remaining)
-        if order.rates:
-            await self._confidence.rate(translations, texts, sources, finished, order)
         return translations
-
-    def _answer(
-        self, text: str, source: Source, completions: Iterator[Completion], order: Order
-    ) -> Translation:
-        """Returns a text's translation, of the next completions."""
-        if isinstance(source, SplitText):
-            finished = list(islice(completions, len(source.pieces)))
-            translation = self._answers.of_pieces(source, finished, order)
-        elif source:
-            finished = [next(completions)]
-            translation = self._answers.of(
-                finished[0], source_tokens=len(source), forced=order.forced
-            )
-        else:
-            return self._answers.of_nothing()
-        if order.explains:
-            self._explainer.explain(translation, text, source, finished, order)
-        return translation
-
-
-def _asked(sources: list[Source], order: Order) -> Asked:
-    """Returns what the engines are asked for: source tokens, and how each is decoded."""
-    submitted: list[list[int]] = []
-    options: list[TranslationOptions] = []
-    marks: dict[int, Marked] = {}
-    for index, source in enumerate(sources):
-        if isinstance(source, SplitText):
-            for number, (_, ids, marked) in enumerate(source.pieces):
-                if marked is not None:
-                    marks[len(submitted)] = marked
-                submitted.append(ids)
-                options.append(order.options.of_text(index, source_length=len(ids), piece=number))
-        elif source:
-            submitted.append(source)
-            options.append(order.options.of_text(index, source_length=len(source)))
-    return Asked(submitted, options, marks)

@@ -82,6 +82,16 @@ async def test_each_stretch_is_translated_from_its_own_language() -> None:
         assert translation.detected_language_confidence > 0.9
 
 
+async def test_into_several_languages_each_leaves_what_is_in_it() -> None:
+    async with serving("en-it", "de-it", "en-de", "it-de") as (server, engines):
+        both = request(f"{ENGLISH} {GERMAN}", target="", target_language_codes=["de", "it"])
+        german, italian = (await server.stub.TranslateText(both)).translations
+        assert [german.target_language_code, italian.target_language_code] == ["de", "it"]
+        assert (german.model, italian.model) == ("en-de", "en-it,de-it")
+        assert german.translated_text == italian.translated_text == f"{ENGLISH} {GERMAN}"
+        assert [len(engine.texts) for engine in engines.values()] == [1, 1, 1, 0]
+
+
 async def test_texts_of_many_languages_and_scripts_are_restored_to_the_byte() -> None:
     gaps = (
         " ",
