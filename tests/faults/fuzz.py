@@ -122,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=0, help="front-end processes of the server")
     given = parser.parse_args(arguments)
-    with Server(given.bundle, workers=given.workers) as server:
+    with Server(given.bundle, workers=given.workers, detect_languages=True) as server:
         report = fuzz(server, given.messages, given.seed)
     _print(report)
     return 1 if report.problems else 0

@@ -15,7 +15,7 @@ SEED = 7
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_two_thousand_messages_leave_nothing(float32_bundle: Path, workers: int) -> None:
-    with Server(float32_bundle, workers=workers) as server:
+    with Server(float32_bundle, workers=workers, detect_languages=True) as server:
         report = fuzz.fuzz(server, 2000, SEED)
     assert report.problems == []
     assert report.messages == 2000

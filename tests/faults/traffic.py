@@ -136,8 +136,9 @@ class Traffic:
 
     def _check_answer(self, answer: bytes, content: bytes, number: int, path: str) -> None:
         if path.endswith("TranslateText"):
-            given = len(TranslateTextRequest.FromString(content).contents)
-            if len(TranslateTextResponse.FromString(answer).translations) != given:
+            request = TranslateTextRequest.FromString(content)
+            due = len(request.contents) * max(1, len(request.target_language_codes))
+            if len(TranslateTextResponse.FromString(answer).translations) != due:
                 self._tell(f"{path} {number}: not as many translations as texts")
 
     def _stream(self, numbers: list[int], chance: random.Random, channel: grpc.Channel) -> None:
