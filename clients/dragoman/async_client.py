@@ -27,6 +27,12 @@ from dragoman.channel import open_async_channel
 from dragoman.credentials import as_api_key, metadata_of
 from dragoman.errors import DragomanError, UsageError
 from dragoman.options import Options, TranslateOptions
+from dragoman.reading import (
+    by_language,
+    read_detected,
+    read_models,
+    read_translations,
+)
 from dragoman.requests import (
     DEFAULT_CUT,
     Cut,
@@ -42,10 +48,6 @@ from dragoman.results import (
     Model,
     StreamResult,
     Translation,
-    by_language,
-    read_detected,
-    read_models,
-    read_translations,
 )
 from dragoman.spans import AsyncWatchedCall, start_span
 from dragoman.status import in_whole_list

@@ -14,8 +14,9 @@ from pathlib import Path
 import dragoman_server.errors as server
 from dragoman.errors import DragomanError, ServerError
 from dragoman.options import Options
+from dragoman.reading import read_translation
 from dragoman.requests import stream_request
-from dragoman.results import StreamResult, Translation, read_translation
+from dragoman.results import StreamResult, Translation
 from dragoman.status import error_from_status
 from dragoman_server.config import Config
 from dragoman_server.local import LocalTranslator, TextOutcome

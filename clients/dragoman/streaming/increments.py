@@ -10,7 +10,8 @@ import grpc
 
 from dragoman.calls import Attempts
 from dragoman.errors import DragomanError, UnavailableError
-from dragoman.results import Translation, read_translation
+from dragoman.reading import read_translation
+from dragoman.results import Translation
 from dragoman.status import error_from_answer, error_from_rpc, error_from_status
 from dragoman.streaming.stream import ResponseCall
 from dragoman.target import Target

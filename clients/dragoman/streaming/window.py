@@ -25,8 +25,9 @@ from dragoman.errors import (
     UnavailableError,
 )
 from dragoman.options import Options
+from dragoman.reading import read_translation
 from dragoman.requests import stream_request
-from dragoman.results import StreamResult, Translation, read_translation
+from dragoman.results import StreamResult, Translation
 from dragoman.status import error_from_status
 from dragoman.texts import check_text
 from dragoman.v1 import translation_pb2 as pb

@@ -1,6 +1,12 @@
 import pytest
 
 from dragoman.errors import ServerError
+from dragoman.reading import (
+    read_detected,
+    read_models,
+    read_translation,
+    read_translations,
+)
 from dragoman.results import (
     AlignmentLink,
     FinishReason,
@@ -8,10 +14,6 @@ from dragoman.results import (
     Segment,
     Warning,  # noqa: A004  the wire's word
     WordConfidence,
-    read_detected,
-    read_models,
-    read_translation,
-    read_translations,
 )
 from dragoman.v1 import translation_pb2 as pb
 
