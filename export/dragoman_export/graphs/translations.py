@@ -194,9 +194,14 @@ def _norm(x: TensorType, weight: TensorType, bias: TensorType, epsilon: float) -
 
 
 def _rms_norm(x: TensorType, weight: TensorType, epsilon: float) -> TensorType:
-    """Onnxruntime fuses it: ONNX has a name for it in opset 23."""
-    mean = op.ReduceMean(op.Pow(x, 2.0), [-1], keepdims=1)
-    return op.Mul(op.Div(x, op.Sqrt(op.Add(mean, epsilon))), weight)
+    """Onnxruntime fuses it: ONNX has a name for it in opset 23.
+
+    In float32 whatever x is of: squares may be more than float16 has numbers for.
+    """
+    wide = x if x.dtype == FLOAT.dtype else op.Cast(x, to=FLOAT.dtype)
+    mean = op.ReduceMean(op.Pow(wide, 2.0), [-1], keepdims=1)
+    normed = op.Div(wide, op.Sqrt(op.Add(mean, epsilon)))
+    return op.Mul(normed if wide is x else op.Cast(normed, to=x.dtype), weight)
 
 
 def _prompt_bias(table: TensorType, padded_index: TensorType) -> TensorType:
