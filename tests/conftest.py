@@ -136,7 +136,7 @@ def exported(checkpoint: Path, exports: Exports, precision: Precision) -> Path:
     return exports.get(
         f"tiny-{precision}",
         lambda path: export(
-            tiny.request(checkpoint, path, precision, attention=precision in {"float32", "int8"}),
+            tiny.request(checkpoint, path, precision, attention=True),
             tiny.no_progress,
         ),
     )

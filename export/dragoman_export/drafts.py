@@ -44,6 +44,9 @@ class Draft(NamedTuple):
 
     target: Target = CPU
 
+    stand_in: Path | None = None
+    """Where the same graphs lie in float32, if those of `directory` are for a GPU."""
+
     def move(self, directory: Path) -> None:
         """Puts the graphs into `directory`."""
         for file in sorted(self.directory.iterdir()):

@@ -88,7 +88,7 @@ class ExportRequest:
     """How int8 activations are scaled."""
 
     attention: bool = True
-    """Whether the bundle has the graph of attention weights, where it is made for a CPU."""
+    """Whether the bundle has the graph of attention weights."""
 
     alignment_gold: Path | None = None
     """File of alignments made by people, to choose heads by; see `alignment.gold`."""
@@ -112,8 +112,8 @@ def export(
     """
     if request.precision != "int8" and request.activation_scales != "auto":
         raise UsageError("--activation-scales goes with --precision int8")
-    if request.alignment_gold is not None and not has_attention(request):
-        raise UsageError("--alignment-gold goes with a bundle for a CPU, and not --no-attention")
+    if request.alignment_gold is not None and not request.attention:
+        raise UsageError("--alignment-gold does not go with --no-attention")
     name = request.name if request.name is not None else model_name(request.checkpoint)
     require_name(name)
     return_large_blocks()
@@ -171,13 +171,14 @@ def _write(
     require_room(directory, model.blueprint.parameters * LEAST_BYTES[request.precision])
     said = _said(request, model, languages, stage, done)
     with tempfile.TemporaryDirectory(dir=directory) as attempts:
-        bench = Workbench(model, said, Path(attempts), stage, done, has_attention(request))
+        bench = Workbench(model, said, Path(attempts), stage, done, request.attention)
         draft = _draft(request, bench)
+        heads = None
+        if request.attention:
+            with stage("choose the heads that align"):
+                graphs = draft.stand_in or draft.directory
+                heads = _alignment_heads(model, languages, said, gold, graphs)
         draft.move(directory)
-    heads = None
-    if has_attention(request):
-        with stage("choose the heads that align"):
-            heads = _alignment_heads(model, languages, said, gold, directory)
     model.tokenizer.save(directory / manifest.TOKENIZER_DIRECTORY)
     description = manifest.describe(
         name=name,
@@ -206,11 +207,6 @@ def _alignment_heads(
     source = next(iter(languages.sources.values()))
     target = next(iter(languages.targets.values()))
     return choose_by_gold(directory, model, gold, source, target)
-
-
-def has_attention(request: ExportRequest) -> bool:
-    """Whether the bundle will have the graph of attention weights."""
-    return request.attention and request.precision in ("float32", "int8")
 
 
 def _said(

@@ -85,7 +85,7 @@ class Workbench(NamedTuple):
         else:
             parity = self._measure(EagerDecoder(half))
             measured_with = "pytorch"
-        return Draft(directory, half.config, None, parity, measured_with, CUDA)
+        return Draft(directory, half.config, None, parity, measured_with, CUDA, stand_in)
 
     def better(self, calibrated: Draft, per_row: Draft) -> Draft:
         """What `choose` chooses, said aloud."""

@@ -27,10 +27,9 @@ from dragoman_server.monitoring import Metrics
 from dragoman_server.pool import Found, LoadedModel
 from dragoman_server.processes import ModelSetup
 from dragoman_server.runtime import CacheShape
-from dragoman_server.runtime.attention_runner import AttentionRunner
 from dragoman_server.runtime.layout import Layout
 from dragoman_server.runtime.model_runner import available_providers, choose_provider
-from dragoman_server.runtime.runners import Runners, load_runners
+from dragoman_server.runtime.runners import Runners, attention_runner, load_runners
 from dragoman_server.search import Search, WordContinuations
 from dragoman_server.service import (
     check_room,
@@ -181,7 +180,7 @@ def build_engine(
         # A device's steps wait for the device: it is shared by the device's own scheduler.
         turns=allotment.turns if provider == "cpu" else None,
         share=Share(allotment.weight, loaded.layout.threads),
-        attend=AttentionRunner(bundle).run if manifest.HasField("attention") else None,
+        attend=(attention_runner(bundle, provider).run if manifest.HasField("attention") else None),
     )
     return BuiltEngine(engine, provider, loaded.layout)
 

@@ -13,10 +13,11 @@ import transformers
 
 from dragoman_export.families import import_model
 from dragoman_export.families.bart import TIED
-from dragoman_export.graphs import ATTENTION, CPU
+from dragoman_export.graphs import ATTENTION, CPU, CUDA, Target
 from dragoman_export.graphs.trace import trace_attention
 from dragoman_export.model import ImportedModel
-from dragoman_export.network import AttentionWeights
+from dragoman_export.network import AttentionWeights, Transformer
+from dragoman_export.precision import with_half_precision
 from dragoman_export.verification import cpu_session, packed_pairs
 from tests.export.network.test_forced_attention import forced, require_same, stepwise, unpadded
 from tests.exports import Exports
@@ -96,13 +97,32 @@ def test_the_graph_says_what_the_modules_say(
     model = import_model(make(name, exports, request))
     source, target = pair(model)
     expected = forced(model.transformer, source, target)
-    graph = trace_attention(model.transformer, CPU)
-    (tmp_path / ATTENTION).write_bytes(onnx_ir.to_proto(graph).SerializeToString())
-    session = cpu_session(tmp_path / ATTENTION)
+    found = graphed(model.transformer, CPU, source, target, tmp_path)
+    require_same(found, expected)
+
+
+@pytest.mark.parametrize("name", GRAPHED)
+def test_a_graph_of_16_bits_says_nearly_what_the_modules_say(
+    name: str, exports: Exports, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    model = import_model(make(name, exports, request))
+    source, target = pair(model)
+    expected = forced(model.transformer, source, target)
+    half = with_half_precision(model.blueprint.take(), "float16")
+    require_same(graphed(half, CUDA, source, target, tmp_path), expected, tolerance=0.01)
+
+
+def graphed(
+    transformer: Transformer, target_of: Target, source: list[int], target: list[int], path: Path
+) -> AttentionWeights:
+    """What the graph says of a pair that has another beside it."""
+    graph = trace_attention(transformer, target_of)
+    (path / ATTENTION).write_bytes(onnx_ir.to_proto(graph).SerializeToString())
+    session = cpu_session(path / ATTENTION)
     found = session.run(None, packed_pairs([[5, 0], source], [target[:2], target]))
     kinds = [output.name.split("_")[0] for output in session.get_outputs()]
     both = AttentionWeights(*(
         [torch.tensor(each) for each, kind in zip(found, kinds, strict=True) if kind == wanted]
         for wanted in AttentionWeights._fields
     ))  # fmt: skip
-    require_same(unpadded(both, 1, len(source), len(target)), expected)
+    return unpadded(both, 1, len(source), len(target))

@@ -27,6 +27,10 @@ MAX_LENGTH = 100
 """Most target tokens."""
 
 
+Weights = list[list[list[list[float]]]]
+"""Of cross-attention: (layers, heads, target, source)."""
+
+
 class Workload(NamedTuple):
     """Sentences as token ids, and what float32 on a CPU makes of them."""
 
@@ -34,6 +38,9 @@ class Workload(NamedTuple):
 
     expected: dict[int, list[list[int]]]
     """Target tokens by beam size."""
+
+    cross: list[Weights]
+    """Of the first sentences and their greedy translations, the start token with them."""
 
     def write(self, directory: Path) -> None:
         """Writes workload.json."""
@@ -48,4 +55,4 @@ class Workload(NamedTuple):
         """
         content = json.loads((directory / WORKLOAD).read_text())
         expected = {int(size): targets for size, targets in content["expected"].items()}
-        return cls(content["sources"], expected)
+        return cls(content["sources"], expected, content["cross"])

@@ -17,17 +17,30 @@ from dragoman_export.manifest import Precision
 from dragoman_export.sentences import SENTENCES
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.models.tokenizer import load_tokenizer
+from dragoman_server.runtime.attention_runner import AttentionRunner
 from dragoman_server.runtime.runners import load_runners
 from dragoman_server.runtime.sizing import cache_shape
-from dragoman_server.sequence import TranslationOptions
+from dragoman_server.sequence import (
+    Attention,
+    Completion,
+    Finished,
+    FinishReason,
+    TranslationOptions,
+)
 from tests.export.stand_in import write_stand_in
 from tests.gpu.bare import ROOT
-from tests.gpu.carried import BEAM_SIZES, MAX_LENGTH, PRECISIONS, Workload
+from tests.gpu.carried import BEAM_SIZES, MAX_LENGTH, PRECISIONS, Weights, Workload
 from tests.server.engine.stepping import translate_all
 
 CHECKPOINT = ROOT / "export/checkpoints/marian-en-de"
 
 SENTENCE_COUNT = 400
+
+CROSS_COUNT = 24
+"""Sentences whose weights are carried along."""
+
+CROSS_DIGITS = 4
+"""Of each weight."""
 
 MAX_ROWS = 64
 
@@ -95,7 +108,21 @@ def _workload(sentences: list[str]) -> Workload:
             requests = [(source, options) for source in sources]
             completions = translate_all(runner, bundle.manifest, requests, max_rows=MAX_ROWS)
             expected[beam_size] = [completion.token_ids for completion in completions]
-    return Workload(sources, expected)
+        return Workload(sources, expected, _cross(bundle, sources, expected[1]))
+
+
+def _cross(bundle: Bundle, sources: list[list[int]], targets: list[list[int]]) -> list[Weights]:
+    options = TranslationOptions(MAX_LENGTH, return_attention=True)
+    texts = [
+        Finished(source, options, Completion(target, FinishReason.STOP, None))
+        for source, target in zip(sources[:CROSS_COUNT], targets[:CROSS_COUNT], strict=True)
+    ]
+    found = []
+    for outcome in AttentionRunner(bundle).run(texts):
+        assert isinstance(outcome, Attention)
+        assert outcome.cross is not None
+        found.append(outcome.cross.astype(float).round(CROSS_DIGITS).tolist())
+    return found
 
 
 if __name__ == "__main__":

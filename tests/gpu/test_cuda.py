@@ -13,20 +13,25 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
+from dragoman.v1.bundle_pb2 import Manifest
 from dragoman_server.engine.async_engine import AsyncEngine
+from dragoman_server.engine.attention_threads import Attend
 from dragoman_server.engine.engine import Engine
 from dragoman_server.engine.engine_metrics import EngineMetrics
 from dragoman_server.engine.scheduler import Scheduler
 from dragoman_server.engine.waiting_queue import WaitingQueue
+from dragoman_server.models.bundle import Bundle
 from dragoman_server.monitoring.metrics import Metrics
+from dragoman_server.runtime.attention_runner import AttentionRunner
 from dragoman_server.runtime.device import OrtDevice, View
 from dragoman_server.runtime.device_cache import DeviceCache
 from dragoman_server.runtime.device_runner import DeviceRunner
 from dragoman_server.runtime.kv_cache import CacheShape
+from dragoman_server.runtime.runners import Runners
 from dragoman_server.search.candidates import Candidates
 from dragoman_server.search.rows import Move, RowCopies
 from dragoman_server.search.search import Search
-from dragoman_server.sequence import TranslationOptions
+from dragoman_server.sequence import Completion, TranslationOptions
 from tests.gpu.carried import (
     BEAM_SIZES,
     DEVICE,
@@ -63,9 +68,14 @@ class Tolerance(NamedTuple):
     """Least share of tokens that agree, over all sentences."""
     log_prob: float
     """Largest difference of a token's log-probability between numbers of rows."""
+    attention: float
+    """Largest difference of a weight."""
 
 
-TOLERANCES = {"float16": Tolerance(0.9, 0.97, 0.02), "bfloat16": Tolerance(0.6, 0.9, 0.2)}
+TOLERANCES = {
+    "float16": Tolerance(0.9, 0.97, 0.02, 0.02),
+    "bfloat16": Tolerance(0.6, 0.9, 0.2, 0.2),
+}
 
 
 @pytest.fixture(scope="module")
@@ -250,9 +260,51 @@ def test_steps_are_recorded_on_the_engines_own_thread(workload: Workload) -> Non
     """Loaded here, prepared and run there, as the server does it."""
     longest = max(map(len, workload.sources))
     manifest, runners = load_unprepared("float16", 16, longest_source=longest)
+    found = translated(
+        async_engine(manifest, runners),
+        [(source, TranslationOptions(MAX_LENGTH)) for source in workload.sources[:40]],
+    )
+    tokens = [completion.token_ids for completion in found]
+    assert agreement(workload.expected[1][:40], tokens) >= TOLERANCES["float16"].agreement
+
+
+def test_alignments_are_those_of_float32_and_disturb_no_decoding(
+    precision: str, workload: Workload
+) -> None:
+    """Every other text is aligned beside the engine, on the same device."""
+    longest = max(map(len, workload.sources))
+    manifest, runners = load_unprepared(precision, 16, longest_source=longest)
+    attend = AttentionRunner(Bundle.load(DIRECTORY / precision), OrtDevice(DEVICE)).run
+    aligning = TranslationOptions(MAX_LENGTH, return_alignment=True)
+    plain = TranslationOptions(MAX_LENGTH)
+    requests = [
+        (source, plain if index % 2 else aligning)
+        for index, source in enumerate(workload.sources[:40])
+    ]
+    found = translated(async_engine(manifest, runners, attend), requests)
+    tokens = [completion.token_ids for completion in found]
+    assert agreement(workload.expected[1][:40], tokens) >= TOLERANCES[precision].agreement
+    heads = manifest.alignment_heads
+    differences = []
+    for index, weights in enumerate(workload.cross):
+        attention = found[index].attention
+        assert (attention is None) is bool(index % 2)
+        if attention is not None and tokens[index] == workload.expected[1][index]:
+            exact = np.array(weights)[heads.layer, list(heads.heads)].mean(axis=0)
+            said = len(tokens[index])
+            rows = slice(1, 1 + said) if heads.after_token else slice(said)
+            assert attention.alignment is not None
+            differences.append(np.abs(attention.alignment - exact[rows]).max())
+    print(f"{precision}: {len(differences)} alignments differ by {max(differences):.4f} at most")
+    assert len(differences) >= TOLERANCES[precision].same * len(workload.cross) / 2
+    assert max(differences) <= TOLERANCES[precision].attention
+
+
+def async_engine(manifest: Manifest, runners: Runners, attend: Attend | None = None) -> AsyncEngine:
+    """One engine of 16 rows, as the server has it."""
     special = manifest.special_tokens
     queue = WaitingQueue(max_queue_size=100, engines=1)
-    engine = AsyncEngine(
+    return AsyncEngine(
         queue,
         lambda deliver: [
             Engine(
@@ -270,14 +322,18 @@ def test_steps_are_recorded_on_the_engines_own_thread(workload: Workload) -> Non
         ],
         max_rows=16,
         prepare=runners.prepare,
+        attend=attend,
     )
 
-    async def translate() -> list[list[int]]:
+
+def translated(
+    engine: AsyncEngine, requests: list[tuple[list[int], TranslationOptions]]
+) -> list[Completion]:
+    async def translate() -> list[Completion]:
         await engine.start()
-        futures = engine.submit(workload.sources[:40], TranslationOptions(MAX_LENGTH))
+        futures = [future for ids, options in requests for future in engine.submit([ids], options)]
         completions = await asyncio.gather(*futures)
         await engine.close()
-        return [completion.token_ids for completion in completions]
+        return completions
 
-    found = asyncio.run(translate())
-    assert agreement(workload.expected[1][:40], found) >= TOLERANCES["float16"].agreement
+    return asyncio.run(translate())

@@ -120,7 +120,7 @@ class Manifest(_message.Message):
     @_builtins.property
     def attention(self) -> Global___Graph:
         """Who attends to whom, of a source and all of its translation at once. Absent
-        where it was not wanted, and from a bundle for "cuda".
+        where it was not wanted, and from older bundles for "cuda".
         """
 
     @_builtins.property

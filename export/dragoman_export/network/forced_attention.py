@@ -2,8 +2,9 @@
 
 The layers are those of `transformer.Encoder` and `transformer.DecoderStep`; attention is written
 out, as its weights are what is wanted, and all tokens of a target go through at once. Sentences and
-targets are packed: only attention sees padding. Knows the mathematics. Does not know which weights
-anybody asks for, nor what they are good for.
+targets are packed: only attention sees padding. Weights are float32 whatever the layers are of, as
+in the kernels of decoding. Knows the mathematics. Does not know which weights anybody asks for, nor
+what they are good for.
 """
 
 from typing import NamedTuple
@@ -110,7 +111,7 @@ class ForcedAttention(nn.Module):
         bias = sources.hidden()
         if encoder.relative_positions is not None:
             table = encoder.relative_positions.weight
-            bias = bias + operators.prompt_bias(table, sources.padded_index)
+            bias = bias + operators.prompt_bias(table, sources.padded_index).float()
         all_weights: list[Tensor] = []
         for layer in encoder.layers:
             assert isinstance(layer, EncoderLayer)
@@ -140,7 +141,7 @@ class ForcedAttention(nn.Module):
             assert isinstance(layer, DecoderLayer)
             asked = layer.self_in(layer.self_norm.before(x))
             if config.recurrent:
-                looked_back = operators.recur_all(asked, targets.positions)
+                looked_back = operators.recur_all(asked.float(), targets.positions).to(asked.dtype)
             else:
                 query, key, value = targets.padded(asked, 3, layer.heads)
                 attended, weights = _attend(query, self._kept(key), self._kept(value), bias)
@@ -164,7 +165,7 @@ class ForcedAttention(nn.Module):
         relative = self.decoder.relative_positions
         if relative is not None and not self.config.recurrent:
             distances = operators.past_bias(relative.weight, places.int(), bias[:, :, :, :1])
-            bias = bias + distances.permute(2, 1, 0, 3)
+            bias = bias + distances.float().permute(2, 1, 0, 3)
         return bias
 
     def _kept(self, x: Tensor) -> Tensor:
@@ -175,7 +176,7 @@ class ForcedAttention(nn.Module):
 def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     """(batch, heads, length, head_dim) each -> the same, and weights (batch, heads, length, keys).
 
-    `bias` is added before the softmax.
+    `bias` is added before the softmax. The weights are float32.
     """
-    weights = (query @ key.transpose(2, 3) + bias).softmax(dim=3)
-    return weights @ value, weights
+    weights = (query.float() @ key.float().transpose(2, 3) + bias).softmax(dim=3)
+    return weights.to(value.dtype) @ value, weights

@@ -5,14 +5,16 @@ Knows its inputs and outputs. Does not know queues, rows or text.
 
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from dragoman.v1.bundle_pb2 import Manifest
-from dragoman_server.errors import BackendError, BundleError, InvalidArgumentError
+from dragoman_server.errors import BackendError, BundleError, ConfigError, InvalidArgumentError
 from dragoman_server.models import Bundle
+from dragoman_server.runtime.device import OrtDevice
 from dragoman_server.runtime.packing import pack
 from dragoman_server.sequence import Attention, Finished, FinishReason, TranslationOptions
 
@@ -40,9 +42,15 @@ class AttentionRunner:
     its own: onnxruntime packs them for its products, which is a third faster than not to.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        """Loads nothing yet; the bundle has the graph."""
+    def __init__(self, bundle: Bundle, device: OrtDevice | None = None) -> None:
+        """Loads nothing yet.
+
+        Args:
+            bundle: Has the graph.
+            device: What the bundle is made for; None is the CPU.
+        """
         self._bundle = bundle
+        self._device = device
         self._heads = bundle.manifest.alignment_heads
         self._start_id = bundle.manifest.special_tokens.decoder_start_id
         self._session: onnxruntime.InferenceSession | None = None
@@ -103,7 +111,7 @@ class AttentionRunner:
     def _load(self) -> onnxruntime.InferenceSession:
         with self._loading:
             if self._session is None:
-                self._session = _session(self._bundle)
+                self._session = _session(self._bundle, self._device)
         return self._session
 
 
@@ -178,21 +186,26 @@ def _stacked(
     return np.stack(layers) if layers else None
 
 
-def _session(bundle: Bundle) -> onnxruntime.InferenceSession:
+def _session(bundle: Bundle, device: OrtDevice | None) -> onnxruntime.InferenceSession:
+    path = bundle.path / bundle.manifest.attention.path
+    try:
+        bundle.check_unchanged()
+        session = _cpu_session(path) if device is None else device.session(path)
+        bundle.detach()
+    except (BundleError, ConfigError) as error:
+        raise BackendError(f"the graph of attention weights cannot be loaded: {error}") from error
+    return session
+
+
+def _cpu_session(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # the caller's own
     options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = False  # it would keep what the longest text took
     options.log_severity_level = 4  # errors are raised
-    try:
-        bundle.check_unchanged()
-        session = onnxruntime.InferenceSession(
-            bundle.path / bundle.manifest.attention.path,
-            options,
-            providers=["CPUExecutionProvider"],
-            disabled_optimizers=["SkipLayerNormFusion"],  # as in load_sessions
-        )
-        bundle.detach()
-    except BundleError as error:
-        raise BackendError(f"the graph of attention weights cannot be loaded: {error}") from error
-    return session
+    return onnxruntime.InferenceSession(
+        path,
+        options,
+        providers=["CPUExecutionProvider"],
+        disabled_optimizers=["SkipLayerNormFusion"],  # as in load_sessions
+    )

@@ -141,7 +141,19 @@ class OrtDevice:
         """
         return self._load(path, {"enable_cuda_graph": "1"})
 
+    def session(self, path: Path) -> onnxruntime.InferenceSession:
+        """Loads a graph whose inputs and outputs are on the host.
+
+        Raises:
+            BundleError: It cannot be loaded.
+            ConfigError: The device does not start.
+        """
+        return self._session(path, {})
+
     def _load(self, path: Path, cuda_options: dict[str, str]) -> "OrtGraph":
+        return OrtGraph(self._session(path, cuda_options), self._kind)
+
+    def _session(self, path: Path, cuda_options: dict[str, str]) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -157,7 +169,7 @@ class OrtDevice:
             raise ConfigError(
                 f"provider cuda does not start: onnxruntime chose {session.get_providers()}"
             )
-        return OrtGraph(session, self._kind)
+        return session
 
 
 class OrtBuffer:

@@ -11,6 +11,7 @@ import numpy as np
 
 from dragoman_server.errors import BundleError, ConfigError, DragomanError
 from dragoman_server.models import Bundle
+from dragoman_server.runtime.attention_runner import AttentionRunner
 from dragoman_server.runtime.device import Device, OrtDevice
 from dragoman_server.runtime.device_runner import DeviceGraphs, DeviceRunner
 from dragoman_server.runtime.kv_cache import CacheShape, KVCache
@@ -64,7 +65,7 @@ def load_runners(
         BundleError: A graph cannot be loaded.
         ConfigError: The provider does not start or has no room.
     """
-    if provider == "cuda" and "cuda" in bundle.manifest.providers:
+    if _is_for_device(bundle, provider):
         count = engines or 1
         runners = device_runners(bundle, OrtDevice("cuda"), shape(count), count)
         bundle.detach()
@@ -79,6 +80,16 @@ def load_runners(
     caches = _caches(each, layout.engines)
     made = [ModelRunner(sessions, cache) for cache in caches]
     return _warmed(bundle, made, each, sum(cache.size_bytes for cache in caches), layout)
+
+
+def attention_runner(bundle: Bundle, provider: str) -> AttentionRunner:
+    """The runner of a bundle's graph of attention weights, on what runs its other graphs."""
+    return AttentionRunner(bundle, OrtDevice("cuda") if _is_for_device(bundle, provider) else None)
+
+
+def _is_for_device(bundle: Bundle, provider: str) -> bool:
+    """Whether the bundle is made for the provider, which is no CPU."""
+    return provider == "cuda" and "cuda" in bundle.manifest.providers
 
 
 def device_runners(bundle: Bundle, device: Device, shape: CacheShape, count: int) -> Runners:

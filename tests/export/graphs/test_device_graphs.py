@@ -14,13 +14,14 @@ from dragoman_export import workbench
 from dragoman_export.errors import UsageError, VerificationError
 from dragoman_export.export import export
 from dragoman_export.families import import_model
+from dragoman_export.graphs.contract import attention_contract
 from dragoman_export.graphs.copy_graph import COPY, write_copy_graph
-from dragoman_export.graphs.files import DECODER, ENCODER, WEIGHTS, write_graphs
+from dragoman_export.graphs.files import ATTENTION, DECODER, ENCODER, WEIGHTS, write_graphs
 from dragoman_export.graphs.trace import Graphs
 from dragoman_export.model import Prompt
 from dragoman_export.network import device_step
 from dragoman_export.verification.device_decoding import DeviceGraphDecoder
-from dragoman_export.verification.graph_decoding import cpu_session
+from dragoman_export.verification.graph_decoding import cpu_session, packed_pairs
 from tests.export import tiny
 
 HALVES = ["float16", "bfloat16"]
@@ -29,6 +30,12 @@ CONTROL_FLOW = {"If", "Loop", "Scan"}
 
 FROM_THE_HOST = {"Shape", "Size", "NonZero", "ConstantOfShape"}
 """Operators whose results the host has to know, or that end on the CPU."""
+
+WITH_KERNELS = {
+    "Cast", "Gather", "Gemm", "MatMul", "Relu", "Reshape", "SkipLayerNormalization", "Slice",
+    "Squeeze", "Transpose",
+}  # fmt: skip
+"""For 16 bits, both kinds, in onnxruntime's CUDA provider (its docs/OperatorKernels.md)."""
 
 
 @pytest.fixture(params=HALVES)
@@ -77,7 +84,7 @@ def test_attention_has_all_its_outputs(half_bundle: Path) -> None:
 def test_only_casts_tell_the_graphs_from_those_that_were_verified(
     half_bundle: Path, stand_in_bundle: Path
 ) -> None:
-    for name, casts in ((ENCODER, 1), (DECODER, 2)):
+    for name, casts in ((ENCODER, 1), (DECODER, 2), (ATTENTION, 19)):
         found, verified = kinds(half_bundle, name), kinds(stand_in_bundle, name)
         assert found.count("Cast") == verified.count("Cast") + casts
         assert [k for k in found if k != "Cast"] == [k for k in verified if k != "Cast"]
@@ -89,6 +96,61 @@ def test_what_decides_between_tokens_is_float32(half_bundle: Path) -> None:
     projection = next(node for node in reversed(graph.node) if node.op_type == "Gemm")
     assert [types[name] for name in projection.input[1:]] == [onnx.TensorProto.FLOAT] * 2
     assert set(types.values()) > {onnx.TensorProto.FLOAT}  # others are of 16 bits
+
+
+def test_weights_of_attention_are_float32_and_take_no_room_of_their_own(half_bundle: Path) -> None:
+    types, stored = {}, {}
+    for name in (ENCODER, DECODER, ATTENTION):
+        graph = load(half_bundle, name).graph
+        types[name] = {output.name: output.type.tensor_type.elem_type for output in graph.output}
+        stored[name] = {
+            (entry.key, entry.value)
+            for tensor in graph.initializer
+            for entry in tensor.external_data
+            if entry.key == "offset"
+        }
+    assert set(types[ATTENTION].values()) == {onnx.TensorProto.FLOAT}
+    assert stored[ATTENTION]
+    assert stored[ATTENTION] <= stored[ENCODER] | stored[DECODER]
+
+
+def test_what_attention_does_in_16_bits_the_device_has_kernels_for(half_bundle: Path) -> None:
+    graph = onnx.shape_inference.infer_shapes(load(half_bundle, ATTENTION)).graph
+    types = {each.name: each.type.tensor_type.elem_type for each in graph.value_info}
+    types |= {tensor.name: tensor.data_type for tensor in graph.initializer}
+    bits_16 = {onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16}
+    assert set(types.values()) & bits_16
+    for node in graph.node:
+        if bits_16 & {types.get(name) for name in [*node.input, *node.output]}:
+            assert node.op_type in WITH_KERNELS
+        if node.op_type in {"MatMul", "Softmax"} and not bits_16 & {types.get(node.input[0])}:
+            assert types[node.input[0]] == onnx.TensorProto.FLOAT
+
+
+def test_16_bits_attend_nearly_as_float32_does(float16_bundle: Path, float32_bundle: Path) -> None:
+    given = packed_pairs([[5, 9, 4, 0], [7, 0], [6] * 9], [[3, 8, 13], [3], [3, 4, 11, 30]])
+    exact, found = (
+        cpu_session(bundle / ATTENTION).run(None, given)
+        for bundle in (float32_bundle, float16_bundle)
+    )
+    difference = max(np.abs(one - other).max() for one, other in zip(exact, found, strict=True))
+    assert 1e-5 < difference < 0.01  # they are of 16 bits, and little is lost
+
+
+def test_the_heads_that_align_are_chosen_in_float32(
+    half_bundle: Path, float32_bundle: Path, checkpoint: Path
+) -> None:
+    described, exact = manifest(half_bundle), manifest(float32_bundle)
+    chosen = described.alignment_heads
+    assert chosen.chosen_by == "model_1"
+    assert chosen.figure == pytest.approx(exact.alignment_heads.figure, abs=1e-5)
+    assert (chosen.layer, list(chosen.heads)) == (
+        exact.alignment_heads.layer,
+        list(exact.alignment_heads.heads),
+    )
+    outputs = [(o.name, o.data_type) for o in described.attention.outputs]
+    contract = attention_contract(import_model(checkpoint).config)
+    assert outputs == [(o.name, o.data_type) for o in contract.outputs]
 
 
 def test_the_manifest_says_what_was_verified(half_bundle: Path) -> None:
@@ -119,8 +181,9 @@ def test_half_the_bits_are_half_the_layers(half_bundle: Path, stand_in_bundle: P
 def test_exporting_twice_gives_the_same_bytes(
     float16_bundle: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
-    export(tiny.request(checkpoint, tmp_path / "again", "float16"), tiny.no_progress)
-    for name in (ENCODER, DECODER, COPY, WEIGHTS, "bundle.json"):
+    request = tiny.request(checkpoint, tmp_path / "again", "float16", attention=True)
+    export(request, tiny.no_progress)
+    for name in (ENCODER, DECODER, ATTENTION, COPY, WEIGHTS, "bundle.json"):
         assert (tmp_path / "again" / name).read_bytes() == (float16_bundle / name).read_bytes()
 
 

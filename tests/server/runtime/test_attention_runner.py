@@ -4,12 +4,14 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 
-from dragoman_server.errors import BackendError, InvalidArgumentError
+from dragoman_server.errors import BackendError, ConfigError, InvalidArgumentError
 from dragoman_server.models.bundle import Bundle
-from dragoman_server.runtime import attention_runner
+from dragoman_server.runtime import attention_runner, runners
 from dragoman_server.runtime.attention_runner import AttentionRunner, check_attention
+from dragoman_server.runtime.device import DeviceKind, OrtDevice
 from dragoman_server.sequence import (
     Attention,
     Completion,
@@ -123,6 +125,54 @@ def test_an_alignment_has_a_most_number_of_tokens(bundle: Path) -> None:
     for source, target in ((1025, 1), (1, 1025)):
         with pytest.raises(InvalidArgumentError, match="at most 1024 of each"):
             check_attention(manifest, source, target, options)
+
+
+def test_a_device_says_what_the_cpu_says(float32_bundle: Path, stand_in_bundle: Path) -> None:
+    texts = [finished(source, target) for source, target in PAIRS]
+    ordinary, stand_in = Bundle.load(float32_bundle), Bundle.load(stand_in_bundle)
+    ordinary.manifest.alignment_heads.CopyFrom(stand_in.manifest.alignment_heads)
+    expected = told(AttentionRunner(ordinary), *texts)
+    found = told(AttentionRunner(stand_in, OrtDevice("cpu")), *texts)
+    for one, other in zip(found, expected, strict=True):
+        for ours, theirs in zip(one, other, strict=True):
+            assert ours is not None
+            assert theirs is not None
+            np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_what_is_made_for_a_device_runs_there_and_what_is_not_on_the_cpu(
+    float32_bundle: Path, stand_in_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[DeviceKind] = []
+
+    class Stand(OrtDevice):
+        def __init__(self, kind: DeviceKind) -> None:
+            super().__init__("cpu")
+            self.kind = kind
+
+        def session(self, path: Path) -> onnxruntime.InferenceSession:
+            asked.append(self.kind)
+            return super().session(path)
+
+    monkeypatch.setattr(runners, "OrtDevice", Stand)
+    for bundle, provider, expected in (
+        (float32_bundle, "cpu", []),
+        (float32_bundle, "cuda", []),
+        (stand_in_bundle, "cuda", ["cuda"]),
+    ):
+        asked.clear()
+        told(runners.attention_runner(Bundle.load(bundle), provider), finished(*PAIRS[0]))
+        assert asked == expected
+
+
+def test_a_device_that_does_not_start_is_said(stand_in_bundle: Path) -> None:
+    class Dead(OrtDevice):
+        def session(self, path: Path) -> onnxruntime.InferenceSession:
+            raise ConfigError(f"no device for {path.name}")
+
+    runner = AttentionRunner(Bundle.load(stand_in_bundle), Dead("cpu"))
+    with pytest.raises(BackendError, match=r"cannot be loaded: no device for attention\.onnx"):
+        runner.run([finished([5, 0], [4])])
 
 
 def test_a_bundle_that_changed_since_is_not_read(float32_bundle: Path, tmp_path: Path) -> None:
