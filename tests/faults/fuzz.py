@@ -92,6 +92,7 @@ def _fill(server: Server) -> None:
     with Client(server.address, timeout=120) as client:
         for beam_size in (1, 4):
             client.translate([LONG] * 600, beam_size=beam_size)
+        client.translate([LONG] * 200, return_alignment=True)  # by as many threads as there may be
 
 
 def _translated(server: Server) -> list[str]:

@@ -63,12 +63,17 @@ class Fragment:
 def parse(markup: str) -> Fragment:
     """Cuts a fragment into blocks and what is between.
 
+    A tag or comment that the fragment ends in stays at its end: it would take in what follows it.
+
     Raises:
         MarkupError: A block has too many elements, or too many in each other.
     """
     pieces: list[str | Block] = []
     builder = BlockBuilder()
-    rest = tokens(markup)
+    found = list(tokens(markup))
+    is_unfinished = bool(found) and found[-1].kind != "text" and not markup.endswith(">")
+    unfinished = markup[found.pop().begin :] if is_unfinished else ""
+    rest = iter(found)
     for token in rest:
         is_kept = _is_kept(token)
         end, words = _rest_of(token, rest, markup) if is_kept else (token.end, "")
@@ -85,7 +90,7 @@ def parse(markup: str) -> Fragment:
             builder.add_kept(raw, "")
         else:
             builder.open(token.name, raw)
-    return Fragment([*pieces, *builder.finish()])
+    return Fragment([*pieces, *builder.finish(), unfinished])
 
 
 def _is_kept(token: Token) -> bool:

@@ -91,6 +91,17 @@ def test_of_broken_markup_each_tag_is_there_once(markup: str, data: st.DataObjec
     assert Counter(TAG.findall(result)) == Counter(TAG.findall(markup))
 
 
+@pytest.mark.parametrize("unfinished", ["<a ", "</b", "<!-- b"])
+def test_what_a_fragment_ends_in_stays_at_its_end(unfinished: str) -> None:
+    fragment = parse(f"<b>a </b><code>b b {unfinished}")
+    (text,) = fragment.texts
+    result = fragment.translated([("eins b b zwei", [Link(0, 1, 0, 4, 1.0)])])
+    assert text == "a b b"
+    assert result.startswith("<b>eins</b>")
+    assert result.endswith(unfinished)
+    assert result.count("<") == 4  # each tag once
+
+
 @given(st.lists(INLINE, max_size=2).map("<br>".join))
 @example("<code>one</code><code>oneone</code>")
 @example("<code>one</code> <code>one one</code>")
