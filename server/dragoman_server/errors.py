@@ -20,7 +20,12 @@ DragomanError
 └── BackendError            our own failure while translating
 """
 
+from collections.abc import Sequence
+
 MAX_SHOWN = 40
+
+MOST_LISTED = 20
+"""Names, such as those of models and languages, that a status message has."""
 """Characters that an error shows of a name that a client sent."""
 
 
@@ -195,6 +200,12 @@ class BackendError(DragomanError):
     """Translating failed through no fault of the request."""
 
     reason = "BACKEND_FAILED"
+
+
+def listed(names: Sequence[str], most: int = MOST_LISTED) -> str:
+    """Returns the first of some names as a status message has them, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def shorten(name: str) -> str:

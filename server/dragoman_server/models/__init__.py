@@ -9,7 +9,7 @@ from dragoman_server.models.bundle import (
     Bundle,
     read_manifest,
 )
-from dragoman_server.models.language_codes import names, primary, related, script
+from dragoman_server.models.language_codes import names, primary, script
 from dragoman_server.models.languages import (
     ANY_LANGUAGE,
     MAX_CODE_LENGTH,
@@ -34,7 +34,6 @@ __all__ = [
     "newness",
     "primary",
     "read_manifest",
-    "related",
     "script",
     "watch_files",
     "word_continuations",

@@ -4,7 +4,7 @@ Knows the tables of BCP-47 and CLDR as langcodes has them. Its functions are not
 every code that they are asked about, and anybody may ask. Does not know which languages there are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from langcodes.data_dicts import (
     LANGUAGE_REPLACEMENTS,
@@ -58,17 +58,12 @@ def script(code: str) -> str:
     language, *rest = canonical(normal(code)).split("-")
     if rest and _is_script(rest[0]):
         return rest[0]
-    known = MACROLANGUAGES.get(language, language)
-    there = "-".join([known, *(region.upper() for region in rest[:1])])
-    likely = LIKELY_SUBTAGS.get(there) or LIKELY_SUBTAGS.get(known)
-    return "" if likely is None else normal(likely.split("-")[1])
+    return _likely_script(language, rest[:1]) or _likely_script(language)
 
 
 def names(code: str) -> frozenset[str]:
     """Returns the primary subtags that a language goes by: `nb` is nb and no, `cmn` cmn and zh."""
-    language = primary(code)
-    related = (MACROLANGUAGES.get(language), MEMBERS.get(language))
-    return frozenset((language, *filter(None, related)))
+    return frozenset(_related(primary(code)))
 
 
 def ranges(code: str) -> list[str]:
@@ -86,11 +81,6 @@ def ranges(code: str) -> list[str]:
     return list(dict.fromkeys(fitting))
 
 
-def related(code: str) -> frozenset[str]:
-    """Returns the primary subtags that fit a code: `zh-TW` is zh, and cmn as well."""
-    return frozenset(each.partition("-")[0] for each in ranges(code))
-
-
 def _shortened(code: str) -> Iterator[str]:
     subtags = code.split("-")
     while subtags:
@@ -102,8 +92,13 @@ def _shortened(code: str) -> Iterator[str]:
 
 def _equivalent(code: str) -> list[str]:
     language, *rest = code.split("-")
+    return ["-".join([name, *rest]) for name in _related(language)]
+
+
+def _related(language: str) -> list[str]:
+    """Returns a primary subtag, its macrolanguage and the language that this mostly means."""
     related = (MACROLANGUAGES.get(language), MEMBERS.get(language))
-    return ["-".join([name, *rest]) for name in (language, *related) if name]
+    return [language, *filter(None, related)]
 
 
 def _by_likely_script(code: str) -> list[str]:
@@ -112,14 +107,19 @@ def _by_likely_script(code: str) -> list[str]:
     script = rest.pop(0) if rest and _is_script(rest[0]) else None
     if len(rest) > 1:
         return []
-    known = MACROLANGUAGES.get(language, language)
-    likely = LIKELY_SUBTAGS.get("-".join([known, *(region.upper() for region in rest)]))
-    if likely is None:
+    usual = _likely_script(language, rest)
+    if not usual:
         return []
-    usual = normal(likely.split("-")[1])
     if script is not None:
         return ["-".join([language, *rest])] if script == usual else []
     return ["-".join([language, usual, *rest]), f"{language}-{usual}"]
+
+
+def _likely_script(language: str, region: Sequence[str] = ()) -> str:
+    """Returns the script that a language, or the language there, is mostly written in; or none."""
+    known = MACROLANGUAGES.get(language, language)
+    likely = LIKELY_SUBTAGS.get("-".join([known, *map(str.upper, region)]))
+    return "" if likely is None else normal(likely.split("-")[1])
 
 
 def _is_script(subtag: str) -> bool:

@@ -9,13 +9,12 @@ from collections.abc import Iterable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from dragoman.v1.bundle_pb2 import Manifest, SourceLanguage, TargetLanguage
-from dragoman_server.errors import InvalidArgumentError, NotFoundError, shorten
+from dragoman_server.errors import MOST_LISTED, InvalidArgumentError, NotFoundError, listed, shorten
 from dragoman_server.models.language_codes import canonical, normal, ranges
 
 MAX_CODE_LENGTH = 35
 """Characters of a language code, by BCP-47's own advice (RFC 5646, 4.4.1)."""
 
-MAX_LISTED = 20
 MAX_NEAREST = 3
 LIKENESS = 0.5
 """Of a code to be named as near, as difflib counts it."""
@@ -86,16 +85,14 @@ class _Side(Generic[_Language]):
     def told(self, asked: str) -> str:
         """Returns what there is and, where that is much, what is nearest to what was asked for."""
         nearest: list[str] = []
-        if len(self._languages) > MAX_LISTED:
+        if len(self._languages) > MOST_LISTED:
             close = difflib.get_close_matches(normal(asked), self._by_code, MAX_NEAREST, LIKENESS)
             nearest = [self._by_code[each].language_code for each in close]
         like = f", the nearest {' or '.join(nearest)}" if nearest else ""
         return f"it translates {self._word} {self._listed()}{like}"
 
     def _listed(self) -> str:
-        names = [each.language_code for each in self._languages]
-        more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-        return ", ".join(names[:MAX_LISTED]) + more
+        return listed([each.language_code for each in self._languages])
 
     def _ambiguous(self) -> InvalidArgumentError:
         return InvalidArgumentError(

@@ -53,8 +53,7 @@ def alignment_links(
         weights: (target, source), where each of those tokens comes from.
         before: Source tokens before those of the text.
     """
-    spans = [NOWHERE] * before + tokenizer.source_spans(source)
-    spans += [NOWHERE] * (weights.shape[1] - len(spans))
+    spans = source_spans(tokenizer, source, before, weights.shape[1])
     sides = (
         Side(words_of(source), spans),
         Side(words_of(target), tokenizer.target_spans(target_ids)),
@@ -71,6 +70,19 @@ def alignment_links(
         )
         for link in links
     ]
+
+
+def source_spans(tokenizer: SpanCodec, source: str, before: int, count: int) -> list[Span]:
+    """Returns where in a text each of so many source tokens stands.
+
+    Args:
+        tokenizer: The model's.
+        source: The text.
+        before: Source tokens before those of the text.
+        count: Of all source tokens.
+    """
+    spans = [NOWHERE] * before + tokenizer.source_spans(source)
+    return spans + [NOWHERE] * (count - len(spans))
 
 
 def attention_message(

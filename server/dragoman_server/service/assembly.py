@@ -153,17 +153,28 @@ def score_of(each: Sequence[Finished], options: TranslationOptions) -> float | N
     has_beams = options.beam_size > 1
     power = options.length_penalty if has_beams else 1.0
     uncounted = len(options.target_prefix) - options.forced_length
-    log_probability = 0.0
-    length = 0
+    scored: list[tuple[float, int]] = []
     for finished in each:
         if finished.score is None:
             return None
         has_end = has_beams or finished.finish_reason is FinishReason.STOP
-        counted = max(1, len(finished.token_ids) - uncounted + has_end)
-        log_probability += finished.score * float(counted) ** power
-        length += counted
+        scored.append((finished.score, max(1, len(finished.token_ids) - uncounted + has_end)))
         uncounted = 0  # the first piece alone begins with the target_prefix
-    return log_probability / float(length) ** power if each else None
+    return joint_score(scored, power) if scored else None
+
+
+def joint_score(scored: Sequence[tuple[float, int]], power: float) -> float:
+    """Returns the score of sentences as if they were one.
+
+    Args:
+        scored: The score of each, and how many tokens it is of.
+        power: Of their number, that scores are divided by.
+    """
+    log_probability = 0.0
+    for score, counted in scored:
+        log_probability += score * float(counted) ** power
+    length = sum(counted for _, counted in scored)
+    return float(log_probability / float(length) ** power)
 
 
 def warnings_of(

@@ -3,7 +3,6 @@
 Knows how they go apart and together again. Does not know how languages are found out.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from dragoman_server.errors import InvalidArgumentError
 from dragoman_server.service.account import Usage
 from dragoman_server.service.parts import in_whole_request, without_contents
 from dragoman_server.service.route import Route
+from dragoman_server.service.together import all_or_none
 
 Find = Callable[[TranslateTextRequest | StreamTranslateTextRequest], Route]
 """Returns what translates a request that says its language."""
@@ -74,12 +74,7 @@ async def translate_by_language(
             raise in_whole_request(error, part.indices) from None
 
     parts = _parts(request, texts)
-    tasks = [asyncio.create_task(translate(part)) for part in parts]
-    try:
-        answers = await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
+    answers = await all_or_none(map(translate, parts))
     translations = [Translation()] * len(texts)
     for part, answer in zip(parts, answers, strict=True):
         for place, translation in zip(part.places, answer, strict=True):

@@ -8,11 +8,8 @@ from typing import NamedTuple
 from dragoman.v1.translation_pb2 import Limits, TranslateTextRequest
 from dragoman_server.detection import Wanted
 from dragoman_server.engine import Sender, TimeLimit
-from dragoman_server.errors import InvalidArgumentError, OverloadError
+from dragoman_server.errors import InvalidArgumentError, OverloadError, listed
 from dragoman_server.service.translator import Translator
-
-MOST_LISTED = 20
-"""Languages that an error says are allowed."""
 
 
 class Candidates(NamedTuple):
@@ -51,8 +48,7 @@ class Candidates(NamedTuple):
         )
         code, *others = codes
         if others:
-            more = f" and {len(codes) - MOST_LISTED} more" if len(codes) > MOST_LISTED else ""
-            allowed = ", ".join(list(codes)[:MOST_LISTED]) + more
+            allowed = listed([*codes])
             raise InvalidArgumentError(
                 f"target_language_code is empty; allowed: {allowed}",
                 field="target_language_code",

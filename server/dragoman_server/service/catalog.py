@@ -15,10 +15,12 @@ from dragoman.v1.translation_pb2 import (
 )
 from dragoman_server.engine import Sender, TimeLimit
 from dragoman_server.errors import (
+    MOST_LISTED,
     InvalidArgumentError,
     NotFoundError,
     OverloadError,
     UnavailableError,
+    listed,
     shorten,
 )
 from dragoman_server.models import MAX_CODE_LENGTH, VersionedName
@@ -29,9 +31,6 @@ MOST_FOUND = 1024
 
 MOST_NAME_LENGTH = 600
 """Of a request that is remembered; names and versions have 256 characters at most."""
-
-MOST_LISTED = 20
-"""Models that an error names."""
 
 Request = TranslateTextRequest | StreamTranslateTextRequest
 
@@ -196,8 +195,7 @@ def _by_languages(request: Request, translators: Sequence[Translator]) -> Transl
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
-    return ", ".join(map(repr, names[:MOST_LISTED])) + more
+    return listed([*map(repr, names)])
 
 
 def _shown(code: str) -> str:

@@ -6,7 +6,6 @@ the numbers are made of, which dragoman_server.confidence does.
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Translation, WordConfidence
@@ -62,7 +61,7 @@ class Confidence:
         remaining = iter(completions)
         number = 0
         for translation, text, source in zip(translations, texts, sources, strict=True):
-            rated: list[_Rated] = []
+            rated: list[tuple[float, int]] = []
             pieces = placed(translation, text, source) if source else []
             for index, (piece, target) in enumerate(pieces):
                 number += 1
@@ -73,10 +72,9 @@ class Confidence:
                 if one is not None:
                     rated.append(one)
                     if translation.segments:
-                        translation.segments[index].confidence = one.confidence
-            if rated:
-                total = sum(one.tokens * one.confidence for one in rated)
-                translation.confidence = total / sum(one.tokens for one in rated)
+                        translation.segments[index].confidence = one[0]
+            if (confidence := _mean(rated)) is not None:
+                translation.confidence = confidence
             if not order.tells_token_scores:
                 for each in (translation, *translation.hypotheses):
                     each.ClearField("token_scores")
@@ -88,8 +86,11 @@ class Confidence:
         target: Span,
         completion: Completion,
         told: Told,
-    ) -> "_Rated | None":
-        """Adds the words of a piece; returns how sure it is, None where the model chose nothing."""
+    ) -> tuple[float, int] | None:
+        """Adds the words of a piece; returns how sure it is, and of how many target tokens.
+
+        None where the model chose nothing.
+        """
         said = said_of(piece.source_ids, completion, told)
         if not said.scores:
             return None
@@ -99,7 +100,7 @@ class Confidence:
             word.begin += target.begin
             word.end += target.begin
             translation.words.append(word)
-        return _Rated(self._sentence.of(features), max(1, said.target_tokens))
+        return self._sentence.of(features), said.target_tokens
 
     def _words(
         self, completion: Completion, told: Told, shown: str, sentence_log_odds: float
@@ -117,12 +118,17 @@ class Confidence:
             yield WordConfidence(begin=place[0], end=place[1], confidence=confidence)
 
 
-class _Rated(NamedTuple):
-    """A piece of which it is known how sure it is."""
+def confidence_of(parts: Sequence[Translation]) -> float | None:
+    """Returns how sure a text is of which these are the parts; None where none of them is rated."""
+    rated = [part for part in parts if part.HasField("confidence")]
+    return _mean([(part.confidence, part.target_token_count) for part in rated])
 
-    confidence: float
-    tokens: int
-    """That it counts, in the mean of a text."""
+
+def _mean(rated: Sequence[tuple[float, int]]) -> float | None:
+    """Returns the mean of how sure parts are, by their target tokens; none counts as one."""
+    weights = [max(1, tokens) for _, tokens in rated]
+    total = sum(weight * sure for weight, (sure, _) in zip(weights, rated, strict=True))
+    return total / sum(weights) if rated else None
 
 
 def told_of(order: Order, *, has_end: bool, piece: int = 0) -> Told:

@@ -19,11 +19,11 @@ from dragoman_server.detection import (
     has_letters,
 )
 from dragoman_server.engine import ANYBODY, NO_LIMIT, Sender, TimeLimit
-from dragoman_server.errors import InvalidArgumentError
+from dragoman_server.errors import InvalidArgumentError, listed
 from dragoman_server.service.account import Usage
 from dragoman_server.service.answers import TEXTS_AT_ONCE
 from dragoman_server.service.by_language import Find, Text, translate_by_language
-from dragoman_server.service.candidates import MOST_LISTED, Candidates
+from dragoman_server.service.candidates import Candidates
 from dragoman_server.service.markup import readable
 from dragoman_server.service.progress import OnProgress
 from dragoman_server.service.validation import check_content, check_contents
@@ -125,9 +125,7 @@ class DetectingTranslator:
         best = ", ".join(
             f"{guess.language_code} {guess.confidence:.2f}" for guess in guesses[:MOST_TOLD]
         )
-        codes = self._candidates.codes
-        more = f" and {len(codes) - MOST_LISTED} more" if len(codes) > MOST_LISTED else ""
-        allowed = f"source_language_code {', '.join(codes[:MOST_LISTED])}{more}"
+        allowed = f"source_language_code {listed(self._candidates.codes)}"
         return InvalidArgumentError(
             f"{field} is in no language that is sure enough and that can be translated: "
             f"the best guesses are {best or 'none'}; allowed: {allowed}",

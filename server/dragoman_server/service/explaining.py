@@ -17,7 +17,6 @@ from dragoman_server.service.pieces import Piece
 from dragoman_server.service.relocation import Relocation
 from dragoman_server.service.sources import Source
 from dragoman_server.service.text_queue import TextCodec
-from dragoman_server.texts import one_line
 
 
 class Explainer:
@@ -72,7 +71,7 @@ class Explainer:
         if weights is None:
             return []
         own = text[piece.span.begin : piece.span.end]
-        given = one_line(own) if piece.marked is None else piece.marked.text
+        given = piece.given(text)
         said_ids = completion.token_ids[order.forced :]
         said = self._tokenizer.decode(said_ids)
         links = alignment_links(

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dragoman.tokenizer import NOWHERE
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import (
     GUARD_OFF,
@@ -24,6 +23,7 @@ from dragoman_server.detection import TAKEN_FOR, LanguageDetector
 from dragoman_server.models import ANY_LANGUAGE, names, script
 from dragoman_server.quality import UNKNOWN, Expected, Fault, Judge, LengthNorm, Sentence
 from dragoman_server.runtime.attention_runner import MOST_TOKENS
+from dragoman_server.service.alignment import source_spans
 from dragoman_server.service.assembly import warnings_of_reasons
 from dragoman_server.service.orders import Order
 from dragoman_server.service.pieces import SplitText
@@ -31,7 +31,6 @@ from dragoman_server.service.sources import Source
 from dragoman_server.service.text_queue import TextCodec
 from dragoman_server.service.validation import wrong_field
 from dragoman_server.terminology import Pair
-from dragoman_server.texts import one_line
 
 MOST_KNOWN = 256
 """Pairs of languages whose judges are remembered."""
@@ -79,8 +78,7 @@ class Guard(NamedTuple):
 
     def lost(self, text: str, target_ids: list[int], weights: NDArray[np.float32]) -> Fault | None:
         """Returns what is lost of a text; `weights` are (target tokens, all source tokens)."""
-        spans = [NOWHERE] * self.before + self.tokenizer.source_spans(text)
-        spans += [NOWHERE] * (weights.shape[1] - len(spans))
+        spans = source_spans(self.tokenizer, text, self.before, weights.shape[1])
         said = self.tokenizer.decode(target_ids)
         return self.judge.lost(text, said, weights, spans, self.tokenizer.target_spans(target_ids))
 
@@ -161,9 +159,7 @@ def texts_of(contents: Sequence[str], sources: Sequence[Source]) -> list[str]:
     texts = []
     for content, source in zip(contents, sources, strict=True):
         if isinstance(source, SplitText):
-            for span, _, marked in source.pieces:
-                own = content[span.begin : span.end]
-                texts.append(one_line(own) if marked is None else marked.text)
+            texts += [piece.given(content) for piece in source.pieces]
         elif source:
             texts.append(content)
     return texts

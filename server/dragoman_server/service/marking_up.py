@@ -24,6 +24,7 @@ from dragoman_server.service.markup import MarkedUp, as_unary
 from dragoman_server.service.parts import in_whole_request, part_of, without_contents
 from dragoman_server.service.progress import OnProgress
 from dragoman_server.service.route import Route
+from dragoman_server.service.together import all_or_none
 
 MOST_AT_ONCE = 2_000
 """Code points of HTML that are read, and written again, on the event loop: up to some 15 ms. Of
@@ -122,14 +123,9 @@ class MarkupTranslator:
         self, parts: Sequence["_Part"], limit: TimeLimit, sender: Sender, usage: Usage | None
     ) -> list[Translation]:
         """Returns the translations of the texts of all parts, in their order in the whole."""
-        tasks = [
-            asyncio.create_task(self._translate_part(part, limit, sender, usage)) for part in parts
-        ]
-        try:
-            answers = await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
+        answers = await all_or_none(
+            self._translate_part(part, limit, sender, usage) for part in parts
+        )
         found = {
             index: translation
             for part, answer in zip(parts, answers, strict=True)

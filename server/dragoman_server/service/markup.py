@@ -20,6 +20,7 @@ from dragoman.v1.translation_pb2 import (
 )
 from dragoman_server.errors import InvalidArgumentError
 from dragoman_server.markup import Fragment, Link, MarkupError, parse
+from dragoman_server.service.confidence import confidence_of
 from dragoman_server.service.parts import in_whole_request, of_field
 from dragoman_server.service.validation import (
     check_blocks,
@@ -150,10 +151,8 @@ def _joined(fragment: Fragment, parts: Sequence[Translation], any_: Translation)
     )
     if any(part.HasField("score") for part in parts):
         joined.score = _mean(parts)
-    if sure := [part for part in parts if part.HasField("confidence")]:
-        weights = [max(1, part.target_token_count) for part in sure]
-        total = sum(w * part.confidence for w, part in zip(weights, sure, strict=True))
-        joined.confidence = total / sum(weights)
+    if (confidence := confidence_of(parts)) is not None:
+        joined.confidence = confidence
     return joined
 
 

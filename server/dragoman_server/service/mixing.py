@@ -24,7 +24,7 @@ from dragoman_server.detection import (
 )
 from dragoman_server.engine import ANYBODY, NO_LIMIT, Sender, TimeLimit
 from dragoman_server.errors import InvalidArgumentError
-from dragoman_server.models import primary, related
+from dragoman_server.models import names, primary
 from dragoman_server.service.account import Usage
 from dragoman_server.service.answers import TEXTS_AT_ONCE
 from dragoman_server.service.by_language import Find, Text, translate_by_language
@@ -63,7 +63,7 @@ class MixingTranslator:
         self._detector = detector
         self._candidates = candidates
         self._target = target
-        self._own = related(target)
+        self._own = names(target)
         self._spacing = Spacing(primary(target))
         self._find = find
 

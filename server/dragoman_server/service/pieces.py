@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from dragoman_server.terminology import Marked
-from dragoman_server.texts import Span, Unbroken, halves, has_words, sentences
+from dragoman_server.texts import Span, Unbroken, halves, has_words, one_line, sentences
 
 PIECES_AT_ONCE = 32
 """Tokenised before others have their turn on the event loop."""
@@ -27,6 +27,12 @@ class Piece(NamedTuple):
     source_ids: list[int]
     marked: Marked | None = None
     """What it must have, where it must have anything."""
+
+    def given(self, text: str) -> str:
+        """Returns what the model is given of it, a piece of this text."""
+        if self.marked is not None:
+            return self.marked.text
+        return one_line(text[self.span.begin : self.span.end])
 
     def moved(self, places: int) -> "Piece":
         """Returns it as a piece of a text in which it stands so many code points later."""

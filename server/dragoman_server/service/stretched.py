@@ -17,6 +17,9 @@ from dragoman.v1.translation_pb2 import (
     Translation,
 )
 from dragoman_server.detection import UNDETERMINED, Guess
+from dragoman_server.errors import listed
+from dragoman_server.service.assembly import joint_score
+from dragoman_server.service.confidence import confidence_of
 from dragoman_server.texts import Spacing
 
 LANGUAGE_NOT_TRANSLATED = "LANGUAGE_NOT_TRANSLATED"
@@ -74,7 +77,7 @@ def joined(
     _name_models(whole, made)
     if (score := _score(made, options)) is not None:
         whole.score = score
-    if (confidence := _confidence(made)) is not None:
+    if (confidence := confidence_of(made)) is not None:
         whole.confidence = confidence
     whole.warnings.extend(_warnings(parts, made))
     language = _language(parts)
@@ -160,13 +163,8 @@ def _score(made: Sequence[Translation], options: DecodingOptions) -> float | Non
         return scored[0].score
     has_beams = options.beam_size > 1
     power = options.length_penalty if has_beams and options.HasField("length_penalty") else 1.0
-    log_probability = 0.0
-    length = 0
-    for each in scored:
-        counted = _counted(each, has_beams=has_beams)
-        log_probability += each.score * float(counted) ** power
-        length += counted
-    return float(log_probability / float(length) ** power)
+    counted = [(each.score, _counted(each, has_beams=has_beams)) for each in scored]
+    return joint_score(counted, power)
 
 
 def _counted(made: Translation, *, has_beams: bool) -> int:
@@ -177,16 +175,6 @@ def _counted(made: Translation, *, has_beams: bool) -> int:
     )
 
 
-def _confidence(made: Sequence[Translation]) -> float | None:
-    """Returns the mean of what the parts are sure of, by their target tokens."""
-    rated = [each for each in made if each.HasField("confidence")]
-    weights = [max(1, each.target_token_count) for each in rated]
-    if not rated:
-        return None
-    total = sum(each.confidence * weight for each, weight in zip(rated, weights, strict=True))
-    return total / sum(weights)
-
-
 def _warnings(parts: Sequence[Part], made: Sequence[Translation]) -> list[pb.Warning]:
     """Returns the warnings of all parts, each once, and which of them were left as they are."""
     told = dict.fromkeys((each.reason, each.message) for one in made for each in one.warnings)
@@ -194,12 +182,11 @@ def _warnings(parts: Sequence[Part], made: Sequence[Translation]) -> list[pb.War
     left = [part.language.language_code for part in parts if part.is_left]
     if left:
         codes = list(dict.fromkeys(left))
-        more = f" and {len(codes) - MOST_TOLD} more" if len(codes) > MOST_TOLD else ""
         parts_stay = (
             "1 part stays as it is" if len(left) == 1 else f"{len(left)} parts stay as they are"
         )
         message = f"{parts_stay}, in what cannot be translated or is not sure enough ("
-        message += f"{', '.join(codes[:MOST_TOLD])}{more})"
+        message += f"{listed(codes, MOST_TOLD)})"
         warnings.append(pb.Warning(reason=LANGUAGE_NOT_TRANSLATED, message=message))
     return warnings
 

@@ -4,9 +4,8 @@ Knows which codes a request has. Does not know what translates into any of them,
 encode once what texts of several requests have in common.
 """
 
-import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 
 from dragoman.v1.translation_pb2 import Limits, TranslateTextRequest, Translation
 from dragoman_server.engine import ANYBODY, NO_LIMIT, Sender, TimeLimit
@@ -15,6 +14,7 @@ from dragoman_server.models import check_length
 from dragoman_server.service.account import Usage
 from dragoman_server.service.parts import of_field, without_contents
 from dragoman_server.service.route import CallRoute
+from dragoman_server.service.together import all_or_none
 from dragoman_server.service.validation import check_code_points, check_contents, wrong_field
 
 FIELD, OF_ONE = "target_language_codes", "target_language_code"
@@ -90,19 +90,14 @@ class TargetsTranslator:
         bare = without_contents(request)
         sender = sender._replace(comes_with_others=True)
         at_once = max(1, TEXTS_TOGETHER // min(len(request.contents), TEXTS_A_TURN))
-        tasks: list[asyncio.Task[list[Translation]]] = []
-        try:
+
+        def translating() -> Iterator[Coroutine[None, None, list[Translation]]]:
             for index, code in enumerate(codes):
-                if index and index % at_once == 0:
-                    await asyncio.sleep(0)
                 part = _into(code, bare)
                 part.contents.extend(request.contents)
-                translating = self._translate(part, index, limit, sender, usage)
-                tasks.append(asyncio.create_task(translating))
-            answers = await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
+                yield self._translate(part, index, limit, sender, usage)
+
+        answers = await all_or_none(translating(), at_once=at_once)
         for code, answer in zip(codes, answers, strict=True):
             for translation in answer:
                 translation.target_language_code = code
