@@ -14,6 +14,7 @@ from dragoman_export.check import describe
 from dragoman_export.drafts import ScaleChoice
 from dragoman_export.errors import ExportError, UsageError
 from dragoman_export.export import ExportRequest, export
+from dragoman_export.graphs import FormatName
 from dragoman_export.manifest import Precision
 from dragoman_export.progress import LineProgress, TerminalProgress
 from dragoman_export.sentences import SENTENCES
@@ -71,6 +72,13 @@ def _parser() -> argparse.ArgumentParser:
         help="of the weights; float16 and bfloat16 are made for GPUs, the others for CPUs",
     )
     parser.add_argument(
+        "--format",
+        choices=get_args(FormatName),
+        default="onnx",
+        help="of the graphs: ONNX for onnxruntime, or TorchScript or torch.export's .pt2 for "
+        "PyTorch, on CPUs and GPUs",
+    )
+    parser.add_argument(
         "--activation-scales",
         choices=get_args(ScaleChoice),
         default="auto",
@@ -119,6 +127,7 @@ def _request(arguments: argparse.Namespace) -> ExportRequest:
         checkpoint=arguments.checkpoint,
         output=arguments.output or Path(),
         precision=arguments.precision,
+        format=arguments.format,
         sentences=_sentences(arguments.sentences),
         name=arguments.name,
         source_language=arguments.source_language,

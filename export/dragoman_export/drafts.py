@@ -7,14 +7,14 @@ import shutil
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from dragoman_export.graphs import CPU, Target
+from dragoman_export.graphs import ONNX_CPU, GraphFormat
 from dragoman_export.network import TransformerConfig
 from dragoman_export.precision import ActivationScales
 from dragoman_export.verification import Parity
 
-MeasuredWith = Literal["onnxruntime", "pytorch"]
-"""What ran what parity was measured on: the graphs themselves, or the modules that they were traced
-from."""
+MeasuredWith = Literal["onnxruntime", "pytorch", "torch"]
+"""What ran what parity was measured on: the graphs themselves in onnxruntime, the modules that they
+were traced from, or the graphs themselves in PyTorch."""
 
 ScaleChoice = Literal["auto", "calibrated", "per_row"]
 """How to scale activations; "auto" measures both ways and chooses."""
@@ -42,7 +42,7 @@ class Draft(NamedTuple):
 
     measured_with: MeasuredWith = "onnxruntime"
 
-    target: Target = CPU
+    graph_format: GraphFormat = ONNX_CPU
 
     stand_in: Path | None = None
     """Where the same graphs lie in float32, if those of `directory` are for a GPU."""

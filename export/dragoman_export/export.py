@@ -20,6 +20,7 @@ from dragoman_export.checkpoints import model_name, reading, tidied
 from dragoman_export.drafts import Draft, ScaleChoice
 from dragoman_export.errors import UsageError
 from dragoman_export.families import Languages, find_languages, import_model
+from dragoman_export.graphs import ONNX_CPU, PLAIN, FormatName
 from dragoman_export.manifest import Precision, require_name
 from dragoman_export.memory import return_large_blocks
 from dragoman_export.model import (
@@ -64,6 +65,9 @@ class ExportRequest:
     """Directory of the bundle."""
 
     precision: Precision
+
+    format: FormatName = "onnx"
+    """Of the graphs."""
 
     sentences: Sequence[str]
     """Verified on these."""
@@ -112,6 +116,11 @@ def export(
     """
     if request.precision != "int8" and request.activation_scales != "auto":
         raise UsageError("--activation-scales goes with --precision int8")
+    if request.precision == "int8" and request.format in PLAIN:
+        raise UsageError(
+            f"--format {request.format} goes with --precision float32, float16 or bfloat16, and "
+            "not with int8"
+        )
     if request.alignment_gold is not None and not request.attention:
         raise UsageError("--alignment-gold does not go with --no-attention")
     name = request.name if request.name is not None else model_name(request.checkpoint)
@@ -171,10 +180,11 @@ def _write(
     require_room(directory, model.blueprint.parameters * LEAST_BYTES[request.precision])
     said = _said(request, model, languages, stage, done)
     with tempfile.TemporaryDirectory(dir=directory) as attempts:
-        bench = Workbench(model, said, Path(attempts), stage, done, request.attention)
+        graph_format = PLAIN.get(request.format, ONNX_CPU)
+        bench = Workbench(model, said, Path(attempts), stage, done, request.attention, graph_format)
         draft = _draft(request, bench)
         heads = None
-        if request.attention:
+        if request.attention and request.format not in PLAIN:
             with stage("choose the heads that align"):
                 graphs = draft.stand_in or draft.directory
                 heads = _alignment_heads(model, languages, said, gold, graphs)
@@ -287,15 +297,20 @@ def _draft(request: ExportRequest, bench: Workbench) -> Draft:
     Raises:
         VerificationError: They lose more.
     """
+    draft = _attempt(request, bench)
     if request.precision == "float32":
-        draft = bench.float32()
         require_same(draft.parity)
-        return draft
-    if request.precision != "int8":
-        draft = bench.half(request.precision)
-    elif request.activation_scales == "auto":
-        draft = bench.better(bench.int8("calibrated"), bench.int8("per_row"))
     else:
-        draft = bench.int8(request.activation_scales)
-    require_close(draft.parity, request.precision)
+        require_close(draft.parity, request.precision)
     return draft
+
+
+def _attempt(request: ExportRequest, bench: Workbench) -> Draft:
+    precision = request.precision
+    if precision == "int8":
+        if request.activation_scales == "auto":
+            return bench.better(bench.int8("calibrated"), bench.int8("per_row"))
+        return bench.int8(request.activation_scales)
+    if request.format in PLAIN:
+        return bench.plain(precision)
+    return bench.float32() if precision == "float32" else bench.half(precision)

@@ -12,17 +12,16 @@ from dragoman_export.drafts import Draft
 from dragoman_export.errors import UsageError
 from dragoman_export.families import Languages
 from dragoman_export.graphs import (
+    ONNX_CUDA,
     GraphContract,
     GraphTensor,
     attention_contract,
     copy_graph,
-    encoder_contract,
 )
-from dragoman_export.graphs import files as graph_files
 from dragoman_export.model import ImportedModel
 from dragoman_export.network import CANDIDATES, TransformerConfig
 
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 
 TOKENIZER_DIRECTORY = "tokenizer"
 
@@ -50,7 +49,7 @@ def describe(
     alignment_heads: AlignmentHeads | None = None,
 ) -> bundle_pb2.Manifest:
     """The manifest, but for the list of files; without heads there is no graph of attention."""
-    config, target = draft.config, draft.target
+    config, graph_format = draft.config, draft.graph_format
     manifest = bundle_pb2.Manifest(
         format_version=FORMAT_VERSION,
         name=name,
@@ -82,19 +81,22 @@ def describe(
             max_decoding_length=model.max_decoding_length
         ),
         precision=precision,
-        providers=[target.provider],
-        encoder=_graph(graph_files.ENCODER, encoder_contract(config)),
-        decoder=_graph(graph_files.DECODER, target.decoder_contract(config)),
+        format=graph_format.name,
+        providers=graph_format.providers,
+        encoder=_graph(graph_format.file("encoder"), graph_format.encoder_contract(config)),
+        decoder=_graph(graph_format.file("decoder"), graph_format.decoder_contract(config)),
         tokenizer=model.tokenizer.describe(TOKENIZER_DIRECTORY),
         provenance=_provenance(checkpoint, model),
         activation_scales=draft.activation_scales or "",
         parity=bundle_pb2.ParityReport(**asdict(draft.parity), measured_with=draft.measured_with),
     )
-    if target.provider == "cuda":
+    if graph_format is ONNX_CUDA:
         manifest.copy.CopyFrom(_graph(copy_graph.COPY, copy_graph.CONTRACT))
         manifest.candidate_count = CANDIDATES
     if alignment_heads is not None:
-        manifest.attention.CopyFrom(_graph(graph_files.ATTENTION, attention_contract(config)))
+        manifest.attention.CopyFrom(
+            _graph(graph_format.file("attention"), attention_contract(config))
+        )
         heads = bundle_pb2.AlignmentHeads(**alignment_heads._asdict())
         manifest.alignment_heads.CopyFrom(heads)
     return manifest

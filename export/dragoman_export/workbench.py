@@ -6,10 +6,20 @@ Knows the steps of each precision. Does not know what a bundle holds beside grap
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from dragoman_export.drafts import Draft, MeasuredWith, choose
-from dragoman_export.graphs import CPU, CUDA, Target, write_copy_graph, write_graphs
+from dragoman_export.graphs import (
+    CPU,
+    CUDA,
+    ONNX_CPU,
+    ONNX_CUDA,
+    GraphFormat,
+    Target,
+    write_copy_graph,
+    write_graphs,
+    write_plain_graphs,
+)
 from dragoman_export.graphs.trace import trace
 from dragoman_export.memory import give_up
 from dragoman_export.model import ImportedModel
@@ -29,6 +39,7 @@ from dragoman_export.verification import (
     EagerDecoder,
     GraphDecoder,
     Parity,
+    PlainGraphDecoder,
     Said,
     Scorer,
     measure,
@@ -37,6 +48,10 @@ from dragoman_export.verification import (
 
 Stage = Callable[[str], AbstractContextManager[None]]
 """Told what is done now; the context ends when it is done."""
+
+
+PlainPrecision = Literal["float32", HalfPrecision]
+"""Of graphs that PyTorch alone runs."""
 
 
 class Workbench(NamedTuple):
@@ -49,6 +64,8 @@ class Workbench(NamedTuple):
     done: Done
     with_attention: bool = False
     """Whether there is to be a graph of attention weights."""
+    graph_format: GraphFormat = ONNX_CPU
+    """Of the graphs, where it is none of ONNX."""
 
     def float32(self) -> Draft:
         """The graphs of the model as it is."""
@@ -85,7 +102,19 @@ class Workbench(NamedTuple):
         else:
             parity = self._measure(EagerDecoder(half))
             measured_with = "pytorch"
-        return Draft(directory, half.config, None, parity, measured_with, CUDA, stand_in)
+        return Draft(directory, half.config, None, parity, measured_with, ONNX_CUDA, stand_in)
+
+    def plain(self, precision: PlainPrecision) -> Draft:
+        """The graphs of the model for PyTorch alone."""
+        model = self.model
+        if precision != "float32":
+            half = with_half_precision(model.blueprint.take(), precision)
+            model = model.with_transformer(half)
+        directory = self._directory(self.graph_format.name)
+        with self.stage(f"trace for {self.graph_format.name}"):
+            write_plain_graphs(model.transformer, self.graph_format, directory)
+        parity = self._measure(PlainGraphDecoder(directory, model, self.graph_format))
+        return Draft(directory, model.config, None, parity, "torch", self.graph_format)
 
     def better(self, calibrated: Draft, per_row: Draft) -> Draft:
         """What `choose` chooses, said aloud."""
@@ -116,10 +145,15 @@ class Workbench(NamedTuple):
         return Draft(directory, config, scales, parity)
 
     def _write(self, name: str, transformer: Transformer, target: Target) -> Path:
-        directory = self.directory / name
-        directory.mkdir()
+        directory = self._directory(name)
         with self.stage(f"trace{_aside(name, target)}"):
             write_graphs(trace(transformer, target, with_attention=self.with_attention), directory)
+        return directory
+
+    def _directory(self, name: str) -> Path:
+        """A new one."""
+        directory = self.directory / name
+        directory.mkdir()
         return directory
 
     def _measure(self, decoder: Scorer) -> Parity:

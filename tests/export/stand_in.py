@@ -10,6 +10,7 @@ from dragoman_export.families import import_model
 from dragoman_export.families.languages import find_languages
 from dragoman_export.graphs.copy_graph import write_copy_graph
 from dragoman_export.graphs.files import write_graphs
+from dragoman_export.graphs.formats import ONNX_CUDA
 from dragoman_export.graphs.target import CUDA
 from dragoman_export.graphs.trace import trace
 from dragoman_export.verification.verify import Parity
@@ -25,7 +26,9 @@ def write_stand_in(path: Path, output: Path) -> bundle_pb2.Manifest:
     write_graphs(trace(model.transformer, CUDA, with_attention=True), output)
     write_copy_graph(output)
     model.tokenizer.save(output / manifest.TOKENIZER_DIRECTORY)
-    draft = Draft(output, model.transformer.config, None, Parity(0, 0, 0, 0, 0.0, 0.0), target=CUDA)
+    draft = Draft(
+        output, model.transformer.config, None, Parity(0, 0, 0, 0, 0.0, 0.0), graph_format=ONNX_CUDA
+    )
     description = manifest.describe(
         name="stand-in",
         languages=find_languages(model, None, None),

@@ -56,7 +56,7 @@ def test_manifest_describes_the_model(float32_bundle: Path, checkpoint: Path) ->
     manifest = read_manifest(float32_bundle)
 
     weights = (checkpoint / "model.safetensors").read_bytes()
-    assert manifest.format_version == 6
+    assert manifest.format_version == 7
     assert manifest.name == "tiny"
     assert manifest.precision == "float32"
     assert list(manifest.providers) == ["cpu"]

@@ -47,6 +47,7 @@ class Manifest(_message.Message):
     ATTENTION_FIELD_NUMBER: _builtins.int
     ALIGNMENT_HEADS_FIELD_NUMBER: _builtins.int
     CALIBRATION_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
     format_version: _builtins.int
     """Version of this format. A reader refuses a version that it does not know."""
     name: _builtins.str
@@ -60,6 +61,12 @@ class Manifest(_message.Message):
     candidate_count: _builtins.int
     """Candidates that a decoding step returns for each row, whatever is asked;
     0 where the step is told how many. A beam needs twice its width and one.
+    """
+    format: _builtins.str
+    """Format of the graphs: "onnx", which is also meant where it is empty, or
+    "torchscript" or "pt2", which torch.export saves: those PyTorch runs, on all
+    of the providers, and they update the caches in place. The version of torch
+    that made them is among the tool versions.
     """
     @_builtins.property
     def architecture(self) -> Global___Architecture:
@@ -157,10 +164,11 @@ class Manifest(_message.Message):
         attention: Global___Graph | None = ...,
         alignment_heads: Global___AlignmentHeads | None = ...,
         calibration: Global___Calibration | None = ...,
+        format: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["alignment_heads", b"alignment_heads", "architecture", b"architecture", "attention", b"attention", "calibration", b"calibration", "copy", b"copy", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "parity", b"parity", "provenance", b"provenance", "special_tokens", b"special_tokens", "tokenizer", b"tokenizer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activation_scales", b"activation_scales", "alignment_heads", b"alignment_heads", "architecture", b"architecture", "attention", b"attention", "calibration", b"calibration", "candidate_count", b"candidate_count", "copy", b"copy", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "files", b"files", "format_version", b"format_version", "name", b"name", "parity", b"parity", "precision", b"precision", "provenance", b"provenance", "providers", b"providers", "source_languages", b"source_languages", "special_tokens", b"special_tokens", "target_languages", b"target_languages", "tokenizer", b"tokenizer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activation_scales", b"activation_scales", "alignment_heads", b"alignment_heads", "architecture", b"architecture", "attention", b"attention", "calibration", b"calibration", "candidate_count", b"candidate_count", "copy", b"copy", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "files", b"files", "format", b"format", "format_version", b"format_version", "name", b"name", "parity", b"parity", "precision", b"precision", "provenance", b"provenance", "providers", b"providers", "source_languages", b"source_languages", "special_tokens", b"special_tokens", "target_languages", b"target_languages", "tokenizer", b"tokenizer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -610,7 +618,7 @@ Global___DecodingDefaults: _TypeAlias = DecodingDefaults  # noqa: Y015
 
 @_typing.final
 class Graph(_message.Message):
-    """An ONNX graph."""
+    """A graph."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -940,7 +948,7 @@ class ParityReport(_message.Message):
     measured_with: _builtins.str
     """What was run: "onnxruntime", the bundle's own graphs on a CPU, or
     "pytorch", the modules that they were traced from, where no CPU runs the
-    graphs. Of a bundle for "cuda" the same graphs with float32 elements were
+    graphs, or "torch", the bundle's own graphs in PyTorch on a CPU. Of a bundle for "cuda" the same graphs with float32 elements were
     also run, and gave the checkpoint's tokens; nothing was run on a GPU.
     """
     def __init__(

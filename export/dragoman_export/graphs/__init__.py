@@ -1,4 +1,4 @@
-"""ONNX graphs of the canonical Transformer: traced, translated, optimised, written.
+"""Graphs of the canonical Transformer: traced, translated, optimised, written.
 
 Knows PyTorch's graphs, ONNX's operators and the contract between bundle and server. Does not know
 checkpoints or precisions.
@@ -12,6 +12,16 @@ from dragoman_export.graphs.contract import (
 )
 from dragoman_export.graphs.copy_graph import write_copy_graph
 from dragoman_export.graphs.files import ATTENTION, DECODER, ENCODER, write_graphs
+from dragoman_export.graphs.formats import (
+    ONNX_CPU,
+    ONNX_CUDA,
+    PLAIN,
+    PT2,
+    TORCHSCRIPT,
+    FormatName,
+    GraphFormat,
+)
+from dragoman_export.graphs.plain import write_plain_graphs
 from dragoman_export.graphs.target import CPU, CUDA, Target
 
 __all__ = [
@@ -20,11 +30,19 @@ __all__ = [
     "CUDA",
     "DECODER",
     "ENCODER",
+    "ONNX_CPU",
+    "ONNX_CUDA",
+    "PLAIN",
+    "PT2",
+    "TORCHSCRIPT",
+    "FormatName",
     "GraphContract",
+    "GraphFormat",
     "GraphTensor",
     "Target",
     "attention_contract",
     "encoder_contract",
     "write_copy_graph",
     "write_graphs",
+    "write_plain_graphs",
 ]

@@ -89,6 +89,34 @@ def device_decoder_contract(config: TransformerConfig) -> GraphContract:
     )
 
 
+def plain_encoder_contract(config: TransformerConfig) -> GraphContract:
+    """Of the encoder that PyTorch alone runs; see `plain.PlainEncoder.forward`."""
+    shape = (2 * config.decoder_layers, "batch", config.decoder_heads, "source")
+    return GraphContract(
+        inputs=(
+            GraphTensor("token_ids", "int64", ("batch", "source")),
+            GraphTensor("source_mask", "bool", ("batch", "source")),
+        ),
+        outputs=(
+            GraphTensor("cross_key_value", config.cache_type, (*shape, config.decoder_head_dim)),
+        ),
+    )
+
+
+def plain_decoder_contract(config: TransformerConfig) -> GraphContract:
+    """Likewise of the decoder, which updates its caches in place; see `plain.PlainStep.forward`."""
+    return GraphContract(
+        inputs=(
+            GraphTensor("token_ids", "int64", ("rows",)),
+            GraphTensor("positions", "int64", ("rows",)),
+            GraphTensor("target_mask", "bool", ("rows", "target_capacity")),
+            GraphTensor("source_mask", "bool", ("rows", "source_capacity")),
+            *_caches(config, sources="rows"),
+        ),
+        outputs=(GraphTensor("logits", "float", ("rows", config.padded_vocabulary_size)),),
+    )
+
+
 def attention_contract(config: TransformerConfig) -> GraphContract:
     """Of the graph that has weights; see `forced_attention.ForcedAttention.forward`."""
     encoder, decoder = config.encoder_heads, config.decoder_heads

@@ -28,6 +28,8 @@ from dragoman_export.network.operators import (
     SMALLEST_ROW_SCALE,
     SUPPRESSED_BIAS,
 )
+from dragoman_export.network.plain import PlainEncoder, PlainStep
+from dragoman_export.network.plain_operators import PlainOperators
 from dragoman_export.network.transformer import TORCH_TYPES, DecoderStep, Transformer
 
 __all__ = [
@@ -49,6 +51,9 @@ __all__ = [
     "LayerCache",
     "Linear",
     "Norm",
+    "PlainEncoder",
+    "PlainOperators",
+    "PlainStep",
     "RecurrentCache",
     "RelativePositions",
     "ResidualNorm",

@@ -23,6 +23,6 @@ def recur(x: Tensor, state: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
     """
     candidate, kept = x.float().chunk(2, dim=1)
     has_begun = (positions > 0)[:, None]
-    old = torch.where(has_begun, state, torch.zeros((), dtype=state.dtype))
+    old = torch.where(has_begun, state, torch.zeros_like(state))
     new = candidate + kept.sigmoid() * (old - candidate)
     return new.relu().to(x.dtype), new

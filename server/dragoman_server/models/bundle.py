@@ -18,8 +18,8 @@ from dragoman_server.errors import BundleError
 from dragoman_server.models.manifest import problems_of
 from dragoman_server.models.private_copy import detach
 
-FORMAT_VERSIONS = (5, 6)
-"""That are read: those of version 5 have no graph of attention weights."""
+FORMAT_VERSIONS = (5, 6, 7)
+"""That are read: those of version 5 have no graph of attention weights; those before 7 are ONNX."""
 
 MANIFEST_NAME = "bundle.json"
 
@@ -149,7 +149,7 @@ def _needed_paths(manifest: Manifest) -> list[str]:
         manifest.encoder.path,
         manifest.decoder.path,
         *filter(None, of_tokenizer),
-        *([manifest.copy.path] if "cuda" in manifest.providers else []),
+        *([manifest.copy.path] if manifest.HasField("copy") else []),
         *([manifest.attention.path] if manifest.HasField("attention") else []),
     ]
 
