@@ -8,6 +8,7 @@ from dragoman.v1.translation_pb2 import Limits, Model
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError, NoRoomError
 from dragoman_server.machine import cpu_count, memory_bytes
+from dragoman_server.models import runtime_of
 from dragoman_server.runtime import CacheShape, cache_shape, engine_rows
 from dragoman_server.sequence import MAX_BEAM_SIZE
 
@@ -141,6 +142,7 @@ def describe_model(manifest: Manifest, limits: Limits, provider: str, version: s
         source_language_codes=[each.language_code for each in manifest.source_languages],
         target_language_codes=[each.language_code for each in manifest.target_languages],
         precision=manifest.precision,
+        runtime=runtime_of(manifest),
         provider=provider,
         limits=limits,
     )
