@@ -42,9 +42,8 @@ def model_limits(
         max_stream_texts=config.max_stream_texts,
     )
     # A beam is never split, and needs enough candidates.
-    rows = batch_rows(
-        manifest, config, limits, engines=most_engines(config), memory=memory, provider=provider
-    )
+    engines = most_engines(config, provider)
+    rows = batch_rows(manifest, config, limits, engines=engines, memory=memory, provider=provider)
     limits.max_beam_size = min(MAX_BEAM_SIZE, rows, _widest_beam(manifest))
     return limits
 
@@ -100,9 +99,10 @@ def engine_caches(
     )
 
 
-def most_engines(config: Config) -> int:
-    """Returns the engines on a CPU that there may be once the fastest layout is found."""
-    return config.engines or max(1, cpu_count() // (config.threads_per_engine or 1))
+def most_engines(config: Config, provider: str = "cpu") -> int:
+    """Returns the engines that there may be once the fastest layout is found."""
+    cores = cpu_count() if provider == "cpu" else 1
+    return config.engines or max(1, cores // (config.threads_per_engine or 1))
 
 
 def _memory_left(manifest: Manifest, memory: int) -> int:
