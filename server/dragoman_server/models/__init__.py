@@ -9,6 +9,7 @@ from dragoman_server.models.bundle import (
     Bundle,
     read_manifest,
 )
+from dragoman_server.models.formats import Format, format_of
 from dragoman_server.models.language_codes import names, primary, script
 from dragoman_server.models.languages import (
     ANY_LANGUAGE,
@@ -26,9 +27,11 @@ __all__ = [
     "MANIFEST_NAME",
     "MAX_CODE_LENGTH",
     "Bundle",
+    "Format",
     "Languages",
     "VersionedName",
     "check_length",
+    "format_of",
     "load_tokenizer",
     "names",
     "newness",

@@ -1,43 +1,34 @@
-"""Loads a bundle and makes the runners of its engines, on a CPU or on a GPU.
+"""onnxruntime as a Runtime: makes the runners of a bundle's engines, on a CPU or on a GPU.
 
 Knows which kind of runner a provider takes; knows nothing of settings, queues or time.
 """
 
-import functools
-from collections.abc import Callable
-from typing import NamedTuple
+import logging
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from dragoman_server.errors import BundleError, ConfigError, DragomanError
+from dragoman_server.errors import BundleError, ConfigError
 from dragoman_server.models import Bundle
-from dragoman_server.runtime.attention_runner import AttentionRunner
+from dragoman_server.runtime import model_runner
+from dragoman_server.runtime.attention_runner import AttentionSession
+from dragoman_server.runtime.attention_session import load_attention
 from dragoman_server.runtime.device import Device, OrtDevice
 from dragoman_server.runtime.device_runner import DeviceGraphs, DeviceRunner
 from dragoman_server.runtime.kv_cache import CacheShape, KVCache
 from dragoman_server.runtime.layout import Layout
 from dragoman_server.runtime.model_runner import ModelRunner, Sessions, load_sessions
 from dragoman_server.runtime.packing import pack
-from dragoman_server.runtime.runner import Runner
+from dragoman_server.runtime.prepared import Runners, prepared
 from dragoman_server.runtime.tuning import load_tuned
 
+_log = logging.getLogger(__name__)
 
-class Runners(NamedTuple):
-    """One runner for each engine."""
 
-    runners: list[Runner]
-
-    prepare: list[Callable[[], None]]
-    """To be called once for each runner, on its engine's thread, before anything else."""
-
-    shape: CacheShape
-    """Of each one's caches."""
-
-    cache_bytes: int
-    """Of all of them together."""
-
-    layout: Layout
-    """How many there are, and the CPU threads of each."""
+def choose_provider(requested: str, made_for: Sequence[str]) -> str:
+    """See Runtime."""
+    available = model_runner.available_providers()
+    return model_runner.choose_provider(requested, available=available, made_for=made_for)
 
 
 def load_runners(
@@ -48,23 +39,11 @@ def load_runners(
     cores: int,
     engines: int | None = None,
     threads: int | None = None,
+    fixed_shapes: bool = False,
 ) -> Runners:
-    """Loads the graphs and allocates the caches of all engines.
-
-    From then on the bundle's files may change: nothing more is read of them.
-
-    Args:
-        bundle: What to run.
-        provider: cpu or cuda, as choose_provider returns it.
-        shape: Of each engine's caches where there are so many engines.
-        cores: CPU cores of the machine.
-        engines: How many, if that is settled; else one on cuda, and what is fastest on cpu.
-        threads: CPU threads of an engine, likewise; of no account on cuda.
-
-    Raises:
-        BundleError: A graph cannot be loaded.
-        ConfigError: The provider does not start or has no room.
-    """
+    """See Runtime."""
+    if fixed_shapes:
+        _log.warning("fixed_batch_shapes_without_effect", extra={"model": bundle.manifest.name})
     if _is_for_device(bundle, provider):
         count = engines or 1
         runners = device_runners(bundle, OrtDevice("cuda"), shape(count), count)
@@ -79,12 +58,15 @@ def load_runners(
     each = shape(layout.engines)
     caches = _caches(each, layout.engines)
     made = [ModelRunner(sessions, cache) for cache in caches]
-    return _warmed(bundle, made, each, sum(cache.size_bytes for cache in caches), layout)
+    return prepared(bundle, made, each, sum(cache.size_bytes for cache in caches), layout)
 
 
-def attention_runner(bundle: Bundle, provider: str) -> AttentionRunner:
-    """The runner of a bundle's graph of attention weights, on what runs its other graphs."""
-    return AttentionRunner(bundle, OrtDevice("cuda") if _is_for_device(bundle, provider) else None)
+def attention_session(bundle: Bundle, provider: str) -> AttentionSession:
+    """See Runtime."""
+    session: AttentionSession = load_attention(
+        bundle, OrtDevice("cuda") if _is_for_device(bundle, provider) else None
+    )
+    return session
 
 
 def _is_for_device(bundle: Bundle, provider: str) -> bool:
@@ -113,7 +95,7 @@ def device_runners(bundle: Bundle, device: Device, shape: CacheShape, count: int
         for _ in range(count)
     ]
     caches = sum(runner.cache_bytes for runner in made)
-    return _warmed(bundle, made, shape, caches, Layout(count, 1))
+    return prepared(bundle, made, shape, caches, Layout(count, 1))
 
 
 def _check_sizes(bundle: Bundle, sessions: Sessions) -> None:
@@ -144,24 +126,3 @@ def _caches(shape: CacheShape, count: int) -> list[KVCache]:
             f"no room for {needed:,} bytes of caches: lower kv_cache_memory, max_batch_size, "
             "engines or the lengths"
         ) from error
-
-
-def _warmed(
-    bundle: Bundle,
-    made: list[ModelRunner] | list[DeviceRunner],
-    shape: CacheShape,
-    cache_bytes: int,
-    layout: Layout,
-) -> Runners:
-    token_id = bundle.manifest.special_tokens.end_id
-    prepare = [functools.partial(_warm_up, runner, token_id) for runner in made]
-    return Runners(list(made), list(prepare), shape, cache_bytes, layout)
-
-
-def _warm_up(runner: ModelRunner | DeviceRunner, token_id: int) -> None:
-    try:
-        runner.warm_up(token_id)
-    except DragomanError:
-        raise
-    except Exception as error:  # onnxruntime's exceptions share no other root
-        raise BundleError(f"the bundle's graphs do not run here: {error}") from error
