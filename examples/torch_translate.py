@@ -105,7 +105,7 @@ class Translator:
         said = []
         for position in range(capacity):
             positions = torch.full_like(last, position)
-            target_mask = (places <= position).expand(rows, -1)
+            target_mask = (places <= position).repeat(rows, 1)
             logits = self.decoder(last, positions, target_mask, source_mask, *caches)
             if position < len(begins):
                 last = torch.full_like(last, begins[position])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+import torch
 
 from dragoman_export.graphs.formats import FormatName
 from examples import torch_translate
@@ -63,6 +64,22 @@ def test_texts_are_cut_as_the_server_cuts_them(checkpoint: Path, example: Make) 
     pieces = Pieces(bundle, Translator(bundle).manifest)
     assert pieces.encode("the cat") == sources[0]
     assert pieces.decode(sources[0]) == "the cat"
+
+
+@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+def test_caches_are_of_the_type_that_the_manifest_says(precision: str) -> None:
+    names = ["self_key_0", "self_value_0", "cross_key_0", "cross_value_0"]
+    own, cross = ["rows", "2", "target_capacity", "8"], ["rows", "2", "source_capacity", "8"]
+    inputs = [
+        {"name": name, "data_type": precision, "shape": own if "self" in name else cross}
+        for name in names
+    ]
+    kind = getattr(torch, precision)
+    key_value = torch.arange(2 * 3 * 2 * 5 * 8).reshape(2, 3, 2, 5, 8).to(kind)
+    caches = torch_translate.allocate({"decoder": {"inputs": [{}] * 4 + inputs}}, key_value, 7)
+    assert [cache.dtype for cache in caches] == [kind] * 4
+    assert [cache.shape[2] for cache in caches] == [7, 7, 5, 5]
+    assert torch.equal(torch.stack(caches[2:]), key_value)
 
 
 def test_a_bundle_for_onnxruntime_is_refused(onnx_bundle: Path) -> None:
