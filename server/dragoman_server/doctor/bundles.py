@@ -13,7 +13,7 @@ from dragoman.v1.bundle_pb2 import Manifest
 from dragoman_server.config import Config
 from dragoman_server.doctor.finding import Finding
 from dragoman_server.errors import BundleError, ConfigError, NoRoomError
-from dragoman_server.models import Bundle, format_of
+from dragoman_server.models import Bundle, RuntimeName, format_of, runtime_of
 from dragoman_server.pool import MemoryBudget
 from dragoman_server.runtime.runtimes import Chosen, choose
 from dragoman_server.service import (
@@ -31,6 +31,12 @@ class Needs(NamedTuple):
     file_bytes: int
     cache_bytes: int
     """Of all engines, once all of their rows have been used for the longest texts."""
+    runtime: RuntimeName = "onnxruntime"
+
+    @property
+    def bytes(self) -> int:
+        """Of files and caches."""
+        return self.file_bytes + self.cache_bytes
 
 
 class Examined(NamedTuple):
@@ -51,7 +57,7 @@ def examine_bundles(paths: Sequence[Path], config: Config) -> list[Examined]:
     for number, path in enumerate(paths):
         if (place := os.path.realpath(path)) in examined:
             continue
-        taken = [sum(each.needs) for each in examined.values() if each.needs is not None]
+        taken = [each.needs.bytes for each in examined.values() if each.needs is not None]
         room = budget.share(taken, len(paths) - number)
         examined[place] = examine_bundle(path, config, room)
     return list(examined.values())
@@ -80,7 +86,8 @@ def examine_bundle(path: Path, config: Config, memory: int | None = None) -> Exa
     findings = [Finding(check, "ok", found), _provider(manifest, chosen)]
     provider = _likely(manifest, config) if isinstance(chosen, ConfigError) else chosen.provider
     try:
-        return Examined(findings, Needs(size, _cache_bytes(manifest, config, memory, provider)))
+        caches = _cache_bytes(manifest, config, memory, provider)
+        return Examined(findings, Needs(size, caches, runtime_of(manifest)))
     except NoRoomError as error:
         advice = "raise models_memory, serve fewer models, or lower max_batch_size or the lengths"
         return Examined([*findings, Finding("models_memory", "problem", str(error), advice)], None)
@@ -117,7 +124,7 @@ def _likely(manifest: Manifest, config: Config) -> str:
 
 
 def _cache_bytes(manifest: Manifest, config: Config, memory: int | None, provider: str) -> int:
-    engines = most_engines(config)
+    engines = most_engines(config, provider)
     limits = model_limits(manifest, config, memory, provider=provider)
     shape = engine_caches(
         manifest, config, limits, engines=engines, memory=memory, provider=provider

@@ -9,7 +9,7 @@ from dragoman_server.models.bundle import (
     Bundle,
     read_manifest,
 )
-from dragoman_server.models.formats import Format, format_of
+from dragoman_server.models.formats import Format, RuntimeName, format_of, runtime_of
 from dragoman_server.models.language_codes import names, primary, script
 from dragoman_server.models.languages import (
     ANY_LANGUAGE,
@@ -29,6 +29,7 @@ __all__ = [
     "Bundle",
     "Format",
     "Languages",
+    "RuntimeName",
     "VersionedName",
     "check_length",
     "format_of",
@@ -37,6 +38,7 @@ __all__ = [
     "newness",
     "primary",
     "read_manifest",
+    "runtime_of",
     "script",
     "watch_files",
     "word_continuations",

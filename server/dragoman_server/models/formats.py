@@ -1,7 +1,7 @@
-"""The formats of a bundle's graphs, and what the manifest says of those that torch runs.
+"""The formats of a bundle's graphs: which library runs each, and what their tensors are called.
 
-Torch calls them by position: so names, types and order are looked at before a graph is loaded.
-Knows the tensors. Does not know what runs them.
+Torch calls graphs by position: so names, types and order are looked at before one is loaded. Knows
+the manifest alone. Does not know how they are run.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple, cast
 from dragoman.v1.bundle_pb2 import Manifest, TensorSpec
 
 Format = Literal["onnx", "torchscript", "pt2"]
+
+RuntimeName = Literal["onnxruntime", "torch"]
 
 FORMATS = ("onnx", "torchscript", "pt2")
 
@@ -44,11 +46,16 @@ def format_of(manifest: Manifest) -> Format:
     return cast("Format", manifest.format or "onnx")
 
 
+def runtime_of(manifest: Manifest) -> RuntimeName:
+    """Returns the library that runs the graphs."""
+    return "onnxruntime" if format_of(manifest) == "onnx" else "torch"
+
+
 def problems_of_format(manifest: Manifest) -> Iterator[str]:
     """Yields what is wrong, a sentence each; nothing where there is none."""
     if manifest.format not in ("", *FORMATS):
         yield f"format is {manifest.format[:35]!r}; allowed: {', '.join(FORMATS)}"
-    elif format_of(manifest) != "onnx":
+    elif runtime_of(manifest) == "torch":
         yield from _problems_of_torch(manifest)
 
 

@@ -5,16 +5,14 @@ second, torch takes several, and one of them need not be installed. Knows no gra
 """
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman_server.errors import ConfigError
-from dragoman_server.models import Bundle, format_of
+from dragoman_server.models import Bundle, RuntimeName, format_of, runtime_of
 from dragoman_server.runtime.attention_runner import AttentionSession
 from dragoman_server.runtime.kv_cache import CacheShape
 from dragoman_server.runtime.prepared import Runners
-
-RuntimeName = Literal["onnxruntime", "torch"]
 
 
 class Runtime(Protocol):
@@ -99,11 +97,6 @@ def choose(manifest: Manifest, runtime: str, provider: str) -> Chosen:
         )
     loaded = _torch(manifest) if name == "torch" else _onnxruntime(manifest)
     return Chosen(name, loaded, loaded.choose_provider(provider, manifest.providers))
-
-
-def runtime_of(manifest: Manifest) -> RuntimeName:
-    """Returns the library that runs a bundle's graphs, by their format."""
-    return "onnxruntime" if format_of(manifest) == "onnx" else "torch"
 
 
 def _onnxruntime(manifest: Manifest) -> Runtime:

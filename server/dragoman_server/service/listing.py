@@ -8,6 +8,7 @@ from dragoman.v1.translation_pb2 import Limits, Model
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError, NoRoomError
 from dragoman_server.machine import cpu_count, memory_bytes
+from dragoman_server.models import runtime_of
 from dragoman_server.runtime import CacheShape, cache_shape, engine_rows
 from dragoman_server.sequence import MAX_BEAM_SIZE
 
@@ -41,9 +42,8 @@ def model_limits(
         max_stream_texts=config.max_stream_texts,
     )
     # A beam is never split, and needs enough candidates.
-    rows = batch_rows(
-        manifest, config, limits, engines=most_engines(config), memory=memory, provider=provider
-    )
+    engines = most_engines(config, provider)
+    rows = batch_rows(manifest, config, limits, engines=engines, memory=memory, provider=provider)
     limits.max_beam_size = min(MAX_BEAM_SIZE, rows, _widest_beam(manifest))
     return limits
 
@@ -99,9 +99,10 @@ def engine_caches(
     )
 
 
-def most_engines(config: Config) -> int:
-    """Returns the engines on a CPU that there may be once the fastest layout is found."""
-    return config.engines or max(1, cpu_count() // (config.threads_per_engine or 1))
+def most_engines(config: Config, provider: str = "cpu") -> int:
+    """Returns the engines that there may be once the fastest layout is found."""
+    cores = cpu_count() if provider == "cpu" else 1
+    return config.engines or max(1, cores // (config.threads_per_engine or 1))
 
 
 def _memory_left(manifest: Manifest, memory: int) -> int:
@@ -141,6 +142,7 @@ def describe_model(manifest: Manifest, limits: Limits, provider: str, version: s
         source_language_codes=[each.language_code for each in manifest.source_languages],
         target_language_codes=[each.language_code for each in manifest.target_languages],
         precision=manifest.precision,
+        runtime=runtime_of(manifest),
         provider=provider,
         limits=limits,
     )

@@ -155,6 +155,7 @@ def test_all_engines_share_the_memory_that_the_files_leave(
     providers: list[str],
     provider: str,
     expected: int,
+    *,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("dragoman_server.service.listing.memory_bytes", lambda: 95 * ROW)

@@ -14,16 +14,47 @@ Knows files and devices; knows nothing of rows or caches.
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from dragoman_server.errors import BundleError
+from dragoman_server.models import Bundle
+from dragoman_server.runtime.pytorch.prepacked import prepack_exported, prepack_torchscript
 
 Graph = Callable[..., Tensor]
 """Tensors in the order of the manifest's inputs -> its output, or a tuple of several."""
 
+
+class Graphs(NamedTuple):
+    """A bundle's graphs, loaded on one device. All engines share them and their weights."""
+
+    encoder: Graph
+    decoder: Graph
+    cache_names: list[str]
+    """Of the caches, in the order in which the decoder takes them."""
+
+
 FORMATS = ("torchscript", "pt2")
+
+STEP_INPUTS = 4
+"""Inputs of the decoder before its caches: token ids, positions and two masks."""
+
+
+def load_graphs(bundle: Bundle, device: torch.device) -> Graphs:
+    """Loads what translates onto a device.
+
+    Raises:
+        BundleError: A graph cannot be loaded.
+    """
+    manifest = bundle.manifest
+    encoder, decoder = (
+        load_graph(bundle.path / graph.path, manifest.format, device)
+        for graph in (manifest.encoder, manifest.decoder)
+    )
+    names = [tensor.name for tensor in manifest.decoder.inputs]
+    return Graphs(encoder, decoder, names[STEP_INPUTS:])
 
 
 def load_graph(path: Path, graph_format: str, device: torch.device) -> Graph:
@@ -46,23 +77,35 @@ def load_graph(path: Path, graph_format: str, device: torch.device) -> Graph:
     try:
         return load(path, device)
     except Exception as error:  # what a damaged file makes torch raise has no other root
-        raise BundleError(f"{path} cannot be loaded: {_first_line(error)}") from error
+        raise BundleError(f"{path} cannot be loaded: {first_line(error)}") from error
 
 
 def _load_torchscript(path: Path, device: torch.device) -> Graph:
     with warnings.catch_warnings():
         # TorchScript as a whole is deprecated since torch 2.10; it loads all the same.
         warnings.simplefilter("ignore", DeprecationWarning)
-        loaded: Graph = torch.jit.load(path, map_location=device)  # type: ignore[no-untyped-call]
-    return loaded
+        loaded: torch.jit.ScriptModule = torch.jit.load(path, map_location=device)  # type: ignore[no-untyped-call]
+    if device.type == "cpu":
+        prepack_torchscript(loaded)
+
+    def run(*inputs: Tensor) -> Tensor:
+        # As it was traced: else the first runs are watched, and it is compiled for their shapes.
+        with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
+            result: Tensor = loaded(*inputs)
+            return result
+
+    return run
 
 
 def _load_pt2(path: Path, device: torch.device) -> Graph:
-    graph: Graph = torch.export.load(path).module().to(device)
+    module = torch.export.load(path).module()
+    if device.type == "cpu":
+        prepack_exported(module)
+    graph: Graph = module.to(device)
     return graph
 
 
-def _first_line(error: Exception) -> str:
-    """Of a message that goes on with the C++ stack."""
+def first_line(error: Exception) -> str:
+    """What an exception of torch says, without the C++ stack that follows."""
     lines = str(error).splitlines()
     return lines[0] if lines else type(error).__name__

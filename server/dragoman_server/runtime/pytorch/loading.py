@@ -9,15 +9,20 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from dragoman_server.errors import ConfigError
+from dragoman_server.errors import BundleError, ConfigError
 from dragoman_server.models import Bundle
 from dragoman_server.runtime.kv_cache import CacheShape
 from dragoman_server.runtime.layout import Layout
 from dragoman_server.runtime.prepared import Runners, prepared
 from dragoman_server.runtime.pytorch.attention import AttentionSession
-from dragoman_server.runtime.pytorch.cache import TorchCache
-from dragoman_server.runtime.pytorch.graphs import load_graph
-from dragoman_server.runtime.pytorch.runner import Graphs, TorchRunner
+from dragoman_server.runtime.pytorch.device_cache import DeviceCache
+from dragoman_server.runtime.pytorch.graphs import Graphs, first_line, load_graphs
+from dragoman_server.runtime.pytorch.recorded_runner import RecordedRunner, Vocabularies
+from dragoman_server.runtime.pytorch.recording import CudaRecorder, Recorder
+from dragoman_server.runtime.pytorch.runner import TorchRunner
+
+MOST_PLACES = 512
+"""Of the sentence that the graphs are tried with; attention takes the square of it."""
 
 _log = logging.getLogger(__name__)
 
@@ -82,15 +87,24 @@ def load_runners(
     """
     layout = _layout(provider, cores=cores, engines=engines, threads=threads)
     device = torch.device(provider)
-    graphs = _load(bundle, device)
-    bundle.detach()
+    graphs = load_graphs(bundle, device)
     each = shape(layout.engines)
-    made = [
-        TorchRunner(
-            graphs, TorchCache(each, device), threads=layout.threads, fixed_shapes=fixed_shapes
-        )
-        for _ in range(layout.engines)
-    ]
+    _check_sizes(bundle, graphs, each, device)
+    bundle.detach()
+    if device.type == "cuda":
+        recorders = [CudaRecorder() for _ in range(layout.engines)]
+        return recorded_runners(bundle, graphs, each, recorders, device, fixed_shapes=fixed_shapes)
+    try:
+        made = [
+            TorchRunner(graphs, each, threads=layout.threads, fixed_shapes=fixed_shapes)
+            for _ in range(layout.engines)
+        ]
+    except (MemoryError, ValueError) as error:  # the latter where no address is large enough
+        needed = layout.engines * each.max_rows * each.row_bytes
+        raise ConfigError(
+            f"no room for {needed:,} bytes of caches: lower kv_cache_memory, max_batch_size, "
+            "engines or the lengths"
+        ) from error
     return prepared(bundle, made, each, sum(runner.cache_bytes for runner in made), layout)
 
 
@@ -103,6 +117,34 @@ def attention_session(bundle: Bundle, provider: str) -> AttentionSession:
     return AttentionSession(bundle, torch.device(provider))
 
 
+def recorded_runners(
+    bundle: Bundle,
+    graphs: Graphs,
+    shape: CacheShape,
+    recorders: Sequence[Recorder],
+    device: torch.device,
+    *,
+    fixed_shapes: bool = False,
+) -> Runners:
+    """As load_runners, of graphs that are loaded: an engine for each recorder.
+
+    Raises:
+        ConfigError: The device has no room.
+    """
+    sizes = bundle.manifest.architecture
+    vocabularies = Vocabularies(
+        sizes.source_vocabulary_size or sizes.vocabulary_size, sizes.vocabulary_size
+    )
+    made = [
+        RecordedRunner(
+            graphs, shape, vocabularies, recorder, device=device, fixed_shapes=fixed_shapes
+        )
+        for recorder in recorders
+    ]
+    cache_bytes = sum(runner.cache_bytes for runner in made)
+    return prepared(bundle, made, shape, cache_bytes, Layout(len(made), 1))
+
+
 def _layout(provider: str, *, cores: int, engines: int | None, threads: int | None) -> Layout:
     if provider == "cuda":
         return Layout(engines or 1, 1)
@@ -110,10 +152,30 @@ def _layout(provider: str, *, cores: int, engines: int | None, threads: int | No
     return Layout(engines or max(1, cores // threads), threads)
 
 
-def _load(bundle: Bundle, device: torch.device) -> Graphs:
-    manifest = bundle.manifest
-    encoder, decoder = (
-        load_graph(bundle.path / graph.path, manifest.format, device)
-        for graph in (manifest.encoder, manifest.decoder)
-    )
-    return Graphs(encoder, decoder)
+def _check_sizes(bundle: Bundle, graphs: Graphs, shape: CacheShape, device: torch.device) -> None:
+    """Looks the last tokens up, at the last positions that there is room for.
+
+    Raises:
+        BundleError: The graphs have fewer than the manifest says.
+    """
+    sizes = bundle.manifest.architecture
+    source_id = (sizes.source_vocabulary_size or sizes.vocabulary_size) - 1
+    target_id = sizes.vocabulary_size - 1
+    source = min(shape.source_capacity, MOST_PLACES)
+    target = min(shape.target_capacity, MOST_PLACES)
+    row = shape._replace(max_rows=1, target_capacity=target, source_capacity=1)
+    caches = DeviceCache(row, device).views(graphs.cache_names, 1, target, 1)
+    last = torch.zeros((1, source), dtype=torch.bool, device=device)
+    last[0, -1] = True  # a sentence of one token, at the last place
+    shown = torch.ones((1, target), dtype=torch.bool, device=device)
+    token, position = torch.tensor([[target_id], [target - 1]], device=device)
+    try:
+        with torch.inference_mode():
+            graphs.encoder(torch.full_like(last, source_id, dtype=torch.int64), last)
+            graphs.decoder(token, position, shown, shown[:, :1], *caches)
+    except Exception as error:  # torch's exceptions share no other root
+        raise BundleError(
+            f"{bundle.path}: the graphs do not run tokens {source_id} and {target_id} at positions "
+            f"{source - 1} and {target - 1}, which they have by architecture.vocabulary_size and "
+            f"max_positions: {first_line(error)}"
+        ) from error
