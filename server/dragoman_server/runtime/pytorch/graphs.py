@@ -22,6 +22,7 @@ from torch import Tensor
 from dragoman_server.errors import BundleError
 from dragoman_server.models import Bundle
 from dragoman_server.runtime.pytorch.prepacked import prepack_exported, prepack_torchscript
+from dragoman_server.runtime.pytorch.scratch import named_directory
 
 Graph = Callable[..., Tensor]
 """Tensors in the order of the manifest's inputs -> its output, or a tuple of several."""
@@ -98,7 +99,8 @@ def _load_torchscript(path: Path, device: torch.device) -> Graph:
 
 
 def _load_pt2(path: Path, device: torch.device) -> Graph:
-    module = torch.export.load(path).module()
+    with named_directory():
+        module = torch.export.load(path).module()
     if device.type == "cpu":
         prepack_exported(module)
     graph: Graph = module.to(device)
