@@ -22,6 +22,7 @@ from torch import Tensor
 from dragoman_server.errors import BundleError
 from dragoman_server.models import Bundle
 from dragoman_server.runtime.pytorch.prepacked import prepack_exported, prepack_torchscript
+from dragoman_server.runtime.pytorch.scratch import named_directory
 from dragoman_server.runtime.pytorch.unfused import unfuse_exported, unfuse_torchscript
 
 Graph = Callable[..., Tensor]
@@ -100,7 +101,8 @@ def _load_torchscript(path: Path, device: torch.device) -> Graph:
 
 
 def _load_pt2(path: Path, device: torch.device) -> Graph:
-    module = torch.export.load(path).module(check_guards=False)  # inputs are this package's own
+    with named_directory():
+        module = torch.export.load(path).module(check_guards=False)  # inputs are our own
     if device.type == "cpu":
         unfuse_exported(module)
         prepack_exported(module)
