@@ -1,6 +1,5 @@
 """Weights packed for oneDNN: the same products, in both formats, and nothing kept twice."""
 
-import warnings
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 from dragoman_server.runtime.pytorch.graphs import Graph, load_graph
 from dragoman_server.runtime.pytorch.prepacked import prepack_exported, prepack_torchscript
 from tests.server.runtime.pytorch.models import CPU
+from tests.server.runtime.pytorch.saving import FORMATS, saved, torchscript
 
 PACKED = "mkldnn::_linear_pointwise"
 
@@ -19,7 +19,6 @@ class Products(nn.Module):
 
     def __init__(self, kind: torch.dtype = torch.float32) -> None:
         super().__init__()
-        self.kind = kind
         torch.manual_seed(2)
         self.linear = nn.Linear(40, 24, dtype=kind)
         self.bare = nn.Linear(24, 16, bias=False, dtype=kind)
@@ -32,24 +31,14 @@ class Products(nn.Module):
         return torch.addmm(halved, y[:, :16], y[:16, :32])
 
 
-def saved(module: Products, suffix: str, directory: Path) -> Path:
-    path, example = directory / f"graph{suffix}", torch.randn(16, 40).to(module.kind)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        if suffix == ".pt":
-            traced = torch.jit.trace(module.eval(), (example,), check_trace=False)  # type: ignore[no-untyped-call]
-            torch.jit.freeze(traced).save(str(path))
-        else:
-            rows = {0: torch.export.Dim("rows", min=16)}
-            program = torch.export.export(module, (example,), dynamic_shapes=(rows,))
-            torch.export.save(program, path)
-    return path
+def example(kind: torch.dtype = torch.float32) -> tuple[Tensor]:
+    return (torch.randn(16, 40).to(kind),)
 
 
-@pytest.fixture(params=[(".pt", "torchscript"), (".pt2", "pt2")], ids=["torchscript", "pt2"])
+@pytest.fixture(params=FORMATS)
 def loaded(request: pytest.FixtureRequest, tmp_path: Path) -> Graph:
-    suffix, graph_format = request.param
-    return load_graph(saved(Products(), suffix, tmp_path), graph_format, CPU)
+    path = saved(Products(), example(), request.param, tmp_path)
+    return load_graph(path, request.param, CPU)
 
 
 def test_products_are_the_same(loaded: Graph) -> None:
@@ -61,7 +50,7 @@ def test_products_are_the_same(loaded: Graph) -> None:
 
 def test_a_row_has_the_same_bits_among_any_number_of_rows(tmp_path: Path) -> None:
     """As packed products have, and others have not of fewer than four rows."""
-    loaded = load_graph(saved(Layers(), ".pt", tmp_path), "torchscript", CPU)
+    loaded = load_graph(saved(Layers(), example(), "torchscript", tmp_path), "torchscript", CPU)
     x = torch.randn(64, 40)
     with torch.inference_mode():
         whole = loaded(x)
@@ -75,7 +64,7 @@ class Layers(Products):
 
 
 def test_layers_alone_are_packed_in_torchscript(tmp_path: Path) -> None:
-    module = torchscript(saved(Products(), ".pt", tmp_path))
+    module = torchscript(saved(Products(), example(), "torchscript", tmp_path))
     prepack_torchscript(module)
     kinds = [node.kind() for node in module.graph.nodes()]
     assert (kinds.count(PACKED), kinds.count("aten::linear"), kinds.count("aten::addmm")) == (
@@ -87,7 +76,7 @@ def test_layers_alone_are_packed_in_torchscript(tmp_path: Path) -> None:
 
 def test_layers_alone_are_packed_in_an_exported_program(tmp_path: Path) -> None:
     """Those of their weights that nothing else uses are let go of."""
-    module = torch.export.load(saved(Products(), ".pt2", tmp_path)).module()
+    module = torch.export.load(saved(Products(), example(), "pt2", tmp_path)).module()
     prepack_exported(module)
     called = [str(node.target) for node in module.graph.nodes]
     packed = sum("_linear_pointwise" in name for name in called)
@@ -100,16 +89,10 @@ def test_layers_alone_are_packed_in_an_exported_program(tmp_path: Path) -> None:
 
 
 def test_weights_of_other_types_are_left_as_they_are(tmp_path: Path) -> None:
-    module = torchscript(saved(Products(torch.bfloat16), ".pt", tmp_path))
+    half = Products(torch.bfloat16)
+    module = torchscript(saved(half, example(torch.bfloat16), "torchscript", tmp_path))
     prepack_torchscript(module)
     assert PACKED not in [node.kind() for node in module.graph.nodes()]
-    exported = torch.export.load(saved(Products(torch.bfloat16), ".pt2", tmp_path)).module()
+    exported = torch.export.load(saved(half, example(torch.bfloat16), "pt2", tmp_path)).module()
     prepack_exported(exported)
     assert not list(exported.named_buffers())
-
-
-def torchscript(path: Path) -> torch.jit.ScriptModule:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        module: torch.jit.ScriptModule = torch.jit.load(path)  # type: ignore[no-untyped-call]
-    return module
