@@ -3,7 +3,7 @@
 import gzip
 from pathlib import Path
 
-from tests.families.real_text.measure import Count, Measured
+from tests.families.real_text.counts import Count, Counts, Measured
 from tests.families.real_text.models import models
 from tests.families.real_text.texts import LONGEST, LONGEST_TO_LEARN, SETS, read
 
@@ -28,10 +28,10 @@ def test_sentences_are_spread_over_all_sets_and_long_ones_left_out(tmp_path: Pat
 
 
 def test_a_difference_is_one_and_a_tie_is_not() -> None:
-    counts = {1: Count(equal=3), 4: Count(equal=2, ties=1)}
+    counts: Counts = {("onnx", 1): Count(equal=3), ("pt2", 4): Count(equal=2, ties=1)}
     assert Measured("", counts, score_difference=9e-5).is_same
     assert not Measured("", counts, score_difference=2e-4).is_same
-    assert not Measured("", {**counts, 4: Count(equal=2, different=1)}).is_same
+    assert not Measured("", {**counts, ("pt2", 4): Count(equal=2, different=1)}).is_same
     assert not Measured.failed("why").is_same
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.bench.tables import markdown_table
-from tests.families.real_text.measure import BEAM_SIZES, Measured
+from tests.families.real_text.counts import BEAM_SIZES, FORMATS, Measured
 from tests.families.real_text.models import Model, models
 from tests.families.real_text.texts import RealTexts, read
 from tests.families.real_text.worker import measured, prepare
@@ -24,8 +24,11 @@ HEADINGS = (
     "family",
     "settings",
     "own library",
-    "greedy: equal / ties / different",
-    "beam 4: equal / ties / different",
+    *(
+        f"{name}, {'greedy' if size == 1 else f'beam {size}'}: equal / ties / different"
+        for name in FORMATS
+        for size in BEAM_SIZES
+    ),
     "distinct",
     "largest score difference",
     "int8: mean log-probability difference",
@@ -85,7 +88,7 @@ def _line(model: Model, result: Measured) -> list[str]:
         model.family,
         result.settings,
         own,
-        *(str(result.counts[size]) for size in BEAM_SIZES),
+        *(str(result.counts[name, size]) for name in FORMATS for size in BEAM_SIZES),
         str(result.distinct),
         f"{result.score_difference:.1e}",
         f"{result.int8_difference:.2g}",

@@ -1,4 +1,4 @@
-"""One model: what its bundle says of real sentences, beside what its own library says.
+"""One model: what its bundles say of real sentences, beside what its own library says.
 
 Knows bundles, libraries and how to count. Does not know families.
 """
@@ -6,9 +6,10 @@ Knows bundles, libraries and how to count. Does not know families.
 import contextlib
 import math
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 from unittest import mock
 
 from dragoman.tokenizer import Tokenizer
@@ -19,8 +20,9 @@ from dragoman.v1.translation_pb2 import (
     Translation,
 )
 from dragoman_export.export import ExportRequest, export, load
+from dragoman_export.graphs import PLAIN, FormatName
 from dragoman_export.model import ImportedModel, Prompt
-from dragoman_export.verification import GraphDecoder
+from dragoman_export.verification import GraphDecoder, PlainGraphDecoder, Scorer
 from dragoman_export.verification import Said as Heard
 from dragoman_export.verification.hypothesis import Hypothesis
 from dragoman_export.workbench import Workbench
@@ -28,60 +30,16 @@ from dragoman_server.config import Config
 from dragoman_server.local import LocalTranslator
 from dragoman_server.models import Bundle, load_tokenizer
 from tests.families.compare import TIE, Direction, Said
+from tests.families.real_text.counts import BEAM_SIZES, FORMATS, Count, Measured, every_count
 from tests.families.real_text.libraries import OwnLibrary
 from tests.families.real_text.models import Model
 from tests.families.real_text.texts import RealTexts
 
-BEAM_SIZES = (1, 4)
 SHOWN = 3
 """Differences that are told in full."""
 
 BATCH = 40
 """Sentences that a library scores at once."""
-
-
-@dataclass
-class Count:
-    """How many translations are the same."""
-
-    equal: int = 0
-    ties: int = 0
-    different: int = 0
-    left_out: int = 0
-    """What the two are not to be compared in."""
-
-    def __str__(self) -> str:
-        out = f" ({self.left_out} left out)" if self.left_out else ""
-        return f"{self.equal} / {self.ties} / {self.different}{out}"
-
-
-@dataclass
-class Measured:
-    """What came of a model."""
-
-    settings: str
-    counts: dict[int, Count]
-    """By beam size."""
-    distinct: int = 0
-    """Different greedy translations."""
-    score_difference: float = 0.0
-    """The largest, of a token's log-probability or of a hypothesis' score."""
-    int8_difference: float = 0.0
-    """Mean, of a token's log-probability, with calibrated scales."""
-    told: list[str] = field(default_factory=list)
-    """Differences, as text."""
-
-    @classmethod
-    def failed(cls, told: str) -> "Measured":
-        """Of a model that could not be measured."""
-        counts = {size: Count(different=1) for size in BEAM_SIZES}
-        return cls("failed", counts, told=[told])
-
-    @property
-    def is_same(self) -> bool:
-        """Whether nothing differs, and scores are equal."""
-        different = sum(count.different for count in self.counts.values())
-        return different == 0 and self.score_difference < TIE
 
 
 class _Spelling:
@@ -97,7 +55,7 @@ class _Spelling:
 
 
 def measure(model: Model, texts: RealTexts) -> Measured:
-    """Makes the model, exports it, and compares it on every sentence."""
+    """Makes the model, exports it in every format, and compares it on every sentence."""
     with tempfile.TemporaryDirectory() as directory:
         scratch = Path(directory)
         checkpoint = model.make(scratch / "checkpoint", texts.corpus._replace(steps=model.steps))
@@ -109,9 +67,12 @@ def measure(model: Model, texts: RealTexts) -> Measured:
             verify_sentences=8,
             source_language=model.languages[0],
             target_language=model.languages[1],
+            attention=False,
         )
-        export(request, _silent)
-        return _Comparison(model, request, scratch, texts).measured()
+        bundles = {name: scratch / name for name in FORMATS}
+        for name, bundle in bundles.items():
+            export(replace(request, format=name, output=bundle), _silent)
+        return _Comparison(model, request, bundles, scratch, texts).measured()
 
 
 @contextlib.contextmanager
@@ -119,15 +80,29 @@ def _silent(_what: str) -> Iterator[None]:
     yield
 
 
+class _Way(NamedTuple):
+    """How sentences are translated."""
+
+    format: FormatName
+    """Of the bundle."""
+    beam_size: int
+    direction: Direction
+
+
 class _Comparison:
-    """A model, its bundle and its library."""
+    """A model, its bundles and its library."""
 
     def __init__(
-        self, model: Model, request: ExportRequest, scratch: Path, texts: RealTexts
+        self,
+        model: Model,
+        request: ExportRequest,
+        bundles: Mapping[FormatName, Path],
+        scratch: Path,
+        texts: RealTexts,
     ) -> None:
         self._model = model
         self._scratch = scratch
-        self._bundle = request.output
+        self._bundles = bundles
         self._imported, self._languages = load(request)
         (scratch / "library").mkdir()
         self._library: OwnLibrary = model.library(
@@ -137,10 +112,8 @@ class _Comparison:
             (direction, texts.sentences[direction.source or "en"][index :: len(model.directions)])
             for index, direction in enumerate(model.directions)
         ]
-        self._tokenizer = load_tokenizer(Bundle.load(self._bundle))
-        self._result = Measured(
-            described(self._imported, model), {size: Count() for size in BEAM_SIZES}
-        )
+        self._tokenizer = load_tokenizer(Bundle.load(bundles["onnx"]))
+        self._result = Measured(described(self._imported, model), every_count(Count()))
 
     def measured(self) -> Measured:
         """Everything."""
@@ -149,16 +122,19 @@ class _Comparison:
         for direction, texts in self._shares:
             for beam_size in BEAM_SIZES:
                 expected = self._library.translate(texts, beam_size, direction)
-                found = self._translated(texts, beam_size, direction)
-                for text, ours, theirs in zip(texts, found, expected, strict=True):
-                    self._count(text, ours, theirs, beam_size, direction)
+                for name in FORMATS:
+                    way = _Way(name, beam_size, direction)
+                    found = self._translated(texts, way)
+                    for text, ours, theirs in zip(texts, found, expected, strict=True):
+                        self._count(text, ours, theirs, way)
                 if beam_size == 1:
                     rows = [self._ended(each.token_ids) for each in expected if each is not None]
                     distinct |= {tuple(row) for row in rows}
                     heard += self._heard(texts, rows, direction)
         self._result.distinct = len(distinct)
         heard.sort(key=lambda each: len(each.prompt.source_ids))
-        self._compare_scores(heard)
+        for name in FORMATS:
+            self._compare_scores(name, heard)
         bounded = replace(self._imported, max_decoding_length=self._limit)
         bench = Workbench(bounded, heard, self._scratch, _silent, lambda _: None)
         parity = bench.int8("calibrated").parity
@@ -170,19 +146,17 @@ class _Comparison:
         """Tokens of a translation, its end token not counted."""
         return self._model.options.max_decoding_length or self._imported.max_decoding_length
 
-    def _translated(
-        self, texts: Sequence[str], beam_size: int, direction: Direction
-    ) -> list[Translation]:
+    def _translated(self, texts: Sequence[str], way: _Way) -> list[Translation]:
         """By the server's own code; the text of each is its token ids."""
         options = DecodingOptions()
         options.CopyFrom(self._model.options)
-        options.beam_size = beam_size
+        options.beam_size = way.beam_size
         requests = [
             StreamTranslateTextRequest(
                 id=str(index),
                 content=text,
-                source_language_code=direction.source,
-                target_language_code=direction.target,
+                source_language_code=way.direction.source,
+                target_language_code=way.direction.target,
                 options=options,
                 segmentation=SEGMENTATION_NONE,
             )
@@ -191,7 +165,7 @@ class _Comparison:
         spelling = lambda bundle: _Spelling(load_tokenizer(bundle))  # noqa: E731
         with (
             mock.patch("dragoman_server.local.load_tokenizer", spelling),
-            LocalTranslator.open(Config(bundle=self._bundle, engines=1)) as translator,
+            LocalTranslator.open(Config(bundle=self._bundles[way.format], engines=1)) as translator,
         ):
             outcomes = list(translator.translate_stream(requests))
         for outcome in outcomes:
@@ -199,15 +173,8 @@ class _Comparison:
                 raise outcome
         return [outcome for outcome in outcomes if isinstance(outcome, Translation)]
 
-    def _count(
-        self,
-        text: str,
-        ours: Translation,
-        theirs: Said | None,
-        beam_size: int,
-        direction: Direction,
-    ) -> None:
-        count = self._result.counts[beam_size]
+    def _count(self, text: str, ours: Translation, theirs: Said | None, way: _Way) -> None:
+        count = self._result.counts[way.format, way.beam_size]
         if theirs is None:
             count.left_out += 1
             return
@@ -216,33 +183,31 @@ class _Comparison:
             count.equal += 1
             if theirs.score is not None and not self._library.suppresses:
                 self._note(abs(ours.score - theirs.score))
-        elif ids != theirs.token_ids and self._is_tie(text, ids, theirs, beam_size, direction):
+        elif ids != theirs.token_ids and self._is_tie(text, ids, theirs, way):
             count.ties += 1
         else:
             count.different += 1
             if len(self._result.told) < SHOWN:
                 self._result.told.append(
-                    f"{text!r}, beam {beam_size}: {ids}, {self._tokenizer.decode(ids)!r}, "
-                    f"{ours.score}; {theirs}"
+                    f"{way.format}, beam {way.beam_size}, {text!r}: {ids}, "
+                    f"{self._tokenizer.decode(ids)!r}, {ours.score}; {theirs}"
                 )
 
-    def _is_tie(
-        self, text: str, ids: tuple[int, ...], theirs: Said, beam_size: int, direction: Direction
-    ) -> bool:
+    def _is_tie(self, text: str, ids: tuple[int, ...], theirs: Said, way: _Way) -> bool:
         """Whether the library itself finds the two equal, or has to choose between equals."""
         both = [self._ended(each) for each in (ids, theirs.token_ids)]
-        if beam_size == 1:
+        if way.beam_size == 1:
             same = next(i for i, (a, b) in enumerate(zip(*both, strict=False)) if a != b)
             both = [each[: same + 1] for each in both]
-        scores = self._library.log_probs([text, text], both, direction)
-        if beam_size == 1:
+        scores = self._library.log_probs([text, text], both, way.direction)
+        if way.beam_size == 1:
             return abs(scores[0][-1] - scores[1][-1]) < TIE
-        told = len(self._prompt(text, direction).target_ids)
+        told = len(self._prompt(text, way.direction).target_ids)
         lengths = [len(each) + 1 + told for each in (ids, theirs.token_ids)]
         means = [math.fsum(row) / length for row, length in zip(scores, lengths, strict=True)]
         if abs(means[0] - means[1]) < TIE:
             return True
-        return self._library.closest(text, beam_size, direction) < TIE
+        return self._library.closest(text, way.beam_size, way.direction) < TIE
 
     def _ended(self, ids: Sequence[int]) -> list[int]:
         """With the end token, unless the limit cut it off."""
@@ -268,9 +233,9 @@ class _Comparison:
         target = targets[direction.target] if direction.target else next(iter(targets.values()))
         return self._imported.prompt(text, source, target)
 
-    def _compare_scores(self, heard: Sequence[Heard]) -> None:
+    def _compare_scores(self, name: FormatName, heard: Sequence[Heard]) -> None:
         """The float32 graphs' log-probabilities of the library's translations."""
-        graphs = GraphDecoder(self._bundle, self._imported)
+        graphs = self._graphs(name)
         for start in range(0, len(heard), BATCH):
             part = heard[start : start + BATCH]
             found = graphs.score(
@@ -279,6 +244,12 @@ class _Comparison:
             for each, row in zip(part, found, strict=True):
                 for ours, theirs in zip(row, each.hypothesis.log_probs, strict=True):
                     self._note(abs(ours - theirs))
+
+    def _graphs(self, name: FormatName) -> Scorer:
+        bundle = self._bundles[name]
+        if name in PLAIN:
+            return PlainGraphDecoder(bundle, self._imported, PLAIN[name])
+        return GraphDecoder(bundle, self._imported)
 
     def _note(self, difference: float) -> None:
         self._result.score_difference = max(self._result.score_difference, difference)

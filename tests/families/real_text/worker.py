@@ -7,7 +7,8 @@ from typing import Any
 import torch
 import transformers
 
-from tests.families.real_text.measure import Measured, measure
+from tests.families.real_text.counts import Measured
+from tests.families.real_text.measure import measure
 from tests.families.real_text.models import models
 from tests.families.real_text.texts import RealTexts
 
