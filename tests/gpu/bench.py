@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnxruntime
 
-from dragoman_server.runtime.device_runner import buckets
+from dragoman_server.runtime.buckets import buckets
 from dragoman_server.sequence import TranslationOptions
 from tests.gpu.bare import ROOT
 from tests.gpu.carried import BEAM_SIZES, DEVICE, DIRECTORY, MAX_LENGTH, Workload

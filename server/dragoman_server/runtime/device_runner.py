@@ -5,13 +5,13 @@ between two of them is filled with rows that nobody holds. One transfer each way
 and arrays; knows nothing of sequences, queues or time.
 """
 
-from bisect import bisect_left
 from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dragoman_server.runtime.buckets import bucket_of, buckets
 from dragoman_server.runtime.device import WORD_BYTES, Binding, Buffer, Device, Graph, View
 from dragoman_server.runtime.device_cache import DeviceCache
 from dragoman_server.runtime.kv_cache import CacheShape
@@ -23,26 +23,6 @@ STEP_INPUTS = ("token_ids", "positions", "source_last")
 
 LANE = 64
 """Each of them takes a multiple of so many int32: 256 bytes, as allocators align."""
-
-
-SMALL_BUCKETS = (1, 2, 4, 8, 16)
-
-
-def buckets(max_rows: int) -> list[int]:
-    """Returns the numbers of rows that a recorded step exists for.
-
-    They are 1, 2, 4, 8, 16, 24, 32, 48, 64, 96, ... up to `max_rows`, the last one. From 16 rows on
-    at most a third of a bucket's rows are padding.
-    """
-    sizes = list(SMALL_BUCKETS)
-    while sizes[-1] < max_rows:
-        sizes += [sizes[-1] * 3 // 2, sizes[-1] * 2]
-    return [*sizes[: bisect_left(sizes, max_rows)], max_rows]
-
-
-def bucket_of(sizes: list[int], rows: int) -> int:
-    """Returns the index of the smallest of `sizes` that holds `rows`."""
-    return bisect_left(sizes, rows)
 
 
 class DeviceGraphs(NamedTuple):

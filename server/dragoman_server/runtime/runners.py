@@ -3,13 +3,11 @@
 Knows which kind of runner a provider takes; knows nothing of settings, queues or time.
 """
 
-import functools
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
-from dragoman_server.errors import BundleError, ConfigError, DragomanError
+from dragoman_server.errors import BundleError, ConfigError
 from dragoman_server.models import Bundle
 from dragoman_server.runtime.attention_runner import AttentionRunner
 from dragoman_server.runtime.device import Device, OrtDevice
@@ -18,26 +16,8 @@ from dragoman_server.runtime.kv_cache import CacheShape, KVCache
 from dragoman_server.runtime.layout import Layout
 from dragoman_server.runtime.model_runner import ModelRunner, Sessions, load_sessions
 from dragoman_server.runtime.packing import pack
-from dragoman_server.runtime.runner import Runner
+from dragoman_server.runtime.prepared import Runners, prepared
 from dragoman_server.runtime.tuning import load_tuned
-
-
-class Runners(NamedTuple):
-    """One runner for each engine."""
-
-    runners: list[Runner]
-
-    prepare: list[Callable[[], None]]
-    """To be called once for each runner, on its engine's thread, before anything else."""
-
-    shape: CacheShape
-    """Of each one's caches."""
-
-    cache_bytes: int
-    """Of all of them together."""
-
-    layout: Layout
-    """How many there are, and the CPU threads of each."""
 
 
 def load_runners(
@@ -79,7 +59,7 @@ def load_runners(
     each = shape(layout.engines)
     caches = _caches(each, layout.engines)
     made = [ModelRunner(sessions, cache) for cache in caches]
-    return _warmed(bundle, made, each, sum(cache.size_bytes for cache in caches), layout)
+    return prepared(bundle, made, each, sum(cache.size_bytes for cache in caches), layout)
 
 
 def attention_runner(bundle: Bundle, provider: str) -> AttentionRunner:
@@ -113,7 +93,7 @@ def device_runners(bundle: Bundle, device: Device, shape: CacheShape, count: int
         for _ in range(count)
     ]
     caches = sum(runner.cache_bytes for runner in made)
-    return _warmed(bundle, made, shape, caches, Layout(count, 1))
+    return prepared(bundle, made, shape, caches, Layout(count, 1))
 
 
 def _check_sizes(bundle: Bundle, sessions: Sessions) -> None:
@@ -144,24 +124,3 @@ def _caches(shape: CacheShape, count: int) -> list[KVCache]:
             f"no room for {needed:,} bytes of caches: lower kv_cache_memory, max_batch_size, "
             "engines or the lengths"
         ) from error
-
-
-def _warmed(
-    bundle: Bundle,
-    made: list[ModelRunner] | list[DeviceRunner],
-    shape: CacheShape,
-    cache_bytes: int,
-    layout: Layout,
-) -> Runners:
-    token_id = bundle.manifest.special_tokens.end_id
-    prepare = [functools.partial(_warm_up, runner, token_id) for runner in made]
-    return Runners(list(made), list(prepare), shape, cache_bytes, layout)
-
-
-def _warm_up(runner: ModelRunner | DeviceRunner, token_id: int) -> None:
-    try:
-        runner.warm_up(token_id)
-    except DragomanError:
-        raise
-    except Exception as error:  # onnxruntime's exceptions share no other root
-        raise BundleError(f"the bundle's graphs do not run here: {error}") from error

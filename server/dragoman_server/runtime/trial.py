@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dragoman_server.runtime.model_runner import ModelRunner
+from dragoman_server.runtime.runner import Runner
 
 ROWS_PER_THREAD = 16
 """Of a runner, at once: all runners together have as many rows, however they share the threads."""
@@ -23,7 +23,7 @@ class Trial:
         token_id: What the sentence consists of.
     """
 
-    def __init__(self, runners: Sequence[ModelRunner], rows: int, token_id: int) -> None:
+    def __init__(self, runners: Sequence[Runner], rows: int, token_id: int) -> None:
         self._runners = runners
         self._rows = rows
         self._token_id = token_id

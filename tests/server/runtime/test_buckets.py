@@ -1,6 +1,6 @@
 import pytest
 
-from dragoman_server.runtime.device_runner import bucket_of, buckets
+from dragoman_server.runtime.buckets import bucket_of, buckets
 
 
 @pytest.mark.parametrize(

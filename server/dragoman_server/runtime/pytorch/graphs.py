@@ -1,0 +1,68 @@
+"""Loads the graphs of a bundle that PyTorch runs: TorchScript (`.pt`) and torch.export (`.pt2`).
+
+A bundle is trusted as the model that it is: whoever writes its files decides what runs. What is
+loaded holds to the SHA-256 of the manifest, and no more than that is checked. `torch.jit.load`
+unpickles with an unpickler of its own that makes TorchScript's types and no Python objects, but
+compiles the code that it finds, which may call any operator, such as `aten::from_file`, and its
+archive reader is written for well-formed files. `torch.export.load` reads a graph from JSON, and
+constants with `torch.load`, with `weights_only=True` first; a sample of inputs likewise. Neither is
+a sandbox: PyTorch's own advice (SECURITY.md) is to run untrusted models nowhere.
+
+Knows files and devices; knows nothing of rows or caches.
+"""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dragoman_server.errors import BundleError
+
+Graph = Callable[..., Tensor]
+"""Tensors in the order of the manifest's inputs -> its output, or a tuple of several."""
+
+FORMATS = ("torchscript", "pt2")
+
+
+def load_graph(path: Path, graph_format: str, device: torch.device) -> Graph:
+    """Loads one graph with its weights onto a device.
+
+    Args:
+        path: Its file.
+        graph_format: One of FORMATS, as the manifest has it.
+        device: Where it is to run.
+
+    Raises:
+        BundleError: It cannot be loaded.
+    """
+    load = {"torchscript": _load_torchscript, "pt2": _load_pt2}.get(graph_format)
+    if load is None:
+        raise BundleError(
+            f"{path}: format {graph_format!r} is none that PyTorch runs; allowed: "
+            f"{', '.join(FORMATS)}"
+        )
+    try:
+        return load(path, device)
+    except Exception as error:  # what a damaged file makes torch raise has no other root
+        raise BundleError(f"{path} cannot be loaded: {_first_line(error)}") from error
+
+
+def _load_torchscript(path: Path, device: torch.device) -> Graph:
+    with warnings.catch_warnings():
+        # TorchScript as a whole is deprecated since torch 2.10; it loads all the same.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        loaded: Graph = torch.jit.load(path, map_location=device)  # type: ignore[no-untyped-call]
+    return loaded
+
+
+def _load_pt2(path: Path, device: torch.device) -> Graph:
+    graph: Graph = torch.export.load(path).module().to(device)
+    return graph
+
+
+def _first_line(error: Exception) -> str:
+    """Of a message that goes on with the C++ stack."""
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,119 @@
+"""Loads a bundle that PyTorch runs and makes the runners of its engines, on a CPU or on a GPU.
+
+As `runtime.runners` for onnxruntime. Knows which kind of runner a device takes; knows nothing of
+settings, queues or time.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+
+import torch
+
+from dragoman_server.errors import ConfigError
+from dragoman_server.models import Bundle
+from dragoman_server.runtime.kv_cache import CacheShape
+from dragoman_server.runtime.layout import Layout
+from dragoman_server.runtime.prepared import Runners, prepared
+from dragoman_server.runtime.pytorch.attention import AttentionSession
+from dragoman_server.runtime.pytorch.cache import TorchCache
+from dragoman_server.runtime.pytorch.graphs import load_graph
+from dragoman_server.runtime.pytorch.runner import Graphs, TorchRunner
+
+_log = logging.getLogger(__name__)
+
+
+def choose_provider(requested: str, made_for: Sequence[str]) -> str:
+    """Returns "cpu" or "cuda".
+
+    Args:
+        requested: auto, cpu or cuda. `auto` takes CUDA where this PyTorch has it and the bundle is
+            made for it, and says why where not.
+        made_for: Providers that the bundle's graphs are made for.
+
+    Raises:
+        ConfigError: CUDA is asked for and not there, or the bundle is not made for what is left.
+    """
+    has_cuda = torch.cuda.is_available()
+    if requested == "cuda" and not has_cuda:
+        raise ConfigError(
+            f"provider cuda is not there: this torch {torch.__version__} sees no CUDA device. "
+            "Install a torch that is built for CUDA on a machine with a GPU, or use provider cpu "
+            "or auto"
+        )
+    chosen = "cuda" if requested != "cpu" and has_cuda and "cuda" in made_for else "cpu"
+    if chosen not in made_for or requested not in ("auto", chosen):
+        wanted = requested if requested != "auto" else "cpu, as torch sees no CUDA device,"
+        raise ConfigError(f"the bundle is made for {', '.join(made_for)}, and provider {wanted}")
+    if requested == "auto" and chosen == "cpu":
+        reason = "the bundle is not made for cuda" if has_cuda else "torch sees no CUDA device"
+        _log.info(
+            "provider_fallback", extra={"requested": requested, "chosen": "cpu", "reason": reason}
+        )
+    return chosen
+
+
+def load_runners(
+    bundle: Bundle,
+    provider: str,
+    shape: Callable[[int], CacheShape],
+    *,
+    cores: int,
+    engines: int | None = None,
+    threads: int | None = None,
+    fixed_shapes: bool = False,
+) -> Runners:
+    """Loads the graphs and allocates the caches of all engines.
+
+    From then on the bundle's files may change: nothing more is read of them.
+
+    Args:
+        bundle: What to run.
+        provider: cpu or cuda, as choose_provider returns it.
+        shape: Of each engine's caches where there are so many engines.
+        cores: CPU cores of the machine.
+        engines: How many, if that is settled; else one on cuda, and one a core on cpu.
+        threads: CPU threads of an engine; 1 by default. Of no account on cuda.
+        fixed_shapes: Whether every step has the same shapes, whoever takes part, and every sentence
+            is encoded alone: the same bits on any processor, at a price.
+
+    Raises:
+        BundleError: A graph cannot be loaded.
+        ConfigError: The caches have no room.
+    """
+    layout = _layout(provider, cores=cores, engines=engines, threads=threads)
+    device = torch.device(provider)
+    graphs = _load(bundle, device)
+    bundle.detach()
+    each = shape(layout.engines)
+    made = [
+        TorchRunner(
+            graphs, TorchCache(each, device), threads=layout.threads, fixed_shapes=fixed_shapes
+        )
+        for _ in range(layout.engines)
+    ]
+    return prepared(bundle, made, each, sum(runner.cache_bytes for runner in made), layout)
+
+
+def attention_session(bundle: Bundle, provider: str) -> AttentionSession:
+    """Loads a bundle's graph of attention weights, with weights of its own.
+
+    Raises:
+        BundleError: It cannot be loaded.
+    """
+    return AttentionSession(bundle, torch.device(provider))
+
+
+def _layout(provider: str, *, cores: int, engines: int | None, threads: int | None) -> Layout:
+    if provider == "cuda":
+        return Layout(engines or 1, 1)
+    threads = threads or 1
+    return Layout(engines or max(1, cores // threads), threads)
+
+
+def _load(bundle: Bundle, device: torch.device) -> Graphs:
+    manifest = bundle.manifest
+    encoder, decoder = (
+        load_graph(bundle.path / graph.path, manifest.format, device)
+        for graph in (manifest.encoder, manifest.decoder)
+    )
+    return Graphs(encoder, decoder)
