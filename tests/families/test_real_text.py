@@ -3,8 +3,13 @@
 import gzip
 from pathlib import Path
 
+from dragoman.v1.translation_pb2 import DecodingOptions
+from dragoman_server.models import Bundle, load_tokenizer
+from tests.export import tiny
+from tests.families.compare import translated
 from tests.families.real_text.counts import Count, Counts, Measured
 from tests.families.real_text.models import models
+from tests.families.real_text.spelled import spelled
 from tests.families.real_text.texts import LONGEST, LONGEST_TO_LEARN, SETS, read
 
 
@@ -25,6 +30,18 @@ def test_sentences_are_spread_over_all_sets_and_long_ones_left_out(tmp_path: Pat
         assert english.removesuffix("en") == german.removesuffix("de")
     assert texts.corpus.english[0] == "a1"
     assert [f"b{line[1:]}" for line in texts.corpus.english] == texts.corpus.german
+
+
+def test_translations_are_spelled_in_the_tokens_that_they_are_of(float32_bundle: Path) -> None:
+    texts = [text for text in tiny.SENTENCES if "</s>" not in text]
+    tokenizer = load_tokenizer(Bundle.load(float32_bundle))
+    for beam_size in (1, 4):
+        found = spelled(float32_bundle, texts, DecodingOptions(beam_size=beam_size))
+        as_text = translated(float32_bundle, texts, [beam_size])
+        assert [tokenizer.decode(each.token_ids) for each in found] == [
+            each.translated_text for each in as_text
+        ]
+        assert [each.score for each in found] == [each.score for each in as_text]
 
 
 def test_a_difference_is_one_and_a_tie_is_not() -> None:

@@ -10,15 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
-from unittest import mock
 
-from dragoman.tokenizer import Tokenizer
-from dragoman.v1.translation_pb2 import (
-    SEGMENTATION_NONE,
-    DecodingOptions,
-    StreamTranslateTextRequest,
-    Translation,
-)
+from dragoman.v1.translation_pb2 import DecodingOptions
 from dragoman_export.export import ExportRequest, export, load
 from dragoman_export.graphs import PLAIN, FormatName
 from dragoman_export.model import ImportedModel, Prompt
@@ -26,13 +19,12 @@ from dragoman_export.verification import GraphDecoder, PlainGraphDecoder, Scorer
 from dragoman_export.verification import Said as Heard
 from dragoman_export.verification.hypothesis import Hypothesis
 from dragoman_export.workbench import Workbench
-from dragoman_server.config import Config
-from dragoman_server.local import LocalTranslator
 from dragoman_server.models import Bundle, load_tokenizer
 from tests.families.compare import TIE, Direction, Said
 from tests.families.real_text.counts import BEAM_SIZES, FORMATS, Count, Measured, every_count
 from tests.families.real_text.libraries import OwnLibrary
 from tests.families.real_text.models import Model
+from tests.families.real_text.spelled import Spelled, spelled
 from tests.families.real_text.texts import RealTexts
 
 SHOWN = 3
@@ -40,18 +32,6 @@ SHOWN = 3
 
 BATCH = 40
 """Sentences that a library scores at once."""
-
-
-class _Spelling:
-    """A bundle's tokenizer that says ids for texts, so that tokens can be compared."""
-
-    def __init__(self, own: Tokenizer) -> None:
-        self._own = own
-        self.encode, self.encode_target = own.encode, own.encode_target
-
-    def decode(self, token_ids: Sequence[int]) -> str:
-        """The ids themselves."""
-        return " ".join(map(str, token_ids))
 
 
 def measure(model: Model, texts: RealTexts) -> Measured:
@@ -146,39 +126,18 @@ class _Comparison:
         """Tokens of a translation, its end token not counted."""
         return self._model.options.max_decoding_length or self._imported.max_decoding_length
 
-    def _translated(self, texts: Sequence[str], way: _Way) -> list[Translation]:
-        """By the server's own code; the text of each is its token ids."""
+    def _translated(self, texts: Sequence[str], way: _Way) -> list[Spelled]:
         options = DecodingOptions()
         options.CopyFrom(self._model.options)
         options.beam_size = way.beam_size
-        requests = [
-            StreamTranslateTextRequest(
-                id=str(index),
-                content=text,
-                source_language_code=way.direction.source,
-                target_language_code=way.direction.target,
-                options=options,
-                segmentation=SEGMENTATION_NONE,
-            )
-            for index, text in enumerate(texts)
-        ]
-        spelling = lambda bundle: _Spelling(load_tokenizer(bundle))  # noqa: E731
-        with (
-            mock.patch("dragoman_server.local.load_tokenizer", spelling),
-            LocalTranslator.open(Config(bundle=self._bundles[way.format], engines=1)) as translator,
-        ):
-            outcomes = list(translator.translate_stream(requests))
-        for outcome in outcomes:
-            if not isinstance(outcome, Translation):
-                raise outcome
-        return [outcome for outcome in outcomes if isinstance(outcome, Translation)]
+        return spelled(self._bundles[way.format], texts, options, way.direction)
 
-    def _count(self, text: str, ours: Translation, theirs: Said | None, way: _Way) -> None:
+    def _count(self, text: str, ours: Spelled, theirs: Said | None, way: _Way) -> None:
         count = self._result.counts[way.format, way.beam_size]
         if theirs is None:
             count.left_out += 1
             return
-        ids = tuple(map(int, ours.translated_text.split()))
+        ids = ours.token_ids
         if ids == theirs.token_ids and self._tokenizer.decode(ids) == theirs.text:
             count.equal += 1
             if theirs.score is not None and not self._library.suppresses:
