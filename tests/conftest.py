@@ -1,5 +1,6 @@
 """A tiny Marian checkpoint and bundles made from it, once a run."""
 
+import dataclasses
 import functools
 import gc
 import os
@@ -145,6 +146,17 @@ def exported(checkpoint: Path, exports: Exports, precision: Precision) -> Path:
 @pytest.fixture(scope="session")
 def float32_bundle(checkpoint: Path, exports: Exports) -> Path:
     return exported(checkpoint, exports, "float32")
+
+
+@pytest.fixture(scope="session")
+def torchscript_bundle(checkpoint: Path, exports: Exports) -> Path:
+    """In float32, as float32_bundle is."""
+
+    def make(path: Path) -> None:
+        request = tiny.request(checkpoint, path, attention=True)
+        export(dataclasses.replace(request, format="torchscript"), tiny.no_progress)
+
+    return exports.get("tiny-torchscript", make)
 
 
 @pytest.fixture(scope="session")

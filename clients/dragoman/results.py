@@ -357,7 +357,7 @@ class Model:
     """Of its weights: "float32" or "int8"."""
 
     provider: str
-    """What runs it: "cpu" or "cuda"."""
+    """What it runs on: "cpu" or "cuda"."""
 
     limits: Limits
     """What a request may ask of it."""
@@ -367,6 +367,9 @@ class Model:
 
     is_default: bool = True
     """Whether this version answers to the name alone."""
+
+    runtime: str = ""
+    """Library that runs it: "onnxruntime" or "torch"; empty where an older server does not say."""
 
     def answers_to(self, model: str) -> bool:
         """Whether it is one that the option `model` means; an empty one means every default."""

@@ -27,9 +27,10 @@ from dragoman_server.monitoring import Metrics
 from dragoman_server.pool import Found, LoadedModel
 from dragoman_server.processes import ModelSetup
 from dragoman_server.runtime import CacheShape
+from dragoman_server.runtime.attention_runner import AttentionRunner
 from dragoman_server.runtime.layout import Layout
-from dragoman_server.runtime.model_runner import available_providers, choose_provider
-from dragoman_server.runtime.runners import Runners, attention_runner, load_runners
+from dragoman_server.runtime.prepared import Runners
+from dragoman_server.runtime.runtimes import Chosen, choose
 from dragoman_server.search import Search, WordContinuations
 from dragoman_server.service import (
     check_room,
@@ -113,8 +114,9 @@ class Loader:
         layout = like.layout if like else Layout(cpu_count(), 1) if beside else None
         weight = self._config.model_weights.get(manifest.name, 1.0)
         allotment = Allotment(memory, self._turns, weight, layout)
-        limits = model_limits(manifest, self._config, memory)
-        built = build_engine(bundle, self._config, limits, self._metrics, allotment)
+        chosen = choose(manifest, self._config.runtime, self._config.provider)
+        limits = model_limits(manifest, self._config, memory, provider=chosen.provider)
+        built = build_engine(bundle, self._config, limits, self._metrics, allotment, chosen=chosen)
         version = found.version or bundle.digest[:VERSION_LENGTH]
         model = describe_model(manifest, limits, built.provider, version)
         setup = ModelSetup(number, manifest, model, functools.partial(load_tokenizer, bundle))
@@ -128,6 +130,8 @@ def build_engine(
     limits: Limits,
     metrics: Metrics,
     allotment: Allotment = WHOLE,
+    *,
+    chosen: Chosen | None = None,
 ) -> BuiltEngine:
     """Loads the graphs and builds the engines; starts nothing.
 
@@ -137,6 +141,7 @@ def build_engine(
         limits: Longest source and target, which size the caches.
         metrics: Where the engines count.
         allotment: What they get of the machine.
+        chosen: What runs the bundle, where that is settled; else the settings say it.
 
     Raises:
         BundleError: a graph cannot be loaded.
@@ -144,10 +149,8 @@ def build_engine(
     """
     manifest = bundle.manifest
     _check_threads(config, cpu_count())
-    provider = choose_provider(
-        config.provider, available=available_providers(), made_for=manifest.providers
-    )
-    loaded = _load_runners(bundle, config, limits, provider, allotment)
+    chosen = chosen or choose(manifest, config.runtime, config.provider)
+    loaded = _load_runners(bundle, config, limits, chosen, allotment)
     runners, rows = loaded.runners, loaded.shape.max_rows
     queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=len(runners))
     engine_metrics = EngineMetrics(metrics, manifest.name)
@@ -178,11 +181,16 @@ def build_engine(
         prepare=loaded.prepare,
         count_expired=engine_metrics.expired,
         # A device's steps wait for the device: it is shared by the device's own scheduler.
-        turns=allotment.turns if provider == "cpu" else None,
+        turns=allotment.turns if chosen.provider == "cpu" else None,
         share=Share(allotment.weight, loaded.layout.threads),
-        attend=(attention_runner(bundle, provider).run if manifest.HasField("attention") else None),
+        attend=_attention(bundle, chosen).run if manifest.HasField("attention") else None,
     )
-    return BuiltEngine(engine, provider, loaded.layout)
+    return BuiltEngine(engine, chosen.provider, loaded.layout)
+
+
+def _attention(bundle: Bundle, chosen: Chosen) -> AttentionRunner:
+    load = functools.partial(chosen.runtime.attention_session, provider=chosen.provider)
+    return AttentionRunner(bundle, load)
 
 
 def _check_threads(config: Config, cores: int) -> None:
@@ -196,20 +204,28 @@ def _check_threads(config: Config, cores: int) -> None:
 
 
 def _load_runners(
-    bundle: Bundle, config: Config, limits: Limits, provider: str, allotment: Allotment
+    bundle: Bundle, config: Config, limits: Limits, chosen: Chosen, allotment: Allotment
 ) -> Runners:
     manifest, memory = bundle.manifest, allotment.memory
 
     def shape(engines: int) -> CacheShape:
-        each = engine_caches(manifest, config, limits, engines=engines, memory=memory)
+        each = engine_caches(
+            manifest, config, limits, engines=engines, memory=memory, provider=chosen.provider
+        )
         check_room(manifest, engines * each.max_rows * each.row_bytes, memory)
         return each
 
     engines, threads = config.engines, config.threads_per_engine
     if allotment.layout is not None and not (engines or threads):
         engines, threads = allotment.layout
-    loaded = load_runners(
-        bundle, provider, shape, cores=cpu_count(), engines=engines, threads=threads
+    loaded = chosen.runtime.load_runners(
+        bundle,
+        chosen.provider,
+        shape,
+        cores=cpu_count(),
+        engines=engines,
+        threads=threads,
+        fixed_shapes=config.fixed_batch_shapes,
     )
     _log.info(
         "caches_allocated",

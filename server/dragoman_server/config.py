@@ -179,9 +179,16 @@ class Config(BaseSettings):
     playground_port: Port = 8080
     """TCP port that the page is served on. 0 lets the system choose."""
 
+    runtime: Literal["auto", "onnxruntime", "torch"] = "auto"
+    """Library that runs the models, which the format of a bundle's graphs settles: onnxruntime runs
+    onnx, torch runs torchscript and pt2. One that a bundle is not for refuses it; auto takes
+    each."""
     provider: Literal["auto", "cpu", "cuda"] = "auto"
-    """Execution provider that runs the model; auto takes cuda where the bundle and the machine
-    have it."""
+    """What runs the model; auto takes cuda where the bundle and the machine have it."""
+    fixed_batch_shapes: bool = False
+    """Whether torch always computes as many rows, whatever runs, so that no translation depends on
+    its neighbours, not even in the last bit. Slower where little runs. Of no account with
+    onnxruntime, where none does on a CPU."""
     engines: Threads | None = None
     """Engines, each with rows of its own. Default: the cores divided by threads_per_engine on cpu,
     one on cuda."""
@@ -330,6 +337,12 @@ class Config(BaseSettings):
             raise ValueError("jwt_jwks needs jwt_issuer and jwt_audience")
         if self.jwt_jwks is None and any(names):
             raise ValueError("jwt_issuer and jwt_audience need jwt_jwks")
+        return self
+
+    @model_validator(mode="after")
+    def _fixed_shapes_are_of_account(self) -> Self:
+        if self.fixed_batch_shapes and self.runtime == "onnxruntime":
+            raise ValueError("fixed_batch_shapes is for runtime torch or auto, not onnxruntime")
         return self
 
     @model_validator(mode="after")

@@ -24,7 +24,7 @@ from dragoman.v1.bundle_pb2 import (
     TensorSpec,
 )
 from dragoman_server.errors import BundleError
-from dragoman_server.models import Bundle
+from dragoman_server.models import Bundle, format_of
 
 BAD_BUNDLE = 2
 
@@ -70,6 +70,7 @@ def _model_rows(manifest: Manifest) -> list[tuple[str, str]]:
         ("sizes", _sizes(manifest.architecture)),
         ("from", ", ".join(each.language_code for each in manifest.source_languages)),
         ("into", ", ".join(each.language_code for each in manifest.target_languages)),
+        ("format", format_of(manifest)),
         ("precision", _precision(manifest)),
         ("providers", ", ".join(manifest.providers)),
         ("positions", f"{manifest.architecture.max_positions} tokens"),

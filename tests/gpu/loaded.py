@@ -7,7 +7,8 @@ from dragoman.v1.bundle_pb2 import Manifest
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.runtime.device import Device, OrtDevice, OrtGraph
 from dragoman_server.runtime.device_runner import DeviceRunner
-from dragoman_server.runtime.runners import Runners, device_runners
+from dragoman_server.runtime.prepared import Runners
+from dragoman_server.runtime.runners import device_runners
 from dragoman_server.runtime.sizing import cache_shape
 from tests.gpu.carried import DEVICE, DIRECTORY, MAX_LENGTH
 

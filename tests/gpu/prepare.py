@@ -18,6 +18,7 @@ from dragoman_export.sentences import SENTENCES
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.models.tokenizer import load_tokenizer
 from dragoman_server.runtime.attention_runner import AttentionRunner
+from dragoman_server.runtime.attention_session import load_attention
 from dragoman_server.runtime.runners import load_runners
 from dragoman_server.runtime.sizing import cache_shape
 from dragoman_server.sequence import (
@@ -118,7 +119,7 @@ def _cross(bundle: Bundle, sources: list[list[int]], targets: list[list[int]]) -
         for source, target in zip(sources[:CROSS_COUNT], targets[:CROSS_COUNT], strict=True)
     ]
     found = []
-    for outcome in AttentionRunner(bundle).run(texts):
+    for outcome in AttentionRunner(bundle, load_attention).run(texts):
         assert isinstance(outcome, Attention)
         assert outcome.cross is not None
         found.append(outcome.cross.astype(float).round(CROSS_DIGITS).tolist())

@@ -6,6 +6,7 @@ no CUDA provider.
 
 import asyncio
 import difflib
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -23,11 +24,12 @@ from dragoman_server.engine.waiting_queue import WaitingQueue
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.runtime.attention_runner import AttentionRunner
+from dragoman_server.runtime.attention_session import load_attention
 from dragoman_server.runtime.device import OrtDevice, View
 from dragoman_server.runtime.device_cache import DeviceCache
 from dragoman_server.runtime.device_runner import DeviceRunner
 from dragoman_server.runtime.kv_cache import CacheShape
-from dragoman_server.runtime.runners import Runners
+from dragoman_server.runtime.prepared import Runners
 from dragoman_server.search.candidates import Candidates
 from dragoman_server.search.rows import Move, RowCopies
 from dragoman_server.search.search import Search
@@ -274,7 +276,8 @@ def test_alignments_are_those_of_float32_and_disturb_no_decoding(
     """Every other text is aligned beside the engine, on the same device."""
     longest = max(map(len, workload.sources))
     manifest, runners = load_unprepared(precision, 16, longest_source=longest)
-    attend = AttentionRunner(Bundle.load(DIRECTORY / precision), OrtDevice(DEVICE)).run
+    load = functools.partial(load_attention, device=OrtDevice(DEVICE))
+    attend = AttentionRunner(Bundle.load(DIRECTORY / precision), load).run
     aligning = TranslationOptions(MAX_LENGTH, return_alignment=True)
     plain = TranslationOptions(MAX_LENGTH)
     requests = [

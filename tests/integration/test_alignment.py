@@ -18,6 +18,7 @@ from dragoman_server.local import LocalTranslator
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.models.tokenizer import load_tokenizer
 from dragoman_server.runtime.attention_runner import AttentionRunner
+from dragoman_server.runtime.attention_session import load_attention
 from dragoman_server.sequence import (
     Attention,
     Completion,
@@ -50,7 +51,7 @@ def test_words_are_aligned_as_people_align_them(bundle: Path) -> None:
         for pair in gold
     ]
     found: list[tuple[GoldPair, frozenset[tuple[int, int]]]] = []
-    outcomes = AttentionRunner(loaded).run(given)
+    outcomes = AttentionRunner(loaded, load_attention).run(given)
     for pair, each, outcome in zip(gold, given, outcomes, strict=True):
         assert isinstance(outcome, Attention)
         assert outcome.alignment is not None

@@ -4,7 +4,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -15,10 +15,9 @@ from dragoman import Client
 from dragoman.commands import health
 from dragoman.errors import DragomanError
 from tests.integration.served import Served
+from tests.integration.waiting import PATIENCE_SECONDS, until
 
 TEXTS = ["Good morning.", "the dog is red", "a b c", "one two three four"]
-
-PATIENCE_SECONDS = 30.0
 
 
 class Directory:
@@ -50,13 +49,6 @@ def directory(tmp_path: Path, float32_bundle: Path, int8_bundle: Path) -> Direct
 def server(directory: Directory) -> Iterator[Served]:
     with Served(None, models=directory.path, models_poll_seconds=0.05, engines=2) as server:
         yield server
-
-
-def until(condition: Callable[[], bool]) -> None:
-    given_up_at = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < given_up_at, "it never came to that"
-        time.sleep(0.01)
 
 
 def events(server: Served, name: str) -> int:

@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from dragoman_server.assemble import build_engine
+from dragoman_server.assemble import Allotment, build_engine
 from dragoman_server.config import Config
 from dragoman_server.engine.async_engine import AsyncEngine
+from dragoman_server.engine.turns import Request, Share, Turns
 from dragoman_server.errors import BundleError, ConfigError
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.runtime.layout import Layout
+from dragoman_server.runtime.prepared import Runners
+from dragoman_server.runtime.pytorch import loading
 from dragoman_server.sequence import TranslationOptions
 from dragoman_server.service.listing import model_limits
 
@@ -37,6 +40,60 @@ async def test_a_built_engine_translates(bundle: Path) -> None:
         await engine.close()
     assert len({tuple(completion.token_ids) for completion in completions}) == 1
     assert completions[0].score is not None
+
+
+class Counted(Turns):
+    """Turns that count who asks for one."""
+
+    asked = 0
+
+    def ask(self, share: Share) -> Request:
+        self.asked += 1
+        return super().ask(share)
+
+
+@pytest.mark.parametrize("name", ["float32", "torchscript"])
+async def test_the_cores_are_shared_whatever_runs_a_model(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    loaded = Bundle.load(request.getfixturevalue(f"{name}_bundle"))
+    config = Config(bundle=loaded.path, engines=2, max_batch_size=4)
+    limits, turns = model_limits(loaded.manifest, config), Counted(1)
+    built = build_engine(loaded, config, limits, Metrics(), Allotment(turns=turns))
+    assert (built.provider, built.engine.engine_count) == ("cpu", 2)
+    await built.engine.start()
+    try:
+        futures = built.engine.submit([[3, 4, 0]] * 9, TranslationOptions(10))
+        completions = [await future for future in futures]
+    finally:
+        await built.engine.close()
+    assert len({tuple(completion.token_ids) for completion in completions}) == 1
+    assert turns.asked > 0
+
+
+@pytest.mark.parametrize("is_fixed", [False, True])
+def test_fixed_shapes_are_for_torch(
+    *,
+    is_fixed: bool,
+    float32_bundle: Path,
+    torchscript_bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    given = []
+    load = loading.load_runners
+
+    def spied(*args: Any, fixed_shapes: bool, **kwargs: Any) -> Runners:
+        given.append(fixed_shapes)
+        return load(*args, fixed_shapes=fixed_shapes, **kwargs)
+
+    monkeypatch.setattr(loading, "load_runners", spied)
+    settings = {"engines": 1, "max_batch_size": 2, "fixed_batch_shapes": is_fixed}
+    assert built(torchscript_bundle, **settings).engine_count == 1
+    assert given == [is_fixed]
+    assert "fixed_batch_shapes_without_effect" not in caplog.messages
+    built(float32_bundle, **settings)
+    assert ("fixed_batch_shapes_without_effect" in caplog.messages) is is_fixed
 
 
 @pytest.mark.parametrize(

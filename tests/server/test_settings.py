@@ -76,6 +76,14 @@ def test_an_empty_file_says_nothing(file: Path) -> None:
             "--provider is 'gpu' but should be 'auto', 'cpu' or 'cuda'",
         ),
         (
+            [*BUNDLE, "--runtime", "pytorch"],
+            "--runtime is 'pytorch' but should be 'auto', 'onnxruntime' or 'torch'",
+        ),
+        (
+            [*BUNDLE, "--runtime", "onnxruntime", "--fixed-batch-shapes"],
+            "fixed_batch_shapes is for runtime torch or auto, not onnxruntime",
+        ),
+        (
             [*BUNDLE, "--tls-certificate", "c"],
             "tls_certificate and tls_private_key are needed together",
         ),

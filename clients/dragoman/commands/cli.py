@@ -115,7 +115,10 @@ def _run(command: EntryPoint, arguments: list[str]) -> int:
 def _how_to_install(extra: str) -> str:
     line = f"pip install '.[{extra}]'"
     if extra == "server":
-        return f"{line}, or on a machine with an NVIDIA GPU: pip install '.[gpu]'"
+        return (
+            f"{line}, or on a machine with an NVIDIA GPU: pip install '.[gpu]', or for bundles "
+            "that PyTorch runs: pip install '.[torch]'"
+        )
     return line
 
 

@@ -45,6 +45,9 @@ LINES_FAILED = 1
 NOT_DONE = 2
 INTERRUPTED = 130
 
+RUNTIMES = ("onnxruntime", "torch")
+"""Libraries that run bundles: one of them is enough for some."""
+
 AT_LEAST_ONE = ("shard_lines", "workers", "cpus", "concurrency")
 
 
@@ -126,8 +129,11 @@ def _problem(arguments: argparse.Namespace) -> str:
         return f"--patience must be at least 0 seconds, not {arguments.patience:g}"
     if importlib.util.find_spec("ray") is None:
         return "Ray is not installed: in a clone of Dragoman, pip install '.[ray]'"
-    if arguments.bundle and importlib.util.find_spec("onnxruntime") is None:
-        return "engines in the workers need the server: in a clone, pip install '.[ray,server]'"
+    if arguments.bundle and not any(map(importlib.util.find_spec, RUNTIMES)):
+        return (
+            "engines in the workers need the server: in a clone, pip install '.[ray,server]', or "
+            "'.[ray,torch]' for bundles that PyTorch runs"
+        )
     return connection_problem(arguments)
 
 

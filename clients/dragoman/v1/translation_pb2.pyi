@@ -1539,6 +1539,7 @@ class Model(_message.Message):
     TARGET_LANGUAGE_CODES_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     IS_DEFAULT_FIELD_NUMBER: _builtins.int
+    RUNTIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name to put into TranslateTextRequest.model."""
     architecture: _builtins.str
@@ -1546,7 +1547,7 @@ class Model(_message.Message):
     precision: _builtins.str
     """Precision of its weights: "float32" or "int8"."""
     provider: _builtins.str
-    """Execution provider that runs it: "cpu" or "cuda"."""
+    """What it runs on: "cpu" or "cuda"."""
     version: _builtins.str
     """Its version: what its directory is called after "@", else the first twelve
     hexadecimal digits of its manifest's SHA-256. TranslateTextRequest.model
@@ -1554,6 +1555,8 @@ class Model(_message.Message):
     """
     is_default: _builtins.bool
     """Whether this version answers where a request says the name alone."""
+    runtime: _builtins.str
+    """Library that runs it: "onnxruntime" or "torch"."""
     @_builtins.property
     def limits(self) -> Global___Limits:
         """What a request may ask of it."""
@@ -1580,10 +1583,11 @@ class Model(_message.Message):
         target_language_codes: _abc.Iterable[_builtins.str] | None = ...,
         version: _builtins.str = ...,
         is_default: _builtins.bool = ...,
+        runtime: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "is_default", b"is_default", "limits", b"limits", "name", b"name", "precision", b"precision", "provider", b"provider", "source_language_codes", b"source_language_codes", "target_language_codes", b"target_language_codes", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "is_default", b"is_default", "limits", b"limits", "name", b"name", "precision", b"precision", "provider", b"provider", "runtime", b"runtime", "source_language_codes", b"source_language_codes", "target_language_codes", b"target_language_codes", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -13,8 +13,9 @@ from dragoman.v1.bundle_pb2 import Manifest
 from dragoman_server.config import Config
 from dragoman_server.doctor.finding import Finding
 from dragoman_server.errors import BundleError, ConfigError, NoRoomError
-from dragoman_server.models import Bundle
+from dragoman_server.models import Bundle, RuntimeName, format_of, runtime_of
 from dragoman_server.pool import MemoryBudget
+from dragoman_server.runtime.runtimes import Chosen, choose
 from dragoman_server.service import (
     check_room,
     engine_caches,
@@ -30,6 +31,12 @@ class Needs(NamedTuple):
     file_bytes: int
     cache_bytes: int
     """Of all engines, once all of their rows have been used for the longest texts."""
+    runtime: RuntimeName = "onnxruntime"
+
+    @property
+    def bytes(self) -> int:
+        """Of files and caches."""
+        return self.file_bytes + self.cache_bytes
 
 
 class Examined(NamedTuple):
@@ -50,7 +57,7 @@ def examine_bundles(paths: Sequence[Path], config: Config) -> list[Examined]:
     for number, path in enumerate(paths):
         if (place := os.path.realpath(path)) in examined:
             continue
-        taken = [sum(each.needs) for each in examined.values() if each.needs is not None]
+        taken = [each.needs.bytes for each in examined.values() if each.needs is not None]
         room = budget.share(taken, len(paths) - number)
         examined[place] = examine_bundle(path, config, room)
     return list(examined.values())
@@ -72,12 +79,15 @@ def examine_bundle(path: Path, config: Config, memory: int | None = None) -> Exa
         return Examined([Finding(check, "problem", str(error), advice)], None)
     size = file_bytes(manifest)
     found = (
-        f"{manifest.name}, {manifest.precision}, {len(manifest.files)} files of {_mb(size)} as "
-        "they were exported"
+        f"{manifest.name}, {format_of(manifest)}, {manifest.precision}, {len(manifest.files)} "
+        f"files of {_mb(size)} as they were exported"
     )
-    findings = [Finding(check, "ok", found), _provider(manifest, config)]
+    chosen = _chosen(manifest, config)
+    findings = [Finding(check, "ok", found), _provider(manifest, chosen)]
+    provider = _likely(manifest, config) if isinstance(chosen, ConfigError) else chosen.provider
     try:
-        return Examined(findings, Needs(size, _cache_bytes(manifest, config, memory)))
+        caches = _cache_bytes(manifest, config, memory, provider)
+        return Examined(findings, Needs(size, caches, runtime_of(manifest)))
     except NoRoomError as error:
         advice = "raise models_memory, serve fewer models, or lower max_batch_size or the lengths"
         return Examined([*findings, Finding("models_memory", "problem", str(error), advice)], None)
@@ -86,32 +96,39 @@ def examine_bundle(path: Path, config: Config, memory: int | None = None) -> Exa
         return Examined([*findings, Finding("caches", "problem", str(error), advice)], None)
 
 
-def _provider(manifest: Manifest, config: Config) -> Finding:
-    check = "provider"
+def _chosen(manifest: Manifest, config: Config) -> Chosen | ConfigError:
+    """Returns what runs the bundle here, or why nothing does. To load the library takes seconds."""
     try:
-        # It takes a second, and the library may be missing or the wrong one.
-        from dragoman_server.runtime.model_runner import (  # noqa: PLC0415
-            available_providers,
-            choose_provider,
-        )
-
-        chosen = choose_provider(
-            config.provider, available=available_providers(), made_for=manifest.providers
-        )
+        return choose(manifest, config.runtime, config.provider)
     except ConfigError as error:
-        return Finding(check, "problem", str(error), "see docs/operations.md, On a GPU")
-    except ImportError as error:
-        advice = "install Dragoman with one of the extras server and gpu, never both"
-        return Finding(check, "problem", f"onnxruntime cannot be loaded: {error}", advice)
-    if chosen not in manifest.providers:
-        found = f"{chosen}, and the bundle is made for {', '.join(manifest.providers)}: slow"
+        return error
+
+
+def _provider(manifest: Manifest, chosen: Chosen | ConfigError) -> Finding:
+    check = "provider"
+    if isinstance(chosen, ConfigError):
+        advice = "see docs/operations.md, With torch and On a GPU"
+        return Finding(check, "problem", str(chosen), advice)
+    provider = chosen.provider
+    if provider not in manifest.providers:
+        found = f"{provider}, and the bundle is made for {', '.join(manifest.providers)}: slow"
         return Finding(check, "warning", found, "export with --precision float16 for a GPU")
-    return Finding(check, "ok", f"{chosen} runs {manifest.name}")
+    return Finding(check, "ok", f"{chosen.name} runs {manifest.name} on {provider}")
 
 
-def _cache_bytes(manifest: Manifest, config: Config, memory: int | None) -> int:
-    limits, engines = model_limits(manifest, config, memory), most_engines(config)
-    shape = engine_caches(manifest, config, limits, engines=engines, memory=memory)
+def _likely(manifest: Manifest, config: Config) -> str:
+    """Where it would run if all were there: whoever is told what is missing may get it."""
+    if config.provider != "auto":
+        return config.provider
+    return "cpu" if "cpu" in manifest.providers else "cuda"
+
+
+def _cache_bytes(manifest: Manifest, config: Config, memory: int | None, provider: str) -> int:
+    engines = most_engines(config, provider)
+    limits = model_limits(manifest, config, memory, provider=provider)
+    shape = engine_caches(
+        manifest, config, limits, engines=engines, memory=memory, provider=provider
+    )
     size = engines * shape.max_rows * shape.row_bytes
     check_room(manifest, size, memory)
     return size

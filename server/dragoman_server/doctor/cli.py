@@ -72,7 +72,7 @@ def _of_config(config: Config) -> Iterator[Finding]:
     yield from check_ports(config)
     yield from check_certificates(config)
     yield check_clock(paths)
-    yield from check_limits(config, sum(each.file_bytes + each.cache_bytes for each in needs))
+    yield from check_limits(config, sum(each.bytes for each in needs))
 
 
 def _as_line(finding: Finding) -> str:

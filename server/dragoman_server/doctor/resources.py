@@ -16,6 +16,9 @@ from dragoman_server.service import most_engines
 OWN_BYTES = 200 << 20
 """Of a server without a model: interpreter, libraries, messages; of each further process, too."""
 
+TORCH_BYTES = 300 << 20
+"""More, where torch runs a model: its libraries, and what it keeps of them in memory."""
+
 GIB = 1 << 30
 
 
@@ -24,6 +27,7 @@ def check_memory(needs: Sequence[Needs], config: Config, root: Path = ROOT) -> F
     files = sum(each.file_bytes for each in needs)
     caches = sum(each.cache_bytes for each in needs)
     needed = files + caches + OWN_BYTES * (1 + config.workers)
+    needed += TORCH_BYTES * any(each.runtime == "torch" for each in needs)
     allowed, free = memory_bytes(root), _available(root)
     found = (
         f"files {_gib(files)}, caches up to {_gib(caches)}, the rest about "

@@ -9,6 +9,7 @@ from dragoman_server.models.bundle import (
     Bundle,
     read_manifest,
 )
+from dragoman_server.models.formats import Format, RuntimeName, format_of, runtime_of
 from dragoman_server.models.language_codes import names, primary, script
 from dragoman_server.models.languages import (
     ANY_LANGUAGE,
@@ -26,14 +27,18 @@ __all__ = [
     "MANIFEST_NAME",
     "MAX_CODE_LENGTH",
     "Bundle",
+    "Format",
     "Languages",
+    "RuntimeName",
     "VersionedName",
     "check_length",
+    "format_of",
     "load_tokenizer",
     "names",
     "newness",
     "primary",
     "read_manifest",
+    "runtime_of",
     "script",
     "watch_files",
     "word_continuations",

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from dragoman.v1.bundle_pb2 import Graph, Manifest, TensorSpec
 from dragoman_server.models.calibration import problems_of_calibration
+from dragoman_server.models.formats import format_of, problems_of_format
 
 MOST_LAYERS, MOST_HEADS, MOST_WIDTH = 1_000, 1_024, 65_536
 MOST_TOKENS = 10_000_000
@@ -114,15 +115,16 @@ def _kinds(manifest: Manifest) -> Iterator[str]:
     for index, provider in enumerate(manifest.providers):
         yield from _one_of(f"providers[{index}]", provider, PROVIDERS)
     yield from _unique("providers", manifest.providers)
+    yield from problems_of_format(manifest)
     count = manifest.candidate_count
-    if count or "cuda" in manifest.providers:
+    if count or _has_device_graphs(manifest):
         most = max(manifest.architecture.vocabulary_size, FEWEST_CANDIDATES)
         yield from _within("candidate_count", count, FEWEST_CANDIDATES, most)
 
 
 def _graphs(manifest: Manifest) -> Iterator[str]:
     graphs = [("encoder", manifest.encoder), ("decoder", manifest.decoder)]
-    if "cuda" in manifest.providers:
+    if _has_device_graphs(manifest):
         graphs.append(("copy", manifest.copy))
     if manifest.HasField("attention"):
         graphs.append(("attention", manifest.attention))
@@ -132,6 +134,11 @@ def _graphs(manifest: Manifest) -> Iterator[str]:
         yield from _tensors(f"{name}.outputs", graph.outputs)
     yield from _caches(manifest.decoder, manifest)
     yield from _alignment_heads(manifest)
+
+
+def _has_device_graphs(manifest: Manifest) -> bool:
+    """Whether the graphs are onnxruntime's for a GPU, which choose candidates and need a copy's."""
+    return format_of(manifest) == "onnx" and "cuda" in manifest.providers
 
 
 def _alignment_heads(manifest: Manifest) -> Iterator[str]:

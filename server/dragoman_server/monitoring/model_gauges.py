@@ -56,6 +56,7 @@ class ModelInfo(NamedTuple):
     version: str
     architecture: str
     precision: str
+    runtime: str
     provider: str
 
 

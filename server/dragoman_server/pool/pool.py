@@ -130,7 +130,12 @@ class ModelPool:
         for version in list(self._versions.values()):
             model = version.model
             info = ModelInfo(
-                model.name, model.version, model.architecture, model.precision, model.provider
+                model=model.name,
+                version=model.version,
+                architecture=model.architecture,
+                precision=model.precision,
+                runtime=model.runtime,
+                provider=model.provider,
             )
             yield ModelLoad(info, version.engine)
 
@@ -256,6 +261,7 @@ class ModelPool:
                 "version": version.model.version,
                 "bundle": found.label,
                 "precision": version.model.precision,
+                "runtime": version.model.runtime,
                 "provider": version.model.provider,
                 "engines": version.engine.engine_count,
                 "bytes": loaded.memory,

@@ -1,7 +1,7 @@
-"""Runs a bundle's graphs: sessions, key-value caches, decoding steps; the only door to onnxruntime.
+"""Runs a bundle's graphs: key-value caches, decoding steps; the door to onnxruntime and to torch.
 
 Knows rows and arrays, providers and devices. Does not know sequences, queues or requests. Importing
-the package loads no onnxruntime: `runners` and `model_runner` do, which take a second.
+the package loads neither library: `runtimes` does, when it is known which one a bundle needs.
 """
 
 from dragoman_server.runtime.kv_cache import CacheShape

@@ -4,17 +4,15 @@ Knows its inputs and outputs. Does not know queues, rows or text.
 """
 
 import threading
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman_server.errors import BackendError, BundleError, ConfigError, InvalidArgumentError
 from dragoman_server.models import Bundle
-from dragoman_server.runtime.device import OrtDevice
 from dragoman_server.runtime.packing import pack
 from dragoman_server.sequence import Attention, Finished, FinishReason, TranslationOptions
 
@@ -35,25 +33,31 @@ Floats = NDArray[np.float32]
 Outcome = Attention | InvalidArgumentError
 
 
+class AttentionSession(Protocol):
+    """The loaded graph, in whatever runs it. Any thread may use it, several at once."""
+
+    def run(self, names: list[str], given: dict[str, NDArray[Any]]) -> list[Floats]:
+        """Returns the outputs of these names for inputs by their names."""
+
+
 class AttentionRunner:
     """All engines of a model share one. Any thread may use it.
 
-    The graph is loaded when it is first needed, as most servers never do, and then has weights of
-    its own: onnxruntime packs them for its products, which is a third faster than not to.
+    The graph is loaded when it is first needed, as most servers never do.
     """
 
-    def __init__(self, bundle: Bundle, device: OrtDevice | None = None) -> None:
+    def __init__(self, bundle: Bundle, load: Callable[[Bundle], AttentionSession]) -> None:
         """Loads nothing yet.
 
         Args:
             bundle: Has the graph.
-            device: What the bundle is made for; None is the CPU.
+            load: Loads it; may raise BundleError and ConfigError.
         """
         self._bundle = bundle
-        self._device = device
+        self._load = load
         self._heads = bundle.manifest.alignment_heads
         self._start_id = bundle.manifest.special_tokens.decoder_start_id
-        self._session: onnxruntime.InferenceSession | None = None
+        self._session: AttentionSession | None = None
         self._loading = threading.Lock()
 
     def run(self, finished: Sequence[Finished]) -> list[Outcome]:
@@ -80,12 +84,12 @@ class AttentionRunner:
     def _pass(self, batch: list[Finished]) -> list[Attention]:
         names = self._names(batch)
         targets = [[self._start_id, *each.completion.token_ids] for each in batch]
-        given = {
+        given: dict[str, Any] = {
             f"{side}_{name}": array
             for side, ids in (("source", [each.source_ids for each in batch]), ("target", targets))
             for name, array in zip(INPUTS, pack(ids), strict=True)
         }
-        found = dict(zip(names, self._load().run(names, given), strict=True))
+        found = dict(zip(names, self._loaded().run(names, given), strict=True))
         return [self._told(each, row, found) for row, each in enumerate(batch)]
 
     def _names(self, batch: list[Finished]) -> list[str]:
@@ -108,11 +112,23 @@ class AttentionRunner:
             cross = _stacked(found, "cross", row, said, source)
         return Attention(alignment, encoder, decoder, cross)
 
-    def _load(self) -> onnxruntime.InferenceSession:
+    def _loaded(self) -> AttentionSession:
         with self._loading:
             if self._session is None:
-                self._session = _session(self._bundle, self._device)
+                self._session = self._unchanged()
         return self._session
+
+    def _unchanged(self) -> AttentionSession:
+        """Loads the graph that was verified, and keeps it whatever becomes of its files."""
+        try:
+            self._bundle.check_unchanged()
+            session = self._load(self._bundle)
+            self._bundle.detach()
+        except (BundleError, ConfigError) as error:
+            raise BackendError(
+                f"the graph of attention weights cannot be loaded: {error}"
+            ) from error
+        return session
 
 
 INPUTS = ("ids", "positions", "padded", "packed", "last")
@@ -184,28 +200,3 @@ def _stacked(
         if name.startswith(f"{kind}_")
     ]
     return np.stack(layers) if layers else None
-
-
-def _session(bundle: Bundle, device: OrtDevice | None) -> onnxruntime.InferenceSession:
-    path = bundle.path / bundle.manifest.attention.path
-    try:
-        bundle.check_unchanged()
-        session = _cpu_session(path) if device is None else device.session(path)
-        bundle.detach()
-    except (BundleError, ConfigError) as error:
-        raise BackendError(f"the graph of attention weights cannot be loaded: {error}") from error
-    return session
-
-
-def _cpu_session(path: Path) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # the caller's own
-    options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False  # it would keep what the longest text took
-    options.log_severity_level = 4  # errors are raised
-    return onnxruntime.InferenceSession(
-        path,
-        options,
-        providers=["CPUExecutionProvider"],
-        disabled_optimizers=["SkipLayerNormFusion"],  # as in load_sessions
-    )

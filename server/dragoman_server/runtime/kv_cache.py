@@ -18,10 +18,15 @@ ELEMENT_BYTES = {"float": 4, "float16": 2, "bfloat16": 2, "int8": 1}
 STATE_TYPE = "float"
 """Of the elements of a state, whatever those of caches are."""
 
-_NUMPY_TYPES: dict[str, type[np.float32] | type[np.int8]] = {"float": np.float32, "int8": np.int8}
+_NUMPY_TYPES: dict[str, type[Any]] = {
+    "float": np.float32,
+    "float16": np.float16,
+    "bfloat16": np.uint16,  # its bits: numpy has no such numbers
+    "int8": np.int8,
+}
 """Elements that a cache in host memory can have, likewise."""
 
-Cache = NDArray[np.float32] | NDArray[np.int8]
+Cache = NDArray[np.float32] | NDArray[np.float16] | NDArray[np.uint16] | NDArray[np.int8]
 
 
 class CacheShape(NamedTuple):

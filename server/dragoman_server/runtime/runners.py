@@ -1,15 +1,18 @@
-"""Loads a bundle and makes the runners of its engines, on a CPU or on a GPU.
+"""onnxruntime as a Runtime: makes the runners of a bundle's engines, on a CPU or on a GPU.
 
 Knows which kind of runner a provider takes; knows nothing of settings, queues or time.
 """
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from dragoman_server.errors import BundleError, ConfigError
 from dragoman_server.models import Bundle
-from dragoman_server.runtime.attention_runner import AttentionRunner
+from dragoman_server.runtime import model_runner
+from dragoman_server.runtime.attention_runner import AttentionSession
+from dragoman_server.runtime.attention_session import load_attention
 from dragoman_server.runtime.device import Device, OrtDevice
 from dragoman_server.runtime.device_runner import DeviceGraphs, DeviceRunner
 from dragoman_server.runtime.kv_cache import CacheShape, KVCache
@@ -18,6 +21,14 @@ from dragoman_server.runtime.model_runner import ModelRunner, Sessions, load_ses
 from dragoman_server.runtime.packing import pack
 from dragoman_server.runtime.prepared import Runners, prepared
 from dragoman_server.runtime.tuning import load_tuned
+
+_log = logging.getLogger(__name__)
+
+
+def choose_provider(requested: str, made_for: Sequence[str]) -> str:
+    """See Runtime."""
+    available = model_runner.available_providers()
+    return model_runner.choose_provider(requested, available=available, made_for=made_for)
 
 
 def load_runners(
@@ -28,23 +39,11 @@ def load_runners(
     cores: int,
     engines: int | None = None,
     threads: int | None = None,
+    fixed_shapes: bool = False,
 ) -> Runners:
-    """Loads the graphs and allocates the caches of all engines.
-
-    From then on the bundle's files may change: nothing more is read of them.
-
-    Args:
-        bundle: What to run.
-        provider: cpu or cuda, as choose_provider returns it.
-        shape: Of each engine's caches where there are so many engines.
-        cores: CPU cores of the machine.
-        engines: How many, if that is settled; else one on cuda, and what is fastest on cpu.
-        threads: CPU threads of an engine, likewise; of no account on cuda.
-
-    Raises:
-        BundleError: A graph cannot be loaded.
-        ConfigError: The provider does not start or has no room.
-    """
+    """See Runtime."""
+    if fixed_shapes:
+        _log.warning("fixed_batch_shapes_without_effect", extra={"model": bundle.manifest.name})
     if _is_for_device(bundle, provider):
         count = engines or 1
         runners = device_runners(bundle, OrtDevice("cuda"), shape(count), count)
@@ -62,9 +61,12 @@ def load_runners(
     return prepared(bundle, made, each, sum(cache.size_bytes for cache in caches), layout)
 
 
-def attention_runner(bundle: Bundle, provider: str) -> AttentionRunner:
-    """The runner of a bundle's graph of attention weights, on what runs its other graphs."""
-    return AttentionRunner(bundle, OrtDevice("cuda") if _is_for_device(bundle, provider) else None)
+def attention_session(bundle: Bundle, provider: str) -> AttentionSession:
+    """See Runtime."""
+    session: AttentionSession = load_attention(
+        bundle, OrtDevice("cuda") if _is_for_device(bundle, provider) else None
+    )
+    return session
 
 
 def _is_for_device(bundle: Bundle, provider: str) -> bool:

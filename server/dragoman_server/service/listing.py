@@ -8,17 +8,21 @@ from dragoman.v1.translation_pb2 import Limits, Model
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError, NoRoomError
 from dragoman_server.machine import cpu_count, memory_bytes
+from dragoman_server.models import runtime_of
 from dragoman_server.runtime import CacheShape, cache_shape, engine_rows
 from dragoman_server.sequence import MAX_BEAM_SIZE
 
 
-def model_limits(manifest: Manifest, config: Config, memory: int | None = None) -> Limits:
+def model_limits(
+    manifest: Manifest, config: Config, memory: int | None = None, *, provider: str = "cpu"
+) -> Limits:
     """Returns the limits that the settings and the model's positions leave.
 
     Args:
         manifest: The model's.
         config: The settings.
         memory: Bytes that its files and caches may take; None for all that there is.
+        provider: That runs it.
 
     Raises:
         ConfigError: A setting asks for more than the model has.
@@ -38,7 +42,8 @@ def model_limits(manifest: Manifest, config: Config, memory: int | None = None) 
         max_stream_texts=config.max_stream_texts,
     )
     # A beam is never split, and needs enough candidates.
-    rows = batch_rows(manifest, config, limits, engines=most_engines(config), memory=memory)
+    engines = most_engines(config, provider)
+    rows = batch_rows(manifest, config, limits, engines=engines, memory=memory, provider=provider)
     limits.max_beam_size = min(MAX_BEAM_SIZE, rows, _widest_beam(manifest))
     return limits
 
@@ -50,19 +55,23 @@ def batch_rows(
     *,
     engines: int,
     memory: int | None = None,
+    provider: str = "cpu",
 ) -> int:
-    """Returns the rows of an engine, of which there are so many; `memory` as in model_limits.
+    """Returns the rows of an engine, of which there are so many; the rest as in model_limits.
 
     Raises:
         ConfigError: The memory for caches has no room for what is asked.
     """
+    on_host = None
+    if provider == "cpu":
+        on_host = _memory_left(manifest, memory_bytes() if memory is None else memory) / engines
     return engine_rows(
         manifest,
         max_batch_size=config.max_batch_size,
         kv_cache_memory=config.kv_cache_memory,
         max_input_length=limits.max_input_length,
         max_decoding_length=longest_target(manifest, limits),
-        memory=_memory(manifest, config, engines, memory_bytes() if memory is None else memory),
+        memory=on_host,
     )
 
 
@@ -73,33 +82,32 @@ def engine_caches(
     *,
     engines: int,
     memory: int | None = None,
+    provider: str = "cpu",
 ) -> CacheShape:
-    """Returns the caches of an engine, of which there are so many; `memory` as in model_limits.
+    """Returns the caches of an engine, of which there are so many; the rest as in model_limits.
 
     Raises:
         ConfigError: The memory for caches has no room for what is asked.
     """
     return cache_shape(
         manifest,
-        max_rows=batch_rows(manifest, config, limits, engines=engines, memory=memory),
+        max_rows=batch_rows(
+            manifest, config, limits, engines=engines, memory=memory, provider=provider
+        ),
         target_capacity=longest_target(manifest, limits) + 1,  # the start token takes a position
         source_capacity=limits.max_input_length,
     )
 
 
-def most_engines(config: Config) -> int:
-    """Returns the engines on a CPU that there may be once the fastest layout is found."""
-    return config.engines or max(1, cpu_count() // (config.threads_per_engine or 1))
+def most_engines(config: Config, provider: str = "cpu") -> int:
+    """Returns the engines that there may be once the fastest layout is found."""
+    cores = cpu_count() if provider == "cpu" else 1
+    return config.engines or max(1, cores // (config.threads_per_engine or 1))
 
 
-def _memory(manifest: Manifest, config: Config, engines: int, memory: int) -> float | None:
-    """Bytes that the model's files leave of the memory, for each engine.
-
-    None where caches are on a device.
-    """
-    if config.provider == "cuda" or (config.provider == "auto" and "cuda" in manifest.providers):
-        return None
-    return max(0, memory - file_bytes(manifest)) / engines
+def _memory_left(manifest: Manifest, memory: int) -> int:
+    """Bytes that the model's files leave of the memory."""
+    return max(0, memory - file_bytes(manifest))
 
 
 def file_bytes(manifest: Manifest) -> int:
@@ -134,6 +142,7 @@ def describe_model(manifest: Manifest, limits: Limits, provider: str, version: s
         source_language_codes=[each.language_code for each in manifest.source_languages],
         target_language_codes=[each.language_code for each in manifest.target_languages],
         precision=manifest.precision,
+        runtime=runtime_of(manifest),
         provider=provider,
         limits=limits,
     )

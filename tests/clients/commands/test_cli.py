@@ -64,6 +64,7 @@ def test_a_missing_extra_is_answered_with_the_line_that_installs_it(capsys: Capt
     assert export.endswith(f"needs torch_of_the_test: {where}, pip install '.[export]'")
     assert f"needs onnxruntime_of_the_test: {where}, pip install '.[server]'" in serve
     assert "pip install '.[gpu]'" in serve
+    assert serve.endswith("for bundles that PyTorch runs: pip install '.[torch]'")
     assert growth.endswith("pip install '.[export,pictures]'")
 
 

@@ -55,12 +55,20 @@ def test_without_ray_it_says_how_to_get_it(
 def test_engines_in_the_workers_need_the_server(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else object()
-    )
+    monkeypatch.setattr(importlib.util, "find_spec", {"ray": object()}.get)
     with pytest.raises(SystemExit, match="2"):
         cli.main(["text", "--output", "out", "--bundle", "b"])
-    assert "pip install '.[ray,server]'" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "pip install '.[ray,server]', or '.[ray,torch]' for bundles that PyTorch runs" in error
+
+
+@pytest.mark.parametrize("library", ["onnxruntime", "torch"])
+def test_one_of_the_libraries_that_run_bundles_is_enough(
+    library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", dict.fromkeys(["ray", library], 1).get)
+    arguments = cli._parser().parse_args(["text", "--output", "out", "--bundle", "b"])
+    assert cli._problem(arguments) == ""
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,22 @@ def test_a_bundle_is_calibrated_in_place(
     assert 0 < translation.confidence < 1
 
 
+def test_a_bundle_for_torch_is_calibrated_alike(
+    bundle: Path, torchscript_bundle: Path, pairs: Path, tmp_path: Path
+) -> None:
+    for_torch = Path(shutil.copytree(torchscript_bundle, tmp_path / "for-torch"))
+    found = []
+    for path in (bundle, for_torch):
+        assert main([str(path), str(pairs)]) == 0
+        found.append(Bundle.load(path).manifest.calibration)
+    expected, calibration = found
+    assert calibration.report.word_count == expected.report.word_count > 0
+    for field in ("sentence_error", "word_error", "rank_correlation"):
+        value = getattr(expected.report, field)
+        assert getattr(calibration.report, field) == pytest.approx(value, abs=0.01)
+    assert calibration.length_ratio.mean == pytest.approx(expected.length_ratio.mean)
+
+
 def test_the_same_pairs_give_the_same_calibration(bundle: Path, pairs: Path) -> None:
     assert main([str(bundle), str(pairs)]) == 0
     first = (bundle / "bundle.json").read_bytes()

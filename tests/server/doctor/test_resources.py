@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from dragoman_server.doctor.bundles import Needs
-from dragoman_server.doctor.resources import check_cpus, check_memory
+from dragoman_server.doctor.resources import OWN_BYTES, TORCH_BYTES, check_cpus, check_memory
 from dragoman_server.machine import cpu_count
 from tests.server.service.harness import make_config
 
@@ -39,6 +39,15 @@ def test_each_front_end_takes_memory(tmp_path: Path) -> None:
     there = root(tmp_path, available=GIB, limit=GIB)
     assert check_memory([Needs(0, 0)], make_config(), there).state == "ok"
     assert check_memory([Needs(0, 0)], make_config(workers=8), there).state == "problem"
+
+
+def test_torch_takes_memory_once(tmp_path: Path) -> None:
+    there = root(tmp_path, available=GIB, limit=2 * OWN_BYTES)
+    assert check_memory([Needs(0, 0)], make_config(), there).state == "ok"
+    there = root(tmp_path / "more", available=GIB, limit=OWN_BYTES + TORCH_BYTES)
+    for_torch = Needs(0, 0, "torch")
+    assert check_memory([for_torch, for_torch, Needs(0, 0)], make_config(), there).state == "ok"
+    assert check_memory([for_torch, Needs(1, 0)], make_config(), there).state == "problem"
 
 
 def test_as_many_threads_as_cpus_are_fine() -> None:

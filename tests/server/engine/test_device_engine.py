@@ -7,7 +7,8 @@ import pytest
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.runtime.device import OrtDevice
 from dragoman_server.runtime.kv_cache import CacheShape
-from dragoman_server.runtime.runners import Runners, device_runners, load_runners
+from dragoman_server.runtime.prepared import Runners
+from dragoman_server.runtime.runners import device_runners, load_runners
 from dragoman_server.runtime.sizing import cache_shape
 from dragoman_server.sequence import Completion, TranslationOptions
 from tests.server.engine.stepping import translate_all

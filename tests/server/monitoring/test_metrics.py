@@ -155,7 +155,10 @@ async def test_a_scrape_reads_the_engine_at_that_moment(server: Running) -> None
     assert 'dragoman_bulk_requests_running{model="tiny"} 2.0' in page
     assert 'dragoman_kv_cache_usage_ratio{model="tiny"} 0.25' in page
     assert 'dragoman_predicted_seconds{model="tiny"} 0.5' in page
-    labels = 'architecture="marian",model="tiny",precision="float32",provider="cpu",version="1"'
+    labels = (
+        'architecture="marian",model="tiny",precision="float32",provider="cpu",'
+        'runtime="onnxruntime",version="1"'
+    )
     assert f"dragoman_model_info{{{labels}}} 1.0" in page
     assert "process_resident_memory_bytes" in page
     assert "python_gc_objects_collected_total" in page

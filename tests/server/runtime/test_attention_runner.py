@@ -1,6 +1,8 @@
 """A real bundle's graph of attention weights over finished translations."""
 
+import functools
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,12 @@ import pytest
 from dragoman_server.errors import BackendError, ConfigError, InvalidArgumentError
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.runtime import attention_runner, runners
-from dragoman_server.runtime.attention_runner import AttentionRunner, check_attention
+from dragoman_server.runtime.attention_runner import (
+    AttentionRunner,
+    AttentionSession,
+    check_attention,
+)
+from dragoman_server.runtime.attention_session import load_attention
 from dragoman_server.runtime.device import DeviceKind, OrtDevice
 from dragoman_server.sequence import (
     Attention,
@@ -35,7 +42,11 @@ def finished(
 
 @pytest.fixture(scope="module")
 def runner(bundle: Path) -> AttentionRunner:
-    return AttentionRunner(Bundle.load(bundle))
+    return AttentionRunner(Bundle.load(bundle), load_attention)
+
+
+def on(device: OrtDevice) -> Callable[[Bundle], AttentionSession]:
+    return functools.partial(load_attention, device=device)
 
 
 def told(runner: AttentionRunner, *texts: Finished) -> list[Attention]:
@@ -77,7 +88,7 @@ def test_the_alignment_is_the_mean_of_the_heads_that_the_bundle_names(bundle: Pa
     chosen.layer, chosen.heads[:] = 1, [0, 2]
     for after in (False, True):
         chosen.after_token = after
-        (found,) = told(AttentionRunner(loaded), finished(*PAIRS[0]))
+        (found,) = told(AttentionRunner(loaded, load_attention), finished(*PAIRS[0]))
         assert found.cross is not None
         rows = slice(1, None) if after else slice(None, -1)
         expected = found.cross[1, [0, 2], rows].mean(axis=0)
@@ -131,8 +142,8 @@ def test_a_device_says_what_the_cpu_says(float32_bundle: Path, stand_in_bundle: 
     texts = [finished(source, target) for source, target in PAIRS]
     ordinary, stand_in = Bundle.load(float32_bundle), Bundle.load(stand_in_bundle)
     ordinary.manifest.alignment_heads.CopyFrom(stand_in.manifest.alignment_heads)
-    expected = told(AttentionRunner(ordinary), *texts)
-    found = told(AttentionRunner(stand_in, OrtDevice("cpu")), *texts)
+    expected = told(AttentionRunner(ordinary, load_attention), *texts)
+    found = told(AttentionRunner(stand_in, on(OrtDevice("cpu"))), *texts)
     for one, other in zip(found, expected, strict=True):
         for ours, theirs in zip(one, other, strict=True):
             assert ours is not None
@@ -161,7 +172,8 @@ def test_what_is_made_for_a_device_runs_there_and_what_is_not_on_the_cpu(
         (stand_in_bundle, "cuda", ["cuda"]),
     ):
         asked.clear()
-        told(runners.attention_runner(Bundle.load(bundle), provider), finished(*PAIRS[0]))
+        load = functools.partial(runners.attention_session, provider=provider)
+        told(AttentionRunner(Bundle.load(bundle), load), finished(*PAIRS[0]))
         assert asked == expected
 
 
@@ -170,14 +182,14 @@ def test_a_device_that_does_not_start_is_said(stand_in_bundle: Path) -> None:
         def session(self, path: Path) -> onnxruntime.InferenceSession:
             raise ConfigError(f"no device for {path.name}")
 
-    runner = AttentionRunner(Bundle.load(stand_in_bundle), Dead("cpu"))
+    runner = AttentionRunner(Bundle.load(stand_in_bundle), on(Dead("cpu")))
     with pytest.raises(BackendError, match=r"cannot be loaded: no device for attention\.onnx"):
         runner.run([finished([5, 0], [4])])
 
 
 def test_a_bundle_that_changed_since_is_not_read(float32_bundle: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(float32_bundle, tmp_path / "bundle"))
-    runner = AttentionRunner(Bundle.load(copy))
+    runner = AttentionRunner(Bundle.load(copy), load_attention)
     shutil.rmtree(copy)
     with pytest.raises(BackendError, match="changed while being loaded"):
         runner.run([finished([5, 0], [4])])
@@ -185,7 +197,7 @@ def test_a_bundle_that_changed_since_is_not_read(float32_bundle: Path, tmp_path:
 
 def test_once_it_is_loaded_nothing_more_is_read(float32_bundle: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(float32_bundle, tmp_path / "bundle"))
-    runner = AttentionRunner(Bundle.load(copy))
+    runner = AttentionRunner(Bundle.load(copy), load_attention)
     (before,) = told(runner, finished(*PAIRS[0]))
     (copy / "weights.bin").write_bytes(b"")
     (after,) = told(runner, finished(*PAIRS[0]))

@@ -139,20 +139,23 @@ def test_the_widest_beam_fits_with_as_many_engines_as_there_may_be(
 
 
 @pytest.mark.parametrize(
-    ("settings", "engines", "providers", "expected"),
+    ("settings", "engines", "providers", "provider", "expected"),
     [
-        ({}, 1, ["cpu"], 40),
-        ({}, 4, ["cpu"], 10),
-        ({"max_batch_size": 100}, 4, ["cpu"], 100),
-        ({}, 1, ["cuda"], 128),
-        ({"provider": "cpu"}, 1, ["cuda"], 40),
+        ({}, 1, ["cpu"], "cpu", 40),
+        ({}, 4, ["cpu"], "cpu", 10),
+        ({"max_batch_size": 100}, 4, ["cpu"], "cpu", 100),
+        ({}, 1, ["cuda"], "cuda", 128),
+        ({}, 1, ["cuda", "cpu"], "cuda", 128),
+        ({}, 1, ["cuda", "cpu"], "cpu", 40),
     ],
 )
 def test_all_engines_share_the_memory_that_the_files_leave(
     settings: dict[str, int],
     engines: int,
     providers: list[str],
+    provider: str,
     expected: int,
+    *,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("dragoman_server.service.listing.memory_bytes", lambda: 95 * ROW)
@@ -162,7 +165,7 @@ def test_all_engines_share_the_memory_that_the_files_leave(
     made.files.add(size_bytes=14 * ROW)
     made.files.add(size_bytes=ROW)
     limits = Limits(max_input_length=20, max_decoding_length=10)
-    assert batch_rows(made, config, limits, engines=engines) == expected
+    assert batch_rows(made, config, limits, engines=engines, provider=provider) == expected
 
 
 def test_a_recurrent_decoder_keeps_of_a_target_one_vector_a_layer() -> None:

@@ -3,7 +3,7 @@
 Knows tokens and tensors; knows nothing of rows or caches.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,8 +18,10 @@ FEWEST_TOKENS = 4
 """Of a batch: products of fewer rows take other kernels, which add up in another order."""
 
 PLACES = 16
-"""Sentences are padded to a multiple: so attention adds up a sentence's tokens in one order,
-whatever the longest of its batch is."""
+"""Positions that attention looks at are a multiple: so it adds up those that there are in one
+order, whatever the longest of a batch is."""
+
+CPU = torch.device("cpu")
 
 
 class Encoded(NamedTuple):
@@ -32,13 +34,18 @@ class Encoded(NamedTuple):
     """(2*layers, sentences or more, heads, source, head_dim)."""
 
 
+def rounded(positions: int) -> int:
+    """Up to a multiple of PLACES."""
+    return -(-positions // PLACES) * PLACES
+
+
 def encode(
     encoder: Graph,
     sentences: Sequence[Sequence[int]],
-    device: torch.device,
+    device: torch.device = CPU,
     *,
     alone: bool,
-) -> list[Encoded]:
+) -> Iterator[Encoded]:
     """Encodes sentences in their order.
 
     Args:
@@ -48,16 +55,13 @@ def encode(
         alone: Whether each is a batch of its own.
     """
     divided = [[each] for each in sentences] if alone else batches(sentences)
-    return [_encode(encoder, batch, device) for batch in divided]
-
-
-def _encode(encoder: Graph, batch: Sequence[Sequence[int]], device: torch.device) -> Encoded:
-    token_ids, mask = _padded(batch)
-    with torch.inference_mode():
-        key_values = encoder(
-            torch.from_numpy(token_ids).to(device), torch.from_numpy(mask).to(device)
-        )
-    return Encoded([len(ids) for ids in batch], key_values)
+    for batch in divided:
+        token_ids, mask = _padded(batch)
+        with torch.inference_mode():
+            key_values = encoder(
+                torch.from_numpy(token_ids).to(device), torch.from_numpy(mask).to(device)
+            )
+        yield Encoded([len(ids) for ids in batch], key_values)
 
 
 def _padded(batch: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -65,7 +69,7 @@ def _padded(batch: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[
     lengths = [len(ids) for ids in batch]
     if sum(lengths) < FEWEST_TOKENS:
         lengths.append(FEWEST_TOKENS)
-    source = -(-max(lengths) // PLACES) * PLACES
+    source = rounded(max(lengths))
     token_ids = np.zeros((len(lengths), source), np.int64)
     for row, ids in zip(token_ids, batch, strict=False):
         row[: len(ids)] = ids

@@ -14,16 +14,47 @@ Knows files and devices; knows nothing of rows or caches.
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from dragoman_server.errors import BundleError
+from dragoman_server.models import Bundle
+from dragoman_server.runtime.pytorch.prepacked import prepack_exported, prepack_torchscript
 
 Graph = Callable[..., Tensor]
 """Tensors in the order of the manifest's inputs -> its output, or a tuple of several."""
 
+
+class Graphs(NamedTuple):
+    """A bundle's graphs, loaded on one device. All engines share them and their weights."""
+
+    encoder: Graph
+    decoder: Graph
+    cache_names: list[str]
+    """Of the caches, in the order in which the decoder takes them."""
+
+
 FORMATS = ("torchscript", "pt2")
+
+STEP_INPUTS = 4
+"""Inputs of the decoder before its caches: token ids, positions and two masks."""
+
+
+def load_graphs(bundle: Bundle, device: torch.device) -> Graphs:
+    """Loads what translates onto a device.
+
+    Raises:
+        BundleError: A graph cannot be loaded.
+    """
+    manifest = bundle.manifest
+    encoder, decoder = (
+        load_graph(bundle.path / graph.path, manifest.format, device)
+        for graph in (manifest.encoder, manifest.decoder)
+    )
+    names = [tensor.name for tensor in manifest.decoder.inputs]
+    return Graphs(encoder, decoder, names[STEP_INPUTS:])
 
 
 def load_graph(path: Path, graph_format: str, device: torch.device) -> Graph:
@@ -53,12 +84,17 @@ def _load_torchscript(path: Path, device: torch.device) -> Graph:
     with warnings.catch_warnings():
         # TorchScript as a whole is deprecated since torch 2.10; it loads all the same.
         warnings.simplefilter("ignore", DeprecationWarning)
-        loaded: Graph = torch.jit.load(path, map_location=device)  # type: ignore[no-untyped-call]
+        loaded: torch.jit.ScriptModule = torch.jit.load(path, map_location=device)  # type: ignore[no-untyped-call]
+    if device.type == "cpu":
+        prepack_torchscript(loaded)
     return loaded
 
 
 def _load_pt2(path: Path, device: torch.device) -> Graph:
-    graph: Graph = torch.export.load(path).module().to(device)
+    module = torch.export.load(path).module()
+    if device.type == "cpu":
+        prepack_exported(module)
+    graph: Graph = module.to(device)
     return graph
 
 

@@ -15,9 +15,8 @@ from dragoman_server.runtime.kv_cache import CacheShape
 from dragoman_server.runtime.layout import Layout
 from dragoman_server.runtime.prepared import Runners, prepared
 from dragoman_server.runtime.pytorch.attention import AttentionSession
-from dragoman_server.runtime.pytorch.cache import TorchCache
-from dragoman_server.runtime.pytorch.graphs import load_graph
-from dragoman_server.runtime.pytorch.runner import Graphs, TorchRunner
+from dragoman_server.runtime.pytorch.graphs import load_graphs
+from dragoman_server.runtime.pytorch.runner import TorchRunner
 
 _log = logging.getLogger(__name__)
 
@@ -81,16 +80,20 @@ def load_runners(
         ConfigError: The caches have no room.
     """
     layout = _layout(provider, cores=cores, engines=engines, threads=threads)
-    device = torch.device(provider)
-    graphs = _load(bundle, device)
+    graphs = load_graphs(bundle, torch.device(provider))
     bundle.detach()
     each = shape(layout.engines)
-    made = [
-        TorchRunner(
-            graphs, TorchCache(each, device), threads=layout.threads, fixed_shapes=fixed_shapes
-        )
-        for _ in range(layout.engines)
-    ]
+    try:
+        made = [
+            TorchRunner(graphs, each, threads=layout.threads, fixed_shapes=fixed_shapes)
+            for _ in range(layout.engines)
+        ]
+    except (MemoryError, ValueError) as error:  # the latter where no address is large enough
+        needed = layout.engines * each.max_rows * each.row_bytes
+        raise ConfigError(
+            f"no room for {needed:,} bytes of caches: lower kv_cache_memory, max_batch_size, "
+            "engines or the lengths"
+        ) from error
     return prepared(bundle, made, each, sum(runner.cache_bytes for runner in made), layout)
 
 
@@ -108,12 +111,3 @@ def _layout(provider: str, *, cores: int, engines: int | None, threads: int | No
         return Layout(engines or 1, 1)
     threads = threads or 1
     return Layout(engines or max(1, cores // threads), threads)
-
-
-def _load(bundle: Bundle, device: torch.device) -> Graphs:
-    manifest = bundle.manifest
-    encoder, decoder = (
-        load_graph(bundle.path / graph.path, manifest.format, device)
-        for graph in (manifest.encoder, manifest.decoder)
-    )
-    return Graphs(encoder, decoder)
