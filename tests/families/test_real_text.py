@@ -9,7 +9,7 @@ from tests.export import tiny
 from tests.families.compare import translated
 from tests.families.real_text.counts import Count, Counts, Measured
 from tests.families.real_text.models import models
-from tests.families.real_text.spelled import spelled
+from tests.families.real_text.spelled import Asked, spelled
 from tests.families.real_text.texts import LONGEST, LONGEST_TO_LEARN, SETS, read
 
 
@@ -36,7 +36,8 @@ def test_translations_are_spelled_in_the_tokens_that_they_are_of(float32_bundle:
     texts = [text for text in tiny.SENTENCES if "</s>" not in text]
     tokenizer = load_tokenizer(Bundle.load(float32_bundle))
     for beam_size in (1, 4):
-        found = spelled(float32_bundle, texts, DecodingOptions(beam_size=beam_size))
+        options = DecodingOptions(beam_size=beam_size)
+        found = spelled(float32_bundle, [Asked(text, options) for text in texts])
         as_text = translated(float32_bundle, texts, [beam_size])
         assert [tokenizer.decode(each.token_ids) for each in found] == [
             each.translated_text for each in as_text

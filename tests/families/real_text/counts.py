@@ -47,8 +47,8 @@ class Measured:
     """Different greedy translations."""
     score_difference: float = 0.0
     """The largest, of a token's log-probability or of a hypothesis' score."""
-    int8_difference: float = 0.0
-    """Mean, of a token's log-probability, with calibrated scales; of ONNX graphs."""
+    int8_difference: float | None = None
+    """Mean, of a token's log-probability, with calibrated scales; of ONNX graphs, if measured."""
     told: list[str] = field(default_factory=list)
     """Differences, as text."""
 

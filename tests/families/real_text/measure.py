@@ -24,7 +24,7 @@ from tests.families.compare import TIE, Direction, Said
 from tests.families.real_text.counts import BEAM_SIZES, FORMATS, Count, Measured, every_count
 from tests.families.real_text.libraries import OwnLibrary
 from tests.families.real_text.models import Model
-from tests.families.real_text.spelled import Spelled, spelled
+from tests.families.real_text.spelled import Asked, Spelled, spelled
 from tests.families.real_text.texts import RealTexts
 
 SHOWN = 3
@@ -34,7 +34,7 @@ BATCH = 40
 """Sentences that a library scores at once."""
 
 
-def measure(model: Model, texts: RealTexts) -> Measured:
+def measure(model: Model, texts: RealTexts, *, with_int8: bool) -> Measured:
     """Makes the model, exports it in every format, and compares it on every sentence."""
     with tempfile.TemporaryDirectory() as directory:
         scratch = Path(directory)
@@ -52,7 +52,11 @@ def measure(model: Model, texts: RealTexts) -> Measured:
         bundles = {name: scratch / name for name in FORMATS}
         for name, bundle in bundles.items():
             export(replace(request, format=name, output=bundle), _silent)
-        return _Comparison(model, request, bundles, scratch, texts).measured()
+        comparison = _Comparison(model, request, bundles, texts, scratch / "library")
+        result = comparison.measured()
+        if with_int8:
+            result.int8_difference = comparison.int8_difference(scratch)
+        return result
 
 
 @contextlib.contextmanager
@@ -61,12 +65,11 @@ def _silent(_what: str) -> Iterator[None]:
 
 
 class _Way(NamedTuple):
-    """How sentences are translated."""
+    """How sentences are translated, and which."""
 
-    format: FormatName
-    """Of the bundle."""
     beam_size: int
     direction: Direction
+    texts: Sequence[str]
 
 
 class _Comparison:
@@ -77,63 +80,74 @@ class _Comparison:
         model: Model,
         request: ExportRequest,
         bundles: Mapping[FormatName, Path],
-        scratch: Path,
         texts: RealTexts,
+        scratch: Path,
     ) -> None:
+        """`scratch` is nowhere yet, for the library."""
         self._model = model
-        self._scratch = scratch
         self._bundles = bundles
         self._imported, self._languages = load(request)
-        (scratch / "library").mkdir()
-        self._library: OwnLibrary = model.library(
-            request.checkpoint, scratch / "library", texts.corpus
-        )
-        self._shares = [
-            (direction, texts.sentences[direction.source or "en"][index :: len(model.directions)])
+        scratch.mkdir()
+        self._library: OwnLibrary = model.library(request.checkpoint, scratch, texts.corpus)
+        self._ways = [
+            _Way(
+                beam_size,
+                direction,
+                texts.sentences[direction.source or "en"][index :: len(model.directions)],
+            )
             for index, direction in enumerate(model.directions)
+            for beam_size in BEAM_SIZES
         ]
+        self._heard: list[Heard] = []
         self._tokenizer = load_tokenizer(Bundle.load(bundles["onnx"]))
         self._result = Measured(described(self._imported, model), every_count(Count()))
 
     def measured(self) -> Measured:
-        """Everything."""
-        heard: list[Heard] = []
-        distinct: set[tuple[int, ...]] = set()
-        for direction, texts in self._shares:
-            for beam_size in BEAM_SIZES:
-                expected = self._library.translate(texts, beam_size, direction)
-                for name in FORMATS:
-                    way = _Way(name, beam_size, direction)
-                    found = self._translated(texts, way)
-                    for text, ours, theirs in zip(texts, found, expected, strict=True):
-                        self._count(text, ours, theirs, way)
-                if beam_size == 1:
-                    rows = [self._ended(each.token_ids) for each in expected if each is not None]
-                    distinct |= {tuple(row) for row in rows}
-                    heard += self._heard(texts, rows, direction)
-        self._result.distinct = len(distinct)
-        heard.sort(key=lambda each: len(each.prompt.source_ids))
+        """All that float32 is compared in."""
+        expected = [
+            self._library.translate(way.texts, way.beam_size, way.direction) for way in self._ways
+        ]
         for name in FORMATS:
-            self._compare_scores(name, heard)
-        bounded = replace(self._imported, max_decoding_length=self._limit)
-        bench = Workbench(bounded, heard, self._scratch, _silent, lambda _: None)
-        parity = bench.int8("calibrated").parity
-        self._result.int8_difference = parity.mean_log_prob_difference
+            found = iter(spelled(self._bundles[name], [*self._asked()]))
+            for way, theirs in zip(self._ways, expected, strict=True):
+                for text, each in zip(way.texts, theirs, strict=True):
+                    self._count(name, way, text, next(found), each)
+        distinct: set[tuple[int, ...]] = set()
+        for way, theirs in zip(self._ways, expected, strict=True):
+            if way.beam_size == 1:
+                rows = [self._ended(each.token_ids) for each in theirs if each is not None]
+                distinct |= {tuple(row) for row in rows}
+                self._heard += self._hear(way.texts, rows, way.direction)
+        self._result.distinct = len(distinct)
+        self._heard.sort(key=lambda each: len(each.prompt.source_ids))
+        for name in FORMATS:
+            self._compare_scores(name)
         return self._result
+
+    def int8_difference(self, directory: Path) -> float:
+        """Once all is measured, of int8 graphs that are made in `directory`."""
+        bounded = replace(self._imported, max_decoding_length=self._limit)
+        bench = Workbench(bounded, self._heard, directory, _silent, lambda _: None)
+        return bench.int8("calibrated").parity.mean_log_prob_difference
 
     @property
     def _limit(self) -> int:
         """Tokens of a translation, its end token not counted."""
         return self._model.options.max_decoding_length or self._imported.max_decoding_length
 
-    def _translated(self, texts: Sequence[str], way: _Way) -> list[Spelled]:
-        options = DecodingOptions()
-        options.CopyFrom(self._model.options)
-        options.beam_size = way.beam_size
-        return spelled(self._bundles[way.format], texts, options, way.direction)
+    def _asked(self) -> Iterator[Asked]:
+        """Everything, in order."""
+        for way in self._ways:
+            options = DecodingOptions()
+            options.CopyFrom(self._model.options)
+            options.beam_size = way.beam_size
+            for text in way.texts:
+                yield Asked(text, options, way.direction)
 
-    def _count(self, text: str, ours: Spelled, theirs: Said | None, way: _Way) -> None:
-        count = self._result.counts[way.format, way.beam_size]
+    def _count(
+        self, name: FormatName, way: _Way, text: str, ours: Spelled, theirs: Said | None
+    ) -> None:
+        count = self._result.counts[name, way.beam_size]
         if theirs is None:
             count.left_out += 1
             return
@@ -148,7 +162,7 @@ class _Comparison:
             count.different += 1
             if len(self._result.told) < SHOWN:
                 self._result.told.append(
-                    f"{way.format}, beam {way.beam_size}, {text!r}: {ids}, "
+                    f"{name}, beam {way.beam_size}, {text!r}: {ids}, "
                     f"{self._tokenizer.decode(ids)!r}, {ours.score}; {theirs}"
                 )
 
@@ -172,7 +186,7 @@ class _Comparison:
         """With the end token, unless the limit cut it off."""
         return [*ids, *([self._imported.end_id] if len(ids) < self._limit else [])]
 
-    def _heard(
+    def _hear(
         self, texts: Sequence[str], targets: Sequence[list[int]], direction: Direction
     ) -> list[Heard]:
         heard = []
@@ -192,11 +206,11 @@ class _Comparison:
         target = targets[direction.target] if direction.target else next(iter(targets.values()))
         return self._imported.prompt(text, source, target)
 
-    def _compare_scores(self, name: FormatName, heard: Sequence[Heard]) -> None:
+    def _compare_scores(self, name: FormatName) -> None:
         """The float32 graphs' log-probabilities of the library's translations."""
         graphs = self._graphs(name)
-        for start in range(0, len(heard), BATCH):
-            part = heard[start : start + BATCH]
+        for start in range(0, len(self._heard), BATCH):
+            part = self._heard[start : start + BATCH]
             found = graphs.score(
                 [each.prompt for each in part], [each.hypothesis.token_ids for each in part]
             )

@@ -21,6 +21,14 @@ from dragoman_server.models import load_tokenizer
 from tests.families.compare import ANY, Direction
 
 
+class Asked(NamedTuple):
+    """What is to be translated."""
+
+    text: str
+    options: DecodingOptions
+    direction: Direction = ANY
+
+
 class Spelled(NamedTuple):
     """A translation."""
 
@@ -41,20 +49,18 @@ class _Spelling:
         return " ".join(map(str, token_ids))
 
 
-def spelled(
-    bundle: Path, texts: Sequence[str], options: DecodingOptions, direction: Direction = ANY
-) -> list[Spelled]:
-    """Translates all texts at once."""
+def spelled(bundle: Path, everything: Sequence[Asked]) -> list[Spelled]:
+    """Translates all texts at once, each as it is asked."""
     requests = [
         StreamTranslateTextRequest(
             id=str(index),
-            content=text,
-            source_language_code=direction.source,
-            target_language_code=direction.target,
-            options=options,
+            content=asked.text,
+            source_language_code=asked.direction.source,
+            target_language_code=asked.direction.target,
+            options=asked.options,
             segmentation=SEGMENTATION_NONE,
         )
-        for index, text in enumerate(texts)
+        for index, asked in enumerate(everything)
     ]
     with (
         mock.patch(

@@ -22,9 +22,9 @@ def prepare() -> None:
     logging.disable_progress_bar()
 
 
-def measured(index: int, texts: RealTexts) -> Measured:
+def measured(index: int, texts: RealTexts, *, with_int8: bool) -> Measured:
     """What comes of the model at `index`: models themselves do not go from process to process."""
     try:
-        return measure(models()[index], texts)
+        return measure(models()[index], texts, with_int8=with_int8)
     except Exception:  # noqa: BLE001 - told in the table, beside all the others
         return Measured.failed(traceback.format_exc())
