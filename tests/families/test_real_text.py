@@ -8,8 +8,9 @@ from dragoman_server.models import Bundle, load_tokenizer
 from tests.export import tiny
 from tests.families.compare import translated
 from tests.families.real_text.counts import Count, Counts, Measured
+from tests.families.real_text.halves import differing
 from tests.families.real_text.models import models
-from tests.families.real_text.spelled import Asked, spelled
+from tests.families.real_text.spelled import Asked, Spelled, spelled
 from tests.families.real_text.texts import LONGEST, LONGEST_TO_LEARN, SETS, read
 
 
@@ -51,6 +52,13 @@ def test_a_difference_is_one_and_a_tie_is_not() -> None:
     assert not Measured("", counts, score_difference=2e-4).is_same
     assert not Measured("", {**counts, ("pt2", 4): Count(equal=2, different=1)}).is_same
     assert not Measured.failed("why").is_same
+
+
+def test_other_tokens_are_counted_by_beam_size_and_other_scores_are_not() -> None:
+    greedy, beam = (Asked("a text", DecodingOptions(beam_size=size)) for size in (1, 4))
+    expected = [Spelled((1, 2), -0.1), Spelled((1, 2), -0.1), Spelled((1, 2), -0.1)]
+    found = [Spelled((1, 2), -0.2), Spelled((1, 2, 3), -0.1), Spelled((1, 3), -0.1)]
+    assert differing([greedy, beam, beam], found, expected) == [0, 2]
 
 
 def test_every_family_has_random_models_and_a_trained_one() -> None:
