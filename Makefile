@@ -7,6 +7,8 @@
 #             them on one that asks who calls and has several models
 # make fault-test  the faults that take longer, and 100,000 fuzzed messages without and with front-end processes
 # make image-test  the container images, built and run; needs root, buildah, iproute2, mmdebstrap, runc
+# make libtorch-test  what runs in C++ alone, built and run: examples/libtorch and the settings of
+#             examples/triton_server; needs CMake and a compiler
 # make bench  speed beside CTranslate2, transformers and Optimum, written into docs/benchmarks,
 #             the page of this machine; DATA=DIR takes the test sets there
 # make ray-test  the tests of `dragoman corpora`, those on Ray too
@@ -32,7 +34,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PROTOC := PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I protos
 
-.PHONY: demo train-demo serve lint test attack-test fault-test image-test bench ray-test protos clean
+.PHONY: demo train-demo serve lint test attack-test fault-test image-test libtorch-test bench ray-test protos clean
 
 demo: $(BUNDLE)/bundle.json
 	$(BIN)/python examples/demo.py --bundle $(BUNDLE)
@@ -61,7 +63,7 @@ lint: $(VENV)/installed
 # Side by side, then what wants the machine to itself.
 test: lint
 	rm -rf $(EXPORTS)
-	$(PYTEST) -m "not alone and not attack and not fault" -n auto --maxprocesses=4 --dist=worksteal --cov --cov-report= --cov-fail-under=0
+	$(PYTEST) -m "not alone and not attack and not fault and not libtorch" -n auto --maxprocesses=4 --dist=worksteal --cov --cov-report= --cov-fail-under=0
 	$(PYTEST) -m "alone and not attack and not fault" --cov --cov-append --cov-report=term:skip-covered
 
 attack-test: $(VENV)/installed
@@ -74,6 +76,12 @@ fault-test: $(VENV)/installed
 # Needs no engine and no registry. What is built stays in build/image-test, 20 GB, until `make clean`.
 image-test: $(VENV)/installed
 	$(BIN)/pytest tests/image --timeout=3600
+
+# tritonclient has the message that Triton reads settings as. What else it wants stays away, as it wants
+# older versions than ours.
+libtorch-test: $(VENV)/installed
+	$(BIN)/pip install -q --no-deps --upgrade --target build/tritonclient tritonclient==2.73.0
+	$(BIN)/pytest tests/examples -m libtorch --timeout=600
 
 # Takes about three hours; quick parts first.
 bench: $(VENV)/bench-installed

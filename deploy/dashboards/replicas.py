@@ -101,8 +101,8 @@ def processes() -> list[timeseries.Panel]:
                     "Servers that are scraped, by what they have loaded.",
                     "none",
                     Query(
-                        f"count by (model, precision, provider) ({loaded})",
-                        "{{model}} {{precision}} {{provider}}",
+                        f"count by (model, precision, runtime, provider) ({loaded})",
+                        "{{model}} {{precision}} {{runtime}} {{provider}}",
                     ),
                 )
             )

@@ -5,8 +5,10 @@ Nothing is written, and no model is filled: whatever hinders is found by names, 
 
 from collections.abc import Iterable
 
-from dragoman_export.export import LEAST_BYTES, ExportRequest, load
+from dragoman_export.export import ExportRequest, load
 from dragoman_export.families import Languages
+from dragoman_export.graphs import PLAIN
+from dragoman_export.manifest import Precision
 from dragoman_export.model import ImportedModel
 from dragoman_export.network import TransformerConfig
 
@@ -19,7 +21,9 @@ def describe(request: ExportRequest) -> str:
     Raises:
         ExportError: It cannot be exported; with everything that hinders.
     """
+    request.require_possible()
     model, languages = load(request)
+    made = request.graph_format
     rows = [
         ("family", model.family),
         ("sizes", _sizes(model.config)),
@@ -30,8 +34,9 @@ def describe(request: ExportRequest) -> str:
         ("texts", f"up to {model.config.max_positions:,} tokens"),
         ("tokenizer", model.tokenizer.describe("").kind),
         ("verified with", _verified(model)),
-        ("bundle", _bundle(model.blueprint.parameters)),
-        *(("remark", remark) for remark in languages.remarks),
+        ("format", f"{made.name}, for {_listed(made.providers)}"),
+        ("bundle", _bundle(request, model)),
+        *(("remark", remark) for remark in (*languages.remarks, made.remark) if remark),
     ]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:{width}}  {value}" for name, value in rows)
@@ -68,6 +73,7 @@ def _verified(model: ImportedModel) -> str:
     return "the modules that are traced" if model.own_library is None else model.own_library.title
 
 
-def _bundle(parameters: int) -> str:
-    sizes = {precision: parameters * size / 1e6 for precision, size in LEAST_BYTES.items()}
-    return f"{sizes['float32']:,.0f} MB in float32, from {sizes['int8']:,.0f} MB on in int8"
+def _bundle(request: ExportRequest, model: ImportedModel) -> str:
+    least: Precision = "float16" if request.format in PLAIN else "int8"
+    whole, part = (request.least_bytes(model, each) / 1e6 for each in ("float32", least))
+    return f"{whole:,.0f} MB in float32, from {part:,.0f} MB on in {least}"

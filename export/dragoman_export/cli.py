@@ -69,14 +69,15 @@ def _parser() -> argparse.ArgumentParser:
         "--precision",
         choices=get_args(Precision),
         default="float32",
-        help="of the weights; float16 and bfloat16 are made for GPUs, the others for CPUs",
+        help="of the weights; of ONNX float16 and bfloat16 are for GPUs, the others for CPUs; the "
+        "other formats have no int8",
     )
     parser.add_argument(
         "--format",
         choices=get_args(FormatName),
         default="onnx",
-        help="of the graphs: ONNX for onnxruntime, or TorchScript or torch.export's .pt2 for "
-        "PyTorch, on CPUs and GPUs",
+        help="of the graphs: ONNX for onnxruntime, or for PyTorch, on CPUs and GPUs, TorchScript, "
+        "which is deprecated, or its heir, torch.export's .pt2",
     )
     parser.add_argument(
         "--activation-scales",
@@ -178,7 +179,8 @@ def _summary(manifest: bundle_pb2.Manifest, output: Path) -> str:
     same = parity.sentence_count - parity.different_count
     scales = f" with {manifest.activation_scales} scales" if manifest.activation_scales else ""
     return (
-        f"{output}: {manifest.name}, {manifest.precision}{scales}, {megabytes:.1f} MB; "
+        f"{output}: {manifest.name}, {manifest.precision}{scales}, {manifest.format}, "
+        f"{megabytes:.1f} MB; "
         f"{same} of {parity.sentence_count} sentences as in PyTorch, token for token"
         f" ({parity.tie_count} ties), log-probabilities within "
         f"{parity.max_log_prob_difference:.1e}, {parity.mean_log_prob_difference:.1e} in the mean"

@@ -20,7 +20,7 @@ from dragoman_export.checkpoints import model_name, reading, tidied
 from dragoman_export.drafts import Draft, ScaleChoice
 from dragoman_export.errors import UsageError
 from dragoman_export.families import Languages, find_languages, import_model
-from dragoman_export.graphs import ONNX_CPU, PLAIN, FormatName
+from dragoman_export.graphs import ONNX_CPU, PLAIN, FormatName, GraphFormat, least_bytes
 from dragoman_export.manifest import Precision, require_name
 from dragoman_export.memory import return_large_blocks
 from dragoman_export.model import (
@@ -33,12 +33,14 @@ from dragoman_export.model import (
 from dragoman_export.output import require_room
 from dragoman_export.sentences import SCRIPTS
 from dragoman_export.verification import (
+    AttentionGraph,
     Done,
     EagerDecoder,
     ModuleDecoder,
     ReferenceDecoder,
     ReferenceTokenizer,
     Said,
+    attention_graph,
     listen,
     require_close,
     require_same,
@@ -49,10 +51,6 @@ from dragoman_export.workbench import Stage, Workbench
 
 SIMPLE = "a"
 """A text that every tokenizer has something to make of."""
-
-LEAST_BYTES: dict[Precision, int] = {"float32": 4, "float16": 4, "bfloat16": 4, "int8": 1}
-"""Of disk for each number of a model, while its bundle is made. Graphs for a GPU are verified in
-float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +98,33 @@ class ExportRequest:
     force: bool = False
     """Replace the bundle that lies at `output`."""
 
+    @property
+    def graph_format(self) -> GraphFormat:
+        """Of the graphs that are verified on the CPU."""
+        return PLAIN.get(self.format, ONNX_CPU)
+
+    def least_bytes(self, model: ImportedModel, precision: Precision) -> int:
+        """That the bundle takes in some precision."""
+        return least_bytes(
+            self.graph_format,
+            model.config,
+            model.blueprint.parameters,
+            precision,
+            with_attention=self.attention,
+        )
+
+    def require_possible(self) -> None:
+        """Raises UsageError where two of these do not go together."""
+        if self.precision == "int8" and self.format in PLAIN:
+            raise UsageError(
+                f"--format {self.format} goes with --precision float32, float16 or bfloat16, and "
+                "not with int8, which --format onnx has"
+            )
+        if self.precision != "int8" and self.activation_scales != "auto":
+            raise UsageError("--activation-scales goes with --precision int8")
+        if self.alignment_gold is not None and not self.attention:
+            raise UsageError("--alignment-gold does not go with --no-attention")
+
 
 def export(
     request: ExportRequest, stage: Stage, done: Done = lambda _: None
@@ -114,15 +139,7 @@ def export(
     Raises:
         ExportError: Nothing was written; the message says why.
     """
-    if request.precision != "int8" and request.activation_scales != "auto":
-        raise UsageError("--activation-scales goes with --precision int8")
-    if request.precision == "int8" and request.format in PLAIN:
-        raise UsageError(
-            f"--format {request.format} goes with --precision float32, float16 or bfloat16, and "
-            "not with int8"
-        )
-    if request.alignment_gold is not None and not request.attention:
-        raise UsageError("--alignment-gold does not go with --no-attention")
+    request.require_possible()
     name = request.name if request.name is not None else model_name(request.checkpoint)
     require_name(name)
     return_large_blocks()
@@ -174,20 +191,22 @@ def _write(
     gold = None if request.alignment_gold is None else read_gold(request.alignment_gold)
     with stage("load"):
         model, languages = load(request)
-    for remark in languages.remarks:
+    for remark in filter(None, (*languages.remarks, request.graph_format.remark)):
         with stage(remark):
             pass
-    require_room(directory, model.blueprint.parameters * LEAST_BYTES[request.precision])
+    require_room(directory, request.least_bytes(model, request.precision))
     said = _said(request, model, languages, stage, done)
     with tempfile.TemporaryDirectory(dir=directory) as attempts:
-        graph_format = PLAIN.get(request.format, ONNX_CPU)
-        bench = Workbench(model, said, Path(attempts), stage, done, request.attention, graph_format)
+        bench = Workbench(
+            model, said, Path(attempts), stage, done, request.attention, request.graph_format
+        )
         draft = _draft(request, bench)
         heads = None
-        if request.attention and request.format not in PLAIN:
+        if request.attention:
             with stage("choose the heads that align"):
-                graphs = draft.stand_in or draft.directory
-                heads = _alignment_heads(model, languages, said, gold, graphs)
+                place = draft.stand_in or draft.directory
+                graph = attention_graph(place, draft.graph_format, draft.config)
+                heads = _alignment_heads(model, languages, said, gold, graph)
         draft.move(directory)
     model.tokenizer.save(directory / manifest.TOKENIZER_DIRECTORY)
     description = manifest.describe(
@@ -209,14 +228,14 @@ def _alignment_heads(
     languages: Languages,
     said: list[Said],
     gold: Sequence[GoldPair] | None,
-    directory: Path,
+    graph: AttentionGraph,
 ) -> AlignmentHeads:
-    """The heads, of the graph in `directory`, that tell what stands for what."""
+    """The heads of a graph of attention weights that tell what stands for what."""
     if gold is None:
-        return choose_by_model_1(directory, model, said)
+        return choose_by_model_1(graph, model, said)
     source = next(iter(languages.sources.values()))
     target = next(iter(languages.targets.values()))
-    return choose_by_gold(directory, model, gold, source, target)
+    return choose_by_gold(graph, model, gold, source, target)
 
 
 def _said(

@@ -106,15 +106,15 @@ class Workbench(NamedTuple):
 
     def plain(self, precision: PlainPrecision) -> Draft:
         """The graphs of the model for PyTorch alone."""
-        model = self.model
+        transformer = self.model.blueprint.take()
         if precision != "float32":
-            half = with_half_precision(model.blueprint.take(), precision)
-            model = model.with_transformer(half)
-        directory = self._directory(self.graph_format.name)
-        with self.stage(f"trace for {self.graph_format.name}"):
-            write_plain_graphs(model.transformer, self.graph_format, directory)
-        parity = self._measure(PlainGraphDecoder(directory, model, self.graph_format))
-        return Draft(directory, model.config, None, parity, "torch", self.graph_format)
+            transformer = with_half_precision(transformer, precision)
+        directory, made = self._directory(precision), self.graph_format
+        with self.stage(f"trace for {made.name}"):
+            write_plain_graphs(transformer, made, directory, with_attention=self.with_attention)
+        give_up(transformer.encoder, transformer.decoder)
+        parity = self._measure(PlainGraphDecoder(directory, self.model, made))
+        return Draft(directory, transformer.config, None, parity, "torch", made)
 
     def better(self, calibrated: Draft, per_row: Draft) -> Draft:
         """What `choose` chooses, said aloud."""

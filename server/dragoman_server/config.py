@@ -186,9 +186,9 @@ class Config(BaseSettings):
     provider: Literal["auto", "cpu", "cuda"] = "auto"
     """What runs the model; auto takes cuda where the bundle and the machine have it."""
     fixed_batch_shapes: bool = False
-    """Whether torch always computes as many rows, whatever runs, so that no translation depends on
-    its neighbours, not even in the last bit. Slower where little runs. Of no account with
-    onnxruntime, where none does on a CPU."""
+    """Whether torch takes all rows and positions at each step, however few are in use, for machines
+    on which the last bits of a score else depend on what runs beside it. Much slower. Of no account
+    with onnxruntime."""
     engines: Threads | None = None
     """Engines, each with rows of its own. Default: the cores divided by threads_per_engine on cpu,
     one on cuda."""

@@ -29,8 +29,12 @@ def describe_client() -> str:
 
 def describe_model(models: Iterable[Model], name: str) -> str:
     """Returns what the server says of the model that is asked for."""
-    found = [model for model in models if model.answers_to(name)]
-    return "; ".join(f"{model.name}, {model.precision}, {model.provider}" for model in found)
+    return "; ".join(map(_shown_model, (each for each in models if each.answers_to(name))))
+
+
+def _shown_model(model: Model) -> str:
+    told = (model.name, model.precision, model.runtime, model.provider)
+    return ", ".join(filter(None, told))  # older servers do not say their runtime
 
 
 def shown_options(arguments: argparse.Namespace) -> dict[str, str]:

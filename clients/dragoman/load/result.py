@@ -132,7 +132,7 @@ class Report:
     """The machine that the load came from."""
     target: str
     model: str
-    """Name, precision and provider as the server tells them."""
+    """Name, precision, runtime and provider as the server tells them."""
     corpus: str
     """Where the sentences come from, and how many."""
     latency_bound_ms: float

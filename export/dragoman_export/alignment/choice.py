@@ -7,7 +7,6 @@ tell these two apart: see docs/benchmarks/tried.md.
 """
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,10 +16,9 @@ from dragoman.alignment import Side, align
 from dragoman.tokenizer import NOWHERE
 from dragoman_export.alignment.gold import GoldPair, Links, error_rate
 from dragoman_export.alignment.model_1 import TokenPair, posteriors
-from dragoman_export.graphs import ATTENTION
 from dragoman_export.model import ImportedModel, Prompt, Source, Target
 from dragoman_export.network import TransformerConfig
-from dragoman_export.verification import Said, cpu_session, packed_pairs
+from dragoman_export.verification import AttentionGraph, Said, packed_pairs
 
 MOST_PAIRS = 256
 """Sentences that model 1 is trained on."""
@@ -50,18 +48,22 @@ class _Candidate(NamedTuple):
 
 
 def choose_by_gold(
-    directory: Path, model: ImportedModel, gold: Sequence[GoldPair], source: Source, target: Target
+    graph: AttentionGraph,
+    model: ImportedModel,
+    gold: Sequence[GoldPair],
+    source: Source,
+    target: Target,
 ) -> AlignmentHeads:
     """The heads with the lowest alignment error rate.
 
     Args:
-        directory: Of the graphs.
-        model: What they were made of.
+        graph: Of attention weights.
+        model: What it was made of.
         gold: What is right.
         source: How the model is told its language.
         target: Likewise.
     """
-    weights = _Weights(directory, model)
+    weights = _Weights(graph, model)
     tokenizer = model.tokenizer
     before = len(target.source_prefix_ids) + len(source.prefix_ids)
     known = []
@@ -86,18 +88,18 @@ def choose_by_gold(
 
 
 def choose_by_model_1(
-    directory: Path, model: ImportedModel, said: Sequence[Said]
+    graph: AttentionGraph, model: ImportedModel, said: Sequence[Said]
 ) -> AlignmentHeads:
     """The heads that agree best with IBM's model 1, which needs nobody to say what is right.
 
     Agreement is the probability, by model 1, of where a target token looks, in the mean.
 
     Args:
-        directory: Of the graphs.
-        model: What they were made of.
+        graph: Of attention weights.
+        model: What it was made of.
         said: What the model says of some sentences.
     """
-    weights, steering = _Weights(directory, model), _steering_ids(model)
+    weights, steering = _Weights(graph, model), _steering_ids(model)
     pairs: list[TokenPair] = []
     found: list[Floats] = []
     for prompt, hypothesis in said[:: max(1, len(said) // MOST_PAIRS)]:
@@ -152,8 +154,8 @@ def _steering_ids(model: ImportedModel) -> set[int]:
 class _Weights:
     """Cross-attention of a bundle's graph."""
 
-    def __init__(self, directory: Path, model: ImportedModel) -> None:
-        self._session = cpu_session(directory / ATTENTION)
+    def __init__(self, graph: AttentionGraph, model: ImportedModel) -> None:
+        self._graph = graph
         self._start_id = model.decoder_start_id
         self._names = [f"cross_attention_{at}" for at in range(model.config.decoder_layers)]
 
@@ -162,5 +164,5 @@ class _Weights:
         given = packed_pairs(
             [prompt.source_ids], [[self._start_id, *prompt.target_ids, *target_ids]]
         )
-        weights: Floats = np.stack([each[0] for each in self._session.run(self._names, given)])
+        weights: Floats = np.stack([each[0] for each in self._graph.run(self._names, given)])
         return weights[:, :, len(prompt.target_ids) :]

@@ -22,6 +22,7 @@ from dragoman_export.graphs.formats import (
     GraphFormat,
 )
 from dragoman_export.graphs.plain import write_plain_graphs
+from dragoman_export.graphs.sizes import least_bytes
 from dragoman_export.graphs.target import CPU, CUDA, Target
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Target",
     "attention_contract",
     "encoder_contract",
+    "least_bytes",
     "write_copy_graph",
     "write_graphs",
     "write_plain_graphs",

@@ -35,6 +35,9 @@ class GraphFormat(NamedTuple):
 
     decoder_contract: Callable[[TransformerConfig], GraphContract]
 
+    remark: str = ""
+    """What who chooses it is told."""
+
     def file(self, graph: GraphName) -> str:
         """Name of a graph's file."""
         return f"{graph}{self.suffix}"
@@ -46,7 +49,14 @@ ONNX_CUDA = GraphFormat("onnx", ".onnx", ("cuda",), encoder_contract, device_dec
 
 _plain = (plain_encoder_contract, plain_decoder_contract)
 
-TORCHSCRIPT = GraphFormat("torchscript", ".pt", ("cuda", "cpu"), *_plain)
+TORCHSCRIPT = GraphFormat(
+    "torchscript",
+    ".pt",
+    ("cuda", "cpu"),
+    *_plain,
+    "TorchScript is deprecated since PyTorch 2.10 of 21 January 2026: PyTorch 2.13, LibTorch and "
+    "Triton load it still, and its heir is --format pt2",
+)
 
 PT2 = GraphFormat("pt2", ".pt2", ("cuda", "cpu"), *_plain)
 

@@ -1,8 +1,7 @@
 """Graphs that PyTorch alone runs: TorchScript, and the `.pt2` of torch.export.
 
-Both are of the same two modules, and the same inputs give the same outputs. TorchScript is
-deprecated since torch 2.10; what loads it goes on loading it, and torch.export is its heir. Knows
-PyTorch. Does not know who runs the graphs.
+Both are of the same modules, and the same inputs give the same outputs. Knows PyTorch. Does not
+know who runs the graphs.
 """
 
 import warnings
@@ -12,32 +11,55 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.export import Dim
+from torch.export import Dim, ExportedProgram
 
-from dragoman_export.graphs.contract import GraphContract
+from dragoman_export.graphs.contract import GraphContract, attention_contract
 from dragoman_export.graphs.formats import TORCHSCRIPT, GraphFormat, GraphName
+from dragoman_export.graphs.torchscript import save_torchscript
 from dragoman_export.graphs.trace import EXAMPLE_SIZES, INPUT_TYPES
-from dragoman_export.network import PlainEncoder, PlainOperators, PlainStep, Transformer
+from dragoman_export.network import (
+    PlainAttention,
+    PlainEncoder,
+    PlainOperators,
+    PlainStep,
+    Transformer,
+)
+
+ASSERTION = torch.ops.aten._assert_tensor_metadata.default  # noqa: SLF001 - so it is called
+"""That a tensor is of some type and device."""
 
 
 def write_plain_graphs(
-    transformer: Transformer, graph_format: GraphFormat, directory: Path
+    transformer: Transformer,
+    graph_format: GraphFormat,
+    directory: Path,
+    *,
+    with_attention: bool = False,
 ) -> None:
-    """Writes the encoder's and the decoder's into `directory`."""
+    """Writes the encoder's and the decoder's into `directory`, and that of attention weights.
+
+    Raises:
+        OSError: They cannot be written.
+    """
     config = transformer.config
     graphs: list[tuple[GraphName, nn.Module, GraphContract]] = [
         ("encoder", PlainEncoder(transformer.encoder), graph_format.encoder_contract(config)),
         ("decoder", PlainStep(transformer.decoder), graph_format.decoder_contract(config)),
     ]
+    if with_attention:
+        graphs.append(("attention", PlainAttention(transformer), attention_contract(config)))
     write = _write_torchscript if graph_format is TORCHSCRIPT else _write_pt2
     for name, module, contract in graphs:
-        with torch.no_grad(), PlainOperators(), _unwarned():
+        with torch.no_grad(), PlainOperators(), _writing():
             write(module.eval(), contract, directory / graph_format.file(name))
 
 
 def _write_torchscript(module: nn.Module, contract: GraphContract, file: Path) -> None:
-    traced = torch.jit.trace(module, _examples(contract), check_trace=False)  # type: ignore[no-untyped-call]
-    torch.jit.freeze(traced).save(str(file))
+    with warnings.catch_warnings():
+        # TorchScript as a whole is deprecated, and each call says so; export says it once.
+        warnings.filterwarnings("ignore", r"`torch\.jit\.", DeprecationWarning)
+        traced = torch.jit.trace(module, _examples(contract), check_trace=False)  # type: ignore[no-untyped-call]
+        save_torchscript(traced, [tensor.name for tensor in contract.inputs], file)
 
 
 def _write_pt2(module: nn.Module, contract: GraphContract, file: Path) -> None:
@@ -48,7 +70,22 @@ def _write_pt2(module: nn.Module, contract: GraphContract, file: Path) -> None:
     named = module.forward.__code__.co_argcount - 1  # what follows them is one argument, `*caches`
     shapes = (*dynamic[:named], *([tuple(dynamic[named:])] if dynamic[named:] else []))
     program = torch.export.export(module, _examples(contract), dynamic_shapes=shapes, strict=False)
+    _forget_origin(program)
     torch.export.save(program, file)
+
+
+def _forget_origin(program: ExportedProgram) -> None:
+    """Leaves out what ties a program to this machine.
+
+    That is where in our sources operators were called, and assertions that tensors are of the
+    device that was traced on.
+    """
+    for node in program.graph.nodes:
+        for origin in ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn"):
+            node.meta.pop(origin, None)
+        if node.target is ASSERTION:
+            program.graph.erase_node(node)
+    program.graph_module.recompile()
 
 
 def _examples(contract: GraphContract) -> tuple[Tensor, ...]:
@@ -63,8 +100,11 @@ def _examples(contract: GraphContract) -> tuple[Tensor, ...]:
 
 
 @contextmanager
-def _unwarned() -> Iterator[None]:
-    """Keeps PyTorch's remarks on TorchScript, and on what is no constant, from the user."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+def _writing() -> Iterator[None]:
+    """What PyTorch calls a RuntimeError where a disk is full is an OSError, as of other files."""
+    try:
         yield
+    except RuntimeError as error:
+        if "PytorchStreamWriter" in str(error):
+            raise OSError(str(error).partition("\n")[0]) from error
+        raise

@@ -28,7 +28,7 @@ from dragoman_export.network.operators import (
     SMALLEST_ROW_SCALE,
     SUPPRESSED_BIAS,
 )
-from dragoman_export.network.plain import PlainEncoder, PlainStep
+from dragoman_export.network.plain import PlainAttention, PlainEncoder, PlainStep
 from dragoman_export.network.plain_operators import PlainOperators
 from dragoman_export.network.transformer import TORCH_TYPES, DecoderStep, Transformer
 
@@ -51,6 +51,7 @@ __all__ = [
     "LayerCache",
     "Linear",
     "Norm",
+    "PlainAttention",
     "PlainEncoder",
     "PlainOperators",
     "PlainStep",

@@ -46,9 +46,11 @@ class Packed(NamedTuple):
         """(batch, heads, longest, head_dim) -> (tokens, heads * head_dim)."""
         return functional.embedding(self.packed_index, x.transpose(1, 2).flatten(2).flatten(0, 1))
 
-    def hidden(self) -> Tensor:
-        """What is past an end, (batch, 1, 1, longest): minus infinity there, else 0."""
-        places = torch.arange(self.padded_index.shape[1])
+    def hidden(self, places: Tensor) -> Tensor:
+        """What is past an end, (batch, 1, 1, longest): minus infinity there, else 0.
+
+        `places` are 0, 1, 2, ..., (longest,).
+        """
         past = places[None, :] > self.last[:, None]
         return torch.where(past, -torch.inf, 0.0)[:, None, None, :]
 
@@ -97,7 +99,8 @@ class ForcedAttention(nn.Module):
         sources = Packed(source_ids, source_positions, source_padded, source_packed, source_last)
         targets = Packed(target_ids, target_positions, target_padded, target_packed, target_last)
         memory, encoder = self._encode(sources)
-        decoder, cross = self._decode(targets, memory, sources.hidden())
+        hidden = sources.hidden(self._places(source_padded))
+        decoder, cross = self._decode(targets, memory, hidden)
         return AttentionWeights(encoder, decoder, cross)
 
     def _encode(self, sources: Packed) -> tuple[Tensor, list[Tensor]]:
@@ -108,7 +111,7 @@ class ForcedAttention(nn.Module):
         config, encoder = self.config, self.encoder
         x = encoder.embedding_norm(encoder.embedding(sources.token_ids, sources.positions))
         x = x.to(TORCH_TYPES[config.element_type])
-        bias = sources.hidden()
+        bias = sources.hidden(self._places(sources.padded_index))
         if encoder.relative_positions is not None:
             table = encoder.relative_positions.weight
             bias = bias + operators.prompt_bias(table, sources.padded_index).float()
@@ -116,7 +119,7 @@ class ForcedAttention(nn.Module):
         for layer in encoder.layers:
             assert isinstance(layer, EncoderLayer)
             asked = layer.attention_in(layer.attention_norm.before(x))
-            query, key, value = sources.padded(asked, 3, layer.heads)
+            query, key, value = sources.padded(asked, 3, layer.heads).unbind(0)
             attended, weights = _attend(query, key, value, bias)
             all_weights.append(weights)
             x = layer.attention_norm.after(x, layer.attention_out(sources.packed(attended)))
@@ -141,14 +144,15 @@ class ForcedAttention(nn.Module):
             assert isinstance(layer, DecoderLayer)
             asked = layer.self_in(layer.self_norm.before(x))
             if config.recurrent:
-                looked_back = operators.recur_all(asked.float(), targets.positions).to(asked.dtype)
+                looked_back = self._recur(asked.float(), targets.positions).to(asked.dtype)
             else:
-                query, key, value = targets.padded(asked, 3, layer.heads)
+                query, key, value = targets.padded(asked, 3, layer.heads).unbind(0)
                 attended, weights = _attend(query, self._kept(key), self._kept(value), bias)
                 own.append(weights)
                 looked_back = targets.packed(attended)
             x = layer.self_norm.after(x, layer.self_out(looked_back))
-            (query,) = targets.padded(layer.cross_in(layer.cross_norm.before(x)), 1, layer.heads)
+            asked = layer.cross_in(layer.cross_norm.before(x))
+            (query,) = targets.padded(asked, 1, layer.heads).unbind(0)
             attended, weights = _attend(query, memory[2 * number], memory[2 * number + 1], hidden)
             cross.append(weights)
             x = layer.cross_norm.after(x, layer.cross_out(targets.packed(attended)))
@@ -159,7 +163,7 @@ class ForcedAttention(nn.Module):
 
     def _look_back_bias(self, targets: Packed) -> Tensor:
         """(1, 1 or heads, target, target): what comes later is hidden, and what distances add."""
-        places = torch.arange(targets.padded_index.shape[1])
+        places = self._places(targets.padded_index)
         later = places[None, :] > places[:, None]
         bias = torch.where(later, -torch.inf, 0.0)[None, None]
         relative = self.decoder.relative_positions
@@ -167,6 +171,15 @@ class ForcedAttention(nn.Module):
             distances = operators.past_bias(relative.weight, places.int(), bias[:, :, :, :1])
             bias = bias + distances.float().permute(2, 1, 0, 3)
         return bias
+
+    def _places(self, padded_index: Tensor) -> Tensor:
+        """0, 1, 2, ... of the longest of a padded batch, (longest,)."""
+        return torch.arange(padded_index.shape[1])
+
+    def _recur(self, x: Tensor, positions: Tensor) -> Tensor:
+        """See operators.recur_all."""
+        said: Tensor = operators.recur_all(x, positions)
+        return said
 
     def _kept(self, x: Tensor) -> Tensor:
         """Keys or values as caches have them."""

@@ -1,4 +1,4 @@
-"""The canonical Transformer as PyTorch alone runs it: the two modules of TorchScript and `.pt2`.
+"""The canonical Transformer as PyTorch alone runs it: the modules of TorchScript and `.pt2`.
 
 Tensors are flat, masks explicit and caches updated in place. All that is made here is made from
 the inputs, so that a graph runs on any device. The layers are those of `transformer.Encoder` and
@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dragoman_export.network import operators
+from dragoman_export.network.forced_attention import ForcedAttention
 from dragoman_export.network.layers import DecoderLayer, EncoderLayer
 from dragoman_export.network.plain_operators import places
-from dragoman_export.network.recurrence import recur
-from dragoman_export.network.transformer import TORCH_TYPES, DecoderStep, Encoder
+from dragoman_export.network.recurrence import recur, recur_all
+from dragoman_export.network.transformer import TORCH_TYPES, DecoderStep, Encoder, Transformer
 
 
 class PlainEncoder(nn.Module):
@@ -47,7 +49,7 @@ class PlainEncoder(nn.Module):
         x = encoder.embedding_norm(x).to(TORCH_TYPES[config.element_type])
         bias = additive(source_mask, x)[:, None, None]
         if encoder.relative_positions is not None:
-            bias = bias + self._relative(encoder.relative_positions.weight, source_mask)
+            bias = bias + operators.prompt_bias(encoder.relative_positions.weight, source_mask)
         for layer in encoder.layers:
             assert isinstance(layer, EncoderLayer)
             asked = layer.attention_in(layer.attention_norm.before(x))[padded]
@@ -63,13 +65,6 @@ class PlainEncoder(nn.Module):
         shape = (*source_mask.shape, kinds, heads, config.decoder_head_dim)
         laid_out: Tensor = key_value.reshape(shape).permute(2, 0, 3, 1, 4)
         return laid_out.contiguous()
-
-    def _relative(self, table: Tensor, source_mask: Tensor) -> Tensor:
-        """What attention adds for distances, (1, heads, source, source); see prompt_bias."""
-        most = len(table) // 2
-        place = places(source_mask[0], 0)
-        distance = (place[None, :] - place[:, None]).clamp(-most, most) + most
-        return table[distance].permute(2, 0, 1)[None]
 
 
 class PlainStep(nn.Module):
@@ -110,8 +105,7 @@ class PlainStep(nn.Module):
         cross = additive(source_mask, x)[:, None, None]
         if decoder.relative_positions is not None and not config.recurrent:
             table = decoder.relative_positions.weight
-            distance = (positions[:, None] - places(target_mask, 1)).clamp(0, len(table) - 1)
-            own = own + table[distance].permute(0, 2, 1)[:, :, None]
+            own = own + operators.past_bias(table, positions, caches[0])
         each = len(caches) // config.decoder_layers
         for number, layer in enumerate(decoder.layers):
             assert isinstance(layer, DecoderLayer)
@@ -132,6 +126,27 @@ class PlainStep(nn.Module):
             )
         logits: Tensor = decoder.head(decoder.final_norm(x).float())
         return logits
+
+
+class PlainAttention(ForcedAttention):
+    """The weights of every head of every layer, in the order of AttentionWeights' fields."""
+
+    def __init__(self, transformer: Transformer) -> None:
+        """Shares all that `transformer` has, but for the output projection, which it lacks."""
+        shared = transformer.copied(transformer.config)
+        shared.decoder.head = nn.Identity()
+        super().__init__(shared)
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        """Takes what ForcedAttention takes; returns the tensors of AttentionWeights, flat."""
+        encoder, decoder, cross = super().forward(*tensors)
+        return *encoder, *decoder, *cross
+
+    def _places(self, padded_index: Tensor) -> Tensor:
+        return places(padded_index[0], 0)
+
+    def _recur(self, x: Tensor, positions: Tensor) -> Tensor:
+        return recur_all(x, positions, self.config.max_positions)
 
 
 def additive(mask: Tensor, like: Tensor) -> Tensor:

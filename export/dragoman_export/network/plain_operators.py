@@ -1,8 +1,9 @@
 """PyTorch's own operators in the place of this project's: what any PyTorch can load and run.
 
 Tracing records what is called. Under `PlainOperators` the layers call what PyTorch has itself, so
-that a graph of them needs nothing but PyTorch, on whatever device. Knows the operators of layers;
-does not know attention, whose operators are those of ONNX graphs alone.
+that a graph of them needs nothing but PyTorch, on whatever device. Knows the operators of layers
+and what distances add; does not know attention and search, whose operators are those of ONNX graphs
+alone.
 """
 
 from collections.abc import Callable
@@ -26,10 +27,24 @@ def _rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
     return functional.rms_norm(x, weight.shape, weight, epsilon)
 
 
+def _prompt_bias(table: Tensor, padded_index: Tensor) -> Tensor:
+    most, place = table.shape[0] // 2, places(padded_index[0], 0)
+    distance = (place[None, :] - place[:, None]).clamp(-most, most) + most
+    return table[distance].permute(2, 0, 1)[None]
+
+
+def _past_bias(table: Tensor, positions: Tensor, cache: Tensor) -> Tensor:
+    place = places(cache[0, 0, :, 0], 0)
+    distance = (positions[:, None] - place).clamp(0, table.shape[0] - 1)
+    return table[distance].permute(0, 2, 1)[:, :, None]
+
+
 _PLAIN: dict[object, Callable[..., object]] = {
     torch.ops.dragoman.norm.default: _norm,
     torch.ops.dragoman.add_and_norm.default: _add_and_norm,
     torch.ops.dragoman.rms_norm.default: _rms_norm,
+    torch.ops.dragoman.prompt_bias.default: _prompt_bias,
+    torch.ops.dragoman.past_bias.default: _past_bias,
 }
 
 

@@ -3,6 +3,7 @@
 Knows decoders of both sides and how to compare them. Does not know how graphs are made.
 """
 
+from dragoman_export.verification.attention_graph import AttentionGraph, attention_graph
 from dragoman_export.verification.device_decoding import DeviceGraphDecoder
 from dragoman_export.verification.eager_decoding import EagerDecoder, encode
 from dragoman_export.verification.graph_decoding import GraphDecoder, cpu_session, packed_pairs
@@ -23,6 +24,7 @@ from dragoman_export.verification.verify import (
 )
 
 __all__ = [
+    "AttentionGraph",
     "DeviceGraphDecoder",
     "Done",
     "EagerDecoder",
@@ -34,6 +36,7 @@ __all__ = [
     "ReferenceTokenizer",
     "Said",
     "Scorer",
+    "attention_graph",
     "cpu_session",
     "encode",
     "listen",

@@ -6,6 +6,7 @@ Knows TorchScript and torch.export's files. Does not know text, and takes no car
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,10 +15,11 @@ from torch import Tensor
 
 from dragoman_export.graphs import TORCHSCRIPT, GraphFormat
 from dragoman_export.model import ImportedModel
-from dragoman_export.network import TORCH_TYPES, TransformerConfig
+from dragoman_export.network import TransformerConfig
 from dragoman_export.verification.stepwise import Best, Floats, StepwiseDecoder
 
-PlainGraph = Callable[..., Tensor]
+PlainGraph = Callable[..., Any]
+"""Takes tensors and returns one, or several."""
 
 
 class PlainGraphDecoder(StepwiseDecoder):
@@ -43,7 +45,8 @@ class PlainGraphDecoder(StepwiseDecoder):
 def load_plain(file: Path, graph_format: GraphFormat) -> PlainGraph:
     """Loads a graph as anybody does who has PyTorch and nothing else."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript as a whole
+        # Of TorchScript as a whole, which export says once.
+        warnings.filterwarnings("ignore", r"`torch\.jit\.", DeprecationWarning)
         if graph_format is TORCHSCRIPT:
             loaded: PlainGraph = torch.jit.load(file)  # type: ignore[no-untyped-call]
             return loaded
@@ -58,8 +61,8 @@ def _caches(config: TransformerConfig, key_value: Tensor, limit: int) -> list[Te
         if config.recurrent:
             caches.append(torch.zeros((rows, config.model_dim)))
         else:
-            shape, kind = (rows, heads, limit, head_dim), TORCH_TYPES[config.cache_type]
-            caches += [torch.zeros(shape, dtype=kind), torch.zeros(shape, dtype=kind)]
+            shape = (rows, heads, limit, head_dim)
+            caches += [torch.zeros(shape, dtype=key_value.dtype) for _ in ("keys", "values")]
         caches += [key_value[2 * layer], key_value[2 * layer + 1]]
     return caches
 
@@ -98,7 +101,7 @@ class _Steps:
         """One step of every row: log-probabilities of all tokens, (rows, vocab)."""
         positions = torch.full((len(token_ids),), position)
         target_mask = (self._places <= position).expand(len(token_ids), -1)
-        logits = self._decoder(
+        logits: Tensor = self._decoder(
             torch.from_numpy(token_ids), positions, target_mask, self._source_mask, *self._caches
         )
         return logits.log_softmax(dim=1)

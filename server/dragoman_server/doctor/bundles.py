@@ -107,7 +107,7 @@ def _chosen(manifest: Manifest, config: Config) -> Chosen | ConfigError:
 def _provider(manifest: Manifest, chosen: Chosen | ConfigError) -> Finding:
     check = "provider"
     if isinstance(chosen, ConfigError):
-        advice = "see docs/operations.md, With torch and On a GPU"
+        advice = "see docs/operations.md, With PyTorch and On a GPU"
         return Finding(check, "problem", str(chosen), advice)
     provider = chosen.provider
     if provider not in manifest.providers:

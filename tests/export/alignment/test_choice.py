@@ -1,6 +1,7 @@
 """Which heads are chosen, of graphs that a model's own weights were put into."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,40 +24,37 @@ def model(checkpoint: Path) -> ImportedModel:
 
 
 class Diagonal:
-    """Weights of which one head, in one way of looking, sees what a token was copied from."""
+    """A graph of which one head, in one way of looking, sees what a token was copied from."""
 
     def __init__(self, layer: int, head: int, *, after_token: bool) -> None:
         self._layer, self._head, self._after = layer, head, after_token
 
-    def of(self, prompt: Prompt, target_ids: list[int]) -> NDArray[np.float32]:
-        source, target = len(prompt.source_ids), len(target_ids)
-        noise = np.random.default_rng(source * target).random((LAYERS, HEADS, target + 1, source))
-        weights: NDArray[np.float32] = (noise / noise.sum(axis=3, keepdims=True)).astype(np.float32)
-        rows = weights[self._layer, self._head]
+    def run(
+        self, names: Sequence[str], given: Mapping[str, NDArray[np.generic]]
+    ) -> list[NDArray[np.float32]]:
+        assert list(names) == [f"cross_attention_{layer}" for layer in range(LAYERS)]
+        source, target = len(given["source_ids"]), len(given["target_ids"])
+        shape = (LAYERS, 1, HEADS, target, source)
+        noise = np.random.default_rng(source * target).random(shape)
+        weights: NDArray[np.float32] = (noise / noise.sum(axis=4, keepdims=True)).astype(np.float32)
+        rows = weights[self._layer, 0, self._head]
         rows[:] = 0
-        for token in range(target):
+        for token in range(target - 1):
             rows[token + self._after, token] = 1
-        return weights
+        return list(weights)
 
 
 @pytest.mark.parametrize(("layer", "head", "after"), [(0, 3, True), (1, 0, False), (1, 2, True)])
 def test_the_head_that_looks_at_what_a_token_comes_from_is_found(
-    model: ImportedModel,
-    layer: int,
-    head: int,
-    after: bool,
-    *,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    model: ImportedModel, layer: int, head: int, after: bool, *, tmp_path: Path
 ) -> None:
-    known = Diagonal(layer, head, after_token=after)
-    monkeypatch.setattr(choice, "_Weights", lambda _directory, _model: known)
+    graph = Diagonal(layer, head, after_token=after)
     texts = ["the cat sat", "a house by the river", "the river", "the cat by a house"]
     said = []
     for text in texts:
         ids = model.tokenizer.encode(text)
         said.append(Said(Prompt(ids), Hypothesis(token_ids=list(ids))))
-    found = choose_by_model_1(tmp_path, model, said)
+    found = choose_by_model_1(graph, model, said)
     assert (found.layer, found.heads, found.after_token) == (layer, (head,), after)
     assert found.chosen_by == "model_1"
     assert 0 < found.figure <= 1
@@ -67,7 +65,7 @@ def test_the_head_that_looks_at_what_a_token_comes_from_is_found(
         for text in texts
     ]
     gold.write_text("\n".join(lines))
-    found = choose_by_gold(tmp_path, model, read_gold(gold), UNTOLD_SOURCE, UNTOLD_TARGET)
+    found = choose_by_gold(graph, model, read_gold(gold), UNTOLD_SOURCE, UNTOLD_TARGET)
     assert (found.layer, found.heads, found.after_token) == (layer, (head,), after)
     assert found.chosen_by == "gold"
     assert found.figure < 0.1

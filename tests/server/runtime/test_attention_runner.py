@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+import torch
 
 from dragoman_server.errors import BackendError, ConfigError, InvalidArgumentError
 from dragoman_server.models.bundle import Bundle
@@ -19,6 +20,8 @@ from dragoman_server.runtime.attention_runner import (
 )
 from dragoman_server.runtime.attention_session import load_attention
 from dragoman_server.runtime.device import DeviceKind, OrtDevice
+from dragoman_server.runtime.pytorch import loading
+from dragoman_server.runtime.runtimes import choose
 from dragoman_server.sequence import (
     Attention,
     Completion,
@@ -40,9 +43,11 @@ def finished(
     return Finished(source, options, Completion(target, reason, None))
 
 
-@pytest.fixture(scope="module")
-def runner(bundle: Path) -> AttentionRunner:
-    return AttentionRunner(Bundle.load(bundle), load_attention)
+@pytest.fixture(scope="module", params=["float32", "int8", "torchscript"])
+def runner(request: pytest.FixtureRequest) -> AttentionRunner:
+    bundle = Bundle.load(request.getfixturevalue(f"{request.param}_bundle"))
+    runtime = choose(bundle.manifest, "auto", "cpu").runtime
+    return AttentionRunner(bundle, functools.partial(runtime.attention_session, provider="cpu"))
 
 
 def on(device: OrtDevice) -> Callable[[Bundle], AttentionSession]:
@@ -136,6 +141,18 @@ def test_an_alignment_has_a_most_number_of_tokens(bundle: Path) -> None:
     for source, target in ((1025, 1), (1, 1025)):
         with pytest.raises(InvalidArgumentError, match="at most 1024 of each"):
             check_attention(manifest, source, target, options)
+
+
+def test_torch_takes_the_callers_own_thread(torchscript_bundle: Path) -> None:
+    bundle = Bundle.load(torchscript_bundle)
+    load = functools.partial(loading.attention_session, provider="cpu")
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        told(AttentionRunner(bundle, load), finished(*PAIRS[0]))
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_device_says_what_the_cpu_says(float32_bundle: Path, stand_in_bundle: Path) -> None:

@@ -39,6 +39,7 @@ class AttentionSession:
             names: Of the manifest's outputs.
             given: The manifest's inputs by name.
         """
+        torch.set_num_threads(1)  # the caller's own, whose number else is that of the cores
         inputs = [torch.from_numpy(given[name]).to(self._device) for name in self._inputs]
         with torch.inference_mode():
             found = self._run(*inputs)

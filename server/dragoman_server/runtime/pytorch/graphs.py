@@ -77,7 +77,7 @@ def load_graph(path: Path, graph_format: str, device: torch.device) -> Graph:
     try:
         return load(path, device)
     except Exception as error:  # what a damaged file makes torch raise has no other root
-        raise BundleError(f"{path} cannot be loaded: {_first_line(error)}") from error
+        raise BundleError(f"{path} cannot be loaded: {first_line(error)}") from error
 
 
 def _load_torchscript(path: Path, device: torch.device) -> Graph:
@@ -87,7 +87,14 @@ def _load_torchscript(path: Path, device: torch.device) -> Graph:
         loaded: torch.jit.ScriptModule = torch.jit.load(path, map_location=device)  # type: ignore[no-untyped-call]
     if device.type == "cpu":
         prepack_torchscript(loaded)
-    return loaded
+
+    def run(*inputs: Tensor) -> Tensor:
+        # As it was traced: else the first runs are watched, and it is compiled for their shapes.
+        with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
+            result: Tensor = loaded(*inputs)
+            return result
+
+    return run
 
 
 def _load_pt2(path: Path, device: torch.device) -> Graph:
@@ -98,7 +105,7 @@ def _load_pt2(path: Path, device: torch.device) -> Graph:
     return graph
 
 
-def _first_line(error: Exception) -> str:
-    """Of a message that goes on with the C++ stack."""
+def first_line(error: Exception) -> str:
+    """What an exception of torch says, without the C++ stack that follows."""
     lines = str(error).splitlines()
     return lines[0] if lines else type(error).__name__

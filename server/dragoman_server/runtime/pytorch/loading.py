@@ -9,14 +9,20 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from dragoman_server.errors import ConfigError
+from dragoman_server.errors import BundleError, ConfigError
 from dragoman_server.models import Bundle
 from dragoman_server.runtime.kv_cache import CacheShape
 from dragoman_server.runtime.layout import Layout
 from dragoman_server.runtime.prepared import Runners, prepared
 from dragoman_server.runtime.pytorch.attention import AttentionSession
-from dragoman_server.runtime.pytorch.graphs import load_graphs
+from dragoman_server.runtime.pytorch.device_cache import DeviceCache
+from dragoman_server.runtime.pytorch.graphs import Graphs, first_line, load_graphs
+from dragoman_server.runtime.pytorch.recorded_runner import RecordedRunner, Vocabularies
+from dragoman_server.runtime.pytorch.recording import CudaRecorder, Recorder
 from dragoman_server.runtime.pytorch.runner import TorchRunner
+
+MOST_PLACES = 512
+"""Of the sentence that the graphs are tried with; attention takes the square of it."""
 
 _log = logging.getLogger(__name__)
 
@@ -80,9 +86,14 @@ def load_runners(
         ConfigError: The caches have no room.
     """
     layout = _layout(provider, cores=cores, engines=engines, threads=threads)
-    graphs = load_graphs(bundle, torch.device(provider))
-    bundle.detach()
+    device = torch.device(provider)
+    graphs = load_graphs(bundle, device)
     each = shape(layout.engines)
+    _check_sizes(bundle, graphs, each, device)
+    bundle.detach()
+    if device.type == "cuda":
+        recorders = [CudaRecorder() for _ in range(layout.engines)]
+        return recorded_runners(bundle, graphs, each, recorders, device, fixed_shapes=fixed_shapes)
     try:
         made = [
             TorchRunner(graphs, each, threads=layout.threads, fixed_shapes=fixed_shapes)
@@ -106,8 +117,65 @@ def attention_session(bundle: Bundle, provider: str) -> AttentionSession:
     return AttentionSession(bundle, torch.device(provider))
 
 
+def recorded_runners(
+    bundle: Bundle,
+    graphs: Graphs,
+    shape: CacheShape,
+    recorders: Sequence[Recorder],
+    device: torch.device,
+    *,
+    fixed_shapes: bool = False,
+) -> Runners:
+    """As load_runners, of graphs that are loaded: an engine for each recorder.
+
+    Raises:
+        ConfigError: The device has no room.
+    """
+    sizes = bundle.manifest.architecture
+    vocabularies = Vocabularies(
+        sizes.source_vocabulary_size or sizes.vocabulary_size, sizes.vocabulary_size
+    )
+    made = [
+        RecordedRunner(
+            graphs, shape, vocabularies, recorder, device=device, fixed_shapes=fixed_shapes
+        )
+        for recorder in recorders
+    ]
+    cache_bytes = sum(runner.cache_bytes for runner in made)
+    return prepared(bundle, made, shape, cache_bytes, Layout(len(made), 1))
+
+
 def _layout(provider: str, *, cores: int, engines: int | None, threads: int | None) -> Layout:
     if provider == "cuda":
         return Layout(engines or 1, 1)
     threads = threads or 1
     return Layout(engines or max(1, cores // threads), threads)
+
+
+def _check_sizes(bundle: Bundle, graphs: Graphs, shape: CacheShape, device: torch.device) -> None:
+    """Looks the last tokens up, at the last positions that there is room for.
+
+    Raises:
+        BundleError: The graphs have fewer than the manifest says.
+    """
+    sizes = bundle.manifest.architecture
+    source_id = (sizes.source_vocabulary_size or sizes.vocabulary_size) - 1
+    target_id = sizes.vocabulary_size - 1
+    source = min(shape.source_capacity, MOST_PLACES)
+    target = min(shape.target_capacity, MOST_PLACES)
+    row = shape._replace(max_rows=1, target_capacity=target, source_capacity=1)
+    caches = DeviceCache(row, device).views(graphs.cache_names, 1, target, 1)
+    last = torch.zeros((1, source), dtype=torch.bool, device=device)
+    last[0, -1] = True  # a sentence of one token, at the last place
+    shown = torch.ones((1, target), dtype=torch.bool, device=device)
+    token, position = torch.tensor([[target_id], [target - 1]], device=device)
+    try:
+        with torch.inference_mode():
+            graphs.encoder(torch.full_like(last, source_id, dtype=torch.int64), last)
+            graphs.decoder(token, position, shown, shown[:, :1], *caches)
+    except Exception as error:  # torch's exceptions share no other root
+        raise BundleError(
+            f"{bundle.path}: the graphs do not run tokens {source_id} and {target_id} at positions "
+            f"{source - 1} and {target - 1}, which they have by architecture.vocabulary_size and "
+            f"max_positions: {first_line(error)}"
+        ) from error

@@ -85,15 +85,14 @@ class TorchRunner:
         return self._cache.size_bytes
 
     def warm_up(self, token_id: int) -> None:
-        """Runs both graphs twice, as the first runs are those that TorchScript optimises by.
+        """Runs both graphs once, so that the first request does not pay for their plans.
 
         Must be called on the thread that runs the engine: numbers of threads are a thread's own.
         """
         torch.set_num_threads(self._threads)
         row = np.zeros(1, np.int32)
-        for _ in range(2):
-            self.encode([[token_id]], 0)
-            self.decode(np.array([token_id]), row, row, candidate_count=1, with_normalizers=True)
+        self.encode([[token_id]], 0)
+        self.decode(np.array([token_id]), row, row, candidate_count=1, with_normalizers=True)
 
     def encode(self, source_ids: list[list[int]], first_row: int) -> None:
         """Encodes newcomers and keeps the keys and values of each for a row of its own.

@@ -1,0 +1,62 @@
+"""Writes TorchScript that says nothing of the machine and the process that made it.
+
+PyTorch saves with each operator where in our sources it was called, by the paths of this machine,
+and numbers modules by what was traced before. Both are left out here: the same weights give the
+same bytes. Knows TorchScript's archives. Does not know what the graphs compute.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+CODE, NAMESPACE = "code/", "__torch__"
+"""Where an archive has the code of modules; below it PyTorch puts our module's name and a number.
+"""
+
+DEBUG = ".debug_pkl"
+"""The end of a record that says where operators were called; nothing that loads a file needs it."""
+
+VERSIONS = frozenset(("version", ".data/version"))
+"""Records of which an archive has one: of the operators that it needs."""
+
+BY_WRITER = VERSIONS | {"byteorder", ".data/serialization_id"}
+"""Records that PyTorch's writer adds to every archive."""
+
+
+def save_torchscript(traced: torch.jit.ScriptModule, inputs: Sequence[str], file: Path) -> None:
+    """Freezes a traced module, calls its inputs what they are called, and writes it.
+
+    Raises:
+        RuntimeError: The file cannot be written.
+    """
+    _, *values = traced.graph.inputs()  # the first is the module itself
+    for value, name in zip(values, inputs, strict=True):
+        value.setDebugName(name)
+    frozen = torch.jit.freeze(traced)
+    whole = file.with_suffix(".whole")
+    try:
+        frozen.save(str(whole))
+        _copy(whole, file)
+    finally:
+        whole.unlink(missing_ok=True)
+
+
+def _copy(whole: Path, file: Path) -> None:
+    """All but what tells of this machine; the one module, as it is frozen, moves up."""
+    reader = torch._C.PyTorchFileReader(str(whole))  # noqa: SLF001 - PyTorch has no other
+    writer = torch._C.PyTorchFileWriter(str(file))  # noqa: SLF001
+    names = [name for name in reader.get_all_records() if not name.endswith(DEBUG)]
+    (version,) = VERSIONS.intersection(names)
+    writer.set_min_version(int(reader.get_record(version)))
+    (code,) = (name for name in names if name.startswith(CODE))
+    namespace = code.removeprefix(CODE).removesuffix(".py").replace("/", ".")
+    for name in names:
+        if name in BY_WRITER:
+            continue
+        content = reader.get_record(name)
+        if name in {code, "data.pkl"}:
+            content = content.replace(namespace.encode(), NAMESPACE.encode())
+        to = f"{CODE}{NAMESPACE}.py" if name == code else name
+        writer.write_record(to, content, len(content))
+    writer.write_end_of_file()
