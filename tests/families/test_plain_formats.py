@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from dragoman_export.export import export
+from dragoman_export.export import ExportRequest, export
 from dragoman_export.families import import_model
 from dragoman_export.graphs import PLAIN, FormatName
+from dragoman_export.manifest import Precision
 from dragoman_export.network import PlainEncoder, PlainOperators, PlainStep, TransformerConfig
 from dragoman_export.verification.plain_decoding import load_plain
 from tests.export import tiny, two_vocabularies
@@ -80,18 +81,21 @@ pytestmark = pytest.mark.filterwarnings("ignore:Recommended. pip install sacremo
 
 
 def plain_bundle(name: str, graph_format: FormatName, exports: Exports) -> Path:
-    model = MODELS[name]
-
     def make(path: Path) -> None:
-        request = replace(
-            tiny.request(exports.get(name, model.make), path),
-            format=graph_format,
-            source_language=model.languages[0],
-            target_language=model.languages[1],
-        )
-        export(request, tiny.no_progress)
+        checkpoint = exports.get(name, MODELS[name].make)
+        export(requested(checkpoint, name, graph_format, path), tiny.no_progress)
 
     return exports.get(f"{name}-{graph_format}", make)
+
+
+def requested(checkpoint: Path, name: str, graph_format: FormatName, output: Path) -> ExportRequest:
+    source, target = MODELS[name].languages
+    return replace(
+        tiny.request(checkpoint, output),
+        format=graph_format,
+        source_language=source,
+        target_language=target,
+    )
 
 
 @pytest.mark.parametrize(("name", "graph_format"), BUNDLES)
@@ -113,6 +117,22 @@ def test_a_bundle_says_what_that_of_onnx_says(
         lengths = [each.target_token_count for each in (ours, theirs)]
         different += same[0] != same[1] or lengths[0] != lengths[1]
     assert different <= len(TEXTS) // 50  # ties, as the scores are equal
+
+
+@pytest.mark.parametrize(
+    ("name", "precision"), [("family-madlad", "float16"), ("marian-npz-tied-student", "bfloat16")]
+)
+def test_16_bits_are_close_to_the_checkpoint(
+    name: str, precision: Precision, exports: Exports, tmp_path: Path
+) -> None:
+    """Biases for distances and states of a recurrent decoder have types of their own to mix up."""
+    request = requested(
+        exports.get(name, MODELS[name].make), name, "torchscript", tmp_path / "half"
+    )
+    manifest = export(replace(request, precision=precision), tiny.no_progress)
+    assert manifest.precision == precision
+    assert 0 < manifest.parity.mean_log_prob_difference < 0.1
+    assert manifest.parity.token_count > 20
 
 
 SIZES = ((1, 1, 1), (1, 9, 4), (5, 1, 13), (6, 9, 1), (2, 2, 2))
