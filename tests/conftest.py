@@ -16,6 +16,7 @@ import torch._dynamo.config
 from onnxscript._framework_apis import torch_2_11 as onnxscript_operators
 
 from dragoman_export.export import export
+from dragoman_export.graphs.formats import FormatName
 from dragoman_export.manifest import Precision
 from tests.export import tiny
 from tests.export.stand_in import write_stand_in
@@ -143,6 +144,14 @@ def exported(checkpoint: Path, exports: Exports, precision: Precision) -> Path:
     )
 
 
+def exported_for_torch(checkpoint: Path, exports: Exports, format_name: FormatName) -> Path:
+    def make(path: Path) -> None:
+        request = tiny.request(checkpoint, path, attention=True)
+        export(dataclasses.replace(request, format=format_name), tiny.no_progress)
+
+    return exports.get(f"tiny-{format_name}", make)
+
+
 @pytest.fixture(scope="session")
 def float32_bundle(checkpoint: Path, exports: Exports) -> Path:
     return exported(checkpoint, exports, "float32")
@@ -151,12 +160,13 @@ def float32_bundle(checkpoint: Path, exports: Exports) -> Path:
 @pytest.fixture(scope="session")
 def torchscript_bundle(checkpoint: Path, exports: Exports) -> Path:
     """In float32, as float32_bundle is."""
+    return exported_for_torch(checkpoint, exports, "torchscript")
 
-    def make(path: Path) -> None:
-        request = tiny.request(checkpoint, path, attention=True)
-        export(dataclasses.replace(request, format="torchscript"), tiny.no_progress)
 
-    return exports.get("tiny-torchscript", make)
+@pytest.fixture(scope="session")
+def pt2_bundle(checkpoint: Path, exports: Exports) -> Path:
+    """Likewise."""
+    return exported_for_torch(checkpoint, exports, "pt2")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
-"""Bundles that PyTorch runs, of decoders with self-attention and of recurrent ones."""
+"""Bundles that PyTorch runs, of a decoder with self-attention and of a recurrent one."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +8,6 @@ import pytest
 
 from dragoman_export.export import export
 from dragoman_export.families import import_model
-from dragoman_export.graphs.formats import FormatName
 from dragoman_export.model import Prompt
 from dragoman_export.verification.eager_decoding import EagerDecoder
 from tests.export import tiny
@@ -27,10 +25,32 @@ class Example(NamedTuple):
     end_id: int
 
 
+def example(bundle: Path, checkpoint: Path) -> Example:
+    model = import_model(checkpoint)
+    sources = [model.tokenizer.encode(text) for text in tiny.SENTENCES]
+    limit, decoder = model.max_decoding_length, EagerDecoder(model)
+    said = [decoder.decode([Prompt(source)], limit)[0].token_ids for source in sources]
+    assert len({len(ids) for ids in said}) > 1
+    return Example(bundle, sources, said, limit, model.end_id)
+
+
 @pytest.fixture(scope="session")
-def student(exports: Exports) -> Path:
-    """A checkpoint whose decoder is recurrent."""
-    return exports.get("marian-npz-student", lambda path: make_checkpoint(path, KINDS["student"]))
+def attending(checkpoint: Path, torchscript_bundle: Path) -> Example:
+    return example(torchscript_bundle, checkpoint)
+
+
+@pytest.fixture(scope="session")
+def recurrent(exports: Exports) -> Example:
+    checkpoint = exports.get(
+        "marian-npz-student", lambda path: make_checkpoint(path, KINDS["student"])
+    )
+
+    def write(path: Path) -> None:
+        request = replace(tiny.request(checkpoint, path), format="torchscript")
+        named = replace(request, source_language="en", target_language="de")
+        export(named, tiny.no_progress)
+
+    return example(exports.get("marian-npz-student-torchscript", write), checkpoint)
 
 
 @pytest.fixture
@@ -38,24 +58,3 @@ def onnx_bundle(tmp_path: Path) -> Path:
     """As much of it as is looked at."""
     (tmp_path / "bundle.json").write_text("{}")
     return tmp_path
-
-
-@pytest.fixture(scope="session")
-def example(exports: Exports) -> Callable[[Path, FormatName], Example]:
-    """Of a checkpoint, in a format."""
-
-    def make(checkpoint: Path, graphs: FormatName) -> Example:
-        def write(path: Path) -> None:
-            request = replace(tiny.request(checkpoint, path), format=graphs)
-            named = replace(request, source_language="en", target_language="de")
-            export(named, tiny.no_progress)
-
-        bundle = exports.get(f"{checkpoint.name}-example-{graphs}", write)
-        model = import_model(checkpoint)
-        sources = [model.tokenizer.encode(text) for text in tiny.SENTENCES]
-        limit, decoder = model.max_decoding_length, EagerDecoder(model)
-        said = [decoder.decode([Prompt(source)], limit)[0].token_ids for source in sources]
-        assert len({len(ids) for ids in said}) > 1
-        return Example(bundle, sources, said, limit, model.end_id)
-
-    return make

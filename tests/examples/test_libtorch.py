@@ -5,7 +5,6 @@ import importlib.util
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,13 +12,10 @@ import pytest
 import torch
 from google.protobuf import text_format
 
-from dragoman_export.graphs.formats import FormatName
 from examples.triton_server import make_model
 from tests.examples.conftest import Example
 
 pytestmark = pytest.mark.libtorch
-
-Make = Callable[[Path, FormatName], Example]
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,14 +47,14 @@ def start_id(bundle: Path) -> int:
     return int(manifest["special_tokens"]["decoder_start_id"])
 
 
-def test_it_says_what_the_modules_say(program: Path, checkpoint: Path, example: Make) -> None:
-    bundle, sources, translations, limit, end_id = example(checkpoint, "torchscript")
+def test_it_says_what_the_modules_say(program: Path, attending: Example) -> None:
+    bundle, sources, translations, limit, end_id = attending
     ended = run(program, bundle, "cpu", start_id(bundle), end_id, limit, *spelled(sources))
     assert (ended.stdout.splitlines(), ended.stderr) == (spelled(translations), "")
 
 
-def test_a_recurrent_decoder_is_refused(program: Path, student: Path, example: Make) -> None:
-    bundle, _, _, limit, end_id = example(student, "torchscript")
+def test_a_recurrent_decoder_is_refused(program: Path, recurrent: Example) -> None:
+    bundle, _, _, limit, end_id = recurrent
     ended = run(program, bundle, "cpu", start_id(bundle), end_id, limit, "5 0")
     assert ended.returncode == 1
     assert ended.stderr.startswith("translate: the decoder has no self-attention")
@@ -78,8 +74,8 @@ def test_what_is_given_wrongly_is_told(program: Path, words: list[object], said:
     assert said in ended.stderr
 
 
-def test_triton_reads_the_configuration(checkpoint: Path, example: Make) -> None:
-    model = make_model.make_model(example(checkpoint, "torchscript").bundle, -1)
+def test_triton_reads_the_configuration(attending: Example) -> None:
+    model = make_model.make_model(attending.bundle, -1)
     config = model_config()
     text_format.Parse((ROOT / "examples/triton_server/translate/config.pbtxt").read_text(), config)
     inputs = [each.name for each in config.input]

@@ -4,18 +4,15 @@ import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
 
-from dragoman_export.graphs.formats import FormatName
 from examples import torch_translate
 from examples.torch_translate import Pieces, Translator
 from tests.examples.conftest import Example
-
-Make = Callable[[Path, FormatName], Example]
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -36,22 +33,24 @@ def test_nothing_of_ours_is_there() -> None:
 
 @pytest.mark.parametrize("graphs", ["torchscript", "pt2"])
 def test_a_copy_of_it_needs_nothing_but_pytorch(
-    graphs: FormatName, checkpoint: Path, example: Make, tmp_path: Path
+    graphs: str, request: pytest.FixtureRequest, attending: Example, tmp_path: Path
 ) -> None:
-    bundle, sources, translations, *_ = example(checkpoint, graphs)
+    bundle, sources, translations, *_ = attending._replace(
+        bundle=request.getfixturevalue(f"{graphs}_bundle")
+    )
     copy = tmp_path / "translate.py"
     copy.write_bytes(Path(torch_translate.__file__).read_bytes())
     ended = run(str(copy), str(bundle), "--ids", *words(sources))
     assert (ended.stdout.splitlines(), ended.stderr) == (words(translations), "")
 
 
-def test_recurrent_decoders_have_a_state(student: Path, example: Make) -> None:
-    bundle, sources, translations, limit, _ = example(student, "torchscript")
+def test_recurrent_decoders_have_a_state(recurrent: Example) -> None:
+    bundle, sources, translations, limit, _ = recurrent
     assert Translator(bundle).greedy(sources, limit) == translations
 
 
-def test_translations_may_begin_with_what_is_told(checkpoint: Path, example: Make) -> None:
-    bundle, sources, translations, limit, _ = example(checkpoint, "torchscript")
+def test_translations_may_begin_with_what_is_told(attending: Example) -> None:
+    bundle, sources, translations, limit, _ = attending
     translator = Translator(bundle)
     begins = translations[1][:2]
     (rest,) = translator.greedy([sources[1]], limit, begins)
@@ -59,8 +58,8 @@ def test_translations_may_begin_with_what_is_told(checkpoint: Path, example: Mak
     assert translator.greedy([sources[1]], 3) == [translations[1][:3]]
 
 
-def test_texts_are_cut_as_the_server_cuts_them(checkpoint: Path, example: Make) -> None:
-    bundle, sources, *_ = example(checkpoint, "torchscript")
+def test_texts_are_cut_as_the_server_cuts_them(attending: Example) -> None:
+    bundle, sources, *_ = attending
     pieces = Pieces(bundle, Translator(bundle).manifest)
     assert pieces.encode("the cat") == sources[0]
     assert pieces.decode(sources[0]) == "the cat"

@@ -9,12 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from dragoman_export.graphs.formats import FormatName
 from examples.torch_translate import load_graph
 from examples.triton_server import make_model
 from tests.examples.conftest import Example
-
-Make = Callable[[Path, FormatName], Example]
 
 CONFIG = Path(make_model.__file__).with_name("translate") / "config.pbtxt"
 
@@ -61,11 +58,11 @@ def until(end_id: int, row: list[int]) -> list[int]:
     return row[: row.index(end_id) + 1] if end_id in row else row
 
 
-@pytest.mark.parametrize("kind", ["checkpoint", "student"])
+@pytest.mark.parametrize("kind", ["attending", "recurrent"])
 def test_requests_of_unlike_lengths_are_a_batch(
-    kind: str, request: pytest.FixtureRequest, example: Make, served: Callable[..., Backend]
+    kind: str, request: pytest.FixtureRequest, served: Callable[..., Backend]
 ) -> None:
-    made = example(request.getfixturevalue(kind), "torchscript")
+    made: Example = request.getfixturevalue(kind)
     bundle, sources, translations, _, end_id = made
     backend = served(bundle)
     assert len({len(source) for source in sources}) > 1
@@ -78,9 +75,9 @@ def test_requests_of_unlike_lengths_are_a_batch(
 
 
 def test_translations_may_begin_with_a_language(
-    checkpoint: Path, example: Make, served: Callable[..., Backend]
+    attending: Example, served: Callable[..., Backend]
 ) -> None:
-    bundle, sources, translations, *_ = example(checkpoint, "torchscript")
+    bundle, sources, translations, *_ = attending
     begins, *rest = translations[1]
     assert served(bundle, "--begins", str(begins)).execute([sources[1]]) == [rest]
 
@@ -97,11 +94,10 @@ def test_translations_may_begin_with_a_language(
 def test_what_would_be_out_of_range_is_refused(
     source: list[int],
     said: str,
-    checkpoint: Path,
-    example: Make,
+    attending: Example,
     served: Callable[..., Backend],
 ) -> None:
-    backend = served(example(checkpoint, "torchscript").bundle)
+    backend = served(attending.bundle)
     with pytest.raises(torch.jit.Error, match=said):
         backend.execute([[5, 0], source])
 
@@ -112,10 +108,10 @@ def test_another_format_is_refused(onnx_bundle: Path) -> None:
 
 
 def test_the_configuration_has_the_modules_names(
-    checkpoint: Path, example: Make, served: Callable[..., Backend]
+    attending: Example, served: Callable[..., Backend]
 ) -> None:
     config = CONFIG.read_text()
     names = re.findall(r'\b(?:name|target_name): "(.+)"', config)
-    arguments = served(example(checkpoint, "torchscript").bundle).names
+    arguments = served(attending.bundle).names
     assert names == ["translate", *arguments, "translation__0"]
     assert names[0] == CONFIG.parent.name

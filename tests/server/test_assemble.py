@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from dragoman_server.assemble import Allotment, build_engine
+from dragoman_server.assemble import Allotment, Loader, build_engine
 from dragoman_server.config import Config
 from dragoman_server.engine.async_engine import AsyncEngine
 from dragoman_server.engine.turns import Request, Share, Turns
 from dragoman_server.errors import BundleError, ConfigError
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.monitoring.metrics import Metrics
+from dragoman_server.pool import find_bundle
 from dragoman_server.runtime.layout import Layout
 from dragoman_server.runtime.prepared import Runners
 from dragoman_server.runtime.pytorch import loading
@@ -192,6 +193,21 @@ def test_rows_are_those_of_the_engines_that_the_layout_has(
         rows.append(caplog.records[-1].__dict__["rows"])
     assert 2 < rows[0] < 64
     assert rows[1] in (2 * rows[0], 2 * rows[0] + 1)
+
+
+def test_a_bundle_that_a_gpu_could_run_takes_the_memory_of_where_it_runs(
+    torchscript_bundle: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    manifest = Bundle.load(torchscript_bundle).manifest
+    assert list(manifest.providers) == ["cuda", "cpu"]
+    files = sum(file.size_bytes for file in manifest.files)
+    monkeypatch.setattr("dragoman_server.service.listing.memory_bytes", lambda: files + (1 << 20))
+    caplog.set_level(logging.INFO, "dragoman_server")
+    config = Config(bundle=torchscript_bundle, engines=1)
+    loaded = Loader(config, Metrics())(find_bundle(torchscript_bundle), 1)
+    allocated = caplog.records[-1].__dict__
+    assert allocated["rows"] == (1 << 19) // allocated["row_bytes"] < 64
+    assert (loaded.setup.model.runtime, loaded.setup.model.provider) == ("torch", "cpu")
 
 
 def built(bundle: Path, **settings: Any) -> AsyncEngine:

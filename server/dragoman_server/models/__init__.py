@@ -9,7 +9,7 @@ from dragoman_server.models.bundle import (
     Bundle,
     read_manifest,
 )
-from dragoman_server.models.formats import Format, RuntimeName, format_of, runtime_of
+from dragoman_server.models.formats import RuntimeName, format_of, runtime_of
 from dragoman_server.models.language_codes import names, primary, script
 from dragoman_server.models.languages import (
     ANY_LANGUAGE,
@@ -27,7 +27,6 @@ __all__ = [
     "MANIFEST_NAME",
     "MAX_CODE_LENGTH",
     "Bundle",
-    "Format",
     "Languages",
     "RuntimeName",
     "VersionedName",

@@ -22,6 +22,8 @@ from torch import Tensor
 from dragoman_server.errors import BundleError
 from dragoman_server.models import Bundle
 from dragoman_server.runtime.pytorch.prepacked import prepack_exported, prepack_torchscript
+from dragoman_server.runtime.pytorch.scratch import named_directory
+from dragoman_server.runtime.pytorch.unfused import unfuse_exported, unfuse_torchscript
 
 Graph = Callable[..., Tensor]
 """Tensors in the order of the manifest's inputs -> its output, or a tuple of several."""
@@ -86,6 +88,7 @@ def _load_torchscript(path: Path, device: torch.device) -> Graph:
         warnings.simplefilter("ignore", DeprecationWarning)
         loaded: torch.jit.ScriptModule = torch.jit.load(path, map_location=device)  # type: ignore[no-untyped-call]
     if device.type == "cpu":
+        unfuse_torchscript(loaded)
         prepack_torchscript(loaded)
 
     def run(*inputs: Tensor) -> Tensor:
@@ -98,8 +101,10 @@ def _load_torchscript(path: Path, device: torch.device) -> Graph:
 
 
 def _load_pt2(path: Path, device: torch.device) -> Graph:
-    module = torch.export.load(path).module()
+    with named_directory():
+        module = torch.export.load(path).module(check_guards=False)  # inputs are our own
     if device.type == "cpu":
+        unfuse_exported(module)
         prepack_exported(module)
     graph: Graph = module.to(device)
     return graph

@@ -45,11 +45,17 @@ def choose_provider(requested: str, made_for: Sequence[str]) -> str:
             "Install a torch that is built for CUDA on a machine with a GPU, or use provider cpu "
             "or auto"
         )
-    chosen = "cuda" if requested != "cpu" and has_cuda and "cuda" in made_for else "cpu"
-    if chosen not in made_for or requested not in ("auto", chosen):
-        wanted = requested if requested != "auto" else "cpu, as torch sees no CUDA device,"
-        raise ConfigError(f"the bundle is made for {', '.join(made_for)}, and provider {wanted}")
-    if requested == "auto" and chosen == "cpu":
+    chosen = requested
+    if requested == "auto":
+        chosen = "cuda" if has_cuda and "cuda" in made_for else "cpu"
+    if chosen not in made_for:
+        reason = (
+            "torch sees no CUDA device"
+            if requested == "auto"
+            else f"provider {requested} is asked for"
+        )
+        raise ConfigError(f"the bundle is made for {', '.join(made_for)}, and {reason}")
+    if (requested, chosen) == ("auto", "cpu"):
         reason = "the bundle is not made for cuda" if has_cuda else "torch sees no CUDA device"
         _log.info(
             "provider_fallback", extra={"requested": requested, "chosen": "cpu", "reason": reason}
