@@ -99,7 +99,7 @@ class _Comparison:
             for beam_size in BEAM_SIZES
         ]
         self._heard: list[Heard] = []
-        self._tokenizer = load_tokenizer(Bundle.load(bundles["onnx"]))
+        self._tokenizer = load_tokenizer(Bundle.load(bundles[FORMATS[0]]))
         self._result = Measured(described(self._imported, model), every_count(Count()))
 
     def measured(self) -> Measured:
