@@ -1,6 +1,7 @@
 """Prints how the bundles of small models of every family compare with the families' own libraries.
 
 Usage: python -m tests.families.real_text DATA [--only FAMILY] [--sentences N] [--processes N]
+    [--int8]
 """
 
 import argparse
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.bench.tables import markdown_table
-from tests.families.real_text.measure import BEAM_SIZES, Measured
+from tests.families.real_text.counts import BEAM_SIZES, FORMATS, Measured
 from tests.families.real_text.models import Model, models
 from tests.families.real_text.texts import RealTexts, read
 from tests.families.real_text.worker import measured, prepare
@@ -24,8 +25,11 @@ HEADINGS = (
     "family",
     "settings",
     "own library",
-    "greedy: equal / ties / different",
-    "beam 4: equal / ties / different",
+    *(
+        f"{name}, {'greedy' if size == 1 else f'beam {size}'}: equal / ties / different"
+        for name in FORMATS
+        for size in BEAM_SIZES
+    ),
     "distinct",
     "largest score difference",
     "int8: mean log-probability difference",
@@ -41,7 +45,7 @@ def main() -> int:
         for index, model in enumerate(models())
         if arguments.only is None or arguments.only.lower() in model.family.lower()
     ]
-    results = _run(chosen, texts, arguments.processes)
+    results = _run(chosen, texts, arguments.processes, with_int8=arguments.int8)
     print(markdown_table(HEADINGS, [_line(models()[index], results[index]) for index in chosen]))
     return 0 if all(result.is_same for result in results.values()) else 1
 
@@ -52,10 +56,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", help="families whose name has this in it")
     parser.add_argument("--sentences", type=int, default=200)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--int8", action="store_true", help="also calibrate int8 graphs, of ONNX")
     return parser.parse_args()
 
 
-def _run(chosen: Sequence[int], texts: RealTexts, processes: int) -> dict[int, Measured]:
+def _run(
+    chosen: Sequence[int], texts: RealTexts, processes: int, *, with_int8: bool
+) -> dict[int, Measured]:
     """What came of each model, by its index."""
     results: dict[int, Measured] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -65,7 +72,9 @@ def _run(chosen: Sequence[int], texts: RealTexts, processes: int) -> dict[int, M
         Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress,
     ):
         task = progress.add_task("models", total=len(chosen))
-        futures = {pool.submit(measured, index, texts): index for index in chosen}
+        futures = {
+            pool.submit(measured, index, texts, with_int8=with_int8): index for index in chosen
+        }
         for future in as_completed(futures):
             index = futures[future]
             results[index] = future.result()
@@ -85,10 +94,10 @@ def _line(model: Model, result: Measured) -> list[str]:
         model.family,
         result.settings,
         own,
-        *(str(result.counts[size]) for size in BEAM_SIZES),
+        *(str(result.counts[name, size]) for name in FORMATS for size in BEAM_SIZES),
         str(result.distinct),
         f"{result.score_difference:.1e}",
-        f"{result.int8_difference:.2g}",
+        "" if result.int8_difference is None else f"{result.int8_difference:.2g}",
     ]
 
 

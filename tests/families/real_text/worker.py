@@ -7,7 +7,8 @@ from typing import Any
 import torch
 import transformers
 
-from tests.families.real_text.measure import Measured, measure
+from tests.families.real_text.counts import Measured
+from tests.families.real_text.measure import measure
 from tests.families.real_text.models import models
 from tests.families.real_text.texts import RealTexts
 
@@ -21,9 +22,9 @@ def prepare() -> None:
     logging.disable_progress_bar()
 
 
-def measured(index: int, texts: RealTexts) -> Measured:
+def measured(index: int, texts: RealTexts, *, with_int8: bool) -> Measured:
     """What comes of the model at `index`: models themselves do not go from process to process."""
     try:
-        return measure(models()[index], texts)
+        return measure(models()[index], texts, with_int8=with_int8)
     except Exception:  # noqa: BLE001 - told in the table, beside all the others
         return Measured.failed(traceback.format_exc())
