@@ -5,8 +5,6 @@ know who runs the graphs.
 """
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -15,6 +13,7 @@ from torch.export import Dim, ExportedProgram
 
 from dragoman_export.graphs.contract import GraphContract, attention_contract
 from dragoman_export.graphs.formats import TORCHSCRIPT, GraphFormat, GraphName
+from dragoman_export.graphs.steady_file import steady_file
 from dragoman_export.graphs.torchscript import save_torchscript
 from dragoman_export.graphs.trace import EXAMPLE_SIZES, INPUT_TYPES
 from dragoman_export.network import (
@@ -50,7 +49,7 @@ def write_plain_graphs(
         graphs.append(("attention", PlainAttention(transformer), attention_contract(config)))
     write = _write_torchscript if graph_format is TORCHSCRIPT else _write_pt2
     for name, module, contract in graphs:
-        with torch.no_grad(), PlainOperators(), _writing():
+        with torch.no_grad(), PlainOperators():
             write(module.eval(), contract, directory / graph_format.file(name))
 
 
@@ -71,7 +70,8 @@ def _write_pt2(module: nn.Module, contract: GraphContract, file: Path) -> None:
     shapes = (*dynamic[:named], *([tuple(dynamic[named:])] if dynamic[named:] else []))
     program = torch.export.export(module, _examples(contract), dynamic_shapes=shapes, strict=False)
     _forget_origin(program)
-    torch.export.save(program, file)
+    with steady_file(file) as steady:
+        torch.export.save(program, steady)
 
 
 def _forget_origin(program: ExportedProgram) -> None:
@@ -97,14 +97,3 @@ def _examples(contract: GraphContract) -> tuple[Tensor, ...]:
         )
         for tensor in contract.inputs
     )
-
-
-@contextmanager
-def _writing() -> Iterator[None]:
-    """What PyTorch calls a RuntimeError where a disk is full is an OSError, as of other files."""
-    try:
-        yield
-    except RuntimeError as error:
-        if "PytorchStreamWriter" in str(error):
-            raise OSError(str(error).partition("\n")[0]) from error
-        raise
