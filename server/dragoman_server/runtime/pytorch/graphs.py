@@ -1,12 +1,12 @@
 """Loads the graphs of a bundle that PyTorch runs: TorchScript (`.pt`) and torch.export (`.pt2`).
 
-A bundle is trusted as the model that it is: whoever writes its files decides what runs. What is
-loaded holds to the SHA-256 of the manifest, and no more than that is checked. `torch.jit.load`
-unpickles with an unpickler of its own that makes TorchScript's types and no Python objects, but
-compiles the code that it finds, which may call any operator, such as `aten::from_file`, and its
-archive reader is written for well-formed files. `torch.export.load` reads a graph from JSON, and
-constants with `torch.load`, with `weights_only=True` first; a sample of inputs likewise. Neither is
-a sandbox: PyTorch's own advice (SECURITY.md) is to run untrusted models nowhere.
+A bundle is trusted as a program is: who writes its files decides what runs. They hold to the
+SHA-256 of the manifest, which says nothing of what is in them. By the sources of torch 2.13
+`torch.export.load` unpickles with `weights_only=False` the weights and constants that the file's
+own index calls pickled, and its sample inputs where `weights_only=True` fails: a hostile `.pt2`
+runs any Python. `torch.jit.load` has an unpickler of its own, which makes no Python objects, but
+what it compiles may call every operator there is, `aten::from_file` among them, and PyTorch's
+SECURITY.md promises no more for it: untrusted models belong in a sandbox.
 
 Knows files and devices; knows nothing of rows or caches.
 """
@@ -102,11 +102,13 @@ def _load_torchscript(path: Path, device: torch.device) -> Graph:
 
 def _load_pt2(path: Path, device: torch.device) -> Graph:
     with named_directory():
-        module = torch.export.load(path).module(check_guards=False)  # inputs are our own
+        module = torch.export.load(path).module(check_guards=False)
     if device.type == "cpu":
         unfuse_exported(module)
         prepack_exported(module)
-    graph: Graph = module.to(device)
+    # Past the module's hook, which holds inputs against the shapes that were exported: in Python,
+    # for several times as long as a step takes. They are this package's own.
+    graph: Graph = module.to(device).forward
     return graph
 
 
