@@ -20,9 +20,9 @@ from dragoman_export.graphs.formats import (
     TORCHSCRIPT,
     FormatName,
     GraphFormat,
+    least_bytes,
 )
 from dragoman_export.graphs.plain import write_plain_graphs
-from dragoman_export.graphs.sizes import least_bytes
 from dragoman_export.graphs.target import CPU, CUDA, Target
 
 __all__ = [

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.export import Dim, ExportedProgram
+from torch.export import Dim
 
+from dragoman_export.graphs.archives import save_program, save_torchscript
 from dragoman_export.graphs.contract import GraphContract, attention_contract
 from dragoman_export.graphs.formats import TORCHSCRIPT, GraphFormat, GraphName
-from dragoman_export.graphs.steady_file import steady_file
-from dragoman_export.graphs.torchscript import save_torchscript
 from dragoman_export.graphs.trace import EXAMPLE_SIZES, INPUT_TYPES
 from dragoman_export.network import (
     PlainAttention,
@@ -23,9 +22,6 @@ from dragoman_export.network import (
     PlainStep,
     Transformer,
 )
-
-ASSERTION = torch.ops.aten._assert_tensor_metadata.default  # noqa: SLF001 - so it is called
-"""That a tensor is of some type and device."""
 
 
 def write_plain_graphs(
@@ -69,23 +65,7 @@ def _write_pt2(module: nn.Module, contract: GraphContract, file: Path) -> None:
     named = module.forward.__code__.co_argcount - 1  # what follows them is one argument, `*caches`
     shapes = (*dynamic[:named], *([tuple(dynamic[named:])] if dynamic[named:] else []))
     program = torch.export.export(module, _examples(contract), dynamic_shapes=shapes, strict=False)
-    _forget_origin(program)
-    with steady_file(file) as steady:
-        torch.export.save(program, steady)
-
-
-def _forget_origin(program: ExportedProgram) -> None:
-    """Leaves out what ties a program to this machine.
-
-    That is where in our sources operators were called, and assertions that tensors are of the
-    device that was traced on.
-    """
-    for node in program.graph.nodes:
-        for origin in ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn"):
-            node.meta.pop(origin, None)
-        if node.target is ASSERTION:
-            program.graph.erase_node(node)
-    program.graph_module.recompile()
+    save_program(program, file)
 
 
 def _examples(contract: GraphContract) -> tuple[Tensor, ...]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dragoman_export.graphs.steady_file import steady_file
+from dragoman_export.graphs.archives import steady_file
 
 
 def test_what_is_written_is_there(tmp_path: Path) -> None:
