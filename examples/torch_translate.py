@@ -158,22 +158,34 @@ class Pieces:
         return text
 
 
+def token_ids(text: str) -> list[int]:
+    """Ids with spaces between them, one or more."""
+    ids = [int(word) for word in text.split()]
+    if not ids or min(ids) < 0:
+        raise ValueError(text)
+    return ids
+
+
 def main() -> None:
     """Prints a line for each sentence."""
     parser = argparse.ArgumentParser(description="Translates with a bundle that PyTorch runs.")
     parser.add_argument("bundle", type=Path)
     parser.add_argument("sentences", nargs="+", help="texts, or with --ids token ids")
-    parser.add_argument("--ids", action="store_true", help="print token ids too")
-    parser.add_argument("--begins", default="", help="ids that translations begin with")
+    parser.add_argument("--ids", action="store_true", help="take and print token ids, no text")
+    parser.add_argument(
+        "--begins", type=token_ids, default=[], help="ids that translations begin with"
+    )
     parser.add_argument("--limit", type=int, help="the most tokens; default: what the bundle says")
     parser.add_argument("--device", default="cpu", help="such as cuda")
     given = parser.parse_args()
     translator = Translator(given.bundle, given.device)
     pieces = None if given.ids else Pieces(given.bundle, translator.manifest)
-    split: Callable[[str], list[int]] = lambda text: [int(word) for word in text.split()]  # noqa: E731
-    sources = [pieces.encode(text) if pieces else split(text) for text in given.sentences]
+    try:
+        sources = [(pieces.encode if pieces else token_ids)(text) for text in given.sentences]
+    except ValueError as error:
+        parser.error(f"token ids are whole numbers from 0, one or more; given: {error}")
     limit = given.limit or translator.manifest["decoding_defaults"]["max_decoding_length"]
-    for said in translator.greedy(sources, limit, split(given.begins)):
+    for said in translator.greedy(sources, limit, given.begins):
         print(pieces.decode(said) if pieces else " ".join(map(str, said)))
 
 

@@ -7,6 +7,7 @@ import jsonschema
 import kubernetes_validate
 import pytest
 
+from dragoman import __version__
 from tests.deploy.manifests import (
     COMPONENTS,
     DEPLOY,
@@ -68,6 +69,13 @@ def test_the_gpu_replaces_image_and_provider() -> None:
     assert container["image"].startswith("dragoman-gpu:")
     assert container["resources"]["limits"]["nvidia.com/gpu"] == 1
     assert settings(resources)["DRAGOMAN_PROVIDER"] == "cuda"
+
+
+@pytest.mark.parametrize("others", [(), ("gpu",)])
+def test_torch_replaces_the_image_alone(others: tuple[str, ...]) -> None:
+    plain = compose(*others)
+    server(plain)["image"] = f"dragoman-torch:{__version__}"
+    assert compose("torch", *others) == compose(*others, "torch") == plain
 
 
 def test_tls_moves_the_probes_and_takes_the_claim_of_plain_text_back() -> None:

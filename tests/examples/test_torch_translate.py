@@ -81,6 +81,19 @@ def test_caches_are_of_the_type_that_the_manifest_says(precision: str) -> None:
     assert torch.equal(torch.stack(caches[2:]), key_value)
 
 
+@pytest.mark.parametrize("ids", ["five", "", "3 -1"])
+def test_what_are_no_token_ids_is_told(
+    ids: str,
+    attending: Example,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.argv", ["translate", str(attending.bundle), "--ids", "5 0", ids])
+    with pytest.raises(SystemExit):
+        torch_translate.main()
+    assert "token ids are whole numbers from 0, one or more; given:" in capsys.readouterr().err
+
+
 def test_a_bundle_for_onnxruntime_is_refused(onnx_bundle: Path) -> None:
     with pytest.raises(SystemExit, match="format onnx; allowed: torchscript, pt2"):
         Translator(onnx_bundle)

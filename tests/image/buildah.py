@@ -46,14 +46,19 @@ class Buildah:
         return bool(self("images", "--quiet", "--filter", f"reference={image}"))
 
     def build(
-        self, target: str, context: Path, arguments: Mapping[str, str], mounts: Mapping[Path, str]
+        self,
+        tag: str,
+        target: str,
+        context: Path,
+        arguments: Mapping[str, str],
+        mounts: Mapping[Path, str],
     ) -> str:
         """Builds a target of the Dockerfile and returns the image's name. The base image is here.
 
         Raises:
             RuntimeError: It failed; the end of its log.
         """
-        name = f"dragoman:{target}"
+        name = f"dragoman:{tag}"
         command = [*self._storage, "build", "--isolation=chroot", "--layers"]
         command += ["--force-rm", "--pull-never"]
         # The OCI format has no place for HEALTHCHECK.
@@ -66,7 +71,7 @@ class Buildah:
             code = subprocess.run(command, check=False, stdout=log, stderr=log).returncode
             log.seek(start)
             if code != 0:
-                raise RuntimeError(f"building {target} failed: {log.read()[-4000:]}")
+                raise RuntimeError(f"building {tag} failed: {log.read()[-4000:]}")
         return name
 
     @contextmanager

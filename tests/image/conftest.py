@@ -22,6 +22,12 @@ KEPT = ROOT / "build/image-test"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 CREATED = "2026-01-02T03:04:05Z"
 
+VARIANTS = {
+    f"model-{graphs}": ("model", {"FORMAT": graphs, "PRECISION": "float32"})
+    for graphs in ("torchscript", "pt2")
+}
+"""Images of a target with other arguments."""
+
 _TOOLS = ("buildah", "ip", "mmdebstrap", "runc")
 _SIZES = pytest.StashKey[list[Sizes]]()
 
@@ -35,18 +41,20 @@ class Images:
         self._measured = measured
         self._images: dict[str, Image] = {}
 
-    def __getitem__(self, target: str) -> Image:
-        if target not in self._images:
-            self._images[target] = self._build(target)
-        return self._images[target]
+    def __getitem__(self, tag: str) -> Image:
+        """Of a target, or of one of VARIANTS."""
+        if tag not in self._images:
+            self._images[tag] = self._build(tag)
+        return self._images[tag]
 
-    def _build(self, target: str) -> Image:
-        arguments = {"REVISION": REVISION, "CREATED": CREATED}
+    def _build(self, tag: str) -> Image:
+        target, given = VARIANTS.get(tag, (tag, {}))
+        arguments = {"REVISION": REVISION, "CREATED": CREATED, **given}
         mounts = pip_mounts(KEPT)
-        if target in {"export", "model"}:
+        if target in {"export", "model", "torch"}:
             arguments["TORCH_INDEX_URL"] = "file:///mnt"
             mounts[torch_index(KEPT, ROOT / "constraints.txt")] = "/mnt"
-        name = self._buildah.build(target, ROOT, arguments, mounts)
+        name = self._buildah.build(tag, target, ROOT, arguments, mounts)
         self._measured.append(sizes(self._buildah, name, KEPT))
         return self._laid_out.enter_context(self._buildah.opened(name))
 

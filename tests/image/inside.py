@@ -13,7 +13,7 @@ from pathlib import Path
 
 PROCESS = ("CapEff", "CapBnd", "NoNewPrivs")
 PROGRAMS = ("cc", "gcc", "make", "pip", "pip3")
-MODULES = ("pip", "ensurepip", "setuptools", "torch", "transformers", "onnx")
+MODULES = ("pip", "ensurepip", "setuptools", "torch", "transformers", "onnx", "onnxruntime")
 
 
 def writable() -> Iterator[str]:

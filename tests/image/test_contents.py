@@ -16,7 +16,7 @@ from tests.image.conftest import CREATED, REVISION, ROOT, Images
 from tests.image.container import run
 
 
-@pytest.fixture(scope="module", params=["cpu", "export", "gpu"])
+@pytest.fixture(scope="module", params=["cpu", "export", "gpu", "torch"])
 def image(request: pytest.FixtureRequest, images: Images) -> Image:
     return images[request.param]
 
@@ -45,9 +45,18 @@ def test_neither_pip_nor_a_compiler_is_there(found: dict[str, Any]) -> None:
     assert not {"pip", "ensurepip"} & set(found["modules"])
 
 
-def test_only_export_has_pytorch(image: Image, found: dict[str, Any]) -> None:
-    needed = {"onnx", "setuptools", "torch", "transformers"} if "export" in image.name else set()
-    assert set(found["modules"]) == needed
+def test_each_has_the_libraries_that_it_needs_and_no_other(
+    image: Image, found: dict[str, Any]
+) -> None:
+    assert (
+        set(found["modules"])
+        == {
+            "cpu": {"onnxruntime"},
+            "gpu": {"onnxruntime"},
+            "torch": {"setuptools", "torch"},  # torch itself asks for setuptools
+            "export": {"onnx", "onnxruntime", "setuptools", "torch", "transformers"},
+        }[image.name.partition(":")[2]]
+    )
 
 
 def test_exactly_the_installed_distributions_are_listed(

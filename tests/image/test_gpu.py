@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from dragoman import Client
 from tests.image.conftest import Images
 from tests.image.container import Container, Mount, run
@@ -47,7 +49,8 @@ def test_only_the_drivers_library_is_missing(images: Images, tmp_path: Path) -> 
     assert last.startswith("OSError: libcuda.so.1: cannot open shared object file")
 
 
-def test_it_asks_nvidias_runtime_for_the_gpus(images: Images) -> None:
-    variables = images["gpu"].config["Env"]
+@pytest.mark.parametrize("target", ["gpu", "torch"])
+def test_it_asks_nvidias_runtime_for_the_gpus(target: str, images: Images) -> None:
+    variables = images[target].config["Env"]
     assert "NVIDIA_VISIBLE_DEVICES=all" in variables
     assert "NVIDIA_DRIVER_CAPABILITIES=compute,utility" in variables
