@@ -1,6 +1,9 @@
 """Weights that are done with are given back to the machine, not kept for later."""
 
+import dataclasses
+import functools
 import sys
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -12,11 +15,13 @@ from torch import nn
 
 from dragoman_export import workbench
 from dragoman_export.families import import_model
+from dragoman_export.graphs import TORCHSCRIPT, FormatName, write_plain_graphs
 from dragoman_export.memory import give_up, return_large_blocks
 from dragoman_export.model import Blueprint
 from dragoman_export.network import Transformer
 from dragoman_export.workbench import Workbench
 from tests.export import tiny
+from tests.export.random_transformer import random_transformer
 
 LAYERS, WIDTH = 48, 1024
 """Of 4 MiB each."""
@@ -66,6 +71,39 @@ def delete_half_and_measure() -> list[float]:
     return [(own_bytes() - before) / size]
 
 
+def write_torchscript_and_measure(*, frozen: bool) -> list[float]:
+    """Returns the memory of a model that was written and given up as a part of its size.
+
+    PyTorch needs some for its first trace, whatever is traced: of a small model.
+    """
+    return_large_blocks()
+    _write_and_give_up(32, frozen=frozen)
+    before = own_bytes()
+    size = _write_and_give_up(120_000, frozen=frozen)
+    return [(own_bytes() - before) / size]
+
+
+def _write_and_give_up(vocabulary: int, *, frozen: bool) -> int:
+    config = dataclasses.replace(
+        random_transformer("recurrent").config, model_dim=256, vocabulary_size=vocabulary
+    )
+    transformer = Transformer.empty(config)
+    for parameter in transformer.parameters():
+        parameter.data.fill_(0.1)
+        parameter.requires_grad = not frozen
+    size = sum(each.nbytes for each in transformer.parameters())
+    with tempfile.TemporaryDirectory() as directory:
+        write_plain_graphs(transformer, TORCHSCRIPT, Path(directory), with_attention=True)
+    give_up(transformer.encoder, transformer.decoder)
+    return size
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_nothing_of_a_model_stays_in_what_was_traced_of_it(*, frozen: bool) -> None:
+    (left,) = in_a_fresh_process(functools.partial(write_torchscript_and_measure, frozen=frozen))
+    assert left < 0.2
+
+
 def test_a_module_that_is_given_up_takes_no_memory_whoever_refers_to_it() -> None:
     full, left, numbers = in_a_fresh_process(give_up_and_measure)
     assert full > 0.9
@@ -85,8 +123,9 @@ def test_buffers_are_given_up_too() -> None:
     assert module.weight.shape == (0,)
 
 
+@pytest.mark.parametrize("made", ["onnx", "torchscript"])
 def test_no_weights_of_the_model_are_left_when_the_graphs_are_loaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: FormatName
 ) -> None:
     taken: list[Transformer] = []
     left: list[int] = []
@@ -96,13 +135,17 @@ def test_no_weights_of_the_model_are_left_when_the_graphs_are_loaded(
         taken.append(take(blueprint))
         return taken[-1]
 
-    def opened(_directory: Path, _model: object) -> None:
+    def opened(_directory: Path, _model: object, _format: object = None) -> None:
         left.append(sum(each.numel() for each in taken[-1].parameters()))
         raise OpenedError
 
     monkeypatch.setattr(Blueprint, "take", noted)
     monkeypatch.setattr(workbench, "GraphDecoder", opened)
+    monkeypatch.setattr(workbench, "PlainGraphDecoder", opened)
     model = import_model(tiny.make_checkpoint(tmp_path / "checkpoint"))
+    bench = Workbench(model, [], tmp_path, tiny.no_progress, lambda _: None)
+    plain = bench._replace(graph_format=TORCHSCRIPT)
+    write = bench.float32 if made == "onnx" else lambda: plain.plain("float32")
     with pytest.raises(OpenedError):
-        Workbench(model, [], tmp_path, tiny.no_progress, lambda _: None).float32()
+        write()
     assert left == [0]

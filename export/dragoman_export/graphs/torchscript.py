@@ -45,6 +45,7 @@ def save_torchscript(traced: torch.jit.ScriptModule, inputs: Sequence[str], file
     try:
         frozen.save(str(whole))
         _copy(whole, file)
+        _give_up(frozen.graph, {id(each) for each in traced.parameters()})
     finally:
         whole.unlink(missing_ok=True)
 
@@ -68,6 +69,18 @@ def _copy(whole: Path, file: Path) -> None:
             to = f"{CODE}{NAMESPACE}.py" if name == code else name
             writer.write_record(to, content, len(content))
         writer.write_end_of_file()
+
+
+def _give_up(graph: torch.Graph, parameters: set[int]) -> None:
+    """Takes a graph's constants from it: PyTorch keeps graphs for as long as the process lives.
+
+    Those that are the model's very `parameters`, by their ids, are its owner's to give up.
+    """
+    for node in graph.nodes():
+        if "value" in node.attributeNames() and node.kindOf("value") == "t":
+            value = node.t("value")
+            if id(value) not in parameters:
+                value.data = torch.empty(0, dtype=value.dtype)
 
 
 def _require_room(file: Path, size: int) -> None:

@@ -6,6 +6,8 @@ the inputs, so that a graph runs on any device. The layers are those of `transfo
 mathematics. Does not know files, nor who keeps the caches.
 """
 
+import copy
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -133,9 +135,10 @@ class PlainAttention(ForcedAttention):
 
     def __init__(self, transformer: Transformer) -> None:
         """Shares all that `transformer` has, but for the output projection, which it lacks."""
-        shared = transformer.copied(transformer.config)
-        shared.decoder.head = nn.Identity()
-        super().__init__(shared)
+        super().__init__(transformer)
+        own = {id(each): each for each in transformer.decoder.parameters()}
+        self.decoder = copy.deepcopy(transformer.decoder, own)
+        self.decoder.head = nn.Identity()
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
         """Takes what ForcedAttention takes; returns the tensors of AttentionWeights, flat."""
