@@ -73,10 +73,13 @@ def main() -> None:
     parser.add_argument(
         "--ctranslate2", action="store_true", help="also convert the checkpoint for CTranslate2"
     )
+    parser.add_argument(
+        "--torch-alone", action="store_true", help="leave out what is for onnxruntime"
+    )
     arguments = parser.parse_args()
     shutil.rmtree(arguments.output, ignore_errors=True)
     arguments.output.mkdir(parents=True)
-    for carried in (*FOR_TORCH, *FOR_ONNXRUNTIME):
+    for carried in FOR_TORCH if arguments.torch_alone else (*FOR_TORCH, *FOR_ONNXRUNTIME):
         if arguments.stand_in and carried.format == "onnx":
             write_stand_in(CHECKPOINT, arguments.output / carried.name)
         else:
@@ -97,7 +100,7 @@ def _sentences(data: Path | None) -> list[str]:
 
 
 def _pack(directory: Path) -> None:
-    """Writes the archive: of some 180 MB a sixth is left."""
+    """Writes the archive, in which weights that several graphs have take the room of one."""
     window = {"id": lzma.FILTER_LZMA2, "preset": 4, "dict_size": ARCHIVE_WINDOW}
     with (
         lzma.open(f"{directory}.tar.xz", "wb", filters=[window]) as packed,
