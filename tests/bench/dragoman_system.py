@@ -22,6 +22,9 @@ class Dragoman:
             engines=setting.workers,
             threads_per_engine=setting.threads,
             max_batch_size=setting.batch_size,
+            max_input_length=setting.places,
+            max_decoding_length=setting.places,
+            fixed_batch_shapes=setting.fixed_shapes,
         )
         self._setting = setting
         self._loop = asyncio.new_event_loop()

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, Self
 
 SystemName = Literal["dragoman", "ctranslate2", "transformers", "optimum"]
 Precision = Literal["float32", "int8"]
+HalfPrecision = Literal["float16", "bfloat16"]
 
 CORES = 2
 """All systems get as many threads in all."""
@@ -39,7 +40,7 @@ class Setting:
     """One system as it is run."""
 
     system: SystemName
-    precision: Precision
+    precision: Precision | HalfPrecision
     model: Path
     """The files that this system reads: a bundle, a converted model or a checkpoint."""
     beam_size: int
@@ -53,6 +54,10 @@ class Setting:
     """Sentences of a batch; rows of an engine."""
     batch_tokens: int | None = None
     """Source tokens of a batch, padding counted, where it is not sentences that are counted."""
+    places: int | None = None
+    """Most tokens of a source and of a target that Dragoman allows, where that is no default."""
+    fixed_shapes: bool = False
+    """Whether Dragoman's steps all have the same shapes."""
 
     @classmethod
     def parse(cls, fields: dict[str, Any]) -> Self:

@@ -1,5 +1,5 @@
-"""Runs without the client's libraries: see bare.py."""
+"""Runs without the libraries of the client and of most of the server: see bare.py."""
 
-from tests.gpu.bare import allow_wire_types_alone
+from tests.gpu.bare import allow_bare_machines
 
-allow_wire_types_alone()
+allow_bare_machines()

@@ -2,7 +2,7 @@
 
     python -m tests.gpu.prepare --output build/gpu
 
-makes it; DRAGOMAN_GPU_CARRIED says where it lies, else build/gpu.
+makes it, and an archive of it; DRAGOMAN_GPU_CARRIED says where it lies, else build/gpu.
 """
 
 import json
@@ -15,9 +15,35 @@ from tests.gpu.bare import ROOT
 DIRECTORY = Path(os.environ.get("DRAGOMAN_GPU_CARRIED", ROOT / "build/gpu"))
 
 DEVICE: Literal["cuda", "cpu"] = "cpu" if os.environ.get("DRAGOMAN_GPU_DEVICE") == "cpu" else "cuda"
-"""cpu tries the tests and the benchmark themselves, with float32 graphs in the bundles' places."""
+"""cpu tries the tests and the benchmark themselves, with float32 graphs in the places of ONNX's."""
 
-PRECISIONS: tuple[Literal["float16", "bfloat16"], ...] = ("float16", "bfloat16")
+Precision = Literal["float16", "bfloat16"]
+
+
+class CarriedBundle(NamedTuple):
+    """A bundle of the shipped checkpoint."""
+
+    format: Literal["onnx", "torchscript", "pt2"]
+    precision: Precision
+
+    @property
+    def name(self) -> str:
+        """Of its directory."""
+        return f"{self.format}-{self.precision}"
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return DIRECTORY / self.name
+
+
+FOR_ONNXRUNTIME = (CarriedBundle("onnx", "float16"), CarriedBundle("onnx", "bfloat16"))
+
+FOR_TORCH = (
+    CarriedBundle("torchscript", "float16"),
+    CarriedBundle("torchscript", "bfloat16"),
+    CarriedBundle("pt2", "float16"),
+)
 
 WORKLOAD = "workload.json"
 
@@ -41,6 +67,11 @@ class Workload(NamedTuple):
 
     cross: list[Weights]
     """Of the first sentences and their greedy translations, the start token with them."""
+
+    @property
+    def longest(self) -> int:
+        """Most tokens of a source."""
+        return max(map(len, self.sources))
 
     def write(self, directory: Path) -> None:
         """Writes workload.json."""

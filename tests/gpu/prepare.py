@@ -2,17 +2,21 @@
 
     python -m tests.gpu.prepare --output build/gpu --data DIRECTORY
 
-Two bundles of the shipped checkpoint, and what its float32 bundle makes of some sentences on a CPU:
-of tatoeba_test where --data has it, else of the built-in sample.
+Bundles of the shipped checkpoint, and what its float32 bundle makes of some sentences on a CPU: of
+tatoeba_test where --data has it, else of the built-in sample. Then all of it as one archive beside
+the directory, OUTPUT.tar.xz: graphs have the same weights, and there each is kept once.
 """
 
 import argparse
+import lzma
 import shutil
+import tarfile
 import tempfile
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from dragoman_export.export import ExportRequest, export
+from dragoman_export.graphs import FormatName
 from dragoman_export.manifest import Precision
 from dragoman_export.sentences import SENTENCES
 from dragoman_server.models.bundle import Bundle
@@ -30,7 +34,14 @@ from dragoman_server.sequence import (
 )
 from tests.export.stand_in import write_stand_in
 from tests.gpu.bare import ROOT
-from tests.gpu.carried import BEAM_SIZES, MAX_LENGTH, PRECISIONS, Weights, Workload
+from tests.gpu.carried import (
+    BEAM_SIZES,
+    FOR_ONNXRUNTIME,
+    FOR_TORCH,
+    MAX_LENGTH,
+    Weights,
+    Workload,
+)
 from tests.server.engine.stepping import translate_all
 
 CHECKPOINT = ROOT / "export/checkpoints/marian-en-de"
@@ -45,6 +56,9 @@ CROSS_DIGITS = 4
 
 MAX_ROWS = 64
 
+ARCHIVE_WINDOW = 1 << 28
+"""Bytes, more than all the bundles together: within it a weight is found again."""
+
 
 def main() -> None:
     """Writes everything anew."""
@@ -52,25 +66,31 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=ROOT / "build/gpu")
     parser.add_argument("--data", type=Path, help="directory with tatoeba_test.en")
     parser.add_argument(
-        "--stand-in", action="store_true", help="float32 graphs, to try the tests on a CPU"
+        "--stand-in",
+        action="store_true",
+        help="float32 graphs in the places of ONNX's, to try the tests on a CPU",
     )
     parser.add_argument(
         "--ctranslate2", action="store_true", help="also convert the checkpoint for CTranslate2"
     )
+    parser.add_argument(
+        "--torch-alone", action="store_true", help="leave out what is for onnxruntime"
+    )
     arguments = parser.parse_args()
     shutil.rmtree(arguments.output, ignore_errors=True)
     arguments.output.mkdir(parents=True)
-    for precision in PRECISIONS:
-        if arguments.stand_in:
-            write_stand_in(CHECKPOINT, arguments.output / precision)
+    for carried in FOR_TORCH if arguments.torch_alone else (*FOR_TORCH, *FOR_ONNXRUNTIME):
+        if arguments.stand_in and carried.format == "onnx":
+            write_stand_in(CHECKPOINT, arguments.output / carried.name)
         else:
-            _export(precision, arguments.output / precision)
+            _export(carried.precision, arguments.output / carried.name, carried.format)
     if arguments.ctranslate2:
         from tests.bench.ctranslate2_model import convert  # noqa: PLC0415 - the bench extra
 
         # Stored in float32, cast when it is loaded.
         convert(CHECKPOINT, arguments.output / "ctranslate2", "float32")
     _workload(_sentences(arguments.data)).write(arguments.output)
+    _pack(arguments.output)
 
 
 def _sentences(data: Path | None) -> list[str]:
@@ -79,12 +99,26 @@ def _sentences(data: Path | None) -> list[str]:
     return (data / "tatoeba_test.en").read_text("utf-8").split("\n")[:SENTENCE_COUNT]
 
 
-def _export(precision: Precision, output: Path) -> None:
+def _pack(directory: Path) -> None:
+    """Writes the archive, in which weights that several graphs have take the room of one."""
+    window = {"id": lzma.FILTER_LZMA2, "preset": 4, "dict_size": ARCHIVE_WINDOW}
+    with (
+        lzma.open(f"{directory}.tar.xz", "wb", filters=[window]) as packed,
+        tarfile.open(fileobj=packed, mode="w|") as archive,
+    ):
+        archive.add(directory, arcname=".")
+
+
+def _export(precision: Precision, output: Path, graph_format: FormatName = "onnx") -> None:
     def quiet(_: str) -> AbstractContextManager[None]:
         return nullcontext()
 
     request = ExportRequest(
-        checkpoint=CHECKPOINT, output=output, precision=precision, sentences=SENTENCES
+        checkpoint=CHECKPOINT,
+        output=output,
+        precision=precision,
+        format=graph_format,
+        sentences=SENTENCES,
     )
     export(request, quiet)
 
