@@ -3,6 +3,7 @@
 For models whose graphs no provider of this machine can run. Knows modules; knows nothing of ONNX.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -56,14 +57,8 @@ def _kept(config: TransformerConfig, name: str, array: Array) -> Tensor:
     return tensor if name == "self_state" else tensor.to(TORCH_TYPES[config.cache_type])
 
 
-class _Steps:
-    """The decoder and the caches of a fixed set of rows."""
-
-    def __init__(self, decoder: DecoderStep, source_last: Tensor, caches: list[Cache]) -> None:
-        self._decoder = decoder
-        self._source_last = source_last
-        self._caches = caches
-        self._capacities = caches[0].capacities()
+class WholeSteps(ABC):
+    """A decoder in PyTorch, of which the log-probabilities of all tokens are had."""
 
     def best(self, position: int, token_ids: NDArray[np.int64]) -> Best:
         """See stepwise.Steps."""
@@ -83,9 +78,22 @@ class _Steps:
         scores: Floats = everything[live, wanted[live]]
         return scores
 
-    @torch.inference_mode()
+    @abstractmethod
     def _take(self, position: int, token_ids: NDArray[np.int64]) -> Tensor:
         """One step of every row: log-probabilities of all tokens, (rows, vocab)."""
+
+
+class _Steps(WholeSteps):
+    """The decoder and the caches of a fixed set of rows."""
+
+    def __init__(self, decoder: DecoderStep, source_last: Tensor, caches: list[Cache]) -> None:
+        self._decoder = decoder
+        self._source_last = source_last
+        self._caches = caches
+        self._capacities = caches[0].capacities()
+
+    @torch.inference_mode()
+    def _take(self, position: int, token_ids: NDArray[np.int64]) -> Tensor:
         positions = torch.full((len(token_ids),), position, dtype=torch.int32)
         step = Step(positions, self._source_last, *self._capacities)
         logits, self._caches = self._decoder.logits(torch.from_numpy(token_ids), step, self._caches)

@@ -16,7 +16,8 @@ from torch import Tensor
 from dragoman_export.graphs import TORCHSCRIPT, GraphFormat
 from dragoman_export.model import ImportedModel
 from dragoman_export.network import TransformerConfig
-from dragoman_export.verification.stepwise import Best, Floats, StepwiseDecoder
+from dragoman_export.verification.eager_decoding import WholeSteps
+from dragoman_export.verification.stepwise import StepwiseDecoder
 
 PlainGraph = Callable[..., Any]
 """Takes tensors and returns one, or several."""
@@ -67,7 +68,7 @@ def _caches(config: TransformerConfig, key_value: Tensor, limit: int) -> list[Te
     return caches
 
 
-class _Steps:
+class _Steps(WholeSteps):
     """The decoder and the caches of a fixed set of rows."""
 
     def __init__(
@@ -78,27 +79,8 @@ class _Steps:
         self._caches = caches
         self._places = torch.arange(limit)
 
-    def best(self, position: int, token_ids: NDArray[np.int64]) -> Best:
-        """See stepwise.Steps."""
-        values, ids = self._take(position, token_ids).topk(2, dim=1)
-        margins: Floats = (values[:, 0] - values[:, 1]).numpy()
-        return Best(ids[:, 0].numpy(), values[:, 0].numpy(), margins)
-
-    def log_probs(
-        self,
-        position: int,
-        token_ids: NDArray[np.int64],
-        wanted: NDArray[np.int64],
-        live: Sequence[int],
-    ) -> Floats:
-        """See stepwise.Steps."""
-        everything = self._take(position, token_ids).numpy()
-        scores: Floats = everything[live, wanted[live]]
-        return scores
-
     @torch.no_grad()
     def _take(self, position: int, token_ids: NDArray[np.int64]) -> Tensor:
-        """One step of every row: log-probabilities of all tokens, (rows, vocab)."""
         positions = torch.full((len(token_ids),), position)
         target_mask = (self._places <= position).expand(len(token_ids), -1)
         logits: Tensor = self._decoder(
