@@ -54,10 +54,15 @@ def starts(taking_part: Sequence[Graphs], corpus: Corpus, runs: int) -> list[lis
                 f"{statistics.median(sizes) / 2**20:,.0f} MB"
                 for sizes in (started.idle, started.after)
             ],
-            f"{sum(file.stat().st_size for file in graphs.path.glob('*coder*')) / 1e6:.1f} MB",
+            f"{_file_bytes(graphs) / 1e6:.1f} MB",
         ]
         for graphs, started in found.items()
     ]
+
+
+def _file_bytes(graphs: Graphs) -> int:
+    """Of graphs and weights, the tokenizer not counted."""
+    return sum(file.stat().st_size for file in graphs.path.iterdir() if file.is_file())
 
 
 def _start(graphs: Graphs, corpus: Corpus, started: Started) -> None:
