@@ -163,4 +163,4 @@ class Workbench(NamedTuple):
 
 def _aside(name: str, target: Target) -> str:
     """Which of several graphs is meant, where there are several."""
-    return f" for {target.provider} in {name}" if target is CUDA else ""
+    return f" for {target.graph_format.providers[0]} in {name}" if target is CUDA else ""

@@ -11,11 +11,12 @@ from dragoman_export.graphs.contract import (
     plain_decoder_contract,
     plain_encoder_contract,
 )
-from dragoman_export.graphs.target import Provider
 from dragoman_export.network import TransformerConfig
 
 FormatName = Literal["onnx", "torchscript", "pt2"]
 """`pt2` is what torch.export saves."""
+
+Provider = Literal["cpu", "cuda"]
 
 GraphName = Literal["encoder", "decoder", "attention"]
 

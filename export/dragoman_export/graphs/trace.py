@@ -72,7 +72,7 @@ def trace(transformer: Transformer, target: Target, *, with_attention: bool = Fa
     """All graphs, optimised and free of anything that depends on the machine or the time."""
     schemas.register()
     encoder = encoder_contract(transformer.config)
-    decoder = target.decoder_contract(transformer.config)
+    decoder = target.graph_format.decoder_contract(transformer.config)
     kind = cache_kind(transformer.config)
     plain = len(decoder.inputs) - len(kind._fields) * transformer.config.decoder_layers
     flat = [_example(tensor) for tensor in decoder.inputs]

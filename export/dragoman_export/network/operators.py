@@ -15,7 +15,8 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+
+from dragoman_export.network import kernels
 
 GROUP_SIZE = 128
 """Logits a group of the top-k; the vocabulary is padded to whole groups."""
@@ -68,7 +69,7 @@ def _(x: Tensor) -> Tensor:
 @torch.library.custom_op("dragoman::add_and_norm", mutates_args=())
 def add_and_norm(x: Tensor, y: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> Tensor:
     """Layer normalisation of x + y, both (rows, dim), scaled by `weight`, shifted by `bias`."""
-    return functional.layer_norm(x + y, weight.shape, weight, bias, epsilon)
+    return kernels.add_and_norm(x, y, weight, bias, epsilon)
 
 
 @add_and_norm.register_fake
@@ -79,7 +80,7 @@ def _(x: Tensor, y: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> Ten
 @torch.library.custom_op("dragoman::norm", mutates_args=())
 def norm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> Tensor:
     """Layer normalisation of x (rows, dim), scaled by `weight`, shifted by `bias`."""
-    return functional.layer_norm(x, weight.shape, weight, bias, epsilon)
+    return kernels.norm(x, weight, bias, epsilon)
 
 
 @norm.register_fake
@@ -93,7 +94,7 @@ def rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
 
     Source: Zhang and Sennrich 2019, "Root Mean Square Layer Normalization".
     """
-    return functional.rms_norm(x, weight.shape, weight, epsilon)
+    return kernels.rms_norm(x, weight, epsilon)
 
 
 @rms_norm.register_fake
@@ -113,9 +114,7 @@ def prompt_bias(table: Tensor, padded_index: Tensor) -> Tensor:
     Returns:
         (1, heads, source, source): the token that attends, the token attended to.
     """
-    most, places = len(table) // 2, torch.arange(padded_index.shape[1])
-    distance = (places[None, :] - places[:, None]).clamp(-most, most) + most
-    return table[distance].permute(2, 0, 1)[None].contiguous()
+    return kernels.prompt_bias(table, padded_index).contiguous()
 
 
 @prompt_bias.register_fake
@@ -137,9 +136,7 @@ def past_bias(table: Tensor, positions: Tensor, cache: Tensor) -> Tensor:
     Returns:
         (rows, heads, 1, capacity); past a row's position the values mean nothing.
     """
-    places = torch.arange(cache.shape[2])
-    distance = (positions[:, None].long() - places).clamp(0, len(table) - 1)
-    return table[distance].permute(0, 2, 1)[:, :, None].contiguous()
+    return kernels.past_bias(table, positions, cache).contiguous()
 
 
 @past_bias.register_fake

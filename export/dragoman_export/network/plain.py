@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from dragoman_export.network import operators
 from dragoman_export.network.forced_attention import ForcedAttention
+from dragoman_export.network.kernels import places
 from dragoman_export.network.layers import DecoderLayer, EncoderLayer
-from dragoman_export.network.plain_operators import places
 from dragoman_export.network.recurrence import recur, recur_all
 from dragoman_export.network.transformer import TORCH_TYPES, DecoderStep, Encoder, Transformer
 

@@ -28,16 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 def choose_provider(requested: str, made_for: Sequence[str]) -> str:
-    """Returns "cpu" or "cuda".
-
-    Args:
-        requested: auto, cpu or cuda. `auto` takes CUDA where this PyTorch has it and the bundle is
-            made for it, and says why where not.
-        made_for: Providers that the bundle's graphs are made for.
-
-    Raises:
-        ConfigError: CUDA is asked for and not there, or the bundle is not made for what is left.
-    """
+    """See runtimes.Runtime: by whether this torch sees a GPU."""
     has_cuda = torch.cuda.is_available()
     if requested == "cuda" and not has_cuda:
         raise ConfigError(
@@ -73,24 +64,7 @@ def load_runners(
     threads: int | None = None,
     fixed_shapes: bool = False,
 ) -> Runners:
-    """Loads the graphs and allocates the caches of all engines.
-
-    From then on the bundle's files may change: nothing more is read of them.
-
-    Args:
-        bundle: What to run.
-        provider: cpu or cuda, as choose_provider returns it.
-        shape: Of each engine's caches where there are so many engines.
-        cores: CPU cores of the machine.
-        engines: How many, if that is settled; else one on cuda, and one a core on cpu.
-        threads: CPU threads of an engine; 1 by default. Of no account on cuda.
-        fixed_shapes: Whether every step has the same shapes, whoever takes part, and every sentence
-            is encoded alone: the same bits on any processor, at a price.
-
-    Raises:
-        BundleError: A graph cannot be loaded.
-        ConfigError: The caches have no room.
-    """
+    """See runtimes.Runtime. Engines are one on cuda, and one a core on cpu, of one thread each."""
     layout = _layout(provider, cores=cores, engines=engines, threads=threads)
     device = torch.device(provider)
     graphs = load_graphs(bundle, device)
