@@ -139,7 +139,6 @@ SIZES = ((1, 1, 1), (1, 9, 4), (5, 1, 13), (6, 9, 1), (2, 2, 2))
 """Rows, source and target: of 1 above all, which tracing may take for constants."""
 
 
-@torch.no_grad()
 @pytest.mark.parametrize("graph_format", PLAIN)
 @pytest.mark.parametrize("name", UNLIKE)
 def test_graphs_take_batches_and_texts_of_any_size(
@@ -147,28 +146,31 @@ def test_graphs_take_batches_and_texts_of_any_size(
 ) -> None:
     bundle = plain_bundle(name, graph_format, exports)
     transformer = import_model(exports.get(name, MODELS[name].make)).transformer
-    kind = PLAIN[graph_format]
-    encoder, decoder = (load_plain(bundle / kind.file(of), kind) for of in ("encoder", "decoder"))
-    own_encoder, own_decoder = PlainEncoder(transformer.encoder), PlainStep(transformer.decoder)
-    chance = torch.Generator().manual_seed(1)
-    for rows, source, target in SIZES:
-        token_ids = torch.randint(3, 60, (rows, source), generator=chance)
-        lengths = torch.randint(1, source + 1, (rows, 1), generator=chance)
-        mask = torch.arange(source) < lengths
-        with PlainOperators():
-            expected = own_encoder(token_ids, mask)
-        torch.testing.assert_close(encoder(token_ids, mask), expected, rtol=0, atol=CLOSE)
-        caches = _caches(transformer.config, expected, target)
-        own_caches = [cache.clone() for cache in caches]
-        for position in range(target):
-            # Every second row is a step behind.
-            positions = (position - torch.arange(rows) % 2).clamp_min(0)
-            fed = (token_ids[:, 0], positions, torch.arange(target) <= positions[:, None], mask)
+    with torch.no_grad():  # not before: a checkpoint that is made is trained
+        kind = PLAIN[graph_format]
+        encoder, decoder = (
+            load_plain(bundle / kind.file(of), kind) for of in ("encoder", "decoder")
+        )
+        own_encoder, own_decoder = PlainEncoder(transformer.encoder), PlainStep(transformer.decoder)
+        chance = torch.Generator().manual_seed(1)
+        for rows, source, target in SIZES:
+            token_ids = torch.randint(3, 60, (rows, source), generator=chance)
+            lengths = torch.randint(1, source + 1, (rows, 1), generator=chance)
+            mask = torch.arange(source) < lengths
             with PlainOperators():
-                expected = own_decoder(*fed, *own_caches)
-            torch.testing.assert_close(decoder(*fed, *caches), expected, rtol=0, atol=CLOSE)
-        for found, kept in zip(caches, own_caches, strict=True):
-            torch.testing.assert_close(found, kept, rtol=0, atol=CLOSE)
+                expected = own_encoder(token_ids, mask)
+            torch.testing.assert_close(encoder(token_ids, mask), expected, rtol=0, atol=CLOSE)
+            caches = _caches(transformer.config, expected, target)
+            own_caches = [cache.clone() for cache in caches]
+            for position in range(target):
+                # Every second row is a step behind.
+                positions = (position - torch.arange(rows) % 2).clamp_min(0)
+                fed = (token_ids[:, 0], positions, torch.arange(target) <= positions[:, None], mask)
+                with PlainOperators():
+                    expected = own_decoder(*fed, *own_caches)
+                torch.testing.assert_close(decoder(*fed, *caches), expected, rtol=0, atol=CLOSE)
+            for found, kept in zip(caches, own_caches, strict=True):
+                torch.testing.assert_close(found, kept, rtol=0, atol=CLOSE)
 
 
 def _caches(config: TransformerConfig, key_value: Tensor, target: int) -> list[Tensor]:
