@@ -2,7 +2,6 @@
 
 import functools
 import logging
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +13,8 @@ from dragoman_server.engine import (
     AsyncEngine,
     Engine,
     EngineMetrics,
-    Progress,
+    EngineThreads,
+    Reports,
     Scheduler,
     Share,
     Turns,
@@ -156,8 +156,8 @@ def build_engine(
     engine_metrics = EngineMetrics(metrics, manifest.name)
     continuations = functools.cache(lambda: np.array(word_continuations(bundle), np.bool_))
 
-    def make_engines(deliver: Callable[[Progress], None]) -> list[Engine]:
-        return [
+    def make_engines(reports: Reports) -> EngineThreads:
+        engines = [
             Engine(
                 scheduler=Scheduler(
                     queue,
@@ -168,21 +168,26 @@ def build_engine(
                 search=_search(manifest, rows, limits, continuations),
                 runner=runner,
                 metrics=engine_metrics,
-                deliver=deliver,
+                deliver=reports.deliver,
             )
             for index, runner in enumerate(runners)
         ]
+        return EngineThreads(
+            engines,
+            loaded.prepare,
+            wait=queue.wait,
+            all_died=reports.all_died,
+            # A device's steps wait for the device: it is shared by the device's own scheduler.
+            turns=allotment.turns if chosen.provider == "cpu" else None,
+            share=Share(allotment.weight, loaded.layout.threads),
+        )
 
     engine = AsyncEngine(
         queue,
         make_engines,
         max_rows=len(runners) * rows,
         kv_cache_bytes=loaded.cache_bytes,
-        prepare=loaded.prepare,
         count_expired=engine_metrics.expired,
-        # A device's steps wait for the device: it is shared by the device's own scheduler.
-        turns=allotment.turns if chosen.provider == "cpu" else None,
-        share=Share(allotment.weight, loaded.layout.threads),
         attend=_attention(bundle, chosen).run if manifest.HasField("attention") else None,
     )
     return BuiltEngine(engine, chosen.provider, loaded.layout)

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import functools
 import gc
+import math
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from dragoman_server.config import Config
 from dragoman_server.engine.async_engine import AsyncEngine
 from dragoman_server.engine.engine import Progress
 from dragoman_server.engine.engine_metrics import EngineMetrics
+from dragoman_server.engine.engine_threads import EngineThreads
 from dragoman_server.engine.forecast import step_costs
 from dragoman_server.engine.waiting_queue import WaitingQueue
 from dragoman_server.models.bundle import Bundle
@@ -44,6 +46,7 @@ class EchoEngine:
     """In place of an Engine: says what it hears."""
 
     running = rows = 0
+    step_began_at = math.inf
 
     def __init__(
         self, queue: WaitingQueue, metrics: EngineMetrics, deliver: Callable[[Progress], None]
@@ -88,7 +91,11 @@ async def _serve(bundle: Bundle, workers: int) -> None:
     engine_metrics = EngineMetrics(metrics, bundle.manifest.name)
     engine = AsyncEngine(
         queue,
-        lambda deliver: [EchoEngine(queue, engine_metrics, deliver)],  # type: ignore[list-item]
+        lambda reports: EngineThreads(
+            [EchoEngine(queue, engine_metrics, reports.deliver)],
+            wait=queue.wait,
+            all_died=reports.all_died,
+        ),
         max_rows=ROWS,
     )
     model = describe_model(bundle.manifest, model_limits(bundle.manifest, config), "cpu")

@@ -11,16 +11,17 @@ from dragoman_server.config import Config
 from dragoman_server.engine.async_engine import AsyncEngine
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.monitoring.metrics import Metrics
+from dragoman_server.runtime.runner import Runner
+from dragoman_server.runtime.runners import load_runners
 from dragoman_server.search.rows import Move
 from dragoman_server.sequence import TranslationOptions
-from dragoman_server.service.listing import model_limits
+from dragoman_server.service.listing import engine_caches, model_limits
 from tests.bench.growth_worker import FIRST, LAST, Decode, Job, Point, random_sources
 
 
-def _engine(job: Job) -> AsyncEngine:
-    """Builds one engine with room for every point, which encodes all newcomers at once."""
-    bundle = Bundle.load(job.model)
-    config = Config(
+def _config(job: Job) -> Config:
+    """One engine with room for every point, which encodes all newcomers at once."""
+    return Config(
         bundle=job.model,
         provider="cpu",
         engines=1,
@@ -29,8 +30,19 @@ def _engine(job: Job) -> AsyncEngine:
         max_input_length=max(point.source for point in job.points),
         max_decoding_length=LAST,
     )
+
+
+def _engine(job: Job) -> AsyncEngine:
+    bundle, config = Bundle.load(job.model), _config(job)
     limits = model_limits(bundle.manifest, config)
     return build_engine(bundle, config, limits, Metrics()).engine
+
+
+def _runner(job: Job) -> Runner:
+    bundle, config = Bundle.load(job.model), _config(job)
+    limits = model_limits(bundle.manifest, config)
+    shape = engine_caches(bundle.manifest, config, limits, engines=1)
+    return load_runners(bundle, "cpu", lambda _: shape, cores=1, engines=1).runners[0]
 
 
 def load_engine(job: Job) -> Decode:
@@ -53,7 +65,7 @@ def load_engine(job: Job) -> Decode:
 
 def load_graph(job: Job) -> Callable[[Point], float]:
     """Returns how long the runner takes for a step."""
-    runner = _engine(job)._engines[0]._runner
+    runner = _runner(job)
 
     def measure(point: Point) -> float:
         rows, beam = point.sentences * point.beam_size, point.beam_size

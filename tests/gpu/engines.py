@@ -7,6 +7,7 @@ from dragoman_server.engine.async_engine import AsyncEngine
 from dragoman_server.engine.attention_threads import Attend
 from dragoman_server.engine.engine import Engine
 from dragoman_server.engine.engine_metrics import EngineMetrics
+from dragoman_server.engine.engine_threads import EngineThreads
 from dragoman_server.engine.scheduler import Scheduler
 from dragoman_server.engine.waiting_queue import WaitingQueue
 from dragoman_server.monitoring.metrics import Metrics
@@ -24,22 +25,28 @@ def async_engine(manifest: Manifest, runners: Runners, attend: Attend | None = N
     queue = WaitingQueue(max_queue_size=100, engines=1)
     return AsyncEngine(
         queue,
-        lambda deliver: [
-            Engine(
-                scheduler=Scheduler(queue, engine=0, max_batch_size=ROWS, max_encode_tokens=256),
-                search=Search(
-                    max_rows=ROWS,
-                    max_length=MAX_LENGTH,
-                    decoder_start_id=special.decoder_start_id,
-                    end_id=special.end_id,
-                ),
-                runner=runners.runners[0],
-                metrics=EngineMetrics(Metrics(), "tiny"),
-                deliver=deliver,
-            )
-        ],
+        lambda reports: EngineThreads(
+            [
+                Engine(
+                    scheduler=Scheduler(
+                        queue, engine=0, max_batch_size=ROWS, max_encode_tokens=256
+                    ),
+                    search=Search(
+                        max_rows=ROWS,
+                        max_length=MAX_LENGTH,
+                        decoder_start_id=special.decoder_start_id,
+                        end_id=special.end_id,
+                    ),
+                    runner=runners.runners[0],
+                    metrics=EngineMetrics(Metrics(), "tiny"),
+                    deliver=reports.deliver,
+                )
+            ],
+            runners.prepare,
+            wait=queue.wait,
+            all_died=reports.all_died,
+        ),
         max_rows=ROWS,
-        prepare=runners.prepare,
         attend=attend,
     )
 

@@ -13,6 +13,8 @@ from dragoman_server.engine.deadline import (
 )
 from dragoman_server.engine.engine import Engine, Progress
 from dragoman_server.engine.engine_metrics import EngineMetrics
+from dragoman_server.engine.engine_threads import EngineThreads
+from dragoman_server.engine.engines import Engines, Reports
 from dragoman_server.engine.futures import settle
 from dragoman_server.engine.outlook import UNREAD, Admission, Outline, Outlook
 from dragoman_server.engine.scheduler import Scheduler
@@ -29,11 +31,14 @@ __all__ = [
     "Deadline",
     "Engine",
     "EngineMetrics",
+    "EngineThreads",
+    "Engines",
     "Outline",
     "Outlook",
     "Priority",
     "Progress",
     "RemainingTime",
+    "Reports",
     "Scheduler",
     "Sender",
     "Share",

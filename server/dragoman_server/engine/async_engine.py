@@ -1,6 +1,6 @@
 """The engines behind an asyncio interface: texts in, futures out.
 
-Owns the hand-over between the engines' threads and the event loop. Knows nothing of gRPC, text or
+Owns the hand-over between the engines and the event loop. Knows nothing of gRPC, text or
 languages.
 """
 
@@ -14,13 +14,12 @@ from collections.abc import Sequence as ListOf
 
 from dragoman_server.engine.attention_threads import Attend, AttentionThreads
 from dragoman_server.engine.deadline import NO_LIMIT, TimeLimit, has_passed
-from dragoman_server.engine.engine import Engine, Progress
-from dragoman_server.engine.engine_threads import EngineThreads
+from dragoman_server.engine.engine import Progress
+from dragoman_server.engine.engines import Engines, Reports
 from dragoman_server.engine.forecast import Forecast, Promise
 from dragoman_server.engine.futures import settle
 from dragoman_server.engine.outlook import UNREAD, Admission, Outline, Outlook
 from dragoman_server.engine.sender import ANYBODY, Sender
-from dragoman_server.engine.turns import Share, Turns
 from dragoman_server.engine.waiting_queue import WaitingQueue
 from dragoman_server.errors import BackendError, DragomanError, UnavailableError
 from dragoman_server.sequence import (
@@ -50,15 +49,11 @@ class AsyncEngine:
 
     Args:
         queue: Where texts wait; the engines take from it.
-        make_engines: Builds the engines around the function that they report to.
+        make_engines: Builds the engines around the functions that they report to.
         kv_cache_bytes: Memory of all the engines' caches.
         max_rows: Rows of all the engines together.
-        prepare: What each engine's thread does first, one engine after the other.
         count_expired: Called for each text that leaves the queue because its deadline passed, but
             for those that the engines find there.
-        turns: Hands the cores out to the engines of all models; None where these have them to
-            themselves.
-        share: The model's.
         attend: Makes the passes that texts ask for; None where the model has none.
         clock: Seconds, monotonic; the engines'.
     """
@@ -66,34 +61,21 @@ class AsyncEngine:
     def __init__(
         self,
         queue: WaitingQueue,
-        make_engines: Callable[[Callable[[Progress], None]], ListOf[Engine]],
+        make_engines: Callable[[Reports], Engines],
         *,
         max_rows: int,
         kv_cache_bytes: int = 0,
-        prepare: ListOf[Callable[[], None]] = (),
         count_expired: Callable[[], None] | None = None,
-        turns: Turns | None = None,
-        share: Share | None = None,
         attend: Attend | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
-        self._engines = make_engines(self._deliver)
+        self._engines = make_engines(Reports(self._deliver, self._settle, self._end))
         self._max_rows = max_rows
         self.kv_cache_bytes = kv_cache_bytes
         self._count_expired = count_expired or (lambda: None)
         self._clock = clock
-        costs = [engine.step_costs for engine in self._engines]
-        self._forecast = Forecast(costs, places=max_rows)
-        self._threads = EngineThreads(
-            self._engines,
-            prepare,
-            wait=queue.wait,
-            all_died=self._end,
-            turns=turns,
-            share=share,
-            clock=clock,
-        )
+        self._forecast = Forecast(self._engines.step_costs, places=max_rows)
         self._attention = None if attend is None else AttentionThreads(attend, len(self._engines))
         self.used_at = clock()
         """When the last texts came, or it was built."""
@@ -107,7 +89,7 @@ class AsyncEngine:
 
     @property
     def engine_count(self) -> int:
-        """Number of engines, each with a thread of its own."""
+        """Number of engines, each with a thread or a process of its own."""
         return len(self._engines)
 
     @property
@@ -118,7 +100,7 @@ class AsyncEngine:
     @property
     def requests_running(self) -> int:
         """Texts that hold rows."""
-        return sum(engine.running for engine in self._engines)
+        return self._engines.running
 
     @property
     def bulk_waiting(self) -> int:
@@ -138,28 +120,27 @@ class AsyncEngine:
     @property
     def kv_cache_usage(self) -> float:
         """Share of the rows that are in use, 0 to 1."""
-        return sum(engine.rows for engine in self._engines) / self._max_rows
+        return self._engines.rows / self._max_rows
 
     @property
     def healthy(self) -> bool:
-        """Whether every engine thread is alive."""
-        return self._threads.healthy
+        """Whether every engine is alive."""
+        return self._engines.healthy
 
     @property
     def stalled(self) -> bool:
         """Whether a step takes so long that it will hardly end."""
-        now = self._clock()
-        return any(now - engine.step_began_at > STALL_SECONDS for engine in self._engines)
+        return self._clock() - self._engines.step_began_at > STALL_SECONDS
 
     async def start(self) -> None:
-        """Starts one thread per engine; returns once all are prepared.
+        """Starts the engines; returns once all are prepared.
 
         Raises:
             ConfigError: There is no room for a thread.
             DragomanError: One could not be prepared.
         """
         self._loop = asyncio.get_running_loop()
-        await self._threads.start()
+        await self._engines.start()
 
     @property
     def is_at_ease(self) -> bool:
@@ -251,6 +232,7 @@ class AsyncEngine:
         self._queue.put(longest_first, sender)
         if sender.comes_with_others:
             self._loop.call_soon(self._queue.wake)
+        self._engines.came()
         if sequences:
             self._idle.clear()
         if on_partial is not None:
@@ -263,7 +245,7 @@ class AsyncEngine:
         await self._idle.wait()
 
     async def close(self) -> None:
-        """Stops the threads after their running step; what is unfinished gets UnavailableError.
+        """Stops the engines after their running step; what is unfinished gets UnavailableError.
 
         With the last reference to it the model's memory is free: it leaves no cycle to a collector
         that does not look at what has been there for long.
@@ -271,13 +253,12 @@ class AsyncEngine:
         self._closing = True
         if self._attention is not None:
             self._attention.close()
-        self._threads.close()
+        self._engines.close()
         self._queue.close()
         try:
-            await self._threads.join()
+            await self._engines.join()
         finally:
             self._fail_unfinished(UnavailableError("the server stopped before the translation"))
-        self._engines = []
 
     def _expect(self, sequence: Sequence, promise: Promise) -> asyncio.Future[Completion]:
         assert self._loop is not None
@@ -301,8 +282,7 @@ class AsyncEngine:
 
     def _take_out(self, sequence: Sequence, now: float) -> None:
         if not self._queue.remove(sequence):
-            for engine in self._engines:
-                engine.cancel(sequence)
+            self._engines.cancel(sequence)
         elif has_passed(sequence.deadline, now, since=sequence.arrived_at):
             self._count_expired()
 

@@ -6,16 +6,20 @@ steps do, nor who waits for them.
 
 import asyncio
 import logging
+import math
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from collections.abc import Sequence as ListOf
 from concurrent.futures import Future
 from typing import Protocol
 
+from dragoman_server.engine.estimators import Line
 from dragoman_server.engine.turns import Share, Turn, Turns
 from dragoman_server.errors import ConfigError
+from dragoman_server.sequence import Sequence
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +38,25 @@ LOOK_SECONDS = 0.005
 class Stepping(Protocol):
     """What is needed of an Engine."""
 
+    @property
+    def rows(self) -> int:
+        """Rows in use or about to be."""
+
+    @property
+    def running(self) -> int:
+        """Sequences that hold rows."""
+
+    @property
+    def step_costs(self) -> Line:
+        """What its decoding steps take."""
+
+    @property
+    def step_began_at(self) -> float:
+        """When the step that runs began; inf between steps."""
+
+    def cancel(self, sequence: Sequence) -> None:
+        """Frees the sequence's rows before the next step. Any thread may call it."""
+
     def step(self) -> bool:
         """Does a step; False where nothing is to do."""
 
@@ -42,7 +65,9 @@ class Stepping(Protocol):
 
 
 class EngineThreads:
-    """Built anywhere, then used on the event loop that starts it.
+    """Engines in threads of this process.
+
+    Built anywhere, then used on the event loop that starts it.
 
     Args:
         engines: Each gets a thread.
@@ -57,8 +82,8 @@ class EngineThreads:
 
     def __init__(
         self,
-        engines: Sequence[Stepping],
-        prepare: Sequence[Callable[[], None]],
+        engines: ListOf[Stepping],
+        prepare: ListOf[Callable[[], None]] = (),
         *,
         wait: Callable[[], bool],
         all_died: Callable[[], None],
@@ -76,6 +101,37 @@ class EngineThreads:
         self._threads: list[threading.Thread] = []
         self._living = len(engines)
         self._closing = False
+
+    def __len__(self) -> int:
+        return len(self._engines)
+
+    @property
+    def rows(self) -> int:
+        """Rows in use or about to be, of all of them."""
+        return sum(engine.rows for engine in self._engines)
+
+    @property
+    def running(self) -> int:
+        """Sequences that hold rows."""
+        return sum(engine.running for engine in self._engines)
+
+    @property
+    def step_costs(self) -> list[Line]:
+        """What each one's decoding steps take."""
+        return [engine.step_costs for engine in self._engines]
+
+    @property
+    def step_began_at(self) -> float:
+        """When the longest of the steps that run began; inf between them."""
+        return min((engine.step_began_at for engine in self._engines), default=math.inf)
+
+    def came(self) -> None:
+        """The queue itself wakes those who wait for it."""
+
+    def cancel(self, sequence: Sequence) -> None:
+        """Frees a sequence's rows, whichever engine holds them."""
+        for engine in self._engines:
+            engine.cancel(sequence)
 
     @property
     def healthy(self) -> bool:

@@ -8,9 +8,10 @@ import pytest
 
 from dragoman_server.engine.async_engine import STALL_SECONDS, AsyncEngine
 from dragoman_server.engine.deadline import TimeLimit
-from dragoman_server.engine.engine import Engine, Progress
+from dragoman_server.engine.engine import Engine
 from dragoman_server.engine.engine_metrics import EngineMetrics
-from dragoman_server.engine.engine_threads import NICENESS
+from dragoman_server.engine.engine_threads import NICENESS, EngineThreads
+from dragoman_server.engine.engines import Reports
 from dragoman_server.engine.scheduler import Scheduler
 from dragoman_server.engine.sender import Priority, Sender
 from dragoman_server.engine.waiting_queue import WaitingQueue
@@ -52,8 +53,8 @@ def build(
     queue = WaitingQueue(max_queue_size=max_queue_size, engines=len(runners))
     metrics = EngineMetrics(Metrics(), "tiny")
 
-    def make_engines(deliver: Callable[[Progress], None]) -> list[Engine]:
-        return [
+    def make_engines(reports: Reports) -> EngineThreads:
+        engines = [
             Engine(
                 scheduler=Scheduler(queue, engine=index, max_batch_size=ROWS, max_encode_tokens=50),
                 search=Search(
@@ -61,17 +62,19 @@ def build(
                 ),
                 runner=runner,
                 metrics=metrics,
-                deliver=deliver,
+                deliver=reports.deliver,
                 clock=clock,
             )
             for index, runner in enumerate(runners)
         ]
+        return EngineThreads(
+            engines, prepare, wait=queue.wait, all_died=reports.all_died, clock=clock
+        )
 
     return AsyncEngine(
         queue,
         make_engines,
         max_rows=ROWS * len(runners),
-        prepare=prepare,
         clock=clock,
         count_expired=count_expired,
     )
@@ -324,7 +327,7 @@ class Held:
     def learn(self, step_seconds: float) -> None:
         """Lets it believe that it knows what a step takes."""
         for _ in range(200):
-            self.engine._engines[0].step_costs.observe(ROWS, step_seconds)
+            self.engine._engines.step_costs[0].observe(ROWS, step_seconds)
             self.engine._forecast.observe_text(1, 9)
 
     def due_in(self, seconds: float) -> TimeLimit:
