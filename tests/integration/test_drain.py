@@ -11,10 +11,12 @@ from tests.integration.served import Served
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("workers", [0, 2])
-async def test_every_accepted_request_is_answered(bundle: Path, workers: int) -> None:
+@pytest.mark.parametrize(
+    "settings", [{}, {"workers": 2}, {"engines": 2, "engine_processes": 2, "workers": 1}]
+)
+async def test_every_accepted_request_is_answered(bundle: Path, settings: dict[str, int]) -> None:
     sentences = everyday_sentences()[:200]
-    with Served(bundle, workers=workers) as served:
+    with Served(bundle, **settings) as served:
         async with AsyncClient(served.address, timeout=10) as client:
             expected = dict(zip(sentences, await client.translate(sentences), strict=True))
             answers: list[tuple[str, Translation]] = []

@@ -33,9 +33,9 @@ from dragoman_server.hosting.messages import (
     Text,
 )
 from dragoman_server.hosting.reporter import Reporter
+from dragoman_server.link import Unpacker, pack
 from dragoman_server.memory import save_address_space
 from dragoman_server.monitoring import STDERR, LineWriter, configure_logging
-from dragoman_server.processes.link import Unpacker, pack
 from dragoman_server.sequence import Sequence
 from dragoman_server.signals import DRAIN, IGNORED, LEAVE
 

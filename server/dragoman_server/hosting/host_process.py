@@ -13,7 +13,7 @@ from typing import Self
 
 from dragoman_server.errors import ConfigError, DragomanError
 from dragoman_server.hosting.messages import Failed, Load, Loaded, Prepare, Prepared, Report, Stop
-from dragoman_server.processes.link import Link, Unpacker, pack
+from dragoman_server.link import Link, Unpacker, pack
 
 _log = logging.getLogger(__name__)
 

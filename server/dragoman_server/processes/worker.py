@@ -15,9 +15,9 @@ import sys
 import uvloop
 
 from dragoman_server.errors import DragomanError
+from dragoman_server.link import Link
 from dragoman_server.monitoring import STDERR, LineWriter, configure_logging
 from dragoman_server.processes.front_end import FrontEnd
-from dragoman_server.processes.link import Link
 from dragoman_server.processes.messages import (
     Drain,
     Drained,

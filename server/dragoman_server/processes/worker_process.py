@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Self
 
 from dragoman_server.errors import BackendError, DragomanError
+from dragoman_server.link import Link
 from dragoman_server.monitoring import (
     CacheUse,
     CallerEnded,
@@ -23,7 +24,6 @@ from dragoman_server.monitoring import (
     Report,
     Shortage,
 )
-from dragoman_server.processes.link import Link
 from dragoman_server.processes.messages import (
     Cancel,
     Drained,

@@ -8,8 +8,8 @@ import pytest
 
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
+from dragoman_server.link import Link
 from dragoman_server.processes import worker
-from dragoman_server.processes.link import Link
 from dragoman_server.processes.messages import Drain, Drained, NotStarted, Setup, Started, Stop
 from dragoman_server.processes.worker import Worker
 from tests.server.service.fakes import FakeTokenizer

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from dragoman_server.processes.link import Link
+from dragoman_server.link import Link
 
 
 class Listener:
