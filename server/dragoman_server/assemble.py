@@ -21,8 +21,8 @@ from dragoman_server.engine import (
     WaitingQueue,
 )
 from dragoman_server.errors import ConfigError
-from dragoman_server.hosted import Recipe, layout_of, load_processes, search_builder
-from dragoman_server.hosting import EngineProcesses
+from dragoman_server.hosted import Recipe, layout_of, load_if_faster, load_processes, search_builder
+from dragoman_server.hosting import EngineProcesses, LoadedProcesses
 from dragoman_server.machine import cpu_count
 from dragoman_server.models import Bundle, load_tokenizer
 from dragoman_server.monitoring import Metrics
@@ -152,8 +152,10 @@ def build_engine(
     chosen = chosen or choose(manifest, config.runtime, config.provider)
     engine_metrics = EngineMetrics(metrics, manifest.name)
     order = _Order(bundle, config, limits, allotment, chosen)
-    build = _in_processes if config.engine_processes else _in_threads
-    built = build(order, engine_metrics)
+    if config.engine_processes:
+        built = _in_asked_processes(order, engine_metrics)
+    else:
+        built = _where_fastest(order, engine_metrics)
     engine = AsyncEngine(
         built.queue,
         built.make_engines,
@@ -196,9 +198,20 @@ class _Built(NamedTuple):
     cache_bytes: int
 
 
-def _in_threads(order: _Order, metrics: EngineMetrics) -> _Built:
+def _where_fastest(order: _Order, metrics: EngineMetrics) -> _Built:
     bundle, config, limits, allotment, chosen = order
     loaded = _load_runners(order)
+    may_choose = config.engine_processes is None and chosen.name == "onnxruntime"
+    is_alone = allotment.turns is None and allotment.layout is None
+    if may_choose and is_alone and chosen.provider == "cpu":
+        recipe = Recipe(bundle, config, limits, loaded.layout.threads, loaded.shape)
+        if processes := load_if_faster(recipe, loaded):
+            return _in_processes(order, metrics, processes, loaded.layout, loaded.shape)
+    return _in_threads(order, metrics, loaded)
+
+
+def _in_threads(order: _Order, metrics: EngineMetrics, loaded: Runners) -> _Built:
+    bundle, config, limits, allotment, chosen = order
     runners, rows = loaded.runners, loaded.shape.max_rows
     queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=len(runners))
     build_search = search_builder(bundle, limits, rows)
@@ -232,11 +245,27 @@ def _in_threads(order: _Order, metrics: EngineMetrics) -> _Built:
     return _Built(queue, make_engines, loaded.layout, rows, loaded.cache_bytes)
 
 
-def _in_processes(order: _Order, metrics: EngineMetrics) -> _Built:
+def _in_asked_processes(order: _Order, metrics: EngineMetrics) -> _Built:
     bundle, config, limits, allotment, chosen = order
-    layout = layout_of(config, chosen, cpu_count(), is_alone=allotment.turns is None)
+    processes = config.engine_processes
+    assert processes
+    is_alone = allotment.turns is None
+    layout = layout_of(config, processes, chosen, cpu_count(), is_alone=is_alone)
     shape = order.shape(layout.engines)
-    loaded = load_processes(Recipe(bundle, config, limits, layout.threads, shape), layout.engines)
+    recipe = Recipe(bundle, config, limits, layout.threads, shape)
+    loaded = load_processes(recipe, layout.engines, processes)
+    _log_caches(bundle.manifest, layout.engines, shape, loaded.cache_bytes)
+    return _in_processes(order, metrics, loaded, layout, shape)
+
+
+def _in_processes(
+    order: _Order,
+    metrics: EngineMetrics,
+    loaded: LoadedProcesses,
+    layout: Layout,
+    shape: CacheShape,
+) -> _Built:
+    config = order.config
     queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=layout.engines)
 
     def make_engines(reports: Reports) -> EngineProcesses:
@@ -249,7 +278,6 @@ def _in_processes(order: _Order, metrics: EngineMetrics) -> _Built:
             metrics=metrics,
         )
 
-    _log_caches(bundle.manifest, layout.engines, shape, loaded.cache_bytes)
     return _Built(queue, make_engines, layout, shape.max_rows, loaded.cache_bytes)
 
 

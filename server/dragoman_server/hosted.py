@@ -5,6 +5,8 @@ texts come to an engine.
 """
 
 import functools
+import logging
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,20 +16,26 @@ from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Limits
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
-from dragoman_server.hosting import Hosted, LoadedProcesses, spread
+from dragoman_server.hosting import Hosted, LoadedProcesses, rows_per_second, spread
 from dragoman_server.models import Bundle, word_continuations
 from dragoman_server.runtime import CacheShape
-from dragoman_server.runtime.layout import Layout
+from dragoman_server.runtime.layout import WORTHWHILE, Layout
+from dragoman_server.runtime.prepared import Runners
 from dragoman_server.runtime.runtimes import Chosen, choose
 from dragoman_server.search import Search, WordContinuations
-from dragoman_server.service import longest_target
+from dragoman_server.service import file_bytes, longest_target
+
+_log = logging.getLogger(__name__)
 
 
-def layout_of(config: Config, chosen: Chosen, cores: int, *, is_alone: bool) -> Layout:
-    """Returns how engines are spread over the processes that the settings ask for.
+def layout_of(
+    config: Config, processes: int, chosen: Chosen, cores: int, *, is_alone: bool
+) -> Layout:
+    """Returns the engines that are spread over so many processes, as the settings ask for.
 
     Args:
-        config: The settings; engine_processes is above 0.
+        config: The settings.
+        processes: So many; at least one.
         chosen: What runs the model.
         cores: Of the machine.
         is_alone: Whether the model has all cores to itself.
@@ -35,7 +43,7 @@ def layout_of(config: Config, chosen: Chosen, cores: int, *, is_alone: bool) -> 
     Raises:
         ConfigError: There are fewer engines, or engines have to be where they are.
     """
-    processes, threads = config.engine_processes, config.threads_per_engine or 1
+    threads = config.threads_per_engine or 1
     if chosen.provider != "cpu":
         raise ConfigError(
             f"engine_processes {processes} is asked for with provider {chosen.provider}: only "
@@ -55,6 +63,21 @@ def layout_of(config: Config, chosen: Chosen, cores: int, *, is_alone: bool) -> 
     return Layout(engines, threads)
 
 
+FEWEST_ENGINES = 4
+"""Fewer have time enough in one interpreter, whatever the model."""
+
+ENGINES_A_PROCESS = 4
+
+MOST_BYTES = 256 << 20
+"""Of the files of a model for which processes are tried: those of a larger one take much memory,
+and the Python of its steps is nothing beside what they compute."""
+
+TRIAL_SECONDS = 0.3
+
+FULL_SPEED = 0.9
+"""Where all engines together have so much of what each would have alone, nothing holds them up."""
+
+
 class Recipe(NamedTuple):
     """What a process needs to know to build its engines; it is pickled."""
 
@@ -68,16 +91,59 @@ class Recipe(NamedTuple):
     """Of each engine's caches."""
 
 
-def load_processes(recipe: Recipe, engines: int) -> LoadedProcesses:
+def load_processes(recipe: Recipe, engines: int, processes: int) -> LoadedProcesses:
     """Starts processes that load the graphs and allocate the caches of so many engines in all.
 
     Raises:
         BundleError: A graph cannot be loaded.
         ConfigError: There is no room.
     """
-    counts = spread(engines, recipe.config.engine_processes)
-    makes = [(count, functools.partial(make, recipe, count)) for count in counts]
+    makes = [
+        (count, functools.partial(make, recipe, count)) for count in spread(engines, processes)
+    ]
     return LoadedProcesses(makes, recipe.config)
+
+
+def load_if_faster(recipe: Recipe, loaded: Runners) -> LoadedProcesses | None:
+    """Tries engines in threads, and then in processes if the threads hold each other up.
+
+    Args:
+        recipe: How processes build their engines.
+        loaded: The engines' runners in this process, which nobody uses yet.
+
+    Returns:
+        Processes that have loaded all engines; None where threads are as fast.
+    """
+    engines = len(loaded.runners)
+    if engines < FEWEST_ENGINES or file_bytes(recipe.bundle.manifest) > MOST_BYTES:
+        return None
+    token_id = recipe.bundle.manifest.special_tokens.end_id
+    rows = loaded.shape.max_rows
+    speed = functools.partial(
+        rows_per_second,
+        make_search=search_builder(recipe.bundle, recipe.limits, rows),
+        rows=rows,
+        token_id=token_id,
+        seconds=TRIAL_SECONDS,
+    )
+    alone, threads = speed(loaded.runners[:1]), speed(loaded.runners)
+    found = {"one engine": alone, "threads": threads}
+    processes: LoadedProcesses | None = None
+    if threads < FULL_SPEED * engines * alone:
+        count = max(2, math.ceil(engines / ENGINES_A_PROCESS))
+        processes = load_processes(recipe, engines, count)
+        found[f"{count} processes"] = processes.rows_per_second(token_id, TRIAL_SECONDS)
+        if found[f"{count} processes"] < WORTHWHILE * threads:
+            processes.close()
+            processes = None
+    _log.info(
+        "processes_chosen",
+        extra={
+            "engine_processes": len(processes.processes) if processes else 0,
+            "rows_per_second": {name: round(rows) for name, rows in found.items()},
+        },
+    )
+    return processes
 
 
 def make(recipe: Recipe, engines: int) -> Hosted:
@@ -99,8 +165,9 @@ def make(recipe: Recipe, engines: int) -> Hosted:
         threads=recipe.threads,
         fixed_shapes=config.fixed_batch_shapes,
     )
-    build = search_builder(bundle, recipe.limits, loaded.shape.max_rows)
-    return Hosted([(build(), each) for each in loaded.runners], loaded.prepare, loaded.cache_bytes)
+    rows = loaded.shape.max_rows
+    build = search_builder(bundle, recipe.limits, rows)
+    return Hosted(loaded.runners, build, rows, loaded.prepare, loaded.cache_bytes)
 
 
 def search_builder(bundle: Bundle, limits: Limits, rows: int) -> Callable[[], Search]:

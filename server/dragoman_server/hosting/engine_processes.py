@@ -15,7 +15,7 @@ from dragoman_server.engine import EngineMetrics, Line, Reports, WaitingQueue
 from dragoman_server.errors import BackendError
 from dragoman_server.hosting.host_process import HostProcess
 from dragoman_server.hosting.hosted_engine import HostedEngine
-from dragoman_server.hosting.messages import Hosted, Load, Report
+from dragoman_server.hosting.messages import Hosted, Load, Loaded, Report, Tried, Try
 from dragoman_server.sequence import Sequence
 
 
@@ -46,11 +46,28 @@ class LoadedProcesses:
         try:
             for _, make in processes:
                 self.processes.append(HostProcess.spawn())
-                self.processes[-1].load(Load(make, config))
-            self.cache_bytes = sum(each.wait_loaded().cache_bytes for each in self.processes)
+                self.processes[-1].tell(Load(make, config))
+            self.cache_bytes = sum(self._loaded(each).cache_bytes for each in self.processes)
         except BaseException:
             self.close()
             raise
+
+    def rows_per_second(self, token_id: int, seconds: float) -> float:
+        """Returns the rows that all engines decode a second; see trial.py.
+
+        Raises:
+            DragomanError: A process is gone.
+        """
+        for process in self.processes:
+            process.tell(Try(token_id, seconds))
+        tried = [process.answer() for process in self.processes]
+        return sum(each.rows_per_second for each in tried if isinstance(each, Tried))
+
+    @staticmethod
+    def _loaded(process: HostProcess) -> Loaded:
+        answer = process.answer()
+        assert isinstance(answer, Loaded)
+        return answer
 
     def close(self) -> None:
         """Ends them."""

@@ -31,8 +31,11 @@ from dragoman_server.hosting.messages import (
     Prepared,
     Stop,
     Text,
+    Tried,
+    Try,
 )
 from dragoman_server.hosting.reporter import Reporter
+from dragoman_server.hosting.trial import rows_per_second
 from dragoman_server.link import Unpacker, pack
 from dragoman_server.memory import save_address_space
 from dragoman_server.monitoring import STDERR, LineWriter, configure_logging
@@ -55,6 +58,7 @@ class Host:
         self._end = end
         self._sending = threading.Lock()
         self._engines: list[HostEngine] = []
+        self._hosted: Hosted | None = None
 
     def run(self) -> int:
         """Does what the owner of the queue says, until it says Stop or is gone."""
@@ -74,10 +78,12 @@ class Host:
                 self._engines[engine].cancel(number)
             case Load():
                 self._answer(lambda: self._load(message))
+            case Try():
+                self._answer(lambda: self._try(message))
             case Prepare():
                 self._answer(self._prepare)
 
-    def _answer(self, work: Callable[[], Loaded | Prepared]) -> None:
+    def _answer(self, work: Callable[[], Loaded | Tried | Prepared]) -> None:
         try:
             self.send(work())
         except DragomanError as error:
@@ -88,11 +94,26 @@ class Host:
 
     def _load(self, load: Load) -> Loaded:
         configure_logging(load.config.log_level, load.config.log_format, LineWriter(STDERR))
-        hosted = load.make()
-        self._engines = [HostEngine(index, hosted, self) for index in range(len(hosted.engines))]
-        return Loaded(hosted.cache_bytes)
+        self._hosted = load.make()
+        return Loaded(self._hosted.cache_bytes)
+
+    def _try(self, trial: Try) -> Tried:
+        hosted = self._hosted
+        assert hosted is not None
+        return Tried(
+            rows_per_second(
+                hosted.runners,
+                hosted.make_search,
+                rows=hosted.rows,
+                token_id=trial.token_id,
+                seconds=trial.seconds,
+            )
+        )
 
     def _prepare(self) -> Prepared:
+        hosted = self._hosted
+        assert hosted is not None
+        self._engines = [HostEngine(index, hosted, self) for index in range(len(hosted.runners))]
         for engine in self._engines:
             engine.start()
         gc.freeze()  # as in cli.py
@@ -115,13 +136,12 @@ class HostEngine:
         self._inbox = Inbox()
         self._reporter = Reporter(index, host.send)
         self._prepare = hosted.prepare[index]
-        search, runner = hosted.engines[index]
         self._engine = Engine(
             scheduler=InboxScheduler(
                 self._inbox, begun=self._reporter.begun, stepped=self._reporter.stepped
             ),
-            search=search,
-            runner=runner,
+            search=hosted.make_search(),
+            runner=hosted.runners[index],
             metrics=self._reporter,
             deliver=self._reporter.deliver,
         )

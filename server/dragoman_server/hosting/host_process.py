@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Self
 
 from dragoman_server.errors import ConfigError, DragomanError
-from dragoman_server.hosting.messages import Failed, Load, Loaded, Prepare, Prepared, Report, Stop
+from dragoman_server.hosting.messages import Failed, Load, Prepare, Prepared, Report, Stop, Try
 from dragoman_server.link import Link, Unpacker, pack
 
 _log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ _BYTES = 1 << 16
 
 
 class HostProcess:
-    """Built by any thread, which waits until it has loaded; then used on one event loop."""
+    """Used by any thread until it has loaded, then on one event loop."""
 
     def __init__(self, process: subprocess.Popen[bytes], end: socket.socket) -> None:
         self._process = process
@@ -60,22 +60,21 @@ class HostProcess:
                 ) from error
         return cls(process, ours)
 
-    def load(self, load: Load) -> None:
-        """Tells it what to load, and waits for nothing; see `wait_loaded`."""
-        self._end.sendall(pack([load]))
+    def tell(self, message: Load | Try) -> None:
+        """Tells it something before it is started, and waits for nothing."""
+        self._end.sendall(pack([message]))
 
-    def wait_loaded(self) -> Loaded:
-        """Blocks until it has loaded.
+    def answer(self) -> object:
+        """Blocks until it has answered what it was told.
 
         Raises:
-            DragomanError: It cannot, or is gone.
+            DragomanError: It cannot do it, or is gone.
         """
         unpacker = Unpacker()
         while data := self._end.recv(_BYTES):
             for message in unpacker.feed(data):
                 if isinstance(message, Failed):
                     raise message.error
-                assert isinstance(message, Loaded)
                 return message
         raise _gone()
 

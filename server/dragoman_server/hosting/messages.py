@@ -13,7 +13,10 @@ from dragoman_server.sequence import Outcome, TranslationOptions
 class Hosted(NamedTuple):
     """What the engines of a process are made of, there."""
 
-    engines: Sequence[tuple[Search, Runner]]
+    runners: Sequence[Runner]
+    make_search: Callable[[], Search]
+    rows: int
+    """Of each engine."""
     prepare: Sequence[Callable[[], None]]
     """Of each engine, called on its thread before anything else."""
     cache_bytes: int
@@ -32,6 +35,19 @@ class Loaded(NamedTuple):
     """From a process: it has."""
 
     cache_bytes: int
+
+
+class Try(NamedTuple):
+    """To a process that has loaded: translate nonsense with all engines; see trial.py."""
+
+    token_id: int
+    seconds: float
+
+
+class Tried(NamedTuple):
+    """From a process: it has."""
+
+    rows_per_second: float
 
 
 class Prepare(NamedTuple):

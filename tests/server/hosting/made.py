@@ -36,7 +36,9 @@ def hosted(engines: int) -> Hosted:
     """As dragoman_server.hosted.make."""
     runners = [FailingRunner(ROWS) for _ in range(engines)]
     return Hosted(
-        [(_search(), runner) for runner in runners],
+        runners,
+        _search,
+        ROWS,
         [partial(_warmed, runner) for runner in runners],
         cache_bytes=1000 * engines,
     )

@@ -1,0 +1,108 @@
+"""Translates nonsense for a moment to see how fast some engines of a process are together.
+
+Unlike runtime/trial.py it has the whole of an engine, search and all, as it is their Python that
+engines of one interpreter wait for. Knows engines and time; does not know what runs them.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Sequence as ListOf
+
+from dragoman_server.engine import Decision, DecodeBatch, EncodeBatch, Engine, Progress
+from dragoman_server.runtime import Runner
+from dragoman_server.search import Search
+from dragoman_server.sequence import Sequence, TranslationOptions
+
+ROWS = 32
+"""Of an engine, at once, if it has so many."""
+TOKENS = 16
+"""Of a source and of its translation: an everyday sentence."""
+
+
+class _Refill:
+    """A Scheduler that gives a search of so many rows all of them anew once they have ended."""
+
+    def __init__(self, rows: int, token_id: int) -> None:
+        self._rows = rows
+        self._source_ids = [token_id] * TOKENS
+        self._options = TranslationOptions(TOKENS, min_decoding_length=TOKENS, return_scores=False)
+        self.row_steps = 0
+
+    def schedule(self, running_rows: int, now: float) -> Decision:  # noqa: ARG002
+        if running_rows:
+            return Decision(DecodeBatch(running_rows), [])
+        texts = [Sequence(self._source_ids, self._options) for _ in range(self._rows)]
+        return Decision(EncodeBatch(texts), [])
+
+    def observe_step(self, rows: int, seconds: float) -> None:  # noqa: ARG002
+        self.row_steps += rows
+
+    def freed(self, sequences: list[Sequence], now: float) -> None:
+        """There are always more."""
+
+
+class _Uncounted:
+    """In place of metrics."""
+
+    def encoded(self, seconds: float, *, source_tokens: int) -> None:
+        """See engine.Counts."""
+
+    def decoded(self, seconds: float, *, rows: int) -> None:
+        """See engine.Counts."""
+
+    def expired(self, texts: int = 1) -> None:
+        """See engine.Counts."""
+
+    def finished(self, ended: ListOf[tuple[Sequence, int]], now: float) -> None:
+        """See engine.Counts."""
+
+
+def rows_per_second(
+    runners: ListOf[Runner],
+    make_search: Callable[[], Search],
+    *,
+    rows: int,
+    token_id: int,
+    seconds: float,
+) -> float:
+    """Returns the rows that engines of these runners decode a second, each in a thread.
+
+    Args:
+        runners: That nobody else uses meanwhile; their caches are as good as new afterwards.
+        make_search: Makes a search for one of them.
+        rows: That each has.
+        token_id: What is translated.
+        seconds: How long it is tried.
+    """
+    schedulers = [_Refill(min(rows, ROWS), token_id) for _ in runners]
+    engines = [
+        Engine(
+            scheduler=scheduler,
+            search=make_search(),
+            runner=runner,
+            metrics=_Uncounted(),
+            deliver=_ignore,
+        )
+        for scheduler, runner in zip(schedulers, runners, strict=True)
+    ]
+    started = time.perf_counter()
+    threads = [
+        threading.Thread(target=_step, args=(engine, started + seconds)) for engine in engines
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    steps = sum(scheduler.row_steps for scheduler in schedulers)
+    return steps / max(time.perf_counter() - started, math.ulp(1.0))
+
+
+def _step(engine: Engine, end: float) -> None:
+    while time.perf_counter() < end:
+        engine.step()
+
+
+def _ignore(_: Progress) -> None:
+    pass
