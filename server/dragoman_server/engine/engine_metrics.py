@@ -37,6 +37,12 @@ class EngineMetrics:
         self._decode_seconds.observe(seconds)
         self._batch_rows.observe(rows)
 
+    def decoded_all(self, seconds: ListOf[float], rows: ListOf[int]) -> None:
+        """Counts decoding steps, with what each took and how many rows it had."""
+        self._decode_steps.inc(len(seconds))
+        self._decode_seconds.observe_all(seconds)
+        self._batch_rows.observe_all(rows)
+
     def expired(self, texts: int = 1) -> None:
         """Counts texts whose deadline passed while they waited."""
         self._expired.inc(texts)
