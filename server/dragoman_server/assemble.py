@@ -2,9 +2,8 @@
 
 import functools
 import logging
+from collections.abc import Callable
 from typing import NamedTuple
-
-import numpy as np
 
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Limits
@@ -13,6 +12,7 @@ from dragoman_server.engine import (
     AsyncEngine,
     Engine,
     EngineMetrics,
+    Engines,
     EngineThreads,
     Reports,
     Scheduler,
@@ -21,8 +21,10 @@ from dragoman_server.engine import (
     WaitingQueue,
 )
 from dragoman_server.errors import ConfigError
+from dragoman_server.hosted import Recipe, layout_of, load_processes, search_builder
+from dragoman_server.hosting import EngineProcesses
 from dragoman_server.machine import cpu_count
-from dragoman_server.models import Bundle, load_tokenizer, word_continuations
+from dragoman_server.models import Bundle, load_tokenizer
 from dragoman_server.monitoring import Metrics
 from dragoman_server.pool import Found, LoadedModel
 from dragoman_server.processes import ModelSetup
@@ -31,13 +33,11 @@ from dragoman_server.runtime.attention_runner import AttentionRunner
 from dragoman_server.runtime.layout import Layout
 from dragoman_server.runtime.prepared import Runners
 from dragoman_server.runtime.runtimes import Chosen, choose
-from dragoman_server.search import Search, WordContinuations
 from dragoman_server.service import (
     check_room,
     describe_model,
     engine_caches,
     file_bytes,
-    longest_target,
     model_limits,
 )
 
@@ -150,11 +150,58 @@ def build_engine(
     manifest = bundle.manifest
     _check_threads(config, cpu_count())
     chosen = chosen or choose(manifest, config.runtime, config.provider)
-    loaded = _load_runners(bundle, config, limits, chosen, allotment)
+    engine_metrics = EngineMetrics(metrics, manifest.name)
+    order = _Order(bundle, config, limits, allotment, chosen)
+    build = _in_processes if config.engine_processes else _in_threads
+    built = build(order, engine_metrics)
+    engine = AsyncEngine(
+        built.queue,
+        built.make_engines,
+        max_rows=built.layout.engines * built.rows,
+        kv_cache_bytes=built.cache_bytes,
+        count_expired=engine_metrics.expired,
+        attend=_attention(bundle, chosen).run if manifest.HasField("attention") else None,
+    )
+    return BuiltEngine(engine, chosen.provider, built.layout)
+
+
+class _Order(NamedTuple):
+    """What is to be built; see build_engine."""
+
+    bundle: Bundle
+    config: Config
+    limits: Limits
+    allotment: Allotment
+    chosen: Chosen
+
+    def shape(self, engines: int) -> CacheShape:
+        """Returns the caches of each of so many engines, for which there is room."""
+        manifest, memory = self.bundle.manifest, self.allotment.memory
+        provider = self.chosen.provider
+        each = engine_caches(
+            manifest, self.config, self.limits, engines=engines, memory=memory, provider=provider
+        )
+        check_room(manifest, engines * each.max_rows * each.row_bytes, memory)
+        return each
+
+
+class _Built(NamedTuple):
+    """Loaded engines, and the queue that they take from."""
+
+    queue: WaitingQueue
+    make_engines: Callable[[Reports], Engines]
+    layout: Layout
+    rows: int
+    """Of each engine."""
+    cache_bytes: int
+
+
+def _in_threads(order: _Order, metrics: EngineMetrics) -> _Built:
+    bundle, config, limits, allotment, chosen = order
+    loaded = _load_runners(order)
     runners, rows = loaded.runners, loaded.shape.max_rows
     queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=len(runners))
-    engine_metrics = EngineMetrics(metrics, manifest.name)
-    continuations = functools.cache(lambda: np.array(word_continuations(bundle), np.bool_))
+    build_search = search_builder(bundle, limits, rows)
 
     def make_engines(reports: Reports) -> EngineThreads:
         engines = [
@@ -165,9 +212,9 @@ def build_engine(
                     max_batch_size=rows,
                     max_encode_tokens=config.max_encode_tokens,
                 ),
-                search=_search(manifest, rows, limits, continuations),
+                search=build_search(),
                 runner=runner,
-                metrics=engine_metrics,
+                metrics=metrics,
                 deliver=reports.deliver,
             )
             for index, runner in enumerate(runners)
@@ -182,15 +229,28 @@ def build_engine(
             share=Share(allotment.weight, loaded.layout.threads),
         )
 
-    engine = AsyncEngine(
-        queue,
-        make_engines,
-        max_rows=len(runners) * rows,
-        kv_cache_bytes=loaded.cache_bytes,
-        count_expired=engine_metrics.expired,
-        attend=_attention(bundle, chosen).run if manifest.HasField("attention") else None,
-    )
-    return BuiltEngine(engine, chosen.provider, loaded.layout)
+    return _Built(queue, make_engines, loaded.layout, rows, loaded.cache_bytes)
+
+
+def _in_processes(order: _Order, metrics: EngineMetrics) -> _Built:
+    bundle, config, limits, allotment, chosen = order
+    layout = layout_of(config, chosen, cpu_count(), is_alone=allotment.turns is None)
+    shape = order.shape(layout.engines)
+    loaded = load_processes(Recipe(bundle, config, limits, layout.threads, shape), layout.engines)
+    queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=layout.engines)
+
+    def make_engines(reports: Reports) -> EngineProcesses:
+        return EngineProcesses(
+            loaded,
+            queue,
+            reports,
+            max_batch_size=shape.max_rows,
+            max_encode_tokens=config.max_encode_tokens,
+            metrics=metrics,
+        )
+
+    _log_caches(bundle.manifest, layout.engines, shape, loaded.cache_bytes)
+    return _Built(queue, make_engines, layout, shape.max_rows, loaded.cache_bytes)
 
 
 def _attention(bundle: Bundle, chosen: Chosen) -> AttentionRunner:
@@ -208,52 +268,32 @@ def _check_threads(config: Config, cores: int) -> None:
         )
 
 
-def _load_runners(
-    bundle: Bundle, config: Config, limits: Limits, chosen: Chosen, allotment: Allotment
-) -> Runners:
-    manifest, memory = bundle.manifest, allotment.memory
-
-    def shape(engines: int) -> CacheShape:
-        each = engine_caches(
-            manifest, config, limits, engines=engines, memory=memory, provider=chosen.provider
-        )
-        check_room(manifest, engines * each.max_rows * each.row_bytes, memory)
-        return each
-
+def _load_runners(order: _Order) -> Runners:
+    bundle, config, _, allotment, chosen = order
     engines, threads = config.engines, config.threads_per_engine
     if allotment.layout is not None and not (engines or threads):
-        engines, threads = allotment.layout
+        engines, threads = allotment.layout.engines, allotment.layout.threads
     loaded = chosen.runtime.load_runners(
         bundle,
         chosen.provider,
-        shape,
+        order.shape,
         cores=cpu_count(),
         engines=engines,
         threads=threads,
         fixed_shapes=config.fixed_batch_shapes,
     )
+    _log_caches(bundle.manifest, len(loaded.runners), loaded.shape, loaded.cache_bytes)
+    return loaded
+
+
+def _log_caches(manifest: Manifest, engines: int, shape: CacheShape, cache_bytes: int) -> None:
     _log.info(
         "caches_allocated",
         extra={
             "model": manifest.name,
-            "engines": len(loaded.runners),
-            "rows": loaded.shape.max_rows,
-            "row_bytes": loaded.shape.row_bytes,
-            "bytes": loaded.cache_bytes,
+            "engines": engines,
+            "rows": shape.max_rows,
+            "row_bytes": shape.row_bytes,
+            "bytes": cache_bytes,
         },
-    )
-    return loaded
-
-
-def _search(
-    manifest: Manifest, rows: int, limits: Limits, continuations: WordContinuations
-) -> Search:
-    special = manifest.special_tokens
-    return Search(
-        max_rows=rows,
-        max_length=longest_target(manifest, limits),
-        decoder_start_id=special.decoder_start_id,
-        end_id=special.end_id,
-        vocabulary_size=manifest.architecture.vocabulary_size,
-        continuations=continuations,
     )

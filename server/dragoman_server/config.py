@@ -195,6 +195,10 @@ class Config(BaseSettings):
     threads_per_engine: Threads | None = None
     """CPU threads of one decoding step. Default: what is found to be fastest at start-up, or 1
     where engines is set."""
+    engine_processes: Annotated[int, Field(ge=0, le=256), Number] = 0
+    """Processes over which the engines of a model are spread, each with a copy of what it computes
+    with, for models so small and machines so large that one interpreter has no time for all
+    engines. On cpu, of one model. 0 has the engines in the server's own process."""
     max_batch_size: Rows | None = None
     """Rows per engine, which is the most texts that it decodes at once. Cache memory grows with
     it. Default: what kv_cache_memory holds; without that 128, fewer where they would take more than

@@ -11,28 +11,39 @@ from dragoman_server.engine.deadline import (
     TimeLimit,
     has_passed,
 )
-from dragoman_server.engine.engine import Engine, Progress
+from dragoman_server.engine.engine import Counts, Engine, Progress, expired, failed
 from dragoman_server.engine.engine_metrics import EngineMetrics
-from dragoman_server.engine.engine_threads import EngineThreads
+from dragoman_server.engine.engine_threads import NICENESS, SWITCH_INTERVAL_SECONDS, EngineThreads
 from dragoman_server.engine.engines import Engines, Reports
+from dragoman_server.engine.estimators import Line, WideLine
+from dragoman_server.engine.forecast import step_costs
 from dragoman_server.engine.futures import settle
+from dragoman_server.engine.headroom import Headroom
 from dragoman_server.engine.outlook import UNREAD, Admission, Outline, Outlook
-from dragoman_server.engine.scheduler import Scheduler
+from dragoman_server.engine.scheduler import Decision, DecodeBatch, EncodeBatch, Scheduler
 from dragoman_server.engine.sender import ANYBODY, Priority, Sender
 from dragoman_server.engine.turns import Share, Turns
 from dragoman_server.engine.waiting_queue import WaitingQueue
 
 __all__ = [
     "ANYBODY",
+    "NICENESS",
     "NO_LIMIT",
+    "SWITCH_INTERVAL_SECONDS",
     "UNREAD",
     "Admission",
     "AsyncEngine",
+    "Counts",
     "Deadline",
+    "Decision",
+    "DecodeBatch",
+    "EncodeBatch",
     "Engine",
     "EngineMetrics",
     "EngineThreads",
     "Engines",
+    "Headroom",
+    "Line",
     "Outline",
     "Outlook",
     "Priority",
@@ -45,6 +56,10 @@ __all__ = [
     "TimeLimit",
     "Turns",
     "WaitingQueue",
+    "WideLine",
+    "expired",
+    "failed",
     "has_passed",
     "settle",
+    "step_costs",
 ]

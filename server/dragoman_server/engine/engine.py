@@ -10,11 +10,11 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Sequence as ListOf
+from typing import NamedTuple, Protocol
 
-from dragoman_server.engine.engine_metrics import EngineMetrics
 from dragoman_server.engine.forecast import step_costs
-from dragoman_server.engine.scheduler import DecodeBatch, EncodeBatch, Scheduler
+from dragoman_server.engine.scheduler import Decision, DecodeBatch, EncodeBatch
 from dragoman_server.errors import BackendError, DeadlineError, DragomanError, OutOfMemoryError
 from dragoman_server.runtime import Runner
 from dragoman_server.search import Search
@@ -34,6 +34,57 @@ class Progress(NamedTuple):
     """Target tokens so far of the sequences that want them."""
 
 
+class Schedules(Protocol):
+    """What is needed of a Scheduler."""
+
+    def schedule(self, running_rows: int, now: float) -> Decision:
+        """Returns what to run while `running_rows` rows are held."""
+
+    def observe_step(self, rows: int, seconds: float) -> None:
+        """Learns what a decoding step took, with all that came between it and the one before."""
+
+    def freed(self, sequences: list[Sequence], now: float) -> None:
+        """Is told that rows are free again that were these sequences'."""
+
+
+class Counts(Protocol):
+    """What is needed of EngineMetrics."""
+
+    def encoded(self, seconds: float, *, source_tokens: int) -> None:
+        """Counts an encoder run."""
+
+    def decoded(self, seconds: float, *, rows: int) -> None:
+        """Counts a decoding step."""
+
+    def expired(self, texts: int = 1) -> None:
+        """Counts texts whose deadline passed while they waited."""
+
+    def finished(self, ended: ListOf[tuple[Sequence, int]], now: float) -> None:
+        """Counts sequences that ended with a translation of so many tokens each."""
+
+
+def expired(sequences: Iterable[Sequence]) -> Progress:
+    """Returns the end of sequences whose deadline passed while they waited."""
+    return Progress(
+        [
+            (sequence, DeadlineError("the deadline passed before the translation began"))
+            for sequence in sequences
+        ],
+        [],
+    )
+
+
+def failed(sequences: Iterable[Sequence], error: BaseException) -> Progress:
+    """Returns the end of sequences that an error ended."""
+    failure: DragomanError = BackendError("translating failed; the server's log says why")
+    if isinstance(error, MemoryError):
+        failure = OutOfMemoryError(
+            "there was no memory to translate it", retry_after_seconds=RETRY_AFTER_SECONDS
+        )
+    failure.__cause__ = error
+    return Progress([(sequence, failure) for sequence in sequences], [])
+
+
 class Engine:
     """Takes sequences from the queue and reports each one's outcome exactly once.
 
@@ -49,10 +100,10 @@ class Engine:
     def __init__(
         self,
         *,
-        scheduler: Scheduler,
+        scheduler: Schedules,
         search: Search,
         runner: Runner,
-        metrics: EngineMetrics,
+        metrics: Counts,
         deliver: Callable[[Progress], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -91,9 +142,9 @@ class Engine:
         except Exception as error:  # noqa: BLE001 as below
             self._deliver(self._failed(error))
         now = self._clock()
-        batch, expired = self._scheduler.schedule(self._search.reserved_rows, now)
-        if expired:
-            self._tell_expired(expired)
+        batch, late = self._scheduler.schedule(self._search.reserved_rows, now)
+        if late:
+            self._tell_expired(late)
         if batch is None:
             self._stepped_at = None
             return False
@@ -193,11 +244,7 @@ class Engine:
 
     def _tell_expired(self, sequences: list[Sequence]) -> None:
         self._metrics.expired(len(sequences))
-        finished: list[tuple[Sequence, Outcome]] = [
-            (sequence, DeadlineError("the deadline passed before the translation began"))
-            for sequence in sequences
-        ]
-        self._deliver(Progress(finished, []))
+        self._deliver(expired(sequences))
 
     def _release(self, ended: list[tuple[Sequence, Outcome]]) -> None:
         """Frees the rows of what has ended, and tells it even where the others' cannot be moved."""
@@ -214,18 +261,18 @@ class Engine:
     def abandon(self, error: BaseException) -> None:
         """Ends every sequence that the engine holds; for a thread that cannot go on."""
         held = dict.fromkeys([*self._give_up_newcomers(), *self._release_all()])
-        self._deliver(self._fail(held, error))
+        self._deliver(failed(held, error))
 
     def _failed(self, error: Exception) -> Progress:
         """Ends what a failed step was for; newcomers' failure leaves the running rows alone."""
         _log.exception("step_failed")
         broken = self._give_up_newcomers()
         if not broken:
-            return self._fail(self._release_all(), error)
+            return failed(self._release_all(), error)
         # The search may have taken some of them before it failed: the last rows, so none moves.
         moves = self._search.release([sequence for sequence in broken if sequence in self._search])
         assert not moves
-        return self._fail(broken, error)
+        return failed(broken, error)
 
     def _give_up_newcomers(self) -> list[Sequence]:
         newcomers, self._newcomers = self._newcomers, []
@@ -238,12 +285,3 @@ class Engine:
         self._scheduler.freed(held, self._clock())
         self._without_token.clear()
         return held
-
-    def _fail(self, sequences: Iterable[Sequence], error: BaseException) -> Progress:
-        failure: DragomanError = BackendError("translating failed; the server's log says why")
-        if isinstance(error, MemoryError):
-            failure = OutOfMemoryError(
-                "there was no memory to translate it", retry_after_seconds=RETRY_AFTER_SECONDS
-            )
-        failure.__cause__ = error
-        return Progress([(sequence, failure) for sequence in sequences], [])

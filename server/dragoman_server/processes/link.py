@@ -7,6 +7,7 @@ that comes from outside is unpickled.
 import asyncio
 import pickle
 import struct
+from collections.abc import Sequence
 from socket import socket
 from typing import Protocol, Self, cast
 
@@ -23,6 +24,35 @@ class Reader(Protocol):
         """The other end is gone; nothing more comes."""
 
 
+def pack(messages: Sequence[object]) -> bytes:
+    """Returns messages as they travel, all in one piece."""
+    packed = pickle.dumps(messages, pickle.HIGHEST_PROTOCOL)
+    return _LENGTH.pack(len(packed)) + packed
+
+
+class Unpacker:
+    """Finds messages in the pieces that come of a stream."""
+
+    def __init__(self) -> None:
+        self._received = bytearray()
+
+    def feed(self, data: bytes) -> list[object]:
+        """Returns what has come completely with another piece."""
+        self._received += data
+        messages: list[object] = []
+        start, size = 0, _LENGTH.size
+        while len(self._received) - start >= size:
+            (length,) = _LENGTH.unpack_from(self._received, start)
+            end = start + size + length
+            if len(self._received) < end:
+                break
+            with memoryview(self._received)[start + size : end] as packed:
+                messages += pickle.loads(packed)  # noqa: S301  our own process sent it
+            start = end
+        del self._received[:start]
+        return messages
+
+
 class Link(asyncio.Protocol):
     """One end. What is sent within one turn of the event loop travels together.
 
@@ -35,7 +65,7 @@ class Link(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.WriteTransport | None = None
         self._outbox: list[object] = []
-        self._received = bytearray()
+        self._unpacker = Unpacker()
 
     @classmethod
     async def open(cls, end: socket, reader: Reader) -> Self:
@@ -59,8 +89,7 @@ class Link(asyncio.Protocol):
 
     def _flush(self) -> None:
         if self._outbox and self._transport is not None:
-            packed = pickle.dumps(self._outbox, pickle.HIGHEST_PROTOCOL)
-            self._transport.write(_LENGTH.pack(len(packed)) + packed)
+            self._transport.write(pack(self._outbox))
         self._outbox.clear()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -69,26 +98,10 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
-        self._received += data
-        for message in self._messages():
+        for message in self._unpacker.feed(data):
             self._reader.received(message)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """See asyncio.Protocol."""
         self._transport = None
         self._reader.lost()
-
-    def _messages(self) -> list[object]:
-        """Takes what has come completely."""
-        messages: list[object] = []
-        start, size = 0, _LENGTH.size
-        while len(self._received) - start >= size:
-            (length,) = _LENGTH.unpack_from(self._received, start)
-            end = start + size + length
-            if len(self._received) < end:
-                break
-            with memoryview(self._received)[start + size : end] as packed:
-                messages += pickle.loads(packed)  # noqa: S301  our own process sent it
-            start = end
-        del self._received[:start]
-        return messages

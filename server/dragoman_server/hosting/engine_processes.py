@@ -1,0 +1,205 @@
+"""The engines of a model in processes of their own: see engine.Engines.
+
+A process has several engines, each in a thread, and one copy of what they share. Knows which engine
+is in which process; does not know what engines do.
+"""
+
+import asyncio
+import functools
+import math
+from collections.abc import Callable
+from collections.abc import Sequence as ListOf
+
+from dragoman_server.config import Config
+from dragoman_server.engine import EngineMetrics, Line, Reports, WaitingQueue
+from dragoman_server.errors import BackendError
+from dragoman_server.hosting.host_process import HostProcess
+from dragoman_server.hosting.hosted_engine import HostedEngine
+from dragoman_server.hosting.messages import Hosted, Load, Report
+from dragoman_server.sequence import Sequence
+
+
+def spread(engines: int, processes: int) -> list[int]:
+    """Returns how many of the engines each process has: as many as any other, or one more."""
+    few, more = divmod(engines, processes)
+    return [few + (index < more) for index in range(processes)]
+
+
+class LoadedProcesses:
+    """Processes that have loaded what their engines need, and wait to be started.
+
+    Args:
+        processes: What each one's engines are made of, made there; and how many these are.
+        config: What their logs are like.
+
+    Raises:
+        DragomanError: One of them cannot load.
+    """
+
+    def __init__(
+        self,
+        processes: ListOf[tuple[int, Callable[[], Hosted]]],
+        config: Config,
+    ) -> None:
+        self.engines = [count for count, _ in processes]
+        self.processes: list[HostProcess] = []
+        try:
+            for _, make in processes:
+                self.processes.append(HostProcess.spawn())
+                self.processes[-1].load(Load(make, config))
+            self.cache_bytes = sum(each.wait_loaded().cache_bytes for each in self.processes)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Ends them."""
+        for process in self.processes:
+            process.stop()
+            process.kill()
+
+
+class EngineProcesses:
+    """Built anywhere, then used on the event loop that starts it.
+
+    Args:
+        loaded: The processes.
+        queue: What the engines take from.
+        reports: Where they tell what they have done.
+        max_batch_size: Rows of each.
+        max_encode_tokens: Most source tokens that each encodes at once.
+        metrics: Where their steps are counted.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedProcesses,
+        queue: WaitingQueue,
+        reports: Reports,
+        *,
+        max_batch_size: int,
+        max_encode_tokens: int,
+        metrics: EngineMetrics,
+    ) -> None:
+        self._processes = loaded.processes
+        self._queue = queue
+        self._all_died = reports.all_died
+        self._by_process: list[list[HostedEngine]] = []
+        self._engines: list[HostedEngine] = []
+        for process, count in zip(loaded.processes, loaded.engines, strict=True):
+            engines = [
+                HostedEngine(
+                    len(self._engines) + place,
+                    place,
+                    queue,
+                    max_batch_size=max_batch_size,
+                    max_encode_tokens=max_encode_tokens,
+                    metrics=metrics,
+                    send=process.send,
+                    settle=reports.settle,
+                )
+                for place in range(count)
+            ]
+            self._by_process.append(engines)
+            self._engines += engines
+        self._is_offering = False
+        self._has_started = self._is_closing = False
+
+    def __len__(self) -> int:
+        return len(self._engines)
+
+    @property
+    def rows(self) -> int:
+        """Rows in use or about to be, of all of them."""
+        return sum(engine.rows for engine in self._engines)
+
+    @property
+    def running(self) -> int:
+        """Sequences that hold rows."""
+        return sum(len(engine.numbers) for engine in self._engines)
+
+    @property
+    def step_costs(self) -> list[Line]:
+        """What each one's decoding steps take."""
+        return [engine.step_costs for engine in self._engines]
+
+    @property
+    def step_began_at(self) -> float:
+        """When that one was heard of last that has been silent for longest; inf without work."""
+        return min((engine.step_began_at for engine in self._engines), default=math.inf)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether every process is alive."""
+        return self._has_started and all(process.lives for process in self._processes)
+
+    async def start(self) -> None:
+        """Starts the engines; returns once all are prepared.
+
+        Raises:
+            DragomanError: One could not be prepared.
+        """
+        await asyncio.gather(
+            *(
+                process.start(
+                    functools.partial(_receive, engines), functools.partial(self._lose, engines)
+                )
+                for process, engines in zip(self._processes, self._by_process, strict=True)
+            )
+        )
+        self._has_started = True
+
+    def came(self) -> None:
+        """Offers what has come to the engines, once all is there that comes together."""
+        if not self._is_offering:
+            self._is_offering = True
+            asyncio.get_running_loop().call_soon(self._offer)
+
+    def cancel(self, sequence: Sequence) -> None:
+        """Frees a sequence's rows, whichever engine holds them."""
+        for engine in self._engines:
+            engine.cancel(sequence)
+
+    def close(self) -> None:
+        """Ends the processes."""
+        self._is_closing = True
+        for process in self._processes:
+            process.stop()
+
+    async def join(self) -> None:
+        """Returns once all have ended, and forgets the engines and whom they tell."""
+        await asyncio.gather(*(process.ended() for process in self._processes))
+        self._engines.clear()
+        self._by_process.clear()
+        self._all_died = _nothing
+
+    def _offer(self) -> None:
+        self._is_offering = False
+        if self._is_closing:
+            return
+        for engine in sorted(self._engines, key=_rows):
+            if not len(self._queue):
+                return
+            engine.offer()
+
+    def _lose(self, engines: ListOf[HostedEngine]) -> None:
+        """Engines are gone with their process."""
+        for engine in engines:
+            engine.abandon(BackendError("the engine's process ended"))
+        if not any(process.lives for process in self._processes):
+            self._is_closing = True
+            self._all_died()
+        else:
+            self.came()
+
+
+def _receive(engines: ListOf[HostedEngine], report: Report) -> None:
+    engines[report.engine].receive(report)
+
+
+def _rows(engine: HostedEngine) -> int:
+    return engine.rows
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,192 @@
+"""A process with engines: started by host_process.py, lives until it is told to stop.
+
+    python -m dragoman_server.hosting.host FD
+
+FD is its end of a socket pair. Each engine has a thread here, and is given its texts. Knows engines
+and messages. Does not know the queue.
+"""
+
+import faulthandler
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from socket import socket
+
+from dragoman_server.engine import NICENESS, SWITCH_INTERVAL_SECONDS, Engine
+from dragoman_server.errors import BackendError, DragomanError
+from dragoman_server.hosting.inbox import Inbox, InboxScheduler
+from dragoman_server.hosting.messages import (
+    Admit,
+    Cancel,
+    Failed,
+    Hosted,
+    Load,
+    Loaded,
+    Prepare,
+    Prepared,
+    Stop,
+    Text,
+)
+from dragoman_server.hosting.reporter import Reporter
+from dragoman_server.memory import save_address_space
+from dragoman_server.monitoring import STDERR, LineWriter, configure_logging
+from dragoman_server.processes.link import Unpacker, pack
+from dragoman_server.sequence import Sequence
+from dragoman_server.signals import DRAIN, IGNORED, LEAVE
+
+_log = logging.getLogger(__name__)
+
+_BYTES = 1 << 18
+
+
+class Host:
+    """The engines of this process, and the texts that they hold.
+
+    Args:
+        end: Its end of the socket pair.
+    """
+
+    def __init__(self, end: socket) -> None:
+        self._end = end
+        self._sending = threading.Lock()
+        self._engines: list[HostEngine] = []
+
+    def run(self) -> int:
+        """Does what the owner of the queue says, until it says Stop or is gone."""
+        unpacker = Unpacker()
+        while data := self._end.recv(_BYTES):
+            for message in unpacker.feed(data):
+                if isinstance(message, Stop):
+                    return 0
+                self._obey(message)
+        return 0
+
+    def _obey(self, message: object) -> None:
+        match message:
+            case Admit(engine, texts):
+                self._engines[engine].admit(texts)
+            case Cancel(engine, number):
+                self._engines[engine].cancel(number)
+            case Load():
+                self._answer(lambda: self._load(message))
+            case Prepare():
+                self._answer(self._prepare)
+
+    def _answer(self, work: Callable[[], Loaded | Prepared]) -> None:
+        try:
+            self.send(work())
+        except DragomanError as error:
+            self.send(Failed(error))
+        except Exception:  # noqa: BLE001  whatever it is, the server cannot start
+            _log.exception("engine_process_failed")
+            self.send(Failed(BackendError("an engine's process failed; the log says why")))
+
+    def _load(self, load: Load) -> Loaded:
+        configure_logging(load.config.log_level, load.config.log_format, LineWriter(STDERR))
+        hosted = load.make()
+        self._engines = [HostEngine(index, hosted, self) for index in range(len(hosted.engines))]
+        return Loaded(hosted.cache_bytes)
+
+    def _prepare(self) -> Prepared:
+        for engine in self._engines:
+            engine.start()
+        gc.freeze()  # as in cli.py
+        return Prepared()
+
+    def send(self, message: object) -> None:
+        """Tells the owner something. Any thread may; nobody hears it once that is gone."""
+        packed = pack([message])
+        try:
+            with self._sending:
+                self._end.sendall(packed)
+        except OSError:
+            os._exit(0)  # who would take translations is gone
+
+
+class HostEngine:
+    """An engine, its thread, and what it is given."""
+
+    def __init__(self, index: int, hosted: Hosted, host: Host) -> None:
+        self._inbox = Inbox()
+        self._reporter = Reporter(index, host.send)
+        self._prepare = hosted.prepare[index]
+        search, runner = hosted.engines[index]
+        self._engine = Engine(
+            scheduler=InboxScheduler(
+                self._inbox, begun=self._reporter.begun, stepped=self._reporter.stepped
+            ),
+            search=search,
+            runner=runner,
+            metrics=self._reporter,
+            deliver=self._reporter.deliver,
+        )
+        self._thread = threading.Thread(target=self._live, name=f"engine-{index}", daemon=True)
+        self._ready: Future[None] = Future()
+
+    def start(self) -> None:
+        """Starts the thread; returns once it is prepared."""
+        self._thread.start()
+        self._ready.result()
+
+    def admit(self, texts: list[Text]) -> None:
+        """Gives the engine texts that are to be encoded together."""
+        batch: list[Sequence] = []
+        for text in texts:
+            sequence = Sequence(
+                text.source_ids,
+                text.options,
+                wants_partial=text.wants_partial,
+                wants_timing=text.wants_timing,
+                deadline=text.deadline,
+                arrived_at=text.arrived_at,
+            )
+            self._reporter.hold(text.number, sequence)
+            batch.append(sequence)
+        self._inbox.put(batch)
+
+    def cancel(self, number: int) -> None:
+        """Frees a text's rows, or never begins with it."""
+        sequence = self._reporter.held(number)
+        if sequence is not None:
+            self._inbox.cancel(sequence)
+            self._engine.cancel(sequence)
+
+    def _live(self) -> None:
+        """A thread's life."""
+        os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
+        try:
+            self._prepare()
+        except BaseException as error:  # noqa: BLE001 somebody waits for it
+            self._ready.set_exception(error)
+            return
+        self._ready.set_result(None)
+        try:
+            while True:
+                while self._engine.step():
+                    self._reporter.breathe()
+                self._reporter.rest()
+                self._inbox.wait()
+        except BaseException:  # noqa: BLE001 the process ends here, whatever it was
+            _log.critical("engine_thread_died", exc_info=True)
+            os._exit(1)
+
+
+def main(argv: list[str]) -> int:
+    """Runs the engines that are told over the socket whose descriptor is given."""
+    for number in (*DRAIN, *LEAVE, *IGNORED):
+        signal.signal(number, signal.SIG_IGN)  # the owner of the queue says what they mean
+    faulthandler.enable(STDERR, all_threads=False)
+    save_address_space()
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+    code = Host(socket(fileno=int(argv[0]))).run()
+    sys.stdout.flush()
+    os._exit(code)  # whatever the engines' threads are about
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,155 @@
+"""A process with engines as the owner of the queue sees it: started, told things, and gone.
+
+Owns the process and the socket. Does not know what engines do.
+"""
+
+import asyncio
+import logging
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Self
+
+from dragoman_server.errors import ConfigError, DragomanError
+from dragoman_server.hosting.messages import Failed, Load, Loaded, Prepare, Prepared, Report, Stop
+from dragoman_server.processes.link import Link, Unpacker, pack
+
+_log = logging.getLogger(__name__)
+
+STOP_SECONDS = 1.0
+"""For a process to end once told to; then it is killed."""
+
+_BYTES = 1 << 16
+
+
+class HostProcess:
+    """Built by any thread, which waits until it has loaded; then used on one event loop."""
+
+    def __init__(self, process: subprocess.Popen[bytes], end: socket.socket) -> None:
+        self._process = process
+        self._end = end
+        self._link: Link | None = None
+        self._prepared: asyncio.Future[None] | None = None
+        self._report: Callable[[Report], None] = _nobody_listens
+        self._died: Callable[[], None] = _nothing
+        self._is_told_to_stop = False
+        self.lives = True
+
+    @classmethod
+    def spawn(cls) -> Self:
+        """Starts a process, which then waits for its Load.
+
+        Raises:
+            ConfigError: There is no room for one.
+        """
+        ours, theirs = socket.socketpair()
+        # -P: the directory that this process runs in is no place for modules.
+        command = [sys.executable, "-P", "-m", "dragoman_server.hosting.host", str(theirs.fileno())]
+        with theirs:
+            try:
+                # A session of its own: what a terminal says is said to the owner of the queue.
+                process = subprocess.Popen(  # noqa: S603  our own module
+                    command, pass_fds=[theirs.fileno()], start_new_session=True
+                )
+            except OSError as error:
+                ours.close()
+                raise ConfigError(
+                    f"a process for engines cannot be started: {error.strerror}; set fewer "
+                    "engine_processes"
+                ) from error
+        return cls(process, ours)
+
+    def load(self, load: Load) -> None:
+        """Tells it what to load, and waits for nothing; see `wait_loaded`."""
+        self._end.sendall(pack([load]))
+
+    def wait_loaded(self) -> Loaded:
+        """Blocks until it has loaded.
+
+        Raises:
+            DragomanError: It cannot, or is gone.
+        """
+        unpacker = Unpacker()
+        while data := self._end.recv(_BYTES):
+            for message in unpacker.feed(data):
+                if isinstance(message, Failed):
+                    raise message.error
+                assert isinstance(message, Loaded)
+                return message
+        raise _gone()
+
+    async def start(self, report: Callable[[Report], None], died: Callable[[], None]) -> None:
+        """Starts its engines; returns once they are prepared.
+
+        Args:
+            report: Told what its engines did.
+            died: Called when it is gone though nobody told it to stop.
+
+        Raises:
+            DragomanError: One cannot be prepared.
+        """
+        self._report, self._died = report, died
+        self._prepared = asyncio.get_running_loop().create_future()
+        self._link = await Link.open(self._end, self)
+        self.send(Prepare())
+        await self._prepared
+
+    def send(self, message: object) -> None:
+        """Tells the process something; nobody hears it once that is gone."""
+        assert self._link is not None
+        self._link.send(message)
+
+    def received(self, message: object) -> None:
+        """See link.Reader."""
+        assert self._prepared is not None
+        match message:
+            case Report():
+                self._report(message)
+            case Prepared():
+                self._prepared.set_result(None)
+            case Failed(error):
+                self._prepared.set_exception(error)
+
+    def lost(self) -> None:
+        """See link.Reader."""
+        self.lives = False
+        if self._prepared is not None and not self._prepared.done():
+            self._prepared.set_exception(_gone())
+        if not self._is_told_to_stop:
+            _log.error("engine_process_ended", extra={"pid": self._process.pid})
+            self._died()
+
+    def stop(self) -> None:
+        """Tells it to end."""
+        self._is_told_to_stop = True
+        if self._link is None:
+            self._end.close()
+            return
+        self.send(Stop())
+        self._link.close()
+
+    async def ended(self) -> None:
+        """Returns once the process, which was told to stop, is gone."""
+        await asyncio.to_thread(self.kill, STOP_SECONDS)
+        self._report, self._died = _nobody_listens, _nothing
+
+    def kill(self, seconds: float = 0.0) -> None:
+        """Ends the process, which has so long to end by itself."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _gone() -> DragomanError:
+    return DragomanError("a process with engines ended before it was ready; the log says why")
+
+
+def _nothing() -> None:
+    pass
+
+
+def _nobody_listens(_: Report) -> None:
+    pass

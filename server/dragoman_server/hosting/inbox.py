@@ -1,0 +1,106 @@
+"""What an engine in a process of its own is given, and when it begins with it.
+
+The owner of the queue gives it as much as it has rows for and encodes at once. Knows sequences;
+does not know where they come from.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import NamedTuple
+
+from dragoman_server.engine import Decision, DecodeBatch, EncodeBatch
+from dragoman_server.sequence import Sequence
+
+
+class Taken(NamedTuple):
+    """What left the inbox."""
+
+    newcomers: list[Sequence]
+    cancelled: list[Sequence]
+
+
+class Inbox:
+    """Batches that wait for the engine. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._batches: list[list[Sequence]] = []
+        self._cancelled: set[Sequence] = set()
+        """Of those that wait."""
+        self._changed = threading.Condition()
+
+    def put(self, batch: list[Sequence]) -> None:
+        """Adds sequences that are to be encoded together."""
+        with self._changed:
+            self._batches.append(batch)
+            self._changed.notify()
+
+    def take(self) -> Taken | None:
+        """Takes the first batch; None where none waits."""
+        if not self._batches:  # what comes this instant is seen at the next step
+            return None
+        with self._changed:
+            batch = self._batches.pop(0)
+            cancelled = [each for each in batch if each in self._cancelled]
+            self._cancelled.difference_update(cancelled)
+        return Taken([each for each in batch if each not in cancelled], cancelled)
+
+    def cancel(self, sequence: Sequence) -> None:
+        """Notes that nobody waits for a sequence any longer, if it is here."""
+        with self._changed:
+            if any(sequence in batch for batch in self._batches):
+                self._cancelled.add(sequence)
+
+    def wait(self) -> None:
+        """Blocks until there is a batch."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._batches)
+
+
+class InboxScheduler:
+    """A Scheduler whose newcomers another process has chosen.
+
+    Args:
+        inbox: Where they wait.
+        begun: Told what was cancelled of a batch with which it has begun: there is room in the
+            inbox for the next.
+        stepped: Told what a decoding step took, with all that came between it and the one before.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        *,
+        begun: Callable[[list[Sequence]], None],
+        stepped: Callable[[float], None],
+    ) -> None:
+        self._inbox = inbox
+        self._begun = begun
+        self._stepped = stepped
+        self._owes_decoding = False
+
+    def schedule(self, running_rows: int, now: float) -> Decision:
+        """Returns what to run while `running_rows` rows are held."""
+        expired: list[Sequence] = []
+        if not (self._owes_decoding and running_rows):
+            newcomers, expired = self._take(now)
+            if newcomers:
+                self._owes_decoding = True
+                return Decision(EncodeBatch(newcomers), expired)
+        self._owes_decoding = False
+        return Decision(DecodeBatch(running_rows) if running_rows else None, expired)
+
+    def observe_step(self, rows: int, seconds: float) -> None:  # noqa: ARG002
+        """Passes on what a step took."""
+        self._stepped(seconds)
+
+    def freed(self, sequences: list[Sequence], now: float) -> None:
+        """The owner of the queue is told by reports."""
+
+    def _take(self, now: float) -> tuple[list[Sequence], list[Sequence]]:
+        """Returns what is to be encoded, and what has expired."""
+        taken = self._inbox.take()
+        if taken is None:
+            return [], []
+        self._begun(taken.cancelled)
+        newcomers = [sequence for sequence in taken.newcomers if sequence.deadline > now]
+        return newcomers, [each for each in taken.newcomers if each.deadline <= now]
