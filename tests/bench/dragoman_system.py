@@ -21,6 +21,7 @@ class Dragoman:
             provider="cpu",
             engines=setting.workers,
             threads_per_engine=setting.threads,
+            engine_processes=setting.engine_processes,
             max_batch_size=setting.batch_size,
             max_input_length=setting.places,
             max_decoding_length=setting.places,

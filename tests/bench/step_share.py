@@ -41,6 +41,9 @@ class Stopwatch:
     def io_binding(self) -> Any:
         return self._session.io_binding()
 
+    def get_inputs(self) -> Any:
+        return self._session.get_inputs()
+
     def run(self, *arguments: Any) -> Any:
         return self._timed(self._session.run, *arguments)
 
@@ -113,8 +116,9 @@ def measure(bundle: Bundle, rows: int, texts: list[str]) -> Measurement:
 
 def _steps(metrics: Metrics) -> tuple[float, float]:
     """Decoding steps so far, and rows in all of them."""
-    sample = metrics.registry.get_sample_value
-    return sample("dragoman_batch_rows_count") or 0.0, sample("dragoman_batch_rows_sum") or 0.0
+    sample, labels = metrics.registry.get_sample_value, {"model": "model"}
+    steps = sample("dragoman_batch_rows_count", labels) or 0.0
+    return steps, sample("dragoman_batch_rows_sum", labels) or 0.0
 
 
 def main() -> None:

@@ -56,6 +56,8 @@ class Setting:
     """Source tokens of a batch, padding counted, where it is not sentences that are counted."""
     places: int | None = None
     """Most tokens of a source and of a target that Dragoman allows, where that is no default."""
+    engine_processes: int = 0
+    """Over which Dragoman's engines are spread; 0 for threads of one process."""
     fixed_shapes: bool = False
     """Whether Dragoman's steps all have the same shapes."""
 

@@ -4,13 +4,21 @@ The lane whose caller had least work done goes first (start-time fair queueing, 
 Knows callers and work. Does not know the other class, nor what runs.
 """
 
+import itertools
 import math
 from collections.abc import Collection
-from typing import NamedTuple
+from heapq import heapify, heappop, heappush
+from typing import NamedTuple, TypeAlias
 
 from dragoman_server.engine.lane import Lane, Work
 from dragoman_server.engine.sender import Sender
 from dragoman_server.sequence import Sequence
+
+MOST_PASSED = 64
+"""Entries of the order that need not be true, beside two for each lane, before it is made anew."""
+
+_Entry: TypeAlias = tuple[float, int, Lane]
+"""What a lane had had, when it came or was served last, and the lane."""
 
 
 class Lanes:
@@ -24,6 +32,10 @@ class Lanes:
         self.rows = self.steps = self.texts = 0
         self._lanes: dict[str, Lane] = {}
         """Of callers who have something waiting."""
+        self._order: list[_Entry] = []
+        """A heap. One entry of each lane is true; others are dropped once they come first."""
+        self._numbers = itertools.count()
+        """Of two that had as much, who came or was served before goes first."""
         self._served = 0.0
         """Virtual time: what the lane had had that was served last."""
 
@@ -48,6 +60,7 @@ class Lanes:
         lane = self._lanes.get(sender.caller)
         if lane is None:
             lane = self._lanes[sender.caller] = Lane(sender, self._served)
+            self._enqueue(lane)
         work = lane.put(sequences, sender.texts_before)
         self.texts += len(sequences)
         self.rows += work.rows
@@ -63,9 +76,7 @@ class Lanes:
         if not lanes:
             return None
         if among is None:
-            if len(lanes) == 1:
-                return next(iter(lanes.values()))
-            return min(lanes.values(), key=_served, default=None)
+            return self._first()
         if len(among) < len(lanes):
             return min((lanes[each] for each in among if each in lanes), key=_served, default=None)
         return min(
@@ -77,6 +88,8 @@ class Lanes:
         self._served = lane.served
         work = lane.take()
         self._left(lane, work)
+        if lane.rows:
+            self._enqueue(lane)
         return work
 
     def forget(self, sequence: Sequence) -> Lane | None:
@@ -103,6 +116,22 @@ class Lanes:
         """Returns what callers find that come now."""
         texts_of = {caller: len(lane) for caller, lane in self._lanes.items()}
         return self.totals()._replace(texts_of=texts_of)
+
+    def _enqueue(self, lane: Lane) -> None:
+        heappush(self._order, (lane.served, next(self._numbers), lane))
+        if len(self._order) > 2 * len(self._lanes) + MOST_PASSED:
+            self._order = [entry for entry in self._order if self._is_true(entry)]
+            heapify(self._order)
+
+    def _first(self) -> Lane:
+        """Returns the lane that had least, of all; there is one."""
+        while not self._is_true(self._order[0]):
+            heappop(self._order)
+        return self._order[0][-1]
+
+    def _is_true(self, entry: _Entry) -> bool:
+        served, _, lane = entry
+        return served == lane.served and self._lanes.get(lane.caller) is lane
 
     def _left(self, lane: Lane, work: Work) -> None:
         if not lane.rows:
