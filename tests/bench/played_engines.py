@@ -31,7 +31,7 @@ from dragoman_server.hosting.messages import (
     Text,
 )
 
-from dragoman_server.processes.link import Unpacker, pack
+from dragoman_server.link import Unpacker, pack
 from dragoman_server.sequence import Completion, FinishReason
 from tests.bench.simulated_engines import TOKEN_ID, Line, Log, StepCost
 

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 def hosted(cost: StepCost, log: Path, engine: int, *, rows: int, engines: int) -> Hosted:
     """Makes one of so many engines, in its own process."""
     made = simulated(cost, Log(log, engines).line(engine), rows)
-    return Hosted([made], [_nothing], cache_bytes=0)
+    return Hosted([made.runner], lambda: made.search, rows, [_nothing], cache_bytes=0)
 
 
 class Playing:
