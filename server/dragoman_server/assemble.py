@@ -201,9 +201,9 @@ class _Built(NamedTuple):
 def _where_fastest(order: _Order, metrics: EngineMetrics) -> _Built:
     bundle, config, limits, allotment, chosen = order
     loaded = _load_runners(order)
-    may_choose = config.engine_processes is None and chosen.name == "onnxruntime"
-    is_alone = allotment.turns is None and allotment.layout is None
-    if may_choose and is_alone and chosen.provider == "cpu":
+    asked = (config.engines, config.threads_per_engine, config.engine_processes, allotment.layout)
+    is_tried = chosen.name == "onnxruntime" and chosen.provider == "cpu" and not allotment.turns
+    if is_tried and asked == (None, None, None, None):
         recipe = Recipe(bundle, config, limits, loaded.layout.threads, loaded.shape)
         if processes := load_if_faster(recipe, loaded):
             return _in_processes(order, metrics, processes, loaded.layout, loaded.shape)

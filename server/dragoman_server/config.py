@@ -197,8 +197,9 @@ class Config(BaseSettings):
     where engines is set."""
     engine_processes: Annotated[int, Field(ge=0, le=256), Number] | None = None
     """Processes over which the engines of a model are spread, each with a copy of the weights, on
-    cpu; 0 has the engines in the server's own process. Default: 0, unless a small model has four
-    engines or more and it is found at start-up that they are faster in processes."""
+    cpu; 0 has the engines in the server's own process. Default: 0, but where neither engines nor
+    threads_per_engine is set, and a small model has four engines or more, what is found to be
+    fastest at start-up."""
     max_batch_size: Rows | None = None
     """Rows per engine, which is the most texts that it decodes at once. Cache memory grows with
     it. Default: what kv_cache_memory holds; without that 128, fewer where they would take more than

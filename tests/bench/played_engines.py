@@ -30,7 +30,6 @@ from dragoman_server.hosting.messages import (
     Report,
     Text,
 )
-
 from dragoman_server.link import Unpacker, pack
 from dragoman_server.sequence import Completion, FinishReason
 from tests.bench.simulated_engines import TOKEN_ID, Line, Log, StepCost

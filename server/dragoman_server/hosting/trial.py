@@ -25,7 +25,7 @@ class _Refill:
     """A Scheduler that gives a search of so many rows all of them anew once they have ended."""
 
     def __init__(self, rows: int, token_id: int) -> None:
-        self._rows = rows
+        self.rows = rows
         self._source_ids = [token_id] * TOKENS
         self._options = TranslationOptions(TOKENS, min_decoding_length=TOKENS, return_scores=False)
         self.row_steps = 0
@@ -33,7 +33,7 @@ class _Refill:
     def schedule(self, running_rows: int, now: float) -> Decision:  # noqa: ARG002
         if running_rows:
             return Decision(DecodeBatch(running_rows), [])
-        texts = [Sequence(self._source_ids, self._options) for _ in range(self._rows)]
+        texts = [Sequence(self._source_ids, self._options) for _ in range(self.rows)]
         return Decision(EncodeBatch(texts), [])
 
     def observe_step(self, rows: int, seconds: float) -> None:  # noqa: ARG002
@@ -87,21 +87,27 @@ def rows_per_second(
         )
         for scheduler, runner in zip(schedulers, runners, strict=True)
     ]
-    started = time.perf_counter()
-    threads = [
-        threading.Thread(target=_step, args=(engine, started + seconds)) for engine in engines
-    ]
+    spent = [0.0] * len(engines)
+    begin = threading.Barrier(len(engines))
+
+    def run(index: int) -> None:
+        engine, scheduler = engines[index], schedulers[index]
+        while scheduler.row_steps < TOKENS * scheduler.rows:  # what is new is slow once
+            engine.step()
+        begin.wait()
+        started = time.perf_counter()
+        scheduler.row_steps = 0
+        while time.perf_counter() < started + seconds:
+            engine.step()
+        spent[index] = time.perf_counter() - started
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(len(engines))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    steps = sum(scheduler.row_steps for scheduler in schedulers)
-    return steps / max(time.perf_counter() - started, math.ulp(1.0))
-
-
-def _step(engine: Engine, end: float) -> None:
-    while time.perf_counter() < end:
-        engine.step()
+    pairs = zip(schedulers, spent, strict=True)
+    return sum(scheduler.row_steps / max(own, math.ulp(1.0)) for scheduler, own in pairs)
 
 
 def _ignore(_: Progress) -> None:
