@@ -24,9 +24,10 @@ GIB = 1 << 30
 
 def check_memory(needs: Sequence[Needs], config: Config, root: Path = ROOT) -> Finding:
     """Compares what the models take with what this process may take."""
-    files = sum(each.file_bytes for each in needs)
+    processes = config.engine_processes or 0
+    files = sum(each.file_bytes for each in needs) * max(1, processes)
     caches = sum(each.cache_bytes for each in needs)
-    needed = files + caches + OWN_BYTES * (1 + config.workers)
+    needed = files + caches + OWN_BYTES * (1 + config.workers + processes)
     needed += TORCH_BYTES * any(each.runtime == "torch" for each in needs)
     allowed, free = memory_bytes(root), _available(root)
     found = (

@@ -41,6 +41,13 @@ def test_each_front_end_takes_memory(tmp_path: Path) -> None:
     assert check_memory([Needs(0, 0)], make_config(workers=8), there).state == "problem"
 
 
+def test_each_process_with_engines_has_the_model(tmp_path: Path) -> None:
+    there = root(tmp_path, available=4 * GIB, limit=4 * GIB)
+    needs = [Needs(GIB, 0)]
+    assert check_memory(needs, make_config(engine_processes=1), there).state == "ok"
+    assert check_memory(needs, make_config(engine_processes=4), there).state == "problem"
+
+
 def test_torch_takes_memory_once(tmp_path: Path) -> None:
     there = root(tmp_path, available=GIB, limit=2 * OWN_BYTES)
     assert check_memory([Needs(0, 0)], make_config(), there).state == "ok"
