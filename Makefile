@@ -87,6 +87,7 @@ libtorch-test: $(VENV)/installed
 bench: $(VENV)/bench-installed
 	$(BENCH).peaks --json build/bench/peaks.json
 	$(BENCH).offline $(DATA:%=--data %) --json build/bench/offline.json
+	$(BENCH).memory $(DATA:%=--data %) --reuse
 	$(BENCH).served $(DATA:%=--data %) --reuse --json build/bench/served.json
 	$(BENCH).latency $(DATA:%=--data %) --reuse --json build/bench/latency.json
 	$(BENCH).front_end --json build/bench/front_end.json

@@ -62,8 +62,11 @@ def measure(setting: Setting, workload: Workload) -> tuple[Run, list[list[int]]]
     return Run(**result["run"]), result["targets"]
 
 
-def _peak_bytes() -> int:
-    """From the kernel's high-water mark: that of getrusage starts at the parent's memory."""
+def peak_bytes() -> int:
+    """Returns the most that this process ever held.
+
+    From the kernel's high-water mark: that of getrusage starts at the parent's memory.
+    """
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
@@ -90,7 +93,7 @@ def _work(job: dict[str, Any]) -> dict[str, Any]:
         passes * len(targets),
         passes,
         system.steps - steps,
-        _peak_bytes(),
+        peak_bytes(),
     )
     return {"run": asdict(run), "targets": targets}
 

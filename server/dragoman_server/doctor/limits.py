@@ -79,6 +79,6 @@ def _huge_pages(path: Path) -> Finding:
     except OSError:
         chosen = ""
     if chosen == "always":
-        found = "always: caches become resident in pieces of 2 MiB, as their rows are first used"
+        found = "always: memory becomes resident in pieces of 2 MiB, but that of the caches"
         return Finding("huge pages", "ok", found)
     return Finding("huge pages", "ok", chosen or "the kernel does not say")

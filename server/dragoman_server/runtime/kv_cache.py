@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dragoman_server.memory import use_small_pages
 from dragoman_server.runtime.sources import SourceCopies
 from dragoman_server.runtime.states import States
 from dragoman_server.search import Move, RowCopies
@@ -81,6 +82,8 @@ class _Buffer:
         self.memory: NDArray[Any] = np.zeros(
             (layers, rows * heads * most * head_dim), _NUMPY_TYPES[shape.data_type]
         )
+        # numpy asks for huge pages; a row's few positions would each take one of 2 MiB.
+        use_small_pages(self.memory.ctypes.data, self.memory.nbytes)
         self.tensor = self._laid_out(self._capacity_for(1))
 
     @property
@@ -148,8 +151,8 @@ class KVCache:
     """Self-attention and cross-attention caches in host memory: of rows and of their sources.
 
     Allocated once, for all rows at their longest: `size_bytes`, which they never exceed. Memory
-    becomes resident where it is first touched, in pages of up to 2 MiB, and rows are laid out for
-    the longest text of just now: only long texts touch all of it.
+    becomes resident where it is first touched, in the system's smallest pages, and rows are laid
+    out for the longest text of just now: only long texts touch all of it.
     """
 
     def __init__(self, shape: CacheShape) -> None:

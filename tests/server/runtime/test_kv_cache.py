@@ -1,9 +1,14 @@
+import resource
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from dragoman_server.runtime.kv_cache import SMALLEST_CAPACITY, CacheShape, KVCache
 from dragoman_server.runtime.sources import SourceCopies
 from dragoman_server.search.rows import Move, RowCopies
+
+PAGE = resource.getpagesize()
 
 SHAPE = CacheShape(
     layers=2,
@@ -161,3 +166,25 @@ def test_a_recurrent_row_is_one_vector_a_layer() -> None:
     crossed = RowCopies(np.array([0, 0, 1]), np.array([1, 1, 2]), positions=np.array([5, 6, 6]))
     cache.copy(crossed)
     assert states[:, 0].tolist() == [3, 3, 1, 3]
+
+
+def test_a_row_that_is_used_makes_no_huge_page_resident() -> None:
+    wide = SHAPE._replace(max_rows=128, heads=8, target_capacity=512, head_dim=8)
+    cache = KVCache(wide)
+    flags = _flags(cache.tensors(1, 1)["self_key_0"].ctypes.data)
+    if "hg" not in flags and "nh" not in flags:
+        pytest.skip("this system has no huge pages")
+    assert "nh" in flags
+
+
+def _flags(address: int) -> list[str]:
+    """Of the mapping that holds an address, as /proc/self/smaps has them."""
+    inside = False
+    for line in Path("/proc/self/smaps").read_text(errors="surrogateescape").splitlines():
+        name, _, rest = line.partition(" ")
+        if not name.endswith(":"):
+            start, end = (int(part, 16) for part in name.split("-"))
+            inside = start <= address + PAGE < end
+        elif inside and name == "VmFlags:":
+            return rest.split()
+    return []
