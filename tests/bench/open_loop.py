@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from hpack import Decoder
 
-from dragoman.v1.translation_pb2 import TranslateTextRequest
+from dragoman.v1.translation_pb2 import SEGMENTATION_NONE, TranslateTextRequest
 from tests.attacks import http2
 
 METHOD = b"/dragoman.v1.TranslationService/TranslateText"
@@ -35,9 +35,13 @@ _WINDOW = 65_535
 
 @dataclass
 class Ends:
-    """How calls ended: seconds from when they were due, by their status."""
+    """How calls ended: seconds from when they were due, by their status; and what was answered."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    answers: dict[bytes, set[bytes]] = field(default_factory=dict)
+    """Different answers to each message, both with gRPC's five bytes before them."""
+    left: int = 0
+    """That had not ended when nobody waited any longer."""
 
     def add(self, status: str, seconds: float) -> None:
         """Takes one in."""
@@ -61,7 +65,7 @@ class OpenLoopConnection:
         address: str,
         ends: Ends,
         deadline_seconds: float | None,
-        sentences: Sequence[str] = (SENTENCE,),
+        messages: Sequence[bytes],
     ) -> None:
         host, port = address.rsplit(":", 1)
         self.socket = socket.create_connection((host, int(port)))
@@ -71,9 +75,13 @@ class OpenLoopConnection:
         """When each call was due."""
         self.open: dict[int, float] = {}
         """Likewise, by stream; in order."""
+        self._asked: dict[int, bytes] = {}
+        """The message of each stream that is open."""
+        self._answers: dict[int, bytes] = {}
+        """What came on each of them."""
         self._ends = ends
         self._deadline = float("inf") if deadline_seconds is None else deadline_seconds
-        self._messages = itertools.cycle([_message(sentence) for sentence in sentences])
+        self._messages = itertools.cycle(messages)
         self._message = next(self._messages)
         self._outbox = bytearray(http2.settings(window=1 << 30))
         self._received = b""
@@ -134,11 +142,13 @@ class OpenLoopConnection:
         self._outbox += http2.frame(http2.HEADERS, http2.END_HEADERS, stream, block)
         self._outbox += http2.frame(http2.DATA, http2.END_STREAM, stream, self._message)
         self._window -= len(self._message)
+        self.open[stream], self._asked[stream] = due, self._message
         self._message = next(self._messages)
-        self.open[stream] = due
 
     def _frame(self, kind: int, flags: int, stream: int, payload: bytes, now: float) -> None:
-        if kind == http2.HEADERS and flags & http2.END_STREAM:
+        if kind == http2.DATA:
+            self._answers[stream] = self._answers.get(stream, b"") + payload
+        elif kind == http2.HEADERS and flags & http2.END_STREAM:
             self._end(stream, self._status(payload), now)
         elif kind == http2.RESET:
             self._end(stream, "reset", now)
@@ -153,8 +163,11 @@ class OpenLoopConnection:
             self._outbox += http2.frame(http2.SETTINGS, http2.ACK, 0, b"")
 
     def _end(self, stream: int, status: str, now: float) -> None:
+        answer, asked = self._answers.pop(stream, b""), self._asked.pop(stream, b"")
         if (due := self.open.pop(stream, None)) is not None:
             self._ends.add(status, now - due)
+            if status == OK:
+                self._ends.answers.setdefault(asked, set()).add(answer)
 
     def _status(self, block: bytes) -> str:
         # Without a table the same bytes mean the same on any stream.
@@ -176,13 +189,14 @@ def run(
     """Asks for so many sentences a second; returns how they ended, and the CPU seconds it took.
 
     Arrivals are a Poisson process. What has not ended a second after the last was due is left.
+    Connections begin at different sentences, so that none comes twice at nearly the same time.
     """
     ends = Ends()
+    messages = [message_of(sentence) for sentence in sentences]
+    starts = [index * len(messages) // connections for index in range(connections)]
     loop = [
-        OpenLoopConnection(
-            address, ends, deadline_seconds, [*sentences[index:], *sentences[:index]]
-        )
-        for index in range(connections)
+        OpenLoopConnection(address, ends, deadline_seconds, messages[start:] + messages[:start])
+        for start in starts
     ]
     poll = select.poll()
     for connection in loop:
@@ -201,12 +215,17 @@ def run(
         for number, _ in poll.poll(1 if due > now else 0):
             by_number[number].receive(time.monotonic())
     for connection in loop:
+        ends.left += len(connection.open) + len(connection.waiting)
         connection.socket.close()
     return ends, time.process_time() - cpu
 
 
-def _message(sentence: str) -> bytes:
-    return http2.message(TranslateTextRequest(contents=[sentence]).SerializeToString())
+def message_of(sentence: str) -> bytes:
+    """Returns what a call for a sentence sends: it is translated as it is, and anew each time."""
+    request = TranslateTextRequest(
+        contents=[sentence], segmentation=SEGMENTATION_NONE, skip_cache=True
+    )
+    return http2.message(request.SerializeToString())
 
 
 def _literal(name: bytes, value: bytes) -> bytes:
