@@ -70,7 +70,7 @@ class Workbench(NamedTuple):
 
     def float32(self) -> Draft:
         """The graphs of the model as it is."""
-        return self._try_out(lambda: screen(self.model.blueprint.take()), None)
+        return self._try_out(lambda: screen(self.model.blueprint.take(), self.model.end_id), None)
 
     def int8(self, scales: ActivationScales) -> Draft:
         """The graphs of the model with 8-bit linear layers."""

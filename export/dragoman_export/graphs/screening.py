@@ -48,6 +48,7 @@ def _screened(
     group_errors: FLOAT,
     group_lengths: FLOAT,
     slack: FLOAT,
+    end_id: INT64,
     count: INT64,
     is_order_alone: BOOL,
 ) -> tuple[INT64[...], FLOAT[...], INT64[...]]:
@@ -103,13 +104,18 @@ def _screened(
         ids = op.GatherElements(chosen, op.Div(places, group_size), axis=1) * group_size + op.Mod(
             places, group_size
         )
-        # Their logits in float32: each of the best must lead the next and the bounds of all others.
+        # Their logits in float32: the best must lead the next and the bounds of all others.
         exact = op.Squeeze(op.MatMul(op.Gather(weight, ids), op.Unsqueeze(x, [2])), [2])
         exact, order = op.TopK(exact + op.Gather(bias, ids), count + 1)
         best, second = op.Slice(exact, [0], count, [1]), op.Slice(exact, [1], count + 1, [1])
         others = op.Max(second, op.Mul(op.Max(other_groups, other_tokens), row_scale))
-        is_proven = op.Greater(op.ReduceMin(best - others, [1]), norm * slack)
+        leads = op.Greater(best - others, norm * slack)  # (rows, count)
         ids = op.GatherElements(ids, op.Slice(order, [0], count, [1]), axis=1)
+        # What comes after the best counts only where that is the end.
+        is_end = op.Equal(op.Slice(ids, [0], [1], [1]), end_id)
+        first_leads = op.Slice(leads, [0], [1], [1])
+        last_leads = op.Slice(leads, count - 1, count, [1])
+        is_proven = op.And(first_leads, op.Or(op.Not(is_end), last_leads))
         unproven = op.Squeeze(op.NonZero(op.Squeeze(op.Not(is_proven), [1])), [0])
     else:
         rows = op.Shape(x, start=0, end=1)
@@ -178,6 +184,7 @@ def screened_candidates(
     group_errors: TensorType,
     group_lengths: TensorType,
     slack: TensorType,
+    end_id: TensorType,
     count: TensorType,
     with_normalizers: TensorType,
     wanted_ids: TensorType,
@@ -190,7 +197,7 @@ def screened_candidates(
     )
     ids, best, unproven = _screened(
         x, weight, bias, steps, scale, mask,
-        errors, lengths, group_errors, group_lengths, slack, count, is_order_alone,
+        errors, lengths, group_errors, group_lengths, slack, end_id, count, is_order_alone,
     )  # fmt: skip
     return _completed(  # type: ignore[no-any-return]
         x, weight, bias, ids, best, unproven, count, with_normalizers, wanted_ids

@@ -429,16 +429,18 @@ def screened_candidates(
     group_errors: Tensor,
     group_lengths: Tensor,
     slack: Tensor,
+    end_id: Tensor,
     count: Tensor,
     with_normalizers: Tensor,
     wanted_ids: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Best candidates, log-normalizers and wanted logits of x @ weight.T + bias.
 
-    Where no more is asked for than the order of up to SCREENED_COUNT candidates, they may be found
-    in 8 bits if they are proven to be those that the float32 product has, in its order: then their
-    logits are that product's but for rounding. In all else this is `best_candidates`,
-    `log_normalizers` and a choice of columns.
+    Where no more is asked for than up to SCREENED_COUNT candidates, the best may be found in 8 bits
+    if it is proven to be that of the float32 product: then its logit is that product's but for
+    rounding. The second, which is asked for where the end token may be forbidden, is proven where
+    the best is that; elsewhere any good one may stand for it. In all else this is
+    `best_candidates`, `log_normalizers` and a choice of columns.
 
     Args:
         x: (rows, in) float32.
@@ -452,6 +454,7 @@ def screened_candidates(
         group_errors: (1, groups), the largest of each group.
         group_lengths: (1, groups), likewise.
         slack: () by how much more than by 0 the best must lead, for each unit of a row's norm.
+        end_id: () int64, of the end token.
         count: (1,) int64, candidates.
         with_normalizers: () bool.
         wanted_ids: (wanted,) int64.
@@ -479,6 +482,7 @@ def _(
     group_errors: Tensor,
     group_lengths: Tensor,
     slack: Tensor,
+    end_id: Tensor,
     count: Tensor,
     with_normalizers: Tensor,
     wanted_ids: Tensor,

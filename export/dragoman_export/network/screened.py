@@ -31,8 +31,11 @@ class ScreenedLinear(nn.Module):
     group_errors: Tensor
     group_lengths: Tensor
     slack: Tensor
+    end_id: Tensor
 
-    def __init__(self, embedding: nn.Embedding, bias: Tensor, steps: Tensor, scale: Tensor) -> None:
+    def __init__(
+        self, embedding: nn.Embedding, bias: Tensor, steps: Tensor, scale: Tensor, end_id: int
+    ) -> None:
         """Takes the layer as it is, and its copy.
 
         Args:
@@ -40,12 +43,14 @@ class ScreenedLinear(nn.Module):
             bias: (vocab,), 0 and SUPPRESSED_BIAS.
             steps: (in, vocab) int8.
             scale: (vocab,), what one step of each token is worth.
+            end_id: The token that a second best one may have to stand in for.
         """
         super().__init__()
         self.embedding = embedding
         self.bias = nn.Parameter(bias, requires_grad=False)
         self.register_buffer("steps", steps)
         self.register_buffer("scale", scale)
+        self.register_buffer("end_id", torch.tensor(end_id))
         self.register_buffer("mask", bias / operators.SMALLEST_ROW_SCALE)
         weight, copied = embedding.weight.detach(), steps.t() * scale[:, None]
         errors = torch.linalg.vector_norm(weight - copied, dim=1) * WIDER
@@ -71,6 +76,6 @@ class ScreenedLinear(nn.Module):
         found: tuple[Tensor, Tensor, Tensor, Tensor] = operators.screened_candidates(
             x, self.embedding.weight, self.bias, self.steps, self.scale, self.mask,
             self.errors, self.lengths, self.group_errors, self.group_lengths, self.slack,
-            count, with_normalizers, wanted_ids,
+            self.end_id, count, with_normalizers, wanted_ids,
         )  # fmt: skip
         return found

@@ -22,7 +22,7 @@ SMALLEST_VOCABULARY = 4096
 assert SMALLEST_VOCABULARY > SCREENED_GROUPS * GROUP_SIZE
 
 
-def screen(model: Transformer) -> Transformer:
+def screen(model: Transformer, end_id: int) -> Transformer:
     """Gives the output projection an int8 copy where that pays, and returns the model.
 
     A bias of its own for each token would take a pass over all logits: such models stay as they
@@ -41,6 +41,6 @@ def screen(model: Transformer) -> Transformer:
     with torch.no_grad():
         copy = QuantisedWeight(embedding.weight.detach().t())
         model.decoder.head = ScreenedLinear(
-            embedding, head.bias.data, copy.weight, copy.weight_scale
+            embedding, head.bias.data, copy.weight, copy.weight_scale, end_id
         )
     return model

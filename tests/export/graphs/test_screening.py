@@ -17,6 +17,7 @@ from dragoman_export.precision.quantise import QuantisedWeight
 
 VOCABULARY, WIDTH = 2048, 64
 SUPPRESSED = 5
+END = 200
 TWINS = (300, 301)
 """Tokens that differ in the last bits of their weights."""
 
@@ -36,7 +37,7 @@ class Output(nn.Module):
         bias = torch.zeros(VOCABULARY)
         bias[SUPPRESSED] = SUPPRESSED_BIAS
         copy = QuantisedWeight(weight.t())
-        self.head = ScreenedLinear(self.embedding, bias, copy.weight, copy.weight_scale)
+        self.head = ScreenedLinear(self.embedding, bias, copy.weight, copy.weight_scale, END)
 
     def forward(
         self, x: Tensor, count: Tensor, with_normalizers: Tensor, wanted_ids: Tensor
@@ -102,17 +103,32 @@ def run(
 
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("lead", [0.0, 0.2, 1.0])
-def test_the_best_tokens_are_those_of_the_float32_product(
+def test_the_best_token_is_that_of_the_float32_product(
     output: Output, session: onnxruntime.InferenceSession, lead: float, count: int
 ) -> None:
     x = states(output, np.arange(10, 510), lead)
     ids, values, normalizers, wanted = run(session, x, count)
     whole_ids, whole_values, _, _ = run(session, x, count, with_normalizers=True)
-    assert np.array_equal(ids, whole_ids)
-    assert np.allclose(values, whole_values, rtol=0, atol=1e-4)
+    assert np.array_equal(ids[:, 0], whole_ids[:, 0])
+    assert np.allclose(values[:, 0], whole_values[:, 0], rtol=0, atol=1e-4)
     assert not normalizers.any()
     assert wanted.shape == (len(x), 0)
     assert SUPPRESSED not in ids
+
+
+@pytest.mark.parametrize(("best", "is_computed"), [(END, True), (END + 1, False)])
+def test_a_second_that_is_not_proven_is_computed_after_the_end_token_alone(
+    output: Output, session: onnxruntime.InferenceSession, best: int, *, is_computed: bool
+) -> None:
+    weight = output.embedding.weight.numpy()
+    noise = np.random.default_rng(2).standard_normal((100, WIDTH))
+    x = (noise + 1.5 * weight[best] + weight[TWINS[0]]).astype(np.float32)
+    ids, values, _, _ = run(session, x, 2)
+    whole_ids, whole_values, _, _ = run(session, x, 2, with_normalizers=True)
+    hard = (whole_ids[:, 0] == best) & np.isin(whole_ids[:, 1], TWINS)
+    assert hard.sum() > 50
+    assert np.array_equal(ids[:, 0], whole_ids[:, 0])
+    assert np.array_equal(values[hard], whole_values[hard]) == is_computed
 
 
 def test_it_is_looked_for_in_8_bits(output: Output, session: onnxruntime.InferenceSession) -> None:

@@ -23,7 +23,7 @@ def test_a_large_vocabulary_is_screened(kind: Kind) -> None:
     head = model.decoder.head
     x = torch.randn(3, model.config.model_dim, generator=torch.Generator().manual_seed(0))
     expected = head(x)
-    screened = screen(model).decoder.head
+    screened = screen(model, 0).decoder.head
     assert isinstance(screened, ScreenedLinear)
     assert torch.allclose(screened(x), expected, rtol=0, atol=1e-5)
 
@@ -31,7 +31,7 @@ def test_a_large_vocabulary_is_screened(kind: Kind) -> None:
 def test_no_token_is_off_by_more_than_its_bound() -> None:
     model = unbiased("relative")
     weight = model.decoder.embedding.tokens.weight.t().double()
-    screened = screen(model).decoder.head
+    screened = screen(model, 0).decoder.head
     assert isinstance(screened, ScreenedLinear)
     x = torch.randn(50, model.config.model_dim, generator=torch.Generator().manual_seed(0))
     scale = x.abs().amax(dim=1, keepdim=True) / 127
@@ -48,4 +48,4 @@ def test_a_bias_of_each_token_and_a_small_vocabulary_stay_as_they_are() -> None:
     biased = random_transformer("relative", SMALLEST_VOCABULARY)
     small = unbiased("relative", SMALLEST_VOCABULARY - GROUP_SIZE)
     for model in (biased, small):
-        assert not isinstance(screen(model).decoder.head, ScreenedLinear)
+        assert not isinstance(screen(model, 0).decoder.head, ScreenedLinear)
