@@ -33,6 +33,7 @@ from dragoman_export.precision import (
 )
 from dragoman_export.precision.calibrate import calibrate
 from dragoman_export.precision.quantise import quantise
+from dragoman_export.precision.screen import screen
 from dragoman_export.verification import (
     DeviceGraphDecoder,
     Done,
@@ -69,7 +70,7 @@ class Workbench(NamedTuple):
 
     def float32(self) -> Draft:
         """The graphs of the model as it is."""
-        return self._try_out(self.model.blueprint.take, None)
+        return self._try_out(lambda: screen(self.model.blueprint.take(), self.model.end_id), None)
 
     def int8(self, scales: ActivationScales) -> Draft:
         """The graphs of the model with 8-bit linear layers."""

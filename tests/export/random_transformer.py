@@ -24,7 +24,7 @@ KINDS: dict[Kind, dict[str, Any]] = {
 }
 
 
-def random_transformer(kind: Kind) -> Transformer:
+def random_transformer(kind: Kind, vocabulary_size: int = 70) -> Transformer:
     """Always the same one."""
     settings: dict[str, Any] = {
         "encoder_layers": 1,
@@ -35,7 +35,7 @@ def random_transformer(kind: Kind) -> Transformer:
         "head_dim": 8,
         "encoder_hidden_dim": 20,
         "decoder_hidden_dim": 28,
-        "vocabulary_size": 70,
+        "vocabulary_size": vocabulary_size,
         "max_positions": 32,
         "activation": "relu",
     }

@@ -23,6 +23,7 @@ from onnxscript.onnx_types import TensorType
 from onnxscript.values import Opset
 
 from dragoman_export.graphs.schemas import MICROSOFT
+from dragoman_export.graphs.screening import screened_candidates
 from dragoman_export.network import GROUP_SIZE, SHARED_ROWS, SMALLEST_ROW_SCALE
 
 UINT8, INT8 = 2, 3
@@ -333,6 +334,7 @@ def translations() -> Translations:
         ours.best_candidates.default: _best_candidates,
         ours.log_normalizers.default: _log_normalizers,
         ours.scaled_log_normalizers.default: _scaled_log_normalizers,
+        ours.screened_candidates.default: screened_candidates,
         ours.int8_product.default: _int8_product,
         ours.int8_linear_calibrated.default: _int8_linear_calibrated,
     }

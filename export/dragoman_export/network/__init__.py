@@ -24,17 +24,24 @@ from dragoman_export.network.layers import (
 )
 from dragoman_export.network.operators import (
     GROUP_SIZE,
+    SCREENED_CANDIDATES,
+    SCREENED_COUNT,
+    SCREENED_GROUPS,
     SHARED_ROWS,
     SMALLEST_ROW_SCALE,
     SUPPRESSED_BIAS,
 )
 from dragoman_export.network.plain import PlainAttention, PlainEncoder, PlainStep
 from dragoman_export.network.plain_operators import PlainOperators
+from dragoman_export.network.screened import ScreenedLinear
 from dragoman_export.network.transformer import TORCH_TYPES, DecoderStep, Transformer
 
 __all__ = [
     "CANDIDATES",
     "GROUP_SIZE",
+    "SCREENED_CANDIDATES",
+    "SCREENED_COUNT",
+    "SCREENED_GROUPS",
     "SHARED_ROWS",
     "SMALLEST_ROW_SCALE",
     "SUPPRESSED_BIAS",
@@ -59,6 +66,7 @@ __all__ = [
     "RelativePositions",
     "ResidualNorm",
     "RowScaledLinear",
+    "ScreenedLinear",
     "Step",
     "TiedLinear",
     "Transformer",

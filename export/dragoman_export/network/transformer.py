@@ -32,6 +32,7 @@ from dragoman_export.network.layers import (
     TiedLinear,
     TokenEmbedding,
 )
+from dragoman_export.network.screened import ScreenedLinear
 
 TORCH_TYPES: dict[str, torch.dtype] = {
     "float": torch.float32,
@@ -130,7 +131,11 @@ class DecoderStep(nn.Module):
         target_capacity, source_capacity = caches[0].capacities()
         step = Step(positions, source_last, target_capacity, source_capacity, sharing)
         x, new_caches = self._last_layer(token_ids, step, caches)
-        if isinstance(self.head, RowScaledLinear):
+        if isinstance(self.head, ScreenedLinear):
+            ids, best, normalizers, wanted = self.head.candidates(
+                x, candidate_count, with_normalizers, wanted_ids
+            )
+        elif isinstance(self.head, RowScaledLinear):
             logits, scale = self.head.unscaled(x)
             best, ids = operators.best_candidates(logits, candidate_count)
             best = best * scale
