@@ -17,7 +17,7 @@ from dragoman_export.network import (
 from dragoman_export.precision.quantise import MaskedInt8Linear, QuantisedWeight
 
 SMALLEST_VOCABULARY = 4096
-"""Padded; below it the product is as fast as what is saved of it."""
+"""Padded. The shipped model's 8,064 tokens gain; fewer were not measured."""
 
 assert SMALLEST_VOCABULARY > SCREENED_GROUPS * GROUP_SIZE
 
