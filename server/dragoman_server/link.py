@@ -7,11 +7,18 @@ that comes from outside is unpickled.
 import asyncio
 import pickle
 import struct
+import sys
 from collections.abc import Sequence
 from socket import socket
 from typing import Protocol, Self, cast
 
 _LENGTH = struct.Struct("<I")
+
+
+def command(module: str, end: socket) -> list[str]:
+    """Returns what starts a module of this package in a process that has one end of a pair."""
+    # -P: the directory that this process runs in is no place for modules.
+    return [sys.executable, "-P", "-m", module, str(end.fileno())]
 
 
 class Reader(Protocol):

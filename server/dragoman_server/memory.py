@@ -10,6 +10,7 @@ import math
 import os
 import resource
 from collections.abc import Callable
+from mmap import MADV_NOHUGEPAGE
 from pathlib import Path
 
 from dragoman_server.errors import ConfigError, OutOfMemoryError
@@ -29,9 +30,6 @@ _LIMITS = ((resource.RLIMIT_AS, 0), (resource.RLIMIT_DATA, 5))
 
 _ARENA_MAX = -8
 """Of glibc's mallopt."""
-
-_SMALL_PAGES = 15
-"""MADV_NOHUGEPAGE of Linux's madvise."""
 
 
 def save_address_space() -> None:
@@ -58,7 +56,7 @@ def use_small_pages(address: int, length: int) -> None:
     first = -(-address // _PAGE) * _PAGE
     whole = (address + length - first) // _PAGE * _PAGE
     if whole > 0:
-        ctypes.CDLL(None).madvise(ctypes.c_void_p(first), ctypes.c_size_t(whole), _SMALL_PAGES)
+        ctypes.CDLL(None).madvise(ctypes.c_void_p(first), ctypes.c_size_t(whole), MADV_NOHUGEPAGE)
 
 
 class MemoryLimit:

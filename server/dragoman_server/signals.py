@@ -32,6 +32,12 @@ IGNORED = (
 """Mean nothing, but would end the process."""
 
 
+def ignore_all() -> None:
+    """Ignores them, in a process whose server hears them for it."""
+    for number in (*DRAIN, *LEAVE, *IGNORED):
+        signal.signal(number, signal.SIG_IGN)
+
+
 class Signals:
     """The signals of a server's process, from before it loads anything until it ends.
 

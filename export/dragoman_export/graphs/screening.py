@@ -189,7 +189,7 @@ def screened_candidates(
     with_normalizers: TensorType,
     wanted_ids: TensorType,
 ) -> tuple[TensorType, TensorType, TensorType, TensorType]:
-    """See operators.screened_candidates."""
+    """See network.screened.screened_candidates."""
     nothing_wanted = op.Equal(op.Shape(wanted_ids), [0])
     are_few = op.LessOrEqual(count, [SCREENED_COUNT])
     is_order_alone = op.And(

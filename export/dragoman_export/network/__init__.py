@@ -24,16 +24,18 @@ from dragoman_export.network.layers import (
 )
 from dragoman_export.network.operators import (
     GROUP_SIZE,
-    SCREENED_CANDIDATES,
-    SCREENED_COUNT,
-    SCREENED_GROUPS,
     SHARED_ROWS,
     SMALLEST_ROW_SCALE,
     SUPPRESSED_BIAS,
 )
 from dragoman_export.network.plain import PlainAttention, PlainEncoder, PlainStep
 from dragoman_export.network.plain_operators import PlainOperators
-from dragoman_export.network.screened import ScreenedLinear
+from dragoman_export.network.screened import (
+    SCREENED_CANDIDATES,
+    SCREENED_COUNT,
+    SCREENED_GROUPS,
+    ScreenedLinear,
+)
 from dragoman_export.network.transformer import TORCH_TYPES, DecoderStep, Transformer
 
 __all__ = [

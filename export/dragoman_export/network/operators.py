@@ -31,20 +31,6 @@ which change no product."""
 SMALLEST_ROW_SCALE = 1e-9
 """What a step of an 8-bit activation is worth in a row of zeros."""
 
-SCREENED_COUNT = 2
-"""Most candidates that are looked for in 8 bits: the best, and another where that may be forbidden.
-"""
-
-SCREENED_GROUPS = 8
-"""Groups of which the best tokens are looked for where logits are screened."""
-
-SCREENED_CANDIDATES = 16
-"""Tokens of those whose logits are computed in float32.
-
-Of 4,000 states of the shipped model one in 1,300 has its best token unproven so, with 8 tokens of 4
-groups one in 70, with 32 of 16 one in 2,000.
-"""
-
 SHARED_ROWS = 4
 """Most rows that attend to one copy of a source together: a beam of 4 needs one copy, one of 5 two.
 
@@ -414,83 +400,6 @@ def scaled_log_normalizers(
 @scaled_log_normalizers.register_fake
 def _(logits: Tensor, scale: Tensor, best: Tensor, best_ids: Tensor, wanted: Tensor) -> Tensor:
     return logits.new_empty((logits.shape[0],))
-
-
-@torch.library.custom_op("dragoman::screened_candidates", mutates_args=())
-def screened_candidates(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    steps: Tensor,
-    scale: Tensor,
-    mask: Tensor,
-    errors: Tensor,
-    lengths: Tensor,
-    group_errors: Tensor,
-    group_lengths: Tensor,
-    slack: Tensor,
-    end_id: Tensor,
-    count: Tensor,
-    with_normalizers: Tensor,
-    wanted_ids: Tensor,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Best candidates, log-normalizers and wanted logits of x @ weight.T + bias.
-
-    Where no more is asked for than up to SCREENED_COUNT candidates, the best may be found in 8 bits
-    if it is proven to be that of the float32 product: then its logit is that product's but for
-    rounding. The second, which is asked for where the end token may be forbidden, is proven where
-    the best is that; elsewhere any good one may stand for it. In all else this is
-    `best_candidates`, `log_normalizers` and a choice of columns.
-
-    Args:
-        x: (rows, in) float32.
-        weight: (vocab, in).
-        bias: (vocab,), 0 and SUPPRESSED_BIAS.
-        steps: (in, vocab) int8, the weights in steps of a size for each token.
-        scale: (vocab,), what one step is worth.
-        mask: (vocab,), the bias in steps of whatever row.
-        errors: (groups, GROUP_SIZE), at least the norm of each token's error of rounding.
-        lengths: (groups, GROUP_SIZE), at least the norm of each token's rounded weights.
-        group_errors: (1, groups), the largest of each group.
-        group_lengths: (1, groups), likewise.
-        slack: () by how much more than by 0 the best must lead, for each unit of a row's norm.
-        end_id: () int64, of the end token.
-        count: (1,) int64, candidates.
-        with_normalizers: () bool.
-        wanted_ids: (wanted,) int64.
-
-    Returns:
-        Ids and logits (rows, count), log-normalizers (rows,), zeros where they are not wanted, and
-        the logits of the wanted tokens, (rows, wanted).
-    """
-    logits = torch.addmm(bias, x, weight.t())
-    best, ids = best_candidates(logits, count)
-    normalizers = log_normalizers(logits, best, ids, with_normalizers)
-    return ids, best, normalizers, logits.index_select(1, wanted_ids)
-
-
-@screened_candidates.register_fake
-def _(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    steps: Tensor,
-    scale: Tensor,
-    mask: Tensor,
-    errors: Tensor,
-    lengths: Tensor,
-    group_errors: Tensor,
-    group_lengths: Tensor,
-    slack: Tensor,
-    end_id: Tensor,
-    count: Tensor,
-    with_normalizers: Tensor,
-    wanted_ids: Tensor,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    candidates = torch.library.get_ctx().new_dynamic_size(min=1)
-    values = x.new_empty((x.shape[0], candidates))
-    ids = torch.empty_like(values, dtype=torch.int64)
-    return ids, values, x.new_empty((x.shape[0],)), x.new_empty((x.shape[0], wanted_ids.shape[0]))
 
 
 @torch.library.custom_op("dragoman::int8_product", mutates_args=())

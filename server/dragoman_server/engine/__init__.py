@@ -13,8 +13,8 @@ from dragoman_server.engine.deadline import (
 )
 from dragoman_server.engine.engine import Counts, Engine, Progress, expired, failed
 from dragoman_server.engine.engine_metrics import EngineMetrics
-from dragoman_server.engine.engine_threads import NICENESS, SWITCH_INTERVAL_SECONDS, EngineThreads
-from dragoman_server.engine.engines import Engines, Reports
+from dragoman_server.engine.engine_threads import SWITCH_INTERVAL_SECONDS, EngineThreads, give_way
+from dragoman_server.engine.engines import EngineGroup, Engines, Reports
 from dragoman_server.engine.estimators import Line, WideLine
 from dragoman_server.engine.forecast import step_costs
 from dragoman_server.engine.futures import settle
@@ -27,7 +27,6 @@ from dragoman_server.engine.waiting_queue import WaitingQueue
 
 __all__ = [
     "ANYBODY",
-    "NICENESS",
     "NO_LIMIT",
     "SWITCH_INTERVAL_SECONDS",
     "UNREAD",
@@ -39,6 +38,7 @@ __all__ = [
     "DecodeBatch",
     "EncodeBatch",
     "Engine",
+    "EngineGroup",
     "EngineMetrics",
     "EngineThreads",
     "Engines",
@@ -59,6 +59,7 @@ __all__ = [
     "WideLine",
     "expired",
     "failed",
+    "give_way",
     "has_passed",
     "settle",
     "step_costs",

@@ -6,7 +6,6 @@ steps do, nor who waits for them.
 
 import asyncio
 import logging
-import math
 import os
 import sys
 import threading
@@ -16,10 +15,9 @@ from collections.abc import Sequence as ListOf
 from concurrent.futures import Future
 from typing import Protocol
 
-from dragoman_server.engine.estimators import Line
+from dragoman_server.engine.engines import EngineGroup, Member
 from dragoman_server.engine.turns import Share, Turn, Turns
 from dragoman_server.errors import ConfigError
-from dragoman_server.sequence import Sequence
 
 _log = logging.getLogger(__name__)
 
@@ -35,27 +33,13 @@ NICENESS = 5
 LOOK_SECONDS = 0.005
 
 
-class Stepping(Protocol):
+def give_way() -> None:
+    """Lets the event loop go before this thread, which is an engine's."""
+    os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
+
+
+class Stepping(Member, Protocol):
     """What is needed of an Engine."""
-
-    @property
-    def rows(self) -> int:
-        """Rows in use or about to be."""
-
-    @property
-    def running(self) -> int:
-        """Sequences that hold rows."""
-
-    @property
-    def step_costs(self) -> Line:
-        """What its decoding steps take."""
-
-    @property
-    def step_began_at(self) -> float:
-        """When the step that runs began; inf between steps."""
-
-    def cancel(self, sequence: Sequence) -> None:
-        """Frees the sequence's rows before the next step. Any thread may call it."""
 
     def step(self) -> bool:
         """Does a step; False where nothing is to do."""
@@ -64,7 +48,7 @@ class Stepping(Protocol):
         """Ends all that it holds, as its thread cannot go on."""
 
 
-class EngineThreads:
+class EngineThreads(EngineGroup[Stepping]):
     """Engines in threads of this process.
 
     Built anywhere, then used on the event loop that starts it.
@@ -91,7 +75,7 @@ class EngineThreads:
         share: Share | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._engines = list(engines)
+        super().__init__(engines)
         self._prepare = list(prepare) or [_nothing] * len(engines)
         self._wait = wait
         self._all_died = all_died
@@ -102,36 +86,8 @@ class EngineThreads:
         self._living = len(engines)
         self._closing = False
 
-    def __len__(self) -> int:
-        return len(self._engines)
-
-    @property
-    def rows(self) -> int:
-        """Rows in use or about to be, of all of them."""
-        return sum(engine.rows for engine in self._engines)
-
-    @property
-    def running(self) -> int:
-        """Sequences that hold rows."""
-        return sum(engine.running for engine in self._engines)
-
-    @property
-    def step_costs(self) -> list[Line]:
-        """What each one's decoding steps take."""
-        return [engine.step_costs for engine in self._engines]
-
-    @property
-    def step_began_at(self) -> float:
-        """When the longest of the steps that run began; inf between them."""
-        return min((engine.step_began_at for engine in self._engines), default=math.inf)
-
     def came(self) -> None:
         """The queue itself wakes those who wait for it."""
-
-    def cancel(self, sequence: Sequence) -> None:
-        """Frees a sequence's rows, whichever engine holds them."""
-        for engine in self._engines:
-            engine.cancel(sequence)
 
     @property
     def healthy(self) -> bool:
@@ -184,7 +140,7 @@ class EngineThreads:
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         """A thread's life."""
-        os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
+        give_way()
         try:
             prepare()
         except BaseException as error:  # noqa: BLE001 somebody waits for it

@@ -3,9 +3,10 @@
 Knows what is asked of them and what they tell. Does not know threads or processes.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from collections.abc import Sequence as ListOf
-from typing import NamedTuple, Protocol
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from dragoman_server.engine.engine import Progress
 from dragoman_server.engine.estimators import Line
@@ -68,3 +69,64 @@ class Engines(Protocol):
 
     async def join(self) -> None:
         """Returns once all have ended, and forgets whom they tell."""
+
+
+class Member(Protocol):
+    """One of several engines, as far as what they are together goes."""
+
+    @property
+    def rows(self) -> int:
+        """Rows in use or about to be."""
+
+    @property
+    def running(self) -> int:
+        """Sequences that hold rows."""
+
+    @property
+    def step_costs(self) -> Line:
+        """What its decoding steps take."""
+
+    @property
+    def step_began_at(self) -> float:
+        """When the step that runs began; inf between steps."""
+
+    def cancel(self, sequence: Sequence) -> None:
+        """Frees the sequence's rows before the next step, if it holds any."""
+
+
+AnyMember = TypeVar("AnyMember", bound=Member)
+
+
+class EngineGroup(Generic[AnyMember]):
+    """What engines are together, for one of `Engines`; see there."""
+
+    def __init__(self, engines: Iterable[AnyMember]) -> None:
+        self._engines = list(engines)
+
+    def __len__(self) -> int:
+        return len(self._engines)
+
+    @property
+    def rows(self) -> int:
+        """Rows in use or about to be, of all of them."""
+        return sum(engine.rows for engine in self._engines)
+
+    @property
+    def running(self) -> int:
+        """Sequences that hold rows."""
+        return sum(engine.running for engine in self._engines)
+
+    @property
+    def step_costs(self) -> list[Line]:
+        """What each one's decoding steps take."""
+        return [engine.step_costs for engine in self._engines]
+
+    @property
+    def step_began_at(self) -> float:
+        """When the longest of the steps that run began; inf between them."""
+        return min((engine.step_began_at for engine in self._engines), default=math.inf)
+
+    def cancel(self, sequence: Sequence) -> None:
+        """Frees a sequence's rows, whichever engine holds them."""
+        for engine in self._engines:
+            engine.cancel(sequence)

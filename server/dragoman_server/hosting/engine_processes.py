@@ -6,17 +6,15 @@ is in which process; does not know what engines do.
 
 import asyncio
 import functools
-import math
 from collections.abc import Callable
 from collections.abc import Sequence as ListOf
 
 from dragoman_server.config import Config
-from dragoman_server.engine import EngineMetrics, Line, Reports, WaitingQueue
+from dragoman_server.engine import EngineGroup, EngineMetrics, Reports, WaitingQueue
 from dragoman_server.errors import BackendError
 from dragoman_server.hosting.host_process import HostProcess
 from dragoman_server.hosting.hosted_engine import HostedEngine
 from dragoman_server.hosting.messages import Hosted, Load, Loaded, Report, Tried, Try
-from dragoman_server.sequence import Sequence
 
 
 def spread(engines: int, processes: int) -> list[int]:
@@ -76,7 +74,7 @@ class LoadedProcesses:
             process.kill()
 
 
-class EngineProcesses:
+class EngineProcesses(EngineGroup[HostedEngine]):
     """Built anywhere, then used on the event loop that starts it.
 
     Args:
@@ -102,7 +100,7 @@ class EngineProcesses:
         self._queue = queue
         self._all_died = reports.all_died
         self._by_process: list[list[HostedEngine]] = []
-        self._engines: list[HostedEngine] = []
+        super().__init__([])
         for process, count in zip(loaded.processes, loaded.engines, strict=True):
             engines = [
                 HostedEngine(
@@ -121,29 +119,6 @@ class EngineProcesses:
             self._engines += engines
         self._is_offering = False
         self._has_started = self._is_closing = False
-
-    def __len__(self) -> int:
-        return len(self._engines)
-
-    @property
-    def rows(self) -> int:
-        """Rows in use or about to be, of all of them."""
-        return sum(engine.rows for engine in self._engines)
-
-    @property
-    def running(self) -> int:
-        """Sequences that hold rows."""
-        return sum(len(engine.numbers) for engine in self._engines)
-
-    @property
-    def step_costs(self) -> list[Line]:
-        """What each one's decoding steps take."""
-        return [engine.step_costs for engine in self._engines]
-
-    @property
-    def step_began_at(self) -> float:
-        """When that one was heard of last that has been silent for longest; inf without work."""
-        return min((engine.step_began_at for engine in self._engines), default=math.inf)
 
     @property
     def healthy(self) -> bool:
@@ -171,11 +146,6 @@ class EngineProcesses:
         if not self._is_offering:
             self._is_offering = True
             asyncio.get_running_loop().call_soon(self._offer)
-
-    def cancel(self, sequence: Sequence) -> None:
-        """Frees a sequence's rows, whichever engine holds them."""
-        for engine in self._engines:
-            engine.cancel(sequence)
 
     def close(self) -> None:
         """Ends the processes."""

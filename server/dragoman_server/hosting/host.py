@@ -10,14 +10,13 @@ import faulthandler
 import gc
 import logging
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from socket import socket
 
-from dragoman_server.engine import NICENESS, SWITCH_INTERVAL_SECONDS, Engine
+from dragoman_server.engine import SWITCH_INTERVAL_SECONDS, Engine, give_way
 from dragoman_server.errors import BackendError, DragomanError
 from dragoman_server.hosting.inbox import Inbox, InboxScheduler
 from dragoman_server.hosting.messages import (
@@ -40,7 +39,7 @@ from dragoman_server.link import Unpacker, pack
 from dragoman_server.memory import save_address_space
 from dragoman_server.monitoring import STDERR, LineWriter, configure_logging
 from dragoman_server.sequence import Sequence
-from dragoman_server.signals import DRAIN, IGNORED, LEAVE
+from dragoman_server.signals import ignore_all
 
 _log = logging.getLogger(__name__)
 
@@ -178,7 +177,7 @@ class HostEngine:
 
     def _live(self) -> None:
         """A thread's life."""
-        os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
+        give_way()
         try:
             self._prepare()
         except BaseException as error:  # noqa: BLE001 somebody waits for it
@@ -198,13 +197,11 @@ class HostEngine:
 
 def main(argv: list[str]) -> int:
     """Runs the engines that are told over the socket whose descriptor is given."""
-    for number in (*DRAIN, *LEAVE, *IGNORED):
-        signal.signal(number, signal.SIG_IGN)  # the owner of the queue says what they mean
+    ignore_all()  # the owner of the queue says what they mean
     faulthandler.enable(STDERR, all_threads=False)
     save_address_space()
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     code = Host(socket(fileno=int(argv[0]))).run()
-    sys.stdout.flush()
     os._exit(code)  # whatever the engines' threads are about
 
 

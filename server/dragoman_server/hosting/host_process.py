@@ -7,13 +7,12 @@ import asyncio
 import logging
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from typing import Self
 
 from dragoman_server.errors import ConfigError, DragomanError
 from dragoman_server.hosting.messages import Failed, Load, Prepare, Prepared, Report, Stop, Try
-from dragoman_server.link import Link, Unpacker, pack
+from dragoman_server.link import Link, Unpacker, command, pack
 
 _log = logging.getLogger(__name__)
 
@@ -44,13 +43,13 @@ class HostProcess:
             ConfigError: There is no room for one.
         """
         ours, theirs = socket.socketpair()
-        # -P: the directory that this process runs in is no place for modules.
-        command = [sys.executable, "-P", "-m", "dragoman_server.hosting.host", str(theirs.fileno())]
         with theirs:
             try:
                 # A session of its own: what a terminal says is said to the owner of the queue.
                 process = subprocess.Popen(  # noqa: S603  our own module
-                    command, pass_fds=[theirs.fileno()], start_new_session=True
+                    command("dragoman_server.hosting.host", theirs),
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,
                 )
             except OSError as error:
                 ours.close()

@@ -6,6 +6,7 @@ how messages travel.
 """
 
 import itertools
+import math
 import time
 from collections.abc import Callable
 from collections.abc import Sequence as ListOf
@@ -62,9 +63,9 @@ class HostedEngine:
         self._send = send
         self._settle = settle
         self._clock = clock
-        self._numbers = itertools.count()
+        self._count_up = itertools.count()
         self._held: dict[int, Sequence] = {}
-        self.numbers: dict[Sequence, int] = {}
+        self._numbers: dict[Sequence, int] = {}
         """Of the sequences that it has been given and that have not ended."""
         self.rows = 0
         """That these take."""
@@ -76,9 +77,14 @@ class HostedEngine:
         self._heard_at = 0.0
 
     @property
+    def running(self) -> int:
+        """Sequences that it has been given and that have not ended."""
+        return len(self._held)
+
+    @property
     def step_began_at(self) -> float:
         """When it was heard of last, if it has something to do; inf otherwise."""
-        return self._heard_at if self._held else float("inf")
+        return self._heard_at if self._held else math.inf
 
     def offer(self) -> None:
         """Gives it what it should encode next, if there is room for that."""
@@ -102,7 +108,7 @@ class HostedEngine:
 
     def cancel(self, sequence: Sequence) -> None:
         """Frees a sequence's rows, if it was given to this engine."""
-        number = self.numbers.get(sequence)
+        number = self._numbers.get(sequence)
         if number is not None:
             self._send(Cancel(self._place, number))
 
@@ -126,9 +132,9 @@ class HostedEngine:
 
     def abandon(self, error: BaseException) -> None:
         """Ends all that it was given: its process is gone."""
-        held = list(self.numbers)
+        held = list(self._numbers)
         self._held.clear()
-        self.numbers.clear()
+        self._numbers.clear()
         self.rows = 0
         self.takes_more = False
         self._queue.freed(self._index, held, self._clock())
@@ -140,9 +146,9 @@ class HostedEngine:
         self.takes_more = False
         texts = []
         for sequence in sequences:
-            number = next(self._numbers)
+            number = next(self._count_up)
             self._held[number] = sequence
-            self.numbers[sequence] = number
+            self._numbers[sequence] = number
             self.rows += sequence.rows
             texts.append(
                 Text(
@@ -170,7 +176,7 @@ class HostedEngine:
 
     def _end(self, ended: Ended) -> tuple[Sequence, Outcome]:
         sequence = self._held.pop(ended.number)
-        del self.numbers[sequence]
+        del self._numbers[sequence]
         self.rows -= sequence.rows
         sequence.started_at = ended.started_at
         sequence.encoded_at = ended.encoded_at

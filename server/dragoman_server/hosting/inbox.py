@@ -8,12 +8,14 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-from dragoman_server.engine import Decision, DecodeBatch, EncodeBatch
+from dragoman_server.engine import Decision
+from dragoman_server.engine.scheduler import Alternation
+from dragoman_server.engine.waiting_queue import Taken
 from dragoman_server.sequence import Sequence
 
 
-class Taken(NamedTuple):
-    """What left the inbox."""
+class Opened(NamedTuple):
+    """A batch that left the inbox."""
 
     newcomers: list[Sequence]
     cancelled: list[Sequence]
@@ -34,7 +36,7 @@ class Inbox:
             self._batches.append(batch)
             self._changed.notify()
 
-    def take(self) -> Taken | None:
+    def take(self) -> Opened | None:
         """Takes the first batch; None where none waits."""
         if not self._batches:  # what comes this instant is seen at the next step
             return None
@@ -42,7 +44,7 @@ class Inbox:
             batch = self._batches.pop(0)
             cancelled = [each for each in batch if each in self._cancelled]
             self._cancelled.difference_update(cancelled)
-        return Taken([each for each in batch if each not in cancelled], cancelled)
+        return Opened([each for each in batch if each not in cancelled], cancelled)
 
     def cancel(self, sequence: Sequence) -> None:
         """Notes that nobody waits for a sequence any longer, if it is here."""
@@ -76,18 +78,11 @@ class InboxScheduler:
         self._inbox = inbox
         self._begun = begun
         self._stepped = stepped
-        self._owes_decoding = False
+        self._alternation = Alternation(self._take)
 
     def schedule(self, running_rows: int, now: float) -> Decision:
         """Returns what to run while `running_rows` rows are held."""
-        expired: list[Sequence] = []
-        if not (self._owes_decoding and running_rows):
-            newcomers, expired = self._take(now)
-            if newcomers:
-                self._owes_decoding = True
-                return Decision(EncodeBatch(newcomers), expired)
-        self._owes_decoding = False
-        return Decision(DecodeBatch(running_rows) if running_rows else None, expired)
+        return self._alternation.schedule(running_rows, now)
 
     def observe_step(self, rows: int, seconds: float) -> None:  # noqa: ARG002
         """Passes on what a step took."""
@@ -96,11 +91,10 @@ class InboxScheduler:
     def freed(self, sequences: list[Sequence], now: float) -> None:
         """The owner of the queue is told by reports."""
 
-    def _take(self, now: float) -> tuple[list[Sequence], list[Sequence]]:
-        """Returns what is to be encoded, and what has expired."""
-        taken = self._inbox.take()
-        if taken is None:
-            return [], []
-        self._begun(taken.cancelled)
-        newcomers = [sequence for sequence in taken.newcomers if sequence.deadline > now]
-        return newcomers, [each for each in taken.newcomers if each.deadline <= now]
+    def _take(self, running_rows: int, now: float) -> Taken:  # noqa: ARG002  there is room
+        opened = self._inbox.take()
+        if opened is None:
+            return Taken([], [])
+        self._begun(opened.cancelled)
+        newcomers = [sequence for sequence in opened.newcomers if sequence.deadline > now]
+        return Taken(newcomers, [each for each in opened.newcomers if each.deadline <= now])

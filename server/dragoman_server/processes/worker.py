@@ -8,7 +8,6 @@ FD is its end of a socket pair. Knows the front end and the messages. Does not k
 import asyncio
 import gc
 import logging
-import signal
 import socket
 import sys
 
@@ -39,7 +38,7 @@ from dragoman_server.processes.messages import (
 )
 from dragoman_server.processes.remote_engine import RemoteEngine
 from dragoman_server.processes.tally import Tally
-from dragoman_server.signals import DRAIN, IGNORED, LEAVE
+from dragoman_server.signals import DRAIN, LEAVE, ignore_all
 
 _log = logging.getLogger(__name__)
 
@@ -162,8 +161,7 @@ async def _run(end: socket.socket) -> int:
 
 def main(argv: list[str]) -> int:
     """Runs a worker on the socket whose descriptor is given."""
-    for number in (*DRAIN, *LEAVE, *IGNORED):
-        signal.signal(number, signal.SIG_IGN)
+    ignore_all()
     try:
         return uvloop.run(_run(socket.socket(fileno=int(argv[0]))))
     except Exception:  # noqa: BLE001  whatever it is, it is the end

@@ -8,13 +8,12 @@ import asyncio
 import functools
 import logging
 import socket
-import sys
 from asyncio.subprocess import Process, create_subprocess_exec
 from collections.abc import Callable
 from typing import Self
 
 from dragoman_server.errors import BackendError, DragomanError
-from dragoman_server.link import Link
+from dragoman_server.link import Link, command
 from dragoman_server.monitoring import (
     CacheUse,
     CallerEnded,
@@ -91,17 +90,11 @@ class WorkerProcess:
         """
         ours, theirs = socket.socketpair()
         with theirs:
-            # -P: the directory that this process runs in is no place for modules.
-            command = [
-                sys.executable,
-                "-P",
-                "-m",
-                "dragoman_server.processes.worker",
-                str(theirs.fileno()),
-            ]
             # A session of its own: what a terminal says is said to the engines' process.
             process = await create_subprocess_exec(
-                *command, pass_fds=[theirs.fileno()], start_new_session=True
+                *command("dragoman_server.processes.worker", theirs),
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
             )
         worker = cls(process, engines, record, changed)
         worker._link = await Link.open(ours, worker)
