@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from socket import socket
+from typing import NoReturn
 
 from dragoman_server.engine import SWITCH_INTERVAL_SECONDS, Engine, give_way
 from dragoman_server.errors import BackendError, DragomanError
@@ -37,11 +38,11 @@ from dragoman_server.hosting.reporter import Reporter
 from dragoman_server.hosting.trial import rows_per_second
 from dragoman_server.link import Unpacker, pack
 from dragoman_server.memory import save_address_space
-from dragoman_server.monitoring import STDERR, LineWriter, configure_logging
+from dragoman_server.monitoring import LAST_LINES_SECONDS, STDERR, LineWriter, configure_logging
 from dragoman_server.sequence import Sequence
 from dragoman_server.signals import ignore_all
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("dragoman_server.hosting.host")  # as a program its name is __main__
 
 _BYTES = 1 << 18
 
@@ -56,18 +57,18 @@ class Host:
     def __init__(self, end: socket) -> None:
         self._end = end
         self._sending = threading.Lock()
+        self._lines = LineWriter(STDERR)
         self._engines: list[HostEngine] = []
         self._hosted: Hosted | None = None
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Does what the owner of the queue says, until it says Stop or is gone."""
         unpacker = Unpacker()
         while data := self._end.recv(_BYTES):
             for message in unpacker.feed(data):
                 if isinstance(message, Stop):
-                    return 0
+                    return
                 self._obey(message)
-        return 0
 
     def _obey(self, message: object) -> None:
         match message:
@@ -92,7 +93,7 @@ class Host:
             self.send(Failed(BackendError("an engine's process failed; the log says why")))
 
     def _load(self, load: Load) -> Loaded:
-        configure_logging(load.config.log_level, load.config.log_format, LineWriter(STDERR))
+        configure_logging(load.config.log_level, load.config.log_format, self._lines)
         self._hosted = load.make()
         return Loaded(self._hosted.cache_bytes)
 
@@ -125,13 +126,19 @@ class Host:
             with self._sending:
                 self._end.sendall(packed)
         except OSError:
-            os._exit(0)  # who would take translations is gone
+            self.leave(0)  # who would take translations is gone
+
+    def leave(self, code: int) -> NoReturn:
+        """Ends the process, whatever its threads are about, once its log is written."""
+        self._lines.drain(LAST_LINES_SECONDS)
+        os._exit(code)
 
 
 class HostEngine:
     """An engine, its thread, and what it is given."""
 
     def __init__(self, index: int, hosted: Hosted, host: Host) -> None:
+        self._host = host
         self._inbox = Inbox()
         self._reporter = Reporter(index, host.send)
         self._prepare = hosted.prepare[index]
@@ -192,18 +199,19 @@ class HostEngine:
                 self._inbox.wait()
         except BaseException:  # noqa: BLE001 the process ends here, whatever it was
             _log.critical("engine_thread_died", exc_info=True)
-            os._exit(1)
+            self._host.leave(1)
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str]) -> NoReturn:
     """Runs the engines that are told over the socket whose descriptor is given."""
     ignore_all()  # the owner of the queue says what they mean
     faulthandler.enable(STDERR, all_threads=False)
     save_address_space()
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
-    code = Host(socket(fileno=int(argv[0]))).run()
-    os._exit(code)  # whatever the engines' threads are about
+    host = Host(socket(fileno=int(argv[0])))
+    host.run()
+    host.leave(0)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

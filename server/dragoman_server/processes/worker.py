@@ -40,7 +40,7 @@ from dragoman_server.processes.remote_engine import RemoteEngine
 from dragoman_server.processes.tally import Tally
 from dragoman_server.signals import DRAIN, LEAVE, ignore_all
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("dragoman_server.processes.worker")  # as a program it is __main__
 
 
 class Worker:

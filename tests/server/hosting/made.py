@@ -14,11 +14,13 @@ CONFIG = Config(log_format="text", bundle=("unread",))
 
 
 class FailingRunner(FakeRunner):
-    """Cannot encode what begins with 13, and does not survive 14."""
+    """Cannot encode what begins with 13, does not survive 14, and its thread not 15."""
 
     def encode(self, source_ids: list[list[int]], first_row: int) -> None:
         if any(ids[0] == 13 for ids in source_ids):
             raise ValueError("thirteen")
+        if any(ids[0] == 15 for ids in source_ids):
+            raise SystemExit("fifteen")
         if any(ids[0] == 14 for ids in source_ids):
             os._exit(1)
         super().encode(source_ids, first_row)

@@ -146,6 +146,16 @@ async def test_a_process_that_ends_takes_only_its_own_texts_with_it() -> None:
         assert [len((await future).token_ids) for future in futures] == [3] * 30
 
 
+async def test_a_process_says_why_before_it_ends(capfd: pytest.CaptureFixture[str]) -> None:
+    async with started(load((1, partial(hosted, 1)))) as engine:
+        (dying,) = engine.submit([[15, 1]], OPTIONS)
+        with pytest.raises(BackendError, match="translating failed"):
+            await dying
+    said = capfd.readouterr().err
+    assert "engine_thread_died" in said
+    assert "SystemExit" in said
+
+
 async def test_nothing_waits_for_engines_that_are_all_gone() -> None:
     async with started(load((1, partial(hosted, 1)))) as engine:
         futures = engine.submit([[14, 1], *[[1000]] * 20], OPTIONS)
