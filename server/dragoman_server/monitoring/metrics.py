@@ -86,6 +86,8 @@ class Ended(NamedTuple):
     """Name of the model that it meant; empty where that is not known."""
     trace_id: str = ""
     """Of a trace that is kept and tells of it; empty where there is none."""
+    interface: str = "dragoman"
+    """Of the server, through which it came."""
 
 
 class Shortage(NamedTuple):
@@ -156,6 +158,11 @@ class Metrics:
     def _declare_requests(self) -> None:
         self.requests_total = self._counter(
             "requests_total", "Requests that ended, by gRPC status code.", "code", "model"
+        )
+        self.interface_requests_total = self._counter(
+            "interface_requests_total",
+            "Requests that ended, by the interface that they came through and gRPC status code.",
+            *("interface", "code"),
         )
         self.request_failures_total = self._counter(
             "request_failures_total",
@@ -285,7 +292,7 @@ class Metrics:
         if not isinstance(told, Ended):
             self._record_other(told)
             return
-        for counter in self._counters(told.model, told.code, told.failure, told.refusal):
+        for counter in self._counters(told):
             counter.inc(told.times)
         if told.seconds is not None:
             latency = self.request_latency_seconds.labels(told.model)
@@ -315,9 +322,10 @@ class Metrics:
         self.cache_evictions_total.inc(use.evictions)
         self.cache_bytes.inc(use.bytes)
 
-    def _counters(self, model: str, *labels: str | None) -> list[Counter]:
-        """Returns what counts ends of these code, failure and refusal."""
-        key = (model, *labels)
+    def _counters(self, ended: Ended) -> list[Counter]:
+        """Returns what counts requests that ended so."""
+        labels, model = (ended.code, ended.failure, ended.refusal), ended.model
+        key = (model, ended.interface, *labels)
         if (counters := self._counters_of.get(key)) is None:
             families = (self.requests_total, self.request_failures_total, self.refusals_total)
             counters = self._counters_of[key] = [
@@ -325,6 +333,7 @@ class Metrics:
                 for family, label in zip(families, labels, strict=True)
                 if label is not None
             ]
+            counters.append(self.interface_requests_total.labels(ended.interface, ended.code))
         return counters
 
     def watch(self, models: Models) -> None:

@@ -9,33 +9,38 @@ Of grpcio it needs what `grpc.server` is made of, which is no public interface: 
 knows it, and the package bounds the versions.
 """
 
-from dragoman_server.rpc.call import Call, Caller
-from dragoman_server.rpc.core import Presented
+from dragoman_server.rpc.call import NATIVE, Call, Caller, WireCall
 from dragoman_server.rpc.handlers import MALFORMED, server_stream, stream, unary
-from dragoman_server.rpc.method import Identify, Method, Reader, Screen, Unread
+from dragoman_server.rpc.local import LocalCalls, Origin
+from dragoman_server.rpc.method import Identify, Method, Presented, Reader, Screen, Unread
 from dragoman_server.rpc.open_calls import Limits
 from dragoman_server.rpc.server import RpcServer
-from dragoman_server.rpc.shares import why_no_more
+from dragoman_server.rpc.shares import Tally, why_no_more
 from dragoman_server.rpc.sockets import Traffic
 from dragoman_server.rpc.status import OK, RpcError, Status, Trailers
 
 __all__ = [
     "MALFORMED",
+    "NATIVE",
     "OK",
     "Call",
     "Caller",
     "Identify",
     "Limits",
+    "LocalCalls",
     "Method",
+    "Origin",
     "Presented",
     "Reader",
     "RpcError",
     "RpcServer",
     "Screen",
     "Status",
+    "Tally",
     "Traffic",
     "Trailers",
     "Unread",
+    "WireCall",
     "server_stream",
     "stream",
     "unary",

@@ -1,15 +1,20 @@
 """One call on the event loop: its messages, its deadline, its end.
 
-Owns what a call has under way in the core. Does not know methods, nor what a message says.
+A `WireCall` owns what it has under way in the core; local.py has the calls of the server itself.
+Does not know methods, nor what a message says.
 """
 
 import asyncio
 import math
 import time
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 from dragoman_server.rpc import core
 from dragoman_server.rpc.status import OK, Status
+
+NATIVE = "dragoman"
+"""The interface that is the server's own."""
 
 MESSAGE_BYTES = 256
 """That a message of a stream may have around it, and its answer's acknowledgements."""
@@ -32,10 +37,52 @@ class Caller(NamedTuple):
     """What the method's `identify` made of it."""
     trace: object = None
     """What the method's `trace` made of the call's metadata."""
+    interface: str = NATIVE
+    """Through which interface of the server it comes."""
 
 
-class Call:
+class Call(ABC):
     """What a handler is given.
+
+    Args:
+        caller: Who makes it.
+    """
+
+    def __init__(self, caller: Caller) -> None:
+        self.peer = caller.peer
+        self.identity = caller.identity
+        self.trace = caller.trace
+        self.interface = caller.interface
+        self.request: object = None
+        """Of a unary call: what its method's reader made of the message."""
+        self.is_over = False
+        """Whether it has its status or was cancelled."""
+        self.arrived_at = time.monotonic()
+        seconds = caller.seconds
+        self.deadline = math.inf if seconds is None else self.arrived_at + seconds
+        """In seconds of time.monotonic; inf where there is none."""
+
+    def time_remaining(self) -> float | None:
+        """Returns the seconds until the deadline, None where there is none."""
+        if self.deadline == math.inf:
+            return None
+        return max(self.deadline - time.monotonic(), 0.0)
+
+    @abstractmethod
+    async def read(self) -> bytes | None:
+        """Returns the next message; None where none comes any more."""
+
+    @abstractmethod
+    async def write(self, message: bytes) -> None:
+        """Sends a message, as soon as the client takes it."""
+
+    @abstractmethod
+    def finish(self, status: Status = OK, message: bytes | None = None) -> None:
+        """Sends the last message, where there is one, and the status; later ones are ignored."""
+
+
+class WireCall(Call):
+    """A call that came over the wire.
 
     Args:
         inner: The call in the core.
@@ -44,21 +91,11 @@ class Call:
     """
 
     def __init__(self, inner: core.CoreCall, caller: Caller, header_bytes: int) -> None:
-        self.peer = caller.peer
-        self.identity = caller.identity
-        self.trace = caller.trace
-        self.request: object = None
-        """Of a unary call: what its method's reader made of the message."""
+        super().__init__(caller)
         self._inner = inner
         self._message: asyncio.Future[bytes | None] | None = None
         self._written: asyncio.Future[None] | None = None
         self._has_begun = False
-        self.is_over = False
-        """Whether it has its status or was cancelled."""
-        self.arrived_at = time.monotonic()
-        seconds = caller.seconds
-        self.deadline = math.inf if seconds is None else self.arrived_at + seconds
-        """In seconds of time.monotonic; inf where there is none."""
         self.ended_at: float | None = None
         """When it got its status; the client may not have taken that yet."""
         self.header_bytes = header_bytes
@@ -85,14 +122,8 @@ class Call:
         if self.ended_at is not None:
             self.ended_at += seconds
 
-    def time_remaining(self) -> float | None:
-        """Returns the seconds until the deadline, None where there is none."""
-        if self.deadline == math.inf:
-            return None
-        return max(self.deadline - time.monotonic(), 0.0)
-
     async def read(self) -> bytes | None:
-        """Returns the next message; None where none comes any more."""
+        """See Call."""
         if self._message is None:
             self._message = asyncio.get_running_loop().create_future()
             self._inner.start_server_batch((core.receive_message(),), self._on_message)
@@ -101,7 +132,7 @@ class Call:
         return message
 
     async def write(self, message: bytes) -> None:
-        """Sends a message, as soon as the client takes it."""
+        """See Call."""
         if self.is_over:
             raise asyncio.CancelledError
         self._written = asyncio.get_running_loop().create_future()
@@ -110,7 +141,7 @@ class Call:
         await self._written
 
     def finish(self, status: Status = OK, message: bytes | None = None) -> None:
-        """Sends the last message, where there is one, and the status; later ones are ignored."""
+        """See Call."""
         if self.is_over:
             return
         self.is_over = True

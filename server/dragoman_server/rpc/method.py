@@ -1,12 +1,22 @@
 """What a server can be asked, and who is let in."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from enum import Enum
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
-from dragoman_server.rpc.call import Call, Caller
-from dragoman_server.rpc.core import Presented
+from dragoman_server.rpc.call import NATIVE, Call, Caller
 from dragoman_server.rpc.status import Status
+
+
+class Presented(Protocol):
+    """What a call shows of who makes it."""
+
+    def headers(self) -> Iterable[tuple[str, str | bytes]]:
+        """Returns its metadata; names in lower case."""
+
+    def certificate_names(self) -> Sequence[str]:
+        """Returns what the certificate that its connection was made with is called."""
+
 
 Screen: TypeAlias = Callable[[Caller], Status | None]
 """Returns how a call is refused, or None; must be quick."""
@@ -42,3 +52,5 @@ class Method(NamedTuple):
     trace: Callable[[Presented], object] | None = None
     """Reads which trace a call is part of, first of all. What it returns is the caller's and the
     call's `trace`; must be quick."""
+    interface: str = NATIVE
+    """Of the server, that it belongs to."""

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from dragoman_server.rpc.call import Call
+from dragoman_server.rpc.call import WireCall
 from dragoman_server.rpc.floods import FloodWatch
 from dragoman_server.rpc.incoming import Incoming
 from dragoman_server.rpc.method import Method
@@ -42,27 +42,31 @@ class Limits(NamedTuple):
 
 
 class OpenCalls:
-    """From their beginning until the core has done with them."""
+    """From their beginning until the core has done with them.
+
+    Attributes:
+        tally: How many there are, and of which connections.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._methods: dict[Call, Method] = {}
+        self._methods: dict[WireCall, Method] = {}
         """In order of arrival."""
-        self._tally = Tally()
+        self.tally = Tally()
         self._streams = Tally()
-        self._incoming: Incoming[Call] = Incoming(limits.incoming)
+        self._incoming: Incoming[WireCall] = Incoming(limits.incoming)
         self._floods = FloodWatch(time.monotonic)
 
     @property
     def total(self) -> int:
         """Their number."""
-        return self._tally.total
+        return self.tally.total
 
     def of(self, peer: str) -> int:
         """Returns the number of a connection's calls."""
-        return self._tally.of(peer)
+        return self.tally.of(peer)
 
-    def method_of(self, call: Call) -> Method:
+    def method_of(self, call: WireCall) -> Method:
         """Returns what was called."""
         return self._methods[call]
 
@@ -79,25 +83,25 @@ class OpenCalls:
         """A connection is to be hung up on, whatever else it sends."""
         self._floods.condemn(peer)
 
-    def begin(self, call: Call, method: Method) -> Call | None:
+    def begin(self, call: WireCall, method: Method) -> WireCall | None:
         """One more, whose first message is asked for; returns one that has to make room for it."""
         self._methods[call] = method
-        self._tally.add(call.peer)
+        self.tally.add(call.peer)
         if method.read is None:
             self._streams.add(call.peer)
             return None
         return self._incoming.begin(call, call.peer)
 
-    def message_came(self, call: Call) -> None:
+    def message_came(self, call: WireCall) -> None:
         """The one message of a call is there, or will not come any more."""
         self._incoming.end(call, call.peer)
 
-    def end(self, call: Call) -> None:
+    def end(self, call: WireCall) -> None:
         """The core has done with a call."""
         self._incoming.end(call, call.peer)
         if call.has_request or call.received_bytes:
             self._floods.explain(call.peer, call.header_bytes + call.received_bytes + CALL_BYTES)
-        self._tally.remove(call.peer)
+        self.tally.remove(call.peer)
         if self._methods.pop(call).read is None:
             self._streams.remove(call.peer)
 
@@ -106,7 +110,7 @@ class OpenCalls:
         for call in self._methods:
             call.forgive(seconds)
 
-    def late(self) -> list[Call]:
+    def late(self) -> list[WireCall]:
         """Returns those whose message has not come in time, and whose end was not taken in time."""
         limit = time.monotonic() - self._limits.message_timeout_seconds
         return [call for call in self._methods if call.waits_since <= limit]

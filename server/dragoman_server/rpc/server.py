@@ -16,10 +16,11 @@ from functools import partial
 import grpc
 
 from dragoman_server.rpc import core
-from dragoman_server.rpc.call import Call, Caller
+from dragoman_server.rpc.call import NATIVE, Caller, WireCall
 from dragoman_server.rpc.event_pump import EventPump
 from dragoman_server.rpc.method import Method, Unread
 from dragoman_server.rpc.open_calls import Limits, OpenCalls
+from dragoman_server.rpc.shares import Tally
 from dragoman_server.rpc.sockets import Traffic, hang_up, limit_unread
 from dragoman_server.rpc.status import RpcError, Status
 
@@ -90,6 +91,11 @@ class RpcServer:
         self._flood_look: asyncio.TimerHandle | None = None
         self._may_look_at = -math.inf
 
+    @property
+    def tally(self) -> Tally:
+        """Of the calls that are open."""
+        return self._calls.tally
+
     def add_port(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
         """Returns the port that is listened on.
 
@@ -152,7 +158,7 @@ class RpcServer:
         if not core.was_cancelled(event):
             self._calls.refused(peer, header_bytes)
 
-    def _ended(self, call: Call, event: core.Event) -> None:
+    def _ended(self, call: WireCall, event: core.Event) -> None:
         """The core has done with a call."""
         self._calls.end(call)
         if core.was_cancelled(event):
@@ -171,7 +177,8 @@ class RpcServer:
             if header_bytes > HUGE * self._header_bytes:
                 self._condemn(core.peer_of(inner))
             return
-        caller = self._caller(core.peer_of(inner), core.seconds_left(details))
+        seconds = core.seconds_left(details)
+        caller = self._caller(core.peer_of(inner), seconds, interface=method.interface)
         if method.trace is not None:
             caller = caller._replace(trace=method.trace(core.Presented(event)))
         if method.identify is not None:
@@ -183,7 +190,7 @@ class RpcServer:
         if (refusal := self._screen(caller, method)) is not None:
             core.refuse(inner, refusal, partial(self._refused, caller.peer, header_bytes))
             return
-        call = Call(inner, caller, header_bytes)
+        call = WireCall(inner, caller, header_bytes)
         slowest = self._calls.begin(call, method)
         inner.start_server_batch((core.receive_close(),), partial(self._ended, call))
         if method.read is None:
@@ -203,7 +210,7 @@ class RpcServer:
         why = self._calls.why_no_more_streams(caller.peer)
         return None if why is None else _unread(method, caller, Unread.TOO_MANY, why)
 
-    def _read(self, call: Call, method: Method, event: core.Event) -> None:
+    def _read(self, call: WireCall, method: Method, event: core.Event) -> None:
         """Refuses a call whose message is there, or lets it be answered."""
         self._calls.message_came(call)
         if call.is_over:
@@ -221,22 +228,28 @@ class RpcServer:
             call.has_request = True
             self._begin(call, method)
 
-    def _caller_of(self, call: Call) -> Caller:
+    def _caller_of(self, call: WireCall) -> Caller:
         """Returns who makes a call that has begun, as things are now."""
-        return self._caller(call.peer, call.time_remaining(), call.identity, call.trace)
+        seconds = call.time_remaining()
+        return self._caller(call.peer, seconds, call.identity, call.trace, call.interface)
 
     def _caller(
-        self, peer: str, seconds: float | None, identity: object = None, trace: object = None
+        self,
+        peer: str,
+        seconds: float | None,
+        identity: object = None,
+        trace: object = None,
+        interface: str = NATIVE,
     ) -> Caller:
-        calls = self._calls
-        return Caller(peer, seconds, self._begun, calls.of(peer), calls.total, identity, trace)
+        own, total = self._calls.of(peer), self._calls.total
+        return Caller(peer, seconds, self._begun, own, total, identity, trace, interface)
 
-    def _end_unread(self, call: Call, why: Unread, text: str) -> None:
+    def _end_unread(self, call: WireCall, why: Unread, text: str) -> None:
         self._calls.message_came(call)
         if not call.is_over:
             call.finish(_unread(self._calls.method_of(call), self._caller_of(call), why, text))
 
-    def _begin(self, call: Call, method: Method) -> None:
+    def _begin(self, call: WireCall, method: Method) -> None:
         self._begun += 1
         task = self._loop.create_task(_answer(call, method))
         call.task = task
@@ -280,7 +293,7 @@ class RpcServer:
         self._flood_look = self._loop.call_later(delay, self._look_for_floods)
 
 
-async def _answer(call: Call, method: Method) -> None:
+async def _answer(call: WireCall, method: Method) -> None:
     try:
         await method.handle(call)
     except RpcError as error:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from dragoman_server.engine import Priority
+from dragoman_server.rpc import NATIVE
 from dragoman_server.sequence import Completion, TranslationOptions
 
 
@@ -111,6 +112,8 @@ class Account:
     """Whether this server tells of it in that trace."""
     texts_begun: int = 0
     """Of a stream."""
+    interface: str = NATIVE
+    """Of the server, through which it came."""
     refusal: str = ""
     """Why it was refused at once, where it was and somebody wants to know."""
     usage: Usage | None = None

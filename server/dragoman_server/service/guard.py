@@ -7,6 +7,7 @@ know what the calls do.
 """
 
 import asyncio
+import functools
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import TypeAlias, TypeVar, cast
@@ -18,6 +19,7 @@ from dragoman_server.engine import Deadline, has_passed
 from dragoman_server.errors import DeadlineError, InvalidArgumentError, TooManyCallsError
 from dragoman_server.rpc import (
     MALFORMED,
+    NATIVE,
     Call,
     Caller,
     Identify,
@@ -41,8 +43,11 @@ Check: TypeAlias = Callable[[Caller], None]
 """Raises the DragomanError that a call is refused with before its message is there."""
 
 
-_UNKNOWN = Account()
-"""Of a call that nobody has looked into."""
+@functools.cache
+def _unknown(interface: str) -> Account:
+    """Returns the account of a call that nobody has looked into."""
+    return Account(interface=interface)
+
 
 NewAccount: TypeAlias = Callable[[], Account]
 """Makes the account of each text of a stream."""
@@ -77,6 +82,8 @@ class CallGuard:
         accept: Callable[[Caller, Request], Question],
         answer: Callable[[Question, Call, Account], Awaitable[Message]],
         check: Check | None = None,
+        *,
+        interface: str = NATIVE,
     ) -> Method:
         """Returns the method of a name, that answers a request with what `answer` returns.
 
@@ -86,6 +93,7 @@ class CallGuard:
             accept: Returns what `answer` is asked, or raises what the call is refused with.
             answer: Answers it.
             check: Comes before the request is there.
+            interface: Of the server, that it belongs to.
         """
 
         def read(caller: Caller, message: bytes) -> Question | Status:
@@ -96,7 +104,7 @@ class CallGuard:
 
         async def handle(call: Call) -> None:
             arrived_at = self._outcomes.now()
-            account = Account() if self._observer is None else self._observer.begin(name, call)
+            account = self._account(name, call)
             try:
                 with self._gate:
                     response = await answer(cast("Question", call.request), call, account)
@@ -111,7 +119,7 @@ class CallGuard:
                 self._outcomes.succeeded(account, arrived_at)
                 call.finish(message=response.SerializeToString())
 
-        return self._method(name, handle, read, check)
+        return self._method(name, handle, read, check)._replace(interface=interface)
 
     def stream(
         self,
@@ -184,9 +192,15 @@ class CallGuard:
         screen, identify = self._screen(name, check), self._identify(name, name)
         return Method(handle, read, screen, unread, identify, trace)
 
+    def _account(self, name: str, call: Call) -> Account:
+        if self._observer is None:
+            return Account(interface=call.interface)
+        return self._observer.begin(name, call)
+
     def _stream_accounts(self, name: str, call: Call) -> tuple[Account, NewAccount]:
         if self._observer is None:
-            return Account(), Account
+            new_account = functools.partial(Account, interface=call.interface)
+            return new_account(), new_account
         return self._observer.begin_stream(name, call)
 
     def _screen(self, name: str, check: Check | None) -> Screen:
@@ -204,7 +218,7 @@ class CallGuard:
     def _refused(self, name: str, caller: Caller, error: Exception) -> Status:
         """Ends a call that nothing was done for."""
         if self._observer is None:
-            return self._failed(error, _UNKNOWN)
+            return self._failed(error, _unknown(caller.interface))
         return self._failed(error, self._observer.refuse(name, caller))
 
     def _failed(self, error: Exception, account: Account) -> Status:

@@ -120,7 +120,7 @@ class Observer:
 
     def refuse(self, method: str, caller: Caller) -> Account:
         """Returns the account of a call that is refused before it begins: it has no span."""
-        account = _account(cast("TraceContext | None", caller.trace))
+        account = _account(caller)
         is_known = caller.identity is not None
         if self._logs or (self._count is not None and is_known):
             facts = Facts(method, name_of(caller), caller.peer, None, None, is_known=is_known)
@@ -129,7 +129,7 @@ class Observer:
 
     def _begin(self, method: str, call: Call) -> tuple[Span | None, Account]:
         parent = cast("TraceContext | None", call.trace)
-        account, span = _account(parent), None
+        account, span = _account(call), None
         if self._tracer is not None:
             span = self._tracer.begin(self._service, method, parent, call.arrived_at)
         if span is not None:
@@ -142,7 +142,9 @@ class Observer:
 
     def _text(self, stream: _Stream) -> Account:
         whole = stream.account
-        account = Account(trace_id=whole.trace_id, is_traced=whole.is_traced)
+        account = Account(
+            trace_id=whole.trace_id, is_traced=whole.is_traced, interface=whole.interface
+        )
         if whole.usage is None:
             return account
         span = None
@@ -216,8 +218,9 @@ def _open_tracing(endpoint: str, sampling: float) -> Tracer:
     return Tracing(otlp_exporter(endpoint), sampling)
 
 
-def _account(trace: TraceContext | None) -> Account:
-    return Account(trace_id="" if trace is None else trace.trace_id)
+def _account(call: Call | Caller) -> Account:
+    trace = cast("TraceContext | None", call.trace)
+    return Account(trace_id="" if trace is None else trace.trace_id, interface=call.interface)
 
 
 def _trace(presented: Presented) -> TraceContext | None:

@@ -31,8 +31,8 @@ class Outcomes:
     ) -> None:
         self._record = record
         self._clock = clock
-        self._refusals: dict[tuple[type[OverloadError], str], Ended] = {}
-        """How those end that are refused for the same reason, by model."""
+        self._refusals: dict[tuple[type[OverloadError], str, str], Ended] = {}
+        """How those end that are refused for the same reason, by model and interface."""
 
     def now(self) -> float:
         """Seconds of the clock that `succeeded` compares with, which is the engine's too."""
@@ -42,26 +42,28 @@ class Outcomes:
         """The request that came at `arrived_at` has its answer."""
         trace_id = account.trace_id if account.is_traced else ""
         seconds = self._clock() - arrived_at
-        self._tell(Ended("OK", seconds, model=account.model, trace_id=trace_id), account)
+        model, interface = account.model, account.interface
+        self._tell(Ended("OK", seconds, None, None, 1, model, trace_id, interface), account)
 
     def cancelled(self, account: Account, *, expired: bool) -> None:
         """The client cancelled the request, or its deadline passed."""
         if expired:
-            ended = Ended("DEADLINE_EXCEEDED", failure="DEADLINE", model=account.model)
+            ended = Ended("DEADLINE_EXCEEDED", failure="DEADLINE")
         else:
-            ended = Ended("CANCELLED", failure="CANCELLED", model=account.model)
-        self._tell(ended, account)
+            ended = Ended("CANCELLED", failure="CANCELLED")
+        self._tell(_of(account, ended), account)
 
     def refused(self, error: OverloadError, account: Account) -> None:
         """The request was refused for lack of room or time."""
-        kind, model = type(error), account.model
+        kind = type(error)
+        key = (kind, account.model, account.interface)
         if account.tell is not None:
             account.refusal = kind.reason
-        if (ended := self._refusals.get((kind, model))) is None:
+        if (ended := self._refusals.get(key)) is None:
             outcome = outcome_of(kind)
             name: str = code_pb2.Code.Name(outcome.code)
-            ended = Ended(name, failure=outcome.failure, refusal=kind.reason, model=model)
-            self._refusals[kind, model] = ended
+            ended = Ended(name, failure=outcome.failure, refusal=kind.reason)
+            ended = self._refusals[key] = _of(account, ended)
         self._tell(ended, account)
 
     def failed(self, error: Exception, account: Account) -> str:
@@ -79,10 +81,14 @@ class Outcomes:
                 extra["trace_id"] = account.trace_id
             _log.error("request_failed", exc_info=cause, extra=extra)
         name: str = code_pb2.Code.Name(outcome.code)
-        self._tell(Ended(name, failure=outcome.failure, model=account.model), account)
+        self._tell(_of(account, Ended(name, failure=outcome.failure)), account)
         return error_id
 
     def _tell(self, ended: Ended, account: Account) -> None:
         self._record(ended)
         account.end(ended.code)
         _log.debug("request_ended", extra={"code": ended.code})
+
+
+def _of(account: Account, ended: Ended) -> Ended:
+    return ended._replace(model=account.model, interface=account.interface)

@@ -66,6 +66,7 @@ def line_of(facts: Facts, account: Account, code: str, now: float) -> dict[str, 
         "method": facts.method,
         "caller": facts.caller,
         "peer": facts.peer,
+        "interface": account.interface,
         "code": code,
     }
     if account.model:
@@ -131,6 +132,7 @@ def end_span(
     if call is not None:
         attributes["rpc.grpc.status_code"] = code_pb2.Code.Value(code)
         attributes["dragoman.caller"] = call.caller
+        attributes["dragoman.interface"] = account.interface
     span.end(at, attributes, is_error=code in _OUR_FAULTS)
 
 

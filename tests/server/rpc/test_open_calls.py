@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import pytest
 
-from dragoman_server.rpc import Call, Caller, Limits, Method, Traffic
+from dragoman_server.rpc import Call, Caller, Limits, Method, Traffic, WireCall
 from dragoman_server.rpc.floods import ALLOWED_BYTES
 from dragoman_server.rpc.open_calls import OpenCalls
 
@@ -40,8 +40,8 @@ class Watched:
         self.calls = OpenCalls(Limits(10.0, 64, 1 << 10, 16_384, 64, 32_768))
         monkeypatch.setattr("dragoman_server.rpc.open_calls.open_connections", self._look)
 
-    def begin(self) -> Call:
-        call = Call(Core(), Caller(PEER, None, 0, 0, 0), HEADER_BYTES)
+    def begin(self) -> WireCall:
+        call = WireCall(Core(), Caller(PEER, None, 0, 0, 0), HEADER_BYTES)
         self.calls.begin(call, METHOD)
         return call
 

@@ -59,6 +59,7 @@ async def test_a_call_is_told_with_what_it_took(server: Running, lines: Lines) -
     assert without(line, "peer", "caller", "total_ms") == {
         "event": "call",
         "method": "TranslateText",
+        "interface": "dragoman",
         "code": "OK",
         "model": "tiny",
         "model_version": "1",
@@ -88,6 +89,7 @@ async def test_a_stream_is_told_once_with_its_totals(server: Running, lines: Lin
     told = {name: line[name] for name in ("method", "code", "model", "texts", "texts_failed")}
     assert told == {
         "method": "StreamTranslateText",
+        "interface": "dragoman",
         "code": "OK",
         "model": "tiny",
         "texts": 3,
@@ -117,6 +119,7 @@ async def test_a_call_that_is_refused_unread_is_told_with_all_that_is_known(
     assert without(line, "peer", "caller") == {
         "event": "call",
         "method": "TranslateText",
+        "interface": "dragoman",
         "code": "RESOURCE_EXHAUSTED",
     }
 

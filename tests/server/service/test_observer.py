@@ -9,7 +9,7 @@ from dragoman_server.access import Admission, Principal
 from dragoman_server.engine import Priority
 from dragoman_server.errors import ConfigError
 from dragoman_server.monitoring import CallerEnded
-from dragoman_server.rpc import Call, Caller
+from dragoman_server.rpc import Caller, WireCall
 from dragoman_server.service.observer import build_observer
 from tests.server.service.harness import make_config
 
@@ -32,7 +32,7 @@ def test_who_counts_callers_alone_reads_no_trace_and_takes_no_times(
     observer = build_observer("service", make_config(api_key_entries="[]"), told.append)
     assert observer is not None
     assert observer.trace is None
-    call = Call(None, Caller("ipv4:1.2.3.4:5", None, 0, 0, 0, ADMITTED), 0)  # type: ignore[arg-type]
+    call = WireCall(None, Caller("ipv4:1.2.3.4:5", None, 0, 0, 0, ADMITTED), 0)  # type: ignore[arg-type]
     account = observer.begin("TranslateText", call)
     assert account.usage is not None
     assert not account.usage.is_timed
@@ -63,7 +63,7 @@ def test_who_logs_wants_times_and_traces_as_well(told: list[CallerEnded]) -> Non
     observer = build_observer("service", config, told.append)
     assert observer is not None
     assert observer.trace is not None
-    call = Call(None, Caller("ipv4:1.2.3.4:5", None, 0, 0, 0, ADMITTED), 0)  # type: ignore[arg-type]
+    call = WireCall(None, Caller("ipv4:1.2.3.4:5", None, 0, 0, 0, ADMITTED), 0)  # type: ignore[arg-type]
     usage = observer.begin("TranslateText", call).usage
     assert usage is not None
     assert usage.is_timed

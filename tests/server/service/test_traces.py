@@ -56,6 +56,7 @@ async def test_a_call_is_a_span_with_queue_encode_and_decode_in_it(collector: Co
         "dragoman.source_tokens": 5,
         "dragoman.target_tokens": 3,
         "dragoman.rows": 4,
+        "dragoman.interface": "dragoman",
     }
     queue, encode, decode = (collector.named(name)[0] for name in ("queue", "encode", "decode"))
     for phase in (queue, encode, decode):
