@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dragoman_server.access import Access, Watched, watch
 from dragoman_server.config import Config
 from dragoman_server.detection import open_detector
+from dragoman_server.interfaces import interface_methods
 from dragoman_server.memory import MemoryLimit
 from dragoman_server.monitoring import Report, Shortage
 from dragoman_server.processes.messages import ModelSetup, Serve, Setup
@@ -100,6 +101,7 @@ class FrontEnd:
             config,
             service,
             lambda: record(Shortage(0.0, 0, floods=1)),
+            interfaces=interface_methods(config.interfaces, service),
             access=self.access,
             shares_port=shares_port,
         )

@@ -25,6 +25,7 @@ from dragoman_server.service.server import FLUSH_SECONDS, GrpcServer, reserve_po
 from dragoman_server.service.service import SERVICE_NAME, TranslationService
 from dragoman_server.service.text_queue import OnPartial, TextCodec, TextQueue
 from dragoman_server.service.translator import Translator
+from dragoman_server.service.unary import Wording
 
 __all__ = [
     "FLUSH_SECONDS",
@@ -44,6 +45,7 @@ __all__ = [
     "TextQueue",
     "TranslationService",
     "Translator",
+    "Wording",
     "build_observer",
     "check_room",
     "describe_model",

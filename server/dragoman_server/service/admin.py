@@ -27,8 +27,9 @@ from dragoman_server.access import ADMINISTRATION
 from dragoman_server.rpc import Call, Method
 from dragoman_server.service.account import Account
 from dragoman_server.service.callers import name_of
-from dragoman_server.service.guard import CallGuard, as_asked
+from dragoman_server.service.guard import CallGuard
 from dragoman_server.service.status import outcome_of
+from dragoman_server.service.unary import Unary, as_asked
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ class AdminService:
             with _audited(method, request, name_of(call)):
                 return await answer(request)
 
-        return self._guard.unary(ADMINISTRATION, request_type, as_asked, audited)
+        return self._guard.unary(Unary(ADMINISTRATION, request_type, as_asked, audited))
 
     async def _list_bundles(
         self,

@@ -10,7 +10,7 @@ import asyncio
 import functools
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from typing import TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
@@ -35,12 +35,9 @@ from dragoman_server.service.gate import RETRY_AFTER_SECONDS, Gate
 from dragoman_server.service.observer import Observer
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.status import told, wire_status
+from dragoman_server.service.unary import Check, Unary
 
 Request = TypeVar("Request", bound=Message)
-Question = TypeVar("Question")
-
-Check: TypeAlias = Callable[[Caller], None]
-"""Raises the DragomanError that a call is refused with before its message is there."""
 
 
 @functools.cache
@@ -75,28 +72,16 @@ class CallGuard:
         self._access = access
         self._observer = observer
 
-    def unary(
-        self,
-        name: str,
-        request_type: type[Request],
-        accept: Callable[[Caller, Request], Question],
-        answer: Callable[[Question, Call, Account], Awaitable[Message]],
-        check: Check | None = None,
-        *,
-        interface: str = NATIVE,
-    ) -> Method:
-        """Returns the method of a name, that answers a request with what `answer` returns.
+    def unary(self, call: Unary[Any, Any], *, interface: str = NATIVE) -> Method:
+        """Returns the method that a call is.
 
         Args:
-            name: Of the method.
-            request_type: What it is asked with.
-            accept: Returns what `answer` is asked, or raises what the call is refused with.
-            answer: Answers it.
-            check: Comes before the request is there.
+            call: The call.
             interface: Of the server, that it belongs to.
         """
+        name, request_type, accept, answer, check = call
 
-        def read(caller: Caller, message: bytes) -> Question | Status:
+        def read(caller: Caller, message: bytes) -> object:
             try:
                 return accept(caller, _parsed(request_type, message))
             except Exception as error:  # noqa: BLE001  the table of exceptions is status.py's
@@ -107,7 +92,7 @@ class CallGuard:
             account = self._account(name, call)
             try:
                 with self._gate:
-                    response = await answer(cast("Question", call.request), call, account)
+                    response = await answer(call.request, call, account)
             except asyncio.CancelledError:
                 now = self._outcomes.now()
                 expired = has_passed(call.deadline, now, since=call.arrived_at)
@@ -224,11 +209,6 @@ class CallGuard:
     def _failed(self, error: Exception, account: Account) -> Status:
         error = told(error)
         return wire_status(error, self._outcomes.failed(error, account))
-
-
-def as_asked(caller: Caller, request: Request) -> Request:  # noqa: ARG001  for all alike
-    """Accepts every request, and has it answered as it is."""
-    return request
 
 
 async def _parsed_each(request_type: type[Request], call: Call) -> AsyncIterator[Request]:

@@ -7,7 +7,7 @@ application.py decides.
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import grpc
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
@@ -58,6 +58,7 @@ class GrpcServer:
     """Listens for calls. Built and started on the event loop that it runs on.
 
     `flooded` is told of each connection that was closed because it sent far more than calls;
+    `interfaces` are methods of other services on top of this one;
     `access` says who calls, where callers must say so: health answers everybody, but some more.
     Where it shares its port, others may listen there too: the system hands each connection to one
     of them.
@@ -69,6 +70,7 @@ class GrpcServer:
         service: TranslationService,
         flooded: Callable[[], None],
         *,
+        interfaces: Mapping[str, Method] | None = None,
         access: Access | None = None,
         shares_port: bool = False,
     ) -> None:
@@ -76,6 +78,7 @@ class GrpcServer:
         self._shares_port = shares_port
         self._service = service
         self._flooded = flooded
+        self._interfaces = interfaces or {}
         self._health = HealthService(access)
         self._servers: list[RpcServer] = []
         self.files: list[WatchedFiles] = []
@@ -94,7 +97,8 @@ class GrpcServer:
             self.files.append(certificates.files)
         self.tell_health(Health(ready=False))
         health = self._health.methods()
-        methods = self._service.methods() | self._service.for_the_known(_reflection()) | health
+        methods = self._service.methods() | dict(self._interfaces) | health
+        methods |= self._service.for_the_known(_reflection())
         port = await self._listen(config.port, methods, credentials, config.max_connections)
         if config.health_port is not None:
             await self._listen(config.health_port, health, None, HEALTH_CONNECTIONS)

@@ -7,7 +7,7 @@ guard.py's.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dragoman.v1.translation_pb2 import (
     DESCRIPTOR,
@@ -34,13 +34,14 @@ from dragoman_server.service.callers import (
 from dragoman_server.service.catalog import Allowed, Catalog
 from dragoman_server.service.detect_language import LanguageDetection
 from dragoman_server.service.gate import Gate
-from dragoman_server.service.guard import CallGuard, NewAccount, as_asked
+from dragoman_server.service.guard import CallGuard, NewAccount
 from dragoman_server.service.observer import Observer
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.route import CallRoute
 from dragoman_server.service.routes import Routes
 from dragoman_server.service.stream import TextStream
 from dragoman_server.service.targets import texts_asked_for
+from dragoman_server.service.unary import Unary, Wording, as_asked, reworded
 from dragoman_server.service.validation import read_priority
 
 SERVICE_NAME = DESCRIPTOR.services_by_name["TranslationService"].full_name
@@ -92,7 +93,6 @@ class TranslationService:
     ) -> None:
         self._catalog = catalog
         self._routes = routes
-        self._detection = detection
         self._max_stream_texts = max_stream_texts
         self._gate = gate
         self._outcomes = outcomes
@@ -100,23 +100,43 @@ class TranslationService:
         self._limits = None if access is None else access.limits
         self._default_timeout_seconds = min(default_timeout_seconds, max_timeout_seconds)
         self._max_timeout_seconds = max_timeout_seconds
+        self._unary: dict[str, Unary[Any, Any]] = {
+            call.name: call
+            for call in (
+                Unary(
+                    "TranslateText",
+                    TranslateTextRequest,
+                    self._accept,
+                    self._translate_texts,
+                    self._check,
+                ),
+                Unary(
+                    "DetectLanguage",
+                    DetectLanguageRequest,
+                    detection.accept,
+                    detection.answer,
+                    detection.check,
+                ),
+                Unary("ListModels", ListModelsRequest, as_asked, self._list_models),
+            )
+        }
 
     def methods(self) -> dict[str, Method]:
         """Returns the service's methods by their paths."""
-        guard, detection = self._guard, self._detection
-        translate, stream, models = "TranslateText", "StreamTranslateText", "ListModels"
-        detect = "DetectLanguage"
-        methods = {
-            translate: guard.unary(
-                translate, TranslateTextRequest, self._accept, self._translate_texts, self._check
-            ),
-            stream: guard.stream(stream, StreamTranslateTextRequest, self._translate_stream),
-            detect: guard.unary(
-                detect, DetectLanguageRequest, detection.accept, detection.answer, detection.check
-            ),
-            models: guard.unary(models, ListModelsRequest, as_asked, self._list_models),
-        }
+        guard, stream = self._guard, "StreamTranslateText"
+        methods = {name: guard.unary(call) for name, call in self._unary.items()}
+        methods[stream] = guard.stream(stream, StreamTranslateTextRequest, self._translate_stream)
         return {f"/{SERVICE_NAME}/{name}": method for name, method in methods.items()}
+
+    def reworded(self, name: str, wording: Wording[Any], interface: str) -> Method:
+        """Returns a method of another interface that asks for the same in other words.
+
+        Args:
+            name: Of the unary call of this service that it is.
+            wording: The words.
+            interface: Name of the interface.
+        """
+        return self._guard.unary(reworded(self._unary[name], wording), interface=interface)
 
     def for_the_known(self, methods: dict[str, Method]) -> dict[str, Method]:
         """Returns another service's methods, for those alone who say who they are if they must."""

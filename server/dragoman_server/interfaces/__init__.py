@@ -1,0 +1,9 @@
+"""What other services' clients call, on top of the one TranslationService.
+
+Each module words another service's calls as ours: limits, callers, errors and metrics are those of
+our calls. Does not know how anything is translated.
+"""
+
+from dragoman_server.interfaces.methods import INTERFACES, interface_methods
+
+__all__ = ["INTERFACES", "interface_methods"]
