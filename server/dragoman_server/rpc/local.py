@@ -6,6 +6,7 @@ Does not know which way their clients come.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -15,7 +16,9 @@ import grpc
 from dragoman_server.rpc.call import Call, Caller
 from dragoman_server.rpc.method import Method, Presented
 from dragoman_server.rpc.shares import Tally, why_no_more
-from dragoman_server.rpc.status import OK, RpcError, Status
+from dragoman_server.rpc.status import FAILED, OK, RpcError, Status
+
+_log = logging.getLogger(__name__)
 
 LATE = Status(grpc.StatusCode.DEADLINE_EXCEEDED, "the call's deadline passed")
 
@@ -170,8 +173,13 @@ async def _answer(method: Method, call: LocalCall, seconds: float | None) -> Non
     try:
         async with asyncio.timeout(seconds):
             await method.handle(call)
+    except RpcError:
+        raise
     except TimeoutError:
         raise RpcError(LATE) from None
+    except Exception:  # noqa: BLE001  whatever it is, the client is to be told
+        _log.exception("call_failed")
+        raise RpcError(FAILED) from None
 
 
 def _result(call: LocalCall) -> bytes:

@@ -22,7 +22,7 @@ from dragoman_server.rpc.method import Method, Unread
 from dragoman_server.rpc.open_calls import Limits, OpenCalls
 from dragoman_server.rpc.shares import Tally
 from dragoman_server.rpc.sockets import Traffic, hang_up, limit_unread
-from dragoman_server.rpc.status import RpcError, Status
+from dragoman_server.rpc.status import FAILED, RpcError, Status
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +43,6 @@ NICENESS = 10
 answered before more is read from those who send most."""
 
 _UNIMPLEMENTED = Status(grpc.StatusCode.UNIMPLEMENTED, "there is no such method")
-_FAILED = Status(grpc.StatusCode.INTERNAL, "the server failed; its log says why")
 # gRPC holds those to its own limit who acknowledge its settings; others may send 16 MiB.
 _LARGE_HEADERS = Status(grpc.StatusCode.RESOURCE_EXHAUSTED, "the call's headers are too large")
 _UNREAD = {
@@ -300,7 +299,7 @@ async def _answer(call: WireCall, method: Method) -> None:
         call.finish(error.status)
     except Exception:  # noqa: BLE001  whatever it is, the client is to be told
         _log.exception("call_failed")
-        call.finish(_FAILED)
+        call.finish(FAILED)
 
 
 def _unread(method: Method, caller: Caller, why: Unread, text: str) -> Status:

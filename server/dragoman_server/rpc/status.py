@@ -17,6 +17,8 @@ class Status(NamedTuple):
 
 
 OK = Status(grpc.StatusCode.OK)
+FAILED = Status(grpc.StatusCode.INTERNAL, "the server failed; its log says why")
+"""Of what is a bug of ours."""
 
 
 class RpcError(Exception):
