@@ -810,10 +810,15 @@ class StreamTranslateTextResponse(_message.Message):
     TRANSLATION_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     PARTIAL_TEXT_FIELD_NUMBER: _builtins.int
+    SETTLED_LENGTH_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The id of the text that this answers."""
     partial_text: _builtins.str
     """The beginning of the translation, as far as it is decoded."""
+    settled_length: _builtins.int
+    """How many code points of partial_text stay, whatever comes: those of sentences
+    that are finished, and in greedy search the words that are.
+    """
     @_builtins.property
     def translation(self) -> Global___Translation:
         """The finished translation."""
@@ -829,10 +834,11 @@ class StreamTranslateTextResponse(_message.Message):
         translation: Global___Translation | None = ...,
         error: _status_pb2.Status | None = ...,
         partial_text: _builtins.str = ...,
+        settled_length: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "partial_text", b"partial_text", "result", b"result", "translation", b"translation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "id", b"id", "partial_text", b"partial_text", "result", b"result", "translation", b"translation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "id", b"id", "partial_text", b"partial_text", "result", b"result", "settled_length", b"settled_length", "translation", b"translation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["translation", "error", "partial_text"]  # noqa: Y015
     _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015

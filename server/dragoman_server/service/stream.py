@@ -22,6 +22,7 @@ from dragoman_server.service.account import Account
 from dragoman_server.service.callers import StreamCaller, allowed_models
 from dragoman_server.service.gate import Gate
 from dragoman_server.service.outcomes import Outcomes
+from dragoman_server.service.progress import Beginning
 from dragoman_server.service.routes import Routes
 from dragoman_server.service.status import status_of, told
 from dragoman_server.service.validation import read_priority
@@ -77,7 +78,7 @@ class TextStream:
         self._free = asyncio.Semaphore(max_texts)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._answers: deque[StreamTranslateTextResponse] = deque()
-        self._partial: dict[str, Callable[[], str]] = {}
+        self._partial: dict[str, Callable[[], Beginning]] = {}
         """Decodes what there is of a text."""
         self._partial_texts: dict[str, str] = {}
         self._changed = asyncio.Event()
@@ -180,7 +181,7 @@ class TextStream:
         route.check_room(limit, sender)
         self._caller.charge(principal, request.content)
 
-        def keep(beginning: Callable[[], str]) -> None:
+        def keep(beginning: Callable[[], Beginning]) -> None:
             if request.id in self._tasks:
                 self._partial[request.id] = beginning
                 self._changed.set()
@@ -203,10 +204,12 @@ class TextStream:
             return self._answers.popleft()
         while self._partial:
             text_id = next(iter(self._partial))
-            text = self._partial.pop(text_id)()
+            text, settled = self._partial.pop(text_id)()
             if text != self._partial_texts.get(text_id, ""):
                 self._partial_texts[text_id] = text
-                return StreamTranslateTextResponse(id=text_id, partial_text=text)
+                return StreamTranslateTextResponse(
+                    id=text_id, partial_text=text, settled_length=settled
+                )
         return None
 
     def _watched(self, coroutine: Coroutine[None, None, None]) -> asyncio.Task[None]:

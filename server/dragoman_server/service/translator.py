@@ -220,11 +220,13 @@ class Translator:
 
     def _progress(self, source: Source, order: Order, tell: OnProgress) -> Progress | None:
         """Returns who is told of a text's pieces; None where nothing could be shown of them."""
+        appends = order.options.common.beam_size == 1
         if isinstance(source, SplitText):
             if all(piece.marked is not None and piece.marked.hides for piece in source.pieces):
                 return None
-            return SplitProgress(source, order.spacing, self._decode, tell)
-        return WholeProgress(self._decode, tell)
+            appends &= all(piece.marked is None for piece in source.pieces)
+            return SplitProgress(source, order.spacing, self._decode, tell, appends=appends)
+        return WholeProgress(self._decode, tell, appends=appends)
 
     async def _translations(
         self,
