@@ -71,6 +71,10 @@ class Calls(Protocol):
         """False once a process of it has died."""
 
     @property
+    def http_port(self) -> int | None:
+        """Port that HTTP listens on, once started; None where it does not."""
+
+    @property
     def told(self) -> str | None:
         """Name of the signal by which a process of it was told to end, if one was."""
 
@@ -188,6 +192,8 @@ class Application:
         if changed := self._models.changed_files():
             raise BundleError(f"{', '.join(changed)} changed while being loaded")
         told = {} if self._admin is None else {"admin_address": await self._admin.start()}
+        if (http_port := self._front_end.http_port) is not None:
+            told["http_address"] = f"{self._config.http_host}:{http_port}"
         if self._playground is not None:
             told["playground_address"] = await self._playground.start(self.port)
         self.has_served = True

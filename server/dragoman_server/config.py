@@ -166,6 +166,12 @@ class Config(BaseSettings):
     """Other services whose clients are answered on port, beside this server's own: riva (NVIDIA
     Riva's translation); several with commas between. Each needs the extra of its name. Default:
     none."""
+    http_port: Port | None = None
+    """TCP port on which clients of LibreTranslate, DeepL and OpenAI are answered, over HTTP with
+    JSON, and with TLS where tls_certificate is set; 0 lets the system choose. Needs the extra http.
+    Default: none, they are not."""
+    http_host: Host = "127.0.0.1"
+    """Address that http_port listens on. Whoever reaches it may translate, as of host."""
     health_port: Port | None = None
     """TCP port on which health alone is answered, always in plain text: for probes that speak no
     TLS. Default: none; health is answered on port."""

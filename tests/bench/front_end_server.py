@@ -4,7 +4,8 @@
 
 Everything but the model is real: gRPC, tokenizer, validation, the queue, the hand-over from the
 event loop to an engine's thread and back, metrics. Each text is answered with its own tokens.
-Prints `listening on PORT` once it is ready; SIGTERM ends it.
+Prints `listening on PORT` once it is ready; SIGTERM ends it. With `--interface http` it is HTTP's
+port, and with `--interface riva` Riva's clients are answered too.
 """
 
 import argparse
@@ -81,11 +82,18 @@ def _echo(sequence: Sequence) -> Completion:
     return Completion(sequence.source_ids[:-1], FinishReason.STOP, -0.5)
 
 
-async def _serve(bundle: Bundle, workers: int) -> None:
+async def _serve(bundle: Bundle, workers: int, interface: str) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    config = Config(bundle=(bundle.path,), port=0, prometheus_port=0, workers=workers)
+    config = Config(
+        bundle=(bundle.path,),
+        port=0,
+        prometheus_port=0,
+        workers=workers,
+        http_port=0 if interface == "http" else None,
+        interfaces=("riva",) if interface == "riva" else (),
+    )
     metrics = Metrics()
     queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=1)
     engine_metrics = EngineMetrics(metrics, bundle.manifest.name)
@@ -106,7 +114,7 @@ async def _serve(bundle: Bundle, workers: int) -> None:
     application = Application(config, models=pool, front_end=front_end, metrics=metrics)
     gc.freeze()
     await application.start()
-    print(f"listening on {application.port}", flush=True)
+    print(f"listening on {front_end.http_port or application.port}", flush=True)
     await stop.wait()
     await application.drain()
     await application.close()
@@ -117,8 +125,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--bundle", type=Path, required=True, help="its tokenizer and limits")
     parser.add_argument("--workers", type=int, default=0, help="front-end processes")
+    parser.add_argument("--interface", choices=("native", "http", "riva"), default="native")
     arguments = parser.parse_args()
-    uvloop.run(_serve(Bundle.load(arguments.bundle), arguments.workers))
+    uvloop.run(_serve(Bundle.load(arguments.bundle), arguments.workers, arguments.interface))
 
 
 if __name__ == "__main__":

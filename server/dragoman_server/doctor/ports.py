@@ -30,6 +30,8 @@ def check_ports(config: Config, proc: Path = PROC) -> Iterator[Finding]:
     addresses = [_Address("port", config.host, config.port)]
     if config.health_port is not None:
         addresses.append(_Address("health_port", config.host, config.health_port))
+    if config.http_port is not None:
+        addresses.append(_Address("http_port", config.http_host, config.http_port))
     addresses.append(_Address("prometheus_port", config.prometheus_host, config.prometheus_port))
     if config.playground:
         where = _Address("playground_port", config.playground_host, config.playground_port)

@@ -4,13 +4,18 @@ Knows which there are and what each needs. Imports what an interface needs only 
 for: nobody else has to have it installed.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
-from typing import cast
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
 
+from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
 from dragoman_server.rpc import Method
 from dragoman_server.service import TranslationService
+
+if TYPE_CHECKING:
+    from dragoman_server.interfaces.http import HttpServer
 
 INTERFACES = ("riva",)
 """By name, which is also the extra that each needs."""
@@ -28,10 +33,27 @@ def interface_methods(names: Iterable[str], service: TranslationService) -> dict
     return methods
 
 
+def http_server(
+    config: Config, methods: Mapping[str, Method], *, shares_port: bool = False
+) -> "HttpServer":
+    """Returns what answers those who speak HTTP, not yet started.
+
+    Raises:
+        ConfigError: What it needs is not installed.
+    """
+    module = _imported("http", "http_port")
+    server: HttpServer = module.HttpServer(config, methods, shares_port=shares_port)
+    return server
+
+
 def _methods_of(name: str) -> Callable[[TranslationService], dict[str, Method]]:
+    module = _imported(name, f"interfaces: {name}")
+    return cast("Callable[[TranslationService], dict[str, Method]]", module.methods)
+
+
+def _imported(name: str, setting: str) -> ModuleType:
     try:
-        module = import_module(f"dragoman_server.interfaces.{name}")
+        return import_module(f"dragoman_server.interfaces.{name}")
     except ModuleNotFoundError as error:
         how = f"in a clone of Dragoman, pip install '.[{name}]'"
-        raise ConfigError(f"interfaces: {name} needs {error.name}: {how}") from None
-    return cast("Callable[[TranslationService], dict[str, Method]]", module.methods)
+        raise ConfigError(f"{setting} needs {error.name}: {how}") from None

@@ -6,11 +6,12 @@ Knows its parts and how they start, drain and stop. Does not know in which proce
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from dragoman_server.access import Access, Watched, watch
 from dragoman_server.config import Config
 from dragoman_server.detection import open_detector
-from dragoman_server.interfaces import interface_methods
+from dragoman_server.interfaces import http_server, interface_methods
 from dragoman_server.memory import MemoryLimit
 from dragoman_server.monitoring import Report, Shortage
 from dragoman_server.processes.messages import ModelSetup, Serve, Setup
@@ -33,6 +34,9 @@ from dragoman_server.service import (
 )
 from dragoman_server.terminology import Shelf
 
+if TYPE_CHECKING:  # what it needs is installed where it is asked for alone
+    from dragoman_server.interfaces.http import HttpServer
+
 _log = logging.getLogger(__name__)
 
 # A client whose answer has just left sends its next call at once. It must still find somebody who
@@ -41,7 +45,9 @@ LINGER_SECONDS = 0.25
 
 
 class FrontEnd:
-    """One gRPC server. Built on the event loop that it runs on.
+    """One gRPC server, and one of HTTP where that is asked for.
+
+    Built on the event loop that it runs on.
 
     Args:
         setup: What it serves, and where.
@@ -62,9 +68,9 @@ class FrontEnd:
         *,
         shares_port: bool = False,
     ) -> None:
-        config = setup.config.model_copy(
-            update={"max_connections": reserve_descriptors(setup.config.max_connections)}
-        )
+        ports = 1 if setup.config.http_port is None else 2
+        connections = reserve_descriptors(ports * setup.config.max_connections) // ports
+        config = setup.config.model_copy(update={"max_connections": connections})
         self._record = record
         self._max_connections = config.max_connections
         self._watching: list[asyncio.Task[None]] = []
@@ -105,6 +111,14 @@ class FrontEnd:
             access=self.access,
             shares_port=shares_port,
         )
+        self._http: HttpServer | None = None
+        if config.http_port is not None:
+            self._http = http_server(config, service.methods(), shares_port=shares_port)
+
+    @property
+    def http_port(self) -> int | None:
+        """Port that HTTP listens on, once started; None where it does not."""
+        return None if self._http is None else self._http.port
 
     @property
     def healthy(self) -> bool:
@@ -160,11 +174,14 @@ class FrontEnd:
             ConfigError: The port is taken, a TLS file is wrong, or calls would have no memory.
         """
         port = await self._server.start()
+        if self._http is not None:
+            await self._http.start(self._server.tally)
         self._memory.check_start()
         observer = self._observer
         spans_lost = (lambda: 0) if observer is None else lambda: observer.spans_lost
         shortages = ShortageWatch(self._record, self._max_connections, spans_lost=spans_lost)
         files: list[Watched] = [*self._server.files]
+        files += () if self._http is None else self._http.files
         files += self.access.files if self.access else ()
         files += [] if self._shelf is None else [self._shelf]
         self._watching = [
@@ -204,6 +221,8 @@ class FrontEnd:
         ready = self._is_ready and not self._stalled
         models = [translator.model for translator, _ in self._catalog.entries]
         names = {name for each in models for name in (each.name, f"{each.name}@{each.version}")}
+        if self._http is not None:
+            self._http.tell_ready(ready=ready and bool(models))
         self._server.tell_health(
             Health(
                 ready and bool(models),
@@ -217,7 +236,10 @@ class FrontEnd:
         """Closes the port and every connection."""
         for watching in self._watching:
             watching.cancel()
-        await self._server.stop()
+        stopping = [self._server.stop()]
+        if self._http is not None:
+            stopping.append(self._http.stop())
+        await asyncio.gather(*stopping)
         if self._observer is not None:
             await asyncio.to_thread(self._observer.close)
 

@@ -5,6 +5,7 @@ Does not know what they and the engines tell each other: that is worker_process.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Protocol
 
 from dragoman_server.engine import Outlook
@@ -57,6 +58,9 @@ class Workers:
         setup: What each of them is told. A port of 0 is chosen once, for all.
         engines: Returns what translates with a version.
         record: Told how each of their requests ended, and what there is too little of.
+
+    Attributes:
+        http_port: Port that HTTP listens on, once started; None where it does not.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Workers:
         self._workers: list[WorkerProcess] = []
         self._telling: asyncio.TimerHandle | None = None
         self._watching: asyncio.Task[None] | None = None
+        self.http_port = setup.config.http_port
 
     @property
     def access(self) -> None:
@@ -96,9 +101,14 @@ class Workers:
         config = self._setup.config
         watch = ShortageWatch(self._record, connections=None)
         self._watching = asyncio.create_task(watch.run())
-        with reserve_port(config.host, config.port) as reserved:
-            port: int = reserved.getsockname()[1]
-            setup = self._setup._replace(config=config.model_copy(update={"port": port}))
+        with ExitStack() as reserved:
+            kept = reserved.enter_context(reserve_port(config.host, config.port))
+            port: int = kept.getsockname()[1]
+            if config.http_port is not None:
+                http = reserve_port(config.http_host, config.http_port, server="HTTP")
+                self.http_port = reserved.enter_context(http).getsockname()[1]
+            ports = {"port": port, "http_port": self.http_port}
+            setup = self._setup._replace(config=config.model_copy(update=ports))
             for _ in range(config.workers):
                 self._workers.append(
                     await WorkerProcess.spawn(self._engines, self._record, self._tell_outlook_soon)

@@ -17,9 +17,10 @@ from dragoman_server.rpc.open_calls import Limits
 from dragoman_server.rpc.server import RpcServer
 from dragoman_server.rpc.shares import Tally, why_no_more
 from dragoman_server.rpc.sockets import Traffic
-from dragoman_server.rpc.status import OK, RpcError, Status, Trailers
+from dragoman_server.rpc.status import FAILED, OK, RpcError, Status, Trailers
 
 __all__ = [
+    "FAILED",
     "MALFORMED",
     "NATIVE",
     "OK",

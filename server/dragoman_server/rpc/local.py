@@ -14,7 +14,7 @@ from typing import NamedTuple
 import grpc
 
 from dragoman_server.rpc.call import Call, Caller
-from dragoman_server.rpc.method import Method, Presented
+from dragoman_server.rpc.method import Method, Presented, Unread
 from dragoman_server.rpc.shares import Tally, why_no_more
 from dragoman_server.rpc.status import FAILED, OK, RpcError, Status
 
@@ -93,6 +93,12 @@ class LocalCalls:
         self._streams = Tally()
         self._most_streams = streams
 
+    def refuse(self, path: str, origin: Origin, why: Unread, text: str) -> None:
+        """Counts what was refused before it was a call, as the wire's are that nobody has read."""
+        method = self._methods[path]
+        if method.unread is not None:
+            method.unread(self._caller(origin), why, text)
+
     async def unary(self, path: str, message: bytes, origin: Origin) -> bytes:
         """Returns what a method answers; cancelling it gives the call up.
 
@@ -146,9 +152,7 @@ class LocalCalls:
 
     def _admitted(self, method: Method, origin: Origin) -> Caller:
         """Returns who makes a call, or raises RpcError."""
-        peer = origin.peer
-        caller = Caller(peer, origin.seconds, 0, self._tally.of(peer), self._tally.total)
-        caller = caller._replace(interface=origin.interface)
+        caller = self._caller(origin)
         if method.trace is not None:
             caller = caller._replace(trace=method.trace(origin.presented))
         if method.identify is not None:
@@ -159,6 +163,11 @@ class LocalCalls:
         if method.screen is not None and (refusal := method.screen(caller)) is not None:
             raise RpcError(refusal)
         return caller
+
+    def _caller(self, origin: Origin) -> Caller:
+        peer = origin.peer
+        caller = Caller(peer, origin.seconds, 0, self._tally.of(peer), self._tally.total)
+        return caller._replace(interface=origin.interface)
 
     @contextmanager
     def _open(self, tally: Tally, peer: str) -> Iterator[None]:

@@ -34,6 +34,7 @@ class Unread(Enum):
 
     LATE = "its message did not come in time"
     TOO_MANY = "there are too many like it"
+    MALFORMED = "its message is none"
 
 
 class Method(NamedTuple):

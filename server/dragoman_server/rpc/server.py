@@ -48,6 +48,7 @@ _LARGE_HEADERS = Status(grpc.StatusCode.RESOURCE_EXHAUSTED, "the call's headers 
 _UNREAD = {
     Unread.LATE: grpc.StatusCode.DEADLINE_EXCEEDED,
     Unread.TOO_MANY: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Unread.MALFORMED: grpc.StatusCode.INVALID_ARGUMENT,
 }
 _LATE = "the request's message did not come in time"
 _SLOWEST = "too many messages are on their way, and this call's takes longest"

@@ -21,9 +21,10 @@ from dragoman_server.service.observer import build_observer
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.routes import Routes
 from dragoman_server.service.sentence_cache import SentenceCache
-from dragoman_server.service.server import FLUSH_SECONDS, GrpcServer, reserve_port
+from dragoman_server.service.server import FLUSH_SECONDS, GrpcServer, bind_port, reserve_port
 from dragoman_server.service.service import SERVICE_NAME, TranslationService
 from dragoman_server.service.text_queue import OnPartial, TextCodec, TextQueue
+from dragoman_server.service.tls import tls_context
 from dragoman_server.service.translator import Translator
 from dragoman_server.service.unary import Wording
 
@@ -46,6 +47,7 @@ __all__ = [
     "TranslationService",
     "Translator",
     "Wording",
+    "bind_port",
     "build_observer",
     "check_room",
     "describe_model",
@@ -55,4 +57,5 @@ __all__ = [
     "model_limits",
     "most_engines",
     "reserve_port",
+    "tls_context",
 ]

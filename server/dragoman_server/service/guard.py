@@ -16,7 +16,12 @@ from google.protobuf.message import DecodeError, Message
 
 from dragoman_server.access import Access, Admission
 from dragoman_server.engine import Deadline, has_passed
-from dragoman_server.errors import DeadlineError, InvalidArgumentError, TooManyCallsError
+from dragoman_server.errors import (
+    DeadlineError,
+    DragomanError,
+    InvalidArgumentError,
+    TooManyCallsError,
+)
 from dragoman_server.rpc import (
     MALFORMED,
     NATIVE,
@@ -38,6 +43,8 @@ from dragoman_server.service.status import told, wire_status
 from dragoman_server.service.unary import Check, Unary
 
 Request = TypeVar("Request", bound=Message)
+
+MALFORMED_MESSAGE = "MALFORMED_MESSAGE"
 
 
 @functools.cache
@@ -168,9 +175,11 @@ class CallGuard:
         check: Check | None,
     ) -> Method:
         def unread(caller: Caller, why: Unread, text: str) -> Status:
-            if why is Unread.LATE:
-                return self._refused(name, caller, DeadlineError(text))
-            error = TooManyCallsError(text, retry_after_seconds=RETRY_AFTER_SECONDS)
+            error: DragomanError = DeadlineError(text)
+            if why is Unread.TOO_MANY:
+                error = TooManyCallsError(text, retry_after_seconds=RETRY_AFTER_SECONDS)
+            elif why is Unread.MALFORMED:
+                error = InvalidArgumentError(text, field="", reason=MALFORMED_MESSAGE)
             return self._refused(name, caller, error)
 
         trace = None if self._observer is None else self._observer.trace
@@ -223,6 +232,6 @@ def _parsed(request_type: type[Request], message: bytes) -> Request:
         raise InvalidArgumentError(
             MALFORMED,
             field="",
-            reason="MALFORMED_MESSAGE",
+            reason=MALFORMED_MESSAGE,
             allowed="a protobuf message with UTF-8 strings",
         ) from None

@@ -16,12 +16,14 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from dragoman_server.access import Access, WatchedFiles
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
-from dragoman_server.rpc import Limits, Method, RpcServer, Traffic, stream
+from dragoman_server.rpc import Limits, Method, RpcServer, Tally, Traffic, stream
 from dragoman_server.service.health import Health, HealthService
 from dragoman_server.service.service import SERVICE_NAME, TranslationService
 from dragoman_server.service.tls import load_certificates
 
 _log = logging.getLogger(__name__)
+
+GRPC = "gRPC"
 
 # Time for the last answers to leave once every call has ended.
 FLUSH_SECONDS = 1.0
@@ -103,6 +105,11 @@ class GrpcServer:
         if config.health_port is not None:
             await self._listen(config.health_port, health, None, HEALTH_CONNECTIONS)
         return port
+
+    @property
+    def tally(self) -> Tally:
+        """Of the calls that are open, once started."""
+        return self._servers[0].tally
 
     def tell_health(self, health: Health) -> None:
         """Tells health checks how the server is."""
@@ -230,21 +237,32 @@ def probe_port(host: str, port: int) -> None:
     Raises:
         ConfigError: It cannot.
     """
-    with _bound(host, port):
+    with bind_port(host, port):
         pass
 
 
-def reserve_port(host: str, port: int) -> socket.socket:
+def reserve_port(host: str, port: int, *, server: str = GRPC) -> socket.socket:
     """Returns a socket, bound but not listening, that keeps a port for those who share it.
+
+    Args:
+        host: Address.
+        port: 0 lets the system choose.
+        server: Who is to listen there, for errors.
 
     Raises:
         ConfigError: Somebody listens there, or the address cannot be listened on.
     """
-    probe_port(host, port)
-    return _bound(host, port, shared=True)
+    with bind_port(host, port, server=server):
+        pass
+    return bind_port(host, port, shared=True, server=server)
 
 
-def _bound(host: str, port: int, *, shared: bool = False) -> socket.socket:
+def bind_port(host: str, port: int, *, shared: bool = False, server: str = GRPC) -> socket.socket:
+    """Returns a socket that is bound, alone or with others who share the port.
+
+    Raises:
+        ConfigError: It cannot be.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM
@@ -259,7 +277,7 @@ def _bound(host: str, port: int, *, shared: bool = False) -> socket.socket:
             raise
     except OSError as error:
         raise ConfigError(
-            f"gRPC cannot listen on {_address(host, port)}: {error.strerror}"
+            f"{server} cannot listen on {_address(host, port)}: {error.strerror}"
         ) from None
     return bound
 

@@ -75,8 +75,27 @@ def load_certificates(config: Config) -> Certificates | None:
 def _configuration(
     certificate: Path, private_key: Path, client_ca: Path | None
 ) -> grpc.ServerCertificateConfiguration:
+    _context(certificate, private_key, client_ca)
     chain = read_file(certificate, "tls_certificate")
     key = read_file(private_key, "tls_private_key")
+    authorities = None if client_ca is None else read_file(client_ca, "tls_client_ca")
+    return grpc.ssl_server_certificate_configuration([(key, chain)], authorities)
+
+
+def tls_context(config: Config) -> ssl.SSLContext | None:
+    """Returns what a port is opened with that speaks TLS without gRPC; None as above.
+
+    Raises:
+        ConfigError: A file is wrong.
+    """
+    if config.tls_certificate is None or config.tls_private_key is None:
+        return None
+    return _context(config.tls_certificate, config.tls_private_key, config.tls_client_ca)
+
+
+def _context(certificate: Path, private_key: Path, client_ca: Path | None) -> ssl.SSLContext:
+    read_file(certificate, "tls_certificate")
+    read_file(private_key, "tls_private_key")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(certificate, private_key, password="")
@@ -85,14 +104,15 @@ def _configuration(
             f"tls_certificate {certificate} and tls_private_key {private_key} "
             f"are not a certificate and its unencrypted key: {error}"
         ) from None
-    authorities = None if client_ca is None else _load_authorities(context, client_ca)
-    return grpc.ssl_server_certificate_configuration([(key, chain)], authorities)
+    if client_ca is not None:
+        _load_authorities(context, client_ca)
+    return context
 
 
-def _load_authorities(context: ssl.SSLContext, path: Path) -> bytes:
-    content = read_file(path, "tls_client_ca")
+def _load_authorities(context: ssl.SSLContext, path: Path) -> None:
+    read_file(path, "tls_client_ca")
     try:
         context.load_verify_locations(path)
     except ssl.SSLError as error:
         raise ConfigError(f"tls_client_ca {path} holds no certificates: {error}") from None
-    return content
+    context.verify_mode = ssl.CERT_REQUIRED

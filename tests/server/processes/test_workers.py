@@ -1,12 +1,14 @@
 """Front ends in processes of their own: what they take is answered as if there were none."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import grpc
 import pytest
@@ -439,3 +441,27 @@ async def _until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110  another process changes it
             await asyncio.sleep(0.01)
+
+
+async def test_processes_share_the_port_of_http() -> None:
+    pytest.importorskip("starlette")
+    async with running(workers=2, http_port=0) as server:
+        server.engine.echo = True
+        workers = server.application._front_end
+        assert isinstance(workers, Workers)
+        assert workers.http_port
+
+        def translated() -> str:
+            request = Request(
+                f"http://127.0.0.1:{workers.http_port}/translate",
+                data=b"q=a+b&source=en&target=de",
+            )
+            with urlopen(request, timeout=20) as answer:
+                return str(json.loads(answer.read())["translatedText"])
+
+        each = await asyncio.gather(*(asyncio.to_thread(translated) for _ in range(8)))
+        assert each == ["a b"] * 8
+        ours = {"interface": "libretranslate", "code": "OK"}
+        async with asyncio.timeout(5):
+            while server.sample("dragoman_interface_requests_total", **ours) < 8:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)

@@ -1,0 +1,121 @@
+"""What requests bring: the fields of a body of JSON or of a form, within bounds.
+
+Knows bytes, sizes and times. Whether a field makes sense is for others to say.
+"""
+
+import asyncio
+import json
+from urllib.parse import parse_qs
+
+from starlette.datastructures import Headers
+from starlette.types import Receive
+
+from dragoman_server.interfaces.http.refusals import Refusal, RefusedError
+
+Fields = dict[str, object]
+
+MOST_FIELDS = 4096
+"""Of a form."""
+
+MOST_HELD_BYTES = 48 << 20
+"""Of all bodies that are on their way."""
+
+_TOO_MANY = Refusal(
+    "RESOURCE_EXHAUSTED", "too many requests are on their way", "TOO_MANY_CALLS", retry_seconds=1.0
+)
+
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+
+
+class GoneError(Exception):
+    """Whoever asks has hung up."""
+
+
+class Bodies:
+    """Reads them.
+
+    Args:
+        most_bytes: Of one.
+        seconds: For one to arrive.
+        most_held_bytes: Of all that are on their way.
+    """
+
+    def __init__(
+        self, most_bytes: int, seconds: float, *, most_held_bytes: int = MOST_HELD_BYTES
+    ) -> None:
+        self._most_bytes = most_bytes
+        self._seconds = seconds
+        self._most_held_bytes = max(most_held_bytes, most_bytes)
+        self._held = 0
+
+    async def read(self, headers: Headers, receive: Receive) -> Fields:
+        """Returns the fields of a request's body.
+
+        Raises:
+            RefusedError: It is too large, too slow or not of this form.
+            GoneError: Whoever asks has hung up.
+        """
+        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type not in (JSON, FORM):
+            shown = ascii(media_type[:80])
+            message = f"the body is {shown}; allowed: {JSON} or {FORM}"
+            raise _refused("UNSUPPORTED_MEDIA_TYPE", "MEDIA_TYPE", message)
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length[:20]) > self._most_bytes:
+            raise self._too_large()
+        try:
+            async with asyncio.timeout(self._seconds):
+                body = await self._body(receive)
+        except TimeoutError:
+            message = f"the body did not arrive within {self._seconds:g} s"
+            raise _refused("REQUEST_TIMEOUT", "BODY_TOO_SLOW", message) from None
+        return _json(body) if media_type == JSON else _form(body)
+
+    async def _body(self, receive: Receive) -> bytes:
+        body = bytearray()
+        try:
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise GoneError
+                chunk: bytes = message.get("body", b"")
+                body += chunk
+                self._held += len(chunk)
+                if len(body) > self._most_bytes:
+                    raise self._too_large()
+                if self._held > self._most_held_bytes:
+                    raise RefusedError(_TOO_MANY)
+                if not message.get("more_body"):
+                    return bytes(body)
+        finally:
+            self._held -= len(body)
+
+    def _too_large(self) -> RefusedError:
+        message = f"the body has more than {self._most_bytes:,} bytes, which is the most"
+        return _refused("CONTENT_TOO_LARGE", "BODY_TOO_LARGE", message)
+
+
+def _json(body: bytes) -> Fields:
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
+        raise _refused("INVALID_ARGUMENT", "NOT_JSON", "the body is no object of JSON")
+    return fields
+
+
+def _form(body: bytes) -> Fields:
+    """A field that occurs several times is a list."""
+    try:
+        fields = parse_qs(
+            body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS
+        )
+    except ValueError:
+        message = f"the body is no form in UTF-8 of at most {MOST_FIELDS:,} fields"
+        raise _refused("INVALID_ARGUMENT", "NOT_A_FORM", message) from None
+    return {name: each if len(each) > 1 else each[0] for name, each in fields.items()}
+
+
+def _refused(code: str, reason: str, message: str) -> RefusedError:
+    return RefusedError(Refusal(code, message, reason))

@@ -1,0 +1,137 @@
+"""The HTTP server of a front end: its paths, its port, its certificates, how it is.
+
+Knows what is allowed and where it listens. Does not know when to start or stop: front_end.py does.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from dragoman_server.access import WatchedFiles
+from dragoman_server.config import Config
+from dragoman_server.errors import ConfigError
+from dragoman_server.interfaces.http import deepl, openai
+from dragoman_server.interfaces.http.answering import Asker
+from dragoman_server.interfaces.http.bodies import Bodies
+from dragoman_server.interfaces.http.libretranslate import LibreTranslate
+from dragoman_server.interfaces.http.listening import Bounds, Listener
+from dragoman_server.rpc import LocalCalls, Method, Tally
+from dragoman_server.service import FLUSH_SECONDS, bind_port, tls_context
+
+
+class HttpServer:
+    """Listens for requests. Built on the event loop that it runs on.
+
+    Args:
+        config: Where it listens, and what it takes in.
+        methods: Of this server, by their paths.
+        shares_port: Whether other processes listen on the same port.
+
+    Attributes:
+        files: Of certificates: to be looked at again and again.
+        port: That it listens on, once started.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        methods: Mapping[str, Method],
+        *,
+        shares_port: bool = False,
+    ) -> None:
+        assert config.http_port is not None
+        self.files: list[WatchedFiles] = []
+        self.port = config.http_port
+        self._config = config
+        self._shares_port = shares_port
+        self._is_ready = False
+        self._loop = asyncio.get_running_loop()
+        bounds = Bounds(
+            config.max_connections, config.max_header_bytes, config.message_timeout_seconds
+        )
+        self._methods = methods
+        self._bounds = bounds
+        self._listener: Listener | None = None
+
+    async def start(self, tally: Tally) -> None:
+        """Starts to listen.
+
+        Args:
+            tally: Of the calls that are open.
+
+        Raises:
+            ConfigError: The port is taken, or a TLS file is unreadable or wrong.
+        """
+        config = self._config
+        context = tls_context(config)
+        self._listener = Listener(self._app(tally), self._bounds)
+        if context is not None:
+            paths = (config.tls_certificate, config.tls_private_key, config.tls_client_ca)
+            files = [path for path in paths if path is not None]
+            self.files.append(WatchedFiles("tls", files, self._renew))
+        bound = bind_port(config.http_host, self.port, shared=self._shares_port, server="HTTP")
+        self.port = bound.getsockname()[1]
+        try:
+            await self._listener.start(bound, context)
+        except OSError as error:
+            where = f"{config.http_host}:{self.port}"
+            raise ConfigError(f"HTTP cannot listen on {where}: {error.strerror}") from None
+
+    def tell_ready(self, *, ready: bool) -> None:
+        """Tells health checks whether it serves."""
+        self._is_ready = ready
+
+    async def stop(self) -> None:
+        """Closes the port and every connection; does nothing if not started."""
+        if self._listener is not None:
+            await self._listener.stop(FLUSH_SECONDS)
+
+    def _renew(self) -> None:
+        """Takes connections with the certificates that there are now; in any thread."""
+        assert self._listener is not None
+        listening = self._listener.listen(tls_context(self._config))
+        asyncio.run_coroutine_threadsafe(listening, self._loop).result()
+
+    def _app(self, tally: Tally) -> Starlette:
+        config = self._config
+        asker = Asker(
+            LocalCalls(self._methods, tally, streams=config.max_concurrent_streams),
+            Bodies(config.message_bytes, config.message_timeout_seconds),
+            self._certificate_names,
+        )
+        libretranslate = LibreTranslate(
+            most_code_points=config.max_code_points, needs_key=config.controls_access
+        )
+        health = Route("/health", self._health, methods=["GET"])
+        return Starlette(
+            routes=[
+                health,
+                *libretranslate.routes(asker),
+                *deepl.routes(asker),
+                *openai.routes(asker),
+            ],
+            exception_handlers={HTTPException: _no_such_path},
+        )
+
+    def _certificate_names(self, client: tuple[str, int]) -> tuple[str, ...]:
+        if self._config.tls_client_ca is None or self._listener is None:
+            return ()
+        return tuple(self._listener.certificate_names(client))
+
+    async def _health(self, request: Request) -> Response:  # noqa: ARG002  starlette's way
+        if self._is_ready:
+            return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "not serving"}, 503)
+
+
+async def _no_such_path(request: Request, error: Exception) -> Response:
+    """Says so in the words of all interfaces, as nobody knows whose client it is."""
+    assert isinstance(error, HTTPException)
+    message = f"{request.method!a} {request.url.path[:80]!a}: {error.detail}"
+    told = {"error": {"message": message, "type": "invalid_request_error"}, "message": message}
+    return JSONResponse(told, error.status_code, error.headers)
