@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from dragoman_server.config import Config
+from dragoman_server.config import Config, is_this_machine
 from dragoman_server.doctor.finding import Finding
 
 SOON = timedelta(days=14)
@@ -31,11 +31,13 @@ def check_certificates(config: Config, now: datetime | None = None) -> Iterator[
     """Looks at each TLS file that the settings name."""
     now = now or datetime.now(UTC)
     if config.tls_certificate is None or config.tls_private_key is None:
-        if config.host in {"127.0.0.1", "::1", "localhost"}:
+        hosts = [config.host, *([] if config.http_port is None else [config.http_host])]
+        open_hosts = [host for host in hosts if not is_this_machine(host)]
+        if not open_hosts:
             yield Finding("tls", "ok", "none, and only this machine can connect")
         else:
             advice = "set tls_certificate and tls_private_key, unless something else encrypts"
-            yield Finding("tls", "warning", f"none: {config.host} is plain text", advice)
+            yield Finding("tls", "warning", f"none: {open_hosts[0]} is plain text", advice)
         return
     chain = _chain(config.tls_certificate)
     if isinstance(chain, Finding):

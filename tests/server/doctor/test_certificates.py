@@ -169,3 +169,10 @@ def test_authorities_must_be_some(tmp_path: Path) -> None:
 def test_plain_text_is_for_this_machine_alone(host: str, state: str) -> None:
     (finding,) = check_certificates(make_config(host=host), NOW)
     assert finding.state == state
+
+
+def test_plain_http_is_for_this_machine_alone() -> None:
+    (finding,) = check_certificates(make_config(http_port=8000, http_host="0.0.0.0"))
+    assert (finding.state, finding.found) == ("warning", "none: 0.0.0.0 is plain text")
+    (finding,) = check_certificates(make_config(http_host="0.0.0.0"))
+    assert finding.state == "ok"

@@ -60,3 +60,10 @@ def test_the_playgrounds_port_is_looked_at_where_there_is_one() -> None:
         port = taken.getsockname()[1]
         assert "playground_port" not in found(playground_port=port)
         assert found(playground=True, playground_port=port)["playground_port"].state == "problem"
+
+
+def test_the_port_of_http_is_looked_at_where_there_is_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert "http_port" not in found()
+        assert found(http_port=port)["http_port"].state == "problem"
