@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from dragoman.v1.translation_pb2 import (
-    StreamTranslateTextRequest,
     StreamTranslateTextResponse,
     TranslateTextRequest,
     Translation,
@@ -220,30 +219,6 @@ def test_what_was_said_is_never_taken_back() -> None:
     other.addition(partial("der Hut", 3))
     with pytest.raises(refusals.RefusedError, match="does not begin with what was said"):
         other.addition(finished("die Hut"))
-
-
-async def test_greedy_words_and_finished_sentences_are_settled(server: Running) -> None:
-    server.engine.echo = False
-    text = "One two three.\nFour five six."
-    for beam in (1, 2):
-        request = StreamTranslateTextRequest(id="1", content=text, partial_results=True)
-        request.options.beam_size = beam
-        call = server.stub.StreamTranslateText()
-        await call.write(request)
-        first, second = (await server.engine.has_texts(2 * beam))[-2:]
-        first.partial(2)
-        assert (await settled(call)) == ("One two", 3 if beam == 1 else 0)
-        first.finish()
-        second.partial(2)
-        length = len("One two three.\nFour" if beam == 1 else "One two three.")
-        assert (await settled(call)) == ("One two three.\nFour five", length)
-        second.finish()
-        await call.done_writing()
-
-
-async def settled(call: Any) -> tuple[str, int]:
-    answer = await call.read()
-    return answer.partial_text, answer.settled_length
 
 
 async def test_errors_are_those_that_the_client_knows(server: Running) -> None:
