@@ -50,6 +50,8 @@ def read(given: Fields) -> Chat:
         RefusedError: It cannot be, or not be read.
     """
     fields.none_of(given, _REFUSED)
+    if given.get("response_format") not in (None, {"type": "text"}):
+        refuse("response_format", "of another type", "text, as translations are nothing else")
     model, source, target = _languages(fields.text(given, "model"))
     streams = fields.switch(given, "stream")
     options = given.get("stream_options")
