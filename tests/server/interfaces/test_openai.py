@@ -226,8 +226,8 @@ async def test_errors_are_those_that_the_client_knows(server: Running) -> None:
     assert answer.status == 400
     assert answer.body["error"]["type"] == "invalid_request_error"
     assert answer.body["error"]["param"] == "messages"
-    refused = ("tools", "stop", "logprobs", "functions", "logit_bias", "audio", "response_format")
-    for field in refused:
+    fields = ("tools", "stop", "logprobs", "functions", "logit_bias", "audio", "response_format")
+    for field in fields:
         answer = await post(server, PATH, {"model": "tiny", "messages": said("a"), field: ["x"]})
         assert (answer.status, answer.body["error"]["param"]) == (400, field)
     server.engine.is_at_ease = False

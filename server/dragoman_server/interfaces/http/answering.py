@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from dragoman_server.interfaces.http.asked import Asked, Shown, path_of, seconds_of
 from dragoman_server.interfaces.http.bodies import Bodies, Fields, GoneError
+from dragoman_server.interfaces.http.listening import CERTIFICATE_NAMES
 from dragoman_server.interfaces.http.refusals import Refusal, RefusedError, refusal_of
 from dragoman_server.rpc import FAILED, LocalCalls, Origin, RpcError, Unread
 
@@ -33,7 +34,7 @@ Answering = Callable[[Asked], Awaitable[Response]]
 """Answers; raises RefusedError, or RpcError of a call that failed."""
 
 
-class Wording(NamedTuple):
+class Dialect(NamedTuple):
     """In which words an interface is asked and answers."""
 
     interface: str
@@ -47,8 +48,6 @@ class Asker(NamedTuple):
 
     local: LocalCalls
     bodies: Bodies
-    certificate_names: Callable[[tuple[str, int]], Sequence[str]]
-    """Of the connection from an address."""
 
 
 class Endpoint:
@@ -57,14 +56,14 @@ class Endpoint:
     Args:
         answering: Answers.
         method: Of the server, as which a request counts that never is a call.
-        wording: Of its interface.
+        dialect: Of its interface.
         asker: As of all.
     """
 
-    def __init__(self, answering: Answering, method: str, wording: Wording, asker: Asker) -> None:
+    def __init__(self, answering: Answering, method: str, dialect: Dialect, asker: Asker) -> None:
         self._answering = answering
         self._path = path_of(method)
-        self._wording = wording
+        self._dialect = dialect
         self._asker = asker
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,9 +90,9 @@ class Endpoint:
 
     def _origin(self, scope: Scope, headers: Headers) -> Origin:
         client: tuple[str, int] = scope["client"] or ("", 0)
-        names = self._asker.certificate_names(client)
-        shown = Shown(self._wording.credentials(headers, {}), names)
-        return Origin(_peer(*client), self._wording.interface, shown)
+        names: Sequence[str] = scope["state"][CERTIFICATE_NAMES]
+        shown = Shown(self._dialect.credentials(headers, {}), names)
+        return Origin(_peer(*client), self._dialect.interface, shown)
 
     async def _asked(
         self, scope: Scope, headers: Headers, receive: Receive, origin: Origin
@@ -106,7 +105,7 @@ class Endpoint:
             fields |= await self._asker.bodies.read(headers, receive)
         fields |= scope["path_params"]
         shown = Shown(
-            self._wording.credentials(headers, fields), origin.presented.certificate_names()
+            self._dialect.credentials(headers, fields), origin.presented.certificate_names()
         )
         origin = origin._replace(presented=shown, seconds=seconds_of(headers))
         return Asked(self._asker.local, origin, headers, fields)
@@ -117,14 +116,14 @@ class Endpoint:
         except RefusedError as error:
             response = self._refused(error, asked.origin)
         except RpcError as error:
-            response = self._wording.tell(refusal_of(error.status))
+            response = self._dialect.tell(refusal_of(error.status))
         except UnicodeEncodeError:
             message = "a text has half of a surrogate pair, which is no Unicode"
             refusal = Refusal("INVALID_ARGUMENT", message, "NO_UNICODE")
             response = self._refused(RefusedError(refusal), asked.origin)
         except Exception:  # noqa: BLE001  whatever it is, the client is to be told
             _log.exception("request_failed")
-            response = self._wording.tell(Refusal("INTERNAL", FAILED.details, "INTERNAL"))
+            response = self._dialect.tell(Refusal("INTERNAL", FAILED.details, "INTERNAL"))
         await response(scope, receive, send)
 
     def _refused(self, error: RefusedError, origin: Origin) -> Response:
@@ -132,7 +131,7 @@ class Endpoint:
         if not error.was_call:
             why = _UNREAD.get(error.refusal.code, Unread.MALFORMED)
             self._asker.local.refuse(self._path, origin, why, error.refusal.message)
-        return self._wording.tell(error.refusal)
+        return self._dialect.tell(error.refusal)
 
 
 class Refusing:
@@ -140,11 +139,11 @@ class Refusing:
 
     Args:
         message: Why not.
-        wording: Of its interface.
+        dialect: Of its interface.
     """
 
-    def __init__(self, message: str, wording: Wording) -> None:
-        self._response = wording.tell(Refusal("NOT_SUPPORTED", message, "NOT_SUPPORTED"))
+    def __init__(self, message: str, dialect: Dialect) -> None:
+        self._response = dialect.tell(Refusal("NOT_SUPPORTED", message, "NOT_SUPPORTED"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Says so, whatever is asked."""

@@ -18,7 +18,7 @@ from dragoman.v1.translation_pb2 import (
     Translation,
 )
 from dragoman_server.interfaces.http import fields
-from dragoman_server.interfaces.http.answering import Asker, Endpoint, Refusing, Wording
+from dragoman_server.interfaces.http.answering import Asker, Dialect, Endpoint, Refusing
 from dragoman_server.interfaces.http.asked import Asked, with_scheme
 from dragoman_server.interfaces.http.bodies import Fields
 from dragoman_server.interfaces.http.languages import name_of
@@ -59,19 +59,19 @@ Json = dict[str, object]
 
 def routes(asker: Asker) -> list[Route]:
     """Returns its paths."""
-    wording = Wording(NAME, _tell, _credentials)
+    dialect = Dialect(NAME, _tell, _credentials)
     answering = {
         ("POST", "/v2/translate"): (_translate, "TranslateText"),
         ("GET", "/v2/languages"): (_languages, "ListModels"),
         ("GET", "/v2/usage"): (_usage, "ListModels"),
     }
     missing = [
-        Route(path + rest, Refusing(why, wording))
+        Route(path + rest, Refusing(why, dialect))
         for path, why in _MISSING.items()
         for rest in ("", "/{rest:path}")
     ]
     return missing + [
-        Route(path, Endpoint(*each, wording, asker), methods=[verb])
+        Route(path, Endpoint(*each, dialect, asker), methods=[verb])
         for (verb, path), each in answering.items()
     ]
 

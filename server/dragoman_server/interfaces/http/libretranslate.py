@@ -17,7 +17,7 @@ from dragoman.v1.translation_pb2 import (
     Translation,
 )
 from dragoman_server.interfaces.http import fields
-from dragoman_server.interfaces.http.answering import Asker, Endpoint, Refusing, Wording
+from dragoman_server.interfaces.http.answering import Asker, Dialect, Endpoint, Refusing
 from dragoman_server.interfaces.http.asked import Asked, with_key
 from dragoman_server.interfaces.http.bodies import Fields
 from dragoman_server.interfaces.http.languages import name_of, targets_by_source
@@ -60,16 +60,16 @@ class LibreTranslate:
 
     def routes(self, asker: Asker) -> list[Route]:
         """Returns its paths."""
-        wording = Wording(NAME, _tell, _credentials)
+        dialect = Dialect(NAME, _tell, _credentials)
         answering = {
             ("POST", "/translate"): (_translate, "TranslateText"),
             ("POST", "/detect"): (_detect, "DetectLanguage"),
             ("GET", "/languages"): (_languages, "ListModels"),
             ("GET", "/frontend/settings"): (self._settings, "ListModels"),
         }
-        missing = [Route(path, Refusing(why, wording)) for path, why in _MISSING.items()]
+        missing = [Route(path, Refusing(why, dialect)) for path, why in _MISSING.items()]
         return missing + [
-            Route(path, Endpoint(*each, wording, asker), methods=[verb])
+            Route(path, Endpoint(*each, dialect, asker), methods=[verb])
             for (verb, path), each in answering.items()
         ]
 

@@ -16,6 +16,9 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+CERTIFICATE_NAMES = "certificate_names"
+"""Where the state of a request's scope has those that its connection was made with."""
+
 KEEP_ALIVE_SECONDS = 75
 """For a connection without a request: longer than the pools of usual clients keep one."""
 
@@ -64,6 +67,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See asyncio.Protocol."""
         super().connection_made(transport)
+        self.app_state = {CERTIFICATE_NAMES: self._certificate_names()}
         self._waits_since = self.loop.time()
         if len(self.connections) > self._most:
             transport.abort()
@@ -76,7 +80,7 @@ class Connection(H11Protocol):
         elif self._waits_since is None:
             self._waits_since = self.loop.time()
 
-    def certificate_names(self) -> Sequence[str]:
+    def _certificate_names(self) -> Sequence[str]:
         """Returns the URI and DNS names of the client's certificate, else its common name."""
         shown = self.transport.get_extra_info("peercert") or {}
         others = shown.get("subjectAltName", ())
@@ -147,13 +151,6 @@ class Listener:
         )
         if before is not None:
             before.close()
-
-    def certificate_names(self, client: tuple[str, int]) -> Sequence[str]:
-        """Returns what the certificate is called of whoever is connected from an address."""
-        for each in self._connections:
-            if each.client == client:
-                return each.certificate_names()
-        return ()
 
     async def stop(self, grace_seconds: float) -> None:
         """Closes the port and every connection; what is answered has so much time to be taken."""

@@ -26,7 +26,7 @@ from dragoman.v1.translation_pb2 import (
 )
 from dragoman_server.errors import shorten
 from dragoman_server.interfaces.http import chat, fields
-from dragoman_server.interfaces.http.answering import Asker, Endpoint, Wording
+from dragoman_server.interfaces.http.answering import Asker, Dialect, Endpoint
 from dragoman_server.interfaces.http.asked import Asked, as_sent
 from dragoman_server.interfaces.http.bodies import Fields
 from dragoman_server.interfaces.http.chat import Chat
@@ -55,14 +55,14 @@ Json = dict[str, object]
 
 def routes(asker: Asker) -> list[Route]:
     """Returns its paths."""
-    wording = Wording(NAME, _tell, _credentials)
+    dialect = Dialect(NAME, _tell, _credentials)
     answering = {
         ("POST", "/v1/chat/completions"): (_complete, "TranslateText"),
         ("GET", "/v1/models"): (_models, "ListModels"),
         ("GET", "/v1/models/{model:path}"): (_model, "ListModels"),
     }
     return [
-        Route(path, Endpoint(*each, wording, asker), methods=[verb])
+        Route(path, Endpoint(*each, dialect, asker), methods=[verb])
         for (verb, path), each in answering.items()
     ]
 

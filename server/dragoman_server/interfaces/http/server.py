@@ -102,7 +102,6 @@ class HttpServer:
         asker = Asker(
             LocalCalls(self._methods, tally, streams=config.max_concurrent_streams),
             Bodies(config.message_bytes, config.message_timeout_seconds),
-            self._certificate_names,
         )
         libretranslate = LibreTranslate(
             most_code_points=config.max_code_points, needs_key=config.controls_access
@@ -117,11 +116,6 @@ class HttpServer:
             ],
             exception_handlers={HTTPException: _no_such_path},
         )
-
-    def _certificate_names(self, client: tuple[str, int]) -> tuple[str, ...]:
-        if self._config.tls_client_ca is None or self._listener is None:
-            return ()
-        return tuple(self._listener.certificate_names(client))
 
     async def _health(self, request: Request) -> Response:  # noqa: ARG002  starlette's way
         if self._is_ready:
