@@ -86,7 +86,8 @@ async def test_a_stream_is_told_once_with_its_totals(server: Running, lines: Lin
     await call.done_writing()
     assert await call.code() is grpc.StatusCode.OK
     (line,) = lines()
-    told = {name: line[name] for name in ("method", "code", "model", "texts", "texts_failed")}
+    names = ("method", "interface", "code", "model", "texts", "texts_failed")
+    told = {name: line[name] for name in names}
     assert told == {
         "method": "StreamTranslateText",
         "interface": "dragoman",

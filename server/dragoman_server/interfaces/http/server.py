@@ -23,9 +23,12 @@ from dragoman_server.interfaces.http.listening import Bounds, Listener
 from dragoman_server.rpc import LocalCalls, Method, Tally
 from dragoman_server.service import FLUSH_SECONDS, bind_port, tls_context
 
+BUSY = ("/translate", "/v2/translate", "/v1/chat/completions")
+"""Paths that are looked for first, as they are tried one after the other."""
+
 
 class HttpServer:
-    """Listens for requests. Built on the event loop that it runs on.
+    """Listens for requests, on the event loop that it is started on.
 
     Args:
         config: Where it listens, and what it takes in.
@@ -50,7 +53,7 @@ class HttpServer:
         self._config = config
         self._shares_port = shares_port
         self._is_ready = False
-        self._loop = asyncio.get_running_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         bounds = Bounds(
             config.max_connections, config.max_header_bytes, config.message_timeout_seconds
         )
@@ -67,7 +70,7 @@ class HttpServer:
         Raises:
             ConfigError: The port is taken, or a TLS file is unreadable or wrong.
         """
-        config = self._config
+        config, self._loop = self._config, asyncio.get_running_loop()
         context = tls_context(config)
         self._listener = Listener(self._app(tally), self._bounds)
         if context is not None:
@@ -94,6 +97,7 @@ class HttpServer:
     def _renew(self) -> None:
         """Takes connections with the certificates that there are now; in any thread."""
         assert self._listener is not None
+        assert self._loop is not None
         listening = self._listener.listen(tls_context(self._config))
         asyncio.run_coroutine_threadsafe(listening, self._loop).result()
 
@@ -107,15 +111,14 @@ class HttpServer:
             most_code_points=config.max_code_points, needs_key=config.controls_access
         )
         health = Route("/health", self._health, methods=["GET"])
-        return Starlette(
-            routes=[
-                health,
-                *libretranslate.routes(asker),
-                *deepl.routes(asker),
-                *openai.routes(asker),
-            ],
-            exception_handlers={HTTPException: _no_such_path},
-        )
+        routes = [
+            *libretranslate.routes(asker),
+            *deepl.routes(asker),
+            *openai.routes(asker),
+            health,
+        ]
+        routes.sort(key=lambda route: route.path not in BUSY)
+        return Starlette(routes=routes, exception_handlers={HTTPException: _no_such_path})
 
     async def _health(self, request: Request) -> Response:  # noqa: ARG002  starlette's way
         if self._is_ready:
