@@ -162,10 +162,12 @@ class Config(BaseSettings):
     interface."""
     port: Port = 50051
     """TCP port that gRPC listens on. 0 lets the system choose."""
-    interfaces: Annotated[tuple[Literal["riva"], ...], NoDecode, BeforeValidator(_codes)] = ()
-    """Other services whose clients are answered on port, beside this server's own: riva (NVIDIA
-    Riva's translation); several with commas between. Each needs the extra of its name. Default:
-    none."""
+    interfaces: Annotated[
+        tuple[Literal["google", "riva"], ...], NoDecode, BeforeValidator(_codes)
+    ] = ()
+    """Other services whose clients are answered on port, beside this server's own: google (Google
+    Cloud Translation v3), riva (NVIDIA Riva's translation); several with commas between. Each needs
+    the extra of its name. Default: none."""
     health_port: Port | None = None
     """TCP port on which health alone is answered, always in plain text: for probes that speak no
     TLS. Default: none; health is answered on port."""

@@ -12,7 +12,7 @@ from dragoman_server.errors import ConfigError
 from dragoman_server.rpc import Method
 from dragoman_server.service import TranslationService
 
-INTERFACES = ("riva",)
+INTERFACES = ("google", "riva")
 """By name, which is also the extra that each needs."""
 
 

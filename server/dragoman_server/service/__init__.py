@@ -17,6 +17,7 @@ from dragoman_server.service.listing import (
     model_limits,
     most_engines,
 )
+from dragoman_server.service.markup import readable
 from dragoman_server.service.observer import build_observer
 from dragoman_server.service.outcomes import Outcomes
 from dragoman_server.service.routes import Routes
@@ -25,10 +26,13 @@ from dragoman_server.service.server import FLUSH_SECONDS, GrpcServer, reserve_po
 from dragoman_server.service.service import SERVICE_NAME, TranslationService
 from dragoman_server.service.text_queue import OnPartial, TextCodec, TextQueue
 from dragoman_server.service.translator import Translator
-from dragoman_server.service.unary import Wording
+from dragoman_server.service.unary import Unary, Wording, Wordings, as_asked
+from dragoman_server.service.validation import HTML, PLAIN, read_mime_type, wrong_field
 
 __all__ = [
     "FLUSH_SECONDS",
+    "HTML",
+    "PLAIN",
     "SERVICE_NAME",
     "AdminServer",
     "Catalog",
@@ -45,7 +49,10 @@ __all__ = [
     "TextQueue",
     "TranslationService",
     "Translator",
+    "Unary",
     "Wording",
+    "Wordings",
+    "as_asked",
     "build_observer",
     "check_room",
     "describe_model",
@@ -54,5 +61,8 @@ __all__ = [
     "longest_target",
     "model_limits",
     "most_engines",
+    "read_mime_type",
+    "readable",
     "reserve_port",
+    "wrong_field",
 ]

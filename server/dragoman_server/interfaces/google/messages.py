@@ -1,0 +1,20 @@
+"""Google's messages, as protobuf has them: the one door to google-cloud-translate.
+
+That package wraps each in a class of its own, which a server has no use for. Knows their names.
+"""
+
+from typing import Any, TypeAlias
+
+from google.cloud.translate_v3 import types
+
+SERVICE = "google.cloud.translation.v3.TranslationService"
+
+Message: TypeAlias = Any
+"""One of these: their types are made as they are loaded."""
+
+DetectLanguageRequest = types.DetectLanguageRequest.pb()
+DetectLanguageResponse = types.DetectLanguageResponse.pb()
+GetSupportedLanguagesRequest = types.GetSupportedLanguagesRequest.pb()
+SupportedLanguages = types.SupportedLanguages.pb()
+TranslateTextRequest = types.TranslateTextRequest.pb()
+TranslateTextResponse = types.TranslateTextResponse.pb()
