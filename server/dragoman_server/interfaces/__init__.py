@@ -4,6 +4,6 @@ Each module words another service's calls as ours: limits, callers, errors and m
 our calls. Does not know how anything is translated.
 """
 
-from dragoman_server.interfaces.methods import INTERFACES, interface_methods
+from dragoman_server.interfaces.methods import INTERFACES, Foundation, interface_methods
 
-__all__ = ["INTERFACES", "interface_methods"]
+__all__ = ["INTERFACES", "Foundation", "interface_methods"]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dragoman_server.access import Access, Watched, watch
 from dragoman_server.config import Config
 from dragoman_server.detection import open_detector
-from dragoman_server.interfaces import interface_methods
+from dragoman_server.interfaces import Foundation, interface_methods
 from dragoman_server.memory import MemoryLimit
 from dragoman_server.monitoring import Report, Shortage
 from dragoman_server.processes.messages import ModelSetup, Serve, Setup
@@ -101,7 +101,9 @@ class FrontEnd:
             config,
             service,
             lambda: record(Shortage(0.0, 0, floods=1)),
-            interfaces=interface_methods(config.interfaces, service),
+            interfaces=interface_methods(
+                config.interfaces, Foundation(config, service, self._shelf)
+            ),
             access=self.access,
             shares_port=shares_port,
         )

@@ -3,7 +3,9 @@
 Knows the wire and grpc. Does not know rows or graphs, nor in which process the engines are.
 """
 
+from dragoman_server.service.account import Account
 from dragoman_server.service.admin_server import AdminServer
+from dragoman_server.service.callers import name_of
 from dragoman_server.service.catalog import Catalog, Entry
 from dragoman_server.service.detect_language import LanguageDetection
 from dragoman_server.service.gate import Gate
@@ -34,6 +36,7 @@ __all__ = [
     "HTML",
     "PLAIN",
     "SERVICE_NAME",
+    "Account",
     "AdminServer",
     "Catalog",
     "Entry",
@@ -61,6 +64,7 @@ __all__ = [
     "longest_target",
     "model_limits",
     "most_engines",
+    "name_of",
     "read_mime_type",
     "readable",
     "reserve_port",

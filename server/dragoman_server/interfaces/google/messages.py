@@ -12,9 +12,21 @@ SERVICE = "google.cloud.translation.v3.TranslationService"
 Message: TypeAlias = Any
 """One of these: their types are made as they are loaded."""
 
+CreateGlossaryMetadata = types.CreateGlossaryMetadata.pb()
+CreateGlossaryRequest = types.CreateGlossaryRequest.pb()
+DeleteGlossaryMetadata = types.DeleteGlossaryMetadata.pb()
+DeleteGlossaryRequest = types.DeleteGlossaryRequest.pb()
+DeleteGlossaryResponse = types.DeleteGlossaryResponse.pb()
 DetectLanguageRequest = types.DetectLanguageRequest.pb()
 DetectLanguageResponse = types.DetectLanguageResponse.pb()
+GetGlossaryRequest = types.GetGlossaryRequest.pb()
 GetSupportedLanguagesRequest = types.GetSupportedLanguagesRequest.pb()
+Glossary = types.Glossary.pb()
+ListGlossariesRequest = types.ListGlossariesRequest.pb()
+ListGlossariesResponse = types.ListGlossariesResponse.pb()
 SupportedLanguages = types.SupportedLanguages.pb()
 TranslateTextRequest = types.TranslateTextRequest.pb()
 TranslateTextResponse = types.TranslateTextResponse.pb()
+
+SUCCEEDED = 2
+"""State of an operation, by the same number in the metadata of each."""

@@ -14,6 +14,7 @@ _PROJECT = rf"projects/{_ID}"
 _LOCATION = rf"{_PROJECT}/locations/{_ID}"
 
 _PARENT = re.compile(rf"{_PROJECT}(?:/locations/{_ID})?")
+_PLACE = re.compile(_LOCATION)
 _MODEL = re.compile(rf"{_LOCATION}/models/(?:general/(?P<general>{_ID})|(?P<name>{_ID}))")
 _DETECTION = re.compile(rf"{_LOCATION}/models/language-detection/default")
 _GLOSSARY = re.compile(rf"{_LOCATION}/glossaries/(?P<name>{_ID})")
@@ -31,6 +32,12 @@ def check_parent(parent: str) -> None:
         raise _malformed(
             "parent", parent, "projects/PROJECT or projects/PROJECT/locations/LOCATION"
         )
+
+
+def check_location(parent: str) -> None:
+    """Raises InvalidArgumentError where it is no location."""
+    if not _PLACE.fullmatch(parent):
+        raise _malformed("parent", parent, "projects/PROJECT/locations/LOCATION")
 
 
 def model_of(path: str, field: str = "model") -> str:
