@@ -31,6 +31,8 @@ class Origin(NamedTuple):
     """Who makes it."""
     seconds: float | None = None
     """Until its deadline; None where it has none."""
+    identity: object = None
+    """What the method's `identify` would make of that, where it is known already."""
 
 
 class LocalCall(Call):
@@ -148,7 +150,9 @@ class LocalCalls:
         caller = caller._replace(interface=origin.interface)
         if method.trace is not None:
             caller = caller._replace(trace=method.trace(origin.presented))
-        if method.identify is not None:
+        if origin.identity is not None:
+            caller = caller._replace(identity=origin.identity)
+        elif method.identify is not None:
             identity = method.identify(caller, origin.presented)
             if isinstance(identity, Status):
                 raise RpcError(identity)

@@ -5,7 +5,7 @@ Knows the wire and grpc. Does not know rows or graphs, nor in which process the 
 
 from dragoman_server.service.account import Account
 from dragoman_server.service.admin_server import AdminServer
-from dragoman_server.service.callers import name_of
+from dragoman_server.service.callers import name_of, principal_of
 from dragoman_server.service.catalog import Catalog, Entry
 from dragoman_server.service.detect_language import LanguageDetection
 from dragoman_server.service.gate import Gate
@@ -65,6 +65,7 @@ __all__ = [
     "model_limits",
     "most_engines",
     "name_of",
+    "principal_of",
     "read_mime_type",
     "readable",
     "reserve_port",

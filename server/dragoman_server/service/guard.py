@@ -104,7 +104,7 @@ class CallGuard:
                 self._outcomes.succeeded(account, arrived_at)
                 call.finish(message=response.SerializeToString())
 
-        method = self._method(name, handle, read, check, granted=granted or name)
+        method = self._method(name, handle, read, check, granted=name if granted == "" else granted)
         return method._replace(interface=interface)
 
     def stream(
@@ -168,7 +168,7 @@ class CallGuard:
         read: Reader | None,
         check: Check | None,
         *,
-        granted: str,
+        granted: str | None,
     ) -> Method:
         def unread(caller: Caller, why: Unread, text: str) -> Status:
             if why is Unread.LATE:

@@ -32,8 +32,9 @@ class Unary(NamedTuple, Generic[Request, Question]):
     """Answers it."""
     check: Check | None = None
     """Comes before the request is there."""
-    granted: str = ""
-    """What its caller must be granted; its own name where empty."""
+    granted: str | None = ""
+    """What its caller must be granted: its own name where empty; None for nothing but to be known,
+    if anybody must be."""
 
 
 class Wording(NamedTuple, Generic[Request]):

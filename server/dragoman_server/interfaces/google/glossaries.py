@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from dragoman_server.access import ADMINISTRATION, LOOK_SECONDS
 from dragoman_server.errors import PreconditionError
@@ -16,7 +17,8 @@ from dragoman_server.interfaces.google.glossary_filters import read_filter, read
 from dragoman_server.interfaces.google.glossary_folder import GlossaryFolder, check_name
 from dragoman_server.interfaces.google.glossary_tables import FIELD, entry_count, table_reader
 from dragoman_server.interfaces.google.names import check_location, glossary_of
-from dragoman_server.interfaces.google.operations import finished, timestamp
+from dragoman_server.interfaces.google.operation_methods import operations_of
+from dragoman_server.interfaces.google.operations import Operation, finished, timestamp
 from dragoman_server.interfaces.google.storage import Storage, needed, place_of
 from dragoman_server.rpc import Call
 from dragoman_server.service import Account, Unary, as_asked, name_of
@@ -41,12 +43,19 @@ class GlossaryMethods:
     Args:
         folder: Where glossaries are; None where the server has none.
         storage: Whose files they are made of; None where the server has none.
+        operations: Directory of all operations, which goes with the storage.
         is_alone: Whether the calls of the server come to one process.
     """
 
     def __init__(
-        self, folder: GlossaryFolder | None, storage: Storage | None, *, is_alone: bool
+        self,
+        folder: GlossaryFolder | None,
+        storage: Storage | None,
+        operations: Path | None,
+        *,
+        is_alone: bool,
     ) -> None:
+        self._operations = operations
         self._folder = folder
         self._storage = storage
         self._is_alone = is_alone
@@ -102,7 +111,7 @@ class GlossaryMethods:
         metadata = google.CreateGlossaryMetadata(
             name=glossary.name, state=google.SUCCEEDED, submit_time=submitted
         )
-        return finished(request.parent, metadata, told)
+        return await self._kept(call, finished(request.parent, metadata, told))
 
     async def _delete(
         self,
@@ -122,7 +131,8 @@ class GlossaryMethods:
         response = google.DeleteGlossaryResponse(
             name=request.name, submit_time=submitted, end_time=timestamp()
         )
-        return finished(request.name.rpartition("/glossaries/")[0], metadata, response)
+        parent = request.name.rpartition("/glossaries/")[0]
+        return await self._kept(call, finished(parent, metadata, response))
 
     async def _get(
         self,
@@ -154,6 +164,13 @@ class GlossaryMethods:
                     break
                 answer.glossaries.append(told)
         return answer
+
+    async def _kept(self, call: Call, operation: Operation) -> Operation:
+        """Returns an operation that is done, which its caller may ask for again."""
+        if self._operations is not None:
+            keep = operations_of(self._operations, call).keep
+            await asyncio.to_thread(keep, operation)
+        return operation
 
     def _there(self) -> GlossaryFolder:
         if self._folder is None:

@@ -12,6 +12,9 @@ SERVICE = "google.cloud.translation.v3.TranslationService"
 Message: TypeAlias = Any
 """One of these: their types are made as they are loaded."""
 
+BatchTranslateMetadata = types.BatchTranslateMetadata.pb()
+BatchTranslateResponse = types.BatchTranslateResponse.pb()
+BatchTranslateTextRequest = types.BatchTranslateTextRequest.pb()
 CreateGlossaryMetadata = types.CreateGlossaryMetadata.pb()
 CreateGlossaryRequest = types.CreateGlossaryRequest.pb()
 DeleteGlossaryMetadata = types.DeleteGlossaryMetadata.pb()
@@ -25,8 +28,10 @@ Glossary = types.Glossary.pb()
 ListGlossariesRequest = types.ListGlossariesRequest.pb()
 ListGlossariesResponse = types.ListGlossariesResponse.pb()
 SupportedLanguages = types.SupportedLanguages.pb()
+TranslateDocumentRequest = types.TranslateDocumentRequest.pb()
+TranslateDocumentResponse = types.TranslateDocumentResponse.pb()
 TranslateTextRequest = types.TranslateTextRequest.pb()
 TranslateTextResponse = types.TranslateTextResponse.pb()
 
-SUCCEEDED = 2
-"""State of an operation, by the same number in the metadata of each."""
+RUNNING, SUCCEEDED, FAILED, CANCELLED = 1, 2, 3, 5
+"""States of an operation, by the same numbers in the metadata of each."""

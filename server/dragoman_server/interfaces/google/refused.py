@@ -68,9 +68,6 @@ REASONS: Mapping[str, str] = {
 }
 """By names of methods."""
 
-GRANTED = "ListModels"
-"""What a caller must be granted to be told that a method is not here."""
-
 
 def refused(service: TranslationService, names: Iterable[str], interface: str) -> dict[str, Method]:
     """Returns methods that answer UNIMPLEMENTED with the reason, by their names."""
@@ -84,4 +81,4 @@ def _refused(name: str) -> Unary[Empty, object]:
     async def answer(question: object, call: Call, account: object) -> NoReturn:
         raise NotImplementedError
 
-    return Unary(name, Empty, accept, answer, granted=GRANTED)
+    return Unary(name, Empty, accept, answer, granted=None)

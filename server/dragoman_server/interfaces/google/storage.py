@@ -7,8 +7,9 @@ one by one, and no symbolic link is followed. Knows files. Does not know what is
 import os
 import re
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -89,7 +90,7 @@ class Storage:
             NotFoundError: There is none, or it is reached over a symbolic link.
             InvalidArgumentError: It is larger.
         """
-        with self._folder(place) as folder:
+        with self._folder(place, place.parts[:-1]) as folder:
             descriptor = os.open(
                 place.parts[-1], os.O_RDONLY | os.O_NONBLOCK | _NO_LINK, dir_fd=folder
             )
@@ -106,13 +107,47 @@ class Storage:
             )
         return content
 
+    def names(self, folder: Place) -> list[str]:
+        """Returns what is in a directory of a bucket, in order; nothing where it is not there.
+
+        Raises:
+            NotFoundError: The bucket is not there.
+        """
+        with self._folder(folder, folder.parts[:1]):
+            pass
+        try:
+            with self._folder(folder, folder.parts) as descriptor:
+                return sorted(os.listdir(descriptor))  # noqa: PTH208  a path has no descriptor
+        except NotFoundError:
+            return []
+
+    def write(self, folder: Place, name: str, content: bytes) -> None:
+        """Writes a file into a directory, which is made where it is not there, all of it at once.
+
+        Raises:
+            NotFoundError: The bucket is not there, or nobody may write there.
+        """
+        with self._folder(folder, folder.parts[:1]):
+            pass
+        beside = f".{uuid.uuid4().hex}.part"
+        with self._folder(folder, folder.parts, makes=True) as descriptor:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK
+            with os.fdopen(os.open(beside, flags, 0o644, dir_fd=descriptor), "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(beside, name, src_dir_fd=descriptor, dst_dir_fd=descriptor)
+
     @contextmanager
-    def _folder(self, place: Place) -> Iterator[int]:
-        """Opens the directory of a file; what cannot be opened in it is not there."""
+    def _folder(self, place: Place, parts: Sequence[str], *, makes: bool = False) -> Iterator[int]:
+        """Opens a directory; what cannot be opened on the way, or in it, is not there."""
         descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            for part in place.parts[:-1]:
+            for part in parts:
                 outer = descriptor
+                if makes:
+                    with suppress(FileExistsError):
+                        os.mkdir(part, dir_fd=outer)
                 descriptor = os.open(part, os.O_RDONLY | os.O_DIRECTORY | _NO_LINK, dir_fd=outer)
                 os.close(outer)
             yield descriptor
