@@ -202,7 +202,7 @@ async def test_a_batch_of_which_nothing_could_be_translated_has_failed(client: C
         (b"a\tb\tc\n", "3 columns in row 0; allowed: 1 or 2"),
         (b'"a\n', "no table"),
         (b"\xff", "can't decode"),
-        (None, "no file"),
+        (None, "there is no 'gs://bucket/a.tsv'"),
     ],
 )
 async def test_a_file_that_cannot_be_read_ends_the_batch(

@@ -145,7 +145,7 @@ async def test_the_languages_of_a_set_must_be_those_of_its_table(client: Client)
         (glossary("house@1"), exceptions.InvalidArgument, "is called 'house@1'"),
         (glossary("x" * 64), exceptions.InvalidArgument, "1 to 63 letters"),
         (glossary("a", "gs://bucket/../x.csv"), exceptions.InvalidArgument, "without '.'"),
-        (glossary("a", "gs://bucket/none.csv"), exceptions.NotFound, "no file"),
+        (glossary("a", "gs://bucket/none.csv"), exceptions.NotFound, "there is no"),
         (glossary("a", "gs://bucket/a.tmx"), exceptions.MethodNotImplemented, "TMX is not read"),
     ],
 )

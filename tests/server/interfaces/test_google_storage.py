@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from dragoman_server.errors import ConfigError, InvalidArgumentError, NotFoundError
+from dragoman_server.errors import (
+    ConfigError,
+    InvalidArgumentError,
+    NotFoundError,
+    PreconditionError,
+)
 
 storage = pytest.importorskip("dragoman_server.interfaces.google.storage")
 
@@ -84,7 +89,7 @@ def test_a_name_that_could_lead_elsewhere_is_refused(root: Path, uri: str) -> No
     ],
 )
 def test_what_is_not_there_is_not_found(root: Path, uri: str) -> None:
-    with pytest.raises(NotFoundError, match="that can be read"):
+    with pytest.raises(NotFoundError, match="that the server may use"):
         read(root, uri)
 
 
@@ -126,6 +131,38 @@ def test_nothing_is_left_open(root: Path) -> None:
         with pytest.raises(NotFoundError):
             read(root, uri)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def write(root: Path, uri: str, name: str = "new.txt") -> None:
+    storage.Storage(root).write(storage.place_of(uri, "uri", is_folder=True), name, b"x")
+
+
+def test_a_file_is_written_with_the_directories_above_it(root: Path) -> None:
+    write(root, "gs://bucket/a/b/")
+    write(root, "gs://bucket/")
+    assert read(root, "gs://bucket/a/b/new.txt") == read(root, "gs://bucket/new.txt") == b"x"
+    assert sorted(path.name for path in (root / "bucket/a/b").iterdir()) == ["new.txt"]
+
+
+def test_nothing_outside_is_written(root: Path) -> None:
+    outside = root.parent / "outside"
+    (root / "bucket" / "link").symlink_to(outside)
+    (root / "link").symlink_to(outside)
+    for uri in ("gs://bucket/link/", "gs://bucket/link/deeper/", "gs://link/", "gs://none/a/"):
+        with pytest.raises(NotFoundError):
+            write(root, uri)
+    (root / "bucket" / "file-link.txt").symlink_to(outside / "secret.txt")
+    write(root, "gs://bucket/", "file-link.txt")  # which takes the link's place
+    assert (outside / "secret.txt").read_text() == SECRET
+    assert sorted(path.name for path in outside.iterdir()) == ["secret.txt"]
+    assert not (root / "none").exists()
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(root: Path) -> None:
+    before = sorted(path.name for path in (root / "bucket").iterdir())
+    with pytest.raises(PreconditionError, match="cannot be written: Is a directory"):
+        write(root, "gs://bucket/", "folder")
+    assert sorted(path.name for path in (root / "bucket").iterdir()) == before
 
 
 def test_a_server_does_not_start_without_its_directory(tmp_path: Path) -> None:

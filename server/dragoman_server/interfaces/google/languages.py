@@ -5,6 +5,7 @@ guessed, nor which models there are.
 """
 
 import langcodes
+import language_data  # noqa: F401  without it langcodes knows no names, and says so late
 
 from dragoman.v1.translation_pb2 import (
     DetectLanguageRequest,

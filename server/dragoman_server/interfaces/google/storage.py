@@ -125,18 +125,23 @@ class Storage:
         """Writes a file into a directory, which is made where it is not there, all of it at once.
 
         Raises:
-            NotFoundError: The bucket is not there, or nobody may write there.
+            NotFoundError: The bucket is not there, or no directory can be made in it.
+            PreconditionError: The file cannot be written.
         """
         with self._folder(folder, folder.parts[:1]):
             pass
         beside = f".{uuid.uuid4().hex}.part"
         with self._folder(folder, folder.parts, makes=True) as descriptor:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK
-            with os.fdopen(os.open(beside, flags, 0o644, dir_fd=descriptor), "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(beside, name, src_dir_fd=descriptor, dst_dir_fd=descriptor)
+            try:
+                _write(descriptor, beside, content)
+                os.rename(beside, name, src_dir_fd=descriptor, dst_dir_fd=descriptor)
+            except OSError as error:
+                with suppress(OSError):
+                    os.unlink(beside, dir_fd=descriptor)
+                raise PreconditionError(
+                    f"{shorten(folder.uri)} cannot be written: {error.strerror}",
+                    reason="STORAGE_NOT_WRITABLE",
+                ) from None
 
     @contextmanager
     def _folder(self, place: Place, parts: Sequence[str], *, makes: bool = False) -> Iterator[int]:
@@ -157,9 +162,20 @@ class Storage:
             os.close(descriptor)
 
 
+def _write(folder: int, name: str, content: bytes) -> None:
+    """Writes a file that is not there into a directory."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK
+    with os.fdopen(os.open(name, flags, 0o644, dir_fd=folder), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def not_there(place: Place) -> NotFoundError:
     """Returns the error about a file that is not there, or that nobody may reach."""
-    return NotFoundError(f"no file {shorten(place.uri)} that can be read", reason="FILE_NOT_FOUND")
+    return NotFoundError(
+        f"there is no {shorten(place.uri)} that the server may use", reason="FILE_NOT_FOUND"
+    )
 
 
 def needed(storage: Storage | None) -> Storage:
