@@ -16,6 +16,7 @@ from tests.server.service.test_access import KEY, entries, entry
 
 exceptions = pytest.importorskip("google.api_core.exceptions")
 pb = pytest.importorskip("google.longrunning.operations_pb2")
+batches = pytest.importorskip("dragoman_server.interfaces.google.batch")
 batch_texts = pytest.importorskip("dragoman_server.interfaces.google.batch_texts")
 
 KNOWN = [("authorization", f"Bearer {KEY}")]
@@ -330,9 +331,31 @@ async def test_nothing_is_written_over_a_link(client: Client, tmp_path: Path) ->
     (tmp_path / "outside").mkdir()
     (client.bucket / "a.txt").write_text("a")
     (client.bucket / "out").symlink_to(tmp_path / "outside")
-    operation = await begun(client, batch("gs://bucket/a.txt"))
-    assert (await done(client, operation)).error.code == 5
+    with pytest.raises(exceptions.NotFound, match="that the server may use"):
+        await begun(client, batch("gs://bucket/a.txt"))
     assert not list((tmp_path / "outside").iterdir())
+
+
+async def test_two_batches_never_write_to_one_place(client: Client) -> None:
+    (client.bucket / "a.txt").write_text("a")
+    client.server.engine.echo = False
+    operation = await begun(client, batch("gs://bucket/a.txt"))
+    with pytest.raises(exceptions.InvalidArgument, match="writes over no file"):
+        await begun(client, batch("gs://bucket/a.txt"))
+    await client.server.engine.until(lambda: len(client.server.engine.texts) == 1)
+    client.server.engine.texts[0].finish()
+    assert metadata_of(await done(client, operation)).state == STATE.SUCCEEDED
+
+
+async def test_a_process_works_on_so_many_batches_at_once(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (client.bucket / "a.txt").write_text("a")
+    monkeypatch.setattr(batches, "MOST_AT_ONCE", 1)
+    client.server.engine.echo = False
+    await begun(client, batch("gs://bucket/a.txt"))
+    with pytest.raises(exceptions.ResourceExhausted, match="1 batches are worked on"):
+        await begun(client, batch("gs://bucket/a.txt"))
 
 
 async def test_operations_are_listed_page_by_page(client: Client) -> None:

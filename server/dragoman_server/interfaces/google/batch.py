@@ -13,6 +13,7 @@ from dragoman_server.access import FILES
 from dragoman_server.config import Config
 from dragoman_server.errors import TooManyCallsError
 from dragoman_server.interfaces.google import messages as google
+from dragoman_server.interfaces.google.batch_index import INDEX
 from dragoman_server.interfaces.google.batch_request import Batch, read_batch
 from dragoman_server.interfaces.google.batch_run import BatchRun
 from dragoman_server.interfaces.google.batch_texts import Ask, TextsTranslator
@@ -79,11 +80,12 @@ class BatchMethod:
     ) -> google.Message:
         storage = needed(self._storage)
         assert self._operations is not None
-        batch = await asyncio.to_thread(read_batch, request, storage)
         if len(self._running) >= MOST_AT_ONCE:
             raise TooManyCallsError(
                 f"{MOST_AT_ONCE} batches are worked on", retry_after_seconds=RETRY_SECONDS
             )
+        batch = await asyncio.to_thread(read_batch, request, storage)
+        await asyncio.to_thread(storage.write, batch.output, INDEX, b"")  # nobody else may now
         metadata = google.BatchTranslateMetadata(state=google.RUNNING, submit_time=timestamp())
         operation = new_operation(batch.parent, metadata)
         held = await asyncio.to_thread(operations_of(self._operations, call).begin, operation)
