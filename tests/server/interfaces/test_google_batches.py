@@ -16,6 +16,7 @@ from tests.server.service.test_access import KEY, entries, entry
 
 exceptions = pytest.importorskip("google.api_core.exceptions")
 pb = pytest.importorskip("google.longrunning.operations_pb2")
+batch_run = pytest.importorskip("dragoman_server.interfaces.google.batch_run")
 batches = pytest.importorskip("dragoman_server.interfaces.google.batch")
 batch_texts = pytest.importorskip("dragoman_server.interfaces.google.batch_texts")
 
@@ -215,6 +216,15 @@ async def test_a_file_that_cannot_be_read_ends_the_batch(
     found = await done(client, operation)
     assert said in found.error.message
     assert metadata_of(found).state == STATE.FAILED
+
+
+async def test_files_are_bounded(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_run, "MOST_CODE_POINTS", 3)
+    (client.bucket / "a.txt").write_text("ab")
+    (client.bucket / "b.txt").write_text("cd")
+    found = await done(client, await begun(client, batch("gs://bucket/*")))
+    assert found.error.message == "the files have more than 3 code points"
+    assert not client.server.engine.texts
 
 
 async def test_a_busy_server_is_asked_again(client: Client) -> None:

@@ -18,9 +18,10 @@ from dragoman_server.interfaces.google.batch_texts import TextsTranslator
 from dragoman_server.interfaces.google.operations import Held, Operation, timestamp
 from dragoman_server.interfaces.google.storage import Storage
 
-MOST_CODE_POINTS = 100_000_000
+MOST_CODE_POINTS = 10_000_000
 MOST_BYTES = 4 * MOST_CODE_POINTS
-"""Of all files together, and of one."""
+"""Of all files together, and of one, which is in memory while it is worked on. Google takes ten
+times as much."""
 
 
 class CancelledError(Exception):
@@ -97,10 +98,13 @@ class BatchRun:
         with_terms = None
         if target.glossary is not None:
             with_terms = await translator.translate(items, file.mime_type, target, target.glossary)
-        outputs = outputs_of(file, items, plain, with_terms)
-        await asyncio.to_thread(self._write, named(file, target.code, outputs))
-        self._count(items, plain)
-        await asyncio.to_thread(self._tell)
+
+        def finish() -> None:
+            self._write(named(file, target.code, outputs_of(file, items, plain, with_terms)))
+            self._count(items, plain)
+            self._tell()
+
+        await asyncio.to_thread(finish)
 
     def _items(self, file: Input) -> list[Item]:
         uri = file.place.uri
