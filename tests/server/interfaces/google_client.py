@@ -21,7 +21,11 @@ PARENT = f"{PROJECT}/locations/us-central1"
 
 def of(port: int) -> Any:
     """Returns a client of what listens on a port of this machine."""
-    channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+    return over(grpc.insecure_channel(f"127.0.0.1:{port}"))
+
+
+def over(channel: grpc.Channel) -> Any:
+    """Returns a client over a channel."""
     return translate.TranslationServiceClient(
         transport=transports.TranslationServiceGrpcTransport(channel=channel)
     )

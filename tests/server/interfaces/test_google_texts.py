@@ -8,7 +8,8 @@ import grpc
 import pytest
 
 from dragoman.v1.translation_pb2 import GLOSSARY_MODE_SOFT, TranslateTextRequest
-from tests.server.interfaces.google_client import PARENT, PROJECT, asked, served
+from tests.server.certificates import Authority
+from tests.server.interfaces.google_client import PARENT, PROJECT, asked, over, served
 from tests.server.service.harness import Running, manifest, running
 from tests.server.service.test_access import KEY, entries, entry
 
@@ -266,3 +267,19 @@ async def test_who_does_not_ask_for_it_does_not_have_it() -> None:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await call(b"")
         assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_over_tls_a_key_is_the_token_that_google_gives(tmp_path: Path) -> None:
+    authority = Authority()
+    files = {"tls_certificate": tmp_path / "server.pem", "tls_private_key": tmp_path / "server.key"}
+    authority.sign_server().write(files["tls_certificate"], files["tls_private_key"])
+    async with served(api_key_entries=entries(entry()), **files) as (server, _):
+        credentials = grpc.composite_channel_credentials(
+            grpc.ssl_channel_credentials(authority.certificate),
+            grpc.access_token_call_credentials(KEY),
+        )
+        address = f"127.0.0.1:{server.application.port}"
+        google = over(grpc.secure_channel(address, credentials))
+        answer = await asked(google.translate_text, request=request())
+        assert answer.translations[0].translated_text == "a b"
+        google.transport.close()
