@@ -162,10 +162,12 @@ class Config(BaseSettings):
     interface."""
     port: Port = 50051
     """TCP port that gRPC listens on. 0 lets the system choose."""
-    interfaces: Annotated[tuple[Literal["riva"], ...], NoDecode, BeforeValidator(_codes)] = ()
-    """Other services whose clients are answered on port, beside this server's own: riva (NVIDIA
-    Riva's translation); several with commas between. Each needs the extra of its name. Default:
-    none."""
+    interfaces: Annotated[
+        tuple[Literal["google", "riva"], ...], NoDecode, BeforeValidator(_codes)
+    ] = ()
+    """Other services whose clients are answered on port, beside this server's own: google (Google
+    Cloud Translation v3), riva (NVIDIA Riva's translation); several with commas between. Each needs
+    the extra of its name. Default: none."""
     http_port: Port | None = None
     """TCP port on which clients of LibreTranslate, DeepL and OpenAI are answered, over HTTP with
     JSON, and with TLS where tls_certificate is set; 0 lets the system choose. Needs the extra http.
@@ -231,6 +233,10 @@ class Config(BaseSettings):
     glossaries: File | None = None
     """Directory of glossaries that requests may name: NAME.tsv, NAME@VERSION.tsv or, of TermBase
     eXchange, .tbx; read anew when they change. Default: none."""
+
+    google_storage: File | None = None
+    """Directory in whose directories clients of the interface google find their buckets: gs://B/F
+    is the file F of its directory B. Default: none; what needs such files is refused."""
 
     max_input_length: Tokens | None = None
     """Most source tokens of a text, special tokens counted. Default: the model's positions."""
@@ -340,6 +346,19 @@ class Config(BaseSettings):
             raise ValueError(
                 f"admin_port on {self.admin_host} needs api_keys, api_key_entries or jwt_jwks: "
                 "anybody could load and unload models"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _storage_is_guarded(self) -> Self:
+        if self.google_storage is None:
+            return self
+        if "google" not in self.interfaces:
+            raise ValueError("google_storage is for clients of interfaces google")
+        if not self.controls_access and not is_this_machine(self.host):
+            raise ValueError(
+                f"google_storage on {self.host} needs api_keys, api_key_entries or jwt_jwks: "
+                "anybody could read and write its files"
             )
         return self
 

@@ -7,6 +7,8 @@ DragomanError
 ├── InvalidArgumentError    a field of a request is wrong
 ├── NotFoundError           no such model, language pair, glossary or bundle
 ├── PreconditionError       what is asked for cannot be done as things are
+├── AlreadyThereError       what is to be made is there already
+├── UnsupportedError        another service has it, and this server has not
 ├── CredentialsError        who calls is not known
 ├── PermissionDeniedError   who calls may not call this
 ├── OverloadError           refused at once, to be tried again later
@@ -124,6 +126,18 @@ class PreconditionError(DragomanError):
     def __init__(self, message: str, *, reason: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class AlreadyThereError(DragomanError):
+    """What is to be made is there already; nothing has changed."""
+
+    reason = "ALREADY_EXISTS"
+
+
+class UnsupportedError(DragomanError):
+    """What another service answers, and this server does not."""
+
+    reason = "NOT_SUPPORTED"
 
 
 class OverloadError(DragomanError):

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from dragoman_server.access.keys import Entry, hash_of, new_key
 from dragoman_server.access.permissions import METHODS, problems
-from dragoman_server.access.principal import ADMINISTRATION, ALL
+from dragoman_server.access.principal import ADMINISTRATION, ALL, FILES
 
 
 def main(argv: Sequence[str]) -> int:
@@ -58,8 +58,8 @@ def _parser() -> argparse.ArgumentParser:
         choices=[*METHODS, ALL],
         default=[ALL],
         metavar="METHOD",
-        help=f"that it may call: {', '.join(METHODS)}, or {ALL} for all but {ADMINISTRATION}; "
-        f"default: {ALL}",
+        help=f"that it may call: {', '.join(METHODS)}, or {ALL} for all but "
+        f"{ADMINISTRATION} and {FILES}; default: {ALL}",
     )
     new.add_argument(
         "--models",

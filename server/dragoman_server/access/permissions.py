@@ -8,12 +8,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dragoman_server.access.principal import ADMINISTRATION, ALL, Limits, Principal
+from dragoman_server.access.principal import ADMINISTRATION, ALL, FILES, Limits, Principal
 from dragoman_server.config import Number
 
 METHODS = (
     *("TranslateText", "StreamTranslateText", "DetectLanguage", "ListModels"),
     ADMINISTRATION,
+    FILES,
 )
 """That can be granted."""
 
@@ -35,7 +36,8 @@ class Grant(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     methods: Methods
-    """Names of methods, `*` for all of TranslationService, and AdminService for all of that one."""
+    """Names of methods, `*` for all of TranslationService, AdminService for all of that one, and
+    BatchTranslateText."""
     models: Names
     """Names of models, or `*`."""
     texts_per_second: Rate | None = None

@@ -12,6 +12,11 @@ ALL = "*"
 ADMINISTRATION = "AdminService"
 """In place of a method's name: all that changes what a server serves. ALL does not grant it."""
 
+FILES = "BatchTranslateText"
+"""In place of a method's name: what reads and writes files of the server. ALL does not grant it."""
+
+_BY_NAME = frozenset({ADMINISTRATION, FILES})
+
 
 class Limits(NamedTuple):
     """How much a caller may ask for; None is no limit."""
@@ -41,7 +46,7 @@ class Principal:
 
     def may_call(self, method: str) -> bool:
         """Whether it may call a method."""
-        return method in self.methods or (ALL in self.methods and method != ADMINISTRATION)
+        return method in self.methods or (ALL in self.methods and method not in _BY_NAME)
 
     def may_use(self, model: str) -> bool:
         """Whether it may use, or even know of, a model."""

@@ -4,6 +4,11 @@ Each module words another service's calls as ours: limits, callers, errors and m
 our calls. Does not know how anything is translated.
 """
 
-from dragoman_server.interfaces.methods import INTERFACES, http_server, interface_methods
+from dragoman_server.interfaces.methods import (
+    INTERFACES,
+    Foundation,
+    http_server,
+    interface_methods,
+)
 
-__all__ = ["INTERFACES", "http_server", "interface_methods"]
+__all__ = ["INTERFACES", "Foundation", "http_server", "interface_methods"]

@@ -7,21 +7,31 @@ for: nobody else has to have it installed.
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
 from dragoman_server.rpc import Method
 from dragoman_server.service import TranslationService
+from dragoman_server.terminology import Shelf
 
 if TYPE_CHECKING:
     from dragoman_server.interfaces.http import HttpServer
 
-INTERFACES = ("riva",)
+INTERFACES = ("google", "riva")
 """By name, which is also the extra that each needs."""
 
 
-def interface_methods(names: Iterable[str], service: TranslationService) -> dict[str, Method]:
+class Foundation(NamedTuple):
+    """What interfaces stand on."""
+
+    config: Config
+    service: TranslationService
+    shelf: Shelf | None
+    """The server's glossaries; None where it has none."""
+
+
+def interface_methods(names: Iterable[str], on: Foundation) -> dict[str, Method]:
     """Returns the methods of some interfaces by their paths.
 
     Raises:
@@ -29,7 +39,7 @@ def interface_methods(names: Iterable[str], service: TranslationService) -> dict
     """
     methods: dict[str, Method] = {}
     for name in names:
-        methods |= _methods_of(name)(service)
+        methods |= _methods_of(name)(on)
     return methods
 
 
@@ -46,9 +56,9 @@ def http_server(
     return server
 
 
-def _methods_of(name: str) -> Callable[[TranslationService], dict[str, Method]]:
+def _methods_of(name: str) -> Callable[[Foundation], dict[str, Method]]:
     module = _imported(name, f"interfaces: {name}")
-    return cast("Callable[[TranslationService], dict[str, Method]]", module.methods)
+    return cast("Callable[[Foundation], dict[str, Method]]", module.methods)
 
 
 def _imported(name: str, setting: str) -> ModuleType:

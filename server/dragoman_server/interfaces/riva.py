@@ -18,8 +18,9 @@ from dragoman.v1.translation_pb2 import (
     TranslateTextResponse,
 )
 from dragoman_server.errors import InvalidArgumentError, shorten
+from dragoman_server.interfaces.methods import Foundation
 from dragoman_server.rpc import Method
-from dragoman_server.service import TranslationService, Wording
+from dragoman_server.service import Wording
 
 NAME = "riva"
 
@@ -32,8 +33,9 @@ _TRANSLATED_AS = "##"
 MOST_VARIATION = 256
 
 
-def methods(service: TranslationService) -> dict[str, Method]:
+def methods(on: Foundation) -> dict[str, Method]:
     """Returns the methods by their paths."""
+    service = on.service
     each = {
         "TranslateText": service.reworded(
             "TranslateText", Wording(riva.TranslateTextRequest, ours, _tell), NAME

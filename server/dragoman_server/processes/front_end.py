@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dragoman_server.access import Access, Watched, watch
 from dragoman_server.config import Config
 from dragoman_server.detection import open_detector
-from dragoman_server.interfaces import http_server, interface_methods
+from dragoman_server.interfaces import Foundation, http_server, interface_methods
 from dragoman_server.memory import MemoryLimit
 from dragoman_server.monitoring import Report, Shortage
 from dragoman_server.processes.messages import ModelSetup, Serve, Setup
@@ -107,7 +107,9 @@ class FrontEnd:
             config,
             service,
             lambda: record(Shortage(0.0, 0, floods=1)),
-            interfaces=interface_methods(config.interfaces, service),
+            interfaces=interface_methods(
+                config.interfaces, Foundation(config, service, self._shelf)
+            ),
             access=self.access,
             shares_port=shares_port,
         )

@@ -34,6 +34,8 @@ class Origin(NamedTuple):
     """Who makes it."""
     seconds: float | None = None
     """Until its deadline; None where it has none."""
+    identity: object = None
+    """What the method's `identify` would make of that, where it is known already."""
 
 
 class LocalCall(Call):
@@ -155,7 +157,9 @@ class LocalCalls:
         caller = self._caller(origin)
         if method.trace is not None:
             caller = caller._replace(trace=method.trace(origin.presented))
-        if method.identify is not None:
+        if origin.identity is not None:
+            caller = caller._replace(identity=origin.identity)
+        elif method.identify is not None:
             identity = method.identify(caller, origin.presented)
             if isinstance(identity, Status):
                 raise RpcError(identity)

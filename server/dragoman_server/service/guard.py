@@ -86,7 +86,7 @@ class CallGuard:
             call: The call.
             interface: Of the server, that it belongs to.
         """
-        name, request_type, accept, answer, check = call
+        name, request_type, accept, answer, check, granted = call
 
         def read(caller: Caller, message: bytes) -> object:
             try:
@@ -111,7 +111,8 @@ class CallGuard:
                 self._outcomes.succeeded(account, arrived_at)
                 call.finish(message=response.SerializeToString())
 
-        return self._method(name, handle, read, check)._replace(interface=interface)
+        method = self._method(name, handle, read, check, granted=name if granted == "" else granted)
+        return method._replace(interface=interface)
 
     def stream(
         self,
@@ -141,7 +142,7 @@ class CallGuard:
                 account.end("OK")
                 call.finish()
 
-        return self._method(name, handle, None, None)
+        return self._method(name, handle, None, None, granted=name)
 
     def known(self, method: Method) -> Method:
         """Returns another service's method for those alone who are known, if anybody must be."""
@@ -173,6 +174,8 @@ class CallGuard:
         handle: Callable[[Call], Awaitable[None]],
         read: Reader | None,
         check: Check | None,
+        *,
+        granted: str | None,
     ) -> Method:
         def unread(caller: Caller, why: Unread, text: str) -> Status:
             error: DragomanError = DeadlineError(text)
@@ -183,7 +186,7 @@ class CallGuard:
             return self._refused(name, caller, error)
 
         trace = None if self._observer is None else self._observer.trace
-        screen, identify = self._screen(name, check), self._identify(name, name)
+        screen, identify = self._screen(name, check), self._identify(granted, name)
         return Method(handle, read, screen, unread, identify, trace)
 
     def _account(self, name: str, call: Call) -> Account:

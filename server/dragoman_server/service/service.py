@@ -41,7 +41,14 @@ from dragoman_server.service.route import CallRoute
 from dragoman_server.service.routes import Routes
 from dragoman_server.service.stream import TextStream
 from dragoman_server.service.targets import texts_asked_for
-from dragoman_server.service.unary import Unary, Wording, as_asked, reworded
+from dragoman_server.service.unary import (
+    Unary,
+    Wording,
+    Wordings,
+    as_asked,
+    reworded,
+    reworded_as_several,
+)
 from dragoman_server.service.validation import read_priority
 
 SERVICE_NAME = DESCRIPTOR.services_by_name["TranslationService"].full_name
@@ -128,7 +135,7 @@ class TranslationService:
         methods[stream] = guard.stream(stream, StreamTranslateTextRequest, self._translate_stream)
         return {f"/{SERVICE_NAME}/{name}": method for name, method in methods.items()}
 
-    def reworded(self, name: str, wording: Wording[Any], interface: str) -> Method:
+    def reworded(self, name: str, wording: Wording[Any] | Wordings[Any], interface: str) -> Method:
         """Returns a method of another interface that asks for the same in other words.
 
         Args:
@@ -136,7 +143,19 @@ class TranslationService:
             wording: The words.
             interface: Name of the interface.
         """
-        return self._guard.unary(reworded(self._unary[name], wording), interface=interface)
+        call = self._unary[name]
+        if isinstance(wording, Wordings):
+            return self._guard.unary(reworded_as_several(call, wording), interface=interface)
+        return self._guard.unary(reworded(call, wording), interface=interface)
+
+    def beside(self, call: Unary[Any, Any], interface: str) -> Method:
+        """Returns a method of another interface that this service has nothing like.
+
+        Args:
+            call: What it does.
+            interface: Name of the interface.
+        """
+        return self._guard.unary(call, interface=interface)
 
     def for_the_known(self, methods: dict[str, Method]) -> dict[str, Method]:
         """Returns another service's methods, for those alone who say who they are if they must."""

@@ -19,6 +19,7 @@ from grpc_status import rpc_status
 
 from dragoman_server import rpc
 from dragoman_server.errors import (
+    AlreadyThereError,
     BackendError,
     CredentialsError,
     DeadlineError,
@@ -30,6 +31,7 @@ from dragoman_server.errors import (
     PreconditionError,
     RateLimitedError,
     UnavailableError,
+    UnsupportedError,
     WouldExpireError,
 )
 from dragoman_server.monitoring import FailureReason
@@ -56,6 +58,8 @@ _TABLE: dict[type[BaseException], Outcome] = {
     InvalidArgumentError: Outcome(code_pb2.INVALID_ARGUMENT, "REJECTED"),
     NotFoundError: Outcome(code_pb2.NOT_FOUND, "REJECTED"),
     PreconditionError: Outcome(code_pb2.FAILED_PRECONDITION, "REJECTED"),
+    AlreadyThereError: Outcome(code_pb2.ALREADY_EXISTS, "REJECTED"),
+    UnsupportedError: Outcome(code_pb2.UNIMPLEMENTED, "REJECTED"),
     CredentialsError: Outcome(code_pb2.UNAUTHENTICATED, "REJECTED"),
     PermissionDeniedError: Outcome(code_pb2.PERMISSION_DENIED, "REJECTED"),
     OverloadError: Outcome(code_pb2.RESOURCE_EXHAUSTED, "REJECTED"),

@@ -4,6 +4,7 @@ Knows strings, and a tokenizer as far as what it can say. Does not know requests
 anything is decoded.
 """
 
+from dragoman_server.terminology.files import read_tsv
 from dragoman_server.terminology.glossary import Entry, Glossary, Pair
 from dragoman_server.terminology.marked import Marked, Settled, Warned
 from dragoman_server.terminology.phrases import Phrases
@@ -27,4 +28,5 @@ __all__ = [
     "Voice",
     "Warned",
     "not_found",
+    "read_tsv",
 ]

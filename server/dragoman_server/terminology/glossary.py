@@ -37,6 +37,10 @@ class Glossary:
         self._rows = rows
         self._phrases = lru_cache(maxsize=16)(self._make_phrases)
 
+    def __len__(self) -> int:
+        """Returns the number of its rows."""
+        return len(self._rows)
+
     def entries(self, pair: Pair) -> list[Entry] | None:
         """Returns the entries for two languages; None where one of them has no column."""
         source, target = self._column(pair.source), self._column(pair.target)

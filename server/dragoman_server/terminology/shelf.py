@@ -49,6 +49,11 @@ class Shelf:
         """Returns the glossaries of a directory; None where there is none."""
         return None if folder is None else cls(folder)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """NAME or NAME@VERSION of each."""
+        return frozenset(self._glossaries)
+
     def find(self, text: str) -> Glossary:
         """Returns the glossary that NAME or NAME@VERSION means; NAME is the newest version.
 

@@ -29,10 +29,13 @@ def test_what_makes_no_entry_is_told(argv: list[str], capsys: pytest.CaptureFixt
     assert "dragoman_" not in capsys.readouterr().err
 
 
-def test_the_help_says_that_administration_is_granted_by_name_alone(
+def test_the_help_says_what_is_granted_by_name_alone(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(SystemExit):
         main(["new", "--help"])
     told = " ".join(capsys.readouterr().out.split())
-    assert "AdminService, or * for all but AdminService; default: *" in told
+    assert (
+        "BatchTranslateText, or * for all but AdminService and BatchTranslateText; default: *"
+        in told
+    )

@@ -1,6 +1,6 @@
 from dragoman.v1.translation_pb2 import DESCRIPTOR
 from dragoman_server.access.permissions import METHODS
-from dragoman_server.access.principal import ADMINISTRATION, ALL, Principal
+from dragoman_server.access.principal import ADMINISTRATION, ALL, FILES, Principal
 
 
 def test_nothing_is_allowed_that_is_not_granted() -> None:
@@ -22,10 +22,10 @@ def test_names_are_compared_whole() -> None:
 def test_a_star_is_every_one() -> None:
     caller = Principal("acme", frozenset({ALL}), frozenset({ALL}))
     granted = {method for method in METHODS if caller.may_call(method)}
-    assert granted == set(METHODS) - {ADMINISTRATION}
+    assert granted == set(METHODS) - {ADMINISTRATION, FILES}
     assert caller.may_use("any")
 
 
 def test_every_method_of_the_service_can_be_granted() -> None:
     service = DESCRIPTOR.services_by_name["TranslationService"]
-    assert set(METHODS) - {ADMINISTRATION} == {method.name for method in service.methods}
+    assert set(METHODS) - {ADMINISTRATION, FILES} == {method.name for method in service.methods}
