@@ -9,12 +9,11 @@ import functools
 from collections.abc import Callable
 from collections.abc import Sequence as ListOf
 
-from dragoman_server.config import Config
 from dragoman_server.engine import EngineGroup, EngineMetrics, Reports, WaitingQueue
 from dragoman_server.errors import BackendError
 from dragoman_server.hosting.host_process import HostProcess
 from dragoman_server.hosting.hosted_engine import HostedEngine
-from dragoman_server.hosting.messages import Hosted, Load, Loaded, Report, Tried, Try
+from dragoman_server.hosting.messages import Hosted, Load, Loaded, LogStyle, Report, Tried, Try
 
 
 def spread(engines: int, processes: int) -> list[int]:
@@ -28,7 +27,7 @@ class LoadedProcesses:
 
     Args:
         processes: What each one's engines are made of, made there; and how many these are.
-        config: What their logs are like.
+        log: What their logs are like.
 
     Raises:
         DragomanError: One of them cannot load.
@@ -37,14 +36,14 @@ class LoadedProcesses:
     def __init__(
         self,
         processes: ListOf[tuple[int, Callable[[], Hosted]]],
-        config: Config,
+        log: LogStyle,
     ) -> None:
         self.engines = [count for count, _ in processes]
         self.processes: list[HostProcess] = []
         try:
             for _, make in processes:
                 self.processes.append(HostProcess.spawn())
-                self.processes[-1].tell(Load(make, config))
+                self.processes[-1].tell(Load(make, log))
             self.cache_bytes = sum(self._loaded(each).cache_bytes for each in self.processes)
         except BaseException:
             self.close()

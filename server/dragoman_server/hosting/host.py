@@ -93,7 +93,7 @@ class Host:
             self.send(Failed(BackendError("an engine's process failed; the log says why")))
 
     def _load(self, load: Load) -> Loaded:
-        configure_logging(load.config.log_level, load.config.log_format, self._lines)
+        configure_logging(load.log.level, load.log.format, self._lines)
         self._hosted = load.make()
         return Loaded(self._hosted.cache_bytes)
 

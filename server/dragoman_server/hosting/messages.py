@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from dragoman_server.config import Config
 from dragoman_server.errors import DragomanError
+from dragoman_server.monitoring import LogFormat, LogLevel
 from dragoman_server.runtime import Runner
 from dragoman_server.search import Search
 from dragoman_server.sequence import Outcome, TranslationOptions
@@ -23,12 +23,18 @@ class Hosted(NamedTuple):
     """Of the caches of all of them."""
 
 
+class LogStyle(NamedTuple):
+    """What the log of a process is like; see monitoring.configure_logging."""
+
+    level: LogLevel
+    format: LogFormat
+
+
 class Load(NamedTuple):
     """To a process, first of all: load."""
 
     make: Callable[[], Hosted]
-    config: Config
-    """What its log is like."""
+    log: LogStyle
 
 
 class Loaded(NamedTuple):

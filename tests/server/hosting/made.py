@@ -3,14 +3,13 @@
 import os
 from functools import partial
 
-from dragoman_server.config import Config
 from dragoman_server.errors import BundleError
-from dragoman_server.hosting.messages import Hosted
+from dragoman_server.hosting.messages import Hosted, LogStyle
 from dragoman_server.search.search import Search
 from tests.server.engine.fakes import END_ID, START_ID, FakeRunner
 
 ROWS = 8
-CONFIG = Config(log_format="text", bundle=("unread",))
+LOG = LogStyle("info", "text")
 
 
 class FailingRunner(FakeRunner):

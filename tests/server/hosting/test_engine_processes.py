@@ -16,7 +16,7 @@ from dragoman_server.hosting.messages import Hosted
 from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.sequence import FinishReason, TranslationOptions
 from tests.server.engine.fakes import countdown
-from tests.server.hosting.made import CONFIG, ROWS, broken, gone, hosted, unprepared
+from tests.server.hosting.made import LOG, ROWS, broken, gone, hosted, unprepared
 from tests.server.search.reference import translate, translate_with_beam
 
 OPTIONS = TranslationOptions(2000)
@@ -30,7 +30,7 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def load(*makes: tuple[int, Callable[[], Hosted]]) -> LoadedProcesses:
-    return LoadedProcesses(makes, CONFIG)
+    return LoadedProcesses(makes, LOG)
 
 
 @asynccontextmanager
