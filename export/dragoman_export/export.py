@@ -31,6 +31,7 @@ from dragoman_export.model import (
     Prompt,
 )
 from dragoman_export.output import require_room
+from dragoman_export.precision.screen import copy_bytes
 from dragoman_export.sentences import SCRIPTS
 from dragoman_export.verification import (
     AttentionGraph,
@@ -105,7 +106,8 @@ class ExportRequest:
 
     def least_bytes(self, model: ImportedModel, precision: Precision) -> int:
         """That the bundle takes in some precision."""
-        return least_bytes(
+        screened = precision == "float32" and self.graph_format is ONNX_CPU
+        return (copy_bytes(model.config) if screened else 0) + least_bytes(
             self.graph_format,
             model.config,
             model.blueprint.parameters,

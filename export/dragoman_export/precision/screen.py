@@ -13,6 +13,7 @@ from dragoman_export.network import (
     ScreenedLinear,
     TiedLinear,
     Transformer,
+    TransformerConfig,
 )
 from dragoman_export.precision.quantise import MaskedInt8Linear, QuantisedWeight
 
@@ -20,6 +21,17 @@ SMALLEST_VOCABULARY = 4096
 """Padded. The shipped model's 8,064 tokens gain; fewer were not measured."""
 
 assert SMALLEST_VOCABULARY > SCREENED_GROUPS * GROUP_SIZE
+
+
+def copy_bytes(config: TransformerConfig) -> int:
+    """Returns what the copy takes of a bundle.
+
+    A model that adds a bias of its own for each token has none; who has not read the weights cannot
+    know that.
+    """
+    if config.padded_vocabulary_size < SMALLEST_VOCABULARY:
+        return 0
+    return config.padded_vocabulary_size * config.model_dim
 
 
 def screen(model: Transformer, end_id: int) -> Transformer:

@@ -134,21 +134,28 @@ class _Steps:
         self._token_ids = np.zeros(rows, np.int64)
         self._positions = np.zeros(rows, np.int32)
         self._count = np.zeros(1, np.int64)
+        self._with_normalizers = np.zeros((), np.bool_)
         inputs: dict[str, NDArray[np.generic]] = {
             "token_ids": self._token_ids,
             "positions": self._positions,
             "source_last": np.array(source_lengths, np.int32) - 1,
             "candidate_count": self._count,
-            "with_normalizers": np.array(1, np.bool_),
+            "with_normalizers": self._with_normalizers,
             "wanted_ids": np.zeros(0, np.int64),
             **nothing_shared(caches["cross_key_0"].shape[1]),
         }
         self._step = BoundStep(session, inputs, caches, RESULTS)
 
     def best(self, position: int, token_ids: NDArray[np.int64]) -> Best:
-        """See stepwise.Steps."""
+        """See stepwise.Steps. The token is that of a step as greedy search takes it.
+
+        Such a step may find it in another way, so its log-probability is told by a second step; it
+        is -inf where that has another best token and next best.
+        """
+        chosen, _, _ = self._take(position, token_ids, 1, with_normalizers=False)
         ids, logits, normalizers = self._take(position, token_ids, CANDIDATES)
-        return Best(ids[:, 0], logits[:, 0] - normalizers, logits[:, 0] - logits[:, 1])
+        logit = np.where(ids == chosen, logits, -np.inf).max(axis=1)
+        return Best(chosen[:, 0], logit - normalizers, logits[:, 0] - logits[:, 1])
 
     def log_probs(
         self,
@@ -166,11 +173,19 @@ class _Steps:
         log_probs: Floats = logits[live][found] - normalizers[live]
         return log_probs
 
-    def _take(self, position: int, token_ids: NDArray[np.int64], count: int) -> list[Any]:
+    def _take(
+        self,
+        position: int,
+        token_ids: NDArray[np.int64],
+        count: int,
+        *,
+        with_normalizers: bool = True,
+    ) -> list[Any]:
         """One step of every row: ids and logits (rows, count), normalizers (rows,)."""
         self._token_ids[:] = token_ids
         self._positions[:] = position
         self._count[:] = count
+        self._with_normalizers[...] = with_normalizers
         return self._step.run()
 
 
