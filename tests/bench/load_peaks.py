@@ -17,7 +17,7 @@ from typing import NamedTuple, get_args
 from tests.bench.corpus import TEST_SETS, Corpus, reference_lengths
 from tests.bench.load_report import Contest, LoadReport, load_table
 from tests.bench.load_runs import Load, peak_rate, tried_rates
-from tests.bench.models import Files, ModelName, find_files, load_model, prepare
+from tests.bench.models import EVERYWHERE, Files, ModelName, find_files, load_model, prepare
 from tests.bench.origin import Origin, load_average
 from tests.bench.peer_served import PeerSetting, served_peer
 from tests.bench.progress import stage
@@ -158,7 +158,7 @@ def main() -> None:
     """Prints a table, and writes JSON where asked to."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
-    add("--model", choices=get_args(ModelName), nargs="+", default=list(get_args(ModelName)))
+    add("--model", choices=get_args(ModelName), nargs="+", default=list(EVERYWHERE))
     add("--precision", choices=get_args(Precision), default="int8")
     add("--runs", type=int, default=5, help="of each; medians are told")
     add("--data", type=Path, help="tatoeba_test and flores_dev; default: a sample")
