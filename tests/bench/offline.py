@@ -44,7 +44,8 @@ def compare(
     model: Model, corpus: Corpus, arguments: argparse.Namespace
 ) -> tuple[list[Contender], list[float]]:
     """Runs everybody on one model; returns them with the load averages."""
-    corpus = corpus.sample(model.compared)
+    if not arguments.sentences:
+        corpus = corpus.sample(model.compared)
     files = _files(model, arguments)
     bundle = Bundle.load(next(iter(files.values())).bundle)
     workload = encode(corpus, bundle, forced_lengths=model.forced_lengths)
@@ -118,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--runs", type=int, default=3, help="of each system; medians are told")
     add("--reuse", action="store_true", help="the models that an earlier benchmark converted")
     add("--data", type=Path, help="test sets tatoeba_test and flores_dev; default: a sample")
-    add("--sentences", type=int, help="so many of them, from all over; default: all")
+    add("--sentences", type=int, help="so many, from all over; default: by the size of the model")
     add("--json", type=Path, help="all the figures")
     return parser
 
