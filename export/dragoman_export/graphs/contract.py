@@ -44,6 +44,22 @@ def encoder_contract(config: TransformerConfig) -> GraphContract:
 
 def decoder_contract(config: TransformerConfig) -> GraphContract:
     """The decoder's; see `transformer.DecoderStep.forward`. A cache's output ends in `_out`."""
+    return _decoder_contract(config, lists=())
+
+
+def listed_decoder_contract(config: TransformerConfig) -> GraphContract:
+    """Where each row chooses among a list of its own; see `listed.ListedStep.forward`."""
+    lists = (
+        GraphTensor("union_weight", "uint8", ("union", config.model_dim)),
+        GraphTensor("list_columns", "int64", ("rows", "listed")),
+        GraphTensor("list_ids", "int64", ("rows", "listed")),
+        GraphTensor("wanted_columns", "int64", ("wanted",)),
+    )
+    return _decoder_contract(config, lists)
+
+
+def _decoder_contract(config: TransformerConfig, lists: tuple[GraphTensor, ...]) -> GraphContract:
+    """With what says which tokens rows choose among, if anything does."""
     caches = _caches(config, sources="sources")
     heads = config.decoder_heads
     return GraphContract(
@@ -57,6 +73,7 @@ def decoder_contract(config: TransformerConfig) -> GraphContract:
             GraphTensor("is_shared", "bool", ()),
             GraphTensor("query_index", "int64", ("groups", heads * SHARED_ROWS)),
             GraphTensor("attended_index", "int64", ("grouped_rows", heads)),
+            *lists,
             *caches,
         ),
         outputs=(

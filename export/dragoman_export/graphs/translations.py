@@ -24,7 +24,7 @@ from onnxscript.values import Opset
 
 from dragoman_export.graphs.schemas import MICROSOFT
 from dragoman_export.graphs.screening import screened_candidates
-from dragoman_export.network import GROUP_SIZE, SHARED_ROWS, SMALLEST_ROW_SCALE
+from dragoman_export.network import GROUP_SIZE, SHARED_ROWS, SMALLEST_ROW_SCALE, WEIGHT_ZERO
 
 UINT8, INT8 = 2, 3
 """Element types of onnx.TensorProto."""
@@ -245,10 +245,13 @@ def _to_steps(x: TensorType) -> TensorType:
 
 def _best_candidates(logits: TensorType, count: TensorType) -> tuple[TensorType, TensorType]:
     """Exact: the k best logits lie in the k groups whose maxima are largest."""
-    groups = logits.shape[1] // GROUP_SIZE
-    grouped = op.Reshape(logits, [-1, groups, GROUP_SIZE])  # (rows, groups, group)
+    is_fixed = isinstance(logits.shape[1], int)  # of a vocabulary, not of lists
+    groups = logits.shape[1] // GROUP_SIZE if is_fixed else -1
+    first = -1 if is_fixed else 0
+    grouped = op.Reshape(logits, [first, groups, GROUP_SIZE])  # (rows, groups, group)
     maxima = op.ReduceMax(grouped, [2], keepdims=0)
-    _, chosen = op.TopK(maxima, op.Min(count, [groups]))  # (rows, chosen)
+    most = [groups] if is_fixed else op.Shape(maxima, start=1, end=2)
+    _, chosen = op.TopK(maxima, op.Min(count, most))  # (rows, chosen)
     members = op.GatherND(grouped, op.Unsqueeze(chosen, [2]), batch_dims=1)
     # Places among the members of the chosen groups, (rows, count).
     values, places = op.TopK(op.Reshape(members, [0, -1]), count)
@@ -311,6 +314,26 @@ def _int8_linear_calibrated(
     )
 
 
+def _row_steps(x: TensorType) -> tuple[TensorType, TensorType]:
+    largest = op.ReduceMax(op.Abs(x), [1], keepdims=1)
+    row_scale = op.Max(op.Mul(largest, 1 / 127), SMALLEST_ROW_SCALE)  # (rows, 1)
+    zero = op.Constant(value=helper.make_tensor("zero_point", INT8, [1], [0]))
+    zeros = op.Expand(zero, op.Shape(x, start=0, end=1))
+    return op.QuantizeLinear(x, op.Squeeze(row_scale, [1]), zeros, axis=0), row_scale
+
+
+def _calibrated_steps(x: TensorType, activation_scale: TensorType) -> TensorType:
+    zero = op.Constant(value=helper.make_tensor("zero_point", INT8, [], [0]))
+    return op.QuantizeLinear(x, activation_scale, zero)
+
+
+def _union_product(steps: TensorType, weight: TensorType) -> TensorType:
+    """Weights on the left: what newcomers bring are rows of them, not columns."""
+    zero = op.Constant(value=helper.make_tensor("weight_zero", UINT8, [], [WEIGHT_ZERO]))
+    sums = op.MatMulInteger(weight, op.Transpose(steps, perm=[1, 0]), zero)
+    return op.Transpose(sums, perm=[1, 0])
+
+
 Translations = dict[Callable[..., object], Callable[..., object]]
 """ONNX by operator, for torch.onnx.export's custom_translation_table."""
 
@@ -335,6 +358,9 @@ def translations() -> Translations:
         ours.log_normalizers.default: _log_normalizers,
         ours.scaled_log_normalizers.default: _scaled_log_normalizers,
         ours.screened_candidates.default: screened_candidates,
+        ours.row_steps.default: _row_steps,
+        ours.calibrated_steps.default: _calibrated_steps,
+        ours.union_product.default: _union_product,
         ours.int8_product.default: _int8_product,
         ours.int8_linear_calibrated.default: _int8_linear_calibrated,
     }

@@ -22,6 +22,7 @@ from dragoman_export.network.layers import (
     TiedLinear,
     cache_kind,
 )
+from dragoman_export.network.listed import WEIGHT_ZERO, ListedHead, ListedStep
 from dragoman_export.network.operators import (
     GROUP_SIZE,
     SHARED_ROWS,
@@ -48,6 +49,7 @@ __all__ = [
     "SMALLEST_ROW_SCALE",
     "SUPPRESSED_BIAS",
     "TORCH_TYPES",
+    "WEIGHT_ZERO",
     "Activation",
     "AttentionWeights",
     "Cache",
@@ -59,6 +61,8 @@ __all__ = [
     "ForcedAttention",
     "LayerCache",
     "Linear",
+    "ListedHead",
+    "ListedStep",
     "Norm",
     "PlainAttention",
     "PlainEncoder",
