@@ -173,6 +173,11 @@ def load(request: ExportRequest) -> tuple[ImportedModel, Languages]:
     if request.source_prefix is not None:
         model = _with_prefix(model, request.source_prefix)
     languages = find_languages(model, request.source_language, request.target_language)
+    if request.shortlist is not None and len(languages.targets) > 1:
+        raise UsageError(
+            "--shortlist goes with one language of the target: choose it with --target-language, "
+            f"of {', '.join(sorted(languages.targets))}"
+        )
     return _started(model, languages), languages
 
 
@@ -253,11 +258,6 @@ def _to_list(request: ExportRequest, model: ImportedModel, languages: Languages)
     """The sentences to make lists of, as the server would give them; all sources in turn."""
     if request.shortlist is None:
         return []
-    if len(languages.targets) > 1:
-        raise UsageError(
-            "--shortlist goes with one language of the target: choose it with --target-language, "
-            f"of {', '.join(sorted(languages.targets))}"
-        )
     (target,) = languages.targets.values()
     sources = itertools.cycle(languages.sources.values())
     prompts = [model.prompt(each, next(sources), target) for each in request.shortlist]
