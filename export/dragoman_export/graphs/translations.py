@@ -22,9 +22,10 @@ from onnxscript import opset18 as op
 from onnxscript.onnx_types import TensorType
 from onnxscript.values import Opset
 
+from dragoman_export.graphs.listed import calibrated_steps, row_steps, union_product
 from dragoman_export.graphs.schemas import MICROSOFT
 from dragoman_export.graphs.screening import screened_candidates
-from dragoman_export.network import GROUP_SIZE, SHARED_ROWS, SMALLEST_ROW_SCALE, WEIGHT_ZERO
+from dragoman_export.network import GROUP_SIZE, SHARED_ROWS, SMALLEST_ROW_SCALE
 
 UINT8, INT8 = 2, 3
 """Element types of onnx.TensorProto."""
@@ -314,26 +315,6 @@ def _int8_linear_calibrated(
     )
 
 
-def _row_steps(x: TensorType) -> tuple[TensorType, TensorType]:
-    largest = op.ReduceMax(op.Abs(x), [1], keepdims=1)
-    row_scale = op.Max(op.Mul(largest, 1 / 127), SMALLEST_ROW_SCALE)  # (rows, 1)
-    zero = op.Constant(value=helper.make_tensor("zero_point", INT8, [1], [0]))
-    zeros = op.Expand(zero, op.Shape(x, start=0, end=1))
-    return op.QuantizeLinear(x, op.Squeeze(row_scale, [1]), zeros, axis=0), row_scale
-
-
-def _calibrated_steps(x: TensorType, activation_scale: TensorType) -> TensorType:
-    zero = op.Constant(value=helper.make_tensor("zero_point", INT8, [], [0]))
-    return op.QuantizeLinear(x, activation_scale, zero)
-
-
-def _union_product(steps: TensorType, weight: TensorType) -> TensorType:
-    """Weights on the left: what newcomers bring are rows of them, not columns."""
-    zero = op.Constant(value=helper.make_tensor("weight_zero", UINT8, [], [WEIGHT_ZERO]))
-    sums = op.MatMulInteger(weight, op.Transpose(steps, perm=[1, 0]), zero)
-    return op.Transpose(sums, perm=[1, 0])
-
-
 Translations = dict[Callable[..., object], Callable[..., object]]
 """ONNX by operator, for torch.onnx.export's custom_translation_table."""
 
@@ -358,9 +339,9 @@ def translations() -> Translations:
         ours.log_normalizers.default: _log_normalizers,
         ours.scaled_log_normalizers.default: _scaled_log_normalizers,
         ours.screened_candidates.default: screened_candidates,
-        ours.row_steps.default: _row_steps,
-        ours.calibrated_steps.default: _calibrated_steps,
-        ours.union_product.default: _union_product,
+        ours.row_steps.default: row_steps,
+        ours.calibrated_steps.default: calibrated_steps,
+        ours.union_product.default: union_product,
         ours.int8_product.default: _int8_product,
         ours.int8_linear_calibrated.default: _int8_linear_calibrated,
     }

@@ -22,7 +22,7 @@ from dragoman_export.network.layers import (
     TiedLinear,
     cache_kind,
 )
-from dragoman_export.network.listed import WEIGHT_ZERO, ListedHead, ListedStep
+from dragoman_export.network.listed import STEP_ZERO, ListedHead, ListedStep
 from dragoman_export.network.operators import (
     GROUP_SIZE,
     SHARED_ROWS,
@@ -47,9 +47,9 @@ __all__ = [
     "SCREENED_GROUPS",
     "SHARED_ROWS",
     "SMALLEST_ROW_SCALE",
+    "STEP_ZERO",
     "SUPPRESSED_BIAS",
     "TORCH_TYPES",
-    "WEIGHT_ZERO",
     "Activation",
     "AttentionWeights",
     "Cache",

@@ -20,43 +20,46 @@ from dragoman_export.network import operators
 from dragoman_export.network.layers import Cache, SharedSources, Step
 from dragoman_export.network.transformer import DecoderStep
 
-WEIGHT_ZERO = 128
-"""What stands for 0 among the weights of a union, which are unsigned."""
+STEP_ZERO = 128
+"""What stands for 0 among weights and among activations. Both are unsigned: CPUs without VNNI add
+pairs of products of unsigned and signed numbers in 16 bits, and `quantise` sees to it that they do
+not clip where it is the weights that are signed; of two unsigned ones no CPU clips the sum."""
 
 
 @torch.library.custom_op("dragoman::row_steps", mutates_args=())
 def row_steps(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Brings each row of x (rows, in) to int8 by a scale of its own.
+    """Brings each row of x (rows, in) to 8 bits by a scale of its own.
 
     Returns:
-        (rows, in) int8, and what a step of each row is worth, (rows, 1): those of `int8_product`.
+        (rows, in) uint8, and what a step of each row is worth, (rows, 1): those of `int8_product`.
     """
     row_scale = (x.abs().amax(dim=1, keepdim=True) * (1 / 127)).clamp_min(
         operators.SMALLEST_ROW_SCALE
     )
-    return torch.round(x / row_scale).to(torch.int8), row_scale
+    return (torch.round(x / row_scale) + STEP_ZERO).to(torch.uint8), row_scale
 
 
 @row_steps.register_fake
 def _(x: Tensor) -> tuple[Tensor, Tensor]:
-    return torch.empty_like(x, dtype=torch.int8), x.new_empty((x.shape[0], 1))
+    return torch.empty_like(x, dtype=torch.uint8), x.new_empty((x.shape[0], 1))
 
 
 @torch.library.custom_op("dragoman::calibrated_steps", mutates_args=())
 def calibrated_steps(x: Tensor, activation_scale: Tensor) -> Tensor:
-    """Brings x (rows, in) to int8 by one scale () for every row; what lies beyond is clipped."""
-    return torch.round(x / activation_scale).clamp(-128, 127).to(torch.int8)
+    """Brings x (rows, in) to uint8 by one scale () for every row; what lies beyond is clipped."""
+    return (torch.round(x / activation_scale) + STEP_ZERO).clamp(0, 255).to(torch.uint8)
 
 
 @calibrated_steps.register_fake
 def _(x: Tensor, activation_scale: Tensor) -> Tensor:
-    return torch.empty_like(x, dtype=torch.int8)
+    return torch.empty_like(x, dtype=torch.uint8)
 
 
 @torch.library.custom_op("dragoman::union_product", mutates_args=())
 def union_product(steps: Tensor, weight: Tensor) -> Tensor:
-    """Product of steps (rows, in) int8 and weights (union, in) uint8: (rows, union) int32."""
-    return (steps.double() @ (weight.double() - WEIGHT_ZERO).t()).to(torch.int32)
+    """Product of steps (rows, in) and weights (union, in), both uint8: (rows, union) int32."""
+    whole = (steps.double() - STEP_ZERO) @ (weight.double() - STEP_ZERO).t()
+    return whole.to(torch.int32)
 
 
 @union_product.register_fake

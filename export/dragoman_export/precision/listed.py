@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dragoman_export.network import WEIGHT_ZERO, DecoderStep, ListedHead, ListedStep
+from dragoman_export.network import STEP_ZERO, DecoderStep, ListedHead, ListedStep
 from dragoman_export.precision.quantise import (
     CalibratedInt8Linear,
     Int8Linear,
@@ -37,6 +37,6 @@ def union_weights(decoder: DecoderStep) -> NDArray[np.uint8]:
     """Weights of the output projection, a row a token, (padded vocab, in), as unions have them."""
     head = decoder.head
     assert isinstance(head, QuantisedWeight)
-    weight = head.weight.t().contiguous().view(torch.uint8) ^ WEIGHT_ZERO  # adds it
+    weight = head.weight.t().contiguous().view(torch.uint8) ^ STEP_ZERO  # adds it
     rows: NDArray[np.uint8] = weight.numpy()
     return rows
