@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from dragoman_server.assemble import build_engine
+from dragoman_server.assemble import Loader, build_engine
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
 from dragoman_server.models import Bundle, load_shortlist
 from dragoman_server.monitoring.metrics import Metrics
+from dragoman_server.pool import find_bundle
 from dragoman_server.sequence import Completion, RequiredSequence, TranslationOptions
 from dragoman_server.service.listing import model_limits
 
@@ -97,6 +98,13 @@ def test_what_must_be_said_is_said_though_no_list_has_it(
         assert REQUIRED[0] not in shortlist.list_for(SOURCES[index])
         tokens = alone[index].token_ids
         assert REQUIRED in itertools.pairwise(tokens)
+
+
+@pytest.mark.parametrize("shortlist", [False, True])
+def test_callers_are_told(listed_bundle: Path, *, shortlist: bool) -> None:
+    config = Config(bundle=listed_bundle, engines=1, max_batch_size=2, shortlist=shortlist)
+    loaded = Loader(config, Metrics())(find_bundle(listed_bundle), 1)
+    assert loaded.setup.model.shortlist is shortlist
 
 
 def test_a_bundle_without_a_shortlist_is_refused(float32_bundle: Path) -> None:
