@@ -22,7 +22,15 @@ from dragoman_export.graphs import (
 )
 from dragoman_export.model import ImportedModel
 from dragoman_export.network import CANDIDATES, TransformerConfig
-from dragoman_export.shortlist import FREQUENT, OFFSETS, TOKENS, WEIGHTS, ShortlistReport
+from dragoman_export.shortlist import (
+    BIASES,
+    FREQUENT,
+    OFFSETS,
+    SCALES,
+    TOKENS,
+    WEIGHTS,
+    ShortlistReport,
+)
 
 FORMAT_VERSION = 7
 
@@ -119,6 +127,8 @@ def _shortlist(report: ShortlistReport, config: TransformerConfig) -> bundle_pb2
     return bundle_pb2.Shortlist(
         decoder=_graph(LISTED, listed_decoder_contract(config)),
         weights_path=WEIGHTS,
+        scales_path=SCALES,
+        biases_path=BIASES,
         offsets_path=OFFSETS,
         tokens_path=TOKENS,
         frequent_path=FREQUENT,

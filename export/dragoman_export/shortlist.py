@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dragoman_export.alignment import Lexicon, TokenPair, make_lexicon
 from dragoman_export.errors import UsageError
 from dragoman_export.model import ImportedModel, Prompt
+from dragoman_export.precision import TokenWeights
 from dragoman_export.verification import Done, GraphDecoder, ListedGraphDecoder, Said, listen
 
 DIRECTORY = "shortlist"
 """Of the files, in the bundle."""
 
-WEIGHTS, OFFSETS, TOKENS, FREQUENT = (
-    f"{DIRECTORY}/{name}.npy" for name in ("weights", "offsets", "tokens", "frequent")
+WEIGHTS, SCALES, BIASES, OFFSETS, TOKENS, FREQUENT = (
+    f"{DIRECTORY}/{name}.npy"
+    for name in ("weights", "scales", "biases", "offsets", "tokens", "frequent")
 )
 
 MOST_HELD_OUT = 500
@@ -47,10 +48,12 @@ def require_sentences(prompts: Sequence[Prompt], most: int) -> None:
         )
 
 
-def write_weights(directory: Path, weights: NDArray[np.uint8]) -> None:
-    """Writes the output projection's, (tokens, width), beside the graphs in `directory`."""
+def write_weights(directory: Path, projection: TokenWeights) -> None:
+    """Writes the output projection's beside the graphs in `directory`."""
     (directory / DIRECTORY).mkdir()
-    np.save(directory / WEIGHTS, weights)
+    np.save(directory / WEIGHTS, projection.weights)
+    np.save(directory / SCALES, projection.scales)
+    np.save(directory / BIASES, projection.biases)
 
 
 def make_shortlist(
@@ -76,8 +79,8 @@ def make_shortlist(
         end_id=model.end_id,
         is_joint=config.source_vocabulary_size is None,
     )
-    for name, array in ((OFFSETS, lexicon.offsets), (TOKENS, lexicon.tokens)):
-        np.save(directory / name, array)
+    np.save(directory / OFFSETS, lexicon.offsets)
+    np.save(directory / TOKENS, lexicon.tokens)
     np.save(directory / FREQUENT, lexicon.frequent)
     return _measure(directory, model, lexicon, held_out, len(trained))
 
@@ -85,8 +88,8 @@ def make_shortlist(
 def _measure(
     directory: Path, model: ImportedModel, lexicon: Lexicon, held_out: list[Said], trained: int
 ) -> ShortlistReport:
-    weights = np.load(directory / WEIGHTS, mmap_mode="r")
-    decoder = ListedGraphDecoder(directory, model, lexicon.list_for, weights)
+    projection = TokenWeights(*(np.load(directory / name) for name in (WEIGHTS, SCALES, BIASES)))
+    decoder = ListedGraphDecoder(directory, model, lexicon.list_for, projection)
     found = listen(decoder, [each.prompt for each in held_out], model.max_decoding_length, _untold)
     # Of one length they are as they were: sorting is stable.
     pairs = zip(held_out, found, strict=True)

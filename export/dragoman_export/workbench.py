@@ -32,7 +32,7 @@ from dragoman_export.precision import (
     with_int8_caches,
 )
 from dragoman_export.precision.calibrate import calibrate
-from dragoman_export.precision.listed import listed, union_weights
+from dragoman_export.precision.listed import listed, token_weights
 from dragoman_export.precision.quantise import quantise
 from dragoman_export.precision.screen import screen
 from dragoman_export.shortlist import write_weights
@@ -156,7 +156,7 @@ class Workbench(NamedTuple):
             graphs = trace(transformer, target, with_attention=self.with_attention, listed=step)
             write_graphs(graphs, directory)
             if self.with_lists:
-                write_weights(directory, union_weights(transformer.decoder))
+                write_weights(directory, token_weights(transformer.decoder))
         return directory
 
     def _directory(self, name: str) -> Path:

@@ -194,12 +194,18 @@ class Shortlist(_message.Message):
 
     DECODER_FIELD_NUMBER: _builtins.int
     WEIGHTS_PATH_FIELD_NUMBER: _builtins.int
+    SCALES_PATH_FIELD_NUMBER: _builtins.int
+    BIASES_PATH_FIELD_NUMBER: _builtins.int
     OFFSETS_PATH_FIELD_NUMBER: _builtins.int
     TOKENS_PATH_FIELD_NUMBER: _builtins.int
     FREQUENT_PATH_FIELD_NUMBER: _builtins.int
     REPORT_FIELD_NUMBER: _builtins.int
     weights_path: _builtins.str
-    """Weights of the output projection, (tokens, width) uint8: 128 stands for 0."""
+    """Weights of the output projection, (tokens, width) int8."""
+    scales_path: _builtins.str
+    """What a step of each token's weights is worth, (tokens,) float."""
+    biases_path: _builtins.str
+    """The bias of each token, (tokens,) float, as the step takes it."""
     offsets_path: _builtins.str
     """Where the tokens of each source token begin among those of `tokens_path`, and
     where the last one's end, (source tokens + 1,) int64.
@@ -221,6 +227,8 @@ class Shortlist(_message.Message):
         *,
         decoder: Global___Graph | None = ...,
         weights_path: _builtins.str = ...,
+        scales_path: _builtins.str = ...,
+        biases_path: _builtins.str = ...,
         offsets_path: _builtins.str = ...,
         tokens_path: _builtins.str = ...,
         frequent_path: _builtins.str = ...,
@@ -228,7 +236,7 @@ class Shortlist(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["decoder", b"decoder", "report", b"report"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decoder", b"decoder", "frequent_path", b"frequent_path", "offsets_path", b"offsets_path", "report", b"report", "tokens_path", b"tokens_path", "weights_path", b"weights_path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["biases_path", b"biases_path", "decoder", b"decoder", "frequent_path", b"frequent_path", "offsets_path", b"offsets_path", "report", b"report", "scales_path", b"scales_path", "tokens_path", b"tokens_path", "weights_path", b"weights_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -60,7 +60,6 @@ INPUT_TYPES = TORCH_TYPES | {
     "int64": torch.int64,
     "int32": torch.int32,
     "bool": torch.bool,
-    "uint8": torch.uint8,
 }
 
 

@@ -22,7 +22,6 @@ from onnxscript import opset18 as op
 from onnxscript.onnx_types import TensorType
 from onnxscript.values import Opset
 
-from dragoman_export.graphs.listed import calibrated_steps, row_steps, union_product
 from dragoman_export.graphs.schemas import MICROSOFT
 from dragoman_export.graphs.screening import screened_candidates
 from dragoman_export.network import GROUP_SIZE, SHARED_ROWS, SMALLEST_ROW_SCALE
@@ -339,9 +338,6 @@ def translations() -> Translations:
         ours.log_normalizers.default: _log_normalizers,
         ours.scaled_log_normalizers.default: _scaled_log_normalizers,
         ours.screened_candidates.default: screened_candidates,
-        ours.row_steps.default: row_steps,
-        ours.calibrated_steps.default: calibrated_steps,
-        ours.union_product.default: union_product,
         ours.int8_product.default: _int8_product,
         ours.int8_linear_calibrated.default: _int8_linear_calibrated,
     }

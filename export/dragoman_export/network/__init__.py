@@ -22,7 +22,7 @@ from dragoman_export.network.layers import (
     TiedLinear,
     cache_kind,
 )
-from dragoman_export.network.listed import STEP_ZERO, ListedHead, ListedStep
+from dragoman_export.network.listed import ListedHead, ListedStep, Lists
 from dragoman_export.network.operators import (
     GROUP_SIZE,
     SHARED_ROWS,
@@ -47,7 +47,6 @@ __all__ = [
     "SCREENED_GROUPS",
     "SHARED_ROWS",
     "SMALLEST_ROW_SCALE",
-    "STEP_ZERO",
     "SUPPRESSED_BIAS",
     "TORCH_TYPES",
     "Activation",
@@ -63,6 +62,7 @@ __all__ = [
     "Linear",
     "ListedHead",
     "ListedStep",
+    "Lists",
     "Norm",
     "PlainAttention",
     "PlainEncoder",

@@ -43,7 +43,8 @@ class GraphDecoder(StepwiseDecoder):
     def _steps(self, sources: Sequence[Sequence[int]], limit: int) -> Steps:
         lengths, caches = self._encode(sources, limit)
         vocabulary = self._model.config.padded_vocabulary_size
-        return GraphSteps(self._decoder, lengths, caches, vocabulary, {})
+        given = {"wanted_ids": np.zeros(0, np.int64)}
+        return GraphSteps(self._decoder, lengths, caches, vocabulary, given)
 
     def _encode(
         self, sources: Sequence[Sequence[int]], limit: int
@@ -150,7 +151,6 @@ class GraphSteps:
             "source_last": np.array(source_lengths, np.int32) - 1,
             "candidate_count": self._count,
             "with_normalizers": np.array(1, np.bool_),
-            "wanted_ids": np.zeros(0, np.int64),
             **nothing_shared(caches["cross_key_0"].shape[1]),
             **given,
         }

@@ -19,11 +19,18 @@ ListFor = Callable[[Iterable[int]], NDArray[np.int64]]
 """The tokens that a translation of source tokens chooses among, ascending."""
 
 
+Projection = tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32]]
+
+
 class ListedGraphDecoder(GraphDecoder):
     """The graphs in `directory`, made for the CPU from `model`; it decodes and does not score."""
 
     def __init__(
-        self, directory: Path, model: ImportedModel, list_for: ListFor, weights: NDArray[np.uint8]
+        self,
+        directory: Path,
+        model: ImportedModel,
+        list_for: ListFor,
+        projection: Projection,
     ) -> None:
         """Loads them.
 
@@ -31,31 +38,28 @@ class ListedGraphDecoder(GraphDecoder):
             directory: With the graphs.
             model: What they were made of.
             list_for: The list of each sentence.
-            weights: (padded vocab, in), of the output projection.
+            projection: Weights (padded vocab, in), scales and biases of its tokens.
         """
         super().__init__(directory, model, decoder=LISTED)
         self._list_for = list_for
-        self._weights = weights
+        self._weights, self._scales, self._biases = projection
 
     def _steps(self, sources: Sequence[Sequence[int]], limit: int) -> Steps:
         lengths, caches = self._encode(sources, limit)
         lists = [self._list_for(source) for source in sources]
         union = np.unique(np.concatenate(lists))
-        ids = padded_lists(lists, nothing=len(self._weights))
-        columns = np.searchsorted(union, ids).clip(0, len(union) - 1)
-        given = {
-            "union_weight": self._weights[union],
+        width = -(-max(map(len, lists)) // GROUP_SIZE) * GROUP_SIZE
+        ids = np.zeros((len(lists), width), np.int64)
+        columns = np.full_like(ids, len(union))  # where no token stands
+        for row, tokens in enumerate(lists):
+            ids[row, : len(tokens)] = tokens
+            columns[row, : len(tokens)] = np.searchsorted(union, tokens)
+        given: dict[str, NDArray[np.generic]] = {
+            "union_weight": np.pad(self._weights[union].T, ((0, 0), (0, 1))),
+            "union_scale": np.append(self._scales[union], np.float32(0)),
+            "union_bias": np.append(self._biases[union], np.float32(-np.inf)),
             "list_columns": columns,
             "list_ids": ids,
             "wanted_columns": np.zeros(0, np.int64),
         }
-        return GraphSteps(self._decoder, lengths, caches, ids.shape[1], given)
-
-
-def padded_lists(lists: Sequence[NDArray[np.int64]], nothing: int) -> NDArray[np.int64]:
-    """Lists in whole groups of GROUP_SIZE, (lists, listed), filled up with `nothing`."""
-    longest = max(map(len, lists))
-    ids = np.full((len(lists), -(-longest // GROUP_SIZE) * GROUP_SIZE), nothing)
-    for row, each in zip(ids, lists, strict=True):
-        row[: len(each)] = each
-    return ids
+        return GraphSteps(self._decoder, lengths, caches, width, given)

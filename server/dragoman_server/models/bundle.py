@@ -157,8 +157,9 @@ def _needed_paths(manifest: Manifest) -> list[str]:
 
 
 def _paths_of(shortlist: Shortlist) -> list[str]:
-    names = ("weights_path", "offsets_path", "tokens_path", "frequent_path")
-    return [shortlist.decoder.path, *(getattr(shortlist, name) for name in names)]
+    names = (field.name for field in shortlist.DESCRIPTOR.fields)
+    files = [getattr(shortlist, name) for name in names if name.endswith("_path")]
+    return [shortlist.decoder.path, *files]
 
 
 def _verify(path: Path, file: BundleFile) -> Stamp:

@@ -27,12 +27,14 @@ PROVIDERS = ("cpu", "cuda")
 TOKENIZER_KINDS = ("sentencepiece", "tokenizers", "bytes", "moses")
 DATA_TYPES = ("float", "float16", "bfloat16", "int8", "uint8", "int32", "int64", "bool")
 LIST_INPUTS = {
-    "union_weight": "uint8",
+    "union_weight": "int8",
+    "union_scale": "float",
+    "union_bias": "float",
     "list_columns": "int64",
     "list_ids": "int64",
     "wanted_columns": "int64",
 }
-"""Of the decoding step in which rows choose among lists, beside those of the other one."""
+"""Of the decoding step in which rows choose among lists, in place of the other one's wanted_ids."""
 CACHE_TYPES = ("float", "float16", "bfloat16", "int8")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -153,15 +155,17 @@ def _shortlist(manifest: Manifest) -> Iterator[str]:
             f"shortlist is in a bundle of {format_of(manifest)} in {_shown(manifest.precision)}; "
             "allowed: onnx in int8"
         )
-    for name in ("weights_path", "offsets_path", "tokens_path", "frequent_path"):
-        yield from _path(f"shortlist.{name}", getattr(shortlist, name))
+    for field in shortlist.DESCRIPTOR.fields:
+        if field.name.endswith("_path"):
+            yield from _path(f"shortlist.{field.name}", getattr(shortlist, field.name))
     yield from _path("shortlist.decoder.path", shortlist.decoder.path)
     given = {tensor.name: tensor.data_type for tensor in shortlist.decoder.inputs}
     common = [tensor for tensor in shortlist.decoder.inputs if tensor.name not in LIST_INPUTS]
-    if common != list(manifest.decoder.inputs) or not LIST_INPUTS.items() <= given.items():
+    others = [tensor for tensor in manifest.decoder.inputs if tensor.name != "wanted_ids"]
+    if common != others or not LIST_INPUTS.items() <= given.items():
         yield (
             "shortlist.decoder.inputs are not those of decoder.inputs with "
-            f"{', '.join(LIST_INPUTS)} among them"
+            f"{', '.join(LIST_INPUTS)} in place of wanted_ids"
         )
     if list(shortlist.decoder.outputs) != list(manifest.decoder.outputs):
         yield "shortlist.decoder.outputs are not those of decoder.outputs"

@@ -18,8 +18,12 @@ from dragoman_server.models.bundle import Bundle
 class Shortlist(NamedTuple):
     """What the lists of sentences are made of, and the weights of their tokens."""
 
-    weights: NDArray[np.uint8]
+    weights: NDArray[np.int8]
     """(tokens, width) of the output projection, padding counted; mapped from the bundle's file."""
+    scales: NDArray[np.float32]
+    """(tokens,) what a step of each token's is worth."""
+    biases: NDArray[np.float32]
+    """(tokens,)"""
     offsets: NDArray[np.int64]
     """(source tokens + 1,) where each one's begin among `tokens`."""
     tokens: NDArray[np.int32]
@@ -59,7 +63,9 @@ def load_shortlist(bundle: Bundle) -> Shortlist:
     """
     manifest = bundle.manifest.shortlist
     made = Shortlist(
-        _read(bundle.path / manifest.weights_path, np.uint8, 2, mmap_mode="r"),
+        _read(bundle.path / manifest.weights_path, np.int8, 2, mmap_mode="r"),
+        _read(bundle.path / manifest.scales_path, np.float32, 1),
+        _read(bundle.path / manifest.biases_path, np.float32, 1),
         _read(bundle.path / manifest.offsets_path, np.int64, 1),
         _read(bundle.path / manifest.tokens_path, np.int32, 1),
         _read(bundle.path / manifest.frequent_path, np.int32, 1),
@@ -93,6 +99,9 @@ def _problems(manifest: Manifest, made: Shortlist) -> Iterator[str]:
             f"weights are ({rows:,}, {width:,}); allowed: {sizes.vocabulary_size:,} rows or more, "
             f"{sizes.model_dim:,} wide"
         )
+    for name in ("scales", "biases"):
+        if (count := len(getattr(made, name))) != rows:
+            yield f"there are {count:,} {name}; allowed: one for each row of the weights, {rows:,}"
     offsets = made.offsets
     if len(offsets) != sources + 1:
         yield f"there are {len(offsets):,} offsets; allowed: {sources + 1:,}"

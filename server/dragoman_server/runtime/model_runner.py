@@ -166,7 +166,8 @@ class ModelRunner:
         )
         self._steps: dict[tuple[int, int, int, int], _Step] = {}
         inputs = [each.name for each in sessions.decoder.get_inputs()]
-        self._gives_wanted = WANTED_IDS in inputs  # graphs of older bundles do not
+        # How wanted tokens are told; graphs of older bundles take none.
+        self._wanted = next((each for each in (WANTED_IDS, WANTED_COLUMNS) if each in inputs), None)
         shortlist = sessions.shortlist
         self._lists = None if shortlist is None else RowLists(shortlist, cache.shape.max_rows)
         self._reach = 0  # no row's target has more positions
@@ -227,10 +228,10 @@ class ModelRunner:
             source_last[sources.first_rows] if sources.is_shared else source_last
         )
         step.inputs["with_normalizers"][...] = with_normalizers
-        if len(wanted_ids) and self._gives_wanted:
-            step.inputs[WANTED_IDS][:] = wanted_ids
         if self._lists is not None:
             self._list(step, self._lists, wanted_ids, candidate_count)
+        elif len(wanted_ids) and self._wanted:
+            step.inputs[WANTED_IDS][:] = wanted_ids
         self._sessions.decoder.run_with_iobinding(step.binding)
         return step.candidates
 
@@ -269,14 +270,10 @@ class ModelRunner:
         lists.make_room(candidate_count)
         step.inputs[WANTED_COLUMNS][:] = lists.want(wanted_ids)
         rows = len(step.inputs["token_ids"])
-        union, columns, ids = lists.arrays
-        for name, whole, part in (
-            ("union_weight", union, union),
-            ("list_columns", columns, columns[:rows]),
-            ("list_ids", ids, ids[:rows]),
-        ):
-            if step.inputs.get(name) is not whole:  # laid out anew
-                step.inputs[name] = whole
+        for name, array in lists.arrays.items():
+            if step.inputs.get(name) is not array:  # laid out anew
+                step.inputs[name] = array
+                part = array[:rows] if name.startswith("list") else array
                 step.binding.bind_ortvalue_input(name, OrtValue.ortvalue_from_numpy(part))
 
     def _admit(self, longest: int, running_rows: int) -> None:
@@ -328,13 +325,11 @@ class ModelRunner:
             "candidate_logits": candidates.logits,
             "log_normalizers": candidates.log_normalizers,
         }
-        if self._gives_wanted:
-            inputs[WANTED_IDS] = np.zeros(wanted, np.int64)
+        if self._wanted:
+            inputs[self._wanted] = np.zeros(wanted, np.int64)
             outputs["wanted_logits"] = np.zeros((rows, wanted), np.float32)
             if wanted:
                 candidates = candidates._replace(wanted_logits=outputs["wanted_logits"])
-        if self._lists is not None:
-            inputs[WANTED_COLUMNS] = np.zeros(wanted, np.int64)
         caches = self._cache.tensors(rows, sources.count)
         present = {f"{name}_out": cache for name, cache in caches.items()}
         binding = self._sessions.decoder.io_binding()

@@ -6,12 +6,13 @@ exact. Knows rows and source tokens. Does not know sequences or graphs.
 """
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dragoman_server.models import Shortlist
-from dragoman_server.runtime.union import Union
+from dragoman_server.runtime.union import NOWHERE, Union
 from dragoman_server.search import NO_TOKENS, Move
 
 WIDTH = 256
@@ -29,8 +30,7 @@ class RowLists:
 
     def __init__(self, shortlist: Shortlist, max_rows: int) -> None:
         self._shortlist = shortlist
-        self._union = Union(shortlist.weights)
-        self._nothing = len(shortlist.weights)
+        self._union = Union(shortlist)
         self._of_row: list[NDArray[np.int64] | None] = [None] * max_rows
         self._rows = 0
         self._known: dict[int, NDArray[np.int64]] = {}  # lists in the union, by their identity
@@ -45,7 +45,7 @@ class RowLists:
             self.make_room(len(tokens))
             row = self._rows
             columns = self._union.add(tokens)
-            self._ids[row], self._columns[row] = self._nothing, 0
+            self._columns[row, len(tokens) :] = NOWHERE
             self._ids[row, : len(tokens)] = tokens
             self._columns[row, : len(tokens)] = columns
             self._of_row[row] = self._known[id(tokens)] = tokens
@@ -67,6 +67,7 @@ class RowLists:
         alive = {id(each) for each in self._of_row[:rows]}
         for key in [key for key in self._known if key not in alive]:
             self._union.remove(self._known.pop(key))
+        self._union.trim()
         if not rows and self._ids.shape[1] > WIDTH:  # room that only long sentences needed
             self._columns, self._ids = self._laid_out(WIDTH)
 
@@ -79,7 +80,7 @@ class RowLists:
             before, self._wanted = self._wanted, tokens
             self._union.add(np.unique(tokens))
             self._union.remove(np.unique(before))
-        return self._union.slots(tokens)
+        return self._union.columns(tokens)
 
     def make_room(self, listed: int) -> None:
         """Lays lists out so that there are `listed` places in each, at least."""
@@ -91,13 +92,21 @@ class RowLists:
         self._columns, self._ids = columns, ids
 
     @property
-    def arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
-        """The union's weights (union, width), columns and ids of all rows (max rows, listed).
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What a step is given by the names of its inputs, of all rows there is room for.
 
         Other arrays where they are laid out anew.
         """
-        return self._union.array, self._columns, self._ids
+        weight, scale, bias = self._union.matrix
+        return {
+            "union_weight": weight,
+            "union_scale": scale,
+            "union_bias": bias,
+            "list_columns": self._columns,
+            "list_ids": self._ids,
+        }
 
     def _laid_out(self, width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Columns and ids."""
         shape = (len(self._of_row), width)
-        return np.zeros(shape, np.int64), np.full(shape, self._nothing)
+        return np.full(shape, NOWHERE), np.zeros(shape, np.int64)

@@ -25,7 +25,9 @@ def copy(listed_bundle: Path, tmp_path: Path) -> Bundle:
 
 def test_a_list_has_what_is_frequent_what_is_likely_and_what_is_told() -> None:
     shortlist = Shortlist(
-        np.zeros((9, 2), np.uint8),
+        np.zeros((9, 2), np.int8),
+        np.zeros(9, np.float32),
+        np.zeros(9, np.float32),
         np.array([0, 0, 2, 3]),
         np.array([7, 5, 3], np.int32),
         np.array([4, 0], np.int32),
@@ -48,7 +50,13 @@ def test_a_bundles_lists_have_the_end_token_and_differ(listed_bundle: Path) -> N
     [
         ("weights", lambda array: array[:20], "allowed: 265 rows or more, 32 wide"),
         ("weights", lambda array: array[:, :8], "32 wide"),
-        ("weights", lambda array: array.astype(np.int8), "int8 in 2 dimensions; allowed: uint8"),
+        (
+            "weights",
+            lambda array: array.view(np.uint8),
+            "uint8 in 2 dimensions; allowed: int8 in 2",
+        ),
+        ("scales", lambda array: array[1:], "there are 383 scales; allowed: one for each row"),
+        ("biases", lambda array: array[1:], "there are 383 biases"),
         ("offsets", lambda array: array[:-1], "there are 265 offsets; allowed: 266"),
         ("offsets", lambda array: array + 1, "do not rise from 0"),
         ("offsets", lambda array: array[::-1].copy(), "do not rise from 0"),

@@ -8,32 +8,54 @@ from numpy.typing import NDArray
 
 from dragoman_server.models import Shortlist
 from dragoman_server.runtime.row_lists import WIDTH, RowLists
-from dragoman_server.runtime.union import SLOTS, Union
+from dragoman_server.runtime.union import COLUMNS, NOWHERE, Union
 from dragoman_server.search import Move
 
-TOKENS = 3 * SLOTS
-WEIGHTS = np.random.default_rng(0).integers(0, 256, (TOKENS, 4), dtype=np.uint8)
+TOKENS = 3 * COLUMNS
+WEIGHTS = np.random.default_rng(0).integers(-127, 128, (TOKENS, 4), dtype=np.int8)
+SCALES = np.random.default_rng(1).random(TOKENS, np.float32)
 EACH = 40
 """Target tokens of each source token: those from EACH times itself on."""
 
 
-def made(max_rows: int = 8) -> RowLists:
+def shortlist() -> Shortlist:
     sources = TOKENS // EACH
-    shortlist = Shortlist(
+    return Shortlist(
         WEIGHTS,
+        SCALES,
+        -SCALES,
         EACH * np.arange(sources + 1),
         np.arange(EACH * sources, dtype=np.int32),
         np.arange(3, dtype=np.int32),
     )
-    return RowLists(shortlist, max_rows)
+
+
+def made(max_rows: int = 8) -> RowLists:
+    return RowLists(shortlist(), max_rows)
+
+
+def hold(union: Union, columns: NDArray[np.int64], tokens: NDArray[np.int64]) -> bool:
+    """Whether the columns have what is these tokens'."""
+    weight, scale, bias = union.matrix
+    return (
+        np.array_equal(weight[:, columns], WEIGHTS[tokens].T)
+        and np.array_equal(scale[columns], SCALES[tokens])
+        and np.array_equal(bias[columns], -SCALES[tokens])
+    )
 
 
 def said(lists: RowLists, row: int) -> list[int]:
-    """The tokens of a row, once the weights at their columns are proven to be theirs."""
-    union, columns, ids = lists.arrays
-    tokens = ids[row][ids[row] < TOKENS]
-    assert (ids[row, len(tokens) :] == TOKENS).all()
-    assert np.array_equal(union[columns[row, : len(tokens)]], WEIGHTS[tokens])
+    """The tokens of a row, once what is at their columns is proven to be theirs."""
+    arrays = lists.arrays
+    columns, ids = arrays["list_columns"][row], arrays["list_ids"][row]
+    count = int(np.count_nonzero(columns != NOWHERE))
+    tokens = ids[:count]
+    assert (columns[count:] == NOWHERE).all()
+    assert arrays["union_bias"][NOWHERE] == -np.inf
+    assert arrays["union_scale"][NOWHERE] == 0
+    assert np.array_equal(arrays["union_weight"][:, columns[:count]], WEIGHTS[tokens].T)
+    assert np.array_equal(arrays["union_scale"][columns[:count]], SCALES[tokens])
+    assert np.array_equal(arrays["union_bias"][columns[:count]], -SCALES[tokens])
     found: list[int] = tokens.tolist()
     return found
 
@@ -67,45 +89,58 @@ def test_rows_that_are_forked_and_moved_keep_their_lists() -> None:
     assert said(lists, 0) == expected(5)
 
 
-def test_what_nobody_says_any_more_leaves_the_union() -> None:
+def length(lists: RowLists) -> int:
+    """Columns of the union."""
+    return len(lists.arrays["union_scale"])
+
+
+def test_a_union_becomes_small_again_once_its_tokens_have_left() -> None:
     lists = made()
-    many = list(range(1, 1 + SLOTS // EACH + 1))
-    lists.add([many, [20]], ())
-    assert len(lists.arrays[0]) == 2 * SLOTS
+    many = list(range(1, 2 + 2 * COLUMNS // EACH))
+    lists.add([many, [2]], ())
+    assert length(lists) == 3 * COLUMNS
     lists.move([move(1, 0)])
     lists.settle(1)
+    assert said(lists, 0) == expected(2)
+    assert length(lists) == COLUMNS
     lists.settle(0)
-    assert len(lists.arrays[0]) == SLOTS
-    lists.add([[3]], ())
-    assert said(lists, 0) == expected(3)
+    lists.add([[30]], ())
+    assert said(lists, 0) == expected(30)
 
 
 def test_a_list_that_is_longer_lays_all_out_anew() -> None:
     lists = made()
     lists.add([[5]], ())
-    before = lists.arrays
+    before = lists.arrays["list_ids"]
     lists.add([list(range(8))], ())
-    _, columns, ids = lists.arrays
-    assert ids.shape == columns.shape == (8, 2 * WIDTH)
-    assert ids is not before[2]
+    arrays = lists.arrays
+    assert arrays["list_ids"].shape == arrays["list_columns"].shape == (8, 2 * WIDTH)
+    assert arrays["list_ids"] is not before
     assert said(lists, 0) == expected(5)
     assert said(lists, 1) == expected(*range(8))
     lists.settle(0)
-    assert lists.arrays[2].shape[1] == WIDTH
+    assert lists.arrays["list_ids"].shape[1] == WIDTH
     lists.make_room(WIDTH + 1)
-    assert lists.arrays[2].shape[1] == 2 * WIDTH
+    assert lists.arrays["list_ids"].shape[1] == 2 * WIDTH
 
 
 def test_wanted_tokens_are_in_the_union_as_long_as_they_are_wanted() -> None:
     lists = made()
     lists.add([[5]], ())
     wanted = np.array([900, 901, 900])
+
+    def weights(tokens: NDArray[np.int64]) -> NDArray[np.int8]:
+        columns = lists.want(tokens)
+        found: NDArray[np.int8] = lists.arrays["union_weight"][:, columns].T
+        return found
+
     for _ in range(2):
-        assert np.array_equal(lists.arrays[0][lists.want(wanted)], WEIGHTS[wanted])
-    assert said(lists, 0) == expected(5)
+        assert np.array_equal(weights(wanted), WEIGHTS[wanted])
+        lists.add([[7 + len(lists.arrays)]], ())  # others come between
     others = np.array([901])
-    assert np.array_equal(lists.arrays[0][lists.want(others)], WEIGHTS[others])
+    assert np.array_equal(weights(others), WEIGHTS[others])
     lists.want(np.zeros(0, np.int64))
+    lists.settle(1)
     lists.add([[9]], ())
     assert (said(lists, 0), said(lists, 1)) == (expected(5), expected(9))
 
@@ -137,20 +172,36 @@ def test_whatever_comes_and_goes_everybody_has_its_own(seed: int) -> None:
 
 
 def test_a_token_stays_where_it_is_while_any_list_has_it() -> None:
-    union = Union(WEIGHTS)
+    union = Union(shortlist())
     first = union.add(np.array([10, 20, 30]))
     second = union.add(np.array([20, 40]))
     assert second[0] == first[1]
     union.remove(np.array([10, 20, 30]))
-    third = union.add(np.array([50, 60, 70]))
-    assert np.array_equal(union.slots(np.array([20, 40])), second)
-    assert set(third) <= {*first, *range(4, 10)} - set(second)
-    tokens: NDArray[np.int64] = np.array([20, 40, 50, 60, 70])
-    assert np.array_equal(union.array[union.slots(tokens)], WEIGHTS[tokens])
+    everything = np.arange(100, 100 + COLUMNS - 3)  # there is room for so many beside 20 and 40
+    columns = union.add(everything)
+    assert len(union.matrix.scale) == COLUMNS
+    assert np.array_equal(union.columns(np.array([20, 40])), second)
+    assert not set(columns) & {NOWHERE, *second}
+    assert hold(union, columns, everything)
+    assert hold(union, second, np.array([20, 40]))
+
+
+def test_a_token_that_comes_again_is_where_it_was() -> None:
+    union = Union(shortlist())
+    tokens = np.array([10, 20, 30])
+    before = union.add(tokens)
+    union.remove(tokens)
+    union.matrix.weight[:, before[0]] = 77
+    assert np.array_equal(union.add(tokens), before)
+    assert (union.matrix.weight[:, before[0]] == 77).all()  # it was not copied once more
 
 
 def test_a_union_has_room_for_every_token() -> None:
-    union = Union(WEIGHTS)
+    union = Union(shortlist())
     tokens = np.arange(TOKENS)
-    slots = union.add(tokens)
-    assert np.array_equal(union.array[slots], WEIGHTS)
+    assert hold(union, union.add(tokens), tokens)
+    union.remove(tokens[1:])
+    union.trim()
+    assert len(union.matrix.scale) == COLUMNS
+    assert hold(union, union.columns(tokens[:1]), tokens[:1])
+    assert hold(union, union.add(tokens[1:]), tokens[1:])
