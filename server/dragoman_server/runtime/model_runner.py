@@ -170,6 +170,7 @@ class ModelRunner:
         self._wanted = next((each for each in (WANTED_IDS, WANTED_COLUMNS) if each in inputs), None)
         shortlist = sessions.shortlist
         self._lists = None if shortlist is None else RowLists(shortlist, cache.shape.max_rows)
+        self._list_layout = 0  # of what steps are bound to
         self._reach = 0  # no row's target has more positions
         self._patience = PATIENCE
 
@@ -221,6 +222,9 @@ class ModelRunner:
         self._patience -= 1
         if self._reach > self._cache.target_capacity or not self._patience:
             self._fit(positions, source_last)
+        wanted = wanted_ids
+        if self._lists is not None:
+            wanted = self._list(self._lists, wanted_ids, candidate_count)
         step = self._step(len(token_ids), candidate_count, len(wanted_ids))
         step.inputs["token_ids"][:] = token_ids
         step.inputs["positions"][:] = positions
@@ -228,10 +232,8 @@ class ModelRunner:
             source_last[sources.first_rows] if sources.is_shared else source_last
         )
         step.inputs["with_normalizers"][...] = with_normalizers
-        if self._lists is not None:
-            self._list(step, self._lists, wanted_ids, candidate_count)
-        elif len(wanted_ids) and self._wanted:
-            step.inputs[WANTED_IDS][:] = wanted_ids
+        if len(wanted) and self._wanted:
+            step.inputs[self._wanted][:] = wanted
         self._sessions.decoder.run_with_iobinding(step.binding)
         return step.candidates
 
@@ -264,17 +266,15 @@ class ModelRunner:
             self._lists.settle(rows)
 
     def _list(
-        self, step: _Step, lists: RowLists, wanted_ids: NDArray[np.int64], candidate_count: int
-    ) -> None:
-        """Tells a step what its rows choose among."""
+        self, lists: RowLists, wanted_ids: NDArray[np.int64], candidate_count: int
+    ) -> NDArray[np.int64]:
+        """Makes lists ready for a step; returns where they have what is wanted."""
         lists.make_room(candidate_count)
-        step.inputs[WANTED_COLUMNS][:] = lists.want(wanted_ids)
-        rows = len(step.inputs["token_ids"])
-        for name, array in lists.arrays.items():
-            if step.inputs.get(name) is not array:  # laid out anew
-                step.inputs[name] = array
-                part = array[:rows] if name.startswith("list") else array
-                step.binding.bind_ortvalue_input(name, OrtValue.ortvalue_from_numpy(part))
+        columns = lists.want(wanted_ids)
+        if lists.layout != self._list_layout:
+            self._list_layout = lists.layout
+            self._steps.clear()
+        return columns
 
     def _admit(self, longest: int, running_rows: int) -> None:
         """Makes room for sources of up to `longest` tokens; an idle cache becomes small again."""
@@ -330,6 +330,8 @@ class ModelRunner:
             outputs["wanted_logits"] = np.zeros((rows, wanted), np.float32)
             if wanted:
                 candidates = candidates._replace(wanted_logits=outputs["wanted_logits"])
+        if self._lists is not None:
+            inputs |= self._lists.arrays(rows)
         caches = self._cache.tensors(rows, sources.count)
         present = {f"{name}_out": cache for name, cache in caches.items()}
         binding = self._sessions.decoder.io_binding()

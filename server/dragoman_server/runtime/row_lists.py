@@ -36,20 +36,25 @@ class RowLists:
         self._known: dict[int, NDArray[np.int64]] = {}  # lists in the union, by their identity
         self._is_settled = True
         self._wanted = NO_TOKENS
-        self._columns, self._ids = self._laid_out(WIDTH)
+        self._layouts = 0
+        self._lay_out(WIDTH)
 
     def add(self, source_ids: Sequence[Sequence[int]], others: Sequence[Collection[int]]) -> None:
         """Appends a row for each sentence, which chooses among `others` too where there are any."""
-        for index, sentence in enumerate(source_ids):
-            tokens = self._shortlist.list_for(sentence, others[index] if others else ())
-            self.make_room(len(tokens))
-            row = self._rows
-            columns = self._union.add(tokens)
-            self._columns[row, len(tokens) :] = NOWHERE
+        lists = [
+            self._shortlist.list_for(sentence, others[index] if others else ())
+            for index, sentence in enumerate(source_ids)
+        ]
+        longest = max(map(len, lists))
+        if not self._rows and self._ids.shape[1] > 2 * _whole(longest):
+            self._lay_out(_whole(longest))  # room that only long sentences needed
+        self.make_room(longest)
+        for row, tokens in enumerate(lists, self._rows):
             self._ids[row, : len(tokens)] = tokens
-            self._columns[row, : len(tokens)] = columns
+            self._columns[row, : len(tokens)] = self._union.add(tokens)
+            self._columns[row, len(tokens) :] = NOWHERE
             self._of_row[row] = self._known[id(tokens)] = tokens
-            self._rows += 1
+        self._rows += len(lists)
 
     def move(self, moves: list[Move]) -> None:
         """Lets rows, present ones or new ones, choose among what others do."""
@@ -68,8 +73,6 @@ class RowLists:
         for key in [key for key in self._known if key not in alive]:
             self._union.remove(self._known.pop(key))
         self._union.trim()
-        if not rows and self._ids.shape[1] > WIDTH:  # room that only long sentences needed
-            self._columns, self._ids = self._laid_out(WIDTH)
 
     def want(self, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
         """Keeps `tokens` in the union, whichever rows choose among them, until others are wanted.
@@ -84,29 +87,33 @@ class RowLists:
 
     def make_room(self, listed: int) -> None:
         """Lays lists out so that there are `listed` places in each, at least."""
-        width = self._ids.shape[1]
-        if listed <= width:
-            return
-        columns, ids = self._laid_out(-(-listed // WIDTH) * WIDTH)
-        columns[:, :width], ids[:, :width] = self._columns, self._ids
-        self._columns, self._ids = columns, ids
+        width, columns, ids = self._ids.shape[1], self._columns, self._ids
+        if listed > width:
+            self._lay_out(_whole(listed))
+            self._columns[:, :width], self._ids[:, :width] = columns, ids
 
     @property
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """What a step is given by the names of its inputs, of all rows there is room for.
+    def layout(self) -> int:
+        """Which arrays a step is to be given: another number, other ones."""
+        return self._layouts + self._union.layouts
 
-        Other arrays where they are laid out anew.
-        """
+    def arrays(self, rows: int) -> dict[str, NDArray[Any]]:
+        """Returns what a step of the first rows is given, by the names of its inputs, as views."""
         weight, scale, bias = self._union.matrix
         return {
             "union_weight": weight,
             "union_scale": scale,
             "union_bias": bias,
-            "list_columns": self._columns,
-            "list_ids": self._ids,
+            "list_columns": self._columns[:rows],
+            "list_ids": self._ids[:rows],
         }
 
-    def _laid_out(self, width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Columns and ids."""
+    def _lay_out(self, width: int) -> None:
+        """Makes lists of so many places, with nothing in them."""
         shape = (len(self._of_row), width)
-        return np.full(shape, NOWHERE), np.zeros(shape, np.int64)
+        self._columns, self._ids = np.full(shape, NOWHERE), np.zeros(shape, np.int64)
+        self._layouts += 1
+
+
+def _whole(places: int) -> int:
+    return -(-places // WIDTH) * WIDTH

@@ -48,7 +48,8 @@ class Union:
             np.zeros(1, np.float32),
             np.full(1, -np.inf, np.float32),
         )
-        """Other arrays as soon as there are more columns, or fewer."""
+        self.layouts = 0
+        """How often its arrays became others, as there are more columns, or fewer."""
         self._lay_out(COLUMNS)
 
     def add(self, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -100,6 +101,7 @@ class Union:
 
     def _lay_out(self, columns: int) -> None:
         """Makes arrays of so many columns, which keep what they had."""
+        self.layouts += 1
         kept = min(columns, len(self._tokens))
         weight, scale, bias = self.matrix
         self.matrix = Matrix(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dragoman_server.models import Bundle, Shortlist, load_shortlist
+from dragoman_server.runtime import union
 from dragoman_server.runtime.kv_cache import KVCache
 from dragoman_server.runtime.model_runner import ModelRunner, Sessions, load_sessions
 from dragoman_server.runtime.sizing import cache_shape
@@ -70,6 +71,19 @@ def test_rows_are_the_same_however_others_come_and_go(loaded: Loaded) -> None:
     crowd.replace(1, 0)  # the row moves; those behind it leave
     for number in range(5, 8):
         assert same(expected[number], crowd.step(), 1)
+
+
+def test_rows_are_the_same_however_often_the_union_is_laid_out_anew(
+    loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = Rows(loaded, [SOURCES[0]])
+    expected = [alone.step() for _ in range(6)]
+    monkeypatch.setattr(union, "COLUMNS", 4)
+    crowd = Rows(loaded, [SOURCES[0]])
+    assert same(expected[0], crowd.step(), 0)
+    for number, step in enumerate(expected[1:], 1):
+        crowd.admit([[20 * number, 30, 40 + number, 0]])
+        assert same(step, crowd.step(), 0)
 
 
 def test_rows_that_are_forked_choose_among_the_same(loaded: Loaded) -> None:

@@ -46,7 +46,7 @@ def hold(union: Union, columns: NDArray[np.int64], tokens: NDArray[np.int64]) ->
 
 def said(lists: RowLists, row: int) -> list[int]:
     """The tokens of a row, once what is at their columns is proven to be theirs."""
-    arrays = lists.arrays
+    arrays = lists.arrays(row + 1)
     columns, ids = arrays["list_columns"][row], arrays["list_ids"][row]
     count = int(np.count_nonzero(columns != NOWHERE))
     tokens = ids[:count]
@@ -91,7 +91,7 @@ def test_rows_that_are_forked_and_moved_keep_their_lists() -> None:
 
 def length(lists: RowLists) -> int:
     """Columns of the union."""
-    return len(lists.arrays["union_scale"])
+    return len(lists.arrays(1)["union_scale"])
 
 
 def test_a_union_becomes_small_again_once_its_tokens_have_left() -> None:
@@ -111,17 +111,27 @@ def test_a_union_becomes_small_again_once_its_tokens_have_left() -> None:
 def test_a_list_that_is_longer_lays_all_out_anew() -> None:
     lists = made()
     lists.add([[5]], ())
-    before = lists.arrays["list_ids"]
+    before = lists.layout
     lists.add([list(range(8))], ())
-    arrays = lists.arrays
-    assert arrays["list_ids"].shape == arrays["list_columns"].shape == (8, 2 * WIDTH)
-    assert arrays["list_ids"] is not before
+    assert lists.layout > before
+    arrays = lists.arrays(2)
+    assert arrays["list_ids"].shape == arrays["list_columns"].shape == (2, 2 * WIDTH)
     assert said(lists, 0) == expected(5)
     assert said(lists, 1) == expected(*range(8))
+
+
+def test_room_that_only_long_sentences_needed_is_given_up_when_there_are_none() -> None:
+    lists = made()
+    lists.make_room(3 * WIDTH)
+    before = lists.layout
+    lists.add([[5]], ())
+    assert lists.layout > before
+    assert lists.arrays(1)["list_ids"].shape[1] == WIDTH
+    lists.make_room(2 * WIDTH)
     lists.settle(0)
-    assert lists.arrays["list_ids"].shape[1] == WIDTH
-    lists.make_room(WIDTH + 1)
-    assert lists.arrays["list_ids"].shape[1] == 2 * WIDTH
+    before = lists.layout
+    lists.add([[7]], ())
+    assert lists.layout == before  # not at each sentence
 
 
 def test_wanted_tokens_are_in_the_union_as_long_as_they_are_wanted() -> None:
@@ -131,12 +141,12 @@ def test_wanted_tokens_are_in_the_union_as_long_as_they_are_wanted() -> None:
 
     def weights(tokens: NDArray[np.int64]) -> NDArray[np.int8]:
         columns = lists.want(tokens)
-        found: NDArray[np.int8] = lists.arrays["union_weight"][:, columns].T
+        found: NDArray[np.int8] = lists.arrays(1)["union_weight"][:, columns].T
         return found
 
     for _ in range(2):
         assert np.array_equal(weights(wanted), WEIGHTS[wanted])
-        lists.add([[7 + len(lists.arrays)]], ())  # others come between
+        lists.add([[7]], ())  # others come between
     others = np.array([901])
     assert np.array_equal(weights(others), WEIGHTS[others])
     lists.want(np.zeros(0, np.int64))
