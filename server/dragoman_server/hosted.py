@@ -180,6 +180,7 @@ def make(recipe: Recipe, engines: int) -> Hosted:
         engines=engines,
         threads=recipe.threads,
         fixed_shapes=config.fixed_batch_shapes,
+        with_shortlist=config.shortlist,
     )
     rows = loaded.shape.max_rows
     build = search_builder(bundle, recipe.limits, rows)

@@ -1,5 +1,6 @@
 """A text on its way through the engine: what is asked, and what became of it."""
 
+import itertools
 import math
 from dataclasses import dataclass
 from enum import Enum
@@ -103,6 +104,14 @@ class TranslationOptions:
     """Whether Attention.alignment is computed."""
     return_attention: bool = False
     """Whether the other weights of Attention are."""
+
+    @property
+    def told_ids(self) -> tuple[int, ...]:
+        """Tokens that are told: of the prefix, and of what must be said."""
+        told = self.target_prefix
+        for each in self.required_sequences:
+            told += tuple(itertools.chain.from_iterable(each.alternatives))
+        return told
 
     @property
     def wants_weights(self) -> bool:

@@ -4,7 +4,7 @@ Uses the graphs as the server does: packed encoder, caches updated in place, one
 know text, and takes no care of speed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +35,16 @@ LIKELY_CANDIDATES = 64
 class GraphDecoder(StepwiseDecoder):
     """The graphs in `directory`, made for the CPU from `model`."""
 
-    def __init__(self, directory: Path, model: ImportedModel) -> None:
+    def __init__(self, directory: Path, model: ImportedModel, decoder: str = DECODER) -> None:
         super().__init__(model)
         self._encoder = cpu_session(directory / ENCODER)
-        self._decoder = cpu_session(directory / DECODER)
+        self._decoder = cpu_session(directory / decoder)
 
     def _steps(self, sources: Sequence[Sequence[int]], limit: int) -> Steps:
         lengths, caches = self._encode(sources, limit)
         vocabulary = self._model.config.padded_vocabulary_size
-        return _Steps(self._decoder, lengths, caches, vocabulary)
+        given = {"wanted_ids": np.zeros(0, np.int64)}
+        return GraphSteps(self._decoder, lengths, caches, vocabulary, given)
 
     def _encode(
         self, sources: Sequence[Sequence[int]], limit: int
@@ -119,7 +120,7 @@ def packed_pairs(
     return inputs
 
 
-class _Steps:
+class GraphSteps:
     """The decoder's buffers for a fixed set of rows, bound once and updated in place."""
 
     def __init__(
@@ -128,7 +129,17 @@ class _Steps:
         source_lengths: Sequence[int],
         caches: dict[str, Cache],
         vocabulary: int,
+        given: Mapping[str, NDArray[np.generic]],
     ) -> None:
+        """Binds them.
+
+        Args:
+            session: Of the decoder's graph.
+            source_lengths: Tokens of each row's source.
+            caches: See `spread`.
+            vocabulary: Tokens that a row chooses among.
+            given: What the graph is given beside what every decoder is.
+        """
         rows = len(source_lengths)
         self._vocabulary = vocabulary
         self._token_ids = np.zeros(rows, np.int64)
@@ -141,8 +152,8 @@ class _Steps:
             "source_last": np.array(source_lengths, np.int32) - 1,
             "candidate_count": self._count,
             "with_normalizers": self._with_normalizers,
-            "wanted_ids": np.zeros(0, np.int64),
             **nothing_shared(caches["cross_key_0"].shape[1]),
+            **given,
         }
         self._step = BoundStep(session, inputs, caches, RESULTS)
 

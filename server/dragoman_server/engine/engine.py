@@ -170,7 +170,11 @@ class Engine:
 
     def _encode(self, sequences: list[Sequence]) -> None:
         started = self._clock()
-        self._runner.encode([s.source_ids for s in sequences], self._search.rows)
+        self._runner.encode(
+            [s.source_ids for s in sequences],
+            self._search.rows,
+            [s.options.told_ids for s in sequences],
+        )
         ended = self._clock()
         self._search.admit(sequences)
         self._without_token.extend(sequences)

@@ -17,6 +17,7 @@ from dragoman_server.models.languages import (
     Languages,
     check_length,
 )
+from dragoman_server.models.shortlist import Shortlist, load_shortlist, require_shortlist
 from dragoman_server.models.tokenizer import load_tokenizer, word_continuations
 from dragoman_server.models.versions import VersionedName, newness
 from dragoman_server.models.watch import watch_files
@@ -29,14 +30,17 @@ __all__ = [
     "Bundle",
     "Languages",
     "RuntimeName",
+    "Shortlist",
     "VersionedName",
     "check_length",
     "format_of",
+    "load_shortlist",
     "load_tokenizer",
     "names",
     "newness",
     "primary",
     "read_manifest",
+    "require_shortlist",
     "runtime_of",
     "script",
     "watch_files",

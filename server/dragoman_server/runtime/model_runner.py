@@ -4,7 +4,7 @@ Knows rows and arrays; knows nothing of sequences, queues or time.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from onnxruntime import OrtValue
 
 from dragoman_server.errors import BundleError, ConfigError
-from dragoman_server.models import Bundle
+from dragoman_server.models import Bundle, Shortlist
 from dragoman_server.runtime.kv_cache import KVCache
 from dragoman_server.runtime.packing import batches, distinct, pack
+from dragoman_server.runtime.row_lists import RowLists
 from dragoman_server.runtime.sources import Sources
 from dragoman_server.search import NO_TOKENS, Candidates, Move, RowCopies
 
@@ -30,6 +31,8 @@ class Sessions(NamedTuple):
 
     encoder: Any
     decoder: Any
+    shortlist: Shortlist | None = None
+    """What rows choose among, where the decoder's graph is the one that takes lists."""
 
 
 def available_providers() -> list[str]:
@@ -81,7 +84,14 @@ def choose_provider(requested: str, *, available: Sequence[str], made_for: Seque
     return "cpu"
 
 
-def load_sessions(bundle: Bundle, provider: str, *, engines: int = 1, threads: int = 1) -> Sessions:
+def load_sessions(
+    bundle: Bundle,
+    provider: str,
+    *,
+    engines: int = 1,
+    threads: int = 1,
+    shortlist: Shortlist | None = None,
+) -> Sessions:
     """Loads both graphs.
 
     Args:
@@ -90,6 +100,7 @@ def load_sessions(bundle: Bundle, provider: str, *, engines: int = 1, threads: i
         engines: How many share them.
         threads: CPU threads of each. Engines side by side make more of a core: hand-over between an
             operator's threads costs more than a small operator (docs/benchmarks/tried.md).
+        shortlist: The bundle's, whose decoding step then takes the decoder's place.
 
     Raises:
         ConfigError: the provider does not start.
@@ -106,7 +117,9 @@ def load_sessions(bundle: Bundle, provider: str, *, engines: int = 1, threads: i
     disabled = ["SkipLayerNormFusion"] if provider == "cpu" else []
     providers = [_CPU] if provider == "cpu" else [_CUDA, _CPU]
     sessions = []
-    for graph in (bundle.manifest.encoder, bundle.manifest.decoder):
+    manifest = bundle.manifest
+    decoder = manifest.decoder if shortlist is None else manifest.shortlist.decoder
+    for graph in (manifest.encoder, decoder):
         path = bundle.path / graph.path
         try:
             session = onnxruntime.InferenceSession(
@@ -119,7 +132,7 @@ def load_sessions(bundle: Bundle, provider: str, *, engines: int = 1, threads: i
                 f"provider {provider} does not start: onnxruntime chose {session.get_providers()}"
             )
         sessions.append(session)
-    return Sessions(sessions[0], sessions[1])
+    return Sessions(sessions[0], sessions[1], shortlist)
 
 
 PATIENCE = 1024
@@ -129,7 +142,7 @@ MOST_STEPS = 512
 """Numbers of rows, sources, candidates and wanted tokens for which buffers are kept."""
 
 
-WANTED_IDS = "wanted_ids"
+WANTED_IDS, WANTED_COLUMNS = "wanted_ids", "wanted_columns"
 
 
 class _Step(NamedTuple):
@@ -153,7 +166,11 @@ class ModelRunner:
         )
         self._steps: dict[tuple[int, int, int, int], _Step] = {}
         inputs = [each.name for each in sessions.decoder.get_inputs()]
-        self._gives_wanted = WANTED_IDS in inputs  # graphs of older bundles do not
+        # How wanted tokens are told; graphs of older bundles take none.
+        self._wanted = next((each for each in (WANTED_IDS, WANTED_COLUMNS) if each in inputs), None)
+        shortlist = sessions.shortlist
+        self._lists = None if shortlist is None else RowLists(shortlist, cache.shape.max_rows)
+        self._list_layout = 0  # of what steps are bound to
         self._reach = 0  # no row's target has more positions
         self._patience = PATIENCE
 
@@ -163,7 +180,12 @@ class ModelRunner:
         row = np.zeros(1, np.int32)
         self.decode(np.array([token_id]), row, row, candidate_count=1, with_normalizers=True)
 
-    def encode(self, source_ids: list[list[int]], first_row: int) -> None:
+    def encode(
+        self,
+        source_ids: list[list[int]],
+        first_row: int,
+        told_ids: Sequence[Collection[int]] = (),
+    ) -> None:
         """Encodes newcomers and keeps the keys and values of each for a row of its own.
 
         Sentences are packed one after the other: only attention sees a padded batch. One that
@@ -173,6 +195,8 @@ class ModelRunner:
         self._settle(first_row)
         self._admit(max(lengths), first_row)
         first = self._sources.add(lengths)
+        if self._lists is not None:
+            self._lists.add(source_ids, told_ids)
         sentences = distinct(source_ids)
         readers = iter(sentences.values())
         for batch in batches(sentences):
@@ -198,6 +222,9 @@ class ModelRunner:
         self._patience -= 1
         if self._reach > self._cache.target_capacity or not self._patience:
             self._fit(positions, source_last)
+        wanted = wanted_ids
+        if self._lists is not None:
+            wanted = self._list(self._lists, wanted_ids, candidate_count)
         step = self._step(len(token_ids), candidate_count, len(wanted_ids))
         step.inputs["token_ids"][:] = token_ids
         step.inputs["positions"][:] = positions
@@ -205,14 +232,16 @@ class ModelRunner:
             source_last[sources.first_rows] if sources.is_shared else source_last
         )
         step.inputs["with_normalizers"][...] = with_normalizers
-        if len(wanted_ids) and self._gives_wanted:
-            step.inputs[WANTED_IDS][:] = wanted_ids
+        if len(wanted) and self._wanted:
+            step.inputs[self._wanted][:] = wanted
         self._sessions.decoder.run_with_iobinding(step.binding)
         return step.candidates
 
     def fork(self, forks: list[Move]) -> None:
         """Gives rows that follow the present ones what others hold, with the same sources."""
         self._cache.move(forks)
+        if self._lists is not None:
+            self._lists.move(forks)
         copies = self._sources.fork(forks)
         if copies is not None:
             self._cache.copy_sources(copies)
@@ -225,12 +254,27 @@ class ModelRunner:
         """Moves rows of the cache."""
         self._cache.move(moves)
         self._sources.move(moves)
+        if self._lists is not None:
+            self._lists.move(moves)
 
     def _settle(self, rows: int) -> None:
         """Makes the sources of the first `rows` rows a prefix."""
         copies = self._sources.settle(rows)
         if copies is not None:
             self._cache.copy_sources(copies)
+        if self._lists is not None:
+            self._lists.settle(rows)
+
+    def _list(
+        self, lists: RowLists, wanted_ids: NDArray[np.int64], candidate_count: int
+    ) -> NDArray[np.int64]:
+        """Makes lists ready for a step; returns where they have what is wanted."""
+        lists.make_room(candidate_count)
+        columns = lists.want(wanted_ids)
+        if lists.layout != self._list_layout:
+            self._list_layout = lists.layout
+            self._steps.clear()
+        return columns
 
     def _admit(self, longest: int, running_rows: int) -> None:
         """Makes room for sources of up to `longest` tokens; an idle cache becomes small again."""
@@ -281,11 +325,13 @@ class ModelRunner:
             "candidate_logits": candidates.logits,
             "log_normalizers": candidates.log_normalizers,
         }
-        if self._gives_wanted:
-            inputs[WANTED_IDS] = np.zeros(wanted, np.int64)
+        if self._wanted:
+            inputs[self._wanted] = np.zeros(wanted, np.int64)
             outputs["wanted_logits"] = np.zeros((rows, wanted), np.float32)
             if wanted:
                 candidates = candidates._replace(wanted_logits=outputs["wanted_logits"])
+        if self._lists is not None:
+            inputs |= self._lists.arrays(rows)
         caches = self._cache.tensors(rows, sources.count)
         present = {f"{name}_out": cache for name, cache in caches.items()}
         binding = self._sessions.decoder.io_binding()
