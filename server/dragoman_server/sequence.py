@@ -215,11 +215,14 @@ class Sequence:
     """When its source was encoded."""
     first_token_at: float = 0.0
     """When its first target token was there."""
+    ended_at: float = 0.0
+    """When its last one was."""
 
-    def timing(self, ended_at: float) -> Timing:
-        """Returns when it had got how far, once its last token is there."""
+    @property
+    def timing(self) -> Timing:
+        """When it had got how far, once its last token is there."""
         return Timing(
-            self.arrived_at, self.started_at, self.encoded_at, self.first_token_at, ended_at
+            self.arrived_at, self.started_at, self.encoded_at, self.first_token_at, self.ended_at
         )
 
     @property

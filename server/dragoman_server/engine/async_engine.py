@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable
 from collections.abc import Sequence as ListOf
+from typing import TypeAlias
 
 from dragoman_server.engine.attention_threads import Attend, AttentionThreads
 from dragoman_server.engine.deadline import NO_LIMIT, TimeLimit, has_passed
@@ -39,6 +40,11 @@ OUTLOOK_SECONDS = 0.002
 refuse a call."""
 
 _TRANSLATED = (FinishReason.STOP, FinishReason.LENGTH)
+
+_Awaited: TypeAlias = tuple[
+    asyncio.Future[Completion], Promise, Callable[[asyncio.Future[Completion]], None]
+]
+"""A text's future, what was promised, and what is called once somebody gives the future up."""
 
 OnPartial = Callable[[int, list[int]], None]
 """Told which of the texts that were submitted together has which target tokens so far."""
@@ -75,13 +81,14 @@ class AsyncEngine:
         self.kv_cache_bytes = kv_cache_bytes
         self._count_expired = count_expired or (lambda: None)
         self._clock = clock
-        self._forecast = Forecast(self._engines.step_costs, places=max_rows)
+        engines = self._engines
+        self._forecast = Forecast(engines.step_costs, engines=len(engines), places=max_rows)
         self._attention = None if attend is None else AttentionThreads(attend, len(self._engines))
         self.used_at = clock()
         """When the last texts came, or it was built."""
         self._idle = asyncio.Event()
         self._idle.set()
-        self._futures: dict[Sequence, asyncio.Future[Completion]] = {}
+        self._awaited: dict[Sequence, _Awaited] = {}
         self._on_partial: dict[Sequence, Callable[[list[int]], None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._admission, self._looked_at = Admission(), -math.inf
@@ -263,22 +270,28 @@ class AsyncEngine:
     def _expect(self, sequence: Sequence, promise: Promise) -> asyncio.Future[Completion]:
         assert self._loop is not None
         future: asyncio.Future[Completion] = self._loop.create_future()
-        future.add_done_callback(functools.partial(self._forget, sequence, promise))
-        self._futures[sequence] = future
+        give_up = functools.partial(self._forget, sequence, promise)
+        future.add_done_callback(give_up)
+        self._awaited[sequence] = future, promise, give_up
         return future
 
     def _forget(
         self, sequence: Sequence, promise: Promise, future: asyncio.Future[Completion]
     ) -> None:
-        del self._futures[sequence]
-        if not self._futures:
-            self._idle.set()
-        self._on_partial.pop(sequence, None)
+        """A future has ended, but not by `_settle`."""
         now = self._clock()
         translated = not future.cancelled() and future.exception() is None
         self._forecast.observe_end(promise, translated=translated, now=now)
         if future.cancelled():
             self._take_out(sequence, now)
+        self._drop(sequence)
+
+    def _drop(self, sequence: Sequence) -> None:
+        del self._awaited[sequence]
+        if not self._awaited:
+            self._idle.set()
+        if self._on_partial:
+            self._on_partial.pop(sequence, None)
 
     def _take_out(self, sequence: Sequence, now: float) -> None:
         if not self._queue.remove(sequence):
@@ -293,7 +306,7 @@ class AsyncEngine:
         self._fail_unfinished(BackendError("no engine is left; the server's log says why"))
 
     def _fail_unfinished(self, error: DragomanError) -> None:
-        for future in list(self._futures.values()):
+        for future, *_ in list(self._awaited.values()):
             if not future.done():
                 future.set_exception(error)
 
@@ -306,12 +319,24 @@ class AsyncEngine:
             report = self._on_partial.get(sequence)
             if report is not None:
                 report(tokens)
+        now = self._clock()
+        translated: list[tuple[int, int]] = []
         for sequence, outcome in progress.finished:
+            is_completion = isinstance(outcome, Completion)
             if isinstance(outcome, Completion) and outcome.finish_reason in _TRANSLATED:
-                self._forecast.observe_text(len(sequence.source_ids), len(outcome.token_ids))
-            if future := self._futures.get(sequence):
-                if sequence.options.wants_weights and isinstance(outcome, Completion):
-                    assert self._attention is not None
-                    self._attention.settle(sequence, outcome, future)
-                else:
-                    settle(future, outcome)
+                translated.append((len(sequence.source_ids), len(outcome.token_ids)))
+            awaited = self._awaited.get(sequence)
+            if awaited is None or awaited[0].done():
+                continue
+            future, promise, give_up = awaited
+            if isinstance(outcome, Completion) and sequence.options.wants_weights:
+                assert self._attention is not None
+                self._attention.settle(sequence, outcome, future)
+                continue
+            # Not by a callback of the future's: that would be one more call of the event loop.
+            future.remove_done_callback(give_up)
+            self._forecast.observe_end(promise, translated=is_completion, now=now)
+            self._drop(sequence)
+            settle(future, outcome)
+        if translated:
+            self._forecast.observe_texts(translated)

@@ -7,7 +7,7 @@ Knows callers and work. Does not know the other class, nor what runs.
 import itertools
 import math
 from collections.abc import Collection
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, heapreplace
 from typing import NamedTuple, TypeAlias
 
 from dragoman_server.engine.lane import Lane, Work
@@ -88,7 +88,11 @@ class Lanes:
         self._served = lane.served
         work = lane.take()
         self._left(lane, work)
-        if lane.rows:
+        if not lane.rows:
+            return work
+        if self._order[0][-1] is lane:  # as it is where it was its turn: that is over
+            heapreplace(self._order, (lane.served, next(self._numbers), lane))
+        else:
             self._enqueue(lane)
         return work
 
@@ -125,9 +129,10 @@ class Lanes:
 
     def _first(self) -> Lane:
         """Returns the lane that had least, of all; there is one."""
-        while not self._is_true(self._order[0]):
-            heappop(self._order)
-        return self._order[0][-1]
+        order = self._order
+        while not self._is_true(order[0]):
+            heappop(order)
+        return order[0][-1]
 
     def _is_true(self, entry: _Entry) -> bool:
         served, _, lane = entry

@@ -56,7 +56,7 @@ class _Uncounted:
     def expired(self, texts: int = 1) -> None:
         """See engine.Counts."""
 
-    def finished(self, ended: ListOf[tuple[Sequence, int]], now: float) -> None:
+    def finished(self, ended: ListOf[tuple[Sequence, int]]) -> None:
         """See engine.Counts."""
 
 
