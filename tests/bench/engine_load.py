@@ -15,6 +15,7 @@ import sys
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from dragoman.load.recorder import percentile
 from dragoman_server.models.bundle import Bundle
@@ -102,7 +103,7 @@ def main() -> None:
     add = parser.add_argument
     add("--bundle", type=Path, required=True)
     add("--data", type=Path, required=True, help="directory with tatoeba_test")
-    add("--kinds", nargs="+", choices=["threads", "processes"], default=["threads", "processes"])
+    add("--kinds", nargs="+", choices=get_args(Kind), default=get_args(Kind))
     add("--engines", type=int, nargs="+", default=[2])
     add("--rows", type=int, help="of each; default: as many as a server has")
     add("--rates", type=float, nargs="+", default=[0, 600, 800, 1000, 1200, 1400])

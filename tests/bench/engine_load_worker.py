@@ -29,7 +29,8 @@ from tests.bench.processes import answer, run_worker
 from tests.bench.watched_engines import Parts, in_processes, in_threads
 from tests.bench.watched_runner import Spent, SpentLog
 
-Kind = Literal["threads", "processes"]
+Kind = Literal["threads", "process", "processes"]
+"""Of engines: of the interpreter with the event loop; of one of their own; with one each."""
 
 WARM_UP_SECONDS = 2.0
 OFFLINE = 0.0
@@ -148,8 +149,11 @@ def _build(job: Job, path: Path) -> tuple[AsyncEngine, TranslationOptions]:
     recipe = Recipe(bundle, config, limits, 1, shape)
     queue = WaitingQueue(max_queue_size=QUEUE_SIZE, engines=job.engines)
     metrics = EngineMetrics(Metrics(), bundle.manifest.name)
-    build = in_threads if job.kind == "threads" else in_processes
-    made = functools.partial(build, Parts(job.engines, recipe, path, queue, metrics))
+    parts = Parts(job.engines, recipe, path, queue, metrics)
+    made = functools.partial(in_threads, parts)
+    if job.kind != "threads":
+        processes = 1 if job.kind == "process" else job.engines
+        made = functools.partial(in_processes, parts, processes=processes)
     engine = AsyncEngine(queue, made, max_rows=job.engines * shape.max_rows)
     longest = bundle.manifest.decoding_defaults.max_decoding_length or limits.max_decoding_length
     return engine, TranslationOptions(longest, return_scores=False)

@@ -31,6 +31,7 @@ from tests.bench.tables import text_table
 from tests.bench.turns import in_turns
 from tests.integration.served import Served
 
+CONNECTIONS = 4
 WARM_UP_RATE, WARM_UP_SECONDS = 300.0, 3.0
 PERCENTILE = 0.97
 PREFIX_BYTES = 5
@@ -61,16 +62,14 @@ class Point(NamedTuple):
     """Of processor time, for each request that was due: the client's and the server's parts."""
 
 
-def measure(
-    address: str, rate: float, seconds: float, sentences: list[str], connections: int
-) -> Point:
+def measure(address: str, rate: float, seconds: float, sentences: list[str]) -> Point:
     """Asks a child process' server for so many sentences a second.
 
     Raises:
         RuntimeError: An answer is no translation.
     """
     before = _processor_seconds()
-    ends, client = run(address, rate, seconds, None, connections, sentences=sentences)
+    ends, client = run(address, rate, seconds, None, CONNECTIONS, sentences=sentences)
     after = _processor_seconds()
     check(ends)
     due = max(1, sum(len(each) for each in ends.seconds.values()) + ends.left)
@@ -145,10 +144,9 @@ def _measure_all(
     for number in range(arguments.runs):
         for system in in_turns(systems, number):
             with stage(f"{system}, run {number + 1}"), _start(system, files) as address:
-                asked = sentences, arguments.connections
-                measure(address, WARM_UP_RATE, WARM_UP_SECONDS, *asked)
+                measure(address, WARM_UP_RATE, WARM_UP_SECONDS, sentences)
                 for rate in arguments.rates:
-                    point = measure(address, rate, arguments.seconds, *asked)
+                    point = measure(address, rate, arguments.seconds, sentences)
                     found.setdefault((system, rate), []).append(point)
     return found
 
@@ -177,7 +175,6 @@ def main() -> None:
     add("--data", type=Path, required=True, help="tatoeba_test")
     add("--rates", type=float, nargs="+", required=True, help="requests a second")
     add("--systems", nargs="+", choices=SETTINGS, default=["threads"], help="beside the peer")
-    add("--connections", type=int, default=4, help="each is a caller of its own")
     add("--runs", type=int, default=3, help="of each; medians are told")
     add("--seconds", type=float, default=8.0, help="of each rate")
     add("--reuse", action="store_true", help="the models that an earlier benchmark converted")

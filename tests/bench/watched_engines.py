@@ -19,7 +19,7 @@ from dragoman_server.engine import (
     WaitingQueue,
 )
 from dragoman_server.hosted import Recipe, make
-from dragoman_server.hosting import EngineProcesses, Hosted, LoadedProcesses
+from dragoman_server.hosting import EngineProcesses, Hosted, LoadedProcesses, spread
 from tests.bench.watched_runner import SpentLog, WatchedRunner
 
 ROOT = Path(__file__).parents[2]
@@ -67,15 +67,17 @@ def in_threads(parts: Parts, reports: Reports) -> Engines:
     return EngineThreads(engines, made.prepare, wait=queue.wait, all_died=reports.all_died)
 
 
-def in_processes(parts: Parts, reports: Reports) -> Engines:
-    """Returns engines with a process each."""
+def in_processes(parts: Parts, reports: Reports, *, processes: int) -> Engines:
+    """Returns engines in so many processes."""
     # Their modules are this tree's.
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     recipe, count = parts.recipe, parts.count
-    makes: list[tuple[int, Callable[[], Hosted]]] = [
-        (1, functools.partial(watched, recipe, parts.log, index, 1, engines=count))
-        for index in range(count)
-    ]
+    makes: list[tuple[int, Callable[[], Hosted]]] = []
+    first = 0
+    for share in spread(count, processes):
+        made = functools.partial(watched, recipe, parts.log, first, share, engines=count)
+        makes.append((share, made))
+        first += share
     return EngineProcesses(
         LoadedProcesses(makes, recipe.config),
         parts.queue,
