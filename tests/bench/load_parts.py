@@ -44,6 +44,7 @@ RPC_THREADS = ("event_engine", "grpc", "timer", "resolver")
 PEER = "peer"
 SETTINGS: dict[str, dict[str, object]] = {
     "threads": {"engine_processes": 0},
+    "process": {"engine_processes": 1},
     "processes": {"engine_processes": 2},
     "front-end": {"engine_processes": 0, "workers": 1},
 }

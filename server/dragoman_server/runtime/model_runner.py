@@ -139,7 +139,8 @@ PATIENCE = 1024
 """Steps after which the cache gives up room that only long texts needed."""
 
 MOST_STEPS = 512
-"""Numbers of rows, sources, candidates and wanted tokens for which buffers are kept."""
+"""Layouts of the cache, and numbers of rows, sources, candidates and wanted tokens, for which
+buffers are kept."""
 
 
 WANTED_IDS, WANTED_COLUMNS = "wanted_ids", "wanted_columns"
@@ -164,7 +165,7 @@ class ModelRunner:
             shared_rows=cache.shape.shared_rows,
             heads=cache.shape.heads,
         )
-        self._steps: dict[tuple[int, int, int, int], _Step] = {}
+        self._steps: dict[tuple[tuple[int, int], int, int, int, int], _Step] = {}
         inputs = [each.name for each in sessions.decoder.get_inputs()]
         # How wanted tokens are told; graphs of older bundles take none.
         self._wanted = next((each for each in (WANTED_IDS, WANTED_COLUMNS) if each in inputs), None)
@@ -279,8 +280,7 @@ class ModelRunner:
     def _admit(self, longest: int, running_rows: int) -> None:
         """Makes room for sources of up to `longest` tokens; an idle cache becomes small again."""
         room = self._cache.reserve if running_rows else self._cache.trim
-        if room(target=1, source=longest, rows=running_rows, sources=self._sources.count):
-            self._steps.clear()
+        room(target=1, source=longest, rows=running_rows, sources=self._sources.count)
         if not running_rows:
             self._reach = 0
 
@@ -290,12 +290,10 @@ class ModelRunner:
         room = self._cache.reserve if self._patience else self._cache.trim
         self._patience = self._patience or PATIENCE
         source = int(source_last.max()) + 1
-        kept = {"rows": len(positions), "sources": self._sources.count}
-        if room(target=self._reach, source=source, **kept):
-            self._steps.clear()
+        room(target=self._reach, source=source, rows=len(positions), sources=self._sources.count)
 
     def _step(self, rows: int, candidate_count: int, wanted: int) -> _Step:
-        key = (rows, self._sources.count, candidate_count, wanted)
+        key = self._cache.layout, rows, self._sources.count, candidate_count, wanted
         if key not in self._steps:
             if len(self._steps) == MOST_STEPS:
                 self._steps.clear()
