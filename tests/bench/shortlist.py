@@ -21,7 +21,7 @@ from dragoman_server.models import load_shortlist
 from dragoman_server.models.bundle import Bundle, read_manifest
 from tests.bench.corpus import Corpus, encode
 from tests.bench.ctranslate2_model import convert
-from tests.bench.entrants import LONGEST, ROWS
+from tests.bench.entrants import LONGEST
 from tests.bench.models import BUILD, FEW_SENTENCES, SHIPPED
 from tests.bench.origin import Origin, load_average
 from tests.bench.progress import stage
@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
     add("--vocabulary", type=int, nargs="+", default=[BASE.vocabulary, 256_000])
-    add("--rows", type=int, nargs="+", default=[ROWS], help="of an engine")
+    add("--rows", type=int, nargs="+", default=[128], help="of an engine")
     add("--peer-batch", type=int, nargs="+", default=[32, 64], help="sentences of its batches")
     add("--runs", type=int, default=3, help="of each; medians are told")
     add("--sentences", type=int, default=300, help="so many of the test sets")

@@ -19,7 +19,7 @@ from dragoman_server.engine import (
     WaitingQueue,
 )
 from dragoman_server.hosted import Recipe, make
-from dragoman_server.hosting import EngineProcesses, Hosted, LoadedProcesses, spread
+from dragoman_server.hosting import EngineProcesses, Hosted, LoadedProcesses, LogStyle, spread
 from tests.bench.watched_runner import SpentLog, WatchedRunner
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +79,7 @@ def in_processes(parts: Parts, reports: Reports, *, processes: int) -> Engines:
         makes.append((share, made))
         first += share
     return EngineProcesses(
-        LoadedProcesses(makes, recipe.config),
+        LoadedProcesses(makes, LogStyle(recipe.config.log_level, recipe.config.log_format)),
         parts.queue,
         reports,
         max_batch_size=recipe.shape.max_rows,

@@ -4,7 +4,7 @@ Knows runs of a model and who makes them. Does not know who asks for translation
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self, TypeVar
 
@@ -69,9 +69,15 @@ class WatchedRunner:
         self._runner = runner
         self._line = line
 
-    def encode(self, source_ids: list[list[int]], first_row: int) -> None:
+    def encode(
+        self,
+        source_ids: list[list[int]],
+        first_row: int,
+        told_ids: Sequence[Collection[int]] = (),
+        /,
+    ) -> None:
         """See Runner."""
-        self._timed("encoder", lambda: self._runner.encode(source_ids, first_row))
+        self._timed("encoder", lambda: self._runner.encode(source_ids, first_row, told_ids))
         self._add("encoder_runs", 1)
         self._add("newcomers", len(source_ids))
 
