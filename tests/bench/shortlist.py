@@ -17,8 +17,8 @@ import numpy as np
 
 from dragoman_export.bundle import write_manifest
 from dragoman_export.export import ExportRequest, export
-from dragoman_server.models import load_shortlist
 from dragoman_server.models.bundle import Bundle, read_manifest
+from dragoman_server.runtime.shortlist import load_shortlist
 from tests.bench.corpus import Corpus, encode
 from tests.bench.ctranslate2_model import convert
 from tests.bench.entrants import LONGEST

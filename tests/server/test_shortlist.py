@@ -11,9 +11,10 @@ import pytest
 from dragoman_server.assemble import Loader, build_engine
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
-from dragoman_server.models import Bundle, load_shortlist
+from dragoman_server.models import Bundle
 from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.pool import find_bundle
+from dragoman_server.runtime.shortlist import load_shortlist
 from dragoman_server.sequence import Completion, RequiredSequence, TranslationOptions
 from dragoman_server.service.listing import model_limits
 

@@ -17,7 +17,7 @@ from dragoman_server.models.languages import (
     Languages,
     check_length,
 )
-from dragoman_server.models.shortlist import Shortlist, load_shortlist, require_shortlist
+from dragoman_server.models.shortlist import require_shortlist
 from dragoman_server.models.tokenizer import load_tokenizer, word_continuations
 from dragoman_server.models.versions import VersionedName, newness
 from dragoman_server.models.watch import watch_files
@@ -30,11 +30,9 @@ __all__ = [
     "Bundle",
     "Languages",
     "RuntimeName",
-    "Shortlist",
     "VersionedName",
     "check_length",
     "format_of",
-    "load_shortlist",
     "load_tokenizer",
     "names",
     "newness",

@@ -13,10 +13,11 @@ from typing import NamedTuple, Self
 
 from google.protobuf import json_format
 
-from dragoman.v1.bundle_pb2 import BundleFile, Manifest, Shortlist
+from dragoman.v1.bundle_pb2 import BundleFile, Manifest
 from dragoman_server.errors import BundleError
 from dragoman_server.models.manifest import problems_of
 from dragoman_server.models.private_copy import detach
+from dragoman_server.models.shortlist import paths_of
 
 FORMAT_VERSIONS = (5, 6, 7, 8)
 """That are read: those of version 5 have no graph of attention weights; those before 7 are ONNX;
@@ -152,14 +153,8 @@ def _needed_paths(manifest: Manifest) -> list[str]:
         *filter(None, of_tokenizer),
         *([manifest.copy.path] if manifest.HasField("copy") else []),
         *([manifest.attention.path] if manifest.HasField("attention") else []),
-        *(_paths_of(manifest.shortlist) if manifest.HasField("shortlist") else []),
+        *paths_of(manifest.shortlist).values(),
     ]
-
-
-def _paths_of(shortlist: Shortlist) -> list[str]:
-    names = (field.name for field in shortlist.DESCRIPTOR.fields)
-    files = [getattr(shortlist, name) for name in names if name.endswith("_path")]
-    return [shortlist.decoder.path, *files]
 
 
 def _verify(path: Path, file: BundleFile) -> Stamp:

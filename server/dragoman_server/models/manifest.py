@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from dragoman.v1.bundle_pb2 import Graph, Manifest, TensorSpec
 from dragoman_server.models.calibration import problems_of_calibration
 from dragoman_server.models.formats import format_of, problems_of_format
+from dragoman_server.models.shortlist import paths_of, problems_of_shortlist
 
 MOST_LAYERS, MOST_HEADS, MOST_WIDTH = 1_000, 1_024, 65_536
 MOST_TOKENS = 10_000_000
@@ -26,15 +27,6 @@ SCALES = ("calibrated", "per_row")
 PROVIDERS = ("cpu", "cuda")
 TOKENIZER_KINDS = ("sentencepiece", "tokenizers", "bytes", "moses")
 DATA_TYPES = ("float", "float16", "bfloat16", "int8", "uint8", "int32", "int64", "bool")
-LIST_INPUTS = {
-    "union_weight": "int8",
-    "union_scale": "float",
-    "union_bias": "float",
-    "list_columns": "int64",
-    "list_ids": "int64",
-    "wanted_columns": "int64",
-}
-"""Of the decoding step in which rows choose among lists, in place of the other one's wanted_ids."""
 CACHE_TYPES = ("float", "float16", "bfloat16", "int8")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -142,33 +134,10 @@ def _graphs(manifest: Manifest) -> Iterator[str]:
         yield from _tensors(f"{name}.inputs", graph.inputs)
         yield from _tensors(f"{name}.outputs", graph.outputs)
     yield from _caches(manifest.decoder, manifest)
-    if manifest.HasField("shortlist"):
-        yield from _shortlist(manifest)
+    yield from problems_of_shortlist(manifest)
+    for name, path in paths_of(manifest.shortlist).items():
+        yield from _path(f"shortlist.{name}", path)
     yield from _alignment_heads(manifest)
-
-
-def _shortlist(manifest: Manifest) -> Iterator[str]:
-    """Its step takes what the decoder takes, and lists."""
-    shortlist = manifest.shortlist
-    if format_of(manifest) != "onnx" or manifest.precision != "int8":
-        yield (
-            f"shortlist is in a bundle of {format_of(manifest)} in {_shown(manifest.precision)}; "
-            "allowed: onnx in int8"
-        )
-    for field in shortlist.DESCRIPTOR.fields:
-        if field.name.endswith("_path"):
-            yield from _path(f"shortlist.{field.name}", getattr(shortlist, field.name))
-    yield from _path("shortlist.decoder.path", shortlist.decoder.path)
-    given = {tensor.name: tensor.data_type for tensor in shortlist.decoder.inputs}
-    common = [tensor for tensor in shortlist.decoder.inputs if tensor.name not in LIST_INPUTS]
-    others = [tensor for tensor in manifest.decoder.inputs if tensor.name != "wanted_ids"]
-    if common != others or not LIST_INPUTS.items() <= given.items():
-        yield (
-            "shortlist.decoder.inputs are not those of decoder.inputs with "
-            f"{', '.join(LIST_INPUTS)} in place of wanted_ids"
-        )
-    if list(shortlist.decoder.outputs) != list(manifest.decoder.outputs):
-        yield "shortlist.decoder.outputs are not those of decoder.outputs"
 
 
 def _has_device_graphs(manifest: Manifest) -> bool:

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from onnxruntime import OrtValue
 
 from dragoman_server.errors import BundleError, ConfigError
-from dragoman_server.models import Bundle, Shortlist
+from dragoman_server.models import Bundle
 from dragoman_server.runtime.kv_cache import KVCache
 from dragoman_server.runtime.packing import batches, distinct, pack
 from dragoman_server.runtime.row_lists import RowLists
+from dragoman_server.runtime.shortlist import Shortlist
 from dragoman_server.runtime.sources import Sources
 from dragoman_server.search import NO_TOKENS, Candidates, Move, RowCopies
 

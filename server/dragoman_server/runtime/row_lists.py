@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dragoman_server.models import Shortlist
+from dragoman_server.runtime.shortlist import Shortlist
 from dragoman_server.runtime.union import NOWHERE, Union
 from dragoman_server.search import NO_TOKENS, Move
 

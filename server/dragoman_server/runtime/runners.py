@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from dragoman_server.errors import BundleError, ConfigError
-from dragoman_server.models import Bundle, load_shortlist, require_shortlist
+from dragoman_server.models import Bundle, require_shortlist
 from dragoman_server.runtime import model_runner
 from dragoman_server.runtime.attention_runner import AttentionSession
 from dragoman_server.runtime.attention_session import load_attention
@@ -20,6 +20,7 @@ from dragoman_server.runtime.layout import Layout
 from dragoman_server.runtime.model_runner import ModelRunner, Sessions, load_sessions
 from dragoman_server.runtime.packing import pack
 from dragoman_server.runtime.prepared import Runners, prepared
+from dragoman_server.runtime.shortlist import load_shortlist
 from dragoman_server.runtime.tuning import load_tuned
 
 _log = logging.getLogger(__name__)

@@ -5,10 +5,11 @@ Knows settings of it as numbers; knows nothing of queues or of the engines' rows
 
 import logging
 
-from dragoman_server.models import Bundle, Shortlist
+from dragoman_server.models import Bundle
 from dragoman_server.runtime.kv_cache import KVCache
 from dragoman_server.runtime.layout import Layout, choose, layouts
 from dragoman_server.runtime.model_runner import ModelRunner, Sessions, load_sessions
+from dragoman_server.runtime.shortlist import Shortlist
 from dragoman_server.runtime.sizing import cache_shape
 from dragoman_server.runtime.trial import POSITIONS, ROWS_PER_THREAD, Trial
 

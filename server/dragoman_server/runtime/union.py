@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dragoman_server.models import Shortlist
+from dragoman_server.runtime.shortlist import Shortlist
 
 COLUMNS = 512
 """The matrix has so many columns, or a multiple of it."""

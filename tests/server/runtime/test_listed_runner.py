@@ -6,10 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from dragoman_server.models import Bundle, Shortlist, load_shortlist
+from dragoman_server.models import Bundle
 from dragoman_server.runtime import union
 from dragoman_server.runtime.kv_cache import KVCache
 from dragoman_server.runtime.model_runner import ModelRunner, Sessions, load_sessions
+from dragoman_server.runtime.shortlist import Shortlist, load_shortlist
 from dragoman_server.runtime.sizing import cache_shape
 from tests.server.runtime.rows import SOURCES, Rows, same
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dragoman_server.models import Shortlist
 from dragoman_server.runtime.row_lists import WIDTH, RowLists
+from dragoman_server.runtime.shortlist import Shortlist
 from dragoman_server.runtime.union import COLUMNS, NOWHERE, Union
 from dragoman_server.search import Move
 

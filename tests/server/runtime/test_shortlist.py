@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman_server.errors import BundleError, ConfigError
-from dragoman_server.models import Bundle, Shortlist, load_shortlist, require_shortlist
+from dragoman_server.models import Bundle, require_shortlist
 from dragoman_server.models.manifest import problems_of
+from dragoman_server.runtime.shortlist import Shortlist, load_shortlist
 
 Change = Callable[[NDArray[Any]], NDArray[Any]]
 
