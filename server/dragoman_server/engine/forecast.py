@@ -105,9 +105,10 @@ class Forecast:
             return 0.0
         rows = steps = longest = 0
         for sequence in sequences:
-            rows += sequence.rows
-            steps += sequence.rows * sequence.expected_steps
-            longest = max(longest, sequence.expected_steps)
+            own_rows, own_steps = sequence.rows, sequence.expected_steps
+            rows += own_rows
+            steps += own_rows * own_steps
+            longest = max(longest, own_steps)
         return pace.seconds_until(longest, load, rows=rows, steps=steps)
 
     def outlook(self, queue: Snapshot) -> Outlook:

@@ -58,10 +58,12 @@ class Lanes:
     def put(self, sequences: Collection[Sequence], sender: Sender) -> Work:
         """Adds sequences of a request; returns their work."""
         lane = self._lanes.get(sender.caller)
+        is_new = lane is None
         if lane is None:
             lane = self._lanes[sender.caller] = Lane(sender, self._served)
-            self._enqueue(lane)
         work = lane.put(sequences, sender.texts_before)
+        if is_new:
+            self._enqueue(lane)
         self.texts += len(sequences)
         self.rows += work.rows
         self.steps += work.steps
@@ -72,11 +74,15 @@ class Lanes:
 
         Of many callers few have something waiting, or many are waiting and few are these.
         """
-        lanes = self._lanes
-        if not lanes:
-            return None
         if among is None:
-            return self._first()
+            order = self._order
+            while order:
+                served, _, lane = order[0]
+                if served == lane.served and lane.rows:
+                    return lane
+                heappop(order)
+            return None
+        lanes = self._lanes
         if len(among) < len(lanes):
             return min((lanes[each] for each in among if each in lanes), key=_served, default=None)
         return min(
@@ -124,19 +130,10 @@ class Lanes:
     def _enqueue(self, lane: Lane) -> None:
         heappush(self._order, (lane.served, next(self._numbers), lane))
         if len(self._order) > 2 * len(self._lanes) + MOST_PASSED:
-            self._order = [entry for entry in self._order if self._is_true(entry)]
+            self._order = [
+                entry for entry in self._order if entry[0] == entry[-1].served and entry[-1].rows
+            ]
             heapify(self._order)
-
-    def _first(self) -> Lane:
-        """Returns the lane that had least, of all; there is one."""
-        order = self._order
-        while not self._is_true(order[0]):
-            heappop(order)
-        return order[0][-1]
-
-    def _is_true(self, entry: _Entry) -> bool:
-        served, _, lane = entry
-        return served == lane.served and self._lanes.get(lane.caller) is lane
 
     def _left(self, lane: Lane, work: Work) -> None:
         if not lane.rows:

@@ -270,7 +270,10 @@ class WaitingQueue:
             if newcomers and (rows > share or tokens > most_tokens):
                 return taken
             waiting.take(lane)
-            self._gave(engine, lane, sequence, rows, is_light=is_light)
+            self._running[engine][sequence] = (lane, is_light)
+            self._running_rows[engine] += rows
+            if is_light:
+                self._light_rows[engine] += rows
             newcomers.append(sequence)
             free_rows -= rows
             max_tokens -= tokens
@@ -290,15 +293,6 @@ class WaitingQueue:
         if due and running - self._light_rows[engine] < max(1.0, due * running):
             return self._waiting.next()
         return self._waiting.next(self._demand.little)
-
-    def _gave(
-        self, engine: int, lane: Lane, sequence: Sequence, rows: int, *, is_light: bool
-    ) -> None:
-        """An engine has a sequence of so many rows that waited in the lane."""
-        self._running[engine][sequence] = (lane, is_light)
-        self._running_rows[engine] += rows
-        if is_light:
-            self._light_rows[engine] += rows
 
     def _due(self, headroom: Headroom) -> float:
         """Returns the share of the work that is due to what is held back; 0 where it had it.
