@@ -451,6 +451,15 @@ def test_nobody_is_held_back_once_light_callers_are_gone_for_a_while() -> None:
     assert len(take_held(queue, running=10, now=4.0 + LINGER_SECONDS)) == MUCH - 2
 
 
+def test_a_caller_alone_is_not_held_back_beside_himself() -> None:
+    """What he had a moment ago was little, and was nobody else's."""
+    queue = WaitingQueue(max_queue_size=999, engines=1)
+    queue.put([sequence([1])], Sender("alone"))
+    queue.freed(0, take(queue), now=0.0)
+    queue.put([sequence([1]) for _ in range(MUCH)], Sender("alone"))
+    assert len(take_held(queue, running=10, now=0.1)) == MUCH
+
+
 def test_what_had_less_than_its_share_is_taken_however_little_room_there_is() -> None:
     queue = busy_queue()
     assert take_held(queue, rows=0.5) == [2, 2]

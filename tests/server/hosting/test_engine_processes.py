@@ -1,6 +1,7 @@
 """Engines in real processes: the same translations, and nothing is lost when one of them ends."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -144,6 +145,17 @@ async def test_a_process_that_ends_takes_only_its_own_texts_with_it() -> None:
         await until(lambda: not engine.healthy)
         futures = engine.submit([[3, number] for number in range(30)], OPTIONS)
         assert [len((await future).token_ids) for future in futures] == [3] * 30
+
+
+def test_a_terminal_signals_the_owner_alone_which_shares_its_session() -> None:
+    """Else Linux may give engines as large a share of the cores as their owner."""
+    loaded = load((1, partial(hosted, 1)))
+    try:
+        pid = loaded.processes[0]._process.pid
+        assert os.getpgid(pid) == pid
+        assert os.getsid(pid) == os.getsid(0)
+    finally:
+        loaded.close()
 
 
 async def test_a_process_says_why_before_it_ends(capfd: pytest.CaptureFixture[str]) -> None:
