@@ -3,6 +3,7 @@
 Knows rows and arrays; knows nothing of sequences, queues or time.
 """
 
+import functools
 import logging
 from collections.abc import Collection, Sequence
 from itertools import islice
@@ -13,6 +14,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime import OrtValue
 
+from dragoman.v1.bundle_pb2 import Graph, Manifest
 from dragoman_server.errors import BundleError, ConfigError
 from dragoman_server.models import Bundle
 from dragoman_server.runtime.kv_cache import KVCache
@@ -93,10 +95,27 @@ def load_sessions(
     threads: int = 1,
     shortlist: Shortlist | None = None,
 ) -> Sessions:
-    """Loads both graphs.
+    """Loads both graphs; with a shortlist, the decoder that is told its lists. See load_graph."""
+    load = functools.partial(
+        load_graph, bundle, provider=provider, engines=engines, threads=threads
+    )
+    decoder = decoder_graph(bundle.manifest, shortlist)
+    return Sessions(load(bundle.manifest.encoder), load(decoder), shortlist)
+
+
+def decoder_graph(manifest: Manifest, shortlist: Shortlist | None) -> Graph:
+    """Returns the decoder that is run: with a shortlist, the one that is told its lists."""
+    return manifest.decoder if shortlist is None else manifest.shortlist.decoder
+
+
+def load_graph(
+    bundle: Bundle, graph: Graph, provider: str, *, engines: int = 1, threads: int = 1
+) -> onnxruntime.InferenceSession:
+    """Returns a session of a graph.
 
     Args:
-        bundle: What to load.
+        bundle: Whose it is.
+        graph: The manifest's encoder or decoder.
         provider: cpu or cuda, as choose_provider returns it.
         engines: How many share them.
         threads: CPU threads of each. Engines side by side make more of a core: hand-over between an
@@ -117,23 +136,18 @@ def load_sessions(
     # The fused SkipLayerNormalization is 6 times slower than its parts on the CPU provider.
     disabled = ["SkipLayerNormFusion"] if provider == "cpu" else []
     providers = [_CPU] if provider == "cpu" else [_CUDA, _CPU]
-    sessions = []
-    manifest = bundle.manifest
-    decoder = manifest.decoder if shortlist is None else manifest.shortlist.decoder
-    for graph in (manifest.encoder, decoder):
-        path = bundle.path / graph.path
-        try:
-            session = onnxruntime.InferenceSession(
-                path, options, providers=providers, disabled_optimizers=disabled
-            )
-        except Exception as error:  # onnxruntime's exceptions share no other root
-            raise BundleError(f"{path} cannot be loaded: {error}") from error
-        if providers[0] not in session.get_providers():
-            raise ConfigError(
-                f"provider {provider} does not start: onnxruntime chose {session.get_providers()}"
-            )
-        sessions.append(session)
-    return Sessions(sessions[0], sessions[1], shortlist)
+    path = bundle.path / graph.path
+    try:
+        session = onnxruntime.InferenceSession(
+            path, options, providers=providers, disabled_optimizers=disabled
+        )
+    except Exception as error:  # onnxruntime's exceptions share no other root
+        raise BundleError(f"{path} cannot be loaded: {error}") from error
+    if providers[0] not in session.get_providers():
+        raise ConfigError(
+            f"provider {provider} does not start: onnxruntime chose {session.get_providers()}"
+        )
+    return session
 
 
 PATIENCE = 1024
@@ -281,7 +295,8 @@ class ModelRunner:
     def _admit(self, longest: int, running_rows: int) -> None:
         """Makes room for sources of up to `longest` tokens; an idle cache becomes small again."""
         room = self._cache.reserve if running_rows else self._cache.trim
-        room(target=1, source=longest, rows=running_rows, sources=self._sources.count)
+        targets = np.full(running_rows, self._reach)  # at most
+        room(target=1, source=longest, targets=targets, sources=self._sources.lengths)
         if not running_rows:
             self._reach = 0
 
@@ -291,7 +306,8 @@ class ModelRunner:
         room = self._cache.reserve if self._patience else self._cache.trim
         self._patience = self._patience or PATIENCE
         source = int(source_last.max()) + 1
-        room(target=self._reach, source=source, rows=len(positions), sources=self._sources.count)
+        sources = self._sources.lengths
+        room(target=self._reach, source=source, targets=positions, sources=sources)
 
     def _step(self, rows: int, candidate_count: int, wanted: int) -> _Step:
         key = self._cache.layout, rows, self._sources.count, candidate_count, wanted

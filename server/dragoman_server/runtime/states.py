@@ -3,6 +3,8 @@
 Knows rows and layers; knows nothing of positions, sequences or search.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,9 +23,9 @@ class States:
         self.memory = np.zeros((layers, rows, width), np.float32)
         self.capacity = capacity
 
-    def reserve(self, positions: int, rows: int) -> bool:
+    def reserve(self, positions: int, lengths: NDArray[np.integer[Any]]) -> bool:
         """Returns whether anything is laid out anew: it never is."""
-        del positions, rows
+        del positions, lengths
         return False
 
     trim = reserve

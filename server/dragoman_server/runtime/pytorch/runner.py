@@ -161,7 +161,8 @@ class TorchRunner:
         if self._fixed_shapes:
             target, source = self._most.target, self._most.source
         room = self._cache.trim if may_shrink else self._cache.reserve
-        if room(target=target, source=source, rows=rows, sources=rows):
+        all_of_them = np.full(rows, max(self._most.target, self._most.source))
+        if room(target=target, source=source, targets=all_of_them, sources=all_of_them):
             self._views.clear()
         if may_shrink:
             self._patience = PATIENCE
