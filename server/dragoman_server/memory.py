@@ -12,7 +12,7 @@ import math
 import os
 import resource
 from collections.abc import Callable
-from mmap import MADV_DONTNEED, MADV_NOHUGEPAGE
+from mmap import MADV_NOHUGEPAGE
 from pathlib import Path
 
 from dragoman_server.errors import ConfigError, OutOfMemoryError
@@ -71,24 +71,10 @@ def use_small_pages(address: int, length: int) -> None:
         address: Where it begins.
         length: Its bytes; what shares a page with something else stays as it is.
     """
-    _advise(address, length, MADV_NOHUGEPAGE)
-
-
-def give_back(address: int, length: int) -> None:
-    """Gives the system back memory of this process's own, which is zeros where it is next read.
-
-    Args:
-        address: Where it begins.
-        length: Its bytes; what shares a page with something else stays as it is.
-    """
-    _advise(address, length, MADV_DONTNEED)
-
-
-def _advise(address: int, length: int, advice: int) -> None:
     first = -(-address // _PAGE) * _PAGE
     whole = (address + length - first) // _PAGE * _PAGE
     if whole > 0:
-        ctypes.CDLL(None).madvise(ctypes.c_void_p(first), ctypes.c_size_t(whole), advice)
+        ctypes.CDLL(None).madvise(ctypes.c_void_p(first), ctypes.c_size_t(whole), MADV_NOHUGEPAGE)
 
 
 class MemoryLimit:

@@ -2,9 +2,7 @@
 
 A thread waits only while nothing happens: it hands the first event over and rests until the loop
 has looked for more in vain. So a busy server takes its calls without changing threads, which costs
-more than the calls themselves (docs/architecture.md has the measurements). Where many callers wait
-for their answers in any case, the loop looks again a moment later before the thread waits again:
-what happens meanwhile is taken all at once.
+more than the calls themselves (docs/architecture.md has the measurements).
 
 Knows when to wait. Does not know what the events mean.
 """
@@ -19,12 +17,6 @@ Event_co = TypeVar("Event_co", covariant=True)
 
 MOST_AT_ONCE = 64
 """Events after which the event loop sees to everything else first."""
-
-REST_SECONDS = 0.001
-"""Between two looks of a busy server: next to nothing of the time that its answers take."""
-
-MOST_IN_VAIN = 4
-"""Such looks, one after the other, after which the thread waits."""
 
 
 class EventSource(Protocol[Event_co]):
@@ -43,26 +35,15 @@ class EventPump(Generic[Event]):
     Args:
         source: Where events come from.
         handle: Takes those that are there, on the event loop; must take all and not fail.
-        is_busy: Whether an event may wait for a moment.
     """
 
     def __init__(
-        self,
-        source: EventSource[Event],
-        handle: Callable[[Iterator[Event]], None],
-        is_busy: Callable[[], bool],
+        self, source: EventSource[Event], handle: Callable[[Iterator[Event]], None]
     ) -> None:
         self._source = source
         self._handle = handle
-        self._is_busy = is_busy
-        self._in_vain = 0
-        """Looks of a busy loop since something happened."""
-        self._left = MOST_AT_ONCE
-        """Events that may still be handled before everything else is seen to."""
         self._loop = asyncio.get_running_loop()
-        self._nothing_happens = threading.Lock()
-        """Held by the loop while it looks itself."""
-        self._nothing_happens.acquire()
+        self._nothing_happens = threading.Semaphore(0)
         self._thread = threading.Thread(target=self._wait, name="rpc", daemon=True)
 
     def start(self) -> None:
@@ -84,20 +65,15 @@ class EventPump(Generic[Event]):
 
     def _pump(self, first: Event | None) -> None:
         event = self._source.ready_event() if first is None else first
-        self._left = MOST_AT_ONCE
-        if event is not None:
-            self._in_vain = 0
-            self._handle(self._from(event))
-        if self._left and self._in_vain < MOST_IN_VAIN and self._is_busy():
-            self._in_vain += 1
-            self._loop.call_later(REST_SECONDS, self._pump, None)
-        elif event is not None:
-            self._loop.call_soon(self._pump, None)
-        else:
+        if event is None:
             self._nothing_happens.release()
+            return
+        self._handle(self._from(event))
+        self._loop.call_soon(self._pump, None)
 
     def _from(self, event: Event | None) -> Iterator[Event]:
+        left = MOST_AT_ONCE
         while event is not None:
             yield event
-            self._left -= 1
-            event = self._source.ready_event() if self._left else None
+            left -= 1
+            event = self._source.ready_event() if left else None

@@ -28,9 +28,6 @@ _log = logging.getLogger(__name__)
 CALLS_ASKED_FOR = 8
 """Of the core, so that it need not keep the next ones while one is looked at."""
 
-MANY_CALLS = 8
-"""Open at once: one of them that is looked at a millisecond later waits for others in any case."""
-
 SWEEP_SECONDS = 1.0
 
 FLOOD_LOOK_SECONDS = 0.05
@@ -76,7 +73,7 @@ class RpcServer:
         hung_up: Callable[[Traffic], None],
     ) -> None:
         self._core = _built_aside(options)
-        self._pump = EventPump(self._core, self._handle_all, self._is_busy)
+        self._pump = EventPump(self._core, self._handle_all)
         self._methods = {path.encode(): method for path, method in methods.items()}
         self._loop = asyncio.get_running_loop()
         self._begun = 0
@@ -143,9 +140,6 @@ class RpcServer:
                     event.tag(event)
             except Exception:  # noqa: BLE001  one call's failure must not end them all
                 _log.exception("call_failed")
-
-    def _is_busy(self) -> bool:
-        return self._calls.total >= MANY_CALLS
 
     def _next_call(self, event: core.Event) -> None:
         """A call has come, or none will any more."""

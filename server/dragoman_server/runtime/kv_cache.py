@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dragoman_server.memory import give_back, use_small_pages
+from dragoman_server.memory import use_small_pages
 from dragoman_server.runtime.sources import SourceCopies
 from dragoman_server.runtime.states import States
 from dragoman_server.search import Move, RowCopies
@@ -26,9 +26,6 @@ _NUMPY_TYPES: dict[str, type[Any]] = {
     "int8": np.int8,
 }
 """Elements that a cache in host memory can have, likewise."""
-
-Lengths = NDArray[np.integer[Any]]
-"""(rows,) or (sources,) positions that each holds."""
 
 Cache = NDArray[np.float32] | NDArray[np.float16] | NDArray[np.uint16] | NDArray[np.int8]
 
@@ -95,27 +92,19 @@ class _Buffer:
         capacity: int = self.tensor.shape[3]
         return capacity
 
-    def reserve(self, positions: int, lengths: Lengths) -> bool:
-        """Makes room for `positions` in each row; the first rows keep what they hold.
+    def reserve(self, positions: int, rows: int) -> bool:
+        """Makes room for `positions` in each row; the first `rows` rows keep what they hold.
 
-        Args:
-            positions: That the longest needs.
-            lengths: Positions that are kept of each of the first rows.
-
-        Returns:
-            Whether the cache is laid out anew.
+        Returns whether the cache is laid out anew.
         """
-        return positions > self.capacity and self.trim(positions, lengths)
+        return positions > self.capacity and self.trim(positions, rows)
 
-    def trim(self, positions: int, lengths: Lengths) -> bool:
+    def trim(self, positions: int, rows: int) -> bool:
         """Likewise, and gives up room beyond that."""
         capacity = self._capacity_for(positions)
         if capacity == self.capacity:
             return False
-        new = self._laid_out(capacity)
-        if len(lengths):
-            self._move_to(new, np.minimum(lengths, min(capacity, self.capacity)).tolist())
-        self.tensor = new
+        self._lay_out(capacity, rows)
         return True
 
     def tensors(self, rows: int) -> dict[str, Cache]:
@@ -148,17 +137,14 @@ class _Buffer:
         used = self.memory[:, : rows * heads * capacity * head_dim]
         return used.reshape(layers, rows, heads, capacity, head_dim)
 
-    def _move_to(self, new: NDArray[Any], lengths: list[int]) -> None:
-        """Old and new layout share the memory, a layer's keys or values after the others.
-
-        Pages that the old one touched and the new one does not are given back.
-        """
-        longest = max(lengths)
-        for memory, old, into in zip(self.memory, self.tensor, new, strict=True):
-            kept = old[: len(lengths), :, :longest].copy()
-            give_back(memory.ctypes.data, memory.nbytes)
-            for row, length in enumerate(lengths):
-                into[row, :, :length] = kept[row, :, :length]
+    def _lay_out(self, capacity: int, rows: int) -> None:
+        """Old and new layout share the memory: no row may be written before it was read."""
+        old, new = self.tensor, self._laid_out(capacity)
+        kept = min(self.capacity, capacity)
+        grows = capacity > self.capacity
+        for row in reversed(range(rows)) if grows else range(rows):
+            new[:, row, :, :kept] = old[:, row, :, :kept].copy()
+        self.tensor = new
 
 
 class KVCache:
@@ -192,24 +178,18 @@ class KVCache:
         """
         return self._self.capacity, self._cross.capacity
 
-    def reserve(self, *, target: int, source: int, targets: Lengths, sources: Lengths) -> bool:
+    def reserve(self, *, target: int, source: int, rows: int, sources: int) -> bool:
         """Makes room for targets and sources of so many positions, at most the shape's.
 
-        Args:
-            target: Positions of the longest target.
-            source: Likewise.
-            targets: Positions that the first rows hold, which they keep.
-            sources: Likewise, of the first sources.
-
-        Returns:
-            Whether `tensors` are others now.
+        The first `rows` rows and `sources` sources keep what they hold. Returns whether `tensors`
+        are others now.
         """
-        moved = self._self.reserve(target, targets)
+        moved = self._self.reserve(target, rows)
         return self._cross.reserve(source, sources) or moved
 
-    def trim(self, *, target: int, source: int, targets: Lengths, sources: Lengths) -> bool:
+    def trim(self, *, target: int, source: int, rows: int, sources: int) -> bool:
         """Likewise, and gives up room beyond that."""
-        moved = self._self.trim(target, targets)
+        moved = self._self.trim(target, rows)
         return self._cross.trim(source, sources) or moved
 
     def tensors(self, rows: int, sources: int) -> dict[str, Cache]:

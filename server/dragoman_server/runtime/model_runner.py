@@ -295,8 +295,7 @@ class ModelRunner:
     def _admit(self, longest: int, running_rows: int) -> None:
         """Makes room for sources of up to `longest` tokens; an idle cache becomes small again."""
         room = self._cache.reserve if running_rows else self._cache.trim
-        targets = np.full(running_rows, self._reach)  # at most
-        room(target=1, source=longest, targets=targets, sources=self._sources.lengths)
+        room(target=1, source=longest, rows=running_rows, sources=self._sources.count)
         if not running_rows:
             self._reach = 0
 
@@ -306,8 +305,7 @@ class ModelRunner:
         room = self._cache.reserve if self._patience else self._cache.trim
         self._patience = self._patience or PATIENCE
         source = int(source_last.max()) + 1
-        sources = self._sources.lengths
-        room(target=self._reach, source=source, targets=positions, sources=sources)
+        room(target=self._reach, source=source, rows=len(positions), sources=self._sources.count)
 
     def _step(self, rows: int, candidate_count: int, wanted: int) -> _Step:
         key = self._cache.layout, rows, self._sources.count, candidate_count, wanted

@@ -57,11 +57,6 @@ class Sources:
         return self.count < self.rows
 
     @property
-    def lengths(self) -> NDArray[np.intp]:
-        """(sources,) tokens of each."""
-        return self._lengths[: self.count]
-
-    @property
     def first_rows(self) -> NDArray[np.intp]:
         """(sources,) a row that reads each."""
         return self._rows_of[: self.count, 0]

@@ -3,8 +3,6 @@
 Knows rows and layers; knows nothing of positions, sequences or search.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,9 +21,9 @@ class States:
         self.memory = np.zeros((layers, rows, width), np.float32)
         self.capacity = capacity
 
-    def reserve(self, positions: int, lengths: NDArray[np.integer[Any]]) -> bool:
+    def reserve(self, positions: int, rows: int) -> bool:
         """Returns whether anything is laid out anew: it never is."""
-        del positions, lengths
+        del positions, rows
         return False
 
     trim = reserve

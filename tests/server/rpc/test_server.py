@@ -30,7 +30,7 @@ from dragoman_server.rpc import (
     unary,
 )
 from dragoman_server.rpc.floods import ALLOWED_BYTES
-from dragoman_server.rpc.server import FLOOD_LOOK_SECONDS, MANY_CALLS
+from dragoman_server.rpc.server import FLOOD_LOOK_SECONDS
 from tests.attacks.http2 import (
     DATA,
     Connection,
@@ -100,31 +100,6 @@ async def test_a_message_is_answered_with_a_message() -> None:
     async with serving(say(echo)) as address, aio.insecure_channel(address) as channel:
         assert await ask(channel, b"word") == b"word"
         assert await ask(channel, b"") == b""
-
-
-async def test_calls_are_answered_and_given_up_beside_many_that_wait() -> None:
-    goes_on, given_up = asyncio.Event(), asyncio.Event()
-
-    async def handle(call: Call) -> None:
-        try:
-            if call.request != b"now":
-                await goes_on.wait()
-        except asyncio.CancelledError:
-            given_up.set()
-            raise
-        await echo(call)
-
-    async with serving(say(handle)) as address, aio.insecure_channel(address) as channel:
-        waiting = [ask(channel, b"%d" % number) for number in range(2 * MANY_CALLS)]
-        for _ in range(20):
-            assert await ask(channel, b"now") == b"now"
-        assert not any(call.done() for call in waiting)
-        waiting.pop().cancel()
-        await asyncio.wait_for(given_up.wait(), 10)
-        goes_on.set()
-        answers = await asyncio.gather(*waiting)
-        assert answers == [b"%d" % number for number in range(2 * MANY_CALLS - 1)]
-        assert await ask(channel, b"now") == b"now"
 
 
 async def test_what_nobody_serves_is_unimplemented() -> None:

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from dragoman_server.runtime.kv_cache import SMALLEST_CAPACITY, CacheShape, KVCache
 from dragoman_server.runtime.sources import SourceCopies
@@ -103,11 +102,6 @@ def test_size_is_what_the_buffers_hold() -> None:
 LONG = SHAPE._replace(target_capacity=200, source_capacity=100)
 
 
-def whole(rows: int) -> NDArray[np.intp]:
-    """Lengths of rows that keep all that they hold."""
-    return np.full(rows, LONG.target_capacity)
-
-
 def filled(rows: int) -> KVCache:
     """A cache whose first rows hold numbers of their own at every position there is."""
     cache = KVCache(LONG)
@@ -120,11 +114,11 @@ def test_rows_lie_close_until_a_long_text_comes() -> None:
     cache = KVCache(LONG)
     assert cache.tensors(1, 1)["self_key_0"].shape[2] == SMALLEST_CAPACITY
     size = cache.size_bytes
-    assert not cache.reserve(target=SMALLEST_CAPACITY, source=1, targets=whole(4), sources=whole(4))
-    assert cache.reserve(target=SMALLEST_CAPACITY + 1, source=1, targets=whole(4), sources=whole(4))
+    assert not cache.reserve(target=SMALLEST_CAPACITY, source=1, rows=4, sources=4)
+    assert cache.reserve(target=SMALLEST_CAPACITY + 1, source=1, rows=4, sources=4)
     assert cache.target_capacity == 2 * SMALLEST_CAPACITY
     assert cache.tensors(1, 1)["cross_key_0"].shape[2] == SMALLEST_CAPACITY
-    assert cache.reserve(target=129, source=99, targets=whole(4), sources=whole(4))
+    assert cache.reserve(target=129, source=99, rows=4, sources=4)
     assert cache.target_capacity == LONG.target_capacity
     assert cache.tensors(1, 1)["cross_key_0"].shape[2] == LONG.source_capacity
     assert cache.size_bytes == size
@@ -134,50 +128,26 @@ def test_rows_lie_close_until_a_long_text_comes() -> None:
 def test_rows_keep_what_they_hold_when_there_is_more_room_and_less_again(rows: int) -> None:
     cache = filled(rows)
     before = {name: tensor.copy() for name, tensor in cache.tensors(rows, rows).items()}
-    assert cache.reserve(target=150, source=60, targets=whole(rows), sources=whole(rows))
+    assert cache.reserve(target=150, source=60, rows=rows, sources=rows)
     for name, tensor in cache.tensors(rows, rows).items():
         np.testing.assert_array_equal(tensor[:, :, :SMALLEST_CAPACITY], before[name])
-    assert cache.trim(target=5, source=7, targets=whole(rows), sources=whole(rows))
+    assert cache.trim(target=5, source=7, rows=rows, sources=rows)
     for name, tensor in cache.tensors(rows, rows).items():
         np.testing.assert_array_equal(tensor, before[name])
 
 
-def test_each_row_keeps_as_much_as_it_holds() -> None:
-    cache = filled(3)
-    before = {name: tensor.copy() for name, tensor in cache.tensors(3, 3).items()}
-    kept = {"targets": np.array([3, 20, 0]), "sources": np.array([32, 1])}
-    assert cache.reserve(target=150, source=60, **kept)
-    assert cache.trim(target=21, source=32, **kept)
-    for name, tensor in cache.tensors(3, 3).items():
-        for row, length in enumerate(kept["targets" if name.startswith("self") else "sources"]):
-            np.testing.assert_array_equal(tensor[row, :, :length], before[name][row, :, :length])
-
-
-def test_what_only_long_texts_took_is_given_back_with_the_room_for_them() -> None:
-    cache = KVCache(SHAPE._replace(max_rows=16, heads=4, target_capacity=512, head_dim=64))
-    lengths = np.full(16, 512)
-    cache.reserve(target=512, source=1, targets=lengths, sources=lengths)
-    for tensor in cache.tensors(16, 16).values():
-        tensor[:] = 1
-    before = _resident_bytes()
-    short = np.full(16, SMALLEST_CAPACITY)
-    cache.trim(target=SMALLEST_CAPACITY, source=1, targets=short, sources=short)
-    assert all((tensor == 1).all() for tensor in cache.tensors(16, 16).values())
-    assert before - _resident_bytes() > cache.size_bytes * 0.75
-
-
 def test_room_that_is_needed_is_not_given_up() -> None:
     cache = filled(2)
-    cache.reserve(target=100, source=1, targets=whole(2), sources=whole(2))
-    assert not cache.trim(target=65, source=1, targets=whole(2), sources=whole(2))
-    assert not cache.reserve(target=1, source=1, targets=whole(2), sources=whole(2))
+    cache.reserve(target=100, source=1, rows=2, sources=2)
+    assert not cache.trim(target=65, source=1, rows=2, sources=2)
+    assert not cache.reserve(target=1, source=1, rows=2, sources=2)
     assert cache.target_capacity == 128
 
 
 def test_every_layout_is_a_view_of_the_same_memory() -> None:
     cache = KVCache(LONG)
     for length in (1, 40, 200):
-        cache.reserve(target=length, source=min(length, 100), targets=whole(0), sources=whole(0))
+        cache.reserve(target=length, source=min(length, 100), rows=0, sources=0)
         cache.tensors(4, 4)["self_value_1"][3, 2, length - 1] = length
         assert (cache.tensors(4, 4)["self_value_1"][3, 2, length - 1] == length).all()
         cache.move([Move(source=3, target=0, target_length=length, source_length=1)])
@@ -187,7 +157,7 @@ def test_every_layout_is_a_view_of_the_same_memory() -> None:
 def test_a_recurrent_row_is_one_vector_a_layer() -> None:
     cache = KVCache(LONG._replace(state_width=8))
     assert cache.size_bytes == 2 * 4 * 8 * 4 + 4 * 4 * 3 * 100 * 2 * 4
-    assert not cache.reserve(target=200, source=1, targets=whole(4), sources=whole(4))
+    assert not cache.reserve(target=200, source=1, rows=4, sources=4)
     states = cache.tensors(4, 4)["self_state_1"]
     assert states.shape == (4, 8)
     states[:] = np.arange(4)[:, None]
@@ -205,10 +175,6 @@ def test_a_row_that_is_used_makes_no_huge_page_resident() -> None:
     if "hg" not in flags and "nh" not in flags:
         pytest.skip("this system has no huge pages")
     assert "nh" in flags
-
-
-def _resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
 
 
 def _flags(address: int) -> list[str]:

@@ -161,8 +161,7 @@ class TorchRunner:
         if self._fixed_shapes:
             target, source = self._most.target, self._most.source
         room = self._cache.trim if may_shrink else self._cache.reserve
-        all_of_them = np.full(rows, max(self._most.target, self._most.source))
-        if room(target=target, source=source, targets=all_of_them, sources=all_of_them):
+        if room(target=target, source=source, rows=rows, sources=rows):
             self._views.clear()
         if may_shrink:
             self._patience = PATIENCE
