@@ -21,7 +21,7 @@ from dragoman_server.ending import BY_SIGNAL, FAILED, NOT_STARTED, Ending, LastW
 from dragoman_server.engine import Turns
 from dragoman_server.errors import DragomanError
 from dragoman_server.machine import cpu_count
-from dragoman_server.memory import collect_seldom, save_address_space
+from dragoman_server.memory import collect_seldom, keep_loaded, save_address_space
 from dragoman_server.models import read_manifest
 from dragoman_server.monitoring import (
     LAST_LINES_SECONDS,
@@ -110,7 +110,10 @@ class _Serving:
         stop = asyncio.Event()
         # In a thread: a signal is heard whatever onnxruntime is about.
         application = self._application = await asyncio.to_thread(_build, self._config)
-        collect_seldom()
+        if self._config.workers:
+            collect_seldom()
+        else:
+            keep_loaded()
         self._signals.drain_with(functools.partial(self._drain, stop))
         ending = await application.run(stop)
         told = self._signals.told

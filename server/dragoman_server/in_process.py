@@ -19,7 +19,7 @@ from dragoman.results import StreamResult, Translation
 from dragoman.status import error_from_status
 from dragoman_server.config import Config
 from dragoman_server.local import LocalTranslator, TextOutcome
-from dragoman_server.memory import collect_seldom
+from dragoman_server.memory import keep_loaded
 from dragoman_server.models.bundle import MANIFEST_NAME, Bundle
 from dragoman_server.service.status import status_of
 
@@ -51,7 +51,7 @@ class InProcess:
         """See Backend."""
         config = Config(bundle=(self.bundle,), engines=self.engines)
         with _client_errors(), LocalTranslator.open(config) as translator:
-            collect_seldom()
+            keep_loaded()
             yield InProcessTranslator(translator)
 
 

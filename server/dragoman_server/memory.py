@@ -46,13 +46,21 @@ With Python's own 700 a server with thousands of texts in flight looks through t
 its time, and what it looks for, cycles that nobody can reach, is rare in it."""
 
 
-def collect_seldom() -> None:
-    """Lets Python's collector leave alone what is loaded, and look seldom through all else.
+def keep_loaded() -> None:
+    """Lets Python's collector leave alone what is loaded.
 
-    For a process that has loaded. It would go through all of that again and again, while every
-    engine waits for the interpreter.
+    It would go through all of that again and again, while every engine waits for the interpreter.
     """
     gc.freeze()
+
+
+def collect_seldom() -> None:
+    """Lets the collector leave alone what is loaded, and look seldom through all else.
+
+    For processes without a front end: a call that a client has cancelled is in a cycle, and open
+    for its connection until the collector finds it.
+    """
+    keep_loaded()
     gc.set_threshold(COLLECT_EVERY)
 
 
