@@ -5,7 +5,8 @@
 Models of transformer-base's size with random weights, in int8, greedy; every translation is decoded
 to its reference's length. What such a model says is noise, and so are its lists: each token of a
 source stands for EACH invented ones, so that lists and their unions are as long as those of a real
-vocabulary of 32,000 tokens (docs/performance.md). Everybody runs in turns, each in a fresh process.
+vocabulary of 32,000 tokens (docs/benchmarks/tried.md). Everybody runs in turns, each in a fresh
+process.
 """
 
 import argparse
