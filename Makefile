@@ -87,13 +87,15 @@ libtorch-test: $(VENV)/installed
 bench: $(VENV)/bench-installed
 	$(BENCH).peaks --json build/bench/peaks.json
 	$(BENCH).offline $(DATA:%=--data %) --json build/bench/offline.json
+	$(BENCH).offline $(DATA:%=--data %) --model base-256k --beam 1 --system dragoman ctranslate2 \
+		--json build/bench/offline-256k.json
 	$(BENCH).memory $(DATA:%=--data %) --reuse
 	$(BENCH).served $(DATA:%=--data %) --reuse --json build/bench/served.json
 	$(BENCH).latency $(DATA:%=--data %) --reuse --json build/bench/latency.json
 	$(BENCH).front_end --json build/bench/front_end.json
 	$(BENCH).load_peaks $(DATA:%=--data %) --reuse --json build/bench/load.json
 	$(BENCH).growth --reuse --json build/bench/growth.json
-	$(BENCH).document $(patsubst %,build/bench/%.json,offline served load front_end latency growth peaks)
+	$(BENCH).document $(patsubst %,build/bench/%.json,offline offline-256k served load front_end latency growth peaks)
 
 ray-test: $(VENV)/ray-installed
 	$(BIN)/pytest tests/clients/corpora

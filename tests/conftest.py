@@ -15,6 +15,7 @@ import torch
 import torch._dynamo.config
 from onnxscript._framework_apis import torch_2_11 as onnxscript_operators
 
+from dragoman_export.alignment import lexicon
 from dragoman_export.export import export
 from dragoman_export.graphs.formats import FormatName
 from dragoman_export.manifest import Precision
@@ -172,6 +173,24 @@ def pt2_bundle(checkpoint: Path, exports: Exports) -> Path:
 @pytest.fixture(scope="session")
 def int8_bundle(checkpoint: Path, exports: Exports) -> Path:
     return exported(checkpoint, exports, "int8")
+
+
+@pytest.fixture(scope="session")
+def listed_bundle(checkpoint: Path, exports: Exports) -> Path:
+    """In int8, with a shortlist whose lists are short beside its few tokens."""
+
+    def make(path: Path) -> None:
+        request = dataclasses.replace(
+            tiny.request(checkpoint, path, "int8"),
+            activation_scales="calibrated",
+            shortlist=tiny.TEXTS,
+        )
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(lexicon, "FREQUENT", 5)
+            patch.setattr(lexicon, "MOST_TRANSLATIONS", 3)
+            export(request, tiny.no_progress)
+
+    return exports.get("tiny-listed", make)
 
 
 @pytest.fixture(scope="session")

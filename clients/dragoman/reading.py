@@ -198,4 +198,5 @@ def _read_model(message: pb.Model) -> Model:
         version=message.version,
         is_default=message.is_default or not message.version,  # older servers have one of each
         runtime=message.runtime,
+        shortlist=message.shortlist,
     )

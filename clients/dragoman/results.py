@@ -371,6 +371,10 @@ class Model:
     runtime: str = ""
     """Library that runs it: "onnxruntime" or "torch"; empty where an older server does not say."""
 
+    shortlist: bool = False
+    """Whether each sentence chooses among the tokens of a list of its own, which scores are over
+    then."""
+
     def answers_to(self, model: str) -> bool:
         """Whether it is one that the option `model` means; an empty one means every default."""
         if model in ("", self.name):

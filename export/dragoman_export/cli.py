@@ -119,6 +119,14 @@ def _parser() -> argparse.ArgumentParser:
         help="choose the heads that align by a file of alignments made by people: source, target "
         "and links such as 0-0 1p2, with tabs between; default: by IBM's model 1",
     )
+    parser.add_argument(
+        "--shortlist",
+        type=Path,
+        metavar="FILE",
+        help="of int8 into one language: make lists, of which tokens a sentence's translation may "
+        "choose among, of what the model says of these sentences, one a line; 100,000 or more of "
+        "the kind that will be translated (docs/models.md)",
+    )
     parser.add_argument("--force", action="store_true", help="replace the bundle at --output")
     return parser
 
@@ -129,7 +137,8 @@ def _request(arguments: argparse.Namespace) -> ExportRequest:
         output=arguments.output or Path(),
         precision=arguments.precision,
         format=arguments.format,
-        sentences=_sentences(arguments.sentences),
+        sentences=_lines(arguments.sentences, "--sentences") or SENTENCES,
+        shortlist=_lines(arguments.shortlist, "--shortlist"),
         name=arguments.name,
         source_language=arguments.source_language,
         target_language=arguments.target_language,
@@ -148,14 +157,22 @@ def _at_least_one(text: str) -> int:
     return int(text)
 
 
-def _sentences(path: Path | None) -> tuple[str, ...]:
+def _lines(path: Path | None, option: str) -> tuple[str, ...] | None:
+    """The lines of a file that are not empty; None where none is given.
+
+    Raises:
+        UsageError: It cannot be read, or has none.
+    """
     if path is None:
-        return SENTENCES
+        return None
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read --sentences {path}: {error}") from error
-    return tuple(line for line in lines if line.strip())
+        raise UsageError(f"cannot read {option} {path}: {error}") from error
+    found = tuple(line for line in lines if line.strip())
+    if not found:
+        raise UsageError(f"{option} {path} has no line that is not empty; it takes sentences")
+    return found
 
 
 @contextmanager
@@ -184,4 +201,16 @@ def _summary(manifest: bundle_pb2.Manifest, output: Path) -> str:
         f"{same} of {parity.sentence_count} sentences as in PyTorch, token for token"
         f" ({parity.tie_count} ties), log-probabilities within "
         f"{parity.max_log_prob_difference:.1e}, {parity.mean_log_prob_difference:.1e} in the mean"
+        f"{_lists(manifest)}"
+    )
+
+
+def _lists(manifest: bundle_pb2.Manifest) -> str:
+    """What a shortlist changes, where there is one."""
+    if not manifest.HasField("shortlist"):
+        return ""
+    report = manifest.shortlist.report
+    return (
+        f"; with its shortlist {report.identical_count} of {report.sentence_count} other sentences "
+        f"as without, of {report.mean_tokens:.0f} tokens a list in the mean"
     )

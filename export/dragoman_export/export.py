@@ -31,7 +31,9 @@ from dragoman_export.model import (
     Prompt,
 )
 from dragoman_export.output import require_room
+from dragoman_export.precision.screen import copy_bytes
 from dragoman_export.sentences import SCRIPTS
+from dragoman_export.shortlist import make_shortlist, require_sentences
 from dragoman_export.verification import (
     AttentionGraph,
     Done,
@@ -95,6 +97,10 @@ class ExportRequest:
     alignment_gold: Path | None = None
     """File of alignments made by people, to choose heads by; see `alignment.gold`."""
 
+    shortlist: Sequence[str] | None = None
+    """Sentences to make lists of, of what each sentence's translation may choose among; None makes
+    no lists."""
+
     force: bool = False
     """Replace the bundle that lies at `output`."""
 
@@ -105,12 +111,22 @@ class ExportRequest:
 
     def least_bytes(self, model: ImportedModel, precision: Precision) -> int:
         """That the bundle takes in some precision."""
-        return least_bytes(
-            self.graph_format,
-            model.config,
-            model.blueprint.parameters,
-            precision,
-            with_attention=self.attention,
+        config = model.config
+        screened = precision == "float32" and self.graph_format is ONNX_CPU
+        screen = copy_bytes(config) if screened else 0
+        listed = (
+            config.padded_vocabulary_size * config.model_dim if self.shortlist is not None else 0
+        )
+        return (
+            screen
+            + listed
+            + least_bytes(
+                self.graph_format,
+                config,
+                model.blueprint.parameters,
+                precision,
+                with_attention=self.attention,
+            )
         )
 
     def require_possible(self) -> None:
@@ -124,6 +140,10 @@ class ExportRequest:
             raise UsageError("--activation-scales goes with --precision int8")
         if self.alignment_gold is not None and not self.attention:
             raise UsageError("--alignment-gold does not go with --no-attention")
+        if self.shortlist is not None and self.precision != "int8":
+            raise UsageError(
+                f"--shortlist goes with --precision int8, and not with {self.precision}"
+            )
 
 
 def export(
@@ -160,6 +180,11 @@ def load(request: ExportRequest) -> tuple[ImportedModel, Languages]:
     if request.source_prefix is not None:
         model = _with_prefix(model, request.source_prefix)
     languages = find_languages(model, request.source_language, request.target_language)
+    if request.shortlist is not None and len(languages.targets) > 1:
+        raise UsageError(
+            "--shortlist goes with one language of the target: choose it with --target-language, "
+            f"of {', '.join(sorted(languages.targets))}"
+        )
     return _started(model, languages), languages
 
 
@@ -195,12 +220,24 @@ def _write(
         with stage(remark):
             pass
     require_room(directory, request.least_bytes(model, request.precision))
+    to_list = _to_list(request, model, languages)
     said = _said(request, model, languages, stage, done)
     with tempfile.TemporaryDirectory(dir=directory) as attempts:
         bench = Workbench(
-            model, said, Path(attempts), stage, done, request.attention, request.graph_format
+            model,
+            said,
+            Path(attempts),
+            stage,
+            done,
+            request.attention,
+            request.graph_format,
+            bool(to_list),
         )
         draft = _draft(request, bench)
+        shortlist = None
+        if to_list:
+            with stage(f"translate {len(to_list)} sentences for lists"):
+                shortlist = make_shortlist(draft.directory, model, to_list, done)
         heads = None
         if request.attention:
             with stage("choose the heads that align"):
@@ -217,10 +254,22 @@ def _write(
         checkpoint=request.checkpoint,
         model=model,
         alignment_heads=heads,
+        shortlist=shortlist,
     )
     with stage("save"):
         bundle.write_manifest(description, directory)
     return description
+
+
+def _to_list(request: ExportRequest, model: ImportedModel, languages: Languages) -> list[Prompt]:
+    """The sentences to make lists of, as the server would give them; all sources in turn."""
+    if request.shortlist is None:
+        return []
+    (target,) = languages.targets.values()
+    sources = itertools.cycle(languages.sources.values())
+    prompts = [model.prompt(each, next(sources), target) for each in request.shortlist]
+    require_sentences(prompts, model.config.max_positions)
+    return prompts
 
 
 def _alignment_heads(

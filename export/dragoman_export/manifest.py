@@ -12,16 +12,30 @@ from dragoman_export.drafts import Draft
 from dragoman_export.errors import UsageError
 from dragoman_export.families import Languages
 from dragoman_export.graphs import (
+    LISTED,
     ONNX_CUDA,
     GraphContract,
     GraphTensor,
     attention_contract,
     copy_graph,
+    listed_decoder_contract,
 )
 from dragoman_export.model import ImportedModel
 from dragoman_export.network import CANDIDATES, TransformerConfig
+from dragoman_export.shortlist import (
+    BIASES,
+    FREQUENT,
+    OFFSETS,
+    SCALES,
+    TOKENS,
+    WEIGHTS,
+    ShortlistReport,
+)
 
 FORMAT_VERSION = 7
+
+LISTED_FORMAT_VERSION = 8
+"""Of bundles with lists, which older servers cannot read."""
 
 TOKENIZER_DIRECTORY = "tokenizer"
 
@@ -47,8 +61,12 @@ def describe(
     checkpoint: Path,
     model: ImportedModel,
     alignment_heads: AlignmentHeads | None = None,
+    shortlist: ShortlistReport | None = None,
 ) -> bundle_pb2.Manifest:
-    """The manifest, but for the list of files; without heads there is no graph of attention."""
+    """The manifest, but for the list of files; without heads there is no graph of attention.
+
+    Without a report there is no shortlist.
+    """
     config, graph_format = draft.config, draft.graph_format
     manifest = bundle_pb2.Manifest(
         format_version=FORMAT_VERSION,
@@ -99,7 +117,23 @@ def describe(
         )
         heads = bundle_pb2.AlignmentHeads(**alignment_heads._asdict())
         manifest.alignment_heads.CopyFrom(heads)
+    if shortlist is not None:
+        manifest.format_version = LISTED_FORMAT_VERSION
+        manifest.shortlist.CopyFrom(_shortlist(shortlist, config))
     return manifest
+
+
+def _shortlist(report: ShortlistReport, config: TransformerConfig) -> bundle_pb2.Shortlist:
+    return bundle_pb2.Shortlist(
+        decoder=_graph(LISTED, listed_decoder_contract(config)),
+        weights_path=WEIGHTS,
+        scales_path=SCALES,
+        biases_path=BIASES,
+        offsets_path=OFFSETS,
+        tokens_path=TOKENS,
+        frequent_path=FREQUENT,
+        report=bundle_pb2.ShortlistReport(**report._asdict()),
+    )
 
 
 def _architecture(family: str, config: TransformerConfig) -> bundle_pb2.Architecture:

@@ -32,8 +32,10 @@ from dragoman_export.precision import (
     with_int8_caches,
 )
 from dragoman_export.precision.calibrate import calibrate
+from dragoman_export.precision.listed import listed, token_weights
 from dragoman_export.precision.quantise import quantise
 from dragoman_export.precision.screen import screen
+from dragoman_export.shortlist import write_weights
 from dragoman_export.verification import (
     DeviceGraphDecoder,
     Done,
@@ -67,6 +69,8 @@ class Workbench(NamedTuple):
     """Whether there is to be a graph of attention weights."""
     graph_format: GraphFormat = ONNX_CPU
     """Of the graphs, where it is none of ONNX."""
+    with_lists: bool = False
+    """Whether there is to be a decoding step in which rows choose among lists; of int8 only."""
 
     def float32(self) -> Draft:
         """The graphs of the model as it is."""
@@ -148,7 +152,11 @@ class Workbench(NamedTuple):
     def _write(self, name: str, transformer: Transformer, target: Target) -> Path:
         directory = self._directory(name)
         with self.stage(f"trace{_aside(name, target)}"):
-            write_graphs(trace(transformer, target, with_attention=self.with_attention), directory)
+            step = listed(transformer.decoder) if self.with_lists else None
+            graphs = trace(transformer, target, with_attention=self.with_attention, listed=step)
+            write_graphs(graphs, directory)
+            if self.with_lists:
+                write_weights(directory, token_weights(transformer.decoder))
         return directory
 
     def _directory(self, name: str) -> Path:

@@ -118,7 +118,9 @@ class Loader:
         limits = model_limits(manifest, self._config, memory, provider=chosen.provider)
         built = build_engine(bundle, self._config, limits, self._metrics, allotment, chosen=chosen)
         version = found.version or bundle.digest[:VERSION_LENGTH]
-        model = describe_model(manifest, limits, built.provider, version)
+        model = describe_model(
+            manifest, limits, built.provider, version, shortlist=self._config.shortlist
+        )
         setup = ModelSetup(number, manifest, model, functools.partial(load_tokenizer, bundle))
         size = file_bytes(manifest) + built.engine.kv_cache_bytes
         return LoadedModel(setup, built.engine, built.layout, size, bundle)
@@ -309,6 +311,7 @@ def _load_runners(order: _Order) -> Runners:
         engines=engines,
         threads=threads,
         fixed_shapes=config.fixed_batch_shapes,
+        with_shortlist=config.shortlist,
     )
     _log_caches(bundle.manifest, len(loaded.runners), loaded.shape, loaded.cache_bytes)
     return loaded

@@ -7,7 +7,6 @@ line on stderr and exit code 2; every other end is the last line of the log.
 import asyncio
 import faulthandler
 import functools
-import gc
 import os
 import threading
 from collections.abc import Callable, Coroutine, Sequence
@@ -22,7 +21,7 @@ from dragoman_server.ending import BY_SIGNAL, FAILED, NOT_STARTED, Ending, LastW
 from dragoman_server.engine import Turns
 from dragoman_server.errors import DragomanError
 from dragoman_server.machine import cpu_count
-from dragoman_server.memory import save_address_space
+from dragoman_server.memory import collect_seldom, keep_loaded, save_address_space
 from dragoman_server.models import read_manifest
 from dragoman_server.monitoring import (
     LAST_LINES_SECONDS,
@@ -111,9 +110,10 @@ class _Serving:
         stop = asyncio.Event()
         # In a thread: a signal is heard whatever onnxruntime is about.
         application = self._application = await asyncio.to_thread(_build, self._config)
-        # What is loaded stays. Python's collector would go through all of it again and again, while
-        # every engine waits for the interpreter.
-        gc.freeze()
+        if self._config.workers:
+            collect_seldom()
+        else:
+            keep_loaded()
         self._signals.drain_with(functools.partial(self._drain, stop))
         ending = await application.run(stop)
         told = self._signals.told

@@ -201,6 +201,10 @@ class Config(BaseSettings):
     """Whether torch takes all rows and positions at each step, however few are in use, for machines
     on which the last bits of a score else depend on what runs beside it. Much slower. Of no account
     with onnxruntime."""
+    shortlist: bool = False
+    """Whether each sentence chooses among the tokens of a list of its own and not among all, which
+    is faster where the vocabulary is large: for bundles that have a shortlist, on cpu. Some
+    translations become others, and scores are over the list."""
     engines: Threads | None = None
     """Engines, each with rows of its own. Default: the cores divided by threads_per_engine on cpu,
     one on cuda."""

@@ -15,8 +15,8 @@ import numpy as np
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Limits
 from dragoman_server.config import Config
-from dragoman_server.errors import ConfigError
-from dragoman_server.hosting import Hosted, LoadedProcesses, rows_per_second, spread
+from dragoman_server.errors import ConfigError, DragomanError
+from dragoman_server.hosting import Hosted, LoadedProcesses, LogStyle, rows_per_second, spread
 from dragoman_server.models import Bundle, word_continuations
 from dragoman_server.runtime import CacheShape
 from dragoman_server.runtime.layout import WORTHWHILE, Layout
@@ -101,7 +101,8 @@ def load_processes(recipe: Recipe, engines: int, processes: int) -> LoadedProces
     makes = [
         (count, functools.partial(make, recipe, count)) for count in spread(engines, processes)
     ]
-    return LoadedProcesses(makes, recipe.config)
+    config = recipe.config
+    return LoadedProcesses(makes, LogStyle(config.log_level, config.log_format))
 
 
 def load_if_faster(recipe: Recipe, loaded: Runners) -> LoadedProcesses | None:
@@ -112,11 +113,21 @@ def load_if_faster(recipe: Recipe, loaded: Runners) -> LoadedProcesses | None:
         loaded: The engines' runners in this process, which nobody uses yet.
 
     Returns:
-        Processes that have loaded all engines; None where threads are as fast.
+        Processes that have loaded all engines; None where threads are as fast, or where the trial
+        fails, for want of memory for processes, say.
     """
     engines = len(loaded.runners)
     if engines < FEWEST_ENGINES or file_bytes(recipe.bundle.manifest) > MOST_BYTES:
         return None
+    try:
+        return _tried(recipe, loaded)
+    except DragomanError as error:
+        _log.warning("processes_trial_failed", extra={"reason": str(error)})
+        return None
+
+
+def _tried(recipe: Recipe, loaded: Runners) -> LoadedProcesses | None:
+    engines = len(loaded.runners)
     token_id = recipe.bundle.manifest.special_tokens.end_id
     rows = loaded.shape.max_rows
     speed = functools.partial(
@@ -132,8 +143,13 @@ def load_if_faster(recipe: Recipe, loaded: Runners) -> LoadedProcesses | None:
     if threads < FULL_SPEED * engines * alone:
         count = max(2, math.ceil(engines / ENGINES_A_PROCESS))
         processes = load_processes(recipe, engines, count)
-        found[f"{count} processes"] = processes.rows_per_second(token_id, TRIAL_SECONDS)
-        if found[f"{count} processes"] < WORTHWHILE * threads:
+        try:
+            apart = processes.rows_per_second(token_id, TRIAL_SECONDS)
+        except BaseException:
+            processes.close()
+            raise
+        found[f"{count} processes"] = apart
+        if apart < WORTHWHILE * threads:
             processes.close()
             processes = None
     _log.info(
@@ -164,6 +180,7 @@ def make(recipe: Recipe, engines: int) -> Hosted:
         engines=engines,
         threads=recipe.threads,
         fixed_shapes=config.fixed_batch_shapes,
+        with_shortlist=config.shortlist,
     )
     rows = loaded.shape.max_rows
     build = search_builder(bundle, recipe.limits, rows)

@@ -4,7 +4,6 @@ A Backend of dragoman.corpora, which finds it by its entry point: the client doe
 server. Knows how the server's requests and errors are the client's. Does not know lines or shards.
 """
 
-import gc
 import hashlib
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
@@ -20,6 +19,7 @@ from dragoman.results import StreamResult, Translation
 from dragoman.status import error_from_status
 from dragoman_server.config import Config
 from dragoman_server.local import LocalTranslator, TextOutcome
+from dragoman_server.memory import keep_loaded
 from dragoman_server.models.bundle import MANIFEST_NAME, Bundle
 from dragoman_server.service.status import status_of
 
@@ -51,7 +51,7 @@ class InProcess:
         """See Backend."""
         config = Config(bundle=(self.bundle,), engines=self.engines)
         with _client_errors(), LocalTranslator.open(config) as translator:
-            gc.freeze()  # what is loaded stays: the collector need not go through it again
+            keep_loaded()
             yield InProcessTranslator(translator)
 
 

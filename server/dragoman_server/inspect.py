@@ -78,6 +78,7 @@ def _model_rows(manifest: Manifest) -> list[tuple[str, str]]:
         ("format version", str(manifest.format_version)),
         ("alignment", _alignment(manifest)),
         ("confidence", _confidence(manifest)),
+        ("shortlist", _shortlist(manifest)),
     ]
 
 
@@ -136,6 +137,18 @@ def _parity_rows(parity: ParityReport) -> list[tuple[str, str]]:
         ("mean log-probability difference", f"{parity.mean_log_prob_difference:.2e}"),
         ("measured with", parity.measured_with or "onnxruntime"),
     ]
+
+
+def _shortlist(manifest: Manifest) -> str:
+    """What keeping to it changes."""
+    if not manifest.HasField("shortlist"):
+        return "none"
+    report = manifest.shortlist.report
+    return (
+        f"of {report.trained_count:,} sentences; of others {report.identical_count:,} of "
+        f"{report.sentence_count:,} translations are the same, of {report.mean_tokens:,.0f} tokens "
+        "a list in the mean"
+    )
 
 
 def _table(title: str, rows: Iterable[tuple[str, str]]) -> Table:

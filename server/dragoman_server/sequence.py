@@ -1,5 +1,6 @@
 """A text on its way through the engine: what is asked, and what became of it."""
 
+import itertools
 import math
 from dataclasses import dataclass
 from enum import Enum
@@ -105,6 +106,14 @@ class TranslationOptions:
     """Whether the other weights of Attention are."""
 
     @property
+    def told_ids(self) -> tuple[int, ...]:
+        """Tokens that are told: of the prefix, and of what must be said."""
+        told = self.target_prefix
+        for each in self.required_sequences:
+            told += tuple(itertools.chain.from_iterable(each.alternatives))
+        return told
+
+    @property
     def wants_weights(self) -> bool:
         """Whether a pass over the finished translation is needed."""
         return self.return_alignment or self.return_attention
@@ -206,11 +215,14 @@ class Sequence:
     """When its source was encoded."""
     first_token_at: float = 0.0
     """When its first target token was there."""
+    ended_at: float = 0.0
+    """When its last one was."""
 
-    def timing(self, ended_at: float) -> Timing:
-        """Returns when it had got how far, once its last token is there."""
+    @property
+    def timing(self) -> Timing:
+        """When it had got how far, once its last token is there."""
         return Timing(
-            self.arrived_at, self.started_at, self.encoded_at, self.first_token_at, ended_at
+            self.arrived_at, self.started_at, self.encoded_at, self.first_token_at, self.ended_at
         )
 
     @property

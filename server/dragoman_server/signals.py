@@ -33,8 +33,11 @@ IGNORED = (
 
 
 def ignore_all() -> None:
-    """Ignores them, in a process whose server hears them for it."""
-    for number in (*DRAIN, *LEAVE, *IGNORED):
+    """Ignores them, in a process whose server hears them for it.
+
+    Nor is it stopped for writing to a terminal that has `tostop`, behind its server.
+    """
+    for number in (*DRAIN, *LEAVE, *IGNORED, signal.SIGTTOU):
         signal.signal(number, signal.SIG_IGN)
 
 

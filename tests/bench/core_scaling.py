@@ -8,7 +8,6 @@ each in a fresh process.
 """
 
 import argparse
-import statistics
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
@@ -17,27 +16,17 @@ from pathlib import Path
 
 from dragoman_server.machine import cpu_count
 from dragoman_server.models.bundle import Bundle
+from tests.bench.core_report import HEADINGS, engine_counts, lines
 from tests.bench.corpus import Corpus, encode
 from tests.bench.systems import Precision, Setting
-from tests.bench.tables import Line, markdown_table, with_range
+from tests.bench.tables import markdown_table
 from tests.bench.turns import in_turns
-from tests.bench.worker import Run, measure
+from tests.bench.worker import measure
 
 MAX_LENGTH = 100
 LINES = 1000
 COPIES_PER_ENGINE = 2
 """Of these lines are translated at once: every engine has its fill."""
-
-HEADINGS = ("engines", "system", "tokens/s", "of N times one")
-
-Measured = dict[tuple[int, str], list[Run]]
-"""Runs by engines and system."""
-
-
-def engine_counts(cores: int) -> list[int]:
-    """Returns 1, 2, 4, ... and the cores themselves."""
-    powers = [1 << power for power in range(cores.bit_length()) if 1 << power <= cores]
-    return sorted({*powers, cores})
 
 
 def settings(
@@ -49,23 +38,6 @@ def settings(
     if ctranslate2 is not None:
         found["CTranslate2"] = replace(threads, system="ctranslate2", model=ctranslate2)
     return found
-
-
-def lines(measured: Measured) -> list[Line]:
-    """Returns the table: tokens/s, medians and ranges, beside so many times those of one engine."""
-    middle = {
-        key: statistics.median(run.tokens_per_second for run in runs)
-        for key, runs in measured.items()
-    }
-    return [
-        (
-            str(engines),
-            system,
-            with_range([run.tokens_per_second for run in runs], ",.0f"),
-            f"{middle[engines, system] / (engines * middle[1, system]):.2f}",
-        )
-        for (engines, system), runs in sorted(measured.items())
-    ]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -80,16 +52,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     bundle = Bundle.load(arguments.bundle)
     corpus = Corpus.read(arguments.data, (("tatoeba_test", LINES),))
     once = encode(corpus, bundle, forced_lengths=False)
-    measured: Measured = defaultdict(list)
+    speeds: dict[tuple[int, str], list[float]] = defaultdict(list)
     for number in range(arguments.runs):
         for engines in in_turns(engine_counts(cpu_count()), number):
             work = replace(once, sources=once.sources * COPIES_PER_ENGINE * engines)
             found = settings(arguments.bundle, arguments.precision, arguments.ctranslate2, engines)
             for name, setting in in_turns(list(found.items()), number):
                 run, _ = measure(setting, work)
-                measured[engines, name].append(run)
+                speeds[engines, name].append(run.tokens_per_second)
                 print(engines, name, f"{run.tokens_per_second:,.0f}", file=sys.stderr)
-    print(markdown_table(HEADINGS, lines(measured)))
+    print(markdown_table(HEADINGS, lines(speeds)))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ class Dragoman:
             max_batch_size=setting.batch_size,
             max_input_length=setting.places,
             max_decoding_length=setting.places,
+            shortlist=setting.shortlist,
             fixed_batch_shapes=setting.fixed_shapes,
         )
         self._setting = setting

@@ -32,6 +32,7 @@ NAMES = {
 MODELS = {
     "shipped": "marian-en-de (4+2 layers, d=256, vocabulary 8,000)",
     "base": "transformer-base (6+6 layers, d=512, vocabulary 32,000), random weights",
+    "base-256k": "transformer-base with a vocabulary of 256,000, random weights",
 }
 
 Panels = tuple[int, int]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from tests.bench.chosen import as_served
 from tests.bench.models import Files
 from tests.bench.systems import CORES, Precision, Setting, SystemName
 from tests.bench.worker import Run, measure
@@ -16,9 +17,6 @@ PEER_THREADS = ((CORES, 1), (1, CORES))
 PEER_BATCHES = (8, 16, 32, 64, 128)
 PEER_TOKENS = (512, 1024, 2048)
 """Of its batches, where they are counted in tokens: not where lengths are forced."""
-
-ROWS = 128
-"""Of a Dragoman engine: its default."""
 
 FINALISTS = 3
 FINAL_ROUNDS = 2
@@ -72,7 +70,7 @@ def entrants(
     beams: Sequence[int],
     systems: Sequence[SystemName],
 ) -> Iterator[Entrant]:
-    """Yields everybody.
+    """Yields everybody, Dragoman at what its server chooses by itself.
 
     Args:
         files: The model's, by precision.
@@ -82,11 +80,13 @@ def entrants(
         systems: Who may take part.
     """
     for precision, paths in files.items():
+        ours = Setting("dragoman", precision, paths.bundle, 1, LONGEST)
+        chosen = as_served(ours) if "dragoman" in systems else ours
         for beam in beams:
-            ours = Setting("dragoman", precision, paths.bundle, beam, LONGEST, batch_size=ROWS)
+            ours = replace(ours, beam_size=beam)
             peer = replace(ours, system="ctranslate2", model=paths.ctranslate2)
             if "dragoman" in systems:
-                yield Entrant(ours, workload)
+                yield Entrant(replace(chosen, beam_size=beam), workload)
             if "ctranslate2" in systems:
                 yield Entrant(peer, workload, _alternatives(peer, workload))
             if precision == "float32":

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from dragoman import Client
 from dragoman.load.sentences import read_sentences
 from dragoman.options import Priority
-from tests.bench.open_loop import OK, Ends, run
+from tests.bench.open_loop import OK, Ends, message_of, run
 from tests.bench.origin import Origin, load_average
 from tests.bench.tables import text_table
 from tests.integration.served import Served
@@ -81,7 +81,8 @@ class Light(NamedTuple):
 def light(server: Served, rate: float, seconds: float, texts: list[str]) -> Light:
     """Sends for so long."""
     before, began = server.metric(TRANSLATED), time.monotonic()
-    ends, _ = run(server.address, rate, seconds, None, CALLERS, sentences=texts)
+    messages = [message_of(text) for text in texts]
+    ends, _ = run(server.address, rate, seconds, None, CALLERS, messages=messages)
     translated = server.metric(TRANSLATED) - before - ends.count(OK)
     return Light(ends, translated / (time.monotonic() - began))
 

@@ -64,9 +64,8 @@ class EchoEngine:
             return False
         for sequence in taken:
             sequence.started_at = sequence.encoded_at = sequence.arrived_at
-            sequence.first_token_at = sequence.arrived_at
-        now = max(sequence.arrived_at for sequence in taken)
-        self._metrics.finished([(each, len(each.source_ids)) for each in taken], now)
+            sequence.first_token_at = sequence.ended_at = sequence.arrived_at
+        self._metrics.finished([(each, len(each.source_ids)) for each in taken])
         self._queue.freed(0, taken)
         self._deliver(Progress([(sequence, _echo(sequence)) for sequence in taken], []))
         return True

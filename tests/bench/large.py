@@ -8,17 +8,16 @@ Dragoman at its defaults and of CTranslate2 at its best setting is measured in t
 """
 
 import argparse
-import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from dragoman_export.families import import_model
 from dragoman_server.models.bundle import Bundle
+from tests.bench.chosen import as_told
 from tests.bench.corpus import Corpus, encode
 from tests.bench.entrants import LONGEST, PEER_THREADS, Entrant
 from tests.bench.large_model import SHAPES, ElementType, ShapeName, write_large_model
@@ -28,7 +27,7 @@ from tests.bench.origin import Origin, load_average
 from tests.bench.peak_memory import memory, watched
 from tests.bench.progress import stage
 from tests.bench.projection import projection_share
-from tests.bench.systems import CORES, Precision, Setting
+from tests.bench.systems import Precision, Setting
 from tests.bench.tables import markdown_table
 from tests.bench.turns import in_turns
 from tests.bench.workload import Workload
@@ -136,20 +135,15 @@ def measure(checkpoint: Path, precision: Precision, arguments: argparse.Namespac
 
 def _start(found: Measured, setting: Setting, rounds: int) -> Setting:
     """Starts the server; returns the setting with what it chooses by itself."""
+    chosen = setting
     for number in range(rounds):
         with stage(f"{setting.precision}: dragoman serve: start {number + 1}"):
             started = time.perf_counter()
             with Served(setting.model) as server:
                 found.starts.append(time.perf_counter() - started)
                 found.served_bytes, _ = memory(server.process.pid)
-                chosen = next(_events(server.log, "caches_allocated"))
-    engines, rows = int(chosen["engines"]), int(chosen["rows"])
-    return replace(setting, workers=engines, threads=max(1, CORES // engines), batch_size=rows)
-
-
-def _events(log: Sequence[str], name: str) -> Iterator[dict[str, int]]:
-    events = (json.loads(line) for line in log if line.startswith("{"))
-    return (event for event in events if event.get("event") == name)
+                chosen = as_told(setting, server.log)
+    return chosen
 
 
 def _workload(bundle: Path, arguments: argparse.Namespace) -> Workload:

@@ -17,7 +17,7 @@ from tests.bench.corpus import EVERYDAY, Corpus, encode
 from tests.bench.entrants import LONGEST
 from tests.bench.latency_report import LatencyReport, Stream, latency_table
 from tests.bench.latency_worker import LatencyRun, measure_latency
-from tests.bench.models import Files, Model, ModelName, find_files, load_model, prepare
+from tests.bench.models import EVERYWHERE, Files, Model, ModelName, find_files, load_model, prepare
 from tests.bench.origin import Origin, load_average
 from tests.bench.progress import stage
 from tests.bench.systems import CORES, Precision, Setting
@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
     models, precisions = get_args(ModelName), get_args(Precision)
-    add("--model", choices=models, nargs="+", default=list(models))
+    add("--model", choices=models, nargs="+", default=list(EVERYWHERE))
     add("--precision", choices=precisions, nargs="+", default=list(precisions))
     add("--beam", type=int, nargs="+", default=[1, 4], help="beam sizes")
     add("--runs", type=int, default=3, help="of each system; medians are told")

@@ -18,12 +18,12 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from dragoman.v1.translation_pb2 import TranslateTextResponse
 from tests.bench.corpus import Corpus
 from tests.bench.cpu_time import descendants
 from tests.bench.load_peaks import KINDS, LIBRARIES
 from tests.bench.models import Files, find_files, load_model, prepare
-from tests.bench.open_loop import OK, Ends, run
+from tests.bench.open_load import CONNECTIONS, check, due, percentile_ms
+from tests.bench.open_loop import OK, message_of, run
 from tests.bench.origin import Origin, load_average
 from tests.bench.peer_served import PeerSetting, served_peer
 from tests.bench.progress import stage
@@ -31,11 +31,7 @@ from tests.bench.tables import text_table
 from tests.bench.turns import in_turns
 from tests.integration.served import Served
 
-CONNECTIONS = 4
 WARM_UP_RATE, WARM_UP_SECONDS = 300.0, 3.0
-PERCENTILE = 0.97
-PREFIX_BYTES = 5
-"""Of gRPC, before a message."""
 
 CLIENT, LOOPS, RPC, ENGINES = "client", "loops", "gRPC", "engines"
 """Whose time it is: the client's, the server's first threads, gRPC's threads, all others."""
@@ -44,6 +40,7 @@ RPC_THREADS = ("event_engine", "grpc", "timer", "resolver")
 PEER = "peer"
 SETTINGS: dict[str, dict[str, object]] = {
     "threads": {"engine_processes": 0},
+    "process": {"engine_processes": 1},
     "processes": {"engine_processes": 2},
     "front-end": {"engine_processes": 0, "workers": 1},
 }
@@ -61,43 +58,23 @@ class Point(NamedTuple):
     """Of processor time, for each request that was due: the client's and the server's parts."""
 
 
-def measure(address: str, rate: float, seconds: float, sentences: list[str]) -> Point:
+def measure(address: str, rate: float, seconds: float, messages: list[bytes]) -> Point:
     """Asks a child process' server for so many sentences a second.
 
     Raises:
         RuntimeError: An answer is no translation.
     """
     before = _processor_seconds()
-    ends, client = run(address, rate, seconds, None, CONNECTIONS, sentences=sentences)
+    ends, client = run(address, rate, seconds, None, CONNECTIONS, messages=messages)
     after = _processor_seconds()
     check(ends)
-    due = max(1, sum(len(each) for each in ends.seconds.values()) + ends.left)
+    count = due(ends)
     parts = {part: after[part] - before[part] for part in (LOOPS, RPC, ENGINES)} | {CLIENT: client}
     return Point(
-        100 * ends.count(OK) / due,
-        percentile_ms(ends, due),
-        {part: taken / due * 1e6 for part, taken in parts.items()},
+        100 * ends.count(OK) / count,
+        percentile_ms(ends),
+        {part: taken / count * 1e6 for part, taken in parts.items()},
     )
-
-
-def percentile_ms(ends: Ends, due: int) -> float:
-    """Returns p97 in milliseconds of all that were due; inf where too few were answered."""
-    seconds = sorted(ends.seconds.get(OK, ()))
-    place = min(int(due * PERCENTILE), due - 1)
-    return seconds[place] * 1000 if place < len(seconds) else float("inf")
-
-
-def check(ends: Ends) -> None:
-    """Looks at every different answer.
-
-    Raises:
-        RuntimeError: One is no translation of one text.
-    """
-    for answers in ends.answers.values():
-        for answer in answers:
-            response = TranslateTextResponse.FromString(answer[PREFIX_BYTES:])
-            if len(response.translations) != 1 or not response.translations[0].translated_text:
-                raise RuntimeError(f"an answer is no translation: {response}")
 
 
 def _processor_seconds() -> Counter[str]:
@@ -138,14 +115,15 @@ def _measure_all(
     """Runs each system at every rate, in turns."""
     sentences = list(Corpus.read(arguments.data, KINDS["everyday"]).sources)
     random.Random(0).shuffle(sentences)
+    messages = [message_of(sentence) for sentence in sentences]
     systems = list(dict.fromkeys([*arguments.systems, PEER]))
     found: dict[tuple[str, float], list[Point]] = {}
     for number in range(arguments.runs):
         for system in in_turns(systems, number):
             with stage(f"{system}, run {number + 1}"), _start(system, files) as address:
-                measure(address, WARM_UP_RATE, WARM_UP_SECONDS, sentences)
+                measure(address, WARM_UP_RATE, WARM_UP_SECONDS, messages)
                 for rate in arguments.rates:
-                    point = measure(address, rate, arguments.seconds, sentences)
+                    point = measure(address, rate, arguments.seconds, messages)
                     found.setdefault((system, rate), []).append(point)
     return found
 

@@ -2,10 +2,10 @@
 
     python -m tests.bench.load_peaks --data DIR --json build/bench/load.json
 
-`dragoman load --find-peak` drives both servers, on the same cores: Poisson arrivals of single
-sentences, 97 % answered within 250 ms of the moment at which they were due. Dragoman runs at its
-defaults; the peer at the setting of the batcher that has the lowest p97 at a rate that it keeps.
-They take turns: A B, B A, ...
+open_loop.py asks both servers, on the same cores: Poisson arrivals of single sentences, 97 %
+answered within 250 ms of the moment at which they were due. Dragoman runs at its defaults; the peer
+at the setting of the batcher that has the lowest p97 at a rate that it keeps. They take turns:
+A B, B A, ...
 """
 
 import argparse
@@ -16,8 +16,9 @@ from typing import NamedTuple, get_args
 
 from tests.bench.corpus import TEST_SETS, Corpus, reference_lengths
 from tests.bench.load_report import Contest, LoadReport, load_table
-from tests.bench.load_runs import Load, peak_rate, tried_rates
-from tests.bench.models import Files, ModelName, find_files, load_model, prepare
+from tests.bench.load_runs import Load
+from tests.bench.models import EVERYWHERE, Files, ModelName, find_files, load_model, prepare
+from tests.bench.open_load import OpenLoad, Peak, Tried
 from tests.bench.origin import Origin, load_average
 from tests.bench.peer_served import PeerSetting, served_peer
 from tests.bench.progress import stage
@@ -48,7 +49,6 @@ SETTINGS = [
 TUNING_SHARE = 0.8
 """Of the peer's first peak: the rate at which its settings are compared."""
 FINALISTS = 3
-NO_METRICS = "none"
 OURS, PEER = "dragoman", "ctranslate2"
 
 
@@ -58,25 +58,25 @@ class Contenders:
     def __init__(self, files: Files, precision: Precision, load: Load) -> None:
         self._files = files
         self._precision = precision
-        self._load = load
+        self._load, self._whole = OpenLoad.of(load), load
         self._starts: dict[str, float | None] = {OURS: None, PEER: None}
-        self.tried: dict[str, list[tuple[float, float]]] = {OURS: [], PEER: []}
+        self.tried: dict[str, list[Tried]] = {OURS: [], PEER: []}
         self.setting = PeerSetting()
         self.tuning: dict[str, float] = {}
         self.tuned_at = 0.0
 
-    def ours(self, html: Path | None) -> tuple[float, float]:
+    def ours(self) -> tuple[float, float]:
         """Returns the peak and the offline rate."""
         with Served(self._files.bundle) as server:
+            found = self._load.peak(server.address, self._starts[OURS])
             metrics = f"http://{server.metrics_address}/metrics"
-            report = self._load.peak(server.address, metrics, self._starts[OURS], html)
-            offline = self._load.offline(server.address, metrics)
-        return self._peak(OURS, report), offline["runs"][-1]["completed_rate"]
+            offline = self._whole.offline(server.address, metrics)
+        return self._peak(OURS, found), offline["runs"][-1]["completed_rate"]
 
     def peer(self) -> float:
         """Returns the peak."""
         with served_peer(self._files, self._precision, self.setting) as address:
-            return self._peak(PEER, self._load.peak(address, NO_METRICS, self._starts[PEER]))
+            return self._peak(PEER, self._load.peak(address, self._starts[PEER]))
 
     def tune(self) -> None:
         """Tries the peer's settings briefly, the best ones for longer; the lower p97 counts."""
@@ -89,20 +89,18 @@ class Contenders:
     def _try(self, settings: Iterable[PeerSetting], *, briefly: bool) -> None:
         for setting in settings:
             with served_peer(self._files, self._precision, setting) as address:
-                report = self._load.at(address, NO_METRICS, self.tuned_at, briefly=briefly)
-            p97 = report["runs"][-1]["latency_ms"]["97"]
+                p97 = self._load.p97_ms(address, self.tuned_at, briefly=briefly)
             self.tuning[setting.how] = min(p97, self._p97(setting))
 
     def _p97(self, setting: PeerSetting) -> float:
         return self.tuning.get(setting.how, float("inf"))
 
-    def _peak(self, who: str, report: dict[str, object]) -> float:
+    def _peak(self, who: str, found: Peak) -> float:
         """Notes where the next search begins: a little below."""
-        self.tried[who] += tried_rates(report)
-        rate = peak_rate(report)
-        if rate:
-            self._starts[who] = rate * 0.8
-        return rate
+        self.tried[who] += found.tried
+        if found.rate:
+            self._starts[who] = found.rate * 0.8
+        return found.rate
 
 
 class Case(NamedTuple):
@@ -118,9 +116,7 @@ class Case(NamedTuple):
         return f"{self.model}, {self.kind}"
 
 
-def compare(
-    case: Case, precision: Precision, files: Files, load: Load, *, runs: int, reports: Path | None
-) -> Contest:
+def compare(case: Case, precision: Precision, files: Files, load: Load, *, runs: int) -> Contest:
     """Tunes the peer, and measures both in turns."""
     contenders = Contenders(files, precision, load)
     with stage(f"{case.title}, {precision}: the peer's best setting"):
@@ -133,8 +129,7 @@ def compare(
             who = OURS if is_ours else PEER
             with stage(f"{case.title}: {who}, run {number + 1}"):
                 if is_ours:
-                    html = reports / f"load-{case.model}-{case.kind}.html" if reports else None
-                    peak, whole = contenders.ours(html)
+                    peak, whole = contenders.ours()
                     ours.append(peak)
                     offline.append(whole)
                 else:
@@ -150,7 +145,9 @@ def compare(
         setting=contenders.setting.how,
         tuning=contenders.tuning,
         tuned_at=contenders.tuned_at,
-        tried=contenders.tried,
+        tried={
+            who: [(rate, p97) for rate, p97 in tried] for who, tried in contenders.tried.items()
+        },
     )
 
 
@@ -158,7 +155,7 @@ def main() -> None:
     """Prints a table, and writes JSON where asked to."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
-    add("--model", choices=get_args(ModelName), nargs="+", default=list(get_args(ModelName)))
+    add("--model", choices=get_args(ModelName), nargs="+", default=list(EVERYWHERE))
     add("--precision", choices=get_args(Precision), default="int8")
     add("--runs", type=int, default=5, help="of each; medians are told")
     add("--data", type=Path, help="tatoeba_test and flores_dev; default: a sample")
@@ -166,7 +163,6 @@ def main() -> None:
     add("--duration", type=float, default=30.0, help="seconds of a confirmation")
     add("--trial-duration", type=float, default=12.0, help="seconds of a step of a search")
     add("--reuse", action="store_true", help="the models that an earlier benchmark converted")
-    add("--reports", type=Path, help="directory for the HTML reports of our peaks")
     add("--json", type=Path, help="all the figures")
     arguments = parser.parse_args()
     contests, loads = [], [load_average()]
@@ -181,7 +177,6 @@ def main() -> None:
                     files,
                     _write_load(case, files, arguments, Path(directory)),
                     runs=arguments.runs,
-                    reports=arguments.reports,
                 )
             )
             loads.append(load_average())

@@ -25,12 +25,10 @@ class Load:
     timeout: float | None = None
     """Deadline of each request, in seconds; None for the tool's own."""
 
-    def peak(
-        self, address: str, metrics: str, start: float | None, html: Path | None = None
-    ) -> dict[str, Any]:
+    def peak(self, address: str, metrics: str, start: float | None) -> dict[str, Any]:
         """Looks for the peak; returns the report."""
         start_flags = [] if start is None else ["--target-qps", f"{start:g}"]
-        return self._run(address, metrics, ["--find-peak", *start_flags], html)
+        return self._run(address, metrics, ["--find-peak", *start_flags])
 
     def at(self, address: str, metrics: str, rate: float, *, briefly: bool) -> dict[str, Any]:
         """Offers a rate, for as long as a step of a search where `briefly`; returns the report."""
@@ -41,9 +39,7 @@ class Load:
         """Sends everything at once; returns the report."""
         return self._run(address, metrics, ["--scenario", "offline"])
 
-    def _run(
-        self, address: str, metrics: str, flags: list[str], html: Path | None = None
-    ) -> dict[str, Any]:
+    def _run(self, address: str, metrics: str, flags: list[str]) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as directory:
             output = Path(directory) / "report.json"
             fixed = ["--target", address, "--metrics-url", metrics, "--input", str(self.source)]
@@ -51,9 +47,8 @@ class Load:
             times = ["--duration", f"{self.duration:g}"]
             times += ["--trial-duration", f"{self.trial_duration:g}", "--json", str(output)]
             lengths = ["--target-lengths", str(self.target_lengths)] if self.target_lengths else []
-            page = ["--html", str(html)] if html else []
             timeout = ["--timeout", f"{self.timeout:g}"] if self.timeout else []
-            command = [str(COMMAND), "load", *fixed, *times, *lengths, *page, *timeout, *flags]
+            command = [str(COMMAND), "load", *fixed, *times, *lengths, *timeout, *flags]
             subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
             found: dict[str, Any] = json.loads(output.read_text("utf-8"))
             return found
@@ -63,12 +58,3 @@ def peak_rate(report: dict[str, Any]) -> float:
     """Returns the rate of the peak; 0 where none was found."""
     place = report["peak"]
     return 0.0 if place is None else float(report["runs"][place]["offered_rate"])
-
-
-def tried_rates(report: dict[str, Any]) -> list[tuple[float, float]]:
-    """Returns what was offered, and p97 in milliseconds, of each test of a search."""
-    return [
-        (float(run["offered_rate"]), float(run["latency_ms"]["97"]))
-        for run in report["runs"]
-        if "97" in run["latency_ms"]
-    ]

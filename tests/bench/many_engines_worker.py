@@ -6,7 +6,6 @@ CALL_TEXTS texts, each as soon as its last one has ended.
 
 import asyncio
 import functools
-import gc
 import os
 import random
 import tempfile
@@ -15,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import uvloop
 
 from dragoman_server.engine import (
     AsyncEngine,
@@ -27,6 +28,7 @@ from dragoman_server.engine import (
     Sender,
     WaitingQueue,
 )
+from dragoman_server.memory import collect_seldom
 from dragoman_server.monitoring import Metrics
 from dragoman_server.sequence import Completion, TranslationOptions
 from tests.bench.cpu_time import cpu_seconds
@@ -160,7 +162,7 @@ async def _observe(job: Job, path: Path) -> Observed:
         max_rows=job.engines * job.rows,
     )
     await engine.start()
-    gc.freeze()  # as in cli.py
+    collect_seldom()
     callers = Callers(engine, job.lengths)
     for index in range(job.engines * CALLS_PER_ENGINE):
         callers.call(Sender(f"caller-{index % job.callers}"))
@@ -194,7 +196,7 @@ def _work(fields: dict[str, Any]) -> dict[str, Any]:
     lengths = [(source, target) for source, target in fields["lengths"]]
     job = Job(**fields | {"cost": StepCost.parse(fields["cost"]), "lengths": lengths})
     with tempfile.TemporaryDirectory() as directory:
-        return asdict(asyncio.run(_observe(job, Path(directory) / "log")))
+        return asdict(uvloop.run(_observe(job, Path(directory) / "log")))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from dragoman_server.models.bundle import Bundle
 from tests.bench.corpus import Corpus, encode
 from tests.bench.entrants import LONGEST
 from tests.bench.memory_worker import Held, measure_memory
-from tests.bench.models import Files, ModelName, find_files, load_model, prepare
+from tests.bench.models import EVERYWHERE, Files, ModelName, find_files, load_model, prepare
 from tests.bench.origin import Origin, load_average
 from tests.bench.peak_memory import memory
 from tests.bench.progress import stage
@@ -104,7 +104,7 @@ def _line(pair: Pair, served: str) -> Line:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add, models, precisions = parser.add_argument, get_args(ModelName), get_args(Precision)
-    add("--model", choices=models, nargs="+", default=list(models))
+    add("--model", choices=models, nargs="+", default=list(EVERYWHERE))
     add("--precision", choices=precisions, nargs="+", default=["int8", "float32"])
     add("--rows", type=int, nargs="+", default=[32, 128], help="of an engine, and of a batch")
     add("--beam", type=int, default=1, help="beam size")

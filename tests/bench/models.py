@@ -1,7 +1,7 @@
 """The models that are compared, and their files for each system under build/bench.
 
-The shipped checkpoint, and one of transformer-base's size with random weights: its translations
-are noise, its speed is that of a trained one as long as output lengths are forced.
+The shipped checkpoint, and some of transformer-base's size with random weights: their translations
+are noise, their speed is that of trained ones as long as output lengths are forced.
 """
 
 import subprocess
@@ -15,14 +15,18 @@ from dragoman_export.sentences import SENTENCES
 from tests.bench.ctranslate2_model import convert
 from tests.bench.optimum_environment import interpreter, make_environment
 from tests.bench.progress import stage
-from tests.bench.random_model import BASE, write_random_model
+from tests.bench.random_model import BASE, BASE_256K, write_random_model
 from tests.bench.systems import Precision
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "export/checkpoints/marian-en-de"
 BUILD = ROOT / "build/bench"
 
-ModelName = Literal["shipped", "base"]
+ModelName = Literal["shipped", "base", "base-256k"]
+EVERYWHERE: tuple[ModelName, ...] = ("shipped", "base")
+"""What every benchmark takes unless others are asked for."""
+
+RANDOM = {"base": BASE, "base-256k": BASE_256K}
 
 FEW_SENTENCES = SENTENCES[::8]
 """Enough for random weights: noise is decoded to the longest length, always alike."""
@@ -57,13 +61,13 @@ class Files(NamedTuple):
 
 
 def load_model(name: ModelName) -> Model:
-    """Returns a model; the random one is written where it is not there yet."""
+    """Returns a model; a random one is written where it is not there yet."""
     if name == "shipped":
         return Model(name, SHIPPED, SENTENCES, forced_lengths=False, compared=600, generated=600)
-    checkpoint = BUILD / "checkpoints/marian-base-random"
+    checkpoint = BUILD / f"checkpoints/marian-{name}-random"
     if not (checkpoint / "config.json").exists():
-        with stage("base: random weights"):
-            write_random_model(checkpoint, SHIPPED, BASE)
+        with stage(f"{name}: random weights"):
+            write_random_model(checkpoint, SHIPPED, RANDOM[name])
     return Model(name, checkpoint, FEW_SENTENCES, forced_lengths=True, compared=300, generated=100)
 
 

@@ -3,11 +3,11 @@
     python -m tests.bench.offline --model shipped --precision float32 int8 --data DIR
 
 Every run is a fresh process. CTranslate2 is first tried at each of its settings, once, and then
-runs at its best one; Dragoman runs at its defaults. The systems take turns: A B C, C B A, ...
+runs at its best one; Dragoman runs as its server chooses when it starts. The systems take turns:
+A B C, C B A, ...
 """
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -19,7 +19,16 @@ from dragoman_server.service import TextCodec
 from tests.bench.arithmetic import Sizes, multiply_adds
 from tests.bench.corpus import Corpus, encode
 from tests.bench.entrants import Entrant, entrants
-from tests.bench.models import Files, Model, ModelName, load_model, prepare, prepare_optimum
+from tests.bench.models import (
+    EVERYWHERE,
+    Files,
+    Model,
+    ModelName,
+    find_files,
+    load_model,
+    prepare,
+    prepare_optimum,
+)
 from tests.bench.optimum_environment import versions
 from tests.bench.origin import Origin, load_average
 from tests.bench.progress import stage
@@ -35,8 +44,9 @@ def compare(
     model: Model, corpus: Corpus, arguments: argparse.Namespace
 ) -> tuple[list[Contender], list[float]]:
     """Runs everybody on one model; returns them with the load averages."""
-    corpus = corpus.sample(model.compared)
-    files = _prepare(model, arguments.precision, arguments.system)
+    if not arguments.sentences:
+        corpus = corpus.sample(model.compared)
+    files = _files(model, arguments)
     bundle = Bundle.load(next(iter(files.values())).bundle)
     workload = encode(corpus, bundle, forced_lengths=model.forced_lengths)
     generated = workload.sample(model.generated)
@@ -56,11 +66,12 @@ def compare(
     return [_contender(e, model, tokenizer, references) for e in taking_part], loads
 
 
-def _prepare(
-    model: Model, precisions: Sequence[Precision], systems: Sequence[SystemName]
-) -> dict[Precision, Files]:
-    files = {precision: prepare(model, precision) for precision in precisions}
-    if "optimum" in systems and "float32" in files:
+def _files(model: Model, arguments: argparse.Namespace) -> dict[Precision, Files]:
+    find = find_files if arguments.reuse else prepare
+    files: dict[Precision, Files] = {
+        precision: find(model, precision) for precision in arguments.precision
+    }
+    if "optimum" in arguments.system and "float32" in files:
         prepare_optimum(files["float32"])
     return files
 
@@ -101,13 +112,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
     models, precisions, systems = get_args(ModelName), get_args(Precision), get_args(SystemName)
-    add("--model", choices=models, nargs="+", default=list(models))
+    add("--model", choices=models, nargs="+", default=list(EVERYWHERE))
     add("--precision", choices=precisions, nargs="+", default=list(precisions))
     add("--system", choices=systems, nargs="+", default=list(systems))
     add("--beam", type=int, nargs="+", default=[1, 4], help="beam sizes")
     add("--runs", type=int, default=3, help="of each system; medians are told")
+    add("--reuse", action="store_true", help="the models that an earlier benchmark converted")
     add("--data", type=Path, help="test sets tatoeba_test and flores_dev; default: a sample")
-    add("--sentences", type=int, help="so many of them, from all over; default: all")
+    add("--sentences", type=int, help="so many, from all over; default: by the size of the model")
     add("--json", type=Path, help="all the figures")
     return parser
 

@@ -18,7 +18,11 @@ from dataclasses import dataclass, field
 
 from hpack import Decoder
 
-from dragoman.v1.translation_pb2 import SEGMENTATION_NONE, TranslateTextRequest
+from dragoman.v1.translation_pb2 import (
+    SEGMENTATION_NONE,
+    DecodingOptions,
+    TranslateTextRequest,
+)
 from tests.attacks import http2
 
 METHOD = b"/dragoman.v1.TranslationService/TranslateText"
@@ -184,15 +188,23 @@ def run(
     deadline_seconds: float | None,
     connections: int,
     *,
-    sentences: Sequence[str] = (SENTENCE,),
+    messages: Sequence[bytes] = (),
 ) -> tuple[Ends, float]:
     """Asks for so many sentences a second; returns how they ended, and the CPU seconds it took.
 
     Arrivals are a Poisson process. What has not ended a second after the last was due is left.
-    Connections begin at different sentences, so that none comes twice at nearly the same time.
+    Connections begin at different messages, so that none comes twice at nearly the same time.
+
+    Args:
+        address: Of the server.
+        rate: Sentences a second.
+        seconds: For so long.
+        deadline_seconds: Of each call; None for none.
+        connections: Over so many.
+        messages: Of the calls, as `message_of` makes them; one sentence where there are none.
     """
     ends = Ends()
-    messages = [message_of(sentence) for sentence in sentences]
+    messages = list(messages) or [message_of(SENTENCE)]
     starts = [index * len(messages) // connections for index in range(connections)]
     loop = [
         OpenLoopConnection(address, ends, deadline_seconds, messages[start:] + messages[:start])
@@ -220,10 +232,19 @@ def run(
     return ends, time.process_time() - cpu
 
 
-def message_of(sentence: str) -> bytes:
-    """Returns what a call for a sentence sends: it is translated as it is, and anew each time."""
+def message_of(sentence: str, length: int | None = None) -> bytes:
+    """Returns what a call for a sentence sends: it is translated as it is, and anew each time.
+
+    Args:
+        sentence: To be translated.
+        length: Target tokens that its translation is to have; None for as many as it has.
+    """
+    options = DecodingOptions(min_decoding_length=length or 0, max_decoding_length=length)
     request = TranslateTextRequest(
-        contents=[sentence], segmentation=SEGMENTATION_NONE, skip_cache=True
+        contents=[sentence],
+        segmentation=SEGMENTATION_NONE,
+        skip_cache=True,
+        options=None if length is None else options,
     )
     return http2.message(request.SerializeToString())
 

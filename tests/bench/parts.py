@@ -100,9 +100,9 @@ def _offline(report: Report, model: str) -> Part:
         f"Sentences: {report.corpus}. Token ids to token ids; every run is a fresh process, "
         "warmed up with a quarter of the sentences, that translates all of them for 4 seconds "
         f"or longer; medians of {len(contenders[0].runs)} runs in turns. Settings are workers x "
-        "threads and batch size or, for Dragoman, rows of an engine. Dragoman runs at its "
-        "defaults, CTranslate2 at its best setting of those below. The random model decodes "
-        "every sentence to its reference's length."
+        "threads and batch size or, for Dragoman, rows of an engine. Dragoman runs as its "
+        "server chooses when it starts, CTranslate2 at its best setting of those below. A random "
+        "model decodes every sentence to its reference's length."
     )
     return _part(
         report.origin,

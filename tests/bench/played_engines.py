@@ -21,7 +21,6 @@ from typing import Any
 
 from dragoman_server.hosting.messages import (
     Admit,
-    Decoded,
     Ended,
     Load,
     Loaded,
@@ -29,9 +28,11 @@ from dragoman_server.hosting.messages import (
     Prepared,
     Report,
     Text,
+    Work,
 )
+from dragoman_server.hosting.reporter import STEPS_TOLD
 from dragoman_server.link import Unpacker, pack
-from dragoman_server.sequence import Completion, FinishReason
+from dragoman_server.sequence import FinishReason
 from tests.bench.simulated_engines import TOKEN_ID, Line, Log, StepCost
 
 _BYTES = 1 << 18
@@ -69,22 +70,32 @@ class PlayedEngine:
     due: dict[int, list[tuple[Text, float]]] = field(default_factory=dict)
     """Texts by the step that ends them, and when they were begun."""
     batches: list[list[Text]] = field(default_factory=list)
-    decoded: list[Decoded] = field(default_factory=list)
+    work: Work = field(default_factory=Work)
+    ended: list[Ended] = field(default_factory=list)
+    """By the step that was last."""
 
     def begin(self, now: float) -> float | None:
-        """Begins a step, newcomers first; returns when it ends, None where nothing is to do."""
-        if self.batches:
+        """Begins a step, newcomers first; returns when it ends, None where nothing is to do.
+
+        As a reporter does, it tells in one what ended with the last step and what begins.
+        """
+        has_begun = bool(self.batches)
+        if has_begun:
             self._admit(self.batches.pop(0), now)
+        if has_begun or self.ended:
+            self._tell(has_begun=has_begun)
         if not self.rows:
             return None
         seconds = self.cost.model.at(self.rows)
         self.line.stepped(self.rows, seconds)
         whole_seconds = seconds + self.cost.python.at(self.rows)
-        self.decoded.append(Decoded(self.rows, seconds, whole_seconds))
+        self.work.rows.append(self.rows)
+        self.work.seconds.append(seconds)
+        self.work.whole_seconds += whole_seconds
         return now + whole_seconds
 
     def finish(self, now: float) -> None:
-        """Ends the step that runs, and tells which texts ended with it."""
+        """Ends the step that runs."""
         self.steps += 1
         ended = self.due.pop(self.steps, ())
         if not ended:
@@ -92,25 +103,25 @@ class PlayedEngine:
         self.rows -= len(ended)
         if not self.rows:
             self.line.rest()
-        self._tell(
-            [
-                Ended(text.number, _completion(text), begun, begun, begun, now)
-                for text, begun in ended
-            ]
-        )
+        for (number, source_ids, *_), begun in ended:
+            plain = ([TOKEN_ID] * source_ids[0], FinishReason.STOP.value, 0.0)
+            self.ended.append((number, plain, begun, begun, begun, now))
 
     def _admit(self, texts: list[Text], now: float) -> None:
         if not self.rows:
             self.line.begin()
         self.rows += len(texts)
         for text in texts:
-            due = self.steps + text.source_ids[0] + 1
+            _, source_ids, *_ = text
+            due = self.steps + source_ids[0] + 1
             self.due.setdefault(due, []).append((text, now))
-        self._tell([], has_begun=True)
 
-    def _tell(self, ended: list[Ended], *, has_begun: bool = False) -> None:
-        report = Report(0, has_begun, [], self.decoded, 0, ended, [])
-        self.decoded = []
+    def _tell(self, *, has_begun: bool) -> None:
+        is_due = len(self.work.rows) >= STEPS_TOLD or not self.rows
+        report = Report(0, has_begun, self.ended, [], 0, self.work if is_due else None)
+        if is_due:
+            self.work = Work()
+        self.ended = []
         self.end.sendall(pack([report]))
 
 
@@ -169,10 +180,6 @@ class Player:
                     engine.batches.append(texts)
                     if is_idle:
                         self._go_on(engine, time.monotonic())
-
-
-def _completion(text: Text) -> Completion:
-    return Completion([TOKEN_ID] * text.source_ids[0], FinishReason.STOP, 0.0)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ class RandomSizes(NamedTuple):
 
 
 BASE = RandomSizes(model_dim=512, layers=6, vocabulary=32_000)
+BASE_256K = BASE._replace(vocabulary=256_000)
+"""With as many tokens as models of two hundred languages have."""
 
 
 def write_random_model(path: Path, tokenizer: Path, sizes: RandomSizes) -> None:

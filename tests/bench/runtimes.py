@@ -18,7 +18,7 @@ from sacrebleu import BLEU, CHRF
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.models.tokenizer import load_tokenizer
 from tests.bench.corpus import Corpus, encode
-from tests.bench.entrants import LONGEST, ROWS, Entrant
+from tests.bench.entrants import LONGEST, Entrant
 from tests.bench.formats import ALL, BASELINE, Graphs, prepare
 from tests.bench.origin import Origin, load_average
 from tests.bench.progress import stage
@@ -29,6 +29,9 @@ from tests.bench.turns import in_turns
 from tests.bench.workload import Workload
 
 LIBRARIES = ("onnxruntime", "torch")
+
+ROWS = 128
+"""Of an engine: its default."""
 
 FIXED_ROWS, FIXED_PLACES = 32, 128
 """Of an engine whose steps have one shape: it computes all of them at every step."""

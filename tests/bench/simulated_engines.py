@@ -5,6 +5,8 @@ Knows steps and rows. Does not know who asks for translations, nor in which proc
 """
 
 import time
+from collections.abc import Collection
+from collections.abc import Sequence as ListOf
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -137,7 +139,12 @@ class SleepingRunner:
         self._line = line
         self._lengths = np.zeros(max_rows, np.int32)
 
-    def encode(self, source_ids: list[list[int]], first_row: int) -> None:
+    def encode(
+        self,
+        source_ids: list[list[int]],
+        first_row: int,
+        _told_ids: ListOf[Collection[int]] = (),
+    ) -> None:
         """See Runner."""
         if not first_row:
             self._line.begin()

@@ -10,9 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dragoman_server.config import Config
 from dragoman_server.engine import EngineMetrics, Engines, Reports, WaitingQueue
-from dragoman_server.hosting import EngineProcesses, Hosted, LoadedProcesses
+from dragoman_server.hosting import EngineProcesses, Hosted, LoadedProcesses, LogStyle
 from dragoman_server.hosting.host_process import HostProcess
 from tests.bench.played_engines import Play
 from tests.bench.simulated_engines import (
@@ -59,7 +58,7 @@ def _load(job: Job, path: Path) -> LoadedProcesses | Playing:
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     how = {"rows": job.rows, "engines": job.engines}
     each = [functools.partial(hosted, job.cost, path, index, **how) for index in range(job.engines)]
-    return LoadedProcesses([(1, make) for make in each], Config(bundle=path, log_level="warning"))
+    return LoadedProcesses([(1, make) for make in each], LogStyle("warning", "json"))
 
 
 def in_processes(

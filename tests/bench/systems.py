@@ -58,6 +58,8 @@ class Setting:
     """Most tokens of a source and of a target that Dragoman allows, where that is no default."""
     engine_processes: int = 0
     """Over which Dragoman's engines are spread; 0 for threads of one process."""
+    shortlist: bool = False
+    """Whether Dragoman's sentences choose among lists of tokens."""
     fixed_shapes: bool = False
     """Whether Dragoman's steps all have the same shapes."""
 

@@ -15,10 +15,12 @@ from dragoman_export.cli import main
 from dragoman_export.errors import UsageError, VerificationError
 from dragoman_export.export import export, load
 from dragoman_export.families import import_model
-from dragoman_export.graphs import PT2, TORCHSCRIPT, FormatName, GraphFormat
+from dragoman_export.graphs import PT2, TORCHSCRIPT, FormatName, GraphFormat, least_bytes
 from dragoman_export.manifest import Precision
+from dragoman_export.precision.screen import SMALLEST_VOCABULARY
 from dragoman_export.verification import attention_graph, packed_pairs
 from tests.export import tiny
+from tests.export.random_transformer import random_transformer
 from tests.exports import Exports
 
 FORMATS: dict[FormatName, GraphFormat] = {"torchscript": TORCHSCRIPT, "pt2": PT2}
@@ -147,6 +149,20 @@ def test_a_bundle_takes_at_least_what_is_said(made: Bundle, checkpoint: Path) ->
     graphs = [made.path / made.format.file(each) for each in ("encoder", "decoder", "attention")]
     size = sum(graph.stat().st_size for graph in graphs)
     assert size / 4 < request.least_bytes(model, made.precision) < size
+
+
+def test_the_int8_copy_of_an_output_projection_counts_where_there_is_one(checkpoint: Path) -> None:
+    request = tiny.request(checkpoint, Path())
+    model, _ = load(request)
+    large = model.with_transformer(random_transformer("relative", SMALLEST_VOCABULARY))
+    numbers = large.blueprint.parameters
+    copy = SMALLEST_VOCABULARY * large.config.model_dim
+    plain = dataclasses.replace(request, format="torchscript", attention=False)
+    assert request.least_bytes(large, "float32") == 4 * numbers + copy
+    assert request.least_bytes(large, "int8") == numbers
+    assert plain.least_bytes(large, "float32") == least_bytes(
+        TORCHSCRIPT, large.config, numbers, "float32", with_attention=False
+    )
 
 
 @pytest.fixture

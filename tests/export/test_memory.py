@@ -18,7 +18,8 @@ from dragoman_export.families import import_model
 from dragoman_export.graphs import TORCHSCRIPT, FormatName, write_plain_graphs
 from dragoman_export.memory import give_up, return_large_blocks
 from dragoman_export.model import Blueprint
-from dragoman_export.network import Transformer
+from dragoman_export.network import ScreenedLinear, TiedLinear, Transformer
+from dragoman_export.precision.screen import screen
 from dragoman_export.workbench import Workbench
 from tests.export import tiny
 from tests.export.random_transformer import random_transformer
@@ -96,6 +97,34 @@ def _write_and_give_up(vocabulary: int, *, frozen: bool) -> int:
         write_plain_graphs(transformer, TORCHSCRIPT, Path(directory), with_attention=True)
     give_up(transformer.encoder, transformer.decoder)
     return size
+
+
+def screen_and_measure() -> list[float]:
+    """Returns what it takes at most to make a screen, as a part of the output projection's size."""
+    return_large_blocks()
+    config = dataclasses.replace(
+        random_transformer("relative").config, model_dim=256, vocabulary_size=131_072
+    )
+    transformer = Transformer.empty(config)
+    for parameter in transformer.parameters():
+        parameter.data.fill_(0.1)
+    head = transformer.decoder.head
+    assert isinstance(head, TiedLinear)
+    head.bias.data.zero_()
+    before = own_bytes()
+    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark begins anew
+    screen(transformer, 0)
+    assert isinstance(transformer.decoder.head, ScreenedLinear)
+    status = Path("/proc/self/status").read_text()
+    most, held = (
+        1024 * int(status.partition(f"{name}:")[2].split()[0]) for name in ("VmHWM", "VmRSS")
+    )
+    return [(own_bytes() - before + most - held) / head.embedding.weight.nbytes]
+
+
+def test_a_screen_is_made_in_little_memory_beside_its_copy() -> None:
+    (most,) = in_a_fresh_process(screen_and_measure)
+    assert 0.25 < most < 0.8
 
 
 @pytest.mark.parametrize("frozen", [False, True])

@@ -101,8 +101,8 @@ def _make_sessions_faulty(faults: Faults) -> None:
 
     def made(self: Any, sessions: Any, *arguments: Any) -> None:
         graphs = ("encoder", "decoder")
-        faulty = [FaultySession(getattr(sessions, each), each, faults) for each in graphs]
-        original(self, model_runner.Sessions(*faulty), *arguments)
+        faulty = {each: FaultySession(getattr(sessions, each), each, faults) for each in graphs}
+        original(self, sessions._replace(**faulty), *arguments)
 
     model_runner.ModelRunner.__init__ = made  # type: ignore[method-assign,assignment]
 

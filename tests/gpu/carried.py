@@ -17,7 +17,7 @@ DIRECTORY = Path(os.environ.get("DRAGOMAN_GPU_CARRIED", ROOT / "build/gpu"))
 DEVICE: Literal["cuda", "cpu"] = "cpu" if os.environ.get("DRAGOMAN_GPU_DEVICE") == "cpu" else "cuda"
 """cpu tries the tests and the benchmark themselves, with float32 graphs in the places of ONNX's."""
 
-Precision = Literal["float16", "bfloat16"]
+Precision = Literal["float16", "bfloat16", "int8"]
 
 
 class CarriedBundle(NamedTuple):
@@ -44,6 +44,10 @@ FOR_TORCH = (
     CarriedBundle("torchscript", "bfloat16"),
     CarriedBundle("pt2", "float16"),
 )
+
+ON_CORES = CarriedBundle("onnx", "int8")
+ON_CORES_WITH_TORCH = CarriedBundle("torchscript", "bfloat16")
+"""What is run on the machine's CPU, and what in its place where there is no onnxruntime."""
 
 WORKLOAD = "workload.json"
 

@@ -39,6 +39,7 @@ from tests.gpu.carried import (
     FOR_ONNXRUNTIME,
     FOR_TORCH,
     MAX_LENGTH,
+    ON_CORES,
     Weights,
     Workload,
 )
@@ -84,6 +85,8 @@ def main() -> None:
             write_stand_in(CHECKPOINT, arguments.output / carried.name)
         else:
             _export(carried.precision, arguments.output / carried.name, carried.format)
+    if not arguments.torch_alone:
+        _export("int8", arguments.output / ON_CORES.name)
     if arguments.ctranslate2:
         from tests.bench.ctranslate2_model import convert  # noqa: PLC0415 - the bench extra
 

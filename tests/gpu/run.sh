@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks and measures everything that needs a GPU, in one go. Run from the repository's root.
+# Checks and measures everything that needs a GPU, or more CPU cores than most have, in one go. Run from the
+# repository's root.
 #
 #   usage: tests/gpu/run.sh [CARRIED=build/gpu] [REPORT=gpu.json]
 #
@@ -31,4 +32,6 @@ else
   echo "no onnxruntime here: its part is left out"
 fi
 python3 -m tests.gpu.bench --json "$report" ${BENCH_FLAGS:-} || status=$?
+# The CPU's cores, last: what time is left, without a GPU.
+timeout --kill-after=10 240 python3 -m tests.gpu.scaling --seconds "${SCALING_SECONDS:-150}" || status=$?
 exit "$status"

@@ -10,7 +10,7 @@ from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Limits
 from dragoman_server import hosted
 from dragoman_server.config import Config
-from dragoman_server.errors import ConfigError
+from dragoman_server.errors import BackendError, ConfigError, DragomanError
 from dragoman_server.hosted import Recipe, layout_of, load_if_faster
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.runtime.kv_cache import CacheShape
@@ -61,12 +61,14 @@ def test_processes_that_cannot_be_are_refused(
 class Processes:
     """In place of LoadedProcesses."""
 
-    def __init__(self, speed: float) -> None:
+    def __init__(self, speed: float | DragomanError) -> None:
         self.processes = [object(), object()]
         self.speed = speed
         self.is_closed = False
 
     def rows_per_second(self, *_: object) -> float:
+        if isinstance(self.speed, DragomanError):
+            raise self.speed
         return self.speed
 
     def close(self) -> None:
@@ -74,17 +76,26 @@ class Processes:
 
 
 def tried(
-    monkeypatch: pytest.MonkeyPatch, *, engines: int, threads: float, there: float, size: int = 1
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    engines: int,
+    threads: float | DragomanError,
+    there: float | DragomanError,
+    size: int = 1,
 ) -> tuple[object, list[Processes]]:
     """Tries engines of which one alone makes 100 rows a second."""
     started: list[Processes] = []
 
     def load_processes(_: Recipe, count: int, processes: int) -> Processes:
         assert (count, processes) == (engines, 2)
+        if isinstance(there, ConfigError):
+            raise there
         started.append(Processes(there))
         return started[-1]
 
     def speed(runners: list[object], **_: object) -> float:
+        if isinstance(threads, DragomanError):
+            raise threads
         return 100.0 if len(runners) == 1 else threads
 
     monkeypatch.setattr(hosted, "load_processes", load_processes)
@@ -107,6 +118,29 @@ def test_processes_that_are_no_faster_are_ended(monkeypatch: pytest.MonkeyPatch)
     found, started = tried(monkeypatch, engines=8, threads=500.0, there=540.0)
     assert found is None
     assert started[0].is_closed
+
+
+@pytest.mark.parametrize(
+    ("threads", "there"),
+    [
+        (500.0, ConfigError("no room for caches")),
+        (500.0, DragomanError("a process ended")),
+        (BackendError("translating failed"), 1e9),
+    ],
+    ids=["no room for processes", "a process that ends", "steps that fail"],
+)
+def test_engines_stay_threads_where_the_trial_fails_and_the_log_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    threads: float | DragomanError,
+    there: float | DragomanError,
+) -> None:
+    found, started = tried(monkeypatch, engines=8, threads=threads, there=there)
+    assert found is None
+    assert all(each.is_closed for each in started)
+    (record,) = caplog.records
+    assert record.message == "processes_trial_failed"
+    assert vars(record)["reason"] in {str(threads), str(there)}
 
 
 @pytest.mark.parametrize(

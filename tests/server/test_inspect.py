@@ -43,6 +43,16 @@ def test_it_is_told_how_words_are_aligned(
     assert "cross_attention_" in out
 
 
+def test_it_is_told_what_a_shortlist_changes(
+    listed_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(listed_bundle)]) == 0
+    out = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "of 3 sentences; of others" in out
+    assert "of 3 translations are the same" in out
+    assert "listed.onnx" in out
+
+
 def test_the_manifest_is_printed_as_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

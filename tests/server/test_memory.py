@@ -1,5 +1,6 @@
 """What a process's limits leave: enough to start, enough for a call, or too little."""
 
+import gc
 import math
 import resource
 from collections.abc import Callable
@@ -8,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from dragoman_server.errors import ConfigError, OutOfMemoryError
-from dragoman_server.memory import RESERVE_BYTES, START_BYTES, MemoryLimit
+from dragoman_server.memory import (
+    COLLECT_EVERY,
+    RESERVE_BYTES,
+    START_BYTES,
+    MemoryLimit,
+    collect_seldom,
+    keep_loaded,
+)
 
 PAGE = resource.getpagesize()
 NONE = resource.RLIM_INFINITY
@@ -66,3 +74,17 @@ def test_memory_that_is_taken_later_is_missed(statm: Path) -> None:
 def test_this_process_can_be_looked_at() -> None:
     huge = 1 << 60
     assert 0 < huge - MemoryLimit(limits(space=huge)).left < 1 << 50
+
+
+def test_a_process_without_a_front_end_collects_seldom() -> None:
+    before = gc.get_threshold()
+    try:
+        gc.set_threshold(700)  # Python's own
+        keep_loaded()
+        assert gc.get_freeze_count()
+        assert gc.get_threshold()[0] == 700  # calls that were cancelled are found soon
+        collect_seldom()
+        assert gc.get_threshold()[0] == COLLECT_EVERY > 700
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)

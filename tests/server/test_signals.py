@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -93,3 +95,19 @@ async def test_a_signal_after_the_loop_has_ended_is_no_error(signals: Signals) -
     signals._loop, signals._stop = loop, lambda: None
     loop.close()
     await send(signal.SIGUSR1, signal.SIGTERM)
+
+
+def test_a_process_behind_its_server_neither_ends_nor_stops_by_any_of_them() -> None:
+    numbers = [int(number) for number in (*DRAIN, *LEAVE, *IGNORED, signal.SIGTTOU)]
+    code = f"""
+import signal
+from dragoman_server.signals import ignore_all
+ignore_all()
+for number in {numbers}:
+    signal.raise_signal(number)
+print("lives")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "lives\n"

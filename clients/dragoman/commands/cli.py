@@ -4,8 +4,9 @@ Knows the names of the subcommands and which extra each needs. Does not import a
 it is asked for: `dragoman translate` must not wait for torch.
 """
 
+import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint, entry_points, version
 from typing import NamedTuple
 
@@ -94,8 +95,7 @@ def _dispatch(arguments: list[str]) -> int:
 
 def _run(command: EntryPoint, arguments: list[str]) -> int:
     try:
-        main = command.load()
-        return int(main(arguments))
+        return _load(command)(arguments)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         known = _KNOWN.get(command.name, _Known(""))
@@ -110,6 +110,16 @@ def _run(command: EntryPoint, arguments: list[str]) -> int:
         summary = known.summary[:1].upper() + known.summary[1:]
         print(f"usage: dragoman {command.name} ...\n\n{summary}.\n\n{needs}")
         return 0
+
+
+def _load(command: EntryPoint) -> Callable[[list[str]], int]:
+    """Imports what a command is, without Python's collector going through modules, which stay."""
+    gc.disable()
+    try:
+        main: Callable[[list[str]], int] = command.load()
+    finally:
+        gc.enable()
+    return main
 
 
 def _how_to_install(extra: str) -> str:

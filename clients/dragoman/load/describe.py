@@ -33,7 +33,8 @@ def describe_model(models: Iterable[Model], name: str) -> str:
 
 
 def _shown_model(model: Model) -> str:
-    told = (model.name, model.precision, model.runtime, model.provider)
+    lists = "shortlist" if model.shortlist else ""
+    told = (model.name, model.precision, model.runtime, model.provider, lists)
     return ", ".join(filter(None, told))  # older servers do not say their runtime
 
 

@@ -48,6 +48,7 @@ class Manifest(_message.Message):
     ALIGNMENT_HEADS_FIELD_NUMBER: _builtins.int
     CALIBRATION_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
+    SHORTLIST_FIELD_NUMBER: _builtins.int
     format_version: _builtins.int
     """Version of this format. A reader refuses a version that it does not know."""
     name: _builtins.str
@@ -140,6 +141,12 @@ class Manifest(_message.Message):
         `dragoman calibrate` finds out. Absent where nobody has.
         """
 
+    @_builtins.property
+    def shortlist(self) -> Global___Shortlist:
+        """What lets each sentence choose among the tokens of a list of its own, in place
+        of all. Absent where it was not wanted.
+        """
+
     def __init__(
         self,
         *,
@@ -165,14 +172,109 @@ class Manifest(_message.Message):
         alignment_heads: Global___AlignmentHeads | None = ...,
         calibration: Global___Calibration | None = ...,
         format: _builtins.str = ...,
+        shortlist: Global___Shortlist | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["alignment_heads", b"alignment_heads", "architecture", b"architecture", "attention", b"attention", "calibration", b"calibration", "copy", b"copy", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "parity", b"parity", "provenance", b"provenance", "special_tokens", b"special_tokens", "tokenizer", b"tokenizer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alignment_heads", b"alignment_heads", "architecture", b"architecture", "attention", b"attention", "calibration", b"calibration", "copy", b"copy", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "parity", b"parity", "provenance", b"provenance", "shortlist", b"shortlist", "special_tokens", b"special_tokens", "tokenizer", b"tokenizer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activation_scales", b"activation_scales", "alignment_heads", b"alignment_heads", "architecture", b"architecture", "attention", b"attention", "calibration", b"calibration", "candidate_count", b"candidate_count", "copy", b"copy", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "files", b"files", "format", b"format", "format_version", b"format_version", "name", b"name", "parity", b"parity", "precision", b"precision", "provenance", b"provenance", "providers", b"providers", "source_languages", b"source_languages", "special_tokens", b"special_tokens", "target_languages", b"target_languages", "tokenizer", b"tokenizer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activation_scales", b"activation_scales", "alignment_heads", b"alignment_heads", "architecture", b"architecture", "attention", b"attention", "calibration", b"calibration", "candidate_count", b"candidate_count", "copy", b"copy", "decoder", b"decoder", "decoding_defaults", b"decoding_defaults", "encoder", b"encoder", "files", b"files", "format", b"format", "format_version", b"format_version", "name", b"name", "parity", b"parity", "precision", b"precision", "provenance", b"provenance", "providers", b"providers", "shortlist", b"shortlist", "source_languages", b"source_languages", "special_tokens", b"special_tokens", "target_languages", b"target_languages", "tokenizer", b"tokenizer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Manifest: _TypeAlias = Manifest  # noqa: Y015
+
+@_typing.final
+class Shortlist(_message.Message):
+    """Which tokens a sentence chooses among where the server is told to keep to
+    lists, and the decoding step that does. A list has the frequent tokens and, of
+    each token of the source, those that it was translated as. Arrays are numpy's
+    .npy files.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECODER_FIELD_NUMBER: _builtins.int
+    WEIGHTS_PATH_FIELD_NUMBER: _builtins.int
+    SCALES_PATH_FIELD_NUMBER: _builtins.int
+    BIASES_PATH_FIELD_NUMBER: _builtins.int
+    OFFSETS_PATH_FIELD_NUMBER: _builtins.int
+    TOKENS_PATH_FIELD_NUMBER: _builtins.int
+    FREQUENT_PATH_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
+    weights_path: _builtins.str
+    """Weights of the output projection, (tokens, width) int8."""
+    scales_path: _builtins.str
+    """What a step of each token's weights is worth, (tokens,) float."""
+    biases_path: _builtins.str
+    """The bias of each token, (tokens,) float, as the step takes it."""
+    offsets_path: _builtins.str
+    """Where the tokens of each source token begin among those of `tokens_path`, and
+    where the last one's end, (source tokens + 1,) int64.
+    """
+    tokens_path: _builtins.str
+    """What source tokens were translated as, likeliest first, int32."""
+    frequent_path: _builtins.str
+    """What every list has, the end token among them, int32."""
+    @_builtins.property
+    def decoder(self) -> Global___Graph:
+        """Takes the place of Manifest.decoder."""
+
+    @_builtins.property
+    def report(self) -> Global___ShortlistReport:
+        """What keeping to lists changes."""
+
+    def __init__(
+        self,
+        *,
+        decoder: Global___Graph | None = ...,
+        weights_path: _builtins.str = ...,
+        scales_path: _builtins.str = ...,
+        biases_path: _builtins.str = ...,
+        offsets_path: _builtins.str = ...,
+        tokens_path: _builtins.str = ...,
+        frequent_path: _builtins.str = ...,
+        report: Global___ShortlistReport | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decoder", b"decoder", "report", b"report"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["biases_path", b"biases_path", "decoder", b"decoder", "frequent_path", b"frequent_path", "offsets_path", b"offsets_path", "report", b"report", "scales_path", b"scales_path", "tokens_path", b"tokens_path", "weights_path", b"weights_path"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Shortlist: _TypeAlias = Shortlist  # noqa: Y015
+
+@_typing.final
+class ShortlistReport(_message.Message):
+    """What keeping to lists changes, on sentences that the lists were not made of."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRAINED_COUNT_FIELD_NUMBER: _builtins.int
+    SENTENCE_COUNT_FIELD_NUMBER: _builtins.int
+    IDENTICAL_COUNT_FIELD_NUMBER: _builtins.int
+    MEAN_TOKENS_FIELD_NUMBER: _builtins.int
+    trained_count: _builtins.int
+    """Sentences whose translations the lists were made of."""
+    sentence_count: _builtins.int
+    """Sentences compared."""
+    identical_count: _builtins.int
+    """Those of them whose greedy translation is the same token for token."""
+    mean_tokens: _builtins.float
+    """Tokens of a list, in the mean."""
+    def __init__(
+        self,
+        *,
+        trained_count: _builtins.int = ...,
+        sentence_count: _builtins.int = ...,
+        identical_count: _builtins.int = ...,
+        mean_tokens: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["identical_count", b"identical_count", "mean_tokens", b"mean_tokens", "sentence_count", b"sentence_count", "trained_count", b"trained_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShortlistReport: _TypeAlias = ShortlistReport  # noqa: Y015
 
 @_typing.final
 class Calibration(_message.Message):

@@ -1546,6 +1546,7 @@ class Model(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     IS_DEFAULT_FIELD_NUMBER: _builtins.int
     RUNTIME_FIELD_NUMBER: _builtins.int
+    SHORTLIST_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name to put into TranslateTextRequest.model."""
     architecture: _builtins.str
@@ -1563,6 +1564,10 @@ class Model(_message.Message):
     """Whether this version answers where a request says the name alone."""
     runtime: _builtins.str
     """Library that runs it: "onnxruntime" or "torch"."""
+    shortlist: _builtins.bool
+    """Whether each sentence chooses among the tokens of a list of its own, so that
+    scores are over these and a rare word may be missing.
+    """
     @_builtins.property
     def limits(self) -> Global___Limits:
         """What a request may ask of it."""
@@ -1590,10 +1595,11 @@ class Model(_message.Message):
         version: _builtins.str = ...,
         is_default: _builtins.bool = ...,
         runtime: _builtins.str = ...,
+        shortlist: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "is_default", b"is_default", "limits", b"limits", "name", b"name", "precision", b"precision", "provider", b"provider", "runtime", b"runtime", "source_language_codes", b"source_language_codes", "target_language_codes", b"target_language_codes", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "is_default", b"is_default", "limits", b"limits", "name", b"name", "precision", b"precision", "provider", b"provider", "runtime", b"runtime", "shortlist", b"shortlist", "source_language_codes", b"source_language_codes", "target_language_codes", b"target_language_codes", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,9 +9,10 @@ from dragoman_export.graphs.contract import (
     GraphTensor,
     attention_contract,
     encoder_contract,
+    listed_decoder_contract,
 )
 from dragoman_export.graphs.copy_graph import write_copy_graph
-from dragoman_export.graphs.files import ATTENTION, DECODER, ENCODER, write_graphs
+from dragoman_export.graphs.files import ATTENTION, DECODER, ENCODER, LISTED, write_graphs
 from dragoman_export.graphs.formats import (
     ONNX_CPU,
     ONNX_CUDA,
@@ -31,6 +32,7 @@ __all__ = [
     "CUDA",
     "DECODER",
     "ENCODER",
+    "LISTED",
     "ONNX_CPU",
     "ONNX_CUDA",
     "PLAIN",
@@ -44,6 +46,7 @@ __all__ = [
     "attention_contract",
     "encoder_contract",
     "least_bytes",
+    "listed_decoder_contract",
     "write_copy_graph",
     "write_graphs",
     "write_plain_graphs",

@@ -44,6 +44,24 @@ def encoder_contract(config: TransformerConfig) -> GraphContract:
 
 def decoder_contract(config: TransformerConfig) -> GraphContract:
     """The decoder's; see `transformer.DecoderStep.forward`. A cache's output ends in `_out`."""
+    return _decoder_contract(config, (GraphTensor("wanted_ids", "int64", ("wanted",)),))
+
+
+def listed_decoder_contract(config: TransformerConfig) -> GraphContract:
+    """Where each row chooses among a list of its own; see `listed.ListedStep.forward`."""
+    lists = (
+        GraphTensor("union_weight", "int8", (config.model_dim, "union")),
+        GraphTensor("union_scale", "float", ("union",)),
+        GraphTensor("union_bias", "float", ("union",)),
+        GraphTensor("list_columns", "int64", ("rows", "listed")),
+        GraphTensor("list_ids", "int64", ("rows", "listed")),
+        GraphTensor("wanted_columns", "int64", ("wanted",)),
+    )
+    return _decoder_contract(config, lists)
+
+
+def _decoder_contract(config: TransformerConfig, told: tuple[GraphTensor, ...]) -> GraphContract:
+    """With what tells which tokens are wanted, and which rows choose among."""
     caches = _caches(config, sources="sources")
     heads = config.decoder_heads
     return GraphContract(
@@ -53,7 +71,7 @@ def decoder_contract(config: TransformerConfig) -> GraphContract:
             GraphTensor("source_last", "int32", ("sources",)),
             GraphTensor("candidate_count", "int64", (1,)),
             GraphTensor("with_normalizers", "bool", ()),
-            GraphTensor("wanted_ids", "int64", ("wanted",)),
+            *told,
             GraphTensor("is_shared", "bool", ()),
             GraphTensor("query_index", "int64", ("groups", heads * SHARED_ROWS)),
             GraphTensor("attended_index", "int64", ("grouped_rows", heads)),

@@ -16,6 +16,7 @@ import onnx_ir
 from dragoman_export.graphs.trace import Graphs
 
 ENCODER, DECODER, ATTENTION = "encoder.onnx", "decoder.onnx", "attention.onnx"
+LISTED = "listed.onnx"
 WEIGHTS = "weights.bin"
 
 ALIGNMENT = 4096
@@ -29,7 +30,7 @@ def write_graphs(graphs: Graphs, directory: Path) -> None:
     """Writes the graphs that there are and weights.bin; the graphs have no weights after that."""
     with (directory / WEIGHTS).open("wb") as file:
         store = _WeightStore(file)
-        for name, model in zip((ENCODER, DECODER, ATTENTION), graphs, strict=True):
+        for name, model in zip((ENCODER, DECODER, ATTENTION, LISTED), graphs, strict=True):
             if model is None:
                 continue
             for value in model.graph.initializers.values():

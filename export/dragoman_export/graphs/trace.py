@@ -20,6 +20,7 @@ from dragoman_export.graphs.contract import (
     GraphTensor,
     attention_contract,
     encoder_contract,
+    listed_decoder_contract,
 )
 from dragoman_export.graphs.optimise import tidy
 from dragoman_export.graphs.target import Target
@@ -27,7 +28,9 @@ from dragoman_export.network import (
     TORCH_TYPES,
     Cache,
     ForcedAttention,
+    ListedStep,
     Transformer,
+    TransformerConfig,
     cache_kind,
 )
 
@@ -48,6 +51,8 @@ EXAMPLE_SIZES = {
     "target_capacity": 6,
     "source_capacity": 7,
     "wanted": 11,
+    "union": 14,
+    "listed": 256,
 }
 """All different and above 1, so that tracing takes no two dimensions for one."""
 
@@ -67,26 +72,51 @@ class Graphs(NamedTuple):
     attention: onnx_ir.Model | None
     """Of attention weights, where it is wanted."""
 
+    listed: onnx_ir.Model | None = None
+    """The decoding step in which each row chooses among a list, where it is wanted."""
 
-def trace(transformer: Transformer, target: Target, *, with_attention: bool = False) -> Graphs:
-    """All graphs, optimised and free of anything that depends on the machine or the time."""
+
+def trace(
+    transformer: Transformer,
+    target: Target,
+    *,
+    with_attention: bool = False,
+    listed: ListedStep | None = None,
+) -> Graphs:
+    """All graphs, optimised and free of anything that depends on the machine or the time.
+
+    Args:
+        transformer: Encoder and decoder.
+        target: What the graphs are made for.
+        with_attention: Whether the graph of attention weights is wanted.
+        listed: The step of its decoder with lists, where that is wanted.
+    """
     schemas.register()
-    encoder = encoder_contract(transformer.config)
-    decoder = target.graph_format.decoder_contract(transformer.config)
-    kind = cache_kind(transformer.config)
-    plain = len(decoder.inputs) - len(kind._fields) * transformer.config.decoder_layers
-    flat = [_example(tensor) for tensor in decoder.inputs]
-    dynamic = [_dynamic_shape(tensor) for tensor in decoder.inputs]
+    config = transformer.config
+    encoder = encoder_contract(config)
+    decoder = target.graph_format.decoder_contract(config)
+    step, lists = target.decoder(transformer.decoder), listed_decoder_contract(config)
     return Graphs(
         _trace(target, transformer.encoder, encoder, *_plain_inputs(encoder)),
-        _trace(
-            target,
-            target.decoder(transformer.decoder),
-            decoder,
-            (*flat[:plain], _by_layer(kind, flat[plain:])),
-            (*dynamic[:plain], _by_layer(kind, dynamic[plain:])),
-        ),
+        _trace_step(target, step, decoder, config),
         trace_attention(transformer, target) if with_attention else None,
+        None if listed is None else _trace_step(target, listed, lists, config),
+    )
+
+
+def _trace_step(
+    target: Target, step: nn.Module, contract: GraphContract, config: TransformerConfig
+) -> onnx_ir.Model:
+    """A decoding step, whose last inputs are caches."""
+    kind = cache_kind(config)
+    plain = len(contract.inputs) - len(kind._fields) * config.decoder_layers
+    flat, dynamic = _plain_inputs(contract)
+    return _trace(
+        target,
+        step,
+        contract,
+        (*flat[:plain], _by_layer(kind, flat[plain:])),
+        (*dynamic[:plain], _by_layer(kind, dynamic[plain:])),
     )
 
 

@@ -245,10 +245,13 @@ def _to_steps(x: TensorType) -> TensorType:
 
 def _best_candidates(logits: TensorType, count: TensorType) -> tuple[TensorType, TensorType]:
     """Exact: the k best logits lie in the k groups whose maxima are largest."""
-    groups = logits.shape[1] // GROUP_SIZE
-    grouped = op.Reshape(logits, [-1, groups, GROUP_SIZE])  # (rows, groups, group)
+    is_fixed = isinstance(logits.shape[1], int)  # of a vocabulary, not of lists
+    groups = logits.shape[1] // GROUP_SIZE if is_fixed else -1
+    first = -1 if is_fixed else 0
+    grouped = op.Reshape(logits, [first, groups, GROUP_SIZE])  # (rows, groups, group)
     maxima = op.ReduceMax(grouped, [2], keepdims=0)
-    _, chosen = op.TopK(maxima, op.Min(count, [groups]))  # (rows, chosen)
+    most = [groups] if is_fixed else op.Shape(maxima, start=1, end=2)
+    _, chosen = op.TopK(maxima, op.Min(count, most))  # (rows, chosen)
     members = op.GatherND(grouped, op.Unsqueeze(chosen, [2]), batch_dims=1)
     # Places among the members of the chosen groups, (rows, count).
     values, places = op.TopK(op.Reshape(members, [0, -1]), count)

@@ -22,6 +22,7 @@ from dragoman_export.network.layers import (
     TiedLinear,
     cache_kind,
 )
+from dragoman_export.network.listed import ListedHead, ListedStep, Lists
 from dragoman_export.network.operators import (
     GROUP_SIZE,
     SHARED_ROWS,
@@ -59,6 +60,9 @@ __all__ = [
     "ForcedAttention",
     "LayerCache",
     "Linear",
+    "ListedHead",
+    "ListedStep",
+    "Lists",
     "Norm",
     "PlainAttention",
     "PlainEncoder",

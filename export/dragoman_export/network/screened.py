@@ -32,6 +32,9 @@ ROUNDING = 2.0**-24
 WIDER = 1 + 1e-3
 """Norms of errors are float32 sums themselves: they count as so much larger."""
 
+TOKENS = 4096
+"""Whose norms are computed at a time: what is needed beside is as large several times over."""
+
 
 @torch.library.custom_op("dragoman::screened_candidates", mutates_args=())
 def screened_candidates(
@@ -146,17 +149,15 @@ class ScreenedLinear(nn.Module):
         self.register_buffer("scale", scale)
         self.register_buffer("end_id", torch.tensor(end_id))
         self.register_buffer("mask", bias / operators.SMALLEST_ROW_SCALE)
-        weight, copied = embedding.weight.detach(), steps.t() * scale[:, None]
-        errors = torch.linalg.vector_norm(weight - copied, dim=1) * WIDER
-        lengths = torch.linalg.vector_norm(copied, dim=1) * WIDER
+        weight = embedding.weight.detach()
+        errors, lengths, own_lengths = _norms(weight, steps, scale)
         for name, bound in (("errors", errors), ("lengths", lengths)):
             grouped = bound.reshape(-1, operators.GROUP_SIZE)
             self.register_buffer(name, grouped)
             self.register_buffer(f"group_{name}", grouped.amax(dim=1)[None])
         # Of two logits, each once in either order of summation: |sum| is off by at most
         # in * ROUNDING * |x| |w| (Higham 2002, section 3.1); one more for all else.
-        longest = torch.linalg.vector_norm(weight, dim=1).amax() * WIDER
-        self.register_buffer("slack", 5 * weight.shape[1] * ROUNDING * longest)
+        self.register_buffer("slack", 5 * weight.shape[1] * ROUNDING * own_lengths.amax())
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits, (rows, vocab)."""
@@ -173,3 +174,24 @@ class ScreenedLinear(nn.Module):
             self.end_id, count, with_normalizers, wanted_ids,
         )  # fmt: skip
         return found
+
+
+def _norms(weight: Tensor, steps: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of each token's error of rounding, its rounded weights and its weights, a little too much.
+
+    Args:
+        weight: (vocab, in).
+        steps: (in, vocab) int8.
+        scale: (vocab,).
+
+    Returns:
+        Three times (vocab,).
+    """
+    norms = torch.empty(3, len(weight))
+    for first in range(0, len(weight), TOKENS):
+        tokens = slice(first, first + TOKENS)
+        own, copied = weight[tokens], steps[:, tokens].t() * scale[tokens, None]
+        for row, each in enumerate((own - copied, copied, own)):
+            norms[row, tokens] = torch.linalg.vector_norm(each, dim=1) * WIDER
+    errors, lengths, own_lengths = norms
+    return errors, lengths, own_lengths

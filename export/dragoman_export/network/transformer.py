@@ -130,7 +130,7 @@ class DecoderStep(nn.Module):
         sharing = SharedSources(is_shared, query_index, attended_index)
         target_capacity, source_capacity = caches[0].capacities()
         step = Step(positions, source_last, target_capacity, source_capacity, sharing)
-        x, new_caches = self._last_layer(token_ids, step, caches)
+        x, new_caches = self.last_layer(token_ids, step, caches)
         if isinstance(self.head, ScreenedLinear):
             ids, best, normalizers, wanted = self.head.candidates(
                 x, candidate_count, with_normalizers, wanted_ids
@@ -154,10 +154,10 @@ class DecoderStep(nn.Module):
         self, token_ids: Tensor, step: Step, caches: Sequence[Cache]
     ) -> tuple[Tensor, list[Cache]]:
         """Float32 logits of every token, (rows, padded vocab), and the caches."""
-        x, new_caches = self._last_layer(token_ids, step, caches)
+        x, new_caches = self.last_layer(token_ids, step, caches)
         return self.head(x), new_caches
 
-    def _last_layer(
+    def last_layer(
         self, token_ids: Tensor, step: Step, caches: Sequence[Cache]
     ) -> tuple[Tensor, list[Cache]]:
         """What the head reads, (rows, model_dim) float32, and the caches."""

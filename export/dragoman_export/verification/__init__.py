@@ -7,6 +7,7 @@ from dragoman_export.verification.attention_graph import AttentionGraph, attenti
 from dragoman_export.verification.device_decoding import DeviceGraphDecoder
 from dragoman_export.verification.eager_decoding import EagerDecoder, encode
 from dragoman_export.verification.graph_decoding import GraphDecoder, cpu_session, packed_pairs
+from dragoman_export.verification.listed_decoding import ListedGraphDecoder
 from dragoman_export.verification.module_decoding import ModuleDecoder
 from dragoman_export.verification.plain_decoding import PlainGraphDecoder
 from dragoman_export.verification.reference import ReferenceDecoder, ReferenceTokenizer
@@ -29,6 +30,7 @@ __all__ = [
     "Done",
     "EagerDecoder",
     "GraphDecoder",
+    "ListedGraphDecoder",
     "ModuleDecoder",
     "Parity",
     "PlainGraphDecoder",

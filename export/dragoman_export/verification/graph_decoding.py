@@ -4,7 +4,7 @@ Uses the graphs as the server does: packed encoder, caches updated in place, one
 know text, and takes no care of speed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +35,16 @@ LIKELY_CANDIDATES = 64
 class GraphDecoder(StepwiseDecoder):
     """The graphs in `directory`, made for the CPU from `model`."""
 
-    def __init__(self, directory: Path, model: ImportedModel) -> None:
+    def __init__(self, directory: Path, model: ImportedModel, decoder: str = DECODER) -> None:
         super().__init__(model)
         self._encoder = cpu_session(directory / ENCODER)
-        self._decoder = cpu_session(directory / DECODER)
+        self._decoder = cpu_session(directory / decoder)
 
     def _steps(self, sources: Sequence[Sequence[int]], limit: int) -> Steps:
         lengths, caches = self._encode(sources, limit)
         vocabulary = self._model.config.padded_vocabulary_size
-        return _Steps(self._decoder, lengths, caches, vocabulary)
+        given = {"wanted_ids": np.zeros(0, np.int64)}
+        return GraphSteps(self._decoder, lengths, caches, vocabulary, given)
 
     def _encode(
         self, sources: Sequence[Sequence[int]], limit: int
@@ -119,7 +120,7 @@ def packed_pairs(
     return inputs
 
 
-class _Steps:
+class GraphSteps:
     """The decoder's buffers for a fixed set of rows, bound once and updated in place."""
 
     def __init__(
@@ -128,27 +129,44 @@ class _Steps:
         source_lengths: Sequence[int],
         caches: dict[str, Cache],
         vocabulary: int,
+        given: Mapping[str, NDArray[np.generic]],
     ) -> None:
+        """Binds them.
+
+        Args:
+            session: Of the decoder's graph.
+            source_lengths: Tokens of each row's source.
+            caches: See `spread`.
+            vocabulary: Tokens that a row chooses among.
+            given: What the graph is given beside what every decoder is.
+        """
         rows = len(source_lengths)
         self._vocabulary = vocabulary
         self._token_ids = np.zeros(rows, np.int64)
         self._positions = np.zeros(rows, np.int32)
         self._count = np.zeros(1, np.int64)
+        self._with_normalizers = np.zeros((), np.bool_)
         inputs: dict[str, NDArray[np.generic]] = {
             "token_ids": self._token_ids,
             "positions": self._positions,
             "source_last": np.array(source_lengths, np.int32) - 1,
             "candidate_count": self._count,
-            "with_normalizers": np.array(1, np.bool_),
-            "wanted_ids": np.zeros(0, np.int64),
+            "with_normalizers": self._with_normalizers,
             **nothing_shared(caches["cross_key_0"].shape[1]),
+            **given,
         }
         self._step = BoundStep(session, inputs, caches, RESULTS)
 
     def best(self, position: int, token_ids: NDArray[np.int64]) -> Best:
-        """See stepwise.Steps."""
+        """See stepwise.Steps. The token is that of a step as greedy search takes it.
+
+        Such a step may find it in another way, so its log-probability is told by a second step; it
+        is -inf where that has another best token and next best.
+        """
+        chosen, _, _ = self._take(position, token_ids, 1, with_normalizers=False)
         ids, logits, normalizers = self._take(position, token_ids, CANDIDATES)
-        return Best(ids[:, 0], logits[:, 0] - normalizers, logits[:, 0] - logits[:, 1])
+        logit = np.where(ids == chosen, logits, -np.inf).max(axis=1)
+        return Best(chosen[:, 0], logit - normalizers, logits[:, 0] - logits[:, 1])
 
     def log_probs(
         self,
@@ -166,11 +184,19 @@ class _Steps:
         log_probs: Floats = logits[live][found] - normalizers[live]
         return log_probs
 
-    def _take(self, position: int, token_ids: NDArray[np.int64], count: int) -> list[Any]:
+    def _take(
+        self,
+        position: int,
+        token_ids: NDArray[np.int64],
+        count: int,
+        *,
+        with_normalizers: bool = True,
+    ) -> list[Any]:
         """One step of every row: ids and logits (rows, count), normalizers (rows,)."""
         self._token_ids[:] = token_ids
         self._positions[:] = position
         self._count[:] = count
+        self._with_normalizers[...] = with_normalizers
         return self._step.run()
 
 

@@ -33,7 +33,12 @@ Rate = Annotated[float, Field(ge=0.001, le=1e9), Number]
 class Grant(BaseModel):
     """What a caller may do."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        defer_build=True,  # most servers have neither keys nor tokens
+    )
 
     methods: Methods
     """Names of methods, `*` for all of TranslationService, AdminService for all of that one, and

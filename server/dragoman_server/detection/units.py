@@ -5,6 +5,7 @@ where the script changes. Knows characters, sentences and placeholders, which ar
 Does not know languages.
 """
 
+import functools
 import re
 from collections.abc import Iterator
 from enum import Enum
@@ -46,8 +47,16 @@ SCRIPTS = (
 """Letters of one script each."""
 
 _ALL = "".join(SCRIPTS)
-RUN = re.compile("|".join(f"[{script}][^{_ALL.replace(script, '')}]*" for script in SCRIPTS))
-"""What begins with a letter of a script, up to the next one of another."""
+
+
+@functools.cache
+def _run() -> re.Pattern[str]:
+    """What begins with a letter of a script, up to the next one of another.
+
+    Made when it is first needed, as that takes longer than most of a server's imports.
+    """
+    return re.compile("|".join(f"[{script}][^{_ALL.replace(script, '')}]*" for script in SCRIPTS))
+
 
 WIDE = re.compile(f"[{_CHINESE}{_HANGUL}]")
 WIDE_LETTERS = 3
@@ -143,7 +152,7 @@ def _cuts(text: str, sentence: Span) -> dict[int, Border]:
     begin, end = sentence
     cuts = {}
     if not text[begin:end].isascii():
-        runs = islice(RUN.finditer(text, begin, end), 1, None)
+        runs = islice(_run().finditer(text, begin, end), 1, None)
         cuts = dict.fromkeys((run.start() for run in runs), Border.SCRIPT)
     marks = (mark.end() for mark in MARK.finditer(text, begin, end))
     return cuts | dict.fromkeys((at for at in marks if at < end), Border.MARK)

@@ -13,7 +13,7 @@ from dragoman.v1.bundle_pb2 import Manifest
 from dragoman_server.config import Config
 from dragoman_server.doctor.finding import Finding
 from dragoman_server.errors import BundleError, ConfigError, NoRoomError
-from dragoman_server.models import Bundle, RuntimeName, format_of, runtime_of
+from dragoman_server.models import Bundle, RuntimeName, format_of, require_shortlist, runtime_of
 from dragoman_server.pool import MemoryBudget
 from dragoman_server.runtime.runtimes import Chosen, choose
 from dragoman_server.service import (
@@ -85,6 +85,8 @@ def examine_bundle(path: Path, config: Config, memory: int | None = None) -> Exa
     chosen = _chosen(manifest, config)
     findings = [Finding(check, "ok", found), _provider(manifest, chosen)]
     provider = _likely(manifest, config) if isinstance(chosen, ConfigError) else chosen.provider
+    if config.shortlist:
+        findings.append(_shortlist(manifest, provider))
     try:
         caches = _cache_bytes(manifest, config, memory, provider)
         return Examined(findings, Needs(size, caches, runtime_of(manifest)))
@@ -114,6 +116,19 @@ def _provider(manifest: Manifest, chosen: Chosen | ConfigError) -> Finding:
         found = f"{provider}, and the bundle is made for {', '.join(manifest.providers)}: slow"
         return Finding(check, "warning", found, "export with --precision float16 for a GPU")
     return Finding(check, "ok", f"{chosen.name} runs {manifest.name} on {provider}")
+
+
+def _shortlist(manifest: Manifest, provider: str) -> Finding:
+    try:
+        require_shortlist(manifest, provider)
+    except ConfigError as error:
+        return Finding("shortlist", "problem", str(error), "see docs/operations.md, Shortlists")
+    report = manifest.shortlist.report
+    return Finding(
+        "shortlist",
+        "ok",
+        f"{report.identical_count:,} of {report.sentence_count:,} translations are as without",
+    )
 
 
 def _likely(manifest: Manifest, config: Config) -> str:

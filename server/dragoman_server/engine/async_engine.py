@@ -5,7 +5,6 @@ languages.
 """
 
 import asyncio
-import functools
 import logging
 import math
 import time
@@ -13,21 +12,16 @@ from collections.abc import Callable
 from collections.abc import Sequence as ListOf
 
 from dragoman_server.engine.attention_threads import Attend, AttentionThreads
-from dragoman_server.engine.deadline import NO_LIMIT, TimeLimit, has_passed
+from dragoman_server.engine.deadline import NO_LIMIT, TimeLimit
 from dragoman_server.engine.engine import Progress
 from dragoman_server.engine.engines import Engines, Reports
 from dragoman_server.engine.forecast import Forecast, Promise
-from dragoman_server.engine.futures import settle
 from dragoman_server.engine.outlook import UNREAD, Admission, Outline, Outlook
+from dragoman_server.engine.outstanding import OnPartial, Outstanding
 from dragoman_server.engine.sender import ANYBODY, Sender
 from dragoman_server.engine.waiting_queue import WaitingQueue
-from dragoman_server.errors import BackendError, DragomanError, UnavailableError
-from dragoman_server.sequence import (
-    Completion,
-    FinishReason,
-    Sequence,
-    TranslationOptions,
-)
+from dragoman_server.errors import BackendError, UnavailableError
+from dragoman_server.sequence import Completion, Sequence, TranslationOptions
 
 _log = logging.getLogger(__name__)
 
@@ -37,11 +31,6 @@ STALL_SECONDS = 60.0
 OUTLOOK_SECONDS = 0.002
 """How old an outlook may be that calls are refused for: to add up what waits takes longer than to
 refuse a call."""
-
-_TRANSLATED = (FinishReason.STOP, FinishReason.LENGTH)
-
-OnPartial = Callable[[int, list[int]], None]
-"""Told which of the texts that were submitted together has which target tokens so far."""
 
 
 class AsyncEngine:
@@ -73,16 +62,20 @@ class AsyncEngine:
         self._engines = make_engines(Reports(self._deliver, self._settle, self._end))
         self._max_rows = max_rows
         self.kv_cache_bytes = kv_cache_bytes
-        self._count_expired = count_expired or (lambda: None)
         self._clock = clock
-        self._forecast = Forecast(self._engines.step_costs, places=max_rows)
-        self._attention = None if attend is None else AttentionThreads(attend, len(self._engines))
+        engines = self._engines
+        self._forecast = Forecast(engines.step_costs, engines=len(engines), places=max_rows)
+        self._attention = None if attend is None else AttentionThreads(attend, len(engines))
+        self._outstanding = Outstanding(
+            queue,
+            engines,
+            self._forecast,
+            attention=self._attention,
+            count_expired=count_expired or (lambda: None),
+            clock=clock,
+        )
         self.used_at = clock()
         """When the last texts came, or it was built."""
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._futures: dict[Sequence, asyncio.Future[Completion]] = {}
-        self._on_partial: dict[Sequence, Callable[[list[int]], None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._admission, self._looked_at = Admission(), -math.inf
         self._closing = False
@@ -233,16 +226,11 @@ class AsyncEngine:
         if sender.comes_with_others:
             self._loop.call_soon(self._queue.wake)
         self._engines.came()
-        if sequences:
-            self._idle.clear()
-        if on_partial is not None:
-            for index, sequence in enumerate(sequences):
-                self._on_partial[sequence] = functools.partial(on_partial, index)
-        return [self._expect(sequence, promise) for sequence in sequences]
+        return self._outstanding.expect(sequences, promise, on_partial)
 
     async def wait_idle(self) -> None:
         """Returns once every text that was submitted has ended."""
-        await self._idle.wait()
+        await self._outstanding.wait()
 
     async def close(self) -> None:
         """Stops the engines after their running step; what is unfinished gets UnavailableError.
@@ -258,60 +246,17 @@ class AsyncEngine:
         try:
             await self._engines.join()
         finally:
-            self._fail_unfinished(UnavailableError("the server stopped before the translation"))
-
-    def _expect(self, sequence: Sequence, promise: Promise) -> asyncio.Future[Completion]:
-        assert self._loop is not None
-        future: asyncio.Future[Completion] = self._loop.create_future()
-        future.add_done_callback(functools.partial(self._forget, sequence, promise))
-        self._futures[sequence] = future
-        return future
-
-    def _forget(
-        self, sequence: Sequence, promise: Promise, future: asyncio.Future[Completion]
-    ) -> None:
-        del self._futures[sequence]
-        if not self._futures:
-            self._idle.set()
-        self._on_partial.pop(sequence, None)
-        now = self._clock()
-        translated = not future.cancelled() and future.exception() is None
-        self._forecast.observe_end(promise, translated=translated, now=now)
-        if future.cancelled():
-            self._take_out(sequence, now)
-
-    def _take_out(self, sequence: Sequence, now: float) -> None:
-        if not self._queue.remove(sequence):
-            self._engines.cancel(sequence)
-        elif has_passed(sequence.deadline, now, since=sequence.arrived_at):
-            self._count_expired()
+            self._outstanding.fail(UnavailableError("the server stopped before the translation"))
 
     def _end(self) -> None:
         """No engine is left: nothing that waits would ever be taken."""
         self._closing = True
         self._queue.close()
-        self._fail_unfinished(BackendError("no engine is left; the server's log says why"))
-
-    def _fail_unfinished(self, error: DragomanError) -> None:
-        for future in list(self._futures.values()):
-            if not future.done():
-                future.set_exception(error)
+        self._outstanding.fail(BackendError("no engine is left; the server's log says why"))
 
     def _deliver(self, progress: Progress) -> None:
         assert self._loop is not None
         self._loop.call_soon_threadsafe(self._settle, progress)
 
     def _settle(self, progress: Progress) -> None:
-        for sequence, tokens in progress.partial:
-            report = self._on_partial.get(sequence)
-            if report is not None:
-                report(tokens)
-        for sequence, outcome in progress.finished:
-            if isinstance(outcome, Completion) and outcome.finish_reason in _TRANSLATED:
-                self._forecast.observe_text(len(sequence.source_ids), len(outcome.token_ids))
-            if future := self._futures.get(sequence):
-                if sequence.options.wants_weights and isinstance(outcome, Completion):
-                    assert self._attention is not None
-                    self._attention.settle(sequence, outcome, future)
-                else:
-                    settle(future, outcome)
+        self._outstanding.settle(progress)

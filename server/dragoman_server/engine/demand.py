@@ -40,7 +40,9 @@ class Demand:
         """Rows, by caller, of those who have any."""
         self._little_rows = 0
         self._much: dict[str, _Much] = {}
-        self._there_at = self._looked_at = -math.inf
+        self._left_at: dict[str, float] = {}
+        """When callers with little had nothing any more, the last to leave at the end."""
+        self._looked_at = -math.inf
         self._names: set[str] = set()
         self._names_before: set[str] = set()
         """Of those with little who came since it was looked at, and in as long a time before."""
@@ -80,8 +82,8 @@ class Demand:
         if now > self._looked_at + LINGER_SECONDS:
             self._look(now)
         if self._little:
-            self._there_at = max(self._there_at, now)
-        return now < self._there_at + LINGER_SECONDS
+            return True
+        return bool(self._left_at) and now < next(reversed(self._left_at.values())) + LINGER_SECONDS
 
     def add(self, caller: str, rows: int, now: float, weight: float = 1.0) -> None:
         """Counts rows that come."""
@@ -96,6 +98,7 @@ class Demand:
             return
         before = self._little.get(caller, 0)
         own = before + rows
+        self._left_at.pop(caller, None)
         if own <= FEW_ROWS * weight or own <= _most_that_is_little(
             self._little_rows - before, len(self._little) - (before > 0), weight
         ):
@@ -112,12 +115,12 @@ class Demand:
         if (much := self._much.get(caller)) is not None:
             much.rows -= rows
             return
-        self._there_at = max(self._there_at, now)
         self._little_rows -= rows
         if left := self._little[caller] - rows:
             self._little[caller] = left
         else:
             del self._little[caller]
+            self._left_at[caller] = now
 
     def _look(self, now: float) -> None:
         """Forgets who is gone."""
@@ -126,6 +129,8 @@ class Demand:
         gone = [name for name, much in self._much.items() if not much.rows and much.until <= now]
         for name in gone:
             del self._much[name]
+        while self._left_at and next(iter(self._left_at.values())) + LINGER_SECONDS <= now:
+            del self._left_at[next(iter(self._left_at))]
 
 
 def _most_that_is_little(rows: int, callers: int, weight: float) -> float:

@@ -59,7 +59,7 @@ class Counts(Protocol):
     def expired(self, texts: int = 1) -> None:
         """Counts texts whose deadline passed while they waited."""
 
-    def finished(self, ended: ListOf[tuple[Sequence, int]], now: float) -> None:
+    def finished(self, ended: ListOf[tuple[Sequence, int]]) -> None:
         """Counts sequences that ended with a translation of so many tokens each."""
 
 
@@ -170,7 +170,11 @@ class Engine:
 
     def _encode(self, sequences: list[Sequence]) -> None:
         started = self._clock()
-        self._runner.encode([s.source_ids for s in sequences], self._search.rows)
+        self._runner.encode(
+            [s.source_ids for s in sequences],
+            self._search.rows,
+            [s.options.told_ids for s in sequences],
+        )
         ended = self._clock()
         self._search.admit(sequences)
         self._without_token.extend(sequences)
@@ -202,13 +206,12 @@ class Engine:
         self._observe_step(rows, ended)
         finished: list[tuple[Sequence, Outcome]] = []
         for sequence, completion in advance.finished:
+            sequence.ended_at = ended
             if sequence.wants_timing:
-                completion = completion._replace(timing=sequence.timing(ended))  # noqa: PLW2901
+                completion = completion._replace(timing=sequence.timing)  # noqa: PLW2901
             finished.append((sequence, completion))
         if finished:
-            self._metrics.finished(
-                [(each, len(end.token_ids)) for each, end in advance.finished], ended
-            )
+            self._metrics.finished([(each, len(end.token_ids)) for each, end in advance.finished])
             self._release(finished)
         self._metrics.decoded(ended - started, rows=rows)
         return Progress(finished, self._partial() if self._watched else [])

@@ -31,6 +31,12 @@ class EngineMetrics:
         self._encode_seconds.observe(seconds)
         self._source_tokens.inc(source_tokens)
 
+    def encoded_all(self, seconds: ListOf[float], *, source_tokens: int) -> None:
+        """Counts encoder runs, with what each took and the tokens of all."""
+        self._encode_steps.inc(len(seconds))
+        self._encode_seconds.observe_all(seconds)
+        self._source_tokens.inc(source_tokens)
+
     def decoded(self, seconds: float, *, rows: int) -> None:
         """Counts a decoding step."""
         self._decode_steps.inc()
@@ -47,20 +53,23 @@ class EngineMetrics:
         """Counts texts whose deadline passed while they waited."""
         self._expired.inc(texts)
 
-    def finished(self, ended: ListOf[tuple[Sequence, int]], now: float) -> None:
+    def finished(self, ended: ListOf[tuple[Sequence, int]]) -> None:
         """Records the stages of sequences that ended with a translation.
 
         Args:
-            ended: Their timestamps say when each stage began; with the tokens of each, the end
-                token not counted.
-            now: When they ended, in seconds of the engine's clock.
+            ended: Their timestamps say when each stage began and ended; with the tokens of each,
+                the end token not counted.
         """
         sequences = [sequence for sequence, _ in ended]
         self._target_tokens.inc(sum([tokens for _, tokens in ended]))
         self._queue.observe_all([each.started_at - each.arrived_at for each in sequences])
         self._encode.observe_all([each.encoded_at - each.started_at for each in sequences])
-        self._decode.observe_all([now - each.encoded_at for each in sequences])
+        self._decode.observe_all([each.ended_at - each.encoded_at for each in sequences])
         self._first_token.observe_all([each.first_token_at - each.arrived_at for each in sequences])
         self._per_token.observe_all(
-            [(now - each.first_token_at) / (tokens - 1) for each, tokens in ended if tokens > 1]
+            [
+                (each.ended_at - each.first_token_at) / (tokens - 1)
+                for each, tokens in ended
+                if tokens > 1
+            ]
         )

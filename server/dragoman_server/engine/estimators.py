@@ -24,10 +24,10 @@ class Mean:
         self.count = 0
         self.value = 0.0
 
-    def observe(self, value: float) -> None:
-        """Takes a value in."""
-        self.count += 1
-        self.value += (value - self.value) / min(self.count, self._memory)
+    def observe(self, value: float, times: int = 1) -> None:
+        """Takes a value in, as the mean of so many."""
+        self.count += times
+        self.value += (value - self.value) * min(1.0, times / min(self.count, self._memory))
 
 
 class Least:
@@ -43,11 +43,12 @@ class Least:
         """The least; 0 before there were `memory` values."""
         return min(self._before, self._now)
 
-    def observe(self, value: float) -> None:
-        """Takes a value in."""
+    def observe(self, value: float, times: int = 1) -> None:
+        """Takes a value in, as the least of so many."""
         self._now = min(self._now, value)
-        self._count += 1
-        if self._count % self._memory == 0:
+        self._count += times
+        if self._count >= self._memory:
+            self._count = 0
             self._before, self._now = self._now, math.inf
 
 
@@ -64,14 +65,14 @@ class Line:
         self._mean_x = self._mean_y = 0.0
         self._variance = self._covariance = 0.0
 
-    def observe(self, x: float, y: float) -> None:
-        """Takes a point in; x is above 0."""
-        self.count += 1
-        weight = 1 / min(self.count, self._memory)
+    def observe(self, x: float, y: float, times: int = 1) -> None:
+        """Takes a point in, as the mean of so many; x is above 0."""
         dx = x - self._mean_x
-        if self.count > OUTLIER:
+        if self.count >= OUTLIER:
             y = min(y, OUTLIER * self._mean_y * max(1.0, x / self._mean_x))
         dy = y - self._mean_y
+        self.count += times
+        weight = min(1.0, times / min(self.count, self._memory))
         self._mean_x += weight * dx
         self._mean_y += weight * dy
         self._variance = (1 - weight) * (self._variance + weight * dx * dx)
@@ -106,16 +107,16 @@ class WideLine:
         self._memory = memory
         self._means: dict[int, tuple[Mean, Mean]] = {}
 
-    def observe(self, x: int, y: float) -> None:
-        """Takes a point in; x is above 0."""
+    def observe(self, x: int, y: float, times: int = 1) -> None:
+        """Takes a point in, as the mean of so many; x is above 0."""
         order = (x - 1).bit_length()
         if (means := self._means.get(order)) is None:
             means = self._means[order] = Mean(self._memory), Mean(self._memory)
         mean_x, mean_y = means
         if mean_y.count > OUTLIER and mean_y.value:
             y = min(y, OUTLIER * mean_y.value)
-        mean_x.observe(x)
-        mean_y.observe(y)
+        mean_x.observe(x, times)
+        mean_y.observe(y, times)
 
     def line(self) -> tuple[float, float]:
         """Returns the y to expect at 0 and by how much it grows with x; neither is below 0.

@@ -61,16 +61,20 @@ class Forecast:
     """Predicts, and refuses what would be late.
 
     Args:
-        costs: Each engine's steps, which its thread observes.
-        places: Rows of all the engines together.
+        costs: What steps take, as each engine's thread observes, or all engines together.
+        engines: Number of engines.
+        places: Rows of all of them together.
     """
 
-    def __init__(self, costs: ListOf[Line], *, places: int) -> None:
+    def __init__(self, costs: ListOf[Line], *, engines: int, places: int) -> None:
         self._costs = costs
+        self._engines = engines
         self._places = places
         self._source_tokens = Mean(MEMORY_TEXTS)
         self._target_tokens = Mean(MEMORY_TEXTS)
         self._least_tokens = Least(MEMORY_TEXTS)
+        self._ratio = 0.0
+        """Target tokens per source token."""
         self._time_check = TimeCheck()
         self._margin = Quantile(
             TIMELY_SHARE, step=MARGIN_STEP, lowest=LEAST_MARGIN, highest=LARGEST_MARGIN
@@ -101,9 +105,10 @@ class Forecast:
             return 0.0
         rows = steps = longest = 0
         for sequence in sequences:
-            rows += sequence.rows
-            steps += sequence.rows * sequence.expected_steps
-            longest = max(longest, sequence.expected_steps)
+            own_rows, own_steps = sequence.rows, sequence.expected_steps
+            rows += own_rows
+            steps += own_rows * own_steps
+            longest = max(longest, own_steps)
         return pace.seconds_until(longest, load, rows=rows, steps=steps)
 
     def outlook(self, queue: Snapshot) -> Outlook:
@@ -128,14 +133,21 @@ class Forecast:
         Raises:
             WouldExpireError: It would.
         """
-        is_idle = load.rows < len(self._costs)
+        is_idle = load.rows < self._engines
         self._time_check.check(predicted, self.margin, remaining, is_idle=is_idle)
 
-    def observe_text(self, source_tokens: int, target_tokens: int) -> None:
-        """Learns from a translated text."""
-        self._source_tokens.observe(source_tokens)
-        self._least_tokens.observe(source_tokens)
-        self._target_tokens.observe(target_tokens)
+    def observe_texts(self, tokens: ListOf[tuple[int, int]]) -> None:
+        """Learns from translated texts, at least one, that ended together.
+
+        Args:
+            tokens: Of each text's source, and of its target.
+        """
+        texts = len(tokens)
+        sources, targets = zip(*tokens, strict=True)
+        self._source_tokens.observe(sum(sources) / texts, texts)
+        self._least_tokens.observe(min(sources), texts)
+        self._target_tokens.observe(sum(targets) / texts, texts)
+        self._ratio = self._target_tokens.value / (self._source_tokens.value or 1)
 
     def observe_end(self, promise: Promise, *, translated: bool, now: float) -> None:
         """Learns from the end of one text of a request; the last one's is the request's.
@@ -153,18 +165,13 @@ class Forecast:
         elif has_passed(promise.due, now, since=promise.arrived_at):
             self._margin.observe(GIVEN_UP * seconds / promise.predicted_seconds)
 
-    @property
-    def _ratio(self) -> float:
-        """Target tokens per source token."""
-        return self._target_tokens.value / (self._source_tokens.value or 1)
-
     def _pace(self) -> Pace | None:
         seen = [line for line in self._costs if line.count]
         if not self._has_seen_enough(seen):
             return None
         seconds = sum([line.intercept for line in seen]) / len(seen)
         seconds_per_row = sum([line.slope for line in seen]) / len(seen)
-        return Pace(seconds, seconds_per_row, len(self._costs), self._places)
+        return Pace(seconds, seconds_per_row, self._engines, self._places)
 
     def _has_seen_enough(self, lines: list[Line]) -> bool:
         if self._source_tokens.count < ENOUGH_TEXTS:

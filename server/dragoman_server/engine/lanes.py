@@ -7,7 +7,7 @@ Knows callers and work. Does not know the other class, nor what runs.
 import itertools
 import math
 from collections.abc import Collection
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, heapreplace
 from typing import NamedTuple, TypeAlias
 
 from dragoman_server.engine.lane import Lane, Work
@@ -58,10 +58,12 @@ class Lanes:
     def put(self, sequences: Collection[Sequence], sender: Sender) -> Work:
         """Adds sequences of a request; returns their work."""
         lane = self._lanes.get(sender.caller)
+        is_new = lane is None
         if lane is None:
             lane = self._lanes[sender.caller] = Lane(sender, self._served)
-            self._enqueue(lane)
         work = lane.put(sequences, sender.texts_before)
+        if is_new:
+            self._enqueue(lane)
         self.texts += len(sequences)
         self.rows += work.rows
         self.steps += work.steps
@@ -72,11 +74,15 @@ class Lanes:
 
         Of many callers few have something waiting, or many are waiting and few are these.
         """
-        lanes = self._lanes
-        if not lanes:
-            return None
         if among is None:
-            return self._first()
+            order = self._order
+            while order:
+                served, _, lane = order[0]
+                if served == lane.served and lane.rows:
+                    return lane
+                heappop(order)
+            return None
+        lanes = self._lanes
         if len(among) < len(lanes):
             return min((lanes[each] for each in among if each in lanes), key=_served, default=None)
         return min(
@@ -88,7 +94,11 @@ class Lanes:
         self._served = lane.served
         work = lane.take()
         self._left(lane, work)
-        if lane.rows:
+        if not lane.rows:
+            return work
+        if self._order[0][-1] is lane:  # as it is where it was its turn: that is over
+            heapreplace(self._order, (lane.served, next(self._numbers), lane))
+        else:
             self._enqueue(lane)
         return work
 
@@ -120,18 +130,10 @@ class Lanes:
     def _enqueue(self, lane: Lane) -> None:
         heappush(self._order, (lane.served, next(self._numbers), lane))
         if len(self._order) > 2 * len(self._lanes) + MOST_PASSED:
-            self._order = [entry for entry in self._order if self._is_true(entry)]
+            self._order = [
+                entry for entry in self._order if entry[0] == entry[-1].served and entry[-1].rows
+            ]
             heapify(self._order)
-
-    def _first(self) -> Lane:
-        """Returns the lane that had least, of all; there is one."""
-        while not self._is_true(self._order[0]):
-            heappop(self._order)
-        return self._order[0][-1]
-
-    def _is_true(self, entry: _Entry) -> bool:
-        served, _, lane = entry
-        return served == lane.served and self._lanes.get(lane.caller) is lane
 
     def _left(self, lane: Lane, work: Work) -> None:
         if not lane.rows:

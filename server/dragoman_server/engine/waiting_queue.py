@@ -166,9 +166,9 @@ class WaitingQueue:
         # Without the lock: what comes this instant is seen at the next step.
         self._running_rows[engine] = running_rows
         waiting, demand = self._waiting, self._demand
-        waiting_rows = waiting.interactive.rows + waiting.bulk.rows
+        waiting_rows = waiting.rows
         is_too_early = running_rows and free_rows < min(worthwhile_rows, waiting_rows)
-        may_hold = bool(waiting.bulk.rows or demand.callers_with_much)
+        may_hold = self._may_hold
         if not waiting_rows or (is_too_early and not may_hold):
             self._limits[engine] = math.inf
             return Taken([], [])
@@ -181,16 +181,31 @@ class WaitingQueue:
             due = self._due(headroom) if headroom and is_held else 0.0
             return self._take(engine, free_rows, max_tokens, now, due=due)
 
+    def least_free_rows(self, worthwhile_rows: int, now: float) -> int:
+        """Returns how many rows an engine that is running has free at least, where it takes any.
+
+        Args:
+            worthwhile_rows: See `take`.
+            now: Likewise.
+        """
+        with self._lock:
+            is_held = self._may_hold and self._demand.any_with_little(now)
+            return 1 if is_held else min(worthwhile_rows, self._waiting.rows)
+
     def freed(self, engine: int, sequences: Iterable[Sequence], now: float = -math.inf) -> None:
         """Is told that an engine's rows are free again that were these sequences'."""
         with self._lock:
             running = self._running[engine]
             for sequence in sequences:
                 lane, was_light = running.pop(sequence, (None, False))
-                if lane is not None and lane.priority is Priority.INTERACTIVE:
-                    self._demand.remove(lane.caller, sequence.rows, now)
+                if lane is None:
+                    continue
+                rows = sequence.rows
+                self._running_rows[engine] -= rows
+                if lane.priority is Priority.INTERACTIVE:
+                    self._demand.remove(lane.caller, rows, now)
                 if was_light:
-                    self._light_rows[engine] -= sequence.rows
+                    self._light_rows[engine] -= rows
 
     def remove(self, sequence: Sequence) -> bool:
         """Takes a cancelled sequence out; False where an engine has it already."""
@@ -214,10 +229,16 @@ class WaitingQueue:
             self._changed.notify_all()
             return left
 
+    @property
+    def _may_hold(self) -> bool:
+        """Whether some of what waits may be held back."""
+        return bool(self._waiting.bulk.rows or self._demand.callers_with_much)
+
     def _take(
         self, engine: int, free_rows: int, max_tokens: int, now: float, *, due: float
     ) -> Taken:
         taken = Taken([], [])
+        newcomers, demand = taken.newcomers, self._demand
         waiting, limit = self._waiting, self._limits[engine]
         is_held = limit < math.inf
         held_tokens = max_tokens if limit == math.inf else int(max_tokens * HELD_TOKENS_SHARE)
@@ -235,10 +256,10 @@ class WaitingQueue:
                 continue
             rows, source_ids = sequence.rows, sequence.source_ids
             tokens = len(source_ids)
-            if taken.newcomers and taken.newcomers[-1].source_ids == source_ids:
+            if newcomers and newcomers[-1].source_ids == source_ids:
                 tokens = 0  # encoded once for both
             is_interactive = lane.priority is Priority.INTERACTIVE
-            is_light = is_interactive and self._demand.has_little(lane.caller)
+            is_light = is_interactive and demand.has_little(lane.caller)
             share = fair
             if is_light and is_held:
                 share = self._fair_rows(max(self._light_waiting_rows, rows))
@@ -246,11 +267,14 @@ class WaitingQueue:
             if share <= 0 or rows > free_rows:
                 return taken
             most_tokens = max_tokens if is_light else min(max_tokens, held_tokens)
-            if taken.newcomers and (rows > share or tokens > most_tokens):
+            if newcomers and (rows > share or tokens > most_tokens):
                 return taken
             waiting.take(lane)
-            self._gave(engine, lane, sequence, is_light=is_light)
-            taken.newcomers.append(sequence)
+            self._running[engine][sequence] = (lane, is_light)
+            self._running_rows[engine] += rows
+            if is_light:
+                self._light_rows[engine] += rows
+            newcomers.append(sequence)
             free_rows -= rows
             max_tokens -= tokens
             held_tokens -= 0 if is_light else tokens
@@ -269,14 +293,6 @@ class WaitingQueue:
         if due and running - self._light_rows[engine] < max(1.0, due * running):
             return self._waiting.next()
         return self._waiting.next(self._demand.little)
-
-    def _gave(self, engine: int, lane: Lane, sequence: Sequence, *, is_light: bool) -> None:
-        """An engine has a sequence that waited in the lane."""
-        self._running[engine][sequence] = (lane, is_light)
-        rows = sequence.rows
-        self._running_rows[engine] += rows
-        if is_light:
-            self._light_rows[engine] += rows
 
     def _due(self, headroom: Headroom) -> float:
         """Returns the share of the work that is due to what is held back; 0 where it had it.

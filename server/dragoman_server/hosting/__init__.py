@@ -5,7 +5,14 @@ texts, models or gRPC.
 """
 
 from dragoman_server.hosting.engine_processes import EngineProcesses, LoadedProcesses, spread
-from dragoman_server.hosting.messages import Hosted
+from dragoman_server.hosting.messages import Hosted, LogStyle
 from dragoman_server.hosting.trial import rows_per_second
 
-__all__ = ["EngineProcesses", "Hosted", "LoadedProcesses", "rows_per_second", "spread"]
+__all__ = [
+    "EngineProcesses",
+    "Hosted",
+    "LoadedProcesses",
+    "LogStyle",
+    "rows_per_second",
+    "spread",
+]

@@ -6,15 +6,34 @@ is in which process; does not know what engines do.
 
 import asyncio
 import functools
+import time
 from collections.abc import Callable
 from collections.abc import Sequence as ListOf
 
-from dragoman_server.config import Config
-from dragoman_server.engine import EngineGroup, EngineMetrics, Reports, WaitingQueue
+from dragoman_server.engine import (
+    EngineGroup,
+    EngineMetrics,
+    Line,
+    Progress,
+    Reports,
+    WaitingQueue,
+)
+from dragoman_server.engine.scheduler import WORTHWHILE_SHARE
 from dragoman_server.errors import BackendError
 from dragoman_server.hosting.host_process import HostProcess
-from dragoman_server.hosting.hosted_engine import HostedEngine
-from dragoman_server.hosting.messages import Hosted, Load, Loaded, Report, Tried, Try
+from dragoman_server.hosting.hosted_engine import Costs, HostedEngine
+from dragoman_server.hosting.messages import (
+    OPTIONS_KEPT,
+    Hosted,
+    Load,
+    Loaded,
+    LogStyle,
+    Report,
+    Tried,
+    Try,
+    pack_options,
+)
+from dragoman_server.sequence import Completion, FinishReason, Outcome, Sequence
 
 
 def spread(engines: int, processes: int) -> list[int]:
@@ -28,7 +47,7 @@ class LoadedProcesses:
 
     Args:
         processes: What each one's engines are made of, made there; and how many these are.
-        config: What their logs are like.
+        log: What their logs are like.
 
     Raises:
         DragomanError: One of them cannot load.
@@ -37,14 +56,14 @@ class LoadedProcesses:
     def __init__(
         self,
         processes: ListOf[tuple[int, Callable[[], Hosted]]],
-        config: Config,
+        log: LogStyle,
     ) -> None:
         self.engines = [count for count, _ in processes]
         self.processes: list[HostProcess] = []
         try:
             for _, make in processes:
                 self.processes.append(HostProcess.spawn())
-                self.processes[-1].tell(Load(make, config))
+                self.processes[-1].tell(Load(make, log))
             self.cache_bytes = sum(self._loaded(each).cache_bytes for each in self.processes)
         except BaseException:
             self.close()
@@ -77,13 +96,16 @@ class LoadedProcesses:
 class EngineProcesses(EngineGroup[HostedEngine]):
     """Built anywhere, then used on the event loop that starts it.
 
+    What engines tell and what comes within a turn of the event loop is taken in together: the more
+    there is to do, the less each of it costs.
+
     Args:
         loaded: The processes.
         queue: What the engines take from.
         reports: Where they tell what they have done.
         max_batch_size: Rows of each.
         max_encode_tokens: Most source tokens that each encodes at once.
-        metrics: Where their steps are counted.
+        metrics: Where their steps and texts are counted.
     """
 
     def __init__(
@@ -98,9 +120,13 @@ class EngineProcesses(EngineGroup[HostedEngine]):
     ) -> None:
         self._processes = loaded.processes
         self._queue = queue
-        self._all_died = reports.all_died
+        self._metrics = metrics
+        self._settle, self._all_died = reports.settle, reports.all_died
         self._by_process: list[list[HostedEngine]] = []
         super().__init__([])
+        self._worthwhile_rows = int(max_batch_size * WORTHWHILE_SHARE)
+        costs = Costs.of(sum(loaded.engines))
+        pack = functools.lru_cache(OPTIONS_KEPT)(pack_options)
         for process, count in zip(loaded.processes, loaded.engines, strict=True):
             engines = [
                 HostedEngine(
@@ -109,7 +135,10 @@ class EngineProcesses(EngineGroup[HostedEngine]):
                     queue,
                     max_batch_size=max_batch_size,
                     max_encode_tokens=max_encode_tokens,
+                    worthwhile_rows=self._worthwhile_rows,
                     metrics=metrics,
+                    costs=costs,
+                    pack_options=pack,
                     send=process.send,
                     settle=reports.settle,
                 )
@@ -117,13 +146,21 @@ class EngineProcesses(EngineGroup[HostedEngine]):
             ]
             self._by_process.append(engines)
             self._engines += engines
-        self._is_offering = False
+        self._costs = costs
+        self._told: list[tuple[HostedEngine, Report]] = []
+        """In this turn of the event loop."""
+        self._is_turning = False
         self._has_started = self._is_closing = False
 
     @property
     def healthy(self) -> bool:
         """Whether every process is alive."""
         return self._has_started and all(process.lives for process in self._processes)
+
+    @property
+    def step_costs(self) -> list[Line]:
+        """What decoding steps take: all engines learn it together."""
+        return [self._costs.line]
 
     async def start(self) -> None:
         """Starts the engines; returns once all are prepared.
@@ -134,7 +171,8 @@ class EngineProcesses(EngineGroup[HostedEngine]):
         await asyncio.gather(
             *(
                 process.start(
-                    functools.partial(_receive, engines), functools.partial(self._lose, engines)
+                    functools.partial(self._receive, engines),
+                    functools.partial(self._lose, engines),
                 )
                 for process, engines in zip(self._processes, self._by_process, strict=True)
             )
@@ -143,9 +181,9 @@ class EngineProcesses(EngineGroup[HostedEngine]):
 
     def came(self) -> None:
         """Offers what has come to the engines, once all is there that comes together."""
-        if not self._is_offering:
-            self._is_offering = True
-            asyncio.get_running_loop().call_soon(self._offer)
+        if not self._is_turning:
+            self._is_turning = True
+            asyncio.get_running_loop().call_soon(self._turn)
 
     def close(self) -> None:
         """Ends the processes."""
@@ -158,21 +196,54 @@ class EngineProcesses(EngineGroup[HostedEngine]):
         await asyncio.gather(*(process.ended() for process in self._processes))
         self._engines.clear()
         self._by_process.clear()
-        self._all_died = _nothing
+        self._settle, self._all_died = _ignore, _nothing
 
-    def _offer(self) -> None:
-        self._is_offering = False
+    def _receive(self, engines: ListOf[HostedEngine], report: Report) -> None:
+        self._told.append((engines[report.engine], report))
+        self.came()
+
+    def _turn(self) -> None:
+        """Takes in what engines told, and offers what waits to those who have room."""
+        self._is_turning = False
+        self._take_in()
         if self._is_closing:
             return
-        for engine in sorted(self._engines, key=_rows):
-            if not len(self._queue):
-                return
+        queue = self._queue
+        if not len(queue):
+            return
+        least = queue.least_free_rows(self._worthwhile_rows, time.monotonic())
+        for engine in sorted([each for each in self._engines if each.takes(least)], key=_rows):
             engine.offer()
+            if not len(queue):
+                return
+
+    def _take_in(self) -> None:
+        if not self._told:
+            return
+        told, self._told = self._told, []
+        now = time.monotonic()
+        finished: list[tuple[Sequence, Outcome]] = []
+        partial: list[tuple[Sequence, list[int]]] = []
+        for engine, report in told:
+            progress = engine.receive(report, now)
+            finished += progress.finished
+            partial += progress.partial
+        translated = [
+            (sequence, len(outcome.token_ids))
+            for sequence, outcome in finished
+            if isinstance(outcome, Completion)
+            and outcome.finish_reason is not FinishReason.CANCELLED
+        ]
+        if translated:
+            self._metrics.finished(translated)
+        if finished or partial:
+            self._settle(Progress(finished, partial))
 
     def _lose(self, engines: ListOf[HostedEngine]) -> None:
         """Engines are gone with their process."""
+        self._take_in()
         for engine in engines:
-            engine.abandon(BackendError("the engine's process ended"))
+            self._settle(engine.abandon(BackendError("the engine's process ended")))
         if not any(process.lives for process in self._processes):
             self._is_closing = True
             self._all_died()
@@ -180,12 +251,12 @@ class EngineProcesses(EngineGroup[HostedEngine]):
             self.came()
 
 
-def _receive(engines: ListOf[HostedEngine], report: Report) -> None:
-    engines[report.engine].receive(report)
-
-
 def _rows(engine: HostedEngine) -> int:
     return engine.rows
+
+
+def _ignore(_: Progress) -> None:
+    pass
 
 
 def _nothing() -> None:

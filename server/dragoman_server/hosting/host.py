@@ -7,7 +7,7 @@ and messages. Does not know the queue.
 """
 
 import faulthandler
-import gc
+import functools
 import logging
 import os
 import sys
@@ -21,6 +21,7 @@ from dragoman_server.engine import SWITCH_INTERVAL_SECONDS, Engine, give_way
 from dragoman_server.errors import BackendError, DragomanError
 from dragoman_server.hosting.inbox import Inbox, InboxScheduler
 from dragoman_server.hosting.messages import (
+    OPTIONS_KEPT,
     Admit,
     Cancel,
     Failed,
@@ -33,11 +34,12 @@ from dragoman_server.hosting.messages import (
     Text,
     Tried,
     Try,
+    unpack_options,
 )
 from dragoman_server.hosting.reporter import Reporter
 from dragoman_server.hosting.trial import rows_per_second
 from dragoman_server.link import Unpacker, pack
-from dragoman_server.memory import save_address_space
+from dragoman_server.memory import collect_seldom, save_address_space
 from dragoman_server.monitoring import LAST_LINES_SECONDS, STDERR, LineWriter, configure_logging
 from dragoman_server.sequence import Sequence
 from dragoman_server.signals import ignore_all
@@ -93,7 +95,7 @@ class Host:
             self.send(Failed(BackendError("an engine's process failed; the log says why")))
 
     def _load(self, load: Load) -> Loaded:
-        configure_logging(load.config.log_level, load.config.log_format, self._lines)
+        configure_logging(load.log.level, load.log.format, self._lines)
         self._hosted = load.make()
         return Loaded(self._hosted.cache_bytes)
 
@@ -116,7 +118,7 @@ class Host:
         self._engines = [HostEngine(index, hosted, self) for index in range(len(hosted.runners))]
         for engine in self._engines:
             engine.start()
-        gc.freeze()  # as in cli.py
+        collect_seldom()
         return Prepared()
 
     def send(self, message: object) -> None:
@@ -142,9 +144,13 @@ class HostEngine:
         self._inbox = Inbox()
         self._reporter = Reporter(index, host.send)
         self._prepare = hosted.prepare[index]
+        self._unpack_options = functools.lru_cache(OPTIONS_KEPT)(unpack_options)
         self._engine = Engine(
             scheduler=InboxScheduler(
-                self._inbox, begun=self._reporter.begun, stepped=self._reporter.stepped
+                self._inbox,
+                begun=self._reporter.begun,
+                stepped=self._reporter.stepped,
+                decided=self._reporter.tell,
             ),
             search=hosted.make_search(),
             runner=hosted.runners[index],
@@ -162,16 +168,16 @@ class HostEngine:
     def admit(self, texts: list[Text]) -> None:
         """Gives the engine texts that are to be encoded together."""
         batch: list[Sequence] = []
-        for text in texts:
+        for number, source_ids, options, wants_partial, wants_timing, deadline, arrived_at in texts:
             sequence = Sequence(
-                text.source_ids,
-                text.options,
-                wants_partial=text.wants_partial,
-                wants_timing=text.wants_timing,
-                deadline=text.deadline,
-                arrived_at=text.arrived_at,
+                source_ids,
+                self._unpack_options(options),
+                wants_partial=wants_partial,
+                wants_timing=wants_timing,
+                deadline=deadline,
+                arrived_at=arrived_at,
             )
-            self._reporter.hold(text.number, sequence)
+            self._reporter.hold(number, sequence)
             batch.append(sequence)
         self._inbox.put(batch)
 
@@ -194,7 +200,7 @@ class HostEngine:
         try:
             while True:
                 while self._engine.step():
-                    self._reporter.breathe()
+                    pass
                 self._reporter.rest()
                 self._inbox.wait()
         except BaseException:  # noqa: BLE001 the process ends here, whatever it was

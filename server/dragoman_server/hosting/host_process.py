@@ -45,11 +45,13 @@ class HostProcess:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                # A session of its own: what a terminal says is said to the owner of the queue.
+                # A group of its own: what a terminal says is said to the owner of the queue. No
+                # session of its own: Linux may give each an equal share of the cores, and engines
+                # would not give way to the owner (sched_autogroup_enabled).
                 process = subprocess.Popen(  # noqa: S603  our own module
                     command("dragoman_server.hosting.host", theirs),
                     pass_fds=[theirs.fileno()],
-                    start_new_session=True,
+                    process_group=0,
                 )
             except OSError as error:
                 ours.close()

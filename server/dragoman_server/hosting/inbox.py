@@ -63,9 +63,10 @@ class InboxScheduler:
 
     Args:
         inbox: Where they wait.
-        begun: Told what was cancelled of a batch with which it has begun: there is room in the
-            inbox for the next.
+        begun: Told what was cancelled of a batch with which it begins: there is room in the inbox
+            for the next.
         stepped: Told what a decoding step took, with all that came between it and the one before.
+        decided: Called once it is known what comes next, before that is run.
     """
 
     def __init__(
@@ -74,15 +75,19 @@ class InboxScheduler:
         *,
         begun: Callable[[list[Sequence]], None],
         stepped: Callable[[float], None],
+        decided: Callable[[], None],
     ) -> None:
         self._inbox = inbox
         self._begun = begun
         self._stepped = stepped
+        self._decided = decided
         self._alternation = Alternation(self._take)
 
     def schedule(self, running_rows: int, now: float) -> Decision:
         """Returns what to run while `running_rows` rows are held."""
-        return self._alternation.schedule(running_rows, now)
+        decision = self._alternation.schedule(running_rows, now)
+        self._decided()
+        return decision
 
     def observe_step(self, rows: int, seconds: float) -> None:  # noqa: ARG002
         """Passes on what a step took."""

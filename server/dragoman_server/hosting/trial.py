@@ -11,6 +11,7 @@ from collections.abc import Callable
 from collections.abc import Sequence as ListOf
 
 from dragoman_server.engine import Decision, DecodeBatch, EncodeBatch, Engine, Progress
+from dragoman_server.errors import DragomanError
 from dragoman_server.runtime import Runner
 from dragoman_server.search import Search
 from dragoman_server.sequence import Sequence, TranslationOptions
@@ -55,7 +56,7 @@ class _Uncounted:
     def expired(self, texts: int = 1) -> None:
         """See engine.Counts."""
 
-    def finished(self, ended: ListOf[tuple[Sequence, int]], now: float) -> None:
+    def finished(self, ended: ListOf[tuple[Sequence, int]]) -> None:
         """See engine.Counts."""
 
 
@@ -75,7 +76,16 @@ def rows_per_second(
         rows: That each has.
         token_id: What is translated.
         seconds: How long it is tried.
+
+    Raises:
+        DragomanError: A step failed.
     """
+    failures: list[DragomanError] = []
+
+    def deliver(progress: Progress) -> None:
+        outcomes = (outcome for _, outcome in progress.finished)
+        failures.extend(each for each in outcomes if isinstance(each, DragomanError))
+
     schedulers = [_Refill(min(rows, ROWS), token_id) for _ in runners]
     engines = [
         Engine(
@@ -83,7 +93,7 @@ def rows_per_second(
             search=make_search(),
             runner=runner,
             metrics=_Uncounted(),
-            deliver=_ignore,
+            deliver=deliver,
         )
         for scheduler, runner in zip(schedulers, runners, strict=True)
     ]
@@ -92,12 +102,13 @@ def rows_per_second(
 
     def run(index: int) -> None:
         engine, scheduler = engines[index], schedulers[index]
-        while scheduler.row_steps < TOKENS * scheduler.rows:  # what is new is slow once
+        warm = TOKENS * scheduler.rows  # what is new is slow once
+        while scheduler.row_steps < warm and not failures:
             engine.step()
         begin.wait()
         started = time.perf_counter()
         scheduler.row_steps = 0
-        while time.perf_counter() < started + seconds:
+        while time.perf_counter() < started + seconds and not failures:
             engine.step()
         spent[index] = time.perf_counter() - started
 
@@ -106,9 +117,7 @@ def rows_per_second(
         thread.start()
     for thread in threads:
         thread.join()
+    if failures:
+        raise failures[0]
     pairs = zip(schedulers, spent, strict=True)
     return sum(scheduler.row_steps / max(own, math.ulp(1.0)) for scheduler, own in pairs)
-
-
-def _ignore(_: Progress) -> None:
-    pass

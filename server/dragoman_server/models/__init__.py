@@ -17,6 +17,7 @@ from dragoman_server.models.languages import (
     Languages,
     check_length,
 )
+from dragoman_server.models.shortlist import require_shortlist
 from dragoman_server.models.tokenizer import load_tokenizer, word_continuations
 from dragoman_server.models.versions import VersionedName, newness
 from dragoman_server.models.watch import watch_files
@@ -37,6 +38,7 @@ __all__ = [
     "newness",
     "primary",
     "read_manifest",
+    "require_shortlist",
     "runtime_of",
     "script",
     "watch_files",

@@ -17,9 +17,11 @@ from dragoman.v1.bundle_pb2 import BundleFile, Manifest
 from dragoman_server.errors import BundleError
 from dragoman_server.models.manifest import problems_of
 from dragoman_server.models.private_copy import detach
+from dragoman_server.models.shortlist import paths_of
 
-FORMAT_VERSIONS = (5, 6, 7)
-"""That are read: those of version 5 have no graph of attention weights; those before 7 are ONNX."""
+FORMAT_VERSIONS = (5, 6, 7, 8)
+"""That are read: those of version 5 have no graph of attention weights; those before 7 are ONNX;
+those before 8 have no shortlist."""
 
 MANIFEST_NAME = "bundle.json"
 
@@ -151,6 +153,7 @@ def _needed_paths(manifest: Manifest) -> list[str]:
         *filter(None, of_tokenizer),
         *([manifest.copy.path] if manifest.HasField("copy") else []),
         *([manifest.attention.path] if manifest.HasField("attention") else []),
+        *paths_of(manifest.shortlist).values(),
     ]
 
 

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from dragoman.v1.bundle_pb2 import Graph, Manifest, TensorSpec
 from dragoman_server.models.calibration import problems_of_calibration
 from dragoman_server.models.formats import format_of, problems_of_format
+from dragoman_server.models.shortlist import paths_of, problems_of_shortlist
 
 MOST_LAYERS, MOST_HEADS, MOST_WIDTH = 1_000, 1_024, 65_536
 MOST_TOKENS = 10_000_000
@@ -133,6 +134,9 @@ def _graphs(manifest: Manifest) -> Iterator[str]:
         yield from _tensors(f"{name}.inputs", graph.inputs)
         yield from _tensors(f"{name}.outputs", graph.outputs)
     yield from _caches(manifest.decoder, manifest)
+    yield from problems_of_shortlist(manifest)
+    for name, path in paths_of(manifest.shortlist).items():
+        yield from _path(f"shortlist.{name}", path)
     yield from _alignment_heads(manifest)
 
 

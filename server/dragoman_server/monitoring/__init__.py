@@ -10,6 +10,8 @@ from dragoman_server.monitoring.line_writer import STDERR, LineWriter
 from dragoman_server.monitoring.logs import (
     CALLS_LOG,
     LAST_LINES_SECONDS,
+    LogFormat,
+    LogLevel,
     configure_logging,
     log_lines_lost,
 )
@@ -40,6 +42,8 @@ __all__ = [
     "FileKind",
     "GuardUse",
     "LineWriter",
+    "LogFormat",
+    "LogLevel",
     "Metrics",
     "MetricsServer",
     "ModelInfo",

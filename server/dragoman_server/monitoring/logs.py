@@ -19,6 +19,9 @@ from dragoman_server.monitoring.line_writer import LineWriter
 
 _log = logging.getLogger(__name__)
 
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["json", "text"]
+
 OURS = "dragoman_server"
 
 CALLS_LOG = "dragoman_server.calls"
@@ -31,8 +34,8 @@ _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 
 
 def configure_logging(
-    level: Literal["debug", "info", "warning", "error"],
-    form: Literal["json", "text"],
+    level: LogLevel,
+    form: LogFormat,
     lines: LineWriter,
 ) -> None:
     """Sends this process's log records to `lines`; libraries' only from warning on.

@@ -6,7 +6,6 @@ FD is its end of a socket pair. Knows the front end and the messages. Does not k
 """
 
 import asyncio
-import gc
 import logging
 import socket
 import sys
@@ -15,6 +14,7 @@ import uvloop
 
 from dragoman_server.errors import DragomanError
 from dragoman_server.link import Link
+from dragoman_server.memory import keep_loaded
 from dragoman_server.monitoring import STDERR, LineWriter, configure_logging
 from dragoman_server.processes.front_end import FrontEnd
 from dragoman_server.processes.messages import (
@@ -122,7 +122,7 @@ class Worker:
     def _build(self, setup: Setup) -> FrontEnd:
         configure_logging(setup.config.log_level, setup.config.log_format, LineWriter(STDERR))
         front_end = FrontEnd(setup, self._engine, self._tally.record, shares_port=True)
-        gc.freeze()  # as in cli.py
+        keep_loaded()
         return front_end
 
     def _engine(self, number: int) -> RemoteEngine:

@@ -5,6 +5,7 @@ between two of them is filled with rows that nobody holds. One transfer each way
 and arrays; knows nothing of sequences, queues or time.
 """
 
+from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -96,7 +97,12 @@ class DeviceRunner:
                 np.full(rows, token_id), zeros, zeros, candidate_count=1, with_normalizers=True
             )
 
-    def encode(self, source_ids: list[list[int]], first_row: int) -> None:
+    def encode(
+        self,
+        source_ids: list[list[int]],
+        first_row: int,
+        _told_ids: Sequence[Collection[int]] = (),
+    ) -> None:
         """Encodes newcomers and writes their keys and values into a row of each.
 
         A sentence that several of them have is encoded once.

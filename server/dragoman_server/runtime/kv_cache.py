@@ -170,6 +170,14 @@ class KVCache:
         """Positions that a target has room for just now."""
         return self._self.capacity
 
+    @property
+    def layout(self) -> tuple[int, int]:
+        """Positions that a target and a source have room for just now.
+
+        Where these come again, `tensors` are the same memory again.
+        """
+        return self._self.capacity, self._cross.capacity
+
     def reserve(self, *, target: int, source: int, rows: int, sources: int) -> bool:
         """Makes room for targets and sources of so many positions, at most the shape's.
 

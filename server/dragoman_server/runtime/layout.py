@@ -10,8 +10,14 @@ ROUNDS = 3
 """Each layout is tried so often, in turns with the one that it is compared with; its best counts,
 because whatever else runs on the machine only ever makes it slower."""
 
+FEWEST_ROUNDS = 2
+"""That are enough where it is clear which is better."""
+
 WORTHWHILE = 1.1
 """How much faster more threads an engine must be: fewer engines are fewer rows."""
+
+CLEAR = 1.25
+"""So many times off what is worthwhile nobody need look again."""
 
 
 class Layout(NamedTuple):
@@ -45,10 +51,16 @@ def choose(candidates: Iterable[Layout], speed: Callable[[Layout], float]) -> di
     chosen = first
     found: dict[Layout, float] = {}
     for other in others:
-        turns = [(speed(chosen), speed(other)) for _ in range(ROUNDS)]
-        for layout, speeds in zip((chosen, other), zip(*turns, strict=True), strict=True):
-            found[layout] = max(found.get(layout, 0.0), *speeds)
+        for number in range(1, ROUNDS + 1):
+            for layout in (chosen, other):
+                found[layout] = max(found.get(layout, 0.0), speed(layout))
+            if number >= FEWEST_ROUNDS and _is_clear(found[other] / found[chosen]):
+                break
         if found[other] < found[chosen] * WORTHWHILE:
             break
         chosen = other
     return {chosen: found.pop(chosen, 0.0), **found}
+
+
+def _is_clear(gain: float) -> bool:
+    return not WORTHWHILE / CLEAR <= gain <= WORTHWHILE * CLEAR

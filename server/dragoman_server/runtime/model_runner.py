@@ -3,8 +3,9 @@
 Knows rows and arrays; knows nothing of sequences, queues or time.
 """
 
+import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -13,10 +14,13 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime import OrtValue
 
+from dragoman.v1.bundle_pb2 import Graph, Manifest
 from dragoman_server.errors import BundleError, ConfigError
 from dragoman_server.models import Bundle
 from dragoman_server.runtime.kv_cache import KVCache
 from dragoman_server.runtime.packing import batches, distinct, pack
+from dragoman_server.runtime.row_lists import RowLists
+from dragoman_server.runtime.shortlist import Shortlist
 from dragoman_server.runtime.sources import Sources
 from dragoman_server.search import NO_TOKENS, Candidates, Move, RowCopies
 
@@ -30,6 +34,8 @@ class Sessions(NamedTuple):
 
     encoder: Any
     decoder: Any
+    shortlist: Shortlist | None = None
+    """What rows choose among, where the decoder's graph is the one that takes lists."""
 
 
 def available_providers() -> list[str]:
@@ -81,15 +87,40 @@ def choose_provider(requested: str, *, available: Sequence[str], made_for: Seque
     return "cpu"
 
 
-def load_sessions(bundle: Bundle, provider: str, *, engines: int = 1, threads: int = 1) -> Sessions:
-    """Loads both graphs.
+def load_sessions(
+    bundle: Bundle,
+    provider: str,
+    *,
+    engines: int = 1,
+    threads: int = 1,
+    shortlist: Shortlist | None = None,
+) -> Sessions:
+    """Loads both graphs; with a shortlist, the decoder that is told its lists. See load_graph."""
+    load = functools.partial(
+        load_graph, bundle, provider=provider, engines=engines, threads=threads
+    )
+    decoder = decoder_graph(bundle.manifest, shortlist)
+    return Sessions(load(bundle.manifest.encoder), load(decoder), shortlist)
+
+
+def decoder_graph(manifest: Manifest, shortlist: Shortlist | None) -> Graph:
+    """Returns the decoder that is run: with a shortlist, the one that is told its lists."""
+    return manifest.decoder if shortlist is None else manifest.shortlist.decoder
+
+
+def load_graph(
+    bundle: Bundle, graph: Graph, provider: str, *, engines: int = 1, threads: int = 1
+) -> onnxruntime.InferenceSession:
+    """Returns a session of a graph.
 
     Args:
-        bundle: What to load.
+        bundle: Whose it is.
+        graph: The manifest's encoder or decoder.
         provider: cpu or cuda, as choose_provider returns it.
         engines: How many share them.
         threads: CPU threads of each. Engines side by side make more of a core: hand-over between an
             operator's threads costs more than a small operator (docs/benchmarks/tried.md).
+        shortlist: The bundle's, whose decoding step then takes the decoder's place.
 
     Raises:
         ConfigError: the provider does not start.
@@ -105,31 +136,29 @@ def load_sessions(bundle: Bundle, provider: str, *, engines: int = 1, threads: i
     # The fused SkipLayerNormalization is 6 times slower than its parts on the CPU provider.
     disabled = ["SkipLayerNormFusion"] if provider == "cpu" else []
     providers = [_CPU] if provider == "cpu" else [_CUDA, _CPU]
-    sessions = []
-    for graph in (bundle.manifest.encoder, bundle.manifest.decoder):
-        path = bundle.path / graph.path
-        try:
-            session = onnxruntime.InferenceSession(
-                path, options, providers=providers, disabled_optimizers=disabled
-            )
-        except Exception as error:  # onnxruntime's exceptions share no other root
-            raise BundleError(f"{path} cannot be loaded: {error}") from error
-        if providers[0] not in session.get_providers():
-            raise ConfigError(
-                f"provider {provider} does not start: onnxruntime chose {session.get_providers()}"
-            )
-        sessions.append(session)
-    return Sessions(sessions[0], sessions[1])
+    path = bundle.path / graph.path
+    try:
+        session = onnxruntime.InferenceSession(
+            path, options, providers=providers, disabled_optimizers=disabled
+        )
+    except Exception as error:  # onnxruntime's exceptions share no other root
+        raise BundleError(f"{path} cannot be loaded: {error}") from error
+    if providers[0] not in session.get_providers():
+        raise ConfigError(
+            f"provider {provider} does not start: onnxruntime chose {session.get_providers()}"
+        )
+    return session
 
 
 PATIENCE = 1024
 """Steps after which the cache gives up room that only long texts needed."""
 
 MOST_STEPS = 512
-"""Numbers of rows, sources, candidates and wanted tokens for which buffers are kept."""
+"""Layouts of the cache, and numbers of rows, sources, candidates and wanted tokens, for which
+buffers are kept."""
 
 
-WANTED_IDS = "wanted_ids"
+WANTED_IDS, WANTED_COLUMNS = "wanted_ids", "wanted_columns"
 
 
 class _Step(NamedTuple):
@@ -151,9 +180,13 @@ class ModelRunner:
             shared_rows=cache.shape.shared_rows,
             heads=cache.shape.heads,
         )
-        self._steps: dict[tuple[int, int, int, int], _Step] = {}
+        self._steps: dict[tuple[tuple[int, int], int, int, int, int], _Step] = {}
         inputs = [each.name for each in sessions.decoder.get_inputs()]
-        self._gives_wanted = WANTED_IDS in inputs  # graphs of older bundles do not
+        # How wanted tokens are told; graphs of older bundles take none.
+        self._wanted = next((each for each in (WANTED_IDS, WANTED_COLUMNS) if each in inputs), None)
+        shortlist = sessions.shortlist
+        self._lists = None if shortlist is None else RowLists(shortlist, cache.shape.max_rows)
+        self._list_layout = 0  # of what steps are bound to
         self._reach = 0  # no row's target has more positions
         self._patience = PATIENCE
 
@@ -163,7 +196,12 @@ class ModelRunner:
         row = np.zeros(1, np.int32)
         self.decode(np.array([token_id]), row, row, candidate_count=1, with_normalizers=True)
 
-    def encode(self, source_ids: list[list[int]], first_row: int) -> None:
+    def encode(
+        self,
+        source_ids: list[list[int]],
+        first_row: int,
+        told_ids: Sequence[Collection[int]] = (),
+    ) -> None:
         """Encodes newcomers and keeps the keys and values of each for a row of its own.
 
         Sentences are packed one after the other: only attention sees a padded batch. One that
@@ -173,6 +211,8 @@ class ModelRunner:
         self._settle(first_row)
         self._admit(max(lengths), first_row)
         first = self._sources.add(lengths)
+        if self._lists is not None:
+            self._lists.add(source_ids, told_ids)
         sentences = distinct(source_ids)
         readers = iter(sentences.values())
         for batch in batches(sentences):
@@ -198,6 +238,9 @@ class ModelRunner:
         self._patience -= 1
         if self._reach > self._cache.target_capacity or not self._patience:
             self._fit(positions, source_last)
+        wanted = wanted_ids
+        if self._lists is not None:
+            wanted = self._list(self._lists, wanted_ids, candidate_count)
         step = self._step(len(token_ids), candidate_count, len(wanted_ids))
         step.inputs["token_ids"][:] = token_ids
         step.inputs["positions"][:] = positions
@@ -205,14 +248,16 @@ class ModelRunner:
             source_last[sources.first_rows] if sources.is_shared else source_last
         )
         step.inputs["with_normalizers"][...] = with_normalizers
-        if len(wanted_ids) and self._gives_wanted:
-            step.inputs[WANTED_IDS][:] = wanted_ids
+        if len(wanted) and self._wanted:
+            step.inputs[self._wanted][:] = wanted
         self._sessions.decoder.run_with_iobinding(step.binding)
         return step.candidates
 
     def fork(self, forks: list[Move]) -> None:
         """Gives rows that follow the present ones what others hold, with the same sources."""
         self._cache.move(forks)
+        if self._lists is not None:
+            self._lists.move(forks)
         copies = self._sources.fork(forks)
         if copies is not None:
             self._cache.copy_sources(copies)
@@ -225,18 +270,32 @@ class ModelRunner:
         """Moves rows of the cache."""
         self._cache.move(moves)
         self._sources.move(moves)
+        if self._lists is not None:
+            self._lists.move(moves)
 
     def _settle(self, rows: int) -> None:
         """Makes the sources of the first `rows` rows a prefix."""
         copies = self._sources.settle(rows)
         if copies is not None:
             self._cache.copy_sources(copies)
+        if self._lists is not None:
+            self._lists.settle(rows)
+
+    def _list(
+        self, lists: RowLists, wanted_ids: NDArray[np.int64], candidate_count: int
+    ) -> NDArray[np.int64]:
+        """Makes lists ready for a step; returns where they have what is wanted."""
+        lists.make_room(candidate_count)
+        columns = lists.want(wanted_ids)
+        if lists.layout != self._list_layout:
+            self._list_layout = lists.layout
+            self._steps.clear()
+        return columns
 
     def _admit(self, longest: int, running_rows: int) -> None:
         """Makes room for sources of up to `longest` tokens; an idle cache becomes small again."""
         room = self._cache.reserve if running_rows else self._cache.trim
-        if room(target=1, source=longest, rows=running_rows, sources=self._sources.count):
-            self._steps.clear()
+        room(target=1, source=longest, rows=running_rows, sources=self._sources.count)
         if not running_rows:
             self._reach = 0
 
@@ -246,12 +305,10 @@ class ModelRunner:
         room = self._cache.reserve if self._patience else self._cache.trim
         self._patience = self._patience or PATIENCE
         source = int(source_last.max()) + 1
-        kept = {"rows": len(positions), "sources": self._sources.count}
-        if room(target=self._reach, source=source, **kept):
-            self._steps.clear()
+        room(target=self._reach, source=source, rows=len(positions), sources=self._sources.count)
 
     def _step(self, rows: int, candidate_count: int, wanted: int) -> _Step:
-        key = (rows, self._sources.count, candidate_count, wanted)
+        key = self._cache.layout, rows, self._sources.count, candidate_count, wanted
         if key not in self._steps:
             if len(self._steps) == MOST_STEPS:
                 self._steps.clear()
@@ -281,11 +338,13 @@ class ModelRunner:
             "candidate_logits": candidates.logits,
             "log_normalizers": candidates.log_normalizers,
         }
-        if self._gives_wanted:
-            inputs[WANTED_IDS] = np.zeros(wanted, np.int64)
+        if self._wanted:
+            inputs[self._wanted] = np.zeros(wanted, np.int64)
             outputs["wanted_logits"] = np.zeros((rows, wanted), np.float32)
             if wanted:
                 candidates = candidates._replace(wanted_logits=outputs["wanted_logits"])
+        if self._lists is not None:
+            inputs |= self._lists.arrays(rows)
         caches = self._cache.tensors(rows, sources.count)
         present = {f"{name}_out": cache for name, cache in caches.items()}
         binding = self._sessions.decoder.io_binding()

@@ -30,6 +30,10 @@ MOST_PAIRS = 2**19
 """Pairs of places, over all sentences of the padded batch: what attention takes memory and time
 for. Sentences of like lengths stay far below it; a single one may have as many as it likes."""
 
+MOST_TOKENS = 256
+"""Of a run, likewise. What lies between the layers of so many stays in a core's own cache, and
+onnxruntime keeps the memory of its largest run (docs/benchmarks/tried.md)."""
+
 
 def distinct(source_ids: Iterable[Sequence[int]]) -> dict[tuple[int, ...], list[int]]:
     """Returns each sentence once, in the order in which they first come, and which ones it is.
@@ -49,15 +53,14 @@ def batches(source_ids: Iterable[Sequence[int]]) -> list[list[Sequence[int]]]:
     One long sentence would make places for as many tokens of each of its neighbours.
     """
     divided: list[list[Sequence[int]]] = []
-    longest = 0
+    longest = tokens = 0
     for ids in source_ids:
-        grown = max(longest, len(ids))
-        if divided and (len(divided[-1]) + 1) * grown**2 <= MOST_PAIRS:
+        longest, tokens = max(longest, len(ids)), tokens + len(ids)
+        if divided and tokens <= MOST_TOKENS and (len(divided[-1]) + 1) * longest**2 <= MOST_PAIRS:
             divided[-1].append(ids)
-            longest = grown
         else:
             divided.append([ids])
-            longest = len(ids)
+            longest = tokens = len(ids)
     return divided
 
 

@@ -3,6 +3,7 @@
 Knows rows and arrays. Does not know which library runs the graphs, nor on what.
 """
 
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +15,13 @@ from dragoman_server.search import NO_TOKENS, Candidates, Move, RowCopies
 class Runner(Protocol):
     """Encodes sentences and decodes rows, whose caches it owns. Used by one thread."""
 
-    def encode(self, source_ids: list[list[int]], first_row: int) -> None:
+    def encode(
+        self,
+        source_ids: list[list[int]],
+        first_row: int,
+        told_ids: Sequence[Collection[int]] = (),
+        /,
+    ) -> None:
         """Encodes newcomers and keeps the keys and values of each for a row of its own.
 
         A sentence that several of them have need not be encoded more than once.
@@ -22,6 +29,8 @@ class Runner(Protocol):
         Args:
             source_ids: Token ids of each sentence, the end token included.
             first_row: Row of the first of them; the others follow it.
+            told_ids: Of each of them the tokens that it is told to say: where rows choose among
+                lists these are in its own. Nothing stands for none of anybody's.
         """
 
     def decode(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from dragoman_server.errors import BundleError, ConfigError
-from dragoman_server.models import Bundle
+from dragoman_server.models import Bundle, require_shortlist
 from dragoman_server.runtime import model_runner
 from dragoman_server.runtime.attention_runner import AttentionSession
 from dragoman_server.runtime.attention_session import load_attention
@@ -20,6 +20,7 @@ from dragoman_server.runtime.layout import Layout
 from dragoman_server.runtime.model_runner import ModelRunner, Sessions, load_sessions
 from dragoman_server.runtime.packing import pack
 from dragoman_server.runtime.prepared import Runners, prepared
+from dragoman_server.runtime.shortlist import load_shortlist
 from dragoman_server.runtime.tuning import load_tuned
 
 _log = logging.getLogger(__name__)
@@ -40,8 +41,11 @@ def load_runners(
     engines: int | None = None,
     threads: int | None = None,
     fixed_shapes: bool = False,
+    with_shortlist: bool = False,
 ) -> Runners:
     """See Runtime."""
+    if with_shortlist:
+        require_shortlist(bundle.manifest, provider)
     if fixed_shapes:
         _log.warning("fixed_batch_shapes_without_effect", extra={"model": bundle.manifest.name})
     if _is_for_device(bundle, provider):
@@ -50,7 +54,10 @@ def load_runners(
         bundle.detach()
         return runners
     if provider == "cpu":
-        layout, sessions = load_tuned(bundle, cores=cores, engines=engines, threads=threads)
+        shortlist = load_shortlist(bundle) if with_shortlist else None
+        layout, sessions = load_tuned(
+            bundle, cores=cores, engines=engines, threads=threads, shortlist=shortlist
+        )
     else:
         layout, sessions = Layout(engines or 1, 1), load_sessions(bundle, provider)
     _check_sizes(bundle, sessions)

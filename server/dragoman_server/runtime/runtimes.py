@@ -40,6 +40,7 @@ class Runtime(Protocol):
         engines: int | None = None,
         threads: int | None = None,
         fixed_shapes: bool = False,
+        with_shortlist: bool = False,
     ) -> Runners:
         """Loads the graphs and allocates the caches of all engines.
 
@@ -54,10 +55,11 @@ class Runtime(Protocol):
             threads: CPU threads of an engine, likewise; of no account on cuda.
             fixed_shapes: Whether each step has the same number of rows, whatever runs, so that no
                 translation depends on its neighbours; of no account where none does anyway.
+            with_shortlist: Whether rows choose among lists, as the bundle's shortlist says.
 
         Raises:
             BundleError: A graph cannot be loaded.
-            ConfigError: The provider does not start or has no room.
+            ConfigError: The provider does not start or has no room, or there is no shortlist.
         """
 
     def attention_session(self, bundle: Bundle, provider: str) -> AttentionSession:

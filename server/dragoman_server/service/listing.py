@@ -133,7 +133,14 @@ def longest_target(manifest: Manifest, limits: Limits) -> int:
     return limits.max_decoding_length + forced
 
 
-def describe_model(manifest: Manifest, limits: Limits, provider: str, version: str = "") -> Model:
+def describe_model(
+    manifest: Manifest,
+    limits: Limits,
+    provider: str,
+    version: str = "",
+    *,
+    shortlist: bool = False,
+) -> Model:
     """Returns the model as ListModels tells it."""
     return Model(
         name=manifest.name,
@@ -145,6 +152,7 @@ def describe_model(manifest: Manifest, limits: Limits, provider: str, version: s
         runtime=runtime_of(manifest),
         provider=provider,
         limits=limits,
+        shortlist=shortlist,
     )
 
 

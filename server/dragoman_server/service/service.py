@@ -4,9 +4,8 @@ Knows what each call is made of. Does not know how an exception reaches the clie
 guard.py's.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from dragoman.v1.translation_pb2 import (
@@ -41,6 +40,7 @@ from dragoman_server.service.route import CallRoute
 from dragoman_server.service.routes import Routes
 from dragoman_server.service.stream import TextStream
 from dragoman_server.service.targets import texts_asked_for
+from dragoman_server.service.timeouts import Timeouts
 from dragoman_server.service.unary import (
     Unary,
     Wording,
@@ -127,6 +127,8 @@ class TranslationService:
                 Unary("ListModels", ListModelsRequest, as_asked, self._list_models),
             )
         }
+        lengths = {self._default_timeout_seconds, max_timeout_seconds}
+        self._timeouts = {seconds: Timeouts(seconds) for seconds in lengths}
 
     def methods(self) -> dict[str, Method]:
         """Returns the service's methods by their paths."""
@@ -200,7 +202,7 @@ class TranslationService:
         account: Account,
     ) -> TranslateTextResponse:
         request, route, allowed, sender, limit, timeout_seconds = accepted
-        async with _timeout(timeout_seconds):
+        with self._timeout(timeout_seconds):
             if account.usage is not None:
                 account.usage.ask(texts_asked_for(request), sender.priority)
             if route not in self._catalog:
@@ -250,6 +252,6 @@ class TranslationService:
             return self._default_timeout_seconds
         return self._max_timeout_seconds if remaining > self._max_timeout_seconds else None
 
-
-def _timeout(seconds: float | None) -> AbstractAsyncContextManager[object]:
-    return nullcontext() if seconds is None else asyncio.timeout(seconds)
+    def _timeout(self, seconds: float | None) -> AbstractContextManager[object]:
+        """Returns what raises TimeoutError after what `_timeout_seconds` said."""
+        return nullcontext() if seconds is None else self._timeouts[seconds].timeout()

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dragoman_export.network import GROUP_SIZE, Linear, ScreenedLinear, TiedLinear, Transformer
-from dragoman_export.precision.screen import SMALLEST_VOCABULARY, screen
+from dragoman_export.precision.screen import SMALLEST_VOCABULARY, copy_bytes, screen
 from tests.export.random_transformer import Kind, random_transformer
 
 
@@ -49,3 +49,11 @@ def test_a_bias_of_each_token_and_a_small_vocabulary_stay_as_they_are() -> None:
     small = unbiased("relative", SMALLEST_VOCABULARY - GROUP_SIZE)
     for model in (biased, small):
         assert not isinstance(screen(model, 0).decoder.head, ScreenedLinear)
+
+
+def test_it_is_known_beforehand_what_the_copy_takes() -> None:
+    model = unbiased("plain")
+    head = screen(model, 0).decoder.head
+    assert isinstance(head, ScreenedLinear)
+    assert copy_bytes(model.config) == head.steps.nbytes
+    assert copy_bytes(unbiased("plain", SMALLEST_VOCABULARY - GROUP_SIZE).config) == 0

@@ -48,6 +48,21 @@ def test_a_provider_that_is_not_there_is_a_problem(bundle: Path) -> None:
     assert "provider cuda is not there" in provider.found
 
 
+def test_a_shortlist_that_is_not_there_is_a_problem(bundle: Path, listed_bundle: Path) -> None:
+    found = {
+        path: next(
+            each
+            for each in examine_bundle(path, make_config(bundle=path, shortlist=True)).findings
+            if each.check == "shortlist"
+        )
+        for path in (bundle, listed_bundle)
+    }
+    assert found[bundle].state == "problem"
+    assert "the bundle tiny has none" in found[bundle].found
+    assert found[listed_bundle].state == "ok"
+    assert "of 3 translations are as without" in found[listed_bundle].found
+
+
 def test_caches_that_have_no_room_are_a_problem(bundle: Path) -> None:
     config = make_config(bundle=bundle, kv_cache_memory=1)
     findings, needs = examine_bundle(bundle, config)

@@ -5,7 +5,8 @@ It keeps both in rows, as a cache does, so a wrong row, move or position changes
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from collections.abc import Sequence as ListOf
 from typing import Literal
 
 import numpy as np
@@ -79,7 +80,12 @@ class FakeRunner:
             error, self.fails = self.fails, None
             raise error
 
-    def encode(self, source_ids: list[list[int]], first_row: int) -> None:
+    def encode(
+        self,
+        source_ids: list[list[int]],
+        first_row: int,
+        _told_ids: ListOf[Collection[int]] = (),
+    ) -> None:
         self._fail_if_told("encode")
         self._encoding(len(source_ids))
         self.encoded_per_step.append(sum(map(len, source_ids)))

@@ -328,7 +328,7 @@ class Held:
         """Lets it believe that it knows what a step takes."""
         for _ in range(200):
             self.engine._engines.step_costs[0].observe(ROWS, step_seconds)
-            self.engine._forecast.observe_text(1, 9)
+            self.engine._forecast.observe_texts([(1, 9)])
 
     def due_in(self, seconds: float) -> TimeLimit:
         return TimeLimit(self.clock.now + seconds, self.clock.now + seconds)

@@ -64,6 +64,32 @@ def test_who_has_little_counts_as_there_until_a_while_after_the_last_of_it_ended
     assert not demand.any_with_little(5.0 + LINGER_SECONDS)
 
 
+def test_who_comes_to_have_much_was_not_somebody_else_with_little() -> None:
+    demand = demand_of(alone=1)
+    demand.add("alone", FEW_ROWS, 0.1)
+    assert demand.with_much == {"alone"}
+    assert not demand.any_with_little(0.1)
+    demand.remove("alone", FEW_ROWS + 1, 0.2)
+    assert demand.any_with_little(5.0) is False
+
+
+def test_who_had_little_a_moment_ago_and_has_much_now_no_longer_counts_as_with_little() -> None:
+    demand = demand_of(alone=1)
+    demand.remove("alone", 1, 0.1)
+    assert demand.any_with_little(0.2)
+    demand.add("alone", FEW_ROWS + 1, 0.2)
+    assert not demand.any_with_little(0.2)
+
+
+def test_the_last_of_those_with_little_to_leave_counts_longest() -> None:
+    demand = demand_of(first=1, last=1)
+    demand.remove("first", 1, 0.0)
+    demand.remove("last", 1, 0.9)
+    assert demand.any_with_little(0.9 + LINGER_SECONDS / 2)
+    demand.add("last", FEW_ROWS + 1, 0.9 + LINGER_SECONDS / 2)
+    assert not demand.any_with_little(0.9 + LINGER_SECONDS / 2)
+
+
 def test_the_fair_share_of_who_has_much_is_by_callers_and_weights() -> None:
     demand = demand_of(a=1, b=1, c=1, heavy=100)
     assert demand.share_of_much == 1 / 4

@@ -3,7 +3,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from dragoman_server.engine.estimators import Line, Mean, Quantile, WideLine
+from dragoman_server.engine.estimators import OUTLIER, Least, Line, Mean, Quantile, WideLine
 
 
 def line(points: Iterable[tuple[float, float]], memory: int = 100) -> Line:
@@ -22,6 +22,43 @@ def test_a_mean_is_exact_until_its_memory_is_full_and_forgets_afterwards() -> No
     for _ in range(100):
         mean.observe(7)
     assert mean.value == pytest.approx(7, abs=0.01)
+
+
+def test_values_may_be_observed_several_at_once() -> None:
+    one_by_one, at_once = Mean(10), Mean(10)
+    for value in (1, 2, 6):
+        one_by_one.observe(value)
+    at_once.observe(1)
+    at_once.observe(4, times=2)
+    assert at_once.value == pytest.approx(one_by_one.value)
+    assert at_once.count == one_by_one.count
+    at_once.observe(7, times=100)
+    assert at_once.value == 7
+
+
+def test_the_least_is_that_of_the_last_values() -> None:
+    least = Least(4)
+    for value in (5, 3):
+        least.observe(value)
+    assert least.value == 0
+    least.observe(4, times=2)
+    assert least.value == 3
+    least.observe(6, times=4)
+    assert least.value == 6
+
+
+def test_points_may_be_observed_several_at_once() -> None:
+    points = [(x % 16 + 1, 0.002 + 0.0001 * x) for x in range(16) for _ in range(20)]
+    together = Line(100)
+    for x in range(16):
+        together.observe(x + 1, 0.002 + 0.0001 * x, times=20)
+    alone = line(points)
+    assert together.count == alone.count
+    assert together.at(8) == pytest.approx(alone.at(8), rel=0.01)
+    assert together.slope == pytest.approx(alone.slope, rel=0.1)
+    wide = WideLine(100)
+    wide.observe(4, 0.005, times=OUTLIER + 1)
+    assert wide.line() == pytest.approx((0.0, 0.00125))
 
 
 def test_a_line_is_found_through_noise() -> None:

@@ -39,9 +39,10 @@ def queue(*, running: int) -> Snapshot:
 
 
 def forecast(*lines: Line, places: int = 8, texts: int = 100, ratio: int = 2) -> Forecast:
-    subject = Forecast(lines or [costs()], places=places)
+    lines = lines or (costs(),)
+    subject = Forecast(lines, engines=len(lines), places=places)
     for _ in range(texts):
-        subject.observe_text(10, 10 * ratio)
+        subject.observe_texts([(10, 10 * ratio)])
     return subject
 
 
@@ -183,7 +184,7 @@ def test_a_request_that_nobody_has_read_counts_as_the_shortest_of_just_before() 
     subject = forecast(ratio=1, texts=256)
     least = [subject.outlook(queue(running=3)).seconds_of(UNREAD, ANYBODY)]
     for tokens in (4, *[20] * 255, *[20] * 256):
-        subject.observe_text(tokens, tokens)
+        subject.observe_texts([(tokens, tokens)])
         least.append(subject.outlook(queue(running=3)).seconds_of(UNREAD, ANYBODY))
     assert least[0] == about(11 * step(4))
     assert least[1] == least[256] == about(5 * step(4))

@@ -43,7 +43,7 @@ class Crowd:
             encode_seconds=0.002,
             decode_seconds=step_seconds,
         )
-        self.forecast = Forecast([self.bench.engine.step_costs], places=ROWS)
+        self.forecast = Forecast([self.bench.engine.step_costs], engines=1, places=ROWS)
         self.chance = random.Random(7)
         self.rate, self.deadline, self.controlled = load * PEAK, deadline, controlled
         self.ended: Counter[str] = Counter()
@@ -89,7 +89,7 @@ class Crowd:
         for text, outcome in self.bench.outcomes.items():
             assert isinstance(outcome, Completion)
             if outcome.finish_reason is FinishReason.STOP:
-                self.forecast.observe_text(len(text.source_ids), len(outcome.token_ids))
+                self.forecast.observe_texts([(len(text.source_ids), len(outcome.token_ids))])
             if text in self._promises:
                 self._close(text, translated=self.bench.now <= text.deadline)
         self.bench.outcomes.clear()

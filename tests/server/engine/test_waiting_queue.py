@@ -34,6 +34,36 @@ def test_requests_of_one_text_are_served_as_they_come() -> None:
     assert take(queue) == []
 
 
+def test_an_engine_that_runs_takes_no_fewer_than_are_worthwhile_or_all_that_wait() -> None:
+    queue = WaitingQueue(max_queue_size=99, engines=1)
+    for waiting in range(1, 7):
+        queue.put([sequence([waiting])])
+        least = queue.least_free_rows(4, now=0.0)
+        assert least == min(4, waiting)
+        take = partial(queue.take, 0, running_rows=1, worthwhile_rows=4, max_tokens=99)
+        assert take(free_rows=least - 1).newcomers == []
+    assert len(take(free_rows=4).newcomers) == 4
+
+
+def test_an_engine_that_runs_takes_any_row_where_some_texts_are_held_back() -> None:
+    queue = WaitingQueue(max_queue_size=99, engines=1)
+    queue.put([sequence([1]) for _ in range(9)], Sender("b", priority=Priority.BULK))
+    assert queue.least_free_rows(4, now=0.0) == 4
+    queue.put([sequence([1])], Sender("a"))
+    assert queue.least_free_rows(4, now=0.0) == 1
+
+
+def test_rows_that_are_free_again_no_longer_run() -> None:
+    queue = WaitingQueue(max_queue_size=99, engines=2)
+    texts = [sequence([1]) for _ in range(4)]
+    queue.put(texts)
+    assert take(queue, 1) == texts[:2]
+    assert queue.load().rows == 4
+    queue.freed(1, texts[:1])
+    queue.freed(1, texts[:1])  # which it no longer has
+    assert queue.load().rows == 3
+
+
 def test_a_small_request_does_not_wait_for_all_of_a_large_one() -> None:
     queue = WaitingQueue(max_queue_size=99, engines=1)
     large = [sequence([1]) for _ in range(40)]
@@ -419,6 +449,15 @@ def test_nobody_is_held_back_once_light_callers_are_gone_for_a_while() -> None:
     queue.freed(0, light, now=3.0)
     assert take_held(queue, running=10, now=3.5) == []
     assert len(take_held(queue, running=10, now=4.0 + LINGER_SECONDS)) == MUCH - 2
+
+
+def test_a_caller_alone_is_not_held_back_beside_himself() -> None:
+    """What he had a moment ago was little, and was nobody else's."""
+    queue = WaitingQueue(max_queue_size=999, engines=1)
+    queue.put([sequence([1])], Sender("alone"))
+    queue.freed(0, take(queue), now=0.0)
+    queue.put([sequence([1]) for _ in range(MUCH)], Sender("alone"))
+    assert len(take_held(queue, running=10, now=0.1)) == MUCH
 
 
 def test_what_had_less_than_its_share_is_taken_however_little_room_there_is() -> None:

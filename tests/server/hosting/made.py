@@ -1,29 +1,34 @@
 """What processes of the tests load: engines without weights, made in the process."""
 
 import os
+from collections.abc import Collection, Sequence
 from functools import partial
 
-from dragoman_server.config import Config
 from dragoman_server.errors import BundleError
-from dragoman_server.hosting.messages import Hosted
+from dragoman_server.hosting.messages import Hosted, LogStyle
 from dragoman_server.search.search import Search
 from tests.server.engine.fakes import END_ID, START_ID, FakeRunner
 
 ROWS = 8
-CONFIG = Config(log_format="text", bundle=("unread",))
+LOG = LogStyle("info", "text")
 
 
 class FailingRunner(FakeRunner):
     """Cannot encode what begins with 13, does not survive 14, and its thread not 15."""
 
-    def encode(self, source_ids: list[list[int]], first_row: int) -> None:
+    def encode(
+        self,
+        source_ids: list[list[int]],
+        first_row: int,
+        told_ids: Sequence[Collection[int]] = (),
+    ) -> None:
         if any(ids[0] == 13 for ids in source_ids):
             raise ValueError("thirteen")
         if any(ids[0] == 15 for ids in source_ids):
             raise SystemExit("fifteen")
         if any(ids[0] == 14 for ids in source_ids):
             os._exit(1)
-        super().encode(source_ids, first_row)
+        super().encode(source_ids, first_row, told_ids)
 
 
 def _search() -> Search:

@@ -1,6 +1,7 @@
 """Engines in real processes: the same translations, and nothing is lost when one of them ends."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -16,7 +17,7 @@ from dragoman_server.hosting.messages import Hosted
 from dragoman_server.monitoring.metrics import Metrics
 from dragoman_server.sequence import FinishReason, TranslationOptions
 from tests.server.engine.fakes import countdown
-from tests.server.hosting.made import CONFIG, ROWS, broken, gone, hosted, unprepared
+from tests.server.hosting.made import LOG, ROWS, broken, gone, hosted, unprepared
 from tests.server.search.reference import translate, translate_with_beam
 
 OPTIONS = TranslationOptions(2000)
@@ -30,7 +31,7 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def load(*makes: tuple[int, Callable[[], Hosted]]) -> LoadedProcesses:
-    return LoadedProcesses(makes, CONFIG)
+    return LoadedProcesses(makes, LOG)
 
 
 @asynccontextmanager
@@ -144,6 +145,17 @@ async def test_a_process_that_ends_takes_only_its_own_texts_with_it() -> None:
         await until(lambda: not engine.healthy)
         futures = engine.submit([[3, number] for number in range(30)], OPTIONS)
         assert [len((await future).token_ids) for future in futures] == [3] * 30
+
+
+def test_a_terminal_signals_the_owner_alone_which_shares_its_session() -> None:
+    """Else Linux may give engines as large a share of the cores as their owner."""
+    loaded = load((1, partial(hosted, 1)))
+    try:
+        pid = loaded.processes[0]._process.pid
+        assert os.getpgid(pid) == pid
+        assert os.getsid(pid) == os.getsid(0)
+    finally:
+        loaded.close()
 
 
 async def test_a_process_says_why_before_it_ends(capfd: pytest.CaptureFixture[str]) -> None:

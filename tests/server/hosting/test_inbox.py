@@ -13,8 +13,12 @@ class Engine:
         self.inbox = Inbox()
         self.begun: list[list[Sequence]] = []
         self.steps: list[float] = []
+        self.begun_when_decided: list[int] = []
         self.scheduler = InboxScheduler(
-            self.inbox, begun=self.begun.append, stepped=self.steps.append
+            self.inbox,
+            begun=self.begun.append,
+            stepped=self.steps.append,
+            decided=lambda: self.begun_when_decided.append(len(self.begun)),
         )
 
 
@@ -29,6 +33,7 @@ def test_batches_alternate_with_steps_while_rows_run() -> None:
     assert engine.scheduler.schedule(3, now=0.0).batch == DecodeBatch(3)
     assert engine.scheduler.schedule(0, now=0.0).batch is None
     assert engine.begun == [[], []]
+    assert engine.begun_when_decided == [1, 1, 2, 2, 2]
 
 
 def test_what_has_expired_is_not_begun() -> None:

@@ -43,5 +43,29 @@ def test_a_disturbed_run_does_not_decide() -> None:
     assert list(found) == [(2, 1), (1, 2)]
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "rounds"),
+    [
+        ([10], [5], 2),  # far from worthwhile
+        ([10], [20], 2),
+        ([10], [10], 3),
+        ([10], [13], 3),
+        ([4, 10, 10], [4, 4, 10], 2),  # by the best of each
+    ],
+)
+def test_it_is_tried_again_only_where_it_is_not_clear(
+    first: list[float], second: list[float], rounds: int
+) -> None:
+    tried: list[Layout] = []
+    speed = speeds({(2, 1): first, (1, 2): second})
+
+    def counted(layout: Layout) -> float:
+        tried.append(layout)
+        return speed(layout)
+
+    choose(layouts(2), counted)
+    assert tried == [Layout(2, 1), Layout(1, 2)] * rounds
+
+
 def test_one_core_is_not_tried() -> None:
     assert list(choose(layouts(1), speeds({}))) == [(1, 1)]

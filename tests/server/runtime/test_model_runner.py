@@ -60,6 +60,20 @@ class CountingEncoder:
         return self._session.run(outputs, inputs)
 
 
+class CountingBindings:
+    """A decoder's session that counts how often buffers were bound."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self.bindings = 0
+        self.get_inputs = session.get_inputs
+        self.run_with_iobinding = session.run_with_iobinding
+
+    def io_binding(self) -> Any:
+        self.bindings += 1
+        return self._session.io_binding()
+
+
 def test_a_row_is_the_same_alone_and_in_a_crowd(loaded: Loaded) -> None:
     crowd = Rows(loaded, SOURCES)
     steps = [crowd.step() for _ in range(5)]
@@ -116,6 +130,24 @@ def test_a_row_is_the_same_whatever_room_there_is(
         assert np.array_equal(found.ids, step.ids)
         assert np.array_equal(found.logits, step.logits)
         assert np.array_equal(found.log_normalizers, step.log_normalizers)
+
+
+def test_a_layout_that_comes_again_needs_no_new_buffers(loaded: Loaded) -> None:
+    watched = CountingBindings(loaded.sessions.decoder)
+    runner = Loaded(loaded.bundle, loaded.sessions._replace(decoder=watched)).runner()
+
+    def translate(tokens: int) -> None:
+        runner.encode([SOURCES[0]], 0)
+        last = np.array([len(SOURCES[0]) - 1], np.int32)
+        for position in range(tokens):
+            at = np.array([position], np.int32)
+            fed = np.array([loaded.start_id])
+            runner.decode(fed, at, last, candidate_count=1, with_normalizers=False)
+
+    translate(kv_cache.SMALLEST_CAPACITY + 1)  # which does not fit the smallest layout
+    assert watched.bindings == 2
+    translate(kv_cache.SMALLEST_CAPACITY + 1)
+    assert watched.bindings == 2
 
 
 def test_newcomers_with_long_sources_leave_running_rows_alone(loaded: Loaded) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from dragoman_server.errors import BundleError, ConfigError
-from dragoman_server.models import Bundle
+from dragoman_server.models import Bundle, require_shortlist
 from dragoman_server.runtime.kv_cache import CacheShape
 from dragoman_server.runtime.layout import Layout
 from dragoman_server.runtime.prepared import Runners, prepared
@@ -63,8 +63,11 @@ def load_runners(
     engines: int | None = None,
     threads: int | None = None,
     fixed_shapes: bool = False,
+    with_shortlist: bool = False,
 ) -> Runners:
     """See runtimes.Runtime. Engines are one on cuda, and one a core on cpu, of one thread each."""
+    if with_shortlist:
+        require_shortlist(bundle.manifest, provider)  # no bundle for torch has one
     layout = _layout(provider, cores=cores, engines=engines, threads=threads)
     device = torch.device(provider)
     graphs = load_graphs(bundle, device)

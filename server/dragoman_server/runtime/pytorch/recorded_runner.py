@@ -5,6 +5,7 @@ numbers of rows is filled with rows that nobody holds. One transfer each way a s
 arrays; knows nothing of sequences, queues or time.
 """
 
+from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -113,7 +114,12 @@ class RecordedRunner:
                     self._steps[rows, live] = self._recorder.record(self._step(rows, live))
         self._recorder.wait()
 
-    def encode(self, source_ids: list[list[int]], first_row: int) -> None:
+    def encode(
+        self,
+        source_ids: list[list[int]],
+        first_row: int,
+        _told_ids: Sequence[Collection[int]] = (),
+    ) -> None:
         """Encodes newcomers and writes their keys and values into a row of each.
 
         A sentence that several of them have is encoded once.

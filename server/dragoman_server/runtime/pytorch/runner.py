@@ -4,6 +4,7 @@ A step looks at the live part of the caches alone. Knows rows and arrays; knows 
 sequences, queues or time.
 """
 
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -94,7 +95,12 @@ class TorchRunner:
         self.encode([[token_id]], 0)
         self.decode(np.array([token_id]), row, row, candidate_count=1, with_normalizers=True)
 
-    def encode(self, source_ids: list[list[int]], first_row: int) -> None:
+    def encode(
+        self,
+        source_ids: list[list[int]],
+        first_row: int,
+        _told_ids: Sequence[Collection[int]] = (),
+    ) -> None:
         """Encodes newcomers and keeps the keys and values of each for a row of its own.
 
         A sentence that several of them have is encoded once.
