@@ -179,6 +179,11 @@ class Completion(NamedTuple):
     attention: Attention | None = None
     """Likewise."""
 
+    @property
+    def is_translated(self) -> bool:
+        """Whether the text was translated, though its end may be missing."""
+        return self.finish_reason is not FinishReason.CANCELLED
+
 
 class Finished(NamedTuple):
     """A translation that is to be passed through once more."""

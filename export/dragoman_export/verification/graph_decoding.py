@@ -22,6 +22,9 @@ Cache = NDArray[np.float32] | NDArray[np.float16] | NDArray[np.int8]
 RESULTS = ("candidate_ids", "candidate_logits", "log_normalizers")
 """What a step returns beside its caches."""
 
+STATE = "self_state_"
+"""What the names of a recurrent decoder's states begin with; a layer's number follows."""
+
 PACKED = ("ids", "positions", "padded", "packed", "last")
 """What follows "source_" and "target_" in names of the graph of attention weights."""
 
@@ -156,6 +159,9 @@ class GraphSteps:
             **given,
         }
         self._step = BoundStep(session, inputs, caches, RESULTS)
+        self._states = [cache for name, cache in caches.items() if name.startswith(STATE)]
+        self._states_before: list[Cache] = []
+        self._taken = -1
 
     def best(self, position: int, token_ids: NDArray[np.int64]) -> Best:
         """See stepwise.Steps. The token is that of a step as greedy search takes it.
@@ -193,6 +199,11 @@ class GraphSteps:
         with_normalizers: bool = True,
     ) -> list[Any]:
         """One step of every row: ids and logits (rows, count), normalizers (rows,)."""
+        if position == self._taken:  # again: keys and values are written once more, states move on
+            for state, before in zip(self._states, self._states_before, strict=True):
+                state[...] = before
+        else:
+            self._taken, self._states_before = position, [each.copy() for each in self._states]
         self._token_ids[:] = token_ids
         self._positions[:] = position
         self._count[:] = count

@@ -18,9 +18,7 @@ from dragoman_server.engine.forecast import Forecast, Promise
 from dragoman_server.engine.futures import settle
 from dragoman_server.engine.waiting_queue import WaitingQueue
 from dragoman_server.errors import DragomanError
-from dragoman_server.sequence import Completion, FinishReason, Sequence
-
-_TRANSLATED = (FinishReason.STOP, FinishReason.LENGTH)
+from dragoman_server.sequence import Completion, Sequence
 
 _Awaited: TypeAlias = tuple[
     asyncio.Future[Completion], Promise, Callable[[asyncio.Future[Completion]], None]
@@ -86,7 +84,7 @@ class Outstanding:
         translated: list[tuple[int, int]] = []
         for sequence, outcome in progress.finished:
             is_completion = isinstance(outcome, Completion)
-            if isinstance(outcome, Completion) and outcome.finish_reason in _TRANSLATED:
+            if isinstance(outcome, Completion) and outcome.is_translated:
                 translated.append((len(sequence.source_ids), len(outcome.token_ids)))
             awaited = self._awaited.get(sequence)
             if awaited is None or awaited[0].done():

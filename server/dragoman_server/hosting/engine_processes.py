@@ -33,7 +33,7 @@ from dragoman_server.hosting.messages import (
     Try,
     pack_options,
 )
-from dragoman_server.sequence import Completion, FinishReason, Outcome, Sequence
+from dragoman_server.sequence import Completion, Outcome, Sequence
 
 
 def spread(engines: int, processes: int) -> list[int]:
@@ -231,8 +231,7 @@ class EngineProcesses(EngineGroup[HostedEngine]):
         translated = [
             (sequence, len(outcome.token_ids))
             for sequence, outcome in finished
-            if isinstance(outcome, Completion)
-            and outcome.finish_reason is not FinishReason.CANCELLED
+            if isinstance(outcome, Completion) and outcome.is_translated
         ]
         if translated:
             self._metrics.finished(translated)
