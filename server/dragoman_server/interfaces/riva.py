@@ -4,8 +4,6 @@ Speech is not translated: those two methods answer UNIMPLEMENTED, as every metho
 here. The one door to nvidia-riva-client.
 """
 
-import re
-
 from riva.client.proto import (  # type: ignore[import-untyped]
     riva_nmt_pb2 as riva,
 )
@@ -26,7 +24,7 @@ NAME = "riva"
 
 _SERVICE = riva.DESCRIPTOR.services_by_name["RivaTranslation"].full_name
 
-_KEPT = re.compile(r"<dnt>(.*?)</dnt>", re.DOTALL)
+_BEGIN, _END = "<dnt>", "</dnt>"
 
 _TRANSLATED_AS = "##"
 
@@ -61,8 +59,9 @@ def ours(request: riva.TranslateTextRequest) -> TranslateTextRequest:
     )
     kept: list[str] = []
     for text in request.texts:
-        kept += _KEPT.findall(text)
-        asked.contents.append(_KEPT.sub(r"\1", text))
+        plain, tagged = _untagged(text)
+        asked.contents.append(plain)
+        kept += tagged
     entries: list[GlossaryEntry] = []
     for phrases in request.dnt_phrases:  # the client sends all of them in one, with commas
         for phrase in filter(None, phrases.split(",")):
@@ -76,6 +75,18 @@ def ours(request: riva.TranslateTextRequest) -> TranslateTextRequest:
     if not entries:
         asked.ClearField("glossary_config")
     return asked
+
+
+def _untagged(text: str) -> tuple[str, list[str]]:
+    """Returns a text without its pairs of tags, and what stood in each; in time of its length."""
+    pieces: list[str] = []
+    kept: list[str] = []
+    at = 0
+    while (begin := text.find(_BEGIN, at)) >= 0 and (end := text.find(_END, begin)) >= 0:
+        kept.append(text[begin + len(_BEGIN) : end])
+        pieces += text[at:begin], kept[-1]
+        at = end + len(_END)
+    return "".join((*pieces, text[at:])), kept
 
 
 def _check_variation(variation: str) -> None:

@@ -76,6 +76,14 @@ def test_what_stands_in_tags_is_kept_as_phrases_are() -> None:
     ]
 
 
+@pytest.mark.timeout(20)
+def test_tags_without_an_end_keep_nobody_waiting() -> None:
+    text = "<dnt>" * 200_000
+    request = ours(riva_nmt_pb2.TranslateTextRequest(texts=[text, "</dnt>a<dnt>b</dnt>" * 50_000]))
+    assert list(request.contents) == [text, "</dnt>ab" * 50_000]
+    assert list(request.dnt_phrases) == ["b"]
+
+
 async def test_no_variation_of_length_cuts_a_translation(server: Running) -> None:
     translate = client(server).translate
     answer = await asked(translate, ["a b c"], "", "en", "de", max_len_variation="0")
