@@ -127,7 +127,9 @@ def test_a_large_file_is_refused_before_all_of_it_is_read(root: Path) -> None:
 def test_nothing_is_left_open(root: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     read(root, "gs://bucket/folder/file.txt")
-    for uri in ("gs://bucket/none/none/none.txt", "gs://bucket/folder/none.txt"):
+    os.mkfifo(root / "bucket" / "pipe.txt")
+    for path in ("none/none/none.txt", "folder/none.txt", "folder", "pipe.txt"):
+        uri = f"gs://bucket/{path}"
         with pytest.raises(NotFoundError):
             read(root, uri)
     assert len(list(Path("/proc/self/fd").iterdir())) == before

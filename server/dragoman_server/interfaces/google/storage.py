@@ -91,12 +91,8 @@ class Storage:
             InvalidArgumentError: It is larger.
         """
         with self._folder(place, place.parts[:-1]) as folder:
-            descriptor = os.open(
-                place.parts[-1], os.O_RDONLY | os.O_NONBLOCK | _NO_LINK, dir_fd=folder
-            )
+            descriptor = _opened(folder, place)
             with os.fdopen(descriptor, "rb") as file:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise not_there(place)
                 content = file.read(most_bytes + 1)
         if len(content) > most_bytes:
             raise wrong_field(
@@ -160,6 +156,16 @@ class Storage:
             raise not_there(place) from None
         finally:
             os.close(descriptor)
+
+
+def _opened(folder: int, place: Place) -> int:
+    """Opens a file that is one: a pipe would keep its reader waiting."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | _NO_LINK
+    descriptor = os.open(place.parts[-1], flags, dir_fd=folder)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise not_there(place)
 
 
 def _write(folder: int, name: str, content: bytes) -> None:
