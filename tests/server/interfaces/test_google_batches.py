@@ -3,11 +3,13 @@
 import asyncio
 import csv
 import io
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from tests.server.interfaces.google_client import PARENT, asked, served, translate
@@ -366,6 +368,55 @@ async def test_a_process_works_on_so_many_batches_at_once(
     await begun(client, batch("gs://bucket/a.txt"))
     with pytest.raises(exceptions.ResourceExhausted, match="1 batches are worked on"):
         await begun(client, batch("gs://bucket/a.txt"))
+
+
+async def test_so_many_at_once_are_all_that_begin(client: Client) -> None:
+    (client.bucket / "a.txt").write_text("a")
+    client.server.engine.echo = False
+
+    async def begin(number: int) -> grpc.StatusCode:
+        output = {"gcs_destination": {"output_uri_prefix": f"gs://bucket/out{number}/"}}
+        request = translate.BatchTranslateTextRequest(
+            batch("gs://bucket/a.txt", output_config=output)
+        )
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = client.server.channel.unary_unary(
+            "/google.cloud.translation.v3.TranslationService/BatchTranslateText"
+        )
+        return await call(type(request).serialize(request)).code()
+
+    began = await asyncio.gather(*(begin(number) for number in range(12)))
+    assert began.count(grpc.StatusCode.OK) == batches.MOST_AT_ONCE
+    assert began.count(grpc.StatusCode.RESOURCE_EXHAUSTED) == 12 - batches.MOST_AT_ONCE
+
+
+async def test_a_batch_whose_caller_hangs_up_is_worked_on_and_leaves_its_place(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (client.bucket / "a.txt").write_text("a")
+    read, release = batches.read_batch, threading.Event()
+
+    def read_late(*arguments: Any) -> Any:
+        assert release.wait(10)
+        return read(*arguments)
+
+    monkeypatch.setattr(batches, "read_batch", read_late)
+    request = batch("gs://bucket/a.txt")
+    with pytest.raises(exceptions.DeadlineExceeded):
+        await asked(client.google.batch_translate_text, request=request, timeout=0.1)
+    release.set()
+    listing = pb.ListOperationsRequest(name=PARENT)
+    operations: list[Any] = []
+    while not (operations and operations[0].done):
+        operations = (await asked(client.google.list_operations, listing)).operations
+    assert metadata_of(operations[0]).state == STATE.SUCCEEDED
+
+
+async def test_operations_that_cannot_be_kept_begin_nothing(client: Client) -> None:
+    (client.bucket / "a.txt").write_text("a")
+    (client.bucket.parent / ".operations").touch()
+    with pytest.raises(exceptions.FailedPrecondition, match="operations cannot be written"):
+        await begun(client, batch("gs://bucket/a.txt"))
+    assert not client.server.engine.texts
 
 
 async def test_operations_are_listed_page_by_page(client: Client) -> None:

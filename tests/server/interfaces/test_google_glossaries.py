@@ -167,6 +167,14 @@ async def test_no_glossary_is_created_over_another(client: Client) -> None:
     assert (client.glossaries / "house.tsv").read_text() == "en\tde\nhouse\tHaus\n"
 
 
+async def test_a_glossary_is_created_where_its_operation_cannot_be_kept(client: Client) -> None:
+    (client.bucket / "terms.csv").write_text("house,Haus\n")
+    (client.bucket.parent / ".operations").touch()
+    operation, _ = await create(client, "house")
+    assert operation.done()
+    assert "Haus" in await translated(client, "house", "house")
+
+
 async def test_a_glossary_that_is_deleted_is_gone_and_may_come_again(client: Client) -> None:
     (client.bucket / "terms.csv").write_text("house,Haus\n")
     await create(client, "house")

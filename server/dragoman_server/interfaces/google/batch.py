@@ -78,30 +78,44 @@ class BatchMethod:
         call: Call,
         account: Account,  # noqa: ARG002
     ) -> google.Message:
-        storage = needed(self._storage)
-        assert self._operations is not None
+        needed(self._storage)
         if len(self._running) >= MOST_AT_ONCE:
             raise TooManyCallsError(
                 f"{MOST_AT_ONCE} batches are worked on", retry_after_seconds=RETRY_SECONDS
             )
+        begun = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._work(request, call, begun))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(begun)  # who hangs up meanwhile has asked for it all the same
+
+    async def _work(
+        self, request: google.Message, call: Call, begun: asyncio.Future[Operation]
+    ) -> None:
+        """Begins a batch, tells its operation, and works on it."""
+        try:
+            batch, run, held, operation = await self._start(request, call)
+        except Exception as error:  # noqa: BLE001  it is the call's, who waits for it
+            begun.set_exception(error)
+            return
+        begun.set_result(operation)
+        await self._run(run, batch, held, self._ask_for(call))
+
+    async def _start(
+        self, request: google.Message, call: Call
+    ) -> tuple[Batch, BatchRun, Held, Operation]:
+        """Takes its place; returns what is to be done, and its operation as it begins."""
+        storage = needed(self._storage)
+        assert self._operations is not None
         batch = await asyncio.to_thread(read_batch, request, storage)
         await asyncio.to_thread(storage.write, batch.output, INDEX, b"")  # nobody else may now
         metadata = google.BatchTranslateMetadata(state=google.RUNNING, submit_time=timestamp())
         operation = new_operation(batch.parent, metadata)
         held = await asyncio.to_thread(operations_of(self._operations, call).begin, operation)
-        answer = Operation()
-        answer.CopyFrom(operation)
-        run = BatchRun(
-            batch,
-            storage,
-            held,
-            operation,
-            most_code_points=self._limits.max_code_points,
-        )
-        task = asyncio.create_task(self._run(run, batch, held, self._ask_for(call)))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return answer
+        told = Operation()
+        told.CopyFrom(operation)
+        most = self._limits.max_code_points
+        return batch, BatchRun(batch, storage, held, operation, most_code_points=most), held, told
 
     async def _run(self, run: BatchRun, batch: Batch, held: Held, ask: Ask) -> None:
         """Works on a batch; where the server ends meanwhile, its operation is lost."""

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from dragoman_server.access import ADMINISTRATION, LOOK_SECONDS
@@ -166,10 +167,11 @@ class GlossaryMethods:
         return answer
 
     async def _kept(self, call: Call, operation: Operation) -> Operation:
-        """Returns an operation that is done, which its caller may ask for again."""
+        """Returns an operation that is done, for its caller to ask for again if it can be kept."""
         if self._operations is not None:
             keep = operations_of(self._operations, call).keep
-            await asyncio.to_thread(keep, operation)
+            with suppress(PreconditionError):  # buckets may be there for reading alone
+                await asyncio.to_thread(keep, operation)
         return operation
 
     def _there(self) -> GlossaryFolder:

@@ -101,7 +101,19 @@ class Operations:
         self._folder = root / hashlib.sha256(owner.encode()).hexdigest()[:32]
 
     def begin(self, operation: Operation) -> Held:
-        """Keeps an operation, which this process works on until it lets it go."""
+        """Keeps an operation, which this process works on until it lets it go.
+
+        Raises:
+            PreconditionError: It cannot be written.
+        """
+        try:
+            return self._begin(operation)
+        except OSError as error:
+            raise PreconditionError(
+                f"operations cannot be written: {error.strerror}", reason="STORAGE_NOT_WRITABLE"
+            ) from None
+
+    def _begin(self, operation: Operation) -> Held:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._drop_old()
         path = self._folder / operation.name.rpartition("/")[2]
@@ -112,7 +124,7 @@ class Operations:
         return held
 
     def keep(self, operation: Operation) -> None:
-        """Keeps an operation that is done."""
+        """Keeps an operation that is done; raises PreconditionError as `begin`."""
         self.begin(operation).let_go()
 
     def find(self, name: str) -> Operation:
