@@ -18,7 +18,7 @@ from dragoman_server.access import watched_files
 from dragoman_server.errors import ConfigError
 from tests.server.certificates import Authority
 from tests.server.service.harness import Running, make_config
-from tests.server.service.test_access import entries
+from tests.server.service.test_access import KEY, entries, entry
 
 pytest.importorskip("starlette")
 http_served = pytest.importorskip("tests.server.interfaces.http_served")
@@ -89,7 +89,26 @@ async def test_bodies_are_bounded() -> None:
         (b"&".join(b"a=b" for _ in range(5000)), FORM, 400, "at most 4,096 fields"),
         (BODY, http_served.JSON | {"x-request-timeout": "soon"}, 400, "is 'soon'; allowed: sec"),
         (BODY, http_served.JSON | {"x-request-timeout": "nan"}, 400, "is 'nan'; allowed: sec"),
+        (b"\xff\xfe" + BODY.decode().encode("utf-16-le"), http_served.JSON, 400, "in UTF-8"),
+        (b'{"q": "a\\ud800"}', http_served.JSON, 400, "half of a surrogate pair"),
+        (b'{"q": "a", "api_key": "\\uDC00"}', http_served.JSON, 400, "half of a surrogate pair"),
+        (b'{"q": "a\xed\xa0\x80"}', http_served.JSON, 400, "in UTF-8"),
         (BODY, http_served.JSON | {"sec-fetch-site": "cross-site"}, 403, "other sites"),
+        (BODY, http_served.JSON | {"origin": "http://evil.example"}, 403, "other sites"),
+        (BODY, http_served.JSON | {"origin": "http://["}, 403, "other sites"),
+        (BODY, http_served.JSON | {"origin": "null"}, 403, "other sites"),
+        (
+            BODY,
+            http_served.JSON | {"origin": "http://evil.example", "host": "evil.example"},
+            403,
+            "a page may ask under an IP address or localhost",
+        ),
+        (
+            BODY,
+            http_served.JSON | {"sec-fetch-site": "same-origin", "host": "["},
+            403,
+            "a page may ask under an IP address or localhost",
+        ),
     ],
 )
 async def test_what_is_no_request_is_told_why(
@@ -100,6 +119,88 @@ async def test_what_is_no_request_is_told_why(
     assert message in answer.body["error"]
     refused = {"interface": "libretranslate", "code": "INVALID_ARGUMENT"}
     assert server.sample("dragoman_interface_requests_total", **refused) == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://localhost:80", "host": "localhost:80"},
+        {"origin": "http://127.0.0.1", "host": "127.0.0.1"},
+        {"origin": "http://[::1]:80", "host": "[::1]:80"},
+        {"origin": "https://proxy.example", "host": "localhost", "sec-fetch-site": "same-origin"},
+        {"host": "evil.example"},
+    ],
+)
+async def test_pages_of_its_own_and_clients_that_are_no_browser_may_ask(
+    server: Running, headers: dict[str, str]
+) -> None:
+    assert (await post(server, PATH, BODY, http_served.JSON | headers)).status == 200
+
+
+async def test_a_name_says_nothing_where_keys_do() -> None:
+    page = {"origin": "http://our.example", "host": "our.example", "x-api-key": KEY}
+    async with speaking_http(api_key_entries=entries(entry())) as server:
+        assert (await post(server, PATH, BODY, http_served.JSON | page)).status == 200
+
+
+async def test_halves_of_characters_that_make_a_whole_are_read(server: Running) -> None:
+    body = b'{"q": "\\ud83d\\ude00 \\\\ud800", "source": "en", "target": "de"}'
+    answer = await post(server, PATH, body)
+    assert answer.body == {"translatedText": "\U0001f600 \\ud800"}
+
+
+async def test_nobody_is_led_elsewhere(server: Running) -> None:
+    answer = await post(server, f"{PATH}/", BODY, http_served.JSON | {"host": "evil.example"})
+    assert answer.status == 404
+    assert "location" not in answer.headers
+
+
+CHUNKED = b" HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("parts", "status"),
+    [
+        ((b"POST /suggest" + CHUNKED, b"zz\r\n"), b"403"),
+        ((b"POST /suggest" + CHUNKED + b"zz\r\n",), b"400"),
+        ((b"GET /translate" + CHUNKED, b"zz\r\n"), b"405"),
+        ((HEAD + b"transfer-encoding: chunked\r\n\r\nzz\r\n",), b"400"),
+        ((b"HEAD /languages" + CHUNKED + b"zz\r\n",), b"400"),
+        ((b"\0\r\n\r\n",), b"400"),
+    ],
+)
+async def test_what_is_no_http_is_hung_up_on_whatever_came_before(
+    server: Running, caplog: pytest.LogCaptureFixture, parts: tuple[bytes, ...], status: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
+    said = b""
+    for part in parts:
+        writer.write(part)
+        if part is not parts[-1]:
+            said = await reader.readline()
+    with suppress(ConnectionResetError):
+        said += await all_of(reader)
+    assert said.startswith(b"HTTP/1.1 " + status)
+    assert said.count(b"HTTP/1.1") == 1
+    writer.close()
+    assert [record.message for record in caplog.records] == []
+
+
+async def test_a_body_that_nobody_asked_for_does_not_come_for_ever(hasty: Running) -> None:
+    reader, writer = await sent(hasty, b"POST /suggest" + CHUNKED)
+    chunks = asyncio.create_task(_endless(writer))
+    with suppress(ConnectionResetError):
+        assert b" 403 " in await all_of(reader)
+    chunks.cancel()
+    writer.close()
+
+
+async def _endless(writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while True:
+            writer.write(b"1\r\na\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.001)
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(hasty: Running) -> None:
@@ -290,6 +391,37 @@ def trusting(files: Files, shown: tuple[Path, Path] | None = None) -> ssl.SSLCon
     if shown is not None:
         context.load_cert_chain(shown[0], shown[1])
     return context
+
+
+async def test_a_body_of_many_reads_is_whole(files: Files) -> None:
+    text = "größer " * 4000
+    settings = {"tls_certificate": files.certificate, "tls_private_key": files.key}
+
+    def ask(server: Running) -> str:
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", port_of(server), timeout=20, context=trusting(files)
+        )
+        with closing(connection):
+            connection.request("POST", PATH, json.dumps(REQUEST | {"q": text}), http_served.JSON)
+            with connection.getresponse() as response:
+                return str(json.loads(response.read())["translatedText"])
+
+    async with speaking_http() as server:
+        answer = await post(server, PATH, REQUEST | {"q": text})
+        assert answer.body["translatedText"] == text
+    async with speaking_http(**settings) as server:
+        assert await asyncio.to_thread(ask, server) == text
+
+
+async def test_connections_that_have_not_agreed_on_tls_are_bounded_too(files: Files) -> None:
+    settings = {"tls_certificate": files.certificate, "tls_private_key": files.key}
+    async with speaking_http(max_connections=1, **settings) as server:
+        _, writer = await sent(server)
+        second, other = await sent(server)
+        with suppress(ConnectionResetError):
+            assert await all_of(second) == b""
+        for each in (writer, other):
+            each.close()
 
 
 def statuses(server: Running, context: ssl.SSLContext) -> tuple[int, bytes | None]:

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from dragoman_server.interfaces.http.asked import Asked, Shown, path_of, seconds_of
 from dragoman_server.interfaces.http.bodies import Bodies, Fields, GoneError
 from dragoman_server.interfaces.http.listening import CERTIFICATE_NAMES
+from dragoman_server.interfaces.http.pages import Pages
 from dragoman_server.interfaces.http.refusals import Refusal, RefusedError, refusal_of
 from dragoman_server.rpc import FAILED, LocalCalls, Origin, RpcError, Unread
 
@@ -23,9 +24,6 @@ _log = logging.getLogger(__name__)
 
 _UNREAD = {"REQUEST_TIMEOUT": Unread.LATE, "RESOURCE_EXHAUSTED": Unread.TOO_MANY}
 """Why a request is refused that never is a call, by its refusal's code."""
-
-OTHER_SITES = ("cross-site", "same-site")
-"""What a browser says in `Sec-Fetch-Site` of a page that is not this server's; it has none."""
 
 Credentials = Callable[[Headers, Fields], list[tuple[str, str | bytes]]]
 """Returns the headers of a request as the server's own clients would send them."""
@@ -48,6 +46,7 @@ class Asker(NamedTuple):
 
     local: LocalCalls
     bodies: Bodies
+    pages: Pages
 
 
 class Endpoint:
@@ -97,9 +96,7 @@ class Endpoint:
     async def _asked(
         self, scope: Scope, headers: Headers, receive: Receive, origin: Origin
     ) -> Asked:
-        if headers.get("sec-fetch-site") in OTHER_SITES:
-            message = "pages of other sites may not ask through a browser"
-            raise RefusedError(Refusal("PERMISSION_DENIED", message, "ORIGIN_NOT_ALLOWED"))
+        self._asker.pages.check(headers)
         fields: Fields = dict(QueryParams(scope["query_string"]))
         if scope["method"] == "POST" or headers.get("content-length", "0") != "0":
             fields |= await self._asker.bodies.read(headers, receive)
@@ -117,10 +114,6 @@ class Endpoint:
             response = self._refused(error, asked.origin)
         except RpcError as error:
             response = self._dialect.tell(refusal_of(error.status))
-        except UnicodeEncodeError:
-            message = "a text has half of a surrogate pair, which is no Unicode"
-            refusal = Refusal("INVALID_ARGUMENT", message, "NO_UNICODE")
-            response = self._refused(RefusedError(refusal), asked.origin)
         except Exception:  # noqa: BLE001  whatever it is, the client is to be told
             _log.exception("request_failed")
             response = self._dialect.tell(Refusal("INTERNAL", FAILED.details, "INTERNAL"))

@@ -5,6 +5,7 @@ Knows bytes, sizes and times. Whether a field makes sense is for others to say.
 
 import asyncio
 import json
+import re
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
@@ -23,6 +24,9 @@ MOST_HELD_BYTES = 48 << 20
 _TOO_MANY = Refusal(
     "RESOURCE_EXHAUSTED", "too many requests are on their way", "TOO_MANY_CALLS", retry_seconds=1.0
 )
+
+_MAYBE_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""What halves of surrogate pairs are written as; two in a row may be a whole one."""
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 
@@ -97,11 +101,17 @@ class Bodies:
 
 def _json(body: bytes) -> Fields:
     try:
-        fields = json.loads(body)
+        text = body.decode("utf-8-sig")
+        fields = json.loads(text)
+        if _MAYBE_HALF.search(text):
+            json.dumps(fields, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        message = "a text has half of a surrogate pair, which is no Unicode"
+        raise _refused("INVALID_ARGUMENT", "NO_UNICODE", message) from None
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
-        raise _refused("INVALID_ARGUMENT", "NOT_JSON", "the body is no object of JSON")
+        raise _refused("INVALID_ARGUMENT", "NOT_JSON", "the body is no object of JSON in UTF-8")
     return fields
 
 

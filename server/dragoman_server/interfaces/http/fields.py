@@ -48,7 +48,7 @@ def switch(fields: Fields, name: str, *, default: bool = False) -> bool:
         return value
     if value is None:
         return default
-    written = str(value).lower()
+    written = str(value).lower() if isinstance(value, str | int) else None
     if written not in (*_TRUE, *_FALSE):
         refuse(name, _told(value), "true or false")
     return written in _TRUE

@@ -1,16 +1,17 @@
 """A port on which an ASGI application is served, on the event loop that it is started on.
 
-The door to uvicorn. There is so much time to send a request and to take an answer: who needs more
-is hung up on. Does not know what is served.
+The door to uvicorn, and to h11 that it reads requests with. There is so much time to send a request
+and to take an answer: who needs more is hung up on. Does not know what is served.
 """
 
 import asyncio
 import socket
 import ssl
 from collections.abc import Sequence
-from functools import partial
+from contextlib import suppress
 from typing import NamedTuple, cast
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -30,30 +31,32 @@ BACKLOG = 1024
 HANDSHAKE_SECONDS = 10.0
 """For TLS."""
 
+READ_BYTES = 16 * 1024
+"""That are looked at before others have their turn: a body may come in chunks of a byte each."""
+
 
 class Bounds(NamedTuple):
     """To what is taken in."""
 
     connections: int
-    """At once; one beyond them is closed."""
+    """At once, those in the midst of a handshake among them; one beyond them is closed."""
     header_bytes: int
     """Of a request."""
     seconds: float
     """For a request's headers to arrive, and for what is sent to be taken."""
 
 
-class Connection(H11Protocol):
+class Connection(H11Protocol, asyncio.BufferedProtocol):
     """One connection, that knows how long it has waited for its client.
 
     Args:
         config: uvicorn's.
         state: Of all connections.
-        most: Connections that there may be.
     """
 
-    def __init__(self, config: uvicorn.Config, state: ServerState, most: int) -> None:
+    def __init__(self, config: uvicorn.Config, state: ServerState) -> None:
         super().__init__(config, state, {})
-        self._most = most
+        self._buffer = memoryview(bytearray(READ_BYTES))
         self._waits_since: float | None = None
         """For the rest of a request's headers."""
         self._unread_since: float | None = None
@@ -69,8 +72,14 @@ class Connection(H11Protocol):
         super().connection_made(transport)
         self.app_state = {CERTIFICATE_NAMES: self._certificate_names()}
         self._waits_since = self.loop.time()
-        if len(self.connections) > self._most:
-            transport.abort()
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
+        """See asyncio.BufferedProtocol."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """See asyncio.BufferedProtocol."""
+        self.data_received(self._buffer[:nbytes].tobytes())
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
@@ -79,6 +88,15 @@ class Connection(H11Protocol):
             self._waits_since = None
         elif self._waits_since is None:
             self._waits_since = self.loop.time()
+
+    def send_400_response(self, msg: str) -> None:
+        """Says that this is no HTTP, where what came before it leaves room to."""
+        if self.cycle is not None:
+            self.cycle.disconnected = True  # whoever answers it is to say no more
+            self.cycle.message_event.set()
+        with suppress(h11.LocalProtocolError):  # it is answered already, or asks for headers alone
+            super().send_400_response(msg)
+        self.transport.close()
 
     def _certificate_names(self) -> Sequence[str]:
         """Returns the URI and DNS names of the client's certificate, else its common name."""
@@ -124,8 +142,9 @@ class Listener:
         self._config.load()
         self._bounds = bounds
         self._state = ServerState()
-        self._socket: socket.socket | None = None
-        self._server: asyncio.Server | None = None
+        self._context: ssl.SSLContext | None = None
+        self._accepting: asyncio.Task[None] | None = None
+        self._opening: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
 
     async def start(self, bound: socket.socket, context: ssl.SSLContext | None) -> None:
@@ -134,31 +153,25 @@ class Listener:
         Raises:
             OSError: It cannot.
         """
-        self._socket = bound
-        await self.listen(context)
+        bound.setblocking(False)
+        bound.listen(BACKLOG)
+        self.renew(context)
+        self._accepting = asyncio.create_task(self._accept(bound))
         self._look()
 
-    async def listen(self, context: ssl.SSLContext | None) -> None:
+    def renew(self, context: ssl.SSLContext | None) -> None:
         """Takes connections with these certificates from now on; those that are open stay."""
-        assert self._socket is not None
-        before = self._server
-        self._server = await asyncio.get_running_loop().create_server(
-            partial(Connection, self._config, self._state, self._bounds.connections),
-            sock=self._socket.dup(),
-            backlog=BACKLOG,
-            ssl=context,
-            ssl_handshake_timeout=None if context is None else HANDSHAKE_SECONDS,
-        )
-        if before is not None:
-            before.close()
+        self._context = context
 
     async def stop(self, grace_seconds: float) -> None:
         """Closes the port and every connection; what is answered has so much time to be taken."""
-        if self._server is None or self._socket is None or self._sweep is None:
+        if self._accepting is None or self._sweep is None:
             return
-        self._server.close()
-        self._socket.close()
         self._sweep.cancel()
+        starting = {self._accepting, *self._opening}
+        for each in starting:
+            each.cancel()
+        await asyncio.wait(starting)
         for connection in self._connections:
             connection.shutdown()
         if self._state.tasks:
@@ -169,6 +182,33 @@ class Listener:
             await asyncio.wait(set(self._state.tasks))
         for connection in self._connections:
             connection.transport.abort()
+
+    async def _accept(self, bound: socket.socket) -> None:
+        """Takes connections, as long as there may be more."""
+        loop = asyncio.get_running_loop()
+        with bound:
+            while True:
+                try:
+                    accepted, _ = await loop.sock_accept(bound)
+                except OSError:  # no descriptor is left: some connection will end
+                    await asyncio.sleep(SWEEP_SECONDS)
+                    continue
+                if len(self._state.connections) + len(self._opening) >= self._bounds.connections:
+                    accepted.close()
+                    continue
+                task = asyncio.create_task(self._open(accepted))
+                self._opening.add(task)
+                task.add_done_callback(self._opening.discard)
+
+    async def _open(self, accepted: socket.socket) -> None:
+        """Begins a connection, whose client may know nothing of TLS, or not trust this server."""
+        with suppress(OSError):
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: Connection(self._config, self._state),
+                accepted,
+                ssl=self._context,
+                ssl_handshake_timeout=None if self._context is None else HANDSHAKE_SECONDS,
+            )
 
     @property
     def _connections(self) -> list[Connection]:

@@ -13,13 +13,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dragoman_server.access import WatchedFiles
-from dragoman_server.config import Config
+from dragoman_server.config import Config, is_this_machine
 from dragoman_server.errors import ConfigError
 from dragoman_server.interfaces.http import deepl, openai
 from dragoman_server.interfaces.http.answering import Asker
 from dragoman_server.interfaces.http.bodies import Bodies
 from dragoman_server.interfaces.http.libretranslate import LibreTranslate
 from dragoman_server.interfaces.http.listening import Bounds, Listener
+from dragoman_server.interfaces.http.pages import Pages
 from dragoman_server.rpc import LocalCalls, Method, Tally
 from dragoman_server.service import FLUSH_SECONDS, bind_port, tls_context
 
@@ -98,14 +99,14 @@ class HttpServer:
         """Takes connections with the certificates that there are now; in any thread."""
         assert self._listener is not None
         assert self._loop is not None
-        listening = self._listener.listen(tls_context(self._config))
-        asyncio.run_coroutine_threadsafe(listening, self._loop).result()
+        self._loop.call_soon_threadsafe(self._listener.renew, tls_context(self._config))
 
     def _app(self, tally: Tally) -> Starlette:
         config = self._config
         asker = Asker(
             LocalCalls(self._methods, tally, streams=config.max_concurrent_streams),
             Bodies(config.message_bytes, config.message_timeout_seconds),
+            Pages(by_any_name=config.controls_access or not is_this_machine(config.http_host)),
         )
         libretranslate = LibreTranslate(
             most_code_points=config.max_code_points, needs_key=config.controls_access
@@ -118,7 +119,9 @@ class HttpServer:
             health,
         ]
         routes.sort(key=lambda route: route.path not in BUSY)
-        return Starlette(routes=routes, exception_handlers={HTTPException: _no_such_path})
+        app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_path})
+        app.router.redirect_slashes = False  # it would lead to whichever Host a client says
+        return app
 
     async def _health(self, request: Request) -> Response:  # noqa: ARG002  starlette's way
         if self._is_ready:
