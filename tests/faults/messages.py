@@ -7,10 +7,11 @@ messages by their descriptors. Does not know what a server should say to them.
 import math
 import random
 import struct
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple, cast
 
-from google.protobuf.any_pb2 import Any
+from google.protobuf.any_pb2 import Any as Wrapped
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
@@ -72,7 +73,36 @@ SURROGATES = (b"\xed\xa0\x80", b"a\xed\xb0\x80b", b"\xed\xa0\xbd\xed\xb8\x80", b
 """What UTF-8 has no room for."""
 
 
-def message(number: int, seed: int, request: type[Message], damaged: float) -> bytes:
+class Words(NamedTuple):
+    """Texts for fields of some names; all others have any."""
+
+    plain: Mapping[str, Sequence[str]]
+    """Such as are mostly allowed."""
+    odd: Mapping[str, Sequence[str]]
+    wanted: frozenset[str]
+    """Names of fields that every message has."""
+
+
+_CODE_NAMES = ("source_language_code", "target_language_code", "target_language_codes")
+OURS = Words(
+    plain={
+        "source_language_code": ("", "en"),
+        "target_language_code": ("", "de"),
+        "model": ("",),
+        "id": tuple(str(number) for number in range(30)),
+    },
+    odd={
+        **dict.fromkeys(_CODE_NAMES, CODES),
+        "model": MODELS,
+        "id": ("", "a", "b", "c", "i" * 128, "i" * 129),
+    },
+    wanted=frozenset({"contents", "content", "id"}),
+)
+
+
+def message(
+    number: int, seed: int, request: type[Message], damaged: float, words: Words = OURS
+) -> bytes:
     """Returns the message of this number, meant to be a `request`.
 
     Args:
@@ -80,13 +110,14 @@ def message(number: int, seed: int, request: type[Message], damaged: float) -> b
         seed: Another one has other messages.
         request: What the server expects.
         damaged: Which part of all messages is not as some client's library would write it.
+        words: Of its fields.
     """
     chance = random.Random(f"{seed} {number}")
     is_damaged = chance.random() < damaged
     kind = chance.random()
     if is_damaged and kind < 0.25:
         return arbitrary(chance)
-    valid = extreme(chance, request)
+    valid = extreme(chance, request, words)
     if not is_damaged:
         return valid
     return mutated(chance, valid) if kind < 0.65 else crowded(chance, valid)
@@ -129,52 +160,66 @@ def crowded(chance: random.Random, valid: bytes) -> bytes:
     return b"".join(pieces)
 
 
-def extreme(chance: random.Random, request: type[Message]) -> bytes:
+def extreme(chance: random.Random, request: type[Message], words: Words) -> bytes:
     """Returns a message whose fields are anything that their types allow."""
     made = request()
-    _fill(chance, made, _plain if chance.random() < 0.5 else _value)
+    value_of = _plain if chance.random() < 0.5 else _value
+    _fill(chance, made, partial(value_of, words), words.wanted)
     return made.SerializeToString()
 
 
 _ValueOf = Callable[[random.Random, FieldDescriptor], object]
 
 
-def _fill(chance: random.Random, message: Message, value_of: _ValueOf) -> None:
+def _fill(
+    chance: random.Random, message: Message, value_of: _ValueOf, wanted: frozenset[str]
+) -> None:
     likely = chance.choice((0.05, 0.3, 0.9))
     for each in message.DESCRIPTOR.fields:
         field = cast("FieldDescriptor", each)
-        wanted = field.name in {"contents", "content", "id"} or chance.random() < likely
-        if not wanted:
+        if field.name not in wanted and chance.random() >= likely:
             continue
-        if field.is_repeated and field.message_type is not None:
+        kind = field.message_type
+        if field.is_repeated and kind is not None and kind.GetOptions().map_entry:
+            _fill_map(chance, getattr(message, field.name), kind.fields_by_name, value_of, wanted)
+        elif field.is_repeated and kind is not None:
             for _ in range(chance.choice(COUNTS)):
-                _fill(chance, getattr(message, field.name).add(), value_of)
+                _fill(chance, getattr(message, field.name).add(), value_of, wanted)
         elif field.is_repeated:
             count = chance.choice(LARGE_COUNTS if chance.random() < 0.01 else COUNTS)
             short = count > max(COUNTS)
             getattr(message, field.name).extend(
                 STRINGS[2] if short else value_of(chance, field) for _ in range(count)
             )
-        elif field.message_type is not None:
-            if chance.random() < 0.6:
+        elif kind is not None:
+            if field.name in wanted or chance.random() < 0.6:
                 getattr(message, field.name).SetInParent()
-                _fill(chance, getattr(message, field.name), value_of)
+                _fill(chance, getattr(message, field.name), value_of, wanted)
         else:
             setattr(message, field.name, value_of(chance, field))
 
 
-_PLAIN_TEXTS = {
-    "source_language_code": ("", "en"),
-    "target_language_code": ("", "de"),
-    "model": ("",),
-    "id": tuple(str(number) for number in range(30)),
-}
+def _fill_map(
+    chance: random.Random,
+    entries: MutableMapping[Any, Any],
+    entry: Mapping[str, FieldDescriptor],
+    value_of: _ValueOf,
+    wanted: frozenset[str],
+) -> None:
+    for _ in range(chance.choice(COUNTS)):
+        key = value_of(chance, entry["key"])
+        if entry["value"].message_type is None:
+            entries[key] = value_of(chance, entry["value"])
+        else:
+            _fill(chance, entries[key], value_of, wanted)
 
 
-def _plain(chance: random.Random, field: FieldDescriptor) -> object:
+def _plain(words: Words, chance: random.Random, field: FieldDescriptor) -> object:
     """Returns what is allowed in most places."""
     if field.type == FieldDescriptor.TYPE_STRING:
-        return chance.choice(_PLAIN_TEXTS.get(field.name, PLAIN))
+        return chance.choice(words.plain.get(field.name, PLAIN))
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        return chance.choice(PLAIN).encode()
     if field.type == FieldDescriptor.TYPE_DOUBLE:
         return 1.0 if field.name.startswith("sampling") else chance.choice((1.0, 1.5, 2.0))
     if field.type == FieldDescriptor.TYPE_BOOL:
@@ -186,9 +231,12 @@ def _plain(chance: random.Random, field: FieldDescriptor) -> object:
     )
 
 
-def _value(chance: random.Random, field: FieldDescriptor) -> object:
+def _value(words: Words, chance: random.Random, field: FieldDescriptor) -> object:
     if field.type == FieldDescriptor.TYPE_STRING:
-        return chance.choice(_pool(field.name)) if chance.random() < 0.98 else _any_text(chance)
+        pool = words.odd.get(field.name, STRINGS)
+        return chance.choice(pool) if chance.random() < 0.98 else _any_text(chance)
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        return chance.choice((*SURROGATES, chance.choice(STRINGS).encode()))
     if field.type in {FieldDescriptor.TYPE_DOUBLE, FieldDescriptor.TYPE_FLOAT}:
         return chance.choice(NUMBERS)
     if field.type == FieldDescriptor.TYPE_BOOL:
@@ -196,14 +244,6 @@ def _value(chance: random.Random, field: FieldDescriptor) -> object:
     if field.type == FieldDescriptor.TYPE_INT64:
         return chance.choice(WIDE_INTEGERS)
     return chance.choice(INTEGERS)
-
-
-def _pool(name: str) -> Sequence[str]:
-    if name.endswith("language_code"):
-        return CODES
-    if name == "model":
-        return MODELS
-    return ("", "a", "b", "c", "i" * 128, "i" * 129) if name == "id" else STRINGS
 
 
 def _any_text(chance: random.Random) -> str:
@@ -257,9 +297,9 @@ def _deep_options(chance: random.Random, _: bytes) -> bytes:
 
 
 def _deep_any(chance: random.Random, _: bytes) -> bytes:
-    inner = Any(type_url="type.googleapis.com/google.protobuf.Any")
+    inner = Wrapped(type_url="type.googleapis.com/google.protobuf.Any")
     for _level in range(chance.choice((1, 30, 120))):
-        inner = Any(type_url=inner.type_url, value=inner.SerializeToString())
+        inner = Wrapped(type_url=inner.type_url, value=inner.SerializeToString())
     return _field(chance.choice((5, 6, 99)), inner.SerializeToString())
 
 
