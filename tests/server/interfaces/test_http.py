@@ -1,6 +1,7 @@
 """What comes over HTTP, whichever interface is asked: bounded, drained, encrypted, shared."""
 
 import asyncio
+import gc
 import http.client
 import json
 import socket
@@ -201,6 +202,34 @@ async def _endless(writer: asyncio.StreamWriter) -> None:
             writer.write(b"1\r\na\r\n")
             await writer.drain()
             await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        (PATH, REQUEST),
+        ("/v2/translate", {"text": "a", "target_lang": "DE"}),
+        ("/v1/chat/completions", {"model": "tiny", "messages": [{"role": "user", "content": "a"}]}),
+        (
+            "/v1/chat/completions",
+            {"model": "tiny", "messages": [{"role": "user", "content": "a"}], "stream": True},
+        ),
+    ],
+)
+async def test_what_nobody_reads_takes_no_memory_meanwhile(
+    server: Running, path: str, fields: dict[str, Any]
+) -> None:
+    def empty_lists() -> int:
+        return sum(type(each) is list and not each for each in gc.get_objects())
+
+    server.engine.echo = False
+    before = empty_lists()
+    asking = asyncio.create_task(post(server, path, fields | {"x": [[]] * 20_000}))
+    (text,) = await server.engine.has_texts(1)
+    assert empty_lists() < before + 10_000
+    text.finish()
+    with suppress(ValueError):  # a stream is no JSON
+        assert (await asking).status == 200
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(hasty: Running) -> None:

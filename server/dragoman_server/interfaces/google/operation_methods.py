@@ -22,7 +22,8 @@ SERVICE = "google.longrunning.Operations"
 
 _POLL_SECONDS = 0.1
 
-MOST_WAIT_SECONDS = 300.0
+MOST_WAIT_SECONDS = 10.0
+"""Less than a server that drains waits for its calls; a client asks again."""
 
 
 def operations_of(root: Path | None, call: Call) -> Operations:
@@ -77,7 +78,7 @@ class OperationMethods:
         call: Call,
         account: Account,
     ) -> google.Message:
-        """Waits until it is done, or for as long as is asked."""
+        """Waits until it is done, or for as long as is asked and no longer than the most."""
         asked = request.timeout.ToNanoseconds() / 1e9 or MOST_WAIT_SECONDS
         until = time.monotonic() + min(asked, MOST_WAIT_SECONDS)
         while not (found := await self._get(request, call, account)).done:

@@ -84,7 +84,8 @@ class Asked:
         local: Makes the calls.
         origin: Of each of them.
         headers: The request's.
-        fields: What it brings.
+        fields: What it brings, until a call is made: what nobody has read may be large, and a
+            call take long.
 
     Attributes:
         origin: Of its calls.
@@ -113,6 +114,7 @@ class Asked:
         self, request: StreamTranslateTextRequest
     ) -> AsyncGenerator[StreamTranslateTextResponse, None]:
         """Yields what becomes of one text; raises RpcError."""
+        self.fields.clear()
 
         async def requests() -> AsyncIterator[bytes]:
             yield request.SerializeToString()
@@ -125,6 +127,7 @@ class Asked:
             await answers.aclose()
 
     async def _call(self, name: str, request: Message, answer: type[Answer]) -> Answer:
+        self.fields.clear()
         message = request.SerializeToString()
         return answer.FromString(await self._local.unary(path_of(name), message, self.origin))
 

@@ -89,6 +89,7 @@ async def _translate(asked: Asked) -> Response:
         mime_type="text/html" if markup else "text/plain",
         segmentation=_segmentation(given, is_markup=bool(markup)),
     )
+    tells_billed = fields.switch(given, "show_billed_characters")
     if glossary := fields.text(given, "glossary_id", ""):
         request.glossary_config.glossary = glossary
     translations = (await asked.translate(request)).translations
@@ -100,7 +101,7 @@ async def _translate(asked: Asked) -> Response:
         _told(translation, language)
         for translation, language in zip(translations, sources, strict=True)
     ]
-    if fields.switch(given, "show_billed_characters"):
+    if tells_billed:
         for text, each in zip(texts, told, strict=True):
             each["billed_characters"] = len(text)
     return JSONResponse({"translations": told})

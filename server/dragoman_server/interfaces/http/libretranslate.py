@@ -101,7 +101,7 @@ class LibreTranslate:
 
 async def _translate(asked: Asked) -> Response:
     given = asked.fields
-    texts = fields.texts(given, "q")
+    texts, is_list = fields.texts(given, "q"), isinstance(given.get("q"), list)
     source = fields.text(given, "source")
     alternatives = fields.whole_number(given, "alternatives", 0, MOST_ALTERNATIVES) or 0
     request = TranslateTextRequest(
@@ -115,7 +115,7 @@ async def _translate(asked: Asked) -> Response:
     each = [
         _told(translation, with_alternatives=bool(alternatives)) for translation in translations
     ]
-    if not isinstance(given["q"], list):
+    if not is_list:
         return JSONResponse(each[0])
     names = dict.fromkeys(name for one in each for name in one)
     return JSONResponse({name: [one.get(name) for one in each] for name in names})
