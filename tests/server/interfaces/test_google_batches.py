@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.server.interfaces.google_client import PARENT, asked, served, translate
+from tests.server.interfaces.google_client import PARENT, asked, over, served, translate
 from tests.server.service.harness import Running, manifest
 from tests.server.service.test_access import KEY, entries, entry
 
@@ -472,6 +472,32 @@ async def test_files_must_be_granted_by_name_and_operations_are_their_callers(
         with pytest.raises(exceptions.Unauthenticated):
             await asked(google.get_operation, get)
         assert server.sample("dragoman_caller_texts_total", caller="acme") == 1
+
+
+class Keyed(grpc.UnaryUnaryClientInterceptor):
+    """As docs/moving.md has it."""
+
+    def intercept_unary_unary(self, call: Any, details: Any, request: Any) -> Any:
+        metadata = [*(details.metadata or ()), *KNOWN]
+        return call(details._replace(metadata=metadata), request)
+
+
+async def test_results_are_waited_for_where_the_channel_has_the_key(tmp_path: Path) -> None:
+    bucket = tmp_path / "bucket"
+    bucket.mkdir()
+    (bucket / "a.txt").write_text("a")
+    keys = entries(entry(methods=["BatchTranslateText", "TranslateText"]))
+    async with served(google_storage=tmp_path, api_key_entries=keys) as (server, google):
+        request = batch("gs://bucket/a.txt")
+        operation = await asked(google.batch_translate_text, request=request, metadata=KNOWN)
+        with pytest.raises(exceptions.Unauthenticated):
+            await asked(operation.result)
+        channel = grpc.insecure_channel(f"127.0.0.1:{server.application.port}")
+        known = over(grpc.intercept_channel(channel, Keyed()))
+        request["output_config"] = {"gcs_destination": {"output_uri_prefix": "gs://bucket/b/"}}
+        operation = await asked(known.batch_translate_text, request=request)
+        assert (await asked(operation.result)).translated_characters == 1
+        channel.close()
 
 
 async def test_a_server_without_storage_says_so() -> None:
