@@ -260,7 +260,7 @@ async def test_what_http_needs_is_asked_for_where_it_is_missing(
             pass
 
 
-async def test_so_many_bodies_are_on_their_way_and_no_more() -> None:
+async def test_so_many_bodies_are_on_their_way_and_the_largest_makes_room() -> None:
     bodies = pytest.importorskip("dragoman_server.interfaces.http.bodies")
     refusals = pytest.importorskip("dragoman_server.interfaces.http.refusals")
     datastructures = pytest.importorskip("starlette.datastructures")
@@ -279,13 +279,17 @@ async def test_so_many_bodies_are_on_their_way_and_no_more() -> None:
 
         return receive
 
-    first = asyncio.create_task(few.read(headers, brings(b"{       ")))
+    large = asyncio.create_task(few.read(headers, brings(b"{      ")))
+    small = asyncio.create_task(few.read(headers, brings(b"{ ")))
     await asyncio.sleep(0)
-    with pytest.raises(refusals.RefusedError, match="too many requests are on their way"):
-        await few.read(headers, brings(b"{  "))
     rest.set()
-    assert await first == {}
-    assert await few.read(headers, brings(b"{  ")) == {}
+    assert await few.read(headers, brings(b"{ ")) == {}
+    assert await small == {}
+    with pytest.raises(refusals.RefusedError, match="too many requests are on their way"):
+        await large
+    with pytest.raises(refusals.RefusedError, match="has more than 10 bytes"):
+        await few.read(headers, brings(b"{  ", b"         "))
+    assert await few.read(headers, brings(b"{       ")) == {}
 
 
 async def test_a_request_that_does_not_come_is_hung_up_on(hasty: Running) -> None:

@@ -20,7 +20,8 @@ from dragoman_server.service import Account, Unary, as_asked, principal_of
 
 SERVICE = "google.longrunning.Operations"
 
-_POLL_SECONDS = 0.1
+_FIRST_POLL_SECONDS, _POLL_SECONDS = 0.05, 1.0
+"""Between looks at what is waited for: twice as long each time, up to the most."""
 
 MOST_WAIT_SECONDS = 10.0
 """Less than a server that drains waits for its calls; a client asks again."""
@@ -81,10 +82,12 @@ class OperationMethods:
         """Waits until it is done, or for as long as is asked and no longer than the most."""
         asked = request.timeout.ToNanoseconds() / 1e9 or MOST_WAIT_SECONDS
         until = time.monotonic() + min(asked, MOST_WAIT_SECONDS)
+        pause = _FIRST_POLL_SECONDS
         while not (found := await self._get(request, call, account)).done:
             if time.monotonic() > until:
                 break
-            await asyncio.sleep(_POLL_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _POLL_SECONDS)
         return found
 
     async def _cancel(

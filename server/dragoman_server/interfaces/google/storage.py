@@ -18,6 +18,10 @@ from dragoman_server.service import wrong_field
 
 _URI = re.compile(r"gs://(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]{0,221})/(?P<name>.*)", re.DOTALL)
 _NO_NAMES = frozenset({"", ".", ".."})
+
+MOST_BYTES = 1024
+"""Of an object's name, as Google has it: a directory's name may make as many directories."""
+
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -47,13 +51,13 @@ def place_of(uri: str, field: str, *, is_folder: bool = False) -> Place:
     else:
         ends = True
     parts = name.split("/") if name or not is_folder else []
-    wrong = _NO_NAMES.intersection(parts) or any("\0" in part for part in parts)
+    wrong = _NO_NAMES.intersection(parts) or "\0" in name or len(os.fsencode(name)) > MOST_BYTES
     if found is None or wrong or not ends:
         form = "gs://BUCKET/FOLDER/" if is_folder else "gs://BUCKET/OBJECT"
         raise wrong_field(
             field,
             shorten(uri),
-            f"{form}, without '.', '..' or nothing between slashes",
+            f"{form} of at most {MOST_BYTES:,} bytes, without '.', '..' or nothing between slashes",
             reason="URI_MALFORMED",
             verb="is",
         )

@@ -35,6 +35,15 @@ class GoneError(Exception):
     """Whoever asks has hung up."""
 
 
+class _Arriving:
+    """A body that is on its way."""
+
+    def __init__(self, timeout: asyncio.Timeout) -> None:
+        self.timeout = timeout
+        self.body = bytearray()
+        self.is_given_up = False
+
+
 class Bodies:
     """Reads them.
 
@@ -51,6 +60,7 @@ class Bodies:
         self._seconds = seconds
         self._most_held_bytes = max(most_held_bytes, most_bytes)
         self._held = 0
+        self._arriving: set[_Arriving] = set()
 
     async def read(self, headers: Headers, receive: Receive) -> Fields:
         """Returns the fields of a request's body.
@@ -67,19 +77,25 @@ class Bodies:
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length[:20]) > self._most_bytes:
             raise self._too_large()
+        arriving = _Arriving(asyncio.timeout(self._seconds))
         try:
-            async with asyncio.timeout(self._seconds):
-                body = await self._body(receive)
+            async with arriving.timeout:
+                body = await self._body(receive, arriving)
         except TimeoutError:
+            if arriving.is_given_up:
+                raise RefusedError(_TOO_MANY) from None
             message = f"the body did not arrive within {self._seconds:g} s"
             raise _refused("REQUEST_TIMEOUT", "BODY_TOO_SLOW", message) from None
         return _json(body) if media_type == JSON else _form(body)
 
-    async def _body(self, receive: Receive) -> bytes:
-        body = bytearray()
+    async def _body(self, receive: Receive, arriving: _Arriving) -> bytes:
+        body = arriving.body
+        self._arriving.add(arriving)
         try:
             while True:
                 message = await receive()
+                if arriving.is_given_up:
+                    raise RefusedError(_TOO_MANY)
                 if message["type"] == "http.disconnect":
                     raise GoneError
                 chunk: bytes = message.get("body", b"")
@@ -87,12 +103,26 @@ class Bodies:
                 self._held += len(chunk)
                 if len(body) > self._most_bytes:
                     raise self._too_large()
-                if self._held > self._most_held_bytes:
+                while self._held > self._most_held_bytes:
+                    self._make_room()
+                if arriving.is_given_up:
                     raise RefusedError(_TOO_MANY)
                 if not message.get("more_body"):
                     return bytes(body)
         finally:
-            self._held -= len(body)
+            self._forget(arriving)
+
+    def _make_room(self) -> None:
+        """Gives up the largest: who holds most is not to keep out who holds little."""
+        largest = max(self._arriving, key=lambda each: len(each.body))
+        largest.is_given_up = True
+        largest.timeout.reschedule(asyncio.get_running_loop().time())
+        self._forget(largest)
+
+    def _forget(self, arriving: _Arriving) -> None:
+        if arriving in self._arriving:
+            self._arriving.discard(arriving)
+            self._held -= len(arriving.body)
 
     def _too_large(self) -> RefusedError:
         message = f"the body has more than {self._most_bytes:,} bytes, which is the most"
