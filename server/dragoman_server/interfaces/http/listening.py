@@ -56,7 +56,7 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
 
     def __init__(self, config: uvicorn.Config, state: ServerState) -> None:
         super().__init__(config, state, {})
-        self._buffer = memoryview(bytearray(READ_BYTES))
+        self._buffer = memoryview(b"")
         self._waits_since: float | None = None
         """For the rest of a request's headers."""
         self._unread_since: float | None = None
@@ -75,11 +75,13 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
         """See asyncio.BufferedProtocol."""
+        self._buffer = memoryview(bytearray(READ_BYTES))
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """See asyncio.BufferedProtocol."""
-        self.data_received(self._buffer[:nbytes].tobytes())
+        data, self._buffer = self._buffer[:nbytes].tobytes(), memoryview(b"")
+        self.data_received(data)
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
