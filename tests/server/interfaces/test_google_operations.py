@@ -73,6 +73,31 @@ def test_an_operation_is_its_callers_and_of_its_location(tmp_path: Path) -> None
     assert not list(of(tmp_path).each("projects/other/locations/here"))
 
 
+def test_one_that_goes_while_others_are_listed_or_kept_is_missed_by_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [operations.finished(PARENT, Empty(), Empty()) for _ in range(3)]
+    for each in made:
+        of(tmp_path).keep(each)
+    listing = of(tmp_path).each(PARENT)
+    first = next(listing)
+    gone, left = sorted((each for each in made if each != first), key=lambda each: each.name)
+    of(tmp_path).delete(gone.name)
+    assert list(listing) == [left]
+    monkeypatch.setattr(operations, "KEPT_SECONDS", -1)
+    read = operations._read
+
+    def read_late(path: Path) -> Any:
+        operation = read(path)
+        for other in path.parent.glob("*"):
+            if other.name != path.name:
+                other.unlink()  # as another process that drops what is old
+        return operation
+
+    monkeypatch.setattr(operations, "_read", read_late)
+    of(tmp_path).keep(operations.finished(PARENT, Empty(), Empty()))
+
+
 def test_what_is_asked_to_end_is_told_to_whoever_works_on_it(tmp_path: Path) -> None:
     operation = operations.new_operation(PARENT, Empty())
     held = of(tmp_path).begin(operation)

@@ -12,6 +12,7 @@ import re
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from google.longrunning.operations_pb2 import (  # type: ignore[import-untyped]
@@ -145,10 +146,10 @@ class Operations:
             return
         ids = sorted(path.name for path in self._folder.iterdir() if not path.suffix)
         for each in ids:
-            name = f"{parent}/operations/{each}"
-            operation = _read(self._folder / each) if each > after else None
-            if operation is not None and operation.name == name:
-                yield self.find(name)
+            path = self._folder / each
+            operation = _read(path) if each > after else None
+            if operation is not None and operation.name == f"{parent}/operations/{each}":
+                yield operation if operation.done else _checked(path, operation)
 
     def cancel(self, name: str) -> None:
         """Asks whoever works on an operation to end; nothing where it is done.
@@ -179,10 +180,11 @@ class Operations:
     def _drop_old(self) -> None:
         before = time.time() - KEPT_SECONDS
         for path in list(self._folder.iterdir()):
-            if not path.suffix and path.stat().st_mtime < before:
-                operation = _read(path)
-                if operation is None or operation.done:
-                    _remove(path)
+            with suppress(FileNotFoundError):  # somebody else drops it
+                if not path.suffix and path.stat().st_mtime < before:
+                    operation = _read(path)
+                    if operation is None or operation.done:
+                        _remove(path)
 
 
 def _checked(path: Path, operation: Operation) -> Operation:
