@@ -118,11 +118,15 @@ async def send(server: Running, numbers: range) -> list[Sent]:
     return sent
 
 
+COUNTS = [1000, pytest.param(20_000, marks=[pytest.mark.fault, pytest.mark.timeout(1800)])]
+
+
+@pytest.mark.parametrize("count", COUNTS)
 async def test_a_thousand_messages_leave_nothing(
-    folder: Path, caplog: pytest.LogCaptureFixture
+    count: int, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with well(folder, caplog) as server:
-        sent = await send(server, range(1000))
+        sent = await send(server, range(count))
     assert [each for each in sent if each.code not in DOCUMENTED] == []
     assert DOCUMENTED - {"RESOURCE_EXHAUSTED"} <= {each.code for each in sent}
     check_files(folder)
@@ -167,8 +171,9 @@ async def ask(server: Running, numbers: range) -> dict[int, bytes]:
     return said
 
 
+@pytest.mark.parametrize("count", COUNTS)
 async def test_a_thousand_requests_leave_nothing(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    count: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listening = pytest.importorskip("dragoman_server.interfaces.http.listening")
     monkeypatch.setattr(listening, "KEEP_ALIVE_SECONDS", 0.02)
@@ -176,7 +181,7 @@ async def test_a_thousand_requests_leave_nothing(
     caplog.set_level(logging.WARNING)
     settings = {"message_timeout_seconds": 0.1, "detect_languages": True}
     async with http_served.speaking_http(**settings) as server:
-        said = await ask(server, range(1000))
+        said = await ask(server, range(count))
         listener = http_served.front_end_of(server)._http._listener
         async with asyncio.timeout(20):
             while listener._state.tasks or listener._connections:  # noqa: ASYNC110
