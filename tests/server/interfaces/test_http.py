@@ -458,6 +458,27 @@ async def test_connections_that_have_not_agreed_on_tls_are_bounded_too(files: Fi
             each.close()
 
 
+@pytest.mark.parametrize(
+    "said", [b"", b"\0" * 100, b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"]
+)
+async def test_who_speaks_no_tls_is_hung_up_on_without_a_trace(
+    files: Files, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    listening = pytest.importorskip("dragoman_server.interfaces.http.listening")
+    monkeypatch.setattr(listening, "HANDSHAKE_SECONDS", 0.05)
+    settings = {"tls_certificate": files.certificate, "tls_private_key": files.key}
+    async with speaking_http(**settings) as server:
+        reader, writer = await sent(server, said)
+        with suppress(ConnectionResetError):
+            await all_of(reader)
+        writer.close()
+        _, writer = await sent(server, said)
+        writer.transport.abort()
+        status, _ = await asyncio.to_thread(statuses, server, trusting(files))
+        assert status == 200
+    assert [record.message for record in caplog.records] == []
+
+
 def statuses(server: Running, context: ssl.SSLContext) -> tuple[int, bytes | None]:
     """Of a request over TLS, with the certificate that the server shows."""
     connection = http.client.HTTPSConnection(
