@@ -5,7 +5,7 @@ tests of its interface; here is that none lacks what all of them must have.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -306,7 +306,9 @@ def _known_operation(clients: Clients, name: str) -> None:
 
 
 @asynccontextmanager
-async def served(folder: Path, **settings: object) -> AsyncIterator[Running]:
+async def served(
+    folder: Path, limits: Mapping[str, float] | None = None, **settings: object
+) -> AsyncIterator[Running]:
     bucket = folder / "storage" / "bucket"
     bucket.mkdir(parents=True)
     (bucket / "a.txt").write_text(TEXT)
@@ -314,7 +316,7 @@ async def served(folder: Path, **settings: object) -> AsyncIterator[Running]:
     (folder / "glossaries").mkdir()
     (folder / "glossaries" / "house.tsv").write_text("en\tde\nhouse\tHaus\n")
     keys = entries(
-        entry(methods=["*", "AdminService", "BatchTranslateText"]),
+        entry(methods=["*", "AdminService", "BatchTranslateText"]) | dict(limits or {}),
         entry(DETECTS, "detects", methods=["DetectLanguage"]),
         entry(LISTS, "lists", methods=[MODELS]),
     )
@@ -399,3 +401,12 @@ async def test_a_call_that_waits_has_a_deadline(row: Row, tmp_path: Path) -> Non
         server.engine.echo = False
         assert await asyncio.to_thread(told, server, KEY, row.right, SECONDS) == 504
         await server.engine.all_cancelled()
+
+
+async def test_rates_are_those_of_the_caller_whichever_way_its_calls_come(tmp_path: Path) -> None:
+    one_text = {"texts_per_second": 0.001, "burst_seconds": 1000.0}
+    async with served(tmp_path, one_text) as server:
+        first, *others = [row for row in ROWS if row.waits]
+        assert await asyncio.to_thread(told, server, KEY, first.right) == 200
+        for row in others:
+            assert await asyncio.to_thread(told, server, KEY, row.right) == 429, row.name
