@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import langcodes
 import pytest
 
 import dragoman_server
@@ -87,6 +88,34 @@ async def test_a_model_or_a_language_that_is_not_there_is_refused() -> None:
         for code in ("not a language", "x" * 40):
             with pytest.raises(exceptions.InvalidArgument, match="the code of a language"):
                 await languages(google, display_language_code=code)
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("de-AT", "Englisch"),
+        ("zh", "英语"),
+        ("zh_TW", "英文"),
+        ("zh-Hant", "英文"),
+        ("sr-Latn", "engleski"),
+        ("sr", "енглески"),
+        ("no", "engelsk"),
+        ("iw", "אנגלית"),
+        ("en-Abcd", "English"),
+    ],
+)
+async def test_names_are_told_in_any_language_that_has_them(code: str, name: str) -> None:
+    async with served() as (_, google):
+        assert (await languages(google, display_language_code=code))[1][1] == name
+
+
+async def test_no_code_that_somebody_asks_with_is_remembered() -> None:
+    async with served() as (_, google):
+        await languages(google, display_language_code="en")
+        before = len(langcodes.Language._INSTANCES)
+        for number in range(50):
+            await languages(google, display_language_code=f"en-x-{number}")
+        assert len(langcodes.Language._INSTANCES) == before
 
 
 async def test_models_that_a_caller_may_not_use_are_not_told() -> None:

@@ -5,7 +5,8 @@ guessed, nor which models there are.
 """
 
 import langcodes
-import language_data  # noqa: F401  without it langcodes knows no names, and says so late
+from langcodes.tag_parser import LanguageTagError
+from language_data.name_data import LANGUAGES_WITH_NAME_DATA
 
 from dragoman.v1.translation_pb2 import (
     DetectLanguageRequest,
@@ -23,8 +24,11 @@ from dragoman_server.interfaces.google.names import (
     model_of,
 )
 from dragoman_server.interfaces.google.translating import DEFAULT_MIME_TYPE
-from dragoman_server.models import MAX_CODE_LENGTH
+from dragoman_server.models import MAX_CODE_LENGTH, names, primary, script
 from dragoman_server.service import HTML, Wording, read_mime_type, readable, wrong_field
+
+_SCRIPTS = frozenset({"arab", "cyrl", "deva", "hans", "hant", "latn"})
+"""In which CLDR has names of languages that are mostly written in another."""
 
 
 def detect_language() -> "Wording[google.Message]":
@@ -65,15 +69,7 @@ def _tell(
 def _ask_models(request: google.Message) -> ListModelsRequest:
     check_parent(request.parent)
     model_of(request.model)
-    code = request.display_language_code
-    if code and not (len(code) <= MAX_CODE_LENGTH and langcodes.tag_is_valid(code)):
-        raise wrong_field(
-            "display_language_code",
-            shorten(code),
-            "empty or the code of a language",
-            reason="LANGUAGE_UNKNOWN",
-            verb="is",
-        )
+    _display_language(request.display_language_code)
     return ListModelsRequest()
 
 
@@ -85,10 +81,11 @@ def _tell_languages(request: google.Message, response: ListModelsResponse) -> go
     sources = {code for model in models for code in model.source_language_codes}
     targets = {code for model in models for code in model.target_language_codes}
     answer = google.SupportedLanguages()
+    language = _display_language(request.display_language_code)
     for code in sorted(sources | targets):
         answer.languages.add(
             language_code=code,
-            display_name=_display_name(code, request.display_language_code),
+            display_name=_display_name(code, language),
             support_source=code in sources,
             support_target=code in targets,
         )
@@ -102,6 +99,32 @@ def _is_meant(model: Model, asked: str) -> bool:
     return asked == f"{model.name}@{model.version}"
 
 
+def _display_language(code: str) -> str:
+    """Returns the language that names are asked in: one of those few that CLDR has names in.
+
+    langcodes remembers every code that it is asked about, and anybody may ask.
+
+    Raises:
+        InvalidArgumentError: It is none.
+    """
+    each = (primary(code), *sorted(names(code))) if code and len(code) <= MAX_CODE_LENGTH else ()
+    language = next((name for name in each if name in LANGUAGES_WITH_NAME_DATA), "")
+    if code and not language:
+        raise wrong_field(
+            "display_language_code",
+            shorten(code),
+            "empty or the code of a language",
+            reason="LANGUAGE_UNKNOWN",
+            verb="is",
+        )
+    if code and (written := script(code)) in _SCRIPTS and written != script(language):
+        return f"{language}-{written.title()}"
+    return language
+
+
 def _display_name(code: str, language: str) -> str:
     """Returns the name of a language in another, or nothing where none is asked for."""
-    return langcodes.Language.get(code).display_name(language) if language else ""
+    try:
+        return langcodes.Language.get(code).display_name(language) if language else ""
+    except LanguageTagError:
+        return code
