@@ -48,6 +48,10 @@ SHORT_FLOODS: dict[str, Flood] = {
 told from a failure."""
 
 
+MOST_BYTES = {"large headers": 25 * MEGABYTE}
+"""With what gRPC 1.84 and newer may set aside for a read: 3 MB, and 40 without that bound."""
+
+
 def rage(flood: Flood, server: Server, seconds: float) -> LightCallers:
     """Lets a flood go on beside light callers; returns them with their report."""
     with LightCallers(server.address) as callers:
@@ -58,12 +62,12 @@ def rage(flood: Flood, server: Server, seconds: float) -> LightCallers:
     return callers
 
 
-@pytest.mark.parametrize("flood", SHORT_FLOODS.values(), ids=SHORT_FLOODS)
-def test_a_flood_costs_others_no_call(float32_bundle: Path, flood: Flood) -> None:
+@pytest.mark.parametrize("name", SHORT_FLOODS)
+def test_a_flood_costs_others_no_call(float32_bundle: Path, name: str) -> None:
     with Server(float32_bundle) as server:
         before = server.peak_bytes()
-        report = rage(flood, server, 1.5).report
-        assert server.peak_bytes() - before < 100 * MEGABYTE
+        report = rage(SHORT_FLOODS[name], server, 1.5).report
+        assert server.peak_bytes() - before < MOST_BYTES.get(name, 100 * MEGABYTE)
     assert (report.wrong, report.errors) == (0, {})
 
 

@@ -3,9 +3,8 @@
 gRPC's core answers pings, window updates, resets, frames of unknown kinds and headers that are too
 large one by one and as fast as it can; of empty frames alone it has enough by itself, from 1.82 on.
 For its next read of a connection it sets aside what came since it last had read all that there was
-(`PosixEndpointImpl::FinishEstimate` of gRPC 1.80): the longer it does not catch up, the more. No
-option of all versions bounds that, so whoever goes on is hung up on, at the first look after
-ALLOWED_BYTES.
+(`PosixEndpointImpl::FinishEstimate`), the more the longer it does not catch up; an option bounds
+that since 1.84. Whoever goes on is hung up on, at the first look after ALLOWED_BYTES.
 
 Owns what each connection has sent that was good for something. Does not know what a call is.
 """

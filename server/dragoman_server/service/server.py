@@ -49,6 +49,10 @@ LEAST_INCOMING = 16
 RECEIVED_BYTES = 32 << 10
 """Of a connection, that nobody has looked at yet."""
 
+READ_BYTES = 64 << 10
+"""That gRPC sets aside for its next read of a connection; of its own accord it doubles it as long
+as more comes than it reads."""
+
 FRAME_BYTES = 16 << 10
 """Of HTTP/2: the least that may be asked for. Of a larger one the core would read all at once."""
 
@@ -205,6 +209,8 @@ def _options(config: Config, connections: int, *, shares_port: bool) -> list[tup
         # What a stream may send before anybody reads it; gRPC would allow megabytes.
         ("grpc.http2.lookahead_bytes", UNREAD_BYTES),
         ("grpc.http2.bdp_probe", 0),
+        # gRPC before 1.84 does not know it.
+        ("grpc.experimental.tcp_max_read_buffer_size", READ_BYTES),
         # A silent connection is closed after 60 + 20 s.
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
