@@ -27,6 +27,7 @@ from dragoman_server.engine.engine_metrics import EngineMetrics
 from dragoman_server.engine.engine_threads import EngineThreads
 from dragoman_server.engine.forecast import step_costs
 from dragoman_server.engine.waiting_queue import WaitingQueue
+from dragoman_server.interfaces import INTERFACES
 from dragoman_server.models.bundle import Bundle
 from dragoman_server.models.tokenizer import load_tokenizer
 from dragoman_server.monitoring.metrics import Metrics
@@ -91,7 +92,7 @@ async def _serve(bundle: Bundle, workers: int, interface: str) -> None:
         prometheus_port=0,
         workers=workers,
         http_port=0 if interface == "http" else None,
-        interfaces=("riva",) if interface == "riva" else (),
+        interfaces=(interface,) if interface in INTERFACES else (),
     )
     metrics = Metrics()
     queue = WaitingQueue(max_queue_size=config.max_queue_size, engines=1)
@@ -124,7 +125,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--bundle", type=Path, required=True, help="its tokenizer and limits")
     parser.add_argument("--workers", type=int, default=0, help="front-end processes")
-    parser.add_argument("--interface", choices=("native", "http", "riva"), default="native")
+    parser.add_argument("--interface", choices=("native", "http", *INTERFACES), default="native")
     arguments = parser.parse_args()
     uvloop.run(_serve(Bundle.load(arguments.bundle), arguments.workers, arguments.interface))
 

@@ -22,6 +22,8 @@ from grpc import aio
 from dragoman.v1.translation_pb2 import TranslateTextRequest
 from tests.bench.front_end_client import CALLS, CONNECTIONS, SENTENCE, WARM_UP_SECONDS
 
+HTML = "text/html"
+
 Ask = Callable[[], Awaitable[object]]
 """Makes one request."""
 
@@ -36,8 +38,21 @@ class Way(NamedTuple):
     most_texts: int = 1_000_000
 
 
-def _native(texts: list[str]) -> bytes:
-    return TranslateTextRequest(contents=texts).SerializeToString()
+def _native(texts: list[str], mime_type: str = "") -> bytes:
+    return TranslateTextRequest(contents=texts, mime_type=mime_type).SerializeToString()
+
+
+def _google(texts: list[str], mime_type: str = "text/plain") -> bytes:
+    from google.cloud.translate_v3 import types  # noqa: PLC0415  an extra
+
+    request = types.TranslateTextRequest.pb()(
+        parent="projects/acme/locations/global",
+        contents=texts,
+        mime_type=mime_type,
+        source_language_code="en",
+        target_language_code="de",
+    )
+    return bytes(request.SerializeToString())
 
 
 def _riva(texts: list[str]) -> bytes:
@@ -62,8 +77,14 @@ def _openai(texts: list[str], *, stream: bool = False) -> bytes:
     return json.dumps({"model": "", "messages": messages, "stream": stream}).encode()
 
 
+NATIVE = "/dragoman.v1.TranslationService/TranslateText"
+GOOGLE = "/google.cloud.translation.v3.TranslationService/TranslateText"
+
 WAYS = {
-    "native": Way("native", "/dragoman.v1.TranslationService/TranslateText", _native),
+    "native": Way("native", NATIVE, _native),
+    "native, HTML": Way("native", NATIVE, lambda texts: _native(texts, HTML)),
+    "google": Way("google", GOOGLE, _google),
+    "google, HTML": Way("google", GOOGLE, lambda texts: _google(texts, HTML)),
     "riva": Way("riva", "/nvidia.riva.nmt.RivaTranslation/TranslateText", _riva),
     "libretranslate": Way("http", "/translate", _libretranslate),
     "deepl": Way("http", "/v2/translate", _deepl),

@@ -89,6 +89,28 @@ def test_tls_moves_the_probes_and_takes_the_claim_of_plain_text_back() -> None:
         assert "appProtocol" not in service["spec"]["ports"][0]
 
 
+def test_interfaces_are_let_in_where_grpc_is_and_named_to_the_gateway() -> None:
+    resources = compose("gateway", "network-policy", "tls", "interfaces")
+    port = int(settings(resources)["DRAGOMAN_HTTP_PORT"])
+    assert {"name": "http", "containerPort": port} in server(resources)["ports"]
+    (policy,) = of_kind(resources, "NetworkPolicy")
+    callers, scraper = policy["spec"]["ingress"]
+    assert callers["ports"] == [{"port": "grpc"}, {"port": "http"}]
+    assert scraper["ports"] == [{"port": "metrics"}]
+    (route,) = of_kind(resources, "GRPCRoute")
+    named = {match["method"]["service"] for match in route["spec"]["rules"][0]["matches"]}
+    google = pytest.importorskip("dragoman_server.interfaces.google.messages").SERVICE
+    operations = pytest.importorskip("google.longrunning.operations_pb2").DESCRIPTOR
+    riva = pytest.importorskip("riva.client.proto.riva_nmt_pb2").DESCRIPTOR
+    services = {
+        each.full_name for file in (operations, riva) for each in file.services_by_name.values()
+    }
+    assert named == {"dragoman.v1.TranslationService", google} | services
+    one_address, each = of_kind(resources, "Service")
+    assert [ports["port"] for ports in one_address["spec"]["ports"]] == [50051, port]
+    assert [ports["name"] for ports in each["spec"]["ports"]] == ["grpc"]
+
+
 @pytest.mark.parametrize("component", ["autoscaling", "autoscaling-keda"])
 def test_an_autoscaler_has_the_replicas_to_itself(component: str) -> None:
     assert "replicas" not in one(compose(component), "Deployment")["spec"]

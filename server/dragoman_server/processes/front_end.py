@@ -176,14 +176,14 @@ class FrontEnd:
             ConfigError: The port is taken, a TLS file is wrong, or calls would have no memory.
         """
         port = await self._server.start()
+        certificates = self._server.certificates
         if self._http is not None:
-            await self._http.start(self._server.tally)
+            await self._http.start(self._server.tally, certificates)
         self._memory.check_start()
         observer = self._observer
         spans_lost = (lambda: 0) if observer is None else lambda: observer.spans_lost
         shortages = ShortageWatch(self._record, self._max_connections, spans_lost=spans_lost)
-        files: list[Watched] = [*self._server.files]
-        files += () if self._http is None else self._http.files
+        files: list[Watched] = [] if certificates is None else [certificates.files]
         files += self.access.files if self.access else ()
         files += [] if self._shelf is None else [self._shelf]
         self._watching = [

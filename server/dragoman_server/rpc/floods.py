@@ -1,10 +1,11 @@
 """Tells connections that send far more than their calls explain: floods of frames.
 
-gRPC's core answers pings, window updates, empty frames, resets and headers that are too large one
-by one and as fast as it can. For its next read of a connection it sets aside what came since it
-last had read all that there was (`PosixEndpointImpl::FinishEstimate` of gRPC 1.80): the longer it
-does not catch up, the more. No option bounds that, so whoever goes on is hung up on, at the first
-look after ALLOWED_BYTES.
+gRPC's core answers pings, window updates, resets, frames of unknown kinds and headers that are too
+large one by one and as fast as it can; of empty frames alone it has enough by itself, from 1.82 on.
+For its next read of a connection it sets aside what came since it last had read all that there was
+(`PosixEndpointImpl::FinishEstimate` of gRPC 1.80): the longer it does not catch up, the more. No
+option of all versions bounds that, so whoever goes on is hung up on, at the first look after
+ALLOWED_BYTES.
 
 Owns what each connection has sent that was good for something. Does not know what a call is.
 """

@@ -27,7 +27,7 @@ from dragoman_server.service.sentence_cache import SentenceCache
 from dragoman_server.service.server import FLUSH_SECONDS, GrpcServer, bind_port, reserve_port
 from dragoman_server.service.service import SERVICE_NAME, TranslationService
 from dragoman_server.service.text_queue import OnPartial, TextCodec, TextQueue
-from dragoman_server.service.tls import tls_context
+from dragoman_server.service.tls import Certificates
 from dragoman_server.service.translator import Translator
 from dragoman_server.service.unary import Unary, Wording, Wordings, as_asked
 from dragoman_server.service.validation import HTML, PLAIN, read_mime_type, wrong_field
@@ -40,6 +40,7 @@ __all__ = [
     "Account",
     "AdminServer",
     "Catalog",
+    "Certificates",
     "Entry",
     "Gate",
     "GrpcServer",
@@ -71,6 +72,5 @@ __all__ = [
     "read_mime_type",
     "readable",
     "reserve_port",
-    "tls_context",
     "wrong_field",
 ]

@@ -13,13 +13,13 @@ import grpc
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from dragoman_server.access import Access, WatchedFiles
+from dragoman_server.access import Access
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
 from dragoman_server.rpc import Limits, Method, RpcServer, Tally, Traffic, stream
 from dragoman_server.service.health import Health, HealthService
 from dragoman_server.service.service import SERVICE_NAME, TranslationService
-from dragoman_server.service.tls import load_certificates
+from dragoman_server.service.tls import Certificates, load_certificates
 
 _log = logging.getLogger(__name__)
 
@@ -83,8 +83,8 @@ class GrpcServer:
         self._interfaces = interfaces or {}
         self._health = HealthService(access)
         self._servers: list[RpcServer] = []
-        self.files: list[WatchedFiles] = []
-        """Of certificates, once started: to be looked at again and again."""
+        self.certificates: Certificates | None = None
+        """Once started, where it has any."""
 
     async def start(self) -> int:
         """Starts to listen, not yet serving, and returns the port.
@@ -94,9 +94,9 @@ class GrpcServer:
         """
         config = self._config
         credentials = None
-        if (certificates := load_certificates(config)) is not None:
-            credentials = certificates.credentials()
-            self.files.append(certificates.files)
+        self.certificates = load_certificates(config)
+        if self.certificates is not None:
+            credentials = self.certificates.credentials()
         self.tell_health(Health(ready=False))
         health = self._health.methods()
         methods = self._service.methods() | dict(self._interfaces) | health

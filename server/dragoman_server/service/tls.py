@@ -6,6 +6,7 @@ Knows certificates. Does not know ports.
 
 import ssl
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -32,9 +33,11 @@ class Certificates:
 
     def __init__(self, certificate: Path, private_key: Path, client_ca: Path | None) -> None:
         self._paths = (certificate, private_key, client_ca)
+        self._others: list[Callable[[ssl.SSLContext], None]] = []
         self._lock = threading.Lock()
         paths = [path for path in self._paths if path is not None]
         self.files = WatchedFiles("tls", paths, self._load)
+        self.context()
         self._first = _configuration(*self._paths)
         self._next: grpc.ServerCertificateConfiguration | None = None
 
@@ -46,8 +49,26 @@ class Certificates:
             require_client_authentication=self._paths[2] is not None,
         )
 
+    def context(self) -> ssl.SSLContext:
+        """Returns what a port is opened with that speaks TLS without gRPC.
+
+        Raises:
+            ConfigError: A file is wrong.
+        """
+        return _context(*self._paths)
+
+    def follow(self, renew: Callable[[ssl.SSLContext], None]) -> None:
+        """Calls `renew` with the new ones each time that they change, in any thread.
+
+        They are refused where it raises.
+        """
+        self._others.append(renew)
+
     def _load(self) -> None:
+        context = self.context()
         configuration = _configuration(*self._paths)
+        for renew in self._others:
+            renew(context)
         with self._lock:
             self._next = configuration
 
@@ -75,22 +96,10 @@ def load_certificates(config: Config) -> Certificates | None:
 def _configuration(
     certificate: Path, private_key: Path, client_ca: Path | None
 ) -> grpc.ServerCertificateConfiguration:
-    _context(certificate, private_key, client_ca)
     chain = read_file(certificate, "tls_certificate")
     key = read_file(private_key, "tls_private_key")
     authorities = None if client_ca is None else read_file(client_ca, "tls_client_ca")
     return grpc.ssl_server_certificate_configuration([(key, chain)], authorities)
-
-
-def tls_context(config: Config) -> ssl.SSLContext | None:
-    """Returns what a port is opened with that speaks TLS without gRPC; None as above.
-
-    Raises:
-        ConfigError: A file is wrong.
-    """
-    if config.tls_certificate is None or config.tls_private_key is None:
-        return None
-    return _context(config.tls_certificate, config.tls_private_key, config.tls_client_ca)
 
 
 def _context(certificate: Path, private_key: Path, client_ca: Path | None) -> ssl.SSLContext:

@@ -19,6 +19,7 @@ from dragoman_server.errors import ConfigError
 from tests.server.certificates import Authority
 from tests.server.service.harness import Running, make_config
 from tests.server.service.test_access import entries
+from tests.server.service.test_tls import reloads, until
 
 pytest.importorskip("starlette")
 http_served = pytest.importorskip("tests.server.interfaces.http_served")
@@ -318,6 +319,15 @@ async def test_certificates_are_those_of_grpc_and_renewed(
         async with asyncio.timeout(20):
             while shown == first:
                 _, shown = await asyncio.to_thread(statuses, server, trusting(files))
+        await until(lambda: reloads(server, "OK") > 0)
+        port = server.application.port
+        over_grpc = await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", port))
+        assert ssl.PEM_cert_to_DER_cert(over_grpc) == shown
+        files.key.write_text("no key")
+        await until(lambda: reloads(server, "REFUSED") > 0)
+        # All that came of the first change has been counted by now.
+        assert (reloads(server, "OK"), reloads(server, "REFUSED")) == (1, 1)
+        assert (await asyncio.to_thread(statuses, server, trusting(files)))[1] == shown
 
 
 async def test_a_clients_certificate_says_who_calls(

@@ -1,9 +1,10 @@
-"""The HTTP server of a front end: its paths, its port, its certificates, how it is.
+"""The HTTP server of a front end: its paths, its port, how it is.
 
 Knows what is allowed and where it listens. Does not know when to start or stop: front_end.py does.
 """
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 
 from starlette.applications import Starlette
@@ -12,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from dragoman_server.access import WatchedFiles
 from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
 from dragoman_server.interfaces.http import deepl, openai
@@ -21,7 +21,7 @@ from dragoman_server.interfaces.http.bodies import Bodies
 from dragoman_server.interfaces.http.libretranslate import LibreTranslate
 from dragoman_server.interfaces.http.listening import Bounds, Listener
 from dragoman_server.rpc import LocalCalls, Method, Tally
-from dragoman_server.service import FLUSH_SECONDS, bind_port, tls_context
+from dragoman_server.service import FLUSH_SECONDS, Certificates, bind_port
 
 BUSY = ("/translate", "/v2/translate", "/v1/chat/completions")
 """Paths that are looked for first, as they are tried one after the other."""
@@ -36,7 +36,6 @@ class HttpServer:
         shares_port: Whether other processes listen on the same port.
 
     Attributes:
-        files: Of certificates: to be looked at again and again.
         port: That it listens on, once started.
     """
 
@@ -48,7 +47,6 @@ class HttpServer:
         shares_port: bool = False,
     ) -> None:
         assert config.http_port is not None
-        self.files: list[WatchedFiles] = []
         self.port = config.http_port
         self._config = config
         self._shares_port = shares_port
@@ -61,22 +59,22 @@ class HttpServer:
         self._bounds = bounds
         self._listener: Listener | None = None
 
-    async def start(self, tally: Tally) -> None:
+    async def start(self, tally: Tally, certificates: Certificates | None) -> None:
         """Starts to listen.
 
         Args:
             tally: Of the calls that are open.
+            certificates: For TLS; None for plain text.
 
         Raises:
             ConfigError: The port is taken, or a TLS file is unreadable or wrong.
         """
         config, self._loop = self._config, asyncio.get_running_loop()
-        context = tls_context(config)
         self._listener = Listener(self._app(tally), self._bounds)
-        if context is not None:
-            paths = (config.tls_certificate, config.tls_private_key, config.tls_client_ca)
-            files = [path for path in paths if path is not None]
-            self.files.append(WatchedFiles("tls", files, self._renew))
+        context = None
+        if certificates is not None:
+            context = certificates.context()
+            certificates.follow(self._renew)
         bound = bind_port(config.http_host, self.port, shared=self._shares_port, server="HTTP")
         self.port = bound.getsockname()[1]
         try:
@@ -94,11 +92,11 @@ class HttpServer:
         if self._listener is not None:
             await self._listener.stop(FLUSH_SECONDS)
 
-    def _renew(self) -> None:
-        """Takes connections with the certificates that there are now; in any thread."""
+    def _renew(self, context: ssl.SSLContext) -> None:
+        """Takes connections with these certificates from now on; in any thread."""
         assert self._listener is not None
         assert self._loop is not None
-        listening = self._listener.listen(tls_context(self._config))
+        listening = self._listener.listen(context)
         asyncio.run_coroutine_threadsafe(listening, self._loop).result()
 
     def _app(self, tally: Tally) -> Starlette:
