@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
@@ -62,6 +63,19 @@ def test_go_calls_no_server_that_says_it_does_not_serve(
 def test_gofmt_finds_nothing(exports: Exports) -> None:
     build_go(exports)
     assert run("gofmt", "-l", GO).stdout == ""
+
+
+def test_maven_is_told_of_files_that_are_there() -> None:
+    java = ROOT / "clients/java"
+    pom = (java / "pom.xml").read_text("utf-8").replace("${project.basedir}", str(java))
+    project = ElementTree.fromstring(pom)
+
+    def told(tag: str) -> str:
+        return project.findtext(f".//{{http://maven.apache.org/POM/4.0.0}}{tag}", "")
+
+    assert Path(told("sourceDirectory")).samefile(ROOT / "protos")
+    assert Path(told("directory"), told("include")).samefile(CONFIG)
+    assert (java / "src/main/java" / f"{told('mainClass').replace('.', '/')}.java").is_file()
 
 
 def test_other_languages_are_balanced_as_python_is() -> None:
