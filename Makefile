@@ -12,7 +12,7 @@
 # make bench  speed beside CTranslate2, transformers and Optimum, written into docs/benchmarks,
 #             the page of this machine; DATA=DIR takes the test sets there
 # make ray-test  the tests of `dragoman corpora`, those on Ray too
-# make protos regenerates clients/dragoman/v1 from protos/
+# make protos regenerates clients/dragoman/v1 from protos/, make go-protos clients/go/v1
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -34,7 +34,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PROTOC := PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I protos
 
-.PHONY: demo train-demo serve lint test attack-test fault-test image-test libtorch-test bench ray-test protos clean
+.PHONY: demo train-demo serve lint test attack-test fault-test image-test libtorch-test bench ray-test protos go-protos clean
 
 demo: $(BUNDLE)/bundle.json
 	$(BIN)/python examples/demo.py --bundle $(BUNDLE)
@@ -105,6 +105,12 @@ protos: $(VENV)/installed
 	$(PROTOC) --python_out=clients --mypy_out=clients dragoman/v1/bundle.proto
 	$(PROTOC) --python_out=clients --mypy_out=clients --grpc_python_out=clients --mypy_grpc_out=clients \
 		dragoman/v1/admin.proto dragoman/v1/translation.proto
+
+# Needs protoc-gen-go 1.36.11 and protoc-gen-go-grpc 1.6.1 on the PATH.
+go-protos: $(VENV)/installed
+	$(PROTOC) --go_out=clients/go --go_opt=module=dragoman --go-grpc_out=clients/go \
+		--go-grpc_opt=module=dragoman dragoman/v1/admin.proto dragoman/v1/translation.proto
+	cp clients/service_config.json clients/go/v1/
 
 $(BUNDLE)/bundle.json: $(VENV)/installed
 	$(BIN)/dragoman export $(CHECKPOINT) --output $(BUNDLE) --precision $(PRECISION) --force

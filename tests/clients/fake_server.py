@@ -142,6 +142,9 @@ class FakeServer(TranslationServiceServicer):
         self.keys: list[str | None] = []
         """What each call had as its `authorization`."""
 
+        self.seconds_left: list[float | None] = []
+        """Until the deadline of each call, as it came."""
+
         self.hypotheses = 0
         """Of each translation that a unary call answers."""
 
@@ -208,8 +211,9 @@ class FakeServer(TranslationServiceServicer):
         )
 
     def _note(self, context: object) -> None:
-        metadata = cast("grpc.ServicerContext", context).invocation_metadata()
-        self.metadata.append(dict(metadata))
+        call = cast("grpc.ServicerContext", context)
+        self.metadata.append(dict(call.invocation_metadata()))
+        self.seconds_left.append(call.time_remaining())
 
     def StreamTranslateText(self, request_iterator: object, context: object) -> Responses:
         self.streams_opened += 1
