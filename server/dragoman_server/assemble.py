@@ -21,12 +21,13 @@ from dragoman_server.engine import (
     WaitingQueue,
 )
 from dragoman_server.errors import ConfigError
-from dragoman_server.hosted import Recipe, layout_of, load_if_faster, load_processes, search_builder
+from dragoman_server.hosted import Recipe, layout_of, load_processes, search_builder
 from dragoman_server.hosting import EngineProcesses, LoadedProcesses
 from dragoman_server.machine import cpu_count
 from dragoman_server.models import Bundle, load_tokenizer
 from dragoman_server.monitoring import Metrics
 from dragoman_server.pool import Found, LoadedModel
+from dragoman_server.process_choice import load_if_faster
 from dragoman_server.processes import ModelSetup
 from dragoman_server.runtime import CacheShape
 from dragoman_server.runtime.attention_runner import AttentionRunner
