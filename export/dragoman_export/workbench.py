@@ -146,7 +146,8 @@ class Workbench(NamedTuple):
         config = transformer.config
         directory = self._write(scales or "float32", transformer, CPU)
         give_up(transformer.encoder, transformer.decoder)  # the graphs need as much again
-        parity = self._measure(GraphDecoder(directory, self.model))
+        is_screened = scales is None
+        parity = self._measure(GraphDecoder(directory, self.model, is_screened=is_screened))
         return Draft(directory, config, scales, parity)
 
     def _write(self, name: str, transformer: Transformer, target: Target) -> Path:

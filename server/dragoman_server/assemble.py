@@ -21,12 +21,13 @@ from dragoman_server.engine import (
     WaitingQueue,
 )
 from dragoman_server.errors import ConfigError
-from dragoman_server.hosted import Recipe, layout_of, load_if_faster, load_processes, search_builder
+from dragoman_server.hosted import Recipe, layout_of, load_processes, search_builder
 from dragoman_server.hosting import EngineProcesses, LoadedProcesses
 from dragoman_server.machine import cpu_count
 from dragoman_server.models import Bundle, load_tokenizer
 from dragoman_server.monitoring import Metrics
 from dragoman_server.pool import Found, LoadedModel
+from dragoman_server.process_choice import load_if_faster
 from dragoman_server.processes import ModelSetup
 from dragoman_server.runtime import CacheShape
 from dragoman_server.runtime.attention_runner import AttentionRunner
@@ -63,6 +64,8 @@ class Allotment(NamedTuple):
     layout: Layout | None = None
     """Its engines and their threads, where it is loaded beside others that are busy; else it is
     tried out what is fastest."""
+    processes: int = 0
+    """Over which these engines are spread, where nothing is tried out nor asked for."""
 
 
 WHOLE = Allotment()
@@ -76,6 +79,8 @@ class BuiltEngine(NamedTuple):
     """That they run on."""
     layout: Layout
     """How many there are, and the threads of each."""
+    processes: int
+    """Over which they are spread; 0 where they are this process's own threads."""
 
 
 class Loader:
@@ -113,7 +118,8 @@ class Loader:
         # What others do meanwhile would disturb what is tried out, and that them.
         layout = like.layout if like else Layout(cpu_count(), 1) if beside else None
         weight = self._config.model_weights.get(manifest.name, 1.0)
-        allotment = Allotment(memory, self._turns, weight, layout)
+        processes = like.processes if like else 0
+        allotment = Allotment(memory, self._turns, weight, layout, processes)
         chosen = choose(manifest, self._config.runtime, self._config.provider)
         limits = model_limits(manifest, self._config, memory, provider=chosen.provider)
         built = build_engine(bundle, self._config, limits, self._metrics, allotment, chosen=chosen)
@@ -123,7 +129,7 @@ class Loader:
         )
         setup = ModelSetup(number, manifest, model, functools.partial(load_tokenizer, bundle))
         size = file_bytes(manifest) + built.engine.kv_cache_bytes
-        return LoadedModel(setup, built.engine, built.layout, size, bundle)
+        return LoadedModel(setup, built.engine, built.layout, size, bundle, built.processes)
 
 
 def build_engine(
@@ -154,8 +160,9 @@ def build_engine(
     chosen = chosen or choose(manifest, config.runtime, config.provider)
     engine_metrics = EngineMetrics(metrics, manifest.name)
     order = _Order(bundle, config, limits, allotment, chosen)
-    if config.engine_processes:
-        built = _in_asked_processes(order, engine_metrics)
+    processes = config.engine_processes
+    if processes := allotment.processes if processes is None else processes:
+        built = _in_asked_processes(order, engine_metrics, processes)
     else:
         built = _where_fastest(order, engine_metrics)
     engine = AsyncEngine(
@@ -166,7 +173,7 @@ def build_engine(
         count_expired=engine_metrics.expired,
         attend=_attention(bundle, chosen).run if manifest.HasField("attention") else None,
     )
-    return BuiltEngine(engine, chosen.provider, built.layout)
+    return BuiltEngine(engine, chosen.provider, built.layout, built.processes)
 
 
 class _Order(NamedTuple):
@@ -198,6 +205,8 @@ class _Built(NamedTuple):
     rows: int
     """Of each engine."""
     cache_bytes: int
+    processes: int = 0
+    """Over which they are spread."""
 
 
 def _where_fastest(order: _Order, metrics: EngineMetrics) -> _Built:
@@ -247,12 +256,11 @@ def _in_threads(order: _Order, metrics: EngineMetrics, loaded: Runners) -> _Buil
     return _Built(queue, make_engines, loaded.layout, rows, loaded.cache_bytes)
 
 
-def _in_asked_processes(order: _Order, metrics: EngineMetrics) -> _Built:
+def _in_asked_processes(order: _Order, metrics: EngineMetrics, processes: int) -> _Built:
     bundle, config, limits, allotment, chosen = order
-    processes = config.engine_processes
-    assert processes
     is_alone = allotment.turns is None
-    layout = layout_of(config, processes, chosen, cpu_count(), is_alone=is_alone)
+    asked = layout_of(config, processes, chosen, cpu_count(), is_alone=is_alone)
+    layout = allotment.layout if allotment.processes and allotment.layout else asked
     shape = order.shape(layout.engines)
     recipe = Recipe(bundle, config, limits, layout.threads, shape)
     loaded = load_processes(recipe, layout.engines, processes)
@@ -280,7 +288,8 @@ def _in_processes(
             metrics=metrics,
         )
 
-    return _Built(queue, make_engines, layout, shape.max_rows, loaded.cache_bytes)
+    count = len(loaded.processes)
+    return _Built(queue, make_engines, layout, shape.max_rows, loaded.cache_bytes, count)
 
 
 def _attention(bundle: Bundle, chosen: Chosen) -> AttentionRunner:

@@ -5,8 +5,6 @@ texts come to an engine.
 """
 
 import functools
-import logging
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,17 +13,14 @@ import numpy as np
 from dragoman.v1.bundle_pb2 import Manifest
 from dragoman.v1.translation_pb2 import Limits
 from dragoman_server.config import Config
-from dragoman_server.errors import ConfigError, DragomanError
-from dragoman_server.hosting import Hosted, LoadedProcesses, LogStyle, rows_per_second, spread
+from dragoman_server.errors import ConfigError
+from dragoman_server.hosting import Hosted, LoadedProcesses, LogStyle, spread
 from dragoman_server.models import Bundle, word_continuations
 from dragoman_server.runtime import CacheShape
-from dragoman_server.runtime.layout import WORTHWHILE, Layout
-from dragoman_server.runtime.prepared import Runners
+from dragoman_server.runtime.layout import Layout
 from dragoman_server.runtime.runtimes import Chosen, choose
 from dragoman_server.search import Search, WordContinuations
-from dragoman_server.service import file_bytes, longest_target
-
-_log = logging.getLogger(__name__)
+from dragoman_server.service import longest_target
 
 
 def layout_of(
@@ -63,21 +58,6 @@ def layout_of(
     return Layout(engines, threads)
 
 
-FEWEST_ENGINES = 4
-"""Fewer have time enough in one interpreter, whatever the model."""
-
-ENGINES_A_PROCESS = 4
-
-MOST_BYTES = 256 << 20
-"""Of the files of a model for which processes are tried: those of a larger one take much memory,
-and the Python of its steps is nothing beside what they compute."""
-
-TRIAL_SECONDS = 0.3
-
-FULL_SPEED = 0.9
-"""Where all engines together have so much of what each would have alone, nothing holds them up."""
-
-
 class Recipe(NamedTuple):
     """What a process needs to know to build its engines; it is pickled."""
 
@@ -103,63 +83,6 @@ def load_processes(recipe: Recipe, engines: int, processes: int) -> LoadedProces
     ]
     config = recipe.config
     return LoadedProcesses(makes, LogStyle(config.log_level, config.log_format))
-
-
-def load_if_faster(recipe: Recipe, loaded: Runners) -> LoadedProcesses | None:
-    """Tries engines in threads, and then in processes if the threads hold each other up.
-
-    Args:
-        recipe: How processes build their engines.
-        loaded: The engines' runners in this process, which nobody uses yet.
-
-    Returns:
-        Processes that have loaded all engines; None where threads are as fast, or where the trial
-        fails, for want of memory for processes, say.
-    """
-    engines = len(loaded.runners)
-    if engines < FEWEST_ENGINES or file_bytes(recipe.bundle.manifest) > MOST_BYTES:
-        return None
-    try:
-        return _tried(recipe, loaded)
-    except DragomanError as error:
-        _log.warning("processes_trial_failed", extra={"reason": str(error)})
-        return None
-
-
-def _tried(recipe: Recipe, loaded: Runners) -> LoadedProcesses | None:
-    engines = len(loaded.runners)
-    token_id = recipe.bundle.manifest.special_tokens.end_id
-    rows = loaded.shape.max_rows
-    speed = functools.partial(
-        rows_per_second,
-        make_search=search_builder(recipe.bundle, recipe.limits, rows),
-        rows=rows,
-        token_id=token_id,
-        seconds=TRIAL_SECONDS,
-    )
-    alone, threads = speed(loaded.runners[:1]), speed(loaded.runners)
-    found = {"one engine": alone, "threads": threads}
-    processes: LoadedProcesses | None = None
-    if threads < FULL_SPEED * engines * alone:
-        count = max(2, math.ceil(engines / ENGINES_A_PROCESS))
-        processes = load_processes(recipe, engines, count)
-        try:
-            apart = processes.rows_per_second(token_id, TRIAL_SECONDS)
-        except BaseException:
-            processes.close()
-            raise
-        found[f"{count} processes"] = apart
-        if apart < WORTHWHILE * threads:
-            processes.close()
-            processes = None
-    _log.info(
-        "processes_chosen",
-        extra={
-            "engine_processes": len(processes.processes) if processes else 0,
-            "rows_per_second": {name: round(rows) for name, rows in found.items()},
-        },
-    )
-    return processes
 
 
 def make(recipe: Recipe, engines: int) -> Hosted:

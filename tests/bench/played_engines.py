@@ -156,10 +156,12 @@ class Player:
     def _step(self, engine: PlayedEngine, ended_at: float) -> None:
         with suppress(OSError):  # its owner is gone
             engine.finish(ended_at)
-            self._go_on(engine, ended_at)
+        self._go_on(engine, ended_at)
 
     def _go_on(self, engine: PlayedEngine, now: float) -> None:
-        ends_at = engine.begin(now)
+        ends_at = None
+        with suppress(OSError):  # as above
+            ends_at = engine.begin(now)
         if ends_at is not None:
             heapq.heappush(self._running, (ends_at, id(engine), engine))
 

@@ -34,9 +34,9 @@ class Once:
     """
 
     def __init__(self, target: str) -> None:
-        # Not even what a server is sure not to have seen is sent again.
-        options = [*channel_options(), ("grpc.enable_retries", 0)]
-        self._channel = aio.insecure_channel(target, options=options)
+        # What never left this side is gRPC's to send again, as a call may be given to a connection
+        # in the moment in which it ends; what a server may have seen is lost.
+        self._channel = aio.insecure_channel(target, options=channel_options())
         self._stub = TranslationServiceStub(self._channel)
         self._stopped = False
         self.in_flight = self.answered = 0

@@ -25,7 +25,7 @@ async def test_a_built_engine_translates(bundle: Path) -> None:
     loaded = Bundle.load(bundle)
     config = Config(bundle=bundle, engines=2, max_batch_size=4, max_input_length=20)
     limits = model_limits(loaded.manifest, config)
-    engine, provider, _ = build_engine(loaded, config, limits, Metrics())
+    engine, provider, _, _ = build_engine(loaded, config, limits, Metrics())
     assert provider == "cpu"
     assert engine.engine_count == 2
     sizes = loaded.manifest.architecture
@@ -169,7 +169,7 @@ def test_the_layout_is_measured_and_logged(
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     caplog.set_level(logging.INFO, "dragoman_server")
-    engine = built(bundle, max_batch_size=2)
+    engine = built(bundle, max_batch_size=2, engine_processes=0)
     (record,) = [record for record in caplog.records if record.message == "layout_chosen"]
     told = record.__dict__
     assert set(told["rows_per_second"]) == {"2x1", "1x2"}
@@ -189,7 +189,7 @@ def test_rows_are_those_of_the_engines_that_the_layout_has(
     rows = []
     for layout in (Layout(2, 1), Layout(1, 2)):
         monkeypatch.setattr("dragoman_server.runtime.tuning.layouts", lambda _, one=layout: [one])
-        assert built(bundle).engine_count == layout.engines
+        assert built(bundle, engine_processes=0).engine_count == layout.engines
         rows.append(caplog.records[-1].__dict__["rows"])
     assert 2 < rows[0] < 64
     assert rows[1] in (2 * rows[0], 2 * rows[0] + 1)
@@ -208,6 +208,22 @@ def test_a_bundle_that_a_gpu_could_run_takes_the_memory_of_where_it_runs(
     allocated = caplog.records[-1].__dict__
     assert allocated["rows"] == (1 << 19) // allocated["row_bytes"] < 64
     assert (loaded.setup.model.runtime, loaded.setup.model.provider) == ("torch", "cpu")
+
+
+async def test_a_version_that_takes_anothers_place_has_as_many_processes(bundle: Path) -> None:
+    found = find_bundle(bundle)
+    asked = Loader(Config(bundle=bundle, engines=2, engine_processes=2), Metrics())(found, 1)
+    assert asked.processes == 2
+    unasked = Loader(Config(bundle=bundle), Metrics())
+    following = unasked(found, 2, beside=True, like=asked)
+    try:
+        assert (following.layout, following.processes) == (Layout(2, 1), 2)
+        beside = unasked(found, 3, beside=True)
+        assert beside.processes == 0
+    finally:
+        for each in (asked, following):
+            await each.engine.start()  # what has not started cannot be closed
+            await each.engine.close()
 
 
 def built(bundle: Path, **settings: Any) -> AsyncEngine:

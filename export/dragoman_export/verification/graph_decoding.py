@@ -38,16 +38,33 @@ LIKELY_CANDIDATES = 64
 class GraphDecoder(StepwiseDecoder):
     """The graphs in `directory`, made for the CPU from `model`."""
 
-    def __init__(self, directory: Path, model: ImportedModel, decoder: str = DECODER) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        model: ImportedModel,
+        decoder: str = DECODER,
+        *,
+        is_screened: bool = False,
+    ) -> None:
+        """Loads them.
+
+        Args:
+            directory: With the graphs.
+            model: What they were made of.
+            decoder: The name of the decoder's graph.
+            is_screened: Whether its greedy steps screen logits: they are taken as well then.
+        """
         super().__init__(model)
         self._encoder = cpu_session(directory / ENCODER)
         self._decoder = cpu_session(directory / decoder)
+        self._is_screened = is_screened
 
     def _steps(self, sources: Sequence[Sequence[int]], limit: int) -> Steps:
         lengths, caches = self._encode(sources, limit)
         vocabulary = self._model.config.padded_vocabulary_size
         given = {"wanted_ids": np.zeros(0, np.int64)}
-        return GraphSteps(self._decoder, lengths, caches, vocabulary, given)
+        steps = ScreenedSteps if self._is_screened else GraphSteps
+        return steps(self._decoder, lengths, caches, vocabulary, given)
 
     def _encode(
         self, sources: Sequence[Sequence[int]], limit: int
@@ -164,15 +181,9 @@ class GraphSteps:
         self._taken = -1
 
     def best(self, position: int, token_ids: NDArray[np.int64]) -> Best:
-        """See stepwise.Steps. The token is that of a step as greedy search takes it.
-
-        Such a step may find it in another way, so its log-probability is told by a second step; it
-        is -inf where that has another best token and next best.
-        """
-        chosen, _, _ = self._take(position, token_ids, 1, with_normalizers=False)
+        """See stepwise.Steps."""
         ids, logits, normalizers = self._take(position, token_ids, CANDIDATES)
-        logit = np.where(ids == chosen, logits, -np.inf).max(axis=1)
-        return Best(chosen[:, 0], logit - normalizers, logits[:, 0] - logits[:, 1])
+        return Best(ids[:, 0], logits[:, 0] - normalizers, logits[:, 0] - logits[:, 1])
 
     def log_probs(
         self,
@@ -209,6 +220,21 @@ class GraphSteps:
         self._count[:] = count
         self._with_normalizers[...] = with_normalizers
         return self._step.run()
+
+
+class ScreenedSteps(GraphSteps):
+    """Of a graph that finds a greedy step's token in another way than candidates."""
+
+    def best(self, position: int, token_ids: NDArray[np.int64]) -> Best:
+        """See stepwise.Steps. The token is that of a step as greedy search takes it.
+
+        Its log-probability is told by a second step; it is -inf where that has another best token
+        and next best.
+        """
+        chosen, _, _ = self._take(position, token_ids, 1, with_normalizers=False)
+        ids, logits, normalizers = self._take(position, token_ids, CANDIDATES)
+        logit = np.where(ids == chosen, logits, -np.inf).max(axis=1)
+        return Best(chosen[:, 0], logit - normalizers, logits[:, 0] - logits[:, 1])
 
 
 class BoundStep:

@@ -55,6 +55,8 @@ class LoadedModel(NamedTuple):
     memory: int
     """Bytes of its files and caches."""
     bundle: Bundle
+    processes: int = 0
+    """Over which its engines are spread; 0 where they are threads of this process."""
 
 
 @dataclass(eq=False, slots=True)

@@ -35,7 +35,7 @@ def verified(checkpoint: Path, transformer: Transformer, directory: Path) -> Par
     model = import_model(checkpoint).with_transformer(transformer)
     said = list(map(Said, PROMPTS, EagerDecoder(model).decode(PROMPTS, LIMIT)))
     write_graphs(trace(transformer, CPU, with_attention=False), directory)
-    return measure(GraphDecoder(directory, model), said, LIMIT, lambda _: None)
+    return measure(GraphDecoder(directory, model, is_screened=True), said, LIMIT, lambda _: None)
 
 
 def test_a_screen_that_finds_the_best_tokens_is_verified(checkpoint: Path, tmp_path: Path) -> None:
