@@ -48,8 +48,8 @@ SHORT_FLOODS: dict[str, Flood] = {
 told from a failure."""
 
 
-MOST_BYTES = {"large headers": 25 * MEGABYTE}
-"""With what gRPC 1.84 and newer may set aside for a read: 3 MB, and 40 without that bound."""
+MOST_BYTES = {"large headers": 15 * MEGABYTE}
+"""With what gRPC 1.84 and newer may set aside for a read: 3 to 5 MB, and 20 to 44 without."""
 
 
 def rage(flood: Flood, server: Server, seconds: float) -> LightCallers:
