@@ -49,6 +49,8 @@ LEAST_INCOMING = 16
 RECEIVED_BYTES = 32 << 10
 """Of a connection, that nobody has looked at yet."""
 
+ANY_NUMBER = (1 << 31) - 1
+
 READ_BYTES = 64 << 10
 """That gRPC sets aside for its next read of a connection; of its own accord it doubles it as long
 as more comes than it reads."""
@@ -197,6 +199,10 @@ def _options(config: Config, connections: int, *, shares_port: bool) -> list[tup
         # Of requests: the length above is looked at once a message is unpacked to any size.
         ("grpc.compression_enabled_algorithms_bitset", UNCOMPRESSED_ALONE),
         ("grpc.max_concurrent_streams", streams_per_connection(config)),
+        # Calls that wait for the event loop. Beyond 1,000 gRPC ends new ones by chance,
+        # whoever makes them, with CANCELLED, from 1.82 on.
+        ("grpc.server.max_pending_requests", ANY_NUMBER),
+        ("grpc.server.max_pending_requests_hard_limit", ANY_NUMBER),
         # The first alone is a limit beyond which gRPC refuses some calls by chance.
         ("grpc.max_metadata_size", config.max_header_bytes),
         ("grpc.absolute_max_metadata_size", config.max_header_bytes),
