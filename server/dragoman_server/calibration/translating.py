@@ -51,7 +51,18 @@ def samples_of(config: Config, pairs: Sequence[Pair], languages: Languages) -> l
         CalibrationError: A sentence is too long, or has nothing to translate.
     """
     loaded = Loader(config, Metrics())(find_bundle(config.bundle[0]), number=1)
-    return asyncio.run(_samples(loaded, pairs, languages))
+    return asyncio.run(_running(loaded, pairs, languages))
+
+
+async def _running(
+    loaded: LoadedModel, pairs: Sequence[Pair], languages: Languages
+) -> list[Sample]:
+    """As samples_of; its engines have ended whatever comes."""
+    await loaded.engine.start()
+    try:
+        return await _samples(loaded, pairs, languages)
+    finally:
+        await loaded.engine.close()
 
 
 async def _samples(
@@ -103,8 +114,4 @@ async def _completions(
     def submit(begin: int, end: int) -> list[asyncio.Future[Completion]]:
         return engine.submit(source_ids[begin:end], options[begin:end])
 
-    await engine.start()
-    try:
-        return await in_windows(submit, len(source_ids), max(2, limits.max_contents))
-    finally:
-        await engine.close()
+    return await in_windows(submit, len(source_ids), max(2, limits.max_contents))

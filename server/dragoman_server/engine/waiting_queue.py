@@ -292,7 +292,9 @@ class WaitingQueue:
             return self._waiting.next()
         if due and running - self._light_rows[engine] < max(1.0, due * running):
             return self._waiting.next()
-        return self._waiting.next(self._demand.little)
+        lane = self._waiting.next(self._demand.little)
+        # Beside nothing that runs nobody is slowed, and an idle engine may not be asked again.
+        return lane if lane or running else self._waiting.next()
 
     def _due(self, headroom: Headroom) -> float:
         """Returns the share of the work that is due to what is held back; 0 where it had it.

@@ -469,6 +469,13 @@ def test_what_had_less_than_its_share_is_taken_however_little_room_there_is() ->
     assert [1] in [text.source_ids for text in taken.newcomers]
 
 
+def test_an_idle_engine_takes_what_is_held_back_where_nothing_else_waits() -> None:
+    queue = busy_queue()
+    assert take_held(queue, rows=0.5) == [2, 2]
+    assert take_held(queue, running=1, rows=0.5) == []
+    assert take_held(queue, rows=0.5) == [1]
+
+
 def test_a_light_text_does_not_wait_for_rows_that_are_worth_an_encoder_run() -> None:
     taken = busy_queue().take(
         0,
