@@ -62,12 +62,11 @@ def load_if_faster(recipe: Recipe, loaded: Runners) -> LoadedProcesses | None:
     needed = count * (2 * size + PROCESS_BYTES)
     if engines < count or size > MOST_BYTES or needed > MEMORY_SHARE * memory_bytes():
         return None
-    found: dict[str, float] = {}
     try:
         if engines >= FEWEST_ENGINES:
-            processes = _tried(recipe, loaded, count, found)
+            processes, found = _tried(recipe, loaded, count)
         elif size <= SMALL_BYTES and not recipe.config.workers:
-            processes = load_processes(recipe, engines, count)
+            processes, found = load_processes(recipe, engines, count), {}
         else:
             return None
     except DragomanError as error:
@@ -84,9 +83,9 @@ def load_if_faster(recipe: Recipe, loaded: Runners) -> LoadedProcesses | None:
 
 
 def _tried(
-    recipe: Recipe, loaded: Runners, count: int, found: dict[str, float]
-) -> LoadedProcesses | None:
-    """Returns so many processes if they are faster; `found` is told the rows a second."""
+    recipe: Recipe, loaded: Runners, count: int
+) -> tuple[LoadedProcesses | None, dict[str, float]]:
+    """Returns so many processes if they are faster, and the rows a second of what was tried."""
     engines = len(loaded.runners)
     token_id = recipe.bundle.manifest.special_tokens.end_id
     rows = loaded.shape.max_rows
@@ -98,9 +97,9 @@ def _tried(
         seconds=TRIAL_SECONDS,
     )
     alone, threads = speed(loaded.runners[:1]), speed(loaded.runners)
-    found |= {"one engine": alone, "threads": threads}
+    found = {"one engine": alone, "threads": threads}
     if threads >= FULL_SPEED * engines * alone:
-        return None
+        return None, found
     processes = load_processes(recipe, engines, count)
     try:
         apart = processes.rows_per_second(token_id, TRIAL_SECONDS)
@@ -110,5 +109,5 @@ def _tried(
     found[f"{count} processes"] = apart
     if apart < WORTHWHILE * threads:
         processes.close()
-        return None
-    return processes
+        return None, found
+    return processes, found

@@ -1,4 +1,4 @@
-"""How engines are spread over processes: as asked for, or where it is found to be faster."""
+"""How engines are spread over processes that are asked for."""
 
 from typing import Any
 
