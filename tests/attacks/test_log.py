@@ -61,7 +61,7 @@ def serving(bundle: Path, workers: int, shell: str, streams: Streams) -> Iterato
     try:
         yield process.pid, f"127.0.0.1:{port}"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
     finally:
         process.kill()
         process.wait()

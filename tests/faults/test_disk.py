@@ -32,7 +32,7 @@ def test_a_log_that_fills_the_disk_stops_nothing(float32_bundle: Path, tmp_path:
                 assert (callers.errors, callers.wrong) == ([], [])
                 assert client.translate("the cat") == right
             process.terminate()
-            assert process.wait(timeout=30) == 0
+            assert process.wait(timeout=60) == 0
         finally:
             process.kill()
             process.wait()

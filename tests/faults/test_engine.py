@@ -72,7 +72,7 @@ def test_a_server_whose_engine_is_killed_answers_every_call_and_leaves(server: F
     with callers.at_it():
         assert until(lambda: len(callers.ended) > 50, 30)
         server.tell("kill engine")
-        assert server.process.wait(timeout=30) == 1
+        assert server.process.wait(timeout=60) == 1
     last = json.loads(server.log[-1])
     assert (last["event"], last["reason"], last["exit_code"]) == ("stopped", "engine_died", 1)
     assert "engine_thread_died" in events(server)

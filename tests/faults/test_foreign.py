@@ -86,7 +86,7 @@ async def well(folder: Path, caplog: pytest.LogCaptureFixture) -> AsyncIterator[
         await server.stub.ListModels(ListModelsRequest())
         before = descriptors()
         yield server
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while descriptors() > before:  # noqa: ASYNC110  a batch that ends wakes nobody
                 await asyncio.sleep(0.02)
         assert all(text.future.done() for text in server.engine.texts)
@@ -150,7 +150,7 @@ async def say(port: int, content: bytes, chance: random.Random) -> bytes:
         if chance.random() < 0.1:
             writer.transport.abort()
             return b""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return await reader.read()
     except ConnectionError:
         return b""
@@ -183,7 +183,7 @@ async def test_a_thousand_requests_leave_nothing(
     async with http_served.speaking_http(**settings) as server:
         said = await ask(server, range(count))
         listener = http_served.front_end_of(server)._http._listener
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while listener._state.tasks or listener._connections:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         assert all(text.future.done() for text in server.engine.texts)

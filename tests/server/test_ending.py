@@ -42,7 +42,7 @@ def test_leaving_says_why_and_ends_the_process_with_that_code(
             raise ValueError
 
     LastWord(exit_process).leave(HANGS, before)
-    assert exited.wait(10)
+    assert exited.wait(60)
     assert (codes, order) == ([1], [[]])
     assert told(caplog) == [("drain_hangs", 1)]
 

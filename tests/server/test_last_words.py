@@ -35,7 +35,7 @@ class Served(NamedTuple):
         """Reason and exit code in the last line, and the exit code that it has."""
         *others, last = self.events()
         assert "stopped" not in [each["event"] for each in others]
-        return last["reason"], last["exit_code"], self.process.wait(timeout=30)
+        return last["reason"], last["exit_code"], self.process.wait(timeout=60)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ class Listener:
         self.is_lost.set()
 
     async def has(self, count: int) -> list[object]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(self.messages) < count:
                 self.came.clear()
                 await self.came.wait()

@@ -159,7 +159,7 @@ def test_closing_a_stream_takes_its_texts_out_of_the_engine(
     async def gone() -> None:
         await engine.until(lambda: all(text.future.done() for text in engine.texts))
 
-    asyncio.run_coroutine_threadsafe(gone(), loop).result(timeout=10)
+    asyncio.run_coroutine_threadsafe(gone(), loop).result(timeout=60)
     assert all(text.future.cancelled() for text in engine.texts[CHUNK:])
 
 

@@ -98,6 +98,8 @@ class WireCall(Call):
         self._has_begun = False
         self.ended_at: float | None = None
         """When it got its status; the client may not have taken that yet."""
+        self._forgiven = 0.0
+        """Seconds of its wait that count for nothing."""
         self.header_bytes = header_bytes
         self.received_bytes = 0
         """Of its messages."""
@@ -113,14 +115,14 @@ class WireCall(Call):
         inf while it waits for nothing of the kind.
         """
         if self.is_over:
-            return math.inf if self.ended_at is None else self.ended_at
-        return math.inf if self.has_request else self.arrived_at
+            since = math.inf if self.ended_at is None else self.ended_at
+        else:
+            since = math.inf if self.has_request else self.arrived_at
+        return since + self._forgiven
 
     def forgive(self, seconds: float) -> None:
         """The server stood still for so long: its client could do nothing about it."""
-        self.arrived_at += seconds
-        if self.ended_at is not None:
-            self.ended_at += seconds
+        self._forgiven += seconds
 
     async def read(self) -> bytes | None:
         """See Call."""
@@ -145,7 +147,7 @@ class WireCall(Call):
         if self.is_over:
             return
         self.is_over = True
-        self.ended_at = time.monotonic()
+        self.ended_at, self._forgiven = time.monotonic(), 0.0
         operations = self._beginning()
         if message is not None:
             operations = (*operations, core.send_message(message))

@@ -334,7 +334,7 @@ def test_a_killed_run_is_gone_on_with(
     started = subprocess.Popen(
         [sys.executable, "-c", code, "translate", "--target", server.target, *files]
     )
-    assert started.wait(30) == -signal.SIGKILL
+    assert started.wait(60) == -signal.SIGKILL
     assert not output.exists()
     assert json.loads(output.with_name("output.txt.partial.journal").read_bytes())
     assert command(*files, "--resume") == 0

@@ -453,7 +453,7 @@ def test_an_interrupt_at_the_prompt_ends_cleanly(server: FakeServer) -> None:
         process.stdin.flush()
         assert process.stdout.readline() == b"HELLO\n"  # before the next line is typed
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        assert process.wait(60) == 130
         assert process.stderr.read() == b"interrupted\n"
 
 
@@ -464,7 +464,7 @@ def test_a_reader_that_leaves_ends_the_job_silently(server: FakeServer, source: 
         assert process.stderr is not None
         assert process.stdout.readline() == b"HELLO\n"
         process.stdout.close()
-        assert process.wait(10) == 141
+        assert process.wait(60) == 141
         assert process.stderr.read() == b""
 
 

@@ -51,6 +51,6 @@ def test_warming_up_waits_for_every_answer() -> None:
     warming.join(0.05)
     assert warming.is_alive(), "it did not wait"
     clients[0].answer()
-    warming.join(30)
+    warming.join(60)
     assert clients[0].indices == [0, 1, 0]
     assert rates[0] > 0

@@ -62,7 +62,7 @@ def test_who_leaves_frees_the_server_from_the_text(growing: GrowingServer, key: 
     with listening(growing.target) as address:
         with answer(address, "one two", key) as response:
             response.readline()
-        assert held.left.wait(20)
+        assert held.left.wait(60)
 
 
 def test_a_visitors_key_is_sent_with_that_visitors_calls_alone(growing: GrowingServer) -> None:
@@ -123,7 +123,7 @@ def test_the_command_says_where_the_page_is_and_ends_with_a_signal(
         with urllib.request.urlopen(f"http://{found[1]}/api/models", timeout=20) as page:
             assert json.load(page)["models"][0]["name"] == "fake"
         process.send_signal(number)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         assert process.stderr is not None
         assert process.stderr.read() == ""
     assert server.keys == ["Bearer from-the-environment"]

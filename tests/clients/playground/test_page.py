@@ -44,7 +44,7 @@ def test_typing_on_gives_the_earlier_text_up(visited: Visit, growing: GrowingSer
     visited.text.fill("good")
     expect(visited.translation).to_have_text("THE BEGINNING")
     visited.text.press_sequentially(" evening")
-    assert held.left.wait(20)
+    assert held.left.wait(60)
     held.let_go()
     expect(visited.translation).to_have_text("GOOD EVENING")
     visited.text.fill(" ")

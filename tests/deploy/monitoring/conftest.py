@@ -65,7 +65,7 @@ def replicas(
         )
         clients.start()
         try:
-            assert begun.wait(timeout=30)
+            assert begun.wait(timeout=60)
             yield served
         finally:
             done.set()

@@ -103,7 +103,7 @@ class FakeRunner:
         wanted_ids: NDArray[np.int64] = NO_TOKENS,
     ) -> Candidates:
         self.is_held = True
-        assert self.may_decode.wait(timeout=30)
+        assert self.may_decode.wait(timeout=60)
         self.is_held = False
         self._fail_if_told("decode")
         rows = len(token_ids)

@@ -97,7 +97,7 @@ async def engine(runners: list[FakeRunner]) -> AsyncIterator[AsyncEngine]:
 
 # The engines run in threads of their own: the loop turns until they have got there.
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0)
 

@@ -32,7 +32,7 @@ class Attending:
 
     def __call__(self, finished: Sequence[Finished]) -> list[Attention | DragomanError]:
         self.passes.append([each.source_ids[0] for each in finished])
-        assert self.may_end.wait(timeout=30)
+        assert self.may_end.wait(timeout=60)
         if self.fails is not None:
             raise self.fails
         return [self._outcome(each) for each in finished]

@@ -78,7 +78,7 @@ async def test_what_has_ended_is_not_taken_out_again() -> None:
     bench.settle(Progress([(text, DONE)], [(text, [4, 5])]))  # nobody hears it
     assert len(bench.partial) == 2
     bench.settle(Progress([(running, DONE)], []))
-    await asyncio.wait_for(bench.subject.wait_idle(), 1)
+    await asyncio.wait_for(bench.subject.wait_idle(), 60)
     assert await other == DONE
     assert bench.engines.cancelled == []
 
@@ -89,7 +89,7 @@ async def test_what_is_given_up_as_it_ends_stays_given_up() -> None:
     future.cancel()
     bench.settle(Progress([(text, DONE)], []))
     assert future.cancelled()
-    await asyncio.wait_for(bench.subject.wait_idle(), 1)
+    await asyncio.wait_for(bench.subject.wait_idle(), 60)
     assert bench.engines.cancelled == [text]
 
 

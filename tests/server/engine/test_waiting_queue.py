@@ -332,7 +332,7 @@ def test_wait_returns_when_a_text_arrives() -> None:
     thread = threading.Thread(target=lambda: answers.append(queue.wait()))
     thread.start()
     queue.put([sequence([1])])
-    thread.join(timeout=10)
+    thread.join(timeout=60)
     assert answers == [True]
 
 
@@ -353,7 +353,7 @@ def test_an_engine_that_waits_gets_what_comes_with_others_together() -> None:
     thread.join(timeout=0.05)
     assert not taken
     queue.wake()
-    thread.join(timeout=10)
+    thread.join(timeout=60)
     assert taken == [3]
 
 

@@ -396,7 +396,7 @@ async def test_a_batch_whose_caller_hangs_up_is_worked_on_and_leaves_its_place(
     read, release = batches.read_batch, threading.Event()
 
     def read_late(*arguments: Any) -> Any:
-        assert release.wait(10)
+        assert release.wait(60)
         return read(*arguments)
 
     monkeypatch.setattr(batches, "read_batch", read_late)

@@ -25,7 +25,7 @@ class Supervisor:
         self._messages = messages
 
     async def hears(self) -> object:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             return await self._messages.get()
 
 

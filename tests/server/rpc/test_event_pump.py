@@ -34,7 +34,7 @@ class Numbers:
 async def pumped(numbers: Numbers, handle: Callable[[Iterator[int]], None]) -> None:
     pump = EventPump(numbers, handle)
     pump.start()
-    await asyncio.wait_for(pump.join(), 10)
+    await asyncio.wait_for(pump.join(), 60)
 
 
 async def test_events_are_handled_in_order_on_the_loop() -> None:

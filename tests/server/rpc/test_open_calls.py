@@ -92,3 +92,12 @@ def test_headers_of_calls_that_were_given_up_explain_nothing(
         watched.calls.end(watched.begin())
         watched.received += HEADER_BYTES
     assert watched.floods
+
+
+def test_time_that_counts_against_no_call_changes_nothing_of_when_it_came() -> None:
+    call = WireCall(Core(), Caller(PEER, None, 0, 0, 0), HEADER_BYTES)
+    came = call.arrived_at
+    call.forgive(5.0)
+    assert (call.arrived_at, call.waits_since) == (came, came + 5.0)
+    call.finish()
+    assert call.waits_since == call.ended_at, "for its end it waits anew"

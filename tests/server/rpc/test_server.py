@@ -30,7 +30,7 @@ from dragoman_server.rpc import (
     unary,
 )
 from dragoman_server.rpc.floods import ALLOWED_BYTES
-from dragoman_server.rpc.server import FLOOD_LOOK_SECONDS
+from dragoman_server.rpc.server import FLOOD_LOOK_SECONDS, SWEEP_SECONDS
 from tests.attacks.http2 import (
     CONTINUATION,
     DATA,
@@ -41,6 +41,7 @@ from tests.attacks.http2 import (
     headers,
     large_header,
 )
+from tests.server.rpc.later import an_hour_later, an_hour_stood_still
 
 FULL = Status(grpc.StatusCode.RESOURCE_EXHAUSTED, "full", (("why", "room"),))
 
@@ -226,7 +227,7 @@ async def test_who_gives_up_cancels_the_handler_and_nothing_is_logged(
             call = ask(channel, b"word")
             await began.wait()
             call.cancel()
-            await asyncio.wait_for(ended.wait(), 5)
+            await asyncio.wait_for(ended.wait(), 60)
             code, _ = await status_of(ask(channel, b"word", timeout=0.05))
             assert code is grpc.StatusCode.DEADLINE_EXCEEDED
     assert caplog.records == []
@@ -271,7 +272,7 @@ async def test_a_call_whose_message_does_not_come_is_ended() -> None:
     async with serving(say(echo), message_timeout_seconds=0.1) as address:
         connection = await Connection.open(address)
         connection.send_headers(PATH)
-        status, details = await asyncio.wait_for(connection.status_of(1), 10)
+        status, details = await asyncio.wait_for(connection.status_of(1), 60)
         assert (status, details) == ("4", "the request's message did not come in time")
         await connection.close()
 
@@ -283,17 +284,17 @@ async def test_of_too_many_messages_the_slowest_of_who_sends_most_make_room() ->
         connection = await Connection.open(address)
         for _ in range(3):
             connection.send_headers(PATH)
-        status, details = await asyncio.wait_for(connection.status_of(1), 10)
+        status, details = await asyncio.wait_for(connection.status_of(1), 60)
         assert status == "8"
         assert details == "too many messages are on their way, and this call's takes longest"
         async with aio.insecure_channel(address) as channel:
             for _ in range(3):
                 assert await ask(channel, b"word") == b"word"
-        status, _ = await asyncio.wait_for(connection.status_of(3), 10)
+        status, _ = await asyncio.wait_for(connection.status_of(3), 60)
         assert status == "8"
         for left, stream_id in ((connection, 5), (other, 1)):
             left.send_message(stream_id, b"word")
-            status, _ = await asyncio.wait_for(left.status_of(stream_id), 10)
+            status, _ = await asyncio.wait_for(left.status_of(stream_id), 60)
             assert status == "0"
             await left.close()
 
@@ -323,7 +324,7 @@ async def test_streams_are_bounded_and_leave_room_for_other_connections() -> Non
 
         async def refusal_of(connection: Connection) -> str:
             refused = connection.send_headers(PATH)
-            status, details = await asyncio.wait_for(connection.status_of(refused), 10)
+            status, details = await asyncio.wait_for(connection.status_of(refused), 60)
             assert status == "8"
             return details
 
@@ -337,7 +338,7 @@ async def test_streams_are_bounded_and_leave_room_for_other_connections() -> Non
         for _ in range(10):  # a first one finds room in twice as much
             (await connect()).send_headers(PATH)
         for _ in range(18):
-            await asyncio.wait_for(begun.acquire(), 10)
+            await asyncio.wait_for(begun.acquire(), 60)
         details = await refusal_of(await connect())
         assert details == "18 streams are in progress, the most that this server allows"
 
@@ -350,13 +351,16 @@ async def test_a_call_whose_end_is_not_taken_is_dropped() -> None:
         return None
 
     method = say(echo, screen=screen)
-    async with serving(method, message_timeout_seconds=0.1) as address:
+    async with serving(method) as address:
         connection = await Connection.open(address, window=0)
         connection.send_headers(PATH)
         connection.send_message(1, b"word")
+        while not seen:  # noqa: ASYNC110
+            await asyncio.sleep(0)
         async with aio.insecure_channel(address) as channel:
             assert await ask(channel, b"word") == b"word"
-            assert await asyncio.wait_for(connection.reset_of(1), 10)
+            with an_hour_later():
+                assert await asyncio.wait_for(connection.reset_of(1), 60)
             assert await ask(channel, b"word") == b"word"
         await connection.close()
     assert seen == [0, 1, 0]
@@ -368,14 +372,14 @@ async def test_time_in_which_the_server_stood_still_counts_against_no_call() -> 
     def screen(_: Caller) -> None:
         has_come.set()
 
-    async with serving(say(echo, screen=screen), message_timeout_seconds=1.5) as address:
+    async with serving(say(echo, screen=screen)) as address:
         connection = await Connection.open(address, window=1 << 16)
         connection.send_headers(PATH)
         await has_come.wait()
-        time.sleep(2.2)  # noqa: ASYNC251  as SIGSTOP does
-        await asyncio.sleep(0.1)
+        with an_hour_stood_still():
+            await asyncio.sleep(SWEEP_SECONDS + 0.1)
         connection.send_message(1, b"word")
-        status, _ = await asyncio.wait_for(connection.status_of(1), 10)
+        status, _ = await asyncio.wait_for(connection.status_of(1), 60)
         assert status == "0"
         await connection.close()
 
@@ -384,7 +388,7 @@ async def test_a_method_whose_name_is_no_text_is_unimplemented() -> None:
     async with serving(say(echo)) as address:
         connection = await Connection.open(address)
         connection.send_headers("/words.Words/\udcff\udcfe", end=True)
-        status, _ = await asyncio.wait_for(connection.status_of(1), 10)
+        status, _ = await asyncio.wait_for(connection.status_of(1), 60)
         assert status == "12"
         await connection.close()
 
@@ -401,7 +405,7 @@ async def test_a_server_that_stops_ends_its_calls() -> None:
         channel = aio.insecure_channel(address)
         ended = asyncio.create_task(status_of(ask(channel, b"word")))
         await began.wait()
-    code, _ = await asyncio.wait_for(ended, 10)
+    code, _ = await asyncio.wait_for(ended, 60)
     await channel.close()
     assert code in {grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE}
 
@@ -421,17 +425,20 @@ async def test_a_port_that_is_taken_is_an_error() -> None:
 async def test_a_screen_or_reader_that_fails_ends_no_other_call(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    was_read = asyncio.Event()
+
     def read(_: Caller, message: bytes) -> object:
+        was_read.set()
         if message == b"bad":
             raise MemoryError
         return message
 
     method = Method(echo, read)
-    async with (
-        serving(method, message_timeout_seconds=0.1) as address,
-        aio.insecure_channel(address) as channel,
-    ):
-        code, _ = await status_of(ask(channel, b"bad"))
+    async with serving(method) as address, aio.insecure_channel(address) as channel:
+        bad = ask(channel, b"bad")
+        await was_read.wait()
+        with an_hour_later():
+            code, _ = await status_of(bad)
         assert code is grpc.StatusCode.DEADLINE_EXCEEDED
         assert await ask(channel, b"good") == b"good"
     assert [record.getMessage() for record in caplog.records] == ["call_failed"]
@@ -478,7 +485,7 @@ async def test_a_connection_that_sends_for_nothing_is_hung_up_on(host: str) -> N
 
 
 async def send_until_closed(connection: Connection, piece: bytes) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         closed = asyncio.create_task(connection.closed())
         while not closed.done():
             connection.send(piece * 50_000)
@@ -510,7 +517,7 @@ async def test_headers_far_beyond_what_is_allowed_end_their_connection() -> None
         large, huge = [await Connection.open(address) for _ in range(2)]
         for connection, size in ((large, 4 * HEADER_BYTES), (huge, 16 * HEADER_BYTES)):
             connection.send(header_frames(1, headers(PATH.encode()) + large_header(size)))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await huge.closed()
             assert (await large.status_of(1))[0] == "8"  # RESOURCE_EXHAUSTED
         await large.close()

@@ -245,7 +245,7 @@ class Readable(Protocol):
 
 async def read(call: Readable) -> StreamTranslateTextResponse:
     """Returns the stream's next answer."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         answer = await call.read()
     assert isinstance(answer, StreamTranslateTextResponse), answer
     return answer

@@ -28,7 +28,7 @@ MOST_STREAMS, MOST_HEADER_BYTES = 3, 6
 async def connected(server: Running) -> AsyncIterator[Connection]:
     connection = await Connection.open(f"127.0.0.1:{server.application.port}", window=1 << 20)
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             yield connection
     finally:
         await connection.close()

@@ -225,7 +225,7 @@ async def check(
 
 async def until(channel: aio.Channel, expected: Answer) -> None:
     """Waits until the bundles are as expected; other processes are told a moment later."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await check(channel) != expected:
             pass
 
@@ -246,13 +246,13 @@ def watch(server: Running, service: str = SERVICE) -> Watch:
 
 async def state(call: Watch) -> str:
     """What a watcher is told next."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         answer = await call.read()
     assert isinstance(answer, health_pb2.HealthCheckResponse), answer
     return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
 
 
 async def _until(server: Running, service: str, state: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await server.health(service) != state:
             pass

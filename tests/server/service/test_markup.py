@@ -175,7 +175,7 @@ async def test_a_long_page_is_translated_by_what_is_served_once_it_is_read(
 
         def slowly(*arguments: Any) -> MarkedUp:
             loop.call_soon_threadsafe(reading.set)
-            assert read_on.wait(5)
+            assert read_on.wait(60)
             return read_page(*arguments)
 
         monkeypatch.setattr(marking_up, "MarkedUp", slowly)
