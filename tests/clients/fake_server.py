@@ -86,7 +86,8 @@ def bad_field(field: str, description: str, reason: str = "") -> error_details_p
 
 
 def queue_full(seconds: float = 0.01) -> status_pb2.Status:
-    delay = duration_pb2.Duration(nanos=int(seconds * 1e9))
+    delay = duration_pb2.Duration()
+    delay.FromMilliseconds(round(seconds * 1000))
     return status(
         code_pb2.RESOURCE_EXHAUSTED,
         "the queue is full",

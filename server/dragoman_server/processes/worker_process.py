@@ -146,7 +146,8 @@ class WorkerProcess:
                 self._is_told_to_stop = True  # it ends by itself, and has said why
                 self.started.set_exception(error)
             case Drained(in_time):
-                self.drained.set_result(in_time)
+                if not self.drained.done():  # who waited for it has given up
+                    self.drained.set_result(in_time)
             case Told(signal):
                 self.told = signal
                 _log.info("worker_told", extra={"pid": self._process.pid, "signal": signal})

@@ -31,6 +31,7 @@ from dragoman_server.errors import (
     WouldExpireError,
 )
 from dragoman_server.monitoring.metrics import Metrics
+from dragoman_server.processes.messages import Drain, Drained
 from dragoman_server.processes.workers import Workers
 from tests.server.collector import Collector, milliseconds
 from tests.server.service.fakes import FakeEngine, FakeTokenizer
@@ -205,13 +206,13 @@ async def test_a_cancelled_call_frees_its_texts(server: Running) -> None:
 
 
 async def test_a_stream_gets_partial_texts_and_deadlines_cross(server: Running) -> None:
-    stream = server.stub.StreamTranslateText(timeout=60)
+    stream = server.stub.StreamTranslateText(timeout=600)
     await stream.write(StreamTranslateTextRequest(id="1", content="a b c", partial_results=True))
     await stream.write(StreamTranslateTextRequest(id="2", content="d"))
     text, second = await server.engine.has_texts(2)
     assert (text.sender.texts_before, second.sender.texts_before) == (0, 1)
     remaining = text.limit.deadline - asyncio.get_running_loop().time()
-    assert 50 < remaining < 61
+    assert 500 < remaining < 601
     text.partial(2)
     assert (await read(stream)).partial_text == "a b"
     text.finish()
@@ -300,12 +301,27 @@ async def test_a_stopped_process_does_not_hold_the_end_up(
     monkeypatch.setattr("dragoman_server.processes.workers.ANSWER_SECONDS", 0.5)
     monkeypatch.setattr("dragoman_server.processes.worker_process.STOP_SECONDS", 60)
     async with running(workers=2, drain_timeout_seconds=0) as server:
-        pid, _ = pids(server)
+        workers = server.application._front_end
+        assert isinstance(workers, Workers)
+        stopped, other = workers._workers
+        pid = stopped._process.pid
         os.kill(pid, signal.SIGSTOP)
+        other.send(Drain())
+        await other.drained  # however long it takes
         assert not await server.application.drain()
         await server.application.close()
         killed = [vars(each)["pid"] for each in caplog.records if each.message == "worker_killed"]
         assert killed == [pid]
+
+
+async def test_a_process_that_says_too_late_that_it_has_drained_is_not_asked_any_more(
+    server: Running,
+) -> None:
+    workers = server.application._front_end
+    assert isinstance(workers, Workers)
+    workers._workers[0].drained.cancel()
+    workers._workers[0].received(Drained(in_time=True))
+    assert workers._workers[0].drained.cancelled()
 
 
 async def test_processes_can_be_ended_at_once(server: Running) -> None:
@@ -379,11 +395,11 @@ async def test_a_process_that_does_not_end_is_killed(
 async def test_each_process_lets_in_by_the_files_itself(tmp_path: Path) -> None:
     path, first, second = tmp_path / "keys.yaml", new_key(), new_key()
 
-    def write(key: str) -> None:
-        grant = "methods: ['*'], models: ['*'], texts_per_second: 2, burst_seconds: 2"
+    def write(key: str, limits: str = "") -> None:
+        grant = f"methods: ['*'], models: ['*']{limits}"
         path.write_text(f"- {{name: acme, sha256: {hash_of(key)}, {grant}}}")
 
-    write(first)
+    write(first, ", texts_per_second: 0.002, burst_seconds: 2000")
     async with running(workers=2, api_keys=path) as server:
 
         async def call(key: str, *given: str) -> TranslateTextResponse:
@@ -395,7 +411,7 @@ async def test_each_process_lets_in_by_the_files_itself(tmp_path: Path) -> None:
         # Half of the rate and of the burst is this process's.
         failure = await failure_of(call(first, "a"))
         assert failure.reason == "RATE_LIMITED"
-        assert failure.retry_seconds == pytest.approx(1, abs=0.3)
+        assert failure.retry_seconds == pytest.approx(1000, abs=300)
         assert (await failure_of(call(second, "a"))).reason == "CREDENTIALS_REFUSED"
         write(second)
         labels = {"file": "api_keys", "outcome": "OK"}
@@ -407,7 +423,7 @@ async def test_each_process_lets_in_by_the_files_itself(tmp_path: Path) -> None:
 
 async def test_what_callers_had_is_added_up_over_the_processes() -> None:
     key = new_key()
-    grant = "methods: ['*'], models: ['*'], texts_per_second: 100, burst_seconds: 1"
+    grant = "methods: ['*'], models: ['*'], texts_per_second: 0.1, burst_seconds: 1000"
     entries = f"- {{name: acme, sha256: {hash_of(key)}, {grant}}}"
     async with running(workers=2, api_key_entries=entries) as server, AsyncExitStack() as stack:
         server.engine.echo = True

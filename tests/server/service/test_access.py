@@ -205,7 +205,7 @@ async def test_without_access_control_turns_are_the_connections(server: Running)
 
 
 async def test_texts_over_the_limit_are_refused_with_when_they_would_fit() -> None:
-    limited = entries(entry(texts_per_second=0.5, burst_seconds=20))
+    limited = entries(entry(texts_per_second=0.005, burst_seconds=2000))
     async with running(api_key_entries=limited) as server:
         server.engine.echo = True
         eight = TranslateTextRequest(contents=["a"] * 8)
@@ -213,7 +213,7 @@ async def test_texts_over_the_limit_are_refused_with_when_they_would_fit() -> No
         failure = await failure_of(server.stub.TranslateText(eight, metadata=bearer()))
         assert failure.code == grpc.StatusCode.RESOURCE_EXHAUSTED
         assert failure.reason == "RATE_LIMITED"
-        assert failure.retry_seconds == pytest.approx(12, abs=0.5)
+        assert failure.retry_seconds == pytest.approx(1200, abs=100)
         assert failure.retry_seconds is not None
         assert failure.pushback == str(math.ceil(failure.retry_seconds * 1000))
         assert len(server.engine.texts) == 8  # all or none
@@ -230,19 +230,19 @@ async def test_texts_over_the_limit_are_refused_with_when_they_would_fit() -> No
 
 async def test_code_points_count_too_and_callers_apart() -> None:
     other = new_key()
-    limits = {"code_points_per_second": 1, "burst_seconds": 10}
+    limits = {"code_points_per_second": 0.01, "burst_seconds": 1000}
     both = entries(entry() | limits, entry(other, "other") | limits)
     async with running(api_key_entries=both) as server:
         server.engine.echo = True
         request = TranslateTextRequest(contents=["äöü", "ßßßß"])
         await server.stub.TranslateText(request, metadata=bearer())
         failure = await failure_of(server.stub.TranslateText(request, metadata=bearer()))
-        assert failure.retry_seconds == pytest.approx(4, abs=0.5)
+        assert failure.retry_seconds == pytest.approx(400, abs=100)
         await server.stub.TranslateText(request, metadata=bearer(other))
 
 
 async def test_each_text_of_a_stream_counts() -> None:
-    limited = entries(entry(texts_per_second=0.5, burst_seconds=4))
+    limited = entries(entry(texts_per_second=0.005, burst_seconds=400))
     async with running(api_key_entries=limited) as server:
         server.engine.echo = True
         call = server.stub.StreamTranslateText(metadata=bearer())
@@ -253,7 +253,7 @@ async def test_each_text_of_a_stream_counts() -> None:
         assert [answer.WhichOneof("result") for answer in answers[:2]] == ["translation"] * 2
         failure = unpacked(answers[2].error)
         assert failure.reason == "RATE_LIMITED"
-        assert failure.retry_seconds == pytest.approx(2, abs=0.5)
+        assert failure.retry_seconds == pytest.approx(200, abs=100)
         await call.done_writing()
 
 
