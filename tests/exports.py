@@ -1,5 +1,6 @@
 """What is exported once for a whole run of the tests, whichever processes it has."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +28,14 @@ class Exports:
         unfinished = self._directory / "unfinished" / name
         with FileLock(self._directory / "locks" / name):
             if not path.exists():
+                _remove(unfinished)  # of one that was ended meanwhile
                 make(unfinished)
                 unfinished.rename(path)
         return path
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -89,7 +89,7 @@ class LightCallers:
 
     report: Report
 
-    def __init__(self, address: str, *, callers: int = CALLERS, timeout: float = 10) -> None:
+    def __init__(self, address: str, *, callers: int = CALLERS, timeout: float = 30) -> None:
         self._command = [sys.executable, "-m", "tests.attacks.light_callers"]
         self._command += [address, str(callers), str(timeout)]
 

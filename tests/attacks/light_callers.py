@@ -40,7 +40,9 @@ class Caller:
         return answer.translations[0].translated_text
 
     async def call_until(self, stop: asyncio.Event, right: str) -> None:
-        while not stop.is_set():
+        is_last = False
+        while not is_last:
+            is_last = stop.is_set()  # so one call begins after whatever was done until then
             began = time.monotonic()
             try:
                 self.wrong += await self.translate() != right

@@ -25,7 +25,7 @@ def refusal(
     with grpc.insecure_channel(address) as channel:
         call: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(method)
         with pytest.raises(grpc.RpcError) as caught:
-            next(call(message, compression=packing, timeout=30))
+            next(call(message, compression=packing, timeout=60))
     return caught.value.code(), caught.value.details() or ""
 
 

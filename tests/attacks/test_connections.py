@@ -76,7 +76,7 @@ def test_as_many_connections_as_are_let_in_cost_little(float32_bundle: Path) -> 
 
 
 def _is_turned_away(port: int) -> bool:
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as late:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as late:
         late.sendall(PREFACE)
         try:
             return not late.recv(1)

@@ -16,7 +16,7 @@ def test_callers_of_a_server_in_peace_have_right_answers(float32_bundle: Path) -
 
 
 def test_callers_of_a_server_that_goes_away_say_so(float32_bundle: Path) -> None:
-    with Server(float32_bundle) as server, LightCallers(server.address, timeout=5) as callers:
+    with Server(float32_bundle) as server, LightCallers(server.address) as callers:
         server.process.kill()
         server.process.wait()
     assert callers.report.errors

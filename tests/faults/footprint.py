@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tests.attacks.harness import Server
 
-CALM_SECONDS = 30.0
+CALM_SECONDS = 60.0
 
 REST_SECONDS = 45.0
 """In which gRPC ends threads that it has no more use for: it keeps each for 20 s."""
@@ -45,12 +45,12 @@ def footprint(server: Server) -> Footprint:
     processes = [Path(f"/proc/{pid}") for pid in server.pids()]
     return Footprint(
         descriptors=sum(len(list((each / "fd").iterdir())) for each in processes),
-        threads=sum(name != OF_GRPC for each in processes for name in _threads(each)),
+        threads=sum(name != OF_GRPC for each in processes for name in names_of_threads(each)),
         rss_bytes=server.rss_bytes(),
     )
 
 
-def _threads(process: Path) -> Iterator[str]:
+def names_of_threads(process: Path) -> Iterator[str]:
     """Yields the names of a process's threads."""
     for thread in (process / "task").iterdir():
         with suppress(FileNotFoundError, ProcessLookupError):  # it has ended

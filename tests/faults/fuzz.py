@@ -96,7 +96,7 @@ def _fill(server: Server) -> None:
 
 
 def _translated(server: Server) -> list[str]:
-    with Client(server.address, timeout=30) as client:
+    with Client(server.address, timeout=60) as client:
         return [each.translated_text for each in client.translate(list(SENTENCES))]
 
 

@@ -152,7 +152,7 @@ async def test_a_stopped_client_holds_nobody_up(server: Server) -> None:
     assert process.stdout is not None
     await process.stdout.readline()
     os.kill(process.pid, signal.SIGSTOP)
-    with Client(server.address, timeout=10) as client:
+    with Client(server.address, timeout=60) as client:
         right = client.translate("the cat")
         assert all(client.translate("the cat") == right for _ in range(50))
     os.kill(process.pid, signal.SIGCONT)

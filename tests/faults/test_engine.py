@@ -35,12 +35,12 @@ def test_a_run_that_raises_fails_who_was_in_it_alone(server: Faulty, graph: str)
     callers = Callers(server.address, 8)
     with callers.at_it():
         for _ in range(5):
-            assert until(lambda: len(callers.ended) > 20 * (len(callers.errors) + 1), 30)
+            assert until(lambda: len(callers.ended) > 20 * (len(callers.errors) + 1), 60)
             failed = len(callers.errors)
             server.tell(f"fail {graph} 1")
-            assert until(partial(_has_more, callers, failed), 30)
+            assert until(partial(_has_more, callers, failed), 60)
         ended = len(callers.ended)
-        assert until(lambda: len(callers.ended) > ended + 50, 30)
+        assert until(lambda: len(callers.ended) > ended + 50, 60)
     assert {(type(each), each.reason) for each in callers.errors} == {
         (ServerError, "BACKEND_FAILED")
     }
@@ -70,7 +70,7 @@ def test_no_memory_for_a_step_is_told_as_such_and_tried_again(server: Faulty, gr
 def test_a_server_whose_engine_is_killed_answers_every_call_and_leaves(server: Faulty) -> None:
     callers = Callers(server.address, 8)
     with callers.at_it():
-        assert until(lambda: len(callers.ended) > 50, 30)
+        assert until(lambda: len(callers.ended) > 50, 60)
         server.tell("kill engine")
         assert server.process.wait(timeout=60) == 1
     last = json.loads(server.log[-1])

@@ -30,7 +30,7 @@ def test_calls_are_refused_while_there_is_no_memory(float32_bundle: Path, tmp_pa
                 late.translate("the cat")
             assert caught.value.reason == "OUT_OF_MEMORY"
             server.tell("spit")
-            with Client(server.address, retry_seconds=10) as again:
+            with Client(server.address, retry_seconds=60) as again:
                 assert again.translate("the cat") == right
         assert {each.reason for each in callers.errors} <= {"OUT_OF_MEMORY"}
         assert callers.wrong == []

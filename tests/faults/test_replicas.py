@@ -61,7 +61,7 @@ class Once:
         request = TranslateTextRequest(contents=[f"line {number}"])
         self.in_flight += 1
         try:
-            answer = await self._stub.TranslateText(request, timeout=30, wait_for_ready=True)
+            answer = await self._stub.TranslateText(request, timeout=60, wait_for_ready=True)
         finally:
             self.in_flight -= 1
         return answer.translations[0].translated_text
@@ -128,7 +128,7 @@ async def test_clients_notice_nothing_of_a_killed_server(float32_bundle: Path) -
 
 async def test_a_stream_goes_on_beyond_a_killed_server(float32_bundle: Path) -> None:
     with replicas(float32_bundle, 2) as group:
-        async with AsyncClient(group.target, timeout=30) as client:
+        async with AsyncClient(group.target, timeout=60) as client:
             texts = [f"line {number}" for number in range(4000)]
             results = client.translate_stream(texts, max_concurrency=50)
             seen = []

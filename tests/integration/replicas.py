@@ -108,7 +108,7 @@ class Callers:
 @asynccontextmanager
 async def calling(target: str, count: int) -> AsyncIterator[Callers]:
     """Yields callers that are at it."""
-    async with AsyncClient(target, timeout=30) as client:
+    async with AsyncClient(target, timeout=60) as client:
         callers = Callers(client)
         tasks = [asyncio.create_task(callers.run(number)) for number in range(count)]
         try:

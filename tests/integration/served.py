@@ -82,7 +82,7 @@ class Served:
 
     def metric(self, name: str, **labels: str) -> float:
         """Scrapes the samples that have these labels; returns their sum."""
-        with urllib.request.urlopen(f"http://{self.metrics_address}/metrics", timeout=10) as page:
+        with urllib.request.urlopen(f"http://{self.metrics_address}/metrics", timeout=60) as page:
             text = page.read().decode()
         found = [
             sample.value

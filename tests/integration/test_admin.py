@@ -1,7 +1,6 @@
 """`dragoman admin` against a real server."""
 
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from dragoman import AuthenticationError, Client
 from dragoman.commands import admin
 from dragoman_server.access.keys import hash_of, new_key
 from tests.integration.served import Served
+from tests.integration.waiting import until
 
 EVENTS = ("credentials_in_clear", "file_reloaded")
 
@@ -68,10 +68,7 @@ def test_a_process_reads_the_keys_of_its_ports_once_and_anew(
             assert admin.main(ask) == 0
             assert client.models()
             keys.write_text("[]")
-            deadline = time.monotonic() + 20
-            while admin.main(ask) == 0 or not refuses(client):
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+            until(lambda: admin.main(ask) != 0 and refuses(client))
     told = {event: sum(event in line for line in served.log) for event in EVENTS}
     assert told == {"credentials_in_clear": 1, "file_reloaded": 1 + workers}
 

@@ -14,6 +14,7 @@ import pytest
 from dragoman import Client
 from dragoman.commands import health
 from dragoman.errors import DragomanError
+from tests.faults.footprint import OF_GRPC, names_of_threads
 from tests.integration.served import Served
 from tests.integration.waiting import PATIENCE_SECONDS, until
 
@@ -114,11 +115,13 @@ class Held(NamedTuple):
     """Resident bytes."""
     files: int
     threads: int
+    """But those of gRPC's pool."""
 
 
 def _held(process: Path) -> Held:
     pages = int((process / "statm").read_text().split()[1])
-    files, threads = (len(list((process / each).iterdir())) for each in ("fd", "task"))
+    files = len(list((process / "fd").iterdir()))
+    threads = sum(name != OF_GRPC for name in names_of_threads(process))
     return Held(pages * os.sysconf("SC_PAGE_SIZE"), files, threads)
 
 

@@ -36,7 +36,7 @@ async def test_replicas_share_the_load_one_joins_and_one_leaves(float32_bundle: 
             joined = await asyncio.to_thread(group.add)
             since = time.monotonic()
             while (await shares(group, 1))[joined] < 0.9 / 4:
-                assert time.monotonic() - since < 30
+                assert time.monotonic() - since < 60
             print(f"\nthe fourth had its share after {time.monotonic() - since:.1f} s")
 
             assert await asyncio.to_thread(group.drain, "127.0.0.3") == 0
@@ -52,7 +52,7 @@ async def test_a_long_stream_finds_a_new_replica(
 ) -> None:
     monkeypatch.setattr("dragoman.streaming.window.CALL_SECONDS", 0.5)
     with replicas(float32_bundle, 1, max_connection_age_seconds=0.5) as group:
-        async with AsyncClient(group.target, timeout=30) as client:
+        async with AsyncClient(group.target, timeout=60) as client:
             texts = (f"line {number}" for number in count())
             results = client.translate_stream(texts, max_concurrency=8)
             expected = count()

@@ -116,16 +116,20 @@ async def test_an_answer_without_a_result_is_a_fault_of_the_server(
 
 
 async def test_it_ends_at_its_deadline(server: FakeServer, grown: Grow) -> None:
-    hold = threading.Event()
+    came, hold = threading.Event(), threading.Event()
 
     def wait(requests: Requests, context: grpc.ServicerContext) -> Responses:
         context.add_callback(hold.set)
+        came.set()
         yield partial(next(requests), "A")
         hold.wait()
 
     server.streams.append(wait)
-    with pytest.raises(DeadlineExceededError):
-        await grown("abc", 0.2)
+    seconds = 0.2
+    while not came.is_set():  # a machine that stands still lets it pass before
+        with pytest.raises(DeadlineExceededError):
+            await grown("abc", seconds)
+        seconds *= 10
     assert hold.wait(60)  # the server knows, and gives up
 
 

@@ -10,7 +10,7 @@ import pytest
 from dragoman.v1.translation_pb2 import GLOSSARY_MODE_SOFT, TranslateTextRequest
 from tests.server.certificates import Authority
 from tests.server.interfaces.google_client import PARENT, PROJECT, asked, over, served
-from tests.server.service.harness import Running, manifest, running
+from tests.server.service.harness import Running, manifest, overdue, running
 from tests.server.service.test_access import KEY, entries, entry
 
 exceptions = pytest.importorskip("google.api_core.exceptions")
@@ -220,9 +220,12 @@ async def test_both_translations_of_a_glossary_end_with_their_call(tmp_path: Pat
     async with served(glossaries=tmp_path) as (server, google):
         server.engine.echo = False
         asked_for = request(contents=["house"], glossary_config=config)
-        with pytest.raises(exceptions.DeadlineExceeded):
-            await asked(google.translate_text, request=asked_for, timeout=0.3)
-        await server.engine.until(lambda: len(server.engine.texts) == 2)
+        error = await overdue(
+            server.engine,
+            lambda seconds: asked(google.translate_text, request=asked_for, timeout=seconds),
+            texts=2,
+        )
+        assert isinstance(error, exceptions.DeadlineExceeded)
         await server.engine.until(lambda: all(each.future.done() for each in server.engine.texts))
 
 

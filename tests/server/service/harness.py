@@ -280,6 +280,27 @@ async def failure_of(call: Awaitable[object]) -> Failure:
     raise AssertionError("the call succeeded")
 
 
+async def overdue(
+    engine: FakeEngine, call: Callable[[float], Awaitable[object]], *, texts: int = 1
+) -> Exception:
+    """Makes a call whose deadline passes while the engine has its texts; returns how it ended.
+
+    Where a machine stood still for so long that the texts had not come by then, the next one has
+    ten times as long.
+
+    Args:
+        call: Given the seconds until its deadline.
+    """
+    for seconds in (0.2, 2.0, 20.0):
+        before = len(engine.texts)
+        try:
+            await call(seconds)
+        except Exception as error:  # noqa: BLE001  whatever it is, the test looks at it
+            if len(engine.texts) >= before + texts:
+                return error
+    raise AssertionError("the texts never came")
+
+
 def unpacked(status: Status) -> Failure:
     info = error_details_pb2.ErrorInfo()
     bad_request = error_details_pb2.BadRequest()

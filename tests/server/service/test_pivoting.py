@@ -23,7 +23,7 @@ from dragoman.v1.translation_pb2 import (
 )
 from dragoman_server.sequence import FinishReason
 from dragoman_server.service.pivoting import _joined
-from tests.server.service.harness import failure_of, found, read
+from tests.server.service.harness import failure_of, found, overdue, read
 from tests.server.service.test_detecting import GERMAN, counts, model, serving
 
 
@@ -131,10 +131,13 @@ async def test_a_first_translation_that_was_cut_makes_the_whole_one_cut() -> Non
 async def test_the_deadline_is_that_of_both() -> None:
     async with serving("de-en", "en-fr") as (server, engines):
         engines["en-fr"].echo = False
-        with pytest.raises(aio.AioRpcError) as caught:
-            await server.stub.TranslateText(request("a"), timeout=0.3)
-        assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-        (first,), (second,) = (engine.texts for engine in engines.values())
+        error = await overdue(
+            engines["en-fr"],
+            lambda seconds: server.stub.TranslateText(request("a"), timeout=seconds),
+        )
+        assert isinstance(error, aio.AioRpcError)
+        assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+        first, second = (engine.texts[-1] for engine in engines.values())
         assert first.limit == second.limit
         await engines["en-fr"].all_cancelled()
 

@@ -16,7 +16,15 @@ from dragoman.v1.translation_pb2 import (
     StreamTranslateTextResponse as Response,
 )
 from dragoman_server.errors import BackendError, WouldExpireError
-from tests.server.service.harness import SERVICE, Running, failure_of, read, running, unpacked
+from tests.server.service.harness import (
+    SERVICE,
+    Running,
+    failure_of,
+    overdue,
+    read,
+    running,
+    unpacked,
+)
 
 
 async def test_answers_come_as_texts_finish_and_the_stream_ends_after_the_last(
@@ -203,11 +211,15 @@ async def test_cancelling_the_stream_frees_every_text(server: Running) -> None:
 
 
 async def test_the_streams_deadline_frees_every_text(server: Running) -> None:
-    call = server.stub.StreamTranslateText(timeout=0.2)
-    await call.write(Request(id="1", content="a"))
-    await server.engine.has_texts(1)
+    async def call(seconds: float) -> None:
+        stream = server.stub.StreamTranslateText(timeout=seconds)
+        await stream.write(Request(id="1", content="a"))
+        await stream.read()
+
+    error = await overdue(server.engine, call)
+    assert isinstance(error, aio.AioRpcError)
+    assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     await server.engine.all_cancelled()
-    assert await call.code() == grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 async def test_without_a_deadline_each_text_gets_the_servers() -> None:
