@@ -62,7 +62,7 @@ async def test_hopeless_requests_are_refused_at_once_and_the_others_are_all_righ
         busy = occupy(client, 24)
         await until_waiting(small, 20)
         others = asyncio.create_task(client.translate(sentences))
-        seconds = []
+        seconds: list[float] = []
         while len(seconds) < HOPELESS:
             began = time.monotonic()
             with pytest.raises(DeadlineExceededError) as caught:

@@ -104,7 +104,7 @@ async def _crowd(stub: "TranslationServiceAsyncStub", callers: list[Metadata]) -
     ]
     requests.append(TranslateTextRequest())
     answers = [
-        stub.TranslateText(request, timeout=30, metadata=caller)
+        stub.TranslateText(request, timeout=60, metadata=caller)
         for request, caller in zip(requests, itertools.cycle(callers), strict=False)
     ]
     await asyncio.gather(*answers, return_exceptions=True)

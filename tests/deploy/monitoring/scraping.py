@@ -13,7 +13,7 @@ from deploy.dashboards.answers import Prometheus
 from tests.integration.served import free_port
 
 PROGRAM = shutil.which("prometheus")
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 
 
 class Scraping:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.dashboards.answers import Prometheus, substituted
+from deploy.dashboards.answers import Prometheus, Series, substituted
 from deploy.dashboards.draw import Drawing, Window
 from tests.deploy.monitoring.component import (
     board,
@@ -40,7 +40,7 @@ VARIABLES = {
 def page(replicas: list[Served]) -> str:
     """What a server answers to a scrape."""
     address = f"http://{replicas[0].metrics_address}/metrics"
-    with urllib.request.urlopen(address, timeout=10) as answer:
+    with urllib.request.urlopen(address, timeout=60) as answer:
         text: str = answer.read().decode()
         return text
 
@@ -91,19 +91,28 @@ def test_a_variable_has_its_choices(scraping: Scraping, variable: str, values: l
     series, label = variable_query(variable)
     assert label == variable
     asked = f"group by ({label}) ({substituted(series, VARIABLES)})"
-    scraping.until(lambda prometheus: len(prometheus.at(asked, time.time())) == len(values))
-    found = scraping.prometheus.at(asked, time.time())
+    found: list[Series] = []
+
+    def has_all(prometheus: Prometheus) -> bool:
+        found[:] = prometheus.at(asked, time.time())
+        return len(found) == len(values)
+
+    scraping.until(has_all)
     assert sorted(series.labels[label] for series in found) == values
 
 
 def test_the_dashboard_can_be_drawn(scraping: Scraping, tmp_path: Path) -> None:
     file = tmp_path / "dashboard.svg"
-    now = time.time()
-    drawing = Drawing(board(), scraping.prometheus, VARIABLES, Window(now - 4, now, 1))
-    drawing.save(file, "drawn by a test")
-    words = {element.text for element in ElementTree.parse(file).iter() if element.text}
-    assert {panel["title"] for panel in panels()} <= words
-    assert {"drawn by a test", "dragoman-0", "RESOURCE_EXHAUSTED"} <= words
+
+    def has_data(prometheus: Prometheus) -> bool:  # of these seconds, in which it may stand still
+        now = time.time()
+        drawing = Drawing(board(), prometheus, VARIABLES, Window(now - 4, now, 1))
+        drawing.save(file, "drawn by a test")
+        words = {element.text for element in ElementTree.parse(file).iter() if element.text}
+        assert {panel["title"] for panel in panels()} | {"drawn by a test"} <= words
+        return {"dragoman-0", "RESOURCE_EXHAUSTED"} <= words
+
+    scraping.until(has_data)
 
 
 def test_every_rule_evaluates(scraping: Scraping) -> None:
@@ -123,7 +132,13 @@ def test_every_rule_evaluates(scraping: Scraping) -> None:
 
 @pytest.mark.parametrize("record", [rule["record"] for rule in rules("record")])
 def test_a_recording_rule_gives_a_value(scraping: Scraping, record: str) -> None:
-    scraping.until(lambda prometheus: len(prometheus.at(record, time.time())) == 1)
-    (series,) = scraping.prometheus.at(record, time.time())
+    found: list[Series] = []
+
+    def has_one(prometheus: Prometheus) -> bool:
+        found[:] = prometheus.at(record, time.time())
+        return len(found) == 1
+
+    scraping.until(has_one)
+    (series,) = found
     assert series.labels["namespace"] == "translation"
     assert math.isfinite(series.values[0])
