@@ -2,12 +2,14 @@
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -96,6 +98,11 @@ class Served:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.create_server((host, 0)) as free:
-        return int(free.getsockname()[1])
+    """A port that nobody listens on at this moment.
+
+    It is below those that Linux gives to who asks for any, so that no other test gets it meanwhile.
+    """
+    while True:
+        port = 10_000 + secrets.randbelow(22_000)
+        with suppress(OSError), socket.create_server((host, port)):
+            return port

@@ -145,7 +145,7 @@ def test_a_thousand_idle_connections_take_no_threads_and_are_let_go_for_others(
                 idle.enter_context(serving.connect())
             assert serving.get()[0].status == 200
             assert serving.server.connections <= MOST_CONNECTIONS
-        assert threading.active_count() == threads
+        assert threading.active_count() <= threads  # of other tests some may have ended
 
 
 @pytest.mark.parametrize("attempt", range(8))
