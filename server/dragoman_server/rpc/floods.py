@@ -51,8 +51,13 @@ class FloodWatch:
         """A connection floods, however much has come over it."""
         self._condemned.add(key_of(peer))
 
+    def spared(self, connection: Traffic) -> None:
+        """It could not be hung up on: the next look yields it again, whatever has come by then."""
+        self._condemned.add(connection.peer)
+        self._seen[connection.peer] = self._seen[connection.peer]._replace(floods=False)
+
     def look(self, connections: Collection[Traffic], pending: Counter[str]) -> Iterator[Traffic]:
-        """Yields the connections that flood, each once; all of them are to be taken.
+        """Yields the connections that flood, each once but for those spared; all are to be taken.
 
         Args:
             connections: All that are open: one that is missed counts as new when it is back.

@@ -83,6 +83,10 @@ class OpenCalls:
         """A connection is to be hung up on, whatever else it sends."""
         self._floods.condemn(peer)
 
+    def spared(self, connection: Traffic) -> None:
+        """A connection that floods could not be hung up on."""
+        self._floods.spared(connection)
+
     def begin(self, call: WireCall, method: Method) -> WireCall | None:
         """One more, whose first message is asked for; returns one that has to make room for it."""
         self._methods[call] = method

@@ -285,12 +285,19 @@ class RpcServer:
         began_at = time.thread_time()
         with suppress(OSError):  # too many open files: another time
             for connection in list(self._calls.flooding(self._ports)):
-                hang_up(connection, self._ports)
-                self._hung_up(connection)
+                self._end(connection)
         cost = time.thread_time() - began_at
         self._may_look_at = self._loop.time() + 5 * cost
         delay = max(FLOOD_LOOK_SECONDS, 50 * cost)
         self._flood_look = self._loop.call_later(delay, self._look_for_floods)
+
+    def _end(self, connection: Traffic) -> None:
+        try:
+            hang_up(connection, self._ports)
+        except OSError:  # too many open files
+            self._calls.spared(connection)
+        else:
+            self._hung_up(connection)
 
 
 async def _answer(call: WireCall, method: Method) -> None:

@@ -40,6 +40,14 @@ def test_who_is_condemned_floods_whatever_came() -> None:
     assert not watched.floods(2)
 
 
+def test_who_could_not_be_hung_up_on_is_told_again() -> None:
+    watched = Watched()
+    assert watched.floods(ALLOWED_BYTES + 1)
+    watched.watch.spared(Traffic(KEY, ALLOWED_BYTES + 1))
+    assert watched.floods(ALLOWED_BYTES + 1, seconds=60)
+    assert not watched.floods(ALLOWED_BYTES + 1)
+
+
 def test_who_was_condemned_and_is_gone_is_forgotten() -> None:
     watched = Watched()
     watched.watch.condemn(PEER)

@@ -1,12 +1,13 @@
 """Calls over real connections: let in, refused, answered, given up."""
 
 import asyncio
+import errno
 import logging
 import os
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from dragoman_server.rpc import (
     Screen,
     Status,
     Traffic,
+    sockets,
     stream,
     unary,
 )
@@ -522,6 +524,30 @@ async def test_headers_far_beyond_what_is_allowed_end_their_connection() -> None
             assert (await large.status_of(1))[0] == "8"  # RESOURCE_EXHAUSTED
         await large.close()
         await huge.close()
+    assert len(floods) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
+async def test_a_connection_that_cannot_be_looked_for_is_hung_up_on_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    floods: list[Traffic] = []
+    tried: list[Traffic] = []
+
+    def hang_up(traffic: Traffic, ports: Collection[int]) -> None:
+        tried.append(traffic)
+        if len(tried) == 1:
+            raise OSError(errno.EMFILE, "too many open files")
+        sockets.hang_up(traffic, ports)
+
+    monkeypatch.setattr("dragoman_server.rpc.server.hang_up", hang_up)
+    async with serving(say(echo), hung_up=floods.append) as address:
+        connection = await Connection.open(address)
+        block = headers(PATH.encode()) + large_header(16 * HEADER_BYTES)
+        connection.send(header_frames(1, block))
+        await asyncio.wait_for(connection.closed(), 60)
+        await connection.close()
+    assert [each.peer for each in tried] == [tried[0].peer] * 2
     assert len(floods) == 1
 
 
