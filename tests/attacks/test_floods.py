@@ -116,7 +116,7 @@ def test_who_fills_the_queue_leaves_room_and_turns_to_others(float32_bundle: Pat
         with grpc.insecure_channel(address) as channel:
             translate = TranslationServiceStub(channel).TranslateText
             while time.monotonic() < until:
-                calls = [translate.future(request, timeout=60, metadata=shown) for _ in range(6)]
+                calls = [translate.future(request, timeout=600, metadata=shown) for _ in range(6)]
                 codes.update(call.code().name for call in calls)
 
     with Server(float32_bundle) as server:
