@@ -14,5 +14,5 @@ def server() -> Iterator[FakeServer]:
 
 @pytest.fixture
 def client(server: FakeServer) -> Iterator[Client]:
-    with Client(server.target, timeout=20) as client:
+    with Client(server.target, timeout=60) as client:
         yield client

@@ -36,7 +36,7 @@ from tests.clients.fake_server import (
 
 @pytest.fixture
 async def client(server: FakeServer) -> AsyncIterator[AsyncClient]:
-    async with AsyncClient(server.target, timeout=20) as client:
+    async with AsyncClient(server.target, timeout=60) as client:
         yield client
 
 

@@ -5,6 +5,7 @@ know what is expected of them.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -119,12 +120,28 @@ async def calling(target: str, count: int) -> AsyncIterator[Callers]:
 
 
 async def shares(group: Replicas, seconds: float) -> dict[str, float]:
-    """Returns which part of the calls of some seconds each replica answered."""
-    before = await asyncio.to_thread(group.answered)
+    """Returns which part of the calls of some seconds each replica answered.
+
+    Of each by the time between the two looks at it: they come one after the other, and on a busy
+    machine not at once.
+    """
+    before = await asyncio.to_thread(_looks, group)
     await asyncio.sleep(seconds)
-    after = await asyncio.to_thread(group.answered)
-    calls = {address: after[address] - before.get(address, 0) for address in after}
-    return {address: number / sum(calls.values()) for address, number in calls.items()}
+    after = await asyncio.to_thread(_looks, group)
+    rates = {
+        address: (answered - before[address][1]) / (at - before[address][0])
+        for address, (at, answered) in after.items()
+    }
+    return {address: rate / sum(rates.values()) for address, rate in rates.items()}
+
+
+def _looks(group: Replicas) -> dict[str, tuple[float, float]]:
+    """When each replica was looked at, and what it had answered."""
+    return {
+        address: (time.monotonic(), answered)
+        for address, server in group.servers.items()
+        for answered in (_answered(server),)
+    }
 
 
 def _answered(server: Served) -> float:

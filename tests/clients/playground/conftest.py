@@ -29,7 +29,7 @@ def http(clients: FakeClients) -> Iterator[TestClient]:
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("needs Chromium")
-    expect.set_options(timeout=20_000)  # a busy machine takes its time
+    expect.set_options(timeout=60_000)  # a busy machine takes its time
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox"]  # as root it starts in no other way
         with playwright.chromium.launch(executable_path=CHROMIUM, args=arguments) as browser:

@@ -36,7 +36,7 @@ def answer(address: str, text: str, key: str = "") -> Iterator[http.client.HTTPR
     headers = {"content-type": "application/json"}
     if key:
         headers["authorization"] = f"Bearer {key}"
-    with contextlib.closing(http.client.HTTPConnection(address, timeout=20)) as connection:
+    with contextlib.closing(http.client.HTTPConnection(address, timeout=60)) as connection:
         connection.request("POST", "/api/translate", json.dumps({"text": text}), headers)
         with connection.getresponse() as response:
             yield response
@@ -85,7 +85,7 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(
     monkeypatch.setattr(asked, "READ_SECONDS", 0.05)
     with listening(growing.target) as address:
         host, _, port = address.partition(":")
-        with socket.create_connection((host, int(port)), timeout=20) as slow:
+        with socket.create_connection((host, int(port)), timeout=60) as slow:
             slow.sendall(
                 b"POST /api/translate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n"
                 b"Content-Type: application/json\r\n\r\n{"
@@ -120,7 +120,7 @@ def test_the_command_says_where_the_page_is_and_ends_with_a_signal(
         assert process.stdout is not None
         found = re.match(r"http://(127\.0\.0\.1:\d+)/ is the playg", process.stdout.readline())
         assert found is not None
-        with urllib.request.urlopen(f"http://{found[1]}/api/models", timeout=20) as page:
+        with urllib.request.urlopen(f"http://{found[1]}/api/models", timeout=60) as page:
             assert json.load(page)["models"][0]["name"] == "fake"
         process.send_signal(number)
         assert process.wait(60) == 0

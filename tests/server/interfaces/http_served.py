@@ -68,7 +68,7 @@ async def get(server: Running, path: str, headers: dict[str, str] | None = None)
 def _request(
     server: Running, method: str, path: str, body: bytes | None, headers: dict[str, str]
 ) -> Answer:
-    connection = http.client.HTTPConnection("127.0.0.1", port_of(server), timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port_of(server), timeout=60)
     with contextlib.closing(connection):
         connection.request(method, path, body, headers)
         with connection.getresponse() as response:

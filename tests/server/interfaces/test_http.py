@@ -340,7 +340,7 @@ async def test_connections_are_bounded() -> None:
 
 async def test_a_connection_has_one_request_after_the_other(server: Running) -> None:
     def ask() -> list[int]:
-        connection = http.client.HTTPConnection("127.0.0.1", port_of(server), timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port_of(server), timeout=60)
         with closing(connection):
             statuses = []
             for _ in range(3):
@@ -434,7 +434,7 @@ async def test_a_body_of_many_reads_is_whole(files: Files) -> None:
 
     def ask(server: Running) -> str:
         connection = http.client.HTTPSConnection(
-            "127.0.0.1", port_of(server), timeout=20, context=trusting(files)
+            "127.0.0.1", port_of(server), timeout=60, context=trusting(files)
         )
         with closing(connection):
             connection.request("POST", PATH, json.dumps(REQUEST | {"q": text}), http_served.JSON)
@@ -484,7 +484,7 @@ async def test_who_speaks_no_tls_is_hung_up_on_without_a_trace(
 def statuses(server: Running, context: ssl.SSLContext) -> tuple[int, bytes | None]:
     """Of a request over TLS, with the certificate that the server shows."""
     connection = http.client.HTTPSConnection(
-        "127.0.0.1", port_of(server), timeout=20, context=context
+        "127.0.0.1", port_of(server), timeout=60, context=context
     )
     with closing(connection):
         connection.request("POST", PATH, BODY, http_served.JSON)

@@ -23,7 +23,7 @@ class Serving:
         self.port = self.server.start()
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
 
     def exchange(self, sent: bytes) -> bytes:
         """Sends bytes; returns all that comes until the server closes."""
@@ -34,7 +34,7 @@ class Serving:
     def get(
         self, path: str = "/metrics", method: str = "GET", **headers: str
     ) -> tuple[http.client.HTTPResponse, bytes]:
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, headers=named)
             answer = connection.getresponse()

@@ -472,7 +472,7 @@ async def test_processes_share_the_port_of_http() -> None:
                 f"http://127.0.0.1:{workers.http_port}/translate",
                 data=b"q=a+b&source=en&target=de",
             )
-            with urlopen(request, timeout=20) as answer:
+            with urlopen(request, timeout=60) as answer:
                 return str(json.loads(answer.read())["translatedText"])
 
         each = await asyncio.gather(*(asyncio.to_thread(translated) for _ in range(8)))
