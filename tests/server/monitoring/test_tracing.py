@@ -37,6 +37,13 @@ def begun(traces: Tracing, parent: TraceContext | None = REMOTE) -> CallSpan:
     return span
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine tells all that is left, too."""
+    monkeypatch.setattr(tracing, "CLOSE_SECONDS", 60.0)
+
+
+@pytest.mark.usefixtures("patient")
 def test_what_ended_is_told_at_the_end_at_the_latest() -> None:
     exporter = InMemorySpanExporter()
     traces = Tracing(exporter, 1.0)
@@ -60,6 +67,7 @@ def test_a_part_of_the_calls_is_sampled() -> None:
     assert 400 <= kept <= 600
 
 
+@pytest.mark.usefixtures("patient")
 def test_the_server_is_called_dragoman_unless_the_environment_says_otherwise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -75,6 +83,7 @@ def test_the_server_is_called_dragoman_unless_the_environment_says_otherwise(
     assert service() == "mine"
 
 
+@pytest.mark.usefixtures("patient")
 def test_spans_that_find_no_room_are_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracing, "MOST_WAITING", 600)
     stuck = Stuck()
@@ -92,4 +101,4 @@ def test_a_collector_that_hangs_does_not_hold_up_the_end() -> None:
     begun(traces).end(time.monotonic(), {}, is_error=False)
     began = time.monotonic()
     traces.close()
-    assert time.monotonic() - began < tracing.CLOSE_SECONDS + 1
+    assert time.monotonic() - began < 30  # OpenTelemetry itself would wait so long, or for ever

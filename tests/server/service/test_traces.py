@@ -175,9 +175,9 @@ async def test_a_collector_that_is_down_delays_neither_calls_nor_the_end() -> No
     async with running(otlp_endpoint=endpoint, trace_sampling=1.0) as server:
         server.engine.echo = True
         for _ in range(20):
-            await server.stub.TranslateText(TranslateTextRequest(contents=["a"]), timeout=5)
+            await server.stub.TranslateText(TranslateTextRequest(contents=["a"]), timeout=60)
         began = time.monotonic()
-    assert time.monotonic() - began < 3  # FLUSH_SECONDS is one of it
+    assert time.monotonic() - began < 9  # what sends spans would try for 10 s
 
 
 @pytest.fixture
