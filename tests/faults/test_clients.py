@@ -16,7 +16,7 @@ from dragoman import Client
 from dragoman.v1.translation_pb2 import StreamTranslateTextRequest
 from tests.attacks import http2
 from tests.attacks.harness import Server
-from tests.faults.footprint import Footprint, footprint, is_calm, left_over
+from tests.faults.footprint import Footprint, footprint, is_calm, left_over, until
 from tests.faults.harness import ROOT
 from tests.faults.traffic import STREAM
 
@@ -53,7 +53,7 @@ def settled(server: Server) -> Footprint:
 def is_busy(server: Server) -> bool:
     """Whether it has texts, at one look of many: it may be done with all before more arrive."""
     gauges = ("requests_running", "requests_waiting")
-    return any(server.metric(gauge) for _ in range(200) for gauge in gauges)
+    return until(lambda: any(server.metric(gauge) for gauge in gauges), 60)
 
 
 def stream_and_vanish(server: Server) -> None:
