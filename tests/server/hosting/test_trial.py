@@ -25,6 +25,12 @@ def test_each_engine_decodes_as_many_rows_as_it_has() -> None:
     assert all(min(runner.encoded_per_step) > 4 for runner in runners)
 
 
+def test_an_engine_that_gets_no_processor_for_so_long_has_a_speed_all_the_same() -> None:
+    runners = [FakeRunner(4), FakeRunner(4)]
+    rows_per_second(runners, make_search, rows=4, token_id=7, seconds=0.0)
+    assert min(len(runner.rows_per_step) for runner in runners) > TOKENS
+
+
 class FailingRunner(FakeRunner):
     """Encodes, and fails every step after so many."""
 
