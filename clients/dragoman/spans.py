@@ -6,7 +6,7 @@ interface for programs, and W3C's headers. Does not know what the calls are for,
 """
 
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
 import grpc
@@ -76,6 +76,8 @@ class Answers(Protocol[Message_co]):
     def __iter__(self) -> Iterator[Message_co]: ...
     def cancel(self) -> bool:  # noqa: D102
         ...
+    def add_callback(self, callback: Callable[[], None]) -> bool:  # noqa: D102
+        ...
 
 
 class AsyncAnswers(Protocol[Message_co]):
@@ -106,6 +108,10 @@ class WatchedCall(Generic[Message_co]):
         """Gives it up."""
         self._span.end()
         return self._call.cancel()
+
+    def add_callback(self, callback: Callable[[], None]) -> bool:
+        """Has it called when the call has ended; False where it has already."""
+        return self._call.add_callback(callback)
 
 
 class AsyncWatchedCall(Generic[Message_co]):

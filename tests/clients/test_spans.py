@@ -101,6 +101,15 @@ def test_a_stream_has_a_span_for_each_call(server: FakeServer, traces: Traces) -
     assert server.metadata[0]["traceparent"] == parent_of(traces.only())
 
 
+async def test_a_text_that_grows_has_a_span_that_ends(server: FakeServer, traces: Traces) -> None:
+    with Client(server.target) as client:
+        assert len(list(client.translate_incrementally("a"))) == 1
+    async with AsyncClient(server.target) as async_client:
+        assert len([each async for each in async_client.translate_incrementally("a")]) == 1
+    assert [span.end_time is not None for span in traces.spans] == [True, True]
+    assert {span.status.status_code for span in traces.spans} == {StatusCode.UNSET}
+
+
 def test_a_stream_that_is_left_ends_its_span(server: FakeServer, traces: Traces) -> None:
     with Client(server.target) as client:
         results = client.translate_stream(["a", "b"])

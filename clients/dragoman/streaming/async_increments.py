@@ -10,7 +10,7 @@ from dragoman.calls import Attempts, is_cancelled
 from dragoman.errors import CallCancelledError, DragomanError, UnavailableError
 from dragoman.results import Translation
 from dragoman.status import error_from_rpc
-from dragoman.streaming.async_stream import ResponseCall
+from dragoman.streaming.async_stream import GOODBYE_SECONDS, ResponseCall
 from dragoman.streaming.increments import UNANSWERED, read_increment
 from dragoman.target import Target
 
@@ -31,6 +31,7 @@ async def async_increments(
                 if isinstance(increment, Translation):
                     attempts.note_answer()
                     yield increment
+                    await _let_end(call)
                     return
                 yield increment
             error: DragomanError = UnavailableError(UNANSWERED, reason="CONNECTION_BROKEN")
@@ -45,3 +46,16 @@ async def async_increments(
         finally:
             call.cancel()
         await asyncio.sleep(attempts.delay(error, time.monotonic()))
+
+
+async def _let_end(call: ResponseCall) -> None:
+    """See increments."""
+    try:
+        async with asyncio.timeout(GOODBYE_SECONDS):
+            async for _ in call:
+                pass
+    except (TimeoutError, grpc.RpcError):
+        return
+    except asyncio.CancelledError:
+        if is_cancelled():
+            raise  # else the client was closed

@@ -3,6 +3,7 @@
 Knows gRPC's calls; when to try again is retry.py's to say.
 """
 
+import threading
 import time
 from collections.abc import Callable, Generator
 
@@ -13,7 +14,7 @@ from dragoman.errors import DragomanError, UnavailableError
 from dragoman.reading import read_translation
 from dragoman.results import Translation
 from dragoman.status import error_from_answer, error_from_rpc, error_from_status
-from dragoman.streaming.stream import ResponseCall
+from dragoman.streaming.stream import GOODBYE_SECONDS, ResponseCall
 from dragoman.target import Target
 from dragoman.v1 import translation_pb2 as pb
 
@@ -41,6 +42,7 @@ def increments(
                 if isinstance(increment, Translation):
                     attempts.note_answer()
                     yield increment
+                    _let_end(call)
                     return
                 yield increment
             error: DragomanError = UnavailableError(UNANSWERED, reason="CONNECTION_BROKEN")
@@ -51,6 +53,13 @@ def increments(
         finally:
             call.cancel()
         time.sleep(attempts.delay(error, time.monotonic()))
+
+
+def _let_end(call: ResponseCall) -> None:
+    """Lets the server end a call that it has answered: cancelled, it would be told as given up."""
+    ended = threading.Event()
+    if call.add_callback(ended.set):
+        ended.wait(GOODBYE_SECONDS)
 
 
 def read_increment(response: pb.StreamTranslateTextResponse) -> str | Translation:

@@ -1,5 +1,6 @@
 """A translation as it grows, by either client."""
 
+import importlib
 import threading
 from collections.abc import Awaitable, Callable
 
@@ -113,6 +114,46 @@ async def test_an_answer_without_a_result_is_a_fault_of_the_server(
     server.streams.append(lambda _, __: iter((pb.StreamTranslateTextResponse(id="0"),)))
     with pytest.raises(ServerError, match="cannot be read"):
         await grown("abc", 20)
+
+
+def wait_at_most(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the server to end an answered call."""
+    for name in ("increments", "async_increments"):  # of the package it is a function, too
+        module = importlib.import_module(f"dragoman.streaming.{name}")
+        monkeypatch.setattr(module, "GOODBYE_SECONDS", seconds)
+
+
+async def test_a_call_that_is_answered_is_left_to_the_server_to_end(
+    server: FakeServer, grown: Grow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_at_most(60.0, monkeypatch)
+    given_up: list[bool] = []
+
+    def take_time(requests: Requests, context: grpc.ServicerContext) -> Responses:
+        cancelled = threading.Event()
+        context.add_callback(cancelled.set)
+        yield answer(next(requests))
+        given_up.append(cancelled.wait(0.1))
+
+    server.streams.append(take_time)
+    assert shown(await grown("abc", 60)) == ["ABC"]
+    assert given_up == [False]
+
+
+async def test_a_server_that_does_not_end_an_answered_call_is_not_waited_for(
+    server: FakeServer, grown: Grow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_at_most(0.05, monkeypatch)
+    cancelled = threading.Event()
+
+    def stay(requests: Requests, context: grpc.ServicerContext) -> Responses:
+        context.add_callback(cancelled.set)
+        yield answer(next(requests))
+        cancelled.wait()
+
+    server.streams.append(stay)
+    assert shown(await grown("abc", 60)) == ["ABC"]
+    assert cancelled.wait(60)
 
 
 async def test_it_ends_at_its_deadline(server: FakeServer, grown: Grow) -> None:
