@@ -326,13 +326,14 @@ async def test_a_consumer_that_stops_early_cancels_the_stream(
     async with contextlib.aclosing(client.translate_stream(texts, max_concurrency=4)) as results:
         async for _result in results:
             break
-    assert await asyncio.to_thread(cancelled.wait, 10)
+    assert await asyncio.to_thread(cancelled.wait, 60)
     assert not own_tasks()
 
 
 async def test_a_finished_stream_ended_in_good_order(
-    server: FakeServer, client: AsyncClient
+    server: FakeServer, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("dragoman.streaming.async_stream.GOODBYE_SECONDS", 60.0)
     ended: list[bool] = []
 
     def watch(requests: Requests, context: grpc.ServicerContext) -> Responses:

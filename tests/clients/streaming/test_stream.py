@@ -286,6 +286,8 @@ def test_a_consumer_that_stops_early_cancels_the_stream(server: FakeServer, clie
     for _result in client.translate_stream(map(str, itertools.count()), max_concurrency=4):
         break
     assert cancelled.wait(60)
+    for thread in dragoman_threads():  # who is in the input at that moment ends by itself
+        thread.join(60)
     assert not dragoman_threads()
 
 
