@@ -87,8 +87,9 @@ async def done(client: Client, operation: Any) -> Any:
 
 async def waited(google: Any, request: Any, **options: Any) -> Any:
     """Google's client forgets to read this answer, and returns its bytes."""
-    found = pb.Operation.FromString(await asked(google.wait_operation, request, **options))
-    assert found.done
+    found = pb.Operation()
+    while not found.done:  # a busy machine takes longer than one call may wait
+        found = pb.Operation.FromString(await asked(google.wait_operation, request, **options))
     return found
 
 
