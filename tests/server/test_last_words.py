@@ -59,12 +59,12 @@ def serving(*flags: str) -> Iterator[Served]:
 @contextmanager
 def unanswered_call(served: Served) -> Iterator[None]:
     with grpc.insecure_channel(served.address) as channel:
-        call = TranslationServiceStub(channel).TranslateText.future(
-            TranslateTextRequest(contents=["a"]), wait_for_ready=True
-        )
-        # Answered after the call came: both are on one connection.
-        with pytest.raises(grpc.RpcError):
-            TranslationServiceStub(channel).TranslateText(TranslateTextRequest())
+        stub = TranslationServiceStub(channel)
+        with pytest.raises(grpc.RpcError):  # there is a connection, so that calls keep their order
+            stub.TranslateText(TranslateTextRequest(), wait_for_ready=True)
+        call = stub.TranslateText.future(TranslateTextRequest(contents=["a"]))
+        with pytest.raises(grpc.RpcError):  # answered after the call came
+            stub.TranslateText(TranslateTextRequest())
         yield
         call.cancel()
 
