@@ -168,7 +168,7 @@ async def test_the_longest_text_of_a_call_starts_first() -> None:
     await engine.start()
     sources = [[1], [3, 3, 3], [2, 2]]
     futures = engine.submit(sources, OPTIONS)
-    await until(lambda: bool(runner.sources[0]))
+    await until(lambda: all(map(bool, runner.sources[:3])))
     assert [len(source) for source in runner.sources[:3]] == [3, 2, 1]
     runner.may_decode.set()
     completions = await asyncio.gather(*futures)
