@@ -17,7 +17,7 @@ from tests.integration.served import Served
 async def test_every_accepted_request_is_answered(bundle: Path, settings: dict[str, int]) -> None:
     sentences = everyday_sentences()[:200]
     with Served(bundle, **settings) as served:
-        async with AsyncClient(served.address, timeout=60) as client:
+        async with AsyncClient(served.address, timeout=60, retry_seconds=0) as client:
             expected = dict(zip(sentences, await client.translate(sentences), strict=True))
             answers: list[tuple[str, Translation]] = []
             refused: list[UnavailableError] = []
