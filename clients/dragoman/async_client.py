@@ -13,7 +13,6 @@ from collections.abc import (
     AsyncIterable,
     AsyncIterator,
     Iterable,
-    Iterator,
     Sequence,
 )
 from types import TracebackType
@@ -52,6 +51,7 @@ from dragoman.results import (
 from dragoman.spans import AsyncWatchedCall, start_span
 from dragoman.status import in_whole_list
 from dragoman.streaming import AsyncTextStream, Window, async_increments
+from dragoman.streaming.async_increments import open_call_of_one
 from dragoman.streaming.async_stream import ResponseCall
 from dragoman.target import Target, as_address
 from dragoman.texts import Texts, as_targets, as_texts, check_iterable, check_text
@@ -122,6 +122,10 @@ class AsyncClient:
 
     @property
     def _stub(self) -> "TranslationServiceAsyncStub":
+        return TranslationServiceStub(self._usable_channel)
+
+    @property
+    def _usable_channel(self) -> grpc.aio.Channel:
         self._check_usable()
         if self._channel is None:
             self._loop = asyncio.get_running_loop()
@@ -132,7 +136,7 @@ class AsyncClient:
                 "each asyncio.run, inside of it",
                 reason="OTHER_EVENT_LOOP",
             )
-        return TranslationServiceStub(self._channel)
+        return self._channel
 
     async def close(self) -> None:
         """Ends all calls and the connection; the client cannot be used again."""
@@ -304,7 +308,7 @@ class AsyncClient:
         attempts = self._attempts(self._seconds(timeout))
         self._check_usable()
         return async_increments(
-            lambda seconds: self._open_stream(iter((request,)), seconds), attempts, self._target
+            lambda seconds: self._open_call_of_one(request, seconds), attempts, self._target
         )
 
     @overload
@@ -434,16 +438,17 @@ class AsyncClient:
         if self._closed:
             raise UsageError("the client is closed", reason="CLIENT_CLOSED")
 
-    def _open_stream(
-        self,
-        requests: AsyncIterator[pb.StreamTranslateTextRequest]
-        | Iterator[pb.StreamTranslateTextRequest],
-        seconds: float | None = None,
+    def _open_stream(self, requests: AsyncIterator[pb.StreamTranslateTextRequest]) -> ResponseCall:
+        span = start_span("StreamTranslateText")
+        call = self._stub.StreamTranslateText(requests, metadata=self._metadata + span.metadata)
+        return AsyncWatchedCall(call, span) if span.is_kept else call
+
+    def _open_call_of_one(
+        self, request: pb.StreamTranslateTextRequest, seconds: float | None
     ) -> ResponseCall:
         span = start_span("StreamTranslateText")
-        call = self._stub.StreamTranslateText(
-            requests, timeout=seconds, metadata=self._metadata + span.metadata
-        )
+        metadata = self._metadata + span.metadata
+        call = open_call_of_one(self._usable_channel, request, seconds, metadata)
         return AsyncWatchedCall(call, span) if span.is_kept else call
 
     def _seconds(self, timeout: float | None) -> float | None:

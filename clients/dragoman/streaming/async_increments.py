@@ -7,12 +7,40 @@ from collections.abc import AsyncGenerator, Callable
 import grpc
 
 from dragoman.calls import Attempts, is_cancelled
+from dragoman.channel import SERVICE
 from dragoman.errors import CallCancelledError, DragomanError, UnavailableError
 from dragoman.results import Translation
+from dragoman.spans import Metadata
 from dragoman.status import error_from_rpc
 from dragoman.streaming.async_stream import GOODBYE_SECONDS, ResponseCall
 from dragoman.streaming.increments import UNANSWERED, read_increment
 from dragoman.target import Target
+from dragoman.v1 import translation_pb2 as pb
+
+
+def open_call_of_one(
+    channel: grpc.aio.Channel,
+    request: pb.StreamTranslateTextRequest,
+    timeout: float | None,
+    metadata: Metadata,
+) -> ResponseCall:
+    """Opens StreamTranslateText with its only request.
+
+    On the wire it is what the stub's call is. But here the request goes with the call's opening and
+    cannot come after its refusal, of which grpc.aio loses the status then (see status.py).
+
+    Args:
+        channel: To the server.
+        request: The text.
+        timeout: Seconds until gRPC gives up; None for never.
+        metadata: Of the call.
+    """
+    of_one = channel.unary_stream(
+        f"/{SERVICE}/StreamTranslateText",
+        request_serializer=pb.StreamTranslateTextRequest.SerializeToString,
+        response_deserializer=pb.StreamTranslateTextResponse.FromString,
+    )
+    return of_one(request, timeout=timeout, metadata=metadata)
 
 
 async def async_increments(

@@ -23,6 +23,10 @@ from dragoman.v1 import translation_pb2 as pb
 GOODBYE_SECONDS = 1.0
 """How long the server has to end a call whose texts are all answered, before it is cancelled."""
 
+HEED_SECONDS = 0.2
+"""Most that the consumer waits at a time. An interrupt that arrives just before Python waits for a
+lock is not heeded before that wait is over; gRPC's own calls wait like this, too."""
+
 
 class ResponseCall(Protocol):
     """An open StreamTranslateText call."""
@@ -119,7 +123,8 @@ class TextStream:
                 if self._connection is None and self._window.should_open(now):
                     self._connection = _Connection(self)
                     self._connection.receiver.start()
-                self._changed.wait(self._window.seconds_to_event(now))
+                event = self._window.seconds_to_event(now)
+                self._changed.wait(HEED_SECONDS if event is None else min(event, HEED_SECONDS))
 
     def _next_request(self, connection: _Connection) -> pb.StreamTranslateTextRequest | None:
         with self._changed:

@@ -16,6 +16,13 @@ MAIN = "import sys; from dragoman.commands.cli import main; sys.exit(main())"
 # In the background of a shell interrupts are ignored, and children inherit that.
 HEED = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
 
+# As an interrupt that comes just before the main thread waits: it is noted, and wakes nobody.
+WAKE_NOBODY = f"""{HEED}
+import threading
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+"""
+
 
 def shell(redirection: str, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
     """Runs `dragoman` as a shell does."""
@@ -105,11 +112,14 @@ def test_interrupts_are_as_before_afterwards_and_ignored_ones_stay_ignored() -> 
         signal.signal(signal.SIGINT, before)
 
 
-def test_the_first_interrupt_keeps_what_is_done(server: FakeServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", [HEED, WAKE_NOBODY])
+def test_the_first_interrupt_keeps_what_is_done(
+    before: str, server: FakeServer, tmp_path: Path
+) -> None:
     output = tmp_path / "output.txt"
     arguments = ["translate", "--target", server.target, "-o", str(output)]
     with subprocess.Popen(
-        [sys.executable, "-c", HEED + MAIN, *arguments],
+        [sys.executable, "-c", before + MAIN, *arguments],
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:

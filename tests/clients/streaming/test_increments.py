@@ -10,6 +10,7 @@ from google.rpc import code_pb2  # type: ignore[import-untyped]
 
 from dragoman import (
     AsyncClient,
+    AuthenticationError,
     Client,
     DeadlineExceededError,
     InvalidArgumentError,
@@ -106,6 +107,18 @@ async def test_an_error_says_which_field_is_wrong(server: FakeServer, grown: Gro
         await grown("abc", 20)
     assert [violation.field for violation in caught.value.violations] == ["options.beam_size"]
     assert server.streams_opened == 1
+
+
+async def test_a_refusal_is_told_though_the_text_may_come_after_it(server: FakeServer) -> None:
+    def refuse(_: Requests, context: grpc.ServicerContext) -> Responses:
+        abort(context, status(code_pb2.UNAUTHENTICATED, "no key"))
+        return iter(())
+
+    server.streams += [refuse] * 100
+    async with AsyncClient(server.target, timeout=20, retry_seconds=0) as client:
+        for _ in range(100):
+            with pytest.raises(AuthenticationError, match="no key"):
+                await anext(client.translate_incrementally("abc"))
 
 
 async def test_an_answer_without_a_result_is_a_fault_of_the_server(
