@@ -21,7 +21,15 @@ from tests.bench.chosen import as_told
 from tests.bench.corpus import Corpus, encode
 from tests.bench.entrants import LONGEST, PEER_THREADS, Entrant
 from tests.bench.large_model import SHAPES, ElementType, ShapeName, write_large_model
-from tests.bench.large_report import LargeReport, Measured, Race, large_table, tuning_lines
+from tests.bench.large_report import (
+    LargeReport,
+    Measured,
+    Memories,
+    Race,
+    large_table,
+    tuning_lines,
+)
+from tests.bench.memory_worker import Held, measure_memory
 from tests.bench.models import BUILD
 from tests.bench.origin import Origin, load_average
 from tests.bench.peak_memory import memory, watched
@@ -37,7 +45,7 @@ LARGE = BUILD / "large"
 
 LIBRARIES = ("onnxruntime", "ctranslate2", "torch", "transformers")
 
-Step = Literal["check", "export", "start", "speed", "projection"]
+Step = Literal["check", "export", "start", "speed", "memory", "projection"]
 
 PEER_BATCHES = (8, 16, 32, 64)
 PEER_TOKENS = (512, 2048)
@@ -110,7 +118,7 @@ def measure(checkpoint: Path, precision: Precision, arguments: argparse.Namespac
     setting = Setting("dragoman", precision, bundle, 1, LONGEST)
     if "start" in arguments.step or "speed" in arguments.step:
         setting = _start(found, setting, arguments.rounds if "start" in arguments.step else 1)
-    if "speed" in arguments.step:
+    if "speed" in arguments.step or "memory" in arguments.step:
         if "export" in arguments.step or not converted.exists():
             with stage(f"{precision}: CTranslate2's converter"):
                 module = [sys.executable, "-m", "tests.bench.large_ctranslate2"]
@@ -118,6 +126,11 @@ def measure(checkpoint: Path, precision: Precision, arguments: argparse.Namespac
                     watched([*module, checkpoint, converted, precision]), stage=""
                 )
         workload = _workload(bundle, arguments)
+    if "memory" in arguments.step:
+        ours = replace(setting, workers=1, threads=2, batch_size=arguments.rows)
+        peer = replace(ours, system="ctranslate2", model=converted)
+        found.memories = _memories(ours, peer, workload, arguments.rounds)
+    if "speed" in arguments.step:
         for beam in arguments.beam:
             ours = replace(setting, beam_size=beam)
             peer = replace(ours, system="ctranslate2", model=converted)
@@ -131,6 +144,15 @@ def measure(checkpoint: Path, precision: Precision, arguments: argparse.Namespac
         for directory in (bundle, converted):
             shutil.rmtree(directory, ignore_errors=True)
     return found
+
+
+def _memories(ours: Setting, peer: Setting, workload: Workload, rounds: int) -> Memories:
+    held: dict[Setting, list[Held]] = {ours: [], peer: []}
+    for number in range(rounds):
+        for setting in in_turns((ours, peer), number):
+            with stage(f"{setting.title}: memory, run {number + 1}"):
+                held[setting].append(measure_memory(setting, workload))
+    return Memories(ours.batch_size, held[ours], held[peer])
 
 
 def _start(found: Measured, setting: Setting, rounds: int) -> Setting:
@@ -199,7 +221,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--source-length", type=int, default=32, help="tokens of a source, at most")
     add("--length", type=int, default=32, help="tokens of every translation")
     add("--verify", type=int, default=4, help="sentences that export verifies on")
-    add("--rows", type=int, default=32, help="of the step whose projection is looked at")
+    add(
+        "--rows",
+        type=int,
+        default=32,
+        help="of the step whose projection is looked at, and of memory",
+    )
     add("--scrap", action="store_true", help="remove a precision's bundle once it is measured")
     add("--json", type=Path, help="all the figures")
     return parser

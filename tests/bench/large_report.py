@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from tests.bench.memory_worker import Held
 from tests.bench.origin import Origin, write_report
 from tests.bench.peak_memory import Usage
 from tests.bench.tables import Line, with_range
@@ -48,6 +49,29 @@ class Race:
         return statistics.median(ours / peer for ours, peer in rounds)
 
 
+@dataclass(frozen=True)
+class Memories:
+    """Of two systems at the same work, as libraries; a run each in turns."""
+
+    rows: int
+    ours: list[Held]
+    peer: list[Held]
+
+    @classmethod
+    def parse(cls, fields: dict[str, Any]) -> Self:
+        """Reads what came through JSON."""
+        ours, peer = ([Held(**held) for held in fields[name]] for name in ("ours", "peer"))
+        return cls(fields["rows"], ours, peer)
+
+    def medians(self, figure: str) -> tuple[float, float]:
+        """Of all runs, ours and the peer's."""
+        ours, peer = (
+            statistics.median(getattr(held, figure) for held in runs)
+            for runs in (self.ours, self.peer)
+        )
+        return ours, peer
+
+
 @dataclass
 class Measured:
     """One precision; None is what was left out."""
@@ -61,17 +85,20 @@ class Measured:
     """The server's own memory once it is ready."""
     conversion: Usage | None = None
     """By CTranslate2's converter."""
+    memories: Memories | None = None
     projection: Share | None = None
     races: list[Race] = field(default_factory=list)
 
     @classmethod
     def parse(cls, fields: dict[str, Any]) -> Self:
         """Reads what came through JSON."""
-        made = {
+        made: dict[str, Any] = {
             name: kind(**fields[name])
             for name, kind in (("export", Usage), ("conversion", Usage), ("projection", Share))
             if fields[name] is not None
         }
+        if fields.get("memories") is not None:
+            made["memories"] = Memories.parse(fields["memories"])
         return cls(**fields | made | {"races": [Race(**race) for race in fields["races"]]})
 
 
@@ -127,7 +154,11 @@ def large_table(report: LargeReport) -> tuple[Line, list[Line]]:
     ]
     for beam in dict.fromkeys(race.beam_size for each in columns for race in each.races):
         rows += _race_rows(beam)
-    rows.append(("output projection's share of a step", _projection))
+    rows += [
+        ("to load as a library, CTranslate2", _loads),
+        ("memory then, and at most at the same work", _memories),
+        ("output projection's share of a step", _projection),
+    ]
     lines: list[Line] = [
         (title, *(cell or "" for cell in cells))
         for title, tell in rows
@@ -159,7 +190,7 @@ def _seconds(usage: Usage | None) -> str | None:
     return None if usage is None else f"{usage.seconds:,.0f} s"
 
 
-def _gigabytes(size: int | None) -> str | None:
+def _gigabytes(size: float | None) -> str | None:
     return None if size is None else f"{size / 1e9:.2f} GB"
 
 
@@ -174,6 +205,20 @@ def _all(usage: Usage | None, whole: int) -> str | None:
     if usage is None:
         return None
     return f"{_gigabytes(usage.all_bytes)}, {usage.all_bytes / whole:.2f} of the checkpoint"
+
+
+def _loads(each: Measured) -> str | None:
+    if each.memories is None:
+        return None
+    return "{:.1f} s, {:.1f} s".format(*each.memories.medians("seconds"))
+
+
+def _memories(each: Measured) -> str | None:
+    if (found := each.memories) is None:
+        return None
+    loaded, peaks = found.medians("loaded_bytes"), found.medians("peak_bytes")
+    pairs = (f"{_gigabytes(ours)} and {_gigabytes(peer)}" for ours, peer in (loaded, peaks))
+    return f"{', '.join(pairs)}: {peaks[0] / peaks[1]:.2f} at {found.rows} rows"
 
 
 def _projection(each: Measured) -> str | None:

@@ -7,10 +7,11 @@ import pytest
 from tests.bench.document import write
 from tests.bench.front_end_report import FrontEndReport, Point
 from tests.bench.growth_report import Curve, GrowthReport
-from tests.bench.large_report import LargeReport, Measured, Race, Share
+from tests.bench.large_report import LargeReport, Measured, Memories, Race, Share
 from tests.bench.latency_report import LatencyReport, Stream
 from tests.bench.latency_worker import LatencyRun
 from tests.bench.load_report import Contest, LoadReport
+from tests.bench.memory_worker import Held
 from tests.bench.optimum_environment import versions
 from tests.bench.origin import Origin
 from tests.bench.page import BEGIN, END, replace, update
@@ -65,7 +66,13 @@ LARGE = LargeReport(
     workload="8 sentences",
     check_seconds=[2.0],
     measured=[
-        Measured("int8", bundle_bytes=10**9, projection=Share(32, 50.0, 10.0), races=[RACE]),
+        Measured(
+            "int8",
+            bundle_bytes=10**9,
+            memories=Memories(32, [Held(2.0, 10**9, 3 * 10**9)], [Held(1.0, 10**9, 2 * 10**9)]),
+            projection=Share(32, 50.0, 10.0),
+            races=[RACE],
+        ),
         Measured("float32", export=Usage(90.0, 25 * 10**8, 40 * 10**8, "trace")),
     ],
 )
