@@ -75,6 +75,14 @@ _GUARD = {
     "retry": pb.GUARD_RETRY,
 }
 
+_CHOICES: dict[str, Mapping[str | None, object]] = {
+    "glossary_mode": _GLOSSARY_MODE,
+    "priority": _PRIORITY,
+    "segmentation": _SEGMENTATION,
+    "guard": _GUARD,
+}
+"""Each with what it stands for on the wire; None where nothing is said."""
+
 _CODES = ("source_language_code", "target_language_code", "model", "pivot_language_code")
 _INTEGERS = {
     "beam_size": INT32_BITS,
@@ -291,14 +299,12 @@ class Options:
             if (value := getattr(self, name)) is not None:
                 as_bool(value, name)
         _check_early_stopping(self.early_stopping)
-        _check_glossary_mode(self.glossary_mode)
+        for name, choices in _CHOICES.items():
+            _check_choice(name, getattr(self, name), choices)
         if self.dnt_phrases is not None:
             self._set("dnt_phrases", _as_texts(self.dnt_phrases, "dnt_phrases"))
         if self.glossary_entries is not None:
             self._set("glossary_entries", as_entries(self.glossary_entries, "glossary_entries"))
-        _check_priority(self.priority)
-        _check_segmentation(self.segmentation)
-        _check_guard(self.guard)
         if self.suppress_sequences is not None:
             texts = _as_texts(self.suppress_sequences, "options.suppress_sequences")
             self._set("suppress_sequences", texts)
@@ -422,38 +428,12 @@ def _check_early_stopping(value: object) -> None:
     )
 
 
-def _check_priority(value: object) -> None:
-    if value is None or (isinstance(value, str) and value in _PRIORITY):
+def _check_choice(name: str, value: object, choices: Mapping[str | None, object]) -> None:
+    if value is None or (isinstance(value, str) and value in choices):
         return
-    raise refusal(
-        "priority", f'must be "interactive" or "bulk", not {reprlib.repr(value)}', "OUT_OF_RANGE"
-    )
-
-
-def _check_segmentation(value: object) -> None:
-    if value is None or (isinstance(value, str) and value in _SEGMENTATION):
-        return
-    raise refusal(
-        "segmentation",
-        f'must be "auto", "sentences" or "none", not {reprlib.repr(value)}',
-        "OUT_OF_RANGE",
-    )
-
-
-def _check_guard(value: object) -> None:
-    if value is None or (isinstance(value, str) and value in _GUARD):
-        return
-    raise refusal(
-        "guard", f'must be "off", "warn" or "retry", not {reprlib.repr(value)}', "OUT_OF_RANGE"
-    )
-
-
-def _check_glossary_mode(value: object) -> None:
-    if value is None or (isinstance(value, str) and value in _GLOSSARY_MODE):
-        return
-    raise refusal(
-        "glossary_mode", f'must be "hard" or "soft", not {reprlib.repr(value)}', "OUT_OF_RANGE"
-    )
+    *others, last = (f'"{choice}"' for choice in choices if choice is not None)
+    allowed = f"{', '.join(others)} or {last}"
+    raise refusal(name, f"must be {allowed}, not {reprlib.repr(value)}", "OUT_OF_RANGE")
 
 
 def _as_texts(texts: object, field: str) -> tuple[str, ...]:
