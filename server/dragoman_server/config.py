@@ -3,13 +3,9 @@
 Does not know where a value comes from: settings.py reads flags, environment and file.
 """
 
-import ipaddress
-import os
-from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -19,88 +15,24 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
-
-def _no_switch(value: object) -> object:
-    if isinstance(value, bool):  # `yes` in YAML, which would count as 1
-        raise ValueError("a number is wanted, not yes or no")  # noqa: TRY004  pydantic's way
-    return value
-
-
-def _host(value: str) -> str:
-    try:
-        encoded = value.encode("idna")
-    except UnicodeError:
-        encoded = b""
-    if not encoded or not value.isprintable():
-        raise ValueError("a host's name or address is wanted")
-    return value
-
-
-def _url(value: str) -> str:
-    try:
-        url = urlsplit(value)
-        is_complete = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
-    except ValueError:
-        is_complete = False
-    if not is_complete or not value.isprintable() or url.path.strip("/") or url.query:
-        raise ValueError("http://HOST:PORT or https://HOST:PORT is wanted")
-    return value
-
-
-def _file(value: Path) -> Path:
-    if "\0" in str(value):
-        raise ValueError("a path is wanted, which has no NUL")
-    return value
-
-
-Number = BeforeValidator(_no_switch)
-Host = Annotated[str, AfterValidator(_host)]
-File = Annotated[Path, AfterValidator(_file)]
-Endpoint = Annotated[str, AfterValidator(_url)]
-Port = Annotated[int, Field(ge=0, le=65_535), Number]
-Threads = Annotated[int, Field(ge=1, le=1024), Number]
-Rows = Annotated[int, Field(ge=1, le=16_384), Number]
-Tokens = Annotated[int, Field(ge=1, le=65_536), Number]
-Texts = Annotated[int, Field(ge=1, le=1_000_000), Number]
-Timeout = Annotated[float, Field(ge=0.001, le=604_800), Number]
-"""In seconds: a week at most."""
-
-
-Code = Annotated[str, Field(min_length=1, max_length=35)]
-"""BCP-47, of a language."""
-Weight = Annotated[float, Field(ge=0.01, le=100), Number]
-
-
-def is_this_machine(host: str) -> bool:
-    """Whether only this machine itself reaches an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _paths(value: object) -> object:
-    if isinstance(value, str):
-        return value.split(os.pathsep) if value else ()
-    return (value,) if isinstance(value, Path) else value
-
-
-def _codes(value: object) -> object:
-    """Reads CODE,CODE, or several such."""
-    each = (value,) if isinstance(value, str) else value
-    if not isinstance(each, list | tuple) or not all(isinstance(code, str) for code in each):
-        return value
-    return tuple(code.strip() for code in ",".join(each).split(",") if code.strip())
-
-
-def _weights(value: object) -> object:
-    """Reads NAME=WEIGHT,NAME=WEIGHT."""
-    if not isinstance(value, str):
-        return value
-    pairs = [each.rpartition("=") for each in value.split(",") if each]
-    if not all(name and equals for name, equals, _ in pairs):
-        raise ValueError("NAME=WEIGHT is wanted, or several separated by commas")
-    return {name.strip(): weight.strip() for name, _, weight in pairs}
+from dragoman_server.setting_types import (
+    Bytes,
+    Code,
+    Endpoint,
+    File,
+    Host,
+    Listed,
+    Number,
+    Paths,
+    Port,
+    Rows,
+    Texts,
+    Threads,
+    Timeout,
+    Tokens,
+    Weights,
+    is_this_machine,
+)
 
 
 class Config(BaseSettings):
@@ -116,7 +48,7 @@ class Config(BaseSettings):
     config: File | None = None
     """YAML file with settings. Flags and environment variables go before it."""
 
-    bundle: Annotated[tuple[File, ...], NoDecode, BeforeValidator(_paths)] = ()
+    bundle: Paths = ()
     """Directory of the model bundle to serve, or of several: the flag may be repeated, a variable
     separates them by ":", the file has a list. What follows an "@" in a directory's name is the
     model's version. Default: none; bundle or models is needed."""
@@ -126,7 +58,7 @@ class Config(BaseSettings):
     restart. Default: none."""
     models_poll_seconds: Annotated[float, Field(ge=0, le=86_400), Number] = 5.0
     """Time between two looks at models; 0 never looks again."""
-    models_memory: Annotated[ByteSize, Field(ge=1, le=2**50), Number] | None = None
+    models_memory: Bytes | None = None
     """Most bytes that the files and caches of all models may take together. Default: the memory of
     the machine or its container, where there is more than one model."""
     models_full: Literal["refuse", "unload"] = "refuse"
@@ -138,7 +70,7 @@ class Config(BaseSettings):
     admin_host: Host = "127.0.0.1"
     """Address that the AdminService listens on. Another one than this machine's needs a setting
     that says who may do what, such as api_keys."""
-    model_weights: Annotated[dict[str, Weight], NoDecode, BeforeValidator(_weights)] = {}
+    model_weights: Weights = {}
     """What share of the cores a model gets where others are busy too: NAME=WEIGHT, several with
     commas between; beside one of weight 1, a model of weight 2 gets twice as much. Default: 1
     each."""
@@ -147,11 +79,11 @@ class Config(BaseSettings):
     """Whether texts that come without their language are looked at for it, where several would do,
     and DetectLanguage answers. Takes 25 MB in each process that takes calls. Needs the extra
     detection."""
-    pivot_languages: Annotated[tuple[Code, ...], NoDecode, BeforeValidator(_codes)] = ()
+    pivot_languages: Annotated[tuple[Code, ...], NoDecode, Listed] = ()
     """Languages to translate through where no model translates directly and a request names none:
     CODE, or several with commas between, of which the first is taken that will do. Default: none;
     such a request is an error."""
-    cache_bytes: Annotated[ByteSize, Field(ge=1, le=2**50), Number] | None = None
+    cache_bytes: Bytes | None = None
     """Most bytes of translations that are kept, in all processes that take calls together, so that
     a caller who sends a text again gets the same translation at once; with or without a unit:
     256MiB. Default: none are kept."""
@@ -162,9 +94,7 @@ class Config(BaseSettings):
     interface."""
     port: Port = 50051
     """TCP port that gRPC listens on. 0 lets the system choose."""
-    interfaces: Annotated[
-        tuple[Literal["google", "riva"], ...], NoDecode, BeforeValidator(_codes)
-    ] = ()
+    interfaces: Annotated[tuple[Literal["google", "riva"], ...], NoDecode, Listed] = ()
     """Other services whose clients are answered on port, beside this server's own: google (Google
     Cloud Translation v3), riva (NVIDIA Riva's translation); several with commas between. Each needs
     the extra of its name. Default: none."""
@@ -214,14 +144,14 @@ class Config(BaseSettings):
     engine_processes: Annotated[int, Field(ge=0, le=256), Number] | None = None
     """Processes over which the engines of a model are spread, each with a copy of the weights, on
     cpu; 0 has the engines in the server's own process. Default: 0, but where neither engines nor
-    threads_per_engine is set, and a small model has four engines or more, what is found to be
-    fastest at start-up."""
+    threads_per_engine is set 2 for two or three engines of a very small model, and for four engines
+    or more of a small one what is found to be fastest at start-up."""
     max_batch_size: Rows | None = None
     """Rows per engine, which is the most texts that it decodes at once. Cache memory grows with
     it. Default: what kv_cache_memory holds; without that 128, fewer where they would take more than
     2 GiB, but no fewer than 16; on cpu fewer still where the caches of all engines would take more
     than half of the memory of the machine or its container."""
-    kv_cache_memory: Annotated[ByteSize, Field(ge=1, le=2**50), Number] | None = None
+    kv_cache_memory: Bytes | None = None
     """Most bytes that an engine's caches may take, with or without a unit: 4GiB. Where
     max_batch_size is not given they hold as many rows as have room, at most 512. Default: no
     limit."""

@@ -14,8 +14,9 @@ from dragoman_server.access.keys import Keys
 from dragoman_server.access.limits import RateLimits
 from dragoman_server.access.principal import Principal
 from dragoman_server.access.watched_files import WatchedFiles, read_file
-from dragoman_server.config import Config, is_this_machine
+from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError, PermissionDeniedError
+from dragoman_server.setting_types import is_this_machine
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dragoman_server.access.principal import ADMINISTRATION, ALL, FILES, Limits, Principal
-from dragoman_server.config import Number
+from dragoman_server.setting_types import Number
 
 METHODS = (
     *("TranslateText", "StreamTranslateText", "DetectLanguage", "ListModels"),

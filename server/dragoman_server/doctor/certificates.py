@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from dragoman_server.config import Config, is_this_machine
+from dragoman_server.config import Config
 from dragoman_server.doctor.finding import Finding
+from dragoman_server.setting_types import is_this_machine
 
 SOON = timedelta(days=14)
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from dragoman_server.config import Config, is_this_machine
+from dragoman_server.config import Config
 from dragoman_server.errors import ConfigError
 from dragoman_server.interfaces.http import deepl, openai
 from dragoman_server.interfaces.http.answering import Asker
@@ -23,6 +23,7 @@ from dragoman_server.interfaces.http.listening import Bounds, Listener
 from dragoman_server.interfaces.http.pages import Pages
 from dragoman_server.rpc import LocalCalls, Method, Tally
 from dragoman_server.service import FLUSH_SECONDS, Certificates, bind_port
+from dragoman_server.setting_types import is_this_machine
 
 BUSY = ("/translate", "/v2/translate", "/v1/chat/completions")
 """Paths that are looked for first, as they are tried one after the other."""
