@@ -8,7 +8,8 @@ from torch import Tensor
 
 from dragoman_export.families import import_model
 from dragoman_export.model import ImportedModel
-from dragoman_export.network import AttentionWeights, ForcedAttention, Step, Transformer, operators
+from dragoman_export.network import AttentionWeights, ForcedAttention, Step, Transformer
+from dragoman_export.network.operators import attention
 from dragoman_export.precision import with_int8_caches
 from dragoman_export.precision.calibrate import calibrate
 from dragoman_export.precision.quantise import quantise
@@ -38,7 +39,7 @@ def stepwise(
         found.append(weights[0])
         return (weights @ value.to(query.dtype)).transpose(1, 2).flatten(2)
 
-    monkeypatch.setattr(operators, "_attend", attend)
+    monkeypatch.setattr(attention, "_attend", attend)
     config = transformer.config
     source_last, caches = encode(transformer, [source], len(target))
     encoder, found = found, []
