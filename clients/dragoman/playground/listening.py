@@ -11,16 +11,44 @@ from collections.abc import Callable
 import uvicorn
 from starlette.types import ASGIApp
 
-from dragoman.playground.app import make_app
+from dragoman.http_connection import Connection, connections_of
+from dragoman.playground.app import TAKE_SECONDS, make_app
 from dragoman.playground.connections import Connections, Server
 
 MOST_CONNECTIONS = 128
-"""Further ones are told so (503)."""
+"""Requests beyond them are told so (503)."""
+
+MOST_TOLD = 32
+"""Connections that are told it; others are hung up on, as descriptors are the server's too."""
+
+TICKS = 10
+"""Of uvicorn's, between two looks at connections: a second."""
 
 CLOSE_SECONDS = 2
 """For answers that are on their way to end."""
 
 MakeApp = Callable[[], ASGIApp]
+
+
+class _Bounded(Connection):
+    """A connection as long as there are not too many."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """See asyncio.Protocol."""
+        super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS + MOST_TOLD:
+            transport.abort()
+
+
+class _Server(uvicorn.Server):
+    """Hangs up on who does not send a request, or take an answer."""
+
+    async def on_tick(self, counter: int) -> bool:
+        """Is called by uvicorn ten times a second."""
+        if counter % TICKS == 0:
+            for connection in connections_of(self.server_state):
+                connection.look(TAKE_SECONDS)
+        return await super().on_tick(counter)
 
 
 class Listener:
@@ -42,16 +70,16 @@ class Listener:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family)
         self.port: int = self._socket.getsockname()[1]
-        self._server = uvicorn.Server(
+        self._server = _Server(
             uvicorn.Config(
                 make,
                 factory=True,
-                http="h11",
+                http=_Bounded,
                 ws="none",
                 lifespan="on",
                 loop="asyncio",
                 log_config=None,
-                log_level="warning",
+                log_level="error",
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,

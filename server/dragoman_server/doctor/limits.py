@@ -41,14 +41,16 @@ def check_limits(
 
 
 def _open_files(config: Config, limit_of: LimitOf) -> Finding:
-    check, wanted = "open files", config.max_connections + RESERVED
+    ports = 1 if config.http_port is None else 2  # each has as many connections
+    check, wanted = "open files", ports * config.max_connections + RESERVED
     _, hard = limit_of(resource.RLIMIT_NOFILE)  # the soft one is raised to it
     if hard == resource.RLIM_INFINITY or hard >= wanted:
         return Finding(check, "ok", f"{wanted:,} are allowed, for max_connections and others")
     advice = f"raise ulimit -n to {wanted:,}, or lower max_connections"
     if hard <= RESERVED:
         return Finding(check, "problem", f"{hard:,} are allowed: too few to serve at all", advice)
-    found = f"{hard:,} are allowed: {hard - RESERVED:,} connections, not {config.max_connections:,}"
+    allowed = (hard - RESERVED) // ports
+    found = f"{hard:,} are allowed: {allowed:,} connections a port, not {config.max_connections:,}"
     return Finding(check, "warning", found, advice)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from dragoman.playground import asked
+from dragoman.playground import listening as port
 from dragoman.playground.listening import Beside, Listener
 from tests.clients.fake_server import FakeServer
 from tests.clients.playground.served import GrowingServer, Held, listening
@@ -36,7 +37,7 @@ def answer(address: str, text: str, key: str = "") -> Iterator[http.client.HTTPR
     headers = {"content-type": "application/json"}
     if key:
         headers["authorization"] = f"Bearer {key}"
-    with contextlib.closing(http.client.HTTPConnection(address, timeout=60)) as connection:
+    with contextlib.closing(http.client.HTTPConnection(address, timeout=20)) as connection:
         connection.request("POST", "/api/translate", json.dumps({"text": text}), headers)
         with connection.getresponse() as response:
             yield response
@@ -62,7 +63,7 @@ def test_who_leaves_frees_the_server_from_the_text(growing: GrowingServer, key: 
     with listening(growing.target) as address:
         with answer(address, "one two", key) as response:
             response.readline()
-        assert held.left.wait(60)
+        assert held.left.wait(20)
 
 
 def test_a_visitors_key_is_sent_with_that_visitors_calls_alone(growing: GrowingServer) -> None:
@@ -83,14 +84,77 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(
     growing: GrowingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asked, "READ_SECONDS", 0.05)
+    with listening(growing.target) as address, connected(address) as slow:
+        slow.sendall(
+            b"POST /api/translate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n"
+            b"Content-Type: application/json\r\n\r\n{"
+        )
+        assert slow.recv(4096).startswith(b"HTTP/1.1 408 ")
+
+
+CHUNKED = b" HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+def test_what_is_no_http_is_hung_up_on_without_a_trace(
+    growing: GrowingServer, caplog: pytest.LogCaptureFixture
+) -> None:
     with listening(growing.target) as address:
-        host, _, port = address.partition(":")
-        with socket.create_connection((host, int(port)), timeout=60) as slow:
-            slow.sendall(
-                b"POST /api/translate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n"
-                b"Content-Type: application/json\r\n\r\n{"
-            )
-            assert slow.recv(4096).startswith(b"HTTP/1.1 408 ")
+        for parts, status in (
+            ((b"\0\r\n\r\n",), b"400"),
+            ((b"GET /" + CHUNKED + b"zz\r\n",), b"400"),
+            ((b"HEAD /" + CHUNKED + b"zz\r\n",), b"400"),
+            ((b"GET /" + CHUNKED, b"zz\r\n"), b"200"),
+            ((b"POST /api/translate" + CHUNKED, b"zz\r\n"), b"415"),
+        ):
+            with connected(address) as connection:
+                said = b""
+                for part in parts:
+                    connection.sendall(part)
+                    if part is not parts[-1]:
+                        said = connection.recv(1 << 20)
+                said += all_of(connection)
+            assert said.startswith(b"HTTP/1.1 " + status)
+            assert said.count(b"HTTP/1.1") == 1
+        assert "translation" in lines(address, "one")[-1]
+    assert caplog.messages == []
+
+
+def test_who_says_nothing_is_hung_up_on(
+    growing: GrowingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(port, "TAKE_SECONDS", 0.05)
+    monkeypatch.setattr(port, "TICKS", 1)
+    with listening(growing.target) as address:
+        for said in (b"", b"GET / HTTP/1.1\r\nhost: localhost\r\n"):
+            with connected(address) as silent:
+                silent.sendall(said)
+                assert all_of(silent) == b""
+
+
+def test_connections_are_bounded(growing: GrowingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(port, "MOST_CONNECTIONS", 1)
+    monkeypatch.setattr(port, "MOST_TOLD", 1)
+    with listening(growing.target) as address, connected(address) as first, connected(address):
+        first.sendall(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        assert first.recv(4096).startswith(b"HTTP/1.1 503 ")
+        with connected(address) as third:
+            assert all_of(third) == b""
+
+
+@contextlib.contextmanager
+def connected(address: str) -> Iterator[socket.socket]:
+    host, _, number = address.partition(":")
+    with socket.create_connection((host, int(number)), timeout=60) as connection:
+        yield connection
+
+
+def all_of(connection: socket.socket) -> bytes:
+    """Returns what comes until the server hangs up."""
+    said = b""
+    with contextlib.suppress(ConnectionResetError):
+        while more := connection.recv(1 << 16):
+            said += more
+    return said
 
 
 def test_a_port_that_is_taken_is_told_before_anything_runs(growing: GrowingServer) -> None:
@@ -120,10 +184,10 @@ def test_the_command_says_where_the_page_is_and_ends_with_a_signal(
         assert process.stdout is not None
         found = re.match(r"http://(127\.0\.0\.1:\d+)/ is the playg", process.stdout.readline())
         assert found is not None
-        with urllib.request.urlopen(f"http://{found[1]}/api/models", timeout=60) as page:
+        with urllib.request.urlopen(f"http://{found[1]}/api/models", timeout=20) as page:
             assert json.load(page)["models"][0]["name"] == "fake"
         process.send_signal(number)
-        assert process.wait(60) == 0
+        assert process.wait(20) == 0
         assert process.stderr is not None
         assert process.stderr.read() == ""
     assert server.keys == ["Bearer from-the-environment"]

@@ -11,7 +11,9 @@ UNLIMITED = resource.RLIM_INFINITY
 NEEDED = 1 << 30
 
 
-def found(limits: dict[str, int], huge_pages: Path = Path("/none")) -> dict[str, Finding]:
+def found(
+    limits: dict[str, int], huge_pages: Path = Path("/none"), **settings: object
+) -> dict[str, Finding]:
     """With hard and soft limits by their names; others are what is usual."""
     usual = {"RLIMIT_CORE": 0} | limits
 
@@ -19,7 +21,7 @@ def found(limits: dict[str, int], huge_pages: Path = Path("/none")) -> dict[str,
         values = [limit for name, limit in usual.items() if getattr(resource, name) == kind]
         return (values[0], values[0]) if values else (UNLIMITED, UNLIMITED)
 
-    findings = check_limits(make_config(), NEEDED, limit_of, huge_pages)
+    findings = check_limits(make_config(**settings), NEEDED, limit_of, huge_pages)
     return {each.check: each for each in findings}
 
 
@@ -34,6 +36,13 @@ def test_open_files_must_do_for_the_connections(files: int, state: str) -> None:
     finding = found({"RLIMIT_NOFILE": files})["open files"]
     assert finding.state == state
     assert bool(finding.advice) == (state != "ok")
+
+
+@pytest.mark.parametrize(("files", "state"), [(2 * 4096 + 256, "ok"), (4096 + 256, "warning")])
+def test_http_has_as_many_connections_again(files: int, state: str) -> None:
+    finding = found({"RLIMIT_NOFILE": files}, http_port=0)["open files"]
+    assert finding.state == state
+    assert ("2,048 connections a port" in finding.found) == (state != "ok")
 
 
 @pytest.mark.parametrize(("space", "state"), [(NEEDED, "warning"), (1 << 40, "ok")])

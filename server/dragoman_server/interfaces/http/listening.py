@@ -1,7 +1,7 @@
 """A port on which an ASGI application is served, on the event loop that it is started on.
 
-The door to uvicorn, and to h11 that it reads requests with. There is so much time to send a request
-and to take an answer: who needs more is hung up on. Does not know what is served.
+The door to uvicorn. There is so much time to send a request and to take an answer: who needs more
+is hung up on. Does not know what is served.
 """
 
 import asyncio
@@ -9,13 +9,13 @@ import socket
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-import h11
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
+
+from dragoman.http_connection import Connection, connections_of
 
 CERTIFICATE_NAMES = "certificate_names"
 """Where the state of a request's scope has those that its connection was made with."""
@@ -31,9 +31,6 @@ BACKLOG = 1024
 HANDSHAKE_SECONDS = 10.0
 """For TLS."""
 
-READ_BYTES = 16 * 1024
-"""That are looked at before others have their turn: a body may come in chunks of a byte each."""
-
 
 class Bounds(NamedTuple):
     """To what is taken in."""
@@ -46,59 +43,13 @@ class Bounds(NamedTuple):
     """For a request's headers to arrive, and for what is sent to be taken."""
 
 
-class Connection(H11Protocol, asyncio.BufferedProtocol):
-    """One connection, that knows how long it has waited for its client.
-
-    Args:
-        config: uvicorn's.
-        state: Of all connections.
-    """
-
-    def __init__(self, config: uvicorn.Config, state: ServerState) -> None:
-        super().__init__(config, state, {})
-        self._buffer = memoryview(b"")
-        self._waits_since: float | None = None
-        """For the rest of a request's headers."""
-        self._unread_since: float | None = None
-        """What was sent, by whoever is to read it."""
-
-    @property
-    def is_asked(self) -> bool:
-        """Whether it has a request without an answer."""
-        return self.cycle is not None and not self.cycle.response_complete
+class Known(Connection):
+    """A connection whose requests say with which certificate it was made."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See asyncio.Protocol."""
         super().connection_made(transport)
         self.app_state = {CERTIFICATE_NAMES: self._certificate_names()}
-        self._waits_since = self.loop.time()
-
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
-        """See asyncio.BufferedProtocol."""
-        self._buffer = memoryview(bytearray(READ_BYTES))
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """See asyncio.BufferedProtocol."""
-        data, self._buffer = self._buffer[:nbytes].tobytes(), memoryview(b"")
-        self.data_received(data)
-
-    def data_received(self, data: bytes) -> None:
-        """See asyncio.Protocol."""
-        super().data_received(data)
-        if self.is_asked:
-            self._waits_since = None
-        elif self._waits_since is None:
-            self._waits_since = self.loop.time()
-
-    def send_400_response(self, msg: str) -> None:
-        """Says that this is no HTTP, where what came before it leaves room to."""
-        if self.cycle is not None:
-            self.cycle.disconnected = True  # whoever answers it is to say no more
-            self.cycle.message_event.set()
-        with suppress(h11.LocalProtocolError):  # it is answered already, or asks for headers alone
-            super().send_400_response(msg)
-        self.transport.close()
 
     def _certificate_names(self) -> Sequence[str]:
         """Returns the URI and DNS names of the client's certificate, else its common name."""
@@ -107,17 +58,6 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
         names = [name for kind in ("URI", "DNS") for key, name in others if key == kind]
         subject = [each for part in shown.get("subject", ()) for each in part]
         return names or [name for key, name in subject if key == "commonName"]
-
-    def look(self, seconds: float) -> None:
-        """Hangs up where its client takes more than so many seconds."""
-        now = self.loop.time()
-        if not self.transport.get_write_buffer_size():
-            self._unread_since = None
-        elif self._unread_since is None:
-            self._unread_since = now
-        since = [each for each in (self._waits_since, self._unread_since) if each is not None]
-        if since and now - min(since) > seconds:
-            self.transport.abort()
 
 
 class Listener:
@@ -131,7 +71,7 @@ class Listener:
     def __init__(self, app: ASGIApp, bounds: Bounds) -> None:
         self._config = uvicorn.Config(
             app,
-            http=Connection,
+            http=Known,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -206,7 +146,7 @@ class Listener:
         """Begins a connection, whose client may know nothing of TLS, or not trust this server."""
         with suppress(OSError):
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: Connection(self._config, self._state),
+                lambda: Known(self._config, self._state, {}),
                 accepted,
                 ssl=self._context,
                 ssl_handshake_timeout=None if self._context is None else HANDSHAKE_SECONDS,
@@ -214,7 +154,7 @@ class Listener:
 
     @property
     def _connections(self) -> list[Connection]:
-        return cast("list[Connection]", list(self._state.connections))
+        return connections_of(self._state)
 
     def _look(self) -> None:
         for connection in self._connections:
