@@ -194,6 +194,7 @@ class EngineProcesses(EngineGroup[HostedEngine]):
     async def join(self) -> None:
         """Returns once all have ended, and forgets the engines and whom they tell."""
         await asyncio.gather(*(process.ended() for process in self._processes))
+        self._take_in()
         self._engines.clear()
         self._by_process.clear()
         self._settle, self._all_died = _ignore, _nothing

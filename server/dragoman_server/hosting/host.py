@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from socket import socket
@@ -48,6 +49,9 @@ _log = logging.getLogger("dragoman_server.hosting.host")  # as a program its nam
 
 _BYTES = 1 << 18
 
+LAST_STEP_SECONDS = 0.5
+"""For engines that are told to stop to end their step, and to tell what they did."""
+
 
 class Host:
     """The engines of this process, and the texts that they hold.
@@ -69,6 +73,7 @@ class Host:
         while data := self._end.recv(_BYTES):
             for message in unpacker.feed(data):
                 if isinstance(message, Stop):
+                    self._stop()
                     return
                 self._obey(message)
 
@@ -120,6 +125,14 @@ class Host:
             engine.start()
         collect_seldom()
         return Prepared()
+
+    def _stop(self) -> None:
+        """Ends the engines, as soon as they can."""
+        for engine in self._engines:
+            engine.close()
+        end = time.monotonic() + LAST_STEP_SECONDS
+        for engine in self._engines:
+            engine.join(max(0.0, end - time.monotonic()))
 
     def send(self, message: object) -> None:
         """Tells the owner something. Any thread may; nobody hears it once that is gone."""
@@ -188,6 +201,14 @@ class HostEngine:
             self._inbox.cancel(sequence)
             self._engine.cancel(sequence)
 
+    def close(self) -> None:
+        """Makes it end after its running step."""
+        self._inbox.close()
+
+    def join(self, seconds: float) -> None:
+        """Waits so long for it to end."""
+        self._thread.join(seconds)
+
     def _live(self) -> None:
         """A thread's life."""
         give_way()
@@ -198,11 +219,10 @@ class HostEngine:
             return
         self._ready.set_result(None)
         try:
-            while True:
-                while self._engine.step():
+            while self._inbox.wait():
+                while not self._inbox.is_closed and self._engine.step():
                     pass
                 self._reporter.rest()
-                self._inbox.wait()
         except BaseException:  # noqa: BLE001 the process ends here, whatever it was
             _log.critical("engine_thread_died", exc_info=True)
             self._host.leave(1)

@@ -33,6 +33,7 @@ class HostProcess:
         self._report: Callable[[Report], None] = _nobody_listens
         self._died: Callable[[], None] = _nothing
         self._is_told_to_stop = False
+        self._is_lost = asyncio.Event()
         self.lives = True
 
     @classmethod
@@ -114,6 +115,7 @@ class HostProcess:
     def lost(self) -> None:
         """See link.Reader."""
         self.lives = False
+        self._is_lost.set()
         if self._prepared is not None and not self._prepared.done():
             self._prepared.set_exception(_gone())
         if not self._is_told_to_stop:
@@ -127,11 +129,12 @@ class HostProcess:
             self._end.close()
             return
         self.send(Stop())
-        self._link.close()
 
     async def ended(self) -> None:
-        """Returns once the process, which was told to stop, is gone."""
+        """Returns once the process, which was told to stop, is gone, and has told all it did."""
         await asyncio.to_thread(self.kill, STOP_SECONDS)
+        if self._link is not None:
+            await self._is_lost.wait()
         self._report, self._died = _nobody_listens, _nothing
 
     def kill(self, seconds: float = 0.0) -> None:

@@ -29,6 +29,8 @@ class Inbox:
         self._cancelled: set[Sequence] = set()
         """Of those that wait."""
         self._changed = threading.Condition()
+        self.is_closed = False
+        """Whether the engine is to begin with nothing more."""
 
     def put(self, batch: list[Sequence]) -> None:
         """Adds sequences that are to be encoded together."""
@@ -52,10 +54,17 @@ class Inbox:
             if any(sequence in batch for batch in self._batches):
                 self._cancelled.add(sequence)
 
-    def wait(self) -> None:
-        """Blocks until there is a batch."""
+    def close(self) -> None:
+        """Ends what the engine is about."""
         with self._changed:
-            self._changed.wait_for(lambda: self._batches)
+            self.is_closed = True
+            self._changed.notify()
+
+    def wait(self) -> bool:
+        """Blocks until there is a batch; returns False once it is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._batches or self.is_closed)
+        return not self.is_closed
 
 
 class InboxScheduler:

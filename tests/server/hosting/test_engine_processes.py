@@ -92,10 +92,8 @@ async def test_translations_are_those_of_engines_in_threads() -> None:
             ).token_ids
         assert engine.requests_running == engine.requests_waiting == 0
         assert engine.kv_cache_usage == 0
-        # What steps took is told a little after what they ended.
-        source_tokens = f'dragoman_source_tokens_total{{model="tiny"}} {3.0 * 140}'
-        await until(lambda: source_tokens in generate_latest(metrics.registry).decode())
     told = generate_latest(metrics.registry).decode()
+    assert f'dragoman_source_tokens_total{{model="tiny"}} {3.0 * 140}' in told
     tokens = sum(len(result.token_ids) for result in results)
     counted = next(line for line in told.splitlines() if "target_tokens_total{" in line)
     assert float(counted.split()[-1]) > tokens
@@ -187,6 +185,19 @@ async def test_what_is_unfinished_when_it_is_closed_gets_unavailable() -> None:
         await engine.close()
         with pytest.raises(UnavailableError):
             await future
+
+
+async def test_all_that_engines_did_is_counted_however_soon_they_are_closed() -> None:
+    metrics = Metrics()
+    async with started(load((1, partial(hosted, 1))), metrics) as engine:
+        first, running = engine.submit([[2, 1], [1999]], OPTIONS)
+        await first  # its steps are told later, together with others
+        await engine.close()
+        with pytest.raises(UnavailableError):
+            await running
+    told = generate_latest(metrics.registry).decode().splitlines()
+    assert 'dragoman_steps_total{model="tiny",phase="encode"} 1.0' in told
+    assert 'dragoman_source_tokens_total{model="tiny"} 3.0' in told
 
 
 @pytest.mark.parametrize(

@@ -61,3 +61,11 @@ def test_what_a_step_took_is_passed_on() -> None:
     engine = Engine()
     engine.scheduler.observe_step(3, 0.25)
     assert engine.steps == [0.25]
+
+
+def test_one_that_is_closed_is_waited_for_no_longer() -> None:
+    inbox = Inbox()
+    inbox.put([sequence([1])])
+    assert inbox.wait()
+    inbox.close()
+    assert not inbox.wait()
