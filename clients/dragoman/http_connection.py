@@ -17,6 +17,32 @@ READ_BYTES = 16 * 1024
 """That are looked at before others have their turn: a body may come in chunks of a byte each."""
 
 
+SMALL_BYTES, MOST_SMALL = 64, 512
+"""Of a chunk, and chunks of less in a request: h11 takes as long for one as for a large one."""
+
+
+class _Reader(h11.Connection):
+    """Reads requests; refuses bodies in chunks that take too much time to read."""
+
+    refusal = ""
+    """Why it does."""
+    _small = 0
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """See h11.Connection."""
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._small = 0
+        elif isinstance(event, h11.Data) and event.chunk_start and event.chunk_end:
+            self._small += len(event.data) < SMALL_BYTES
+            if self._small > MOST_SMALL:
+                self.refusal = (
+                    f"The body has more than {MOST_SMALL} chunks of less than {SMALL_BYTES} bytes."
+                )
+                raise h11.RemoteProtocolError(self.refusal)
+        return event
+
+
 class Connection(H11Protocol, asyncio.BufferedProtocol):
     """One connection, that knows how long it has waited for its client.
 
@@ -35,6 +61,8 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        most = config.h11_max_incomplete_event_size
+        self.conn: _Reader = _Reader(h11.SERVER) if most is None else _Reader(h11.SERVER, most)
         self._buffer = memoryview(b"")
         self._waits_since: float | None = None
         """For the rest of a request's headers."""
@@ -75,7 +103,7 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
             self.cycle.disconnected = True  # whoever answers it is to say no more
             self.cycle.message_event.set()
         with suppress(h11.LocalProtocolError):  # it is answered already, or asks for headers alone
-            super().send_400_response(msg)
+            super().send_400_response(self.conn.refusal or msg)
         self.transport.close()
 
     def look(self, seconds: float) -> None:

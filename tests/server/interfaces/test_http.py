@@ -86,7 +86,9 @@ async def test_bodies_are_bounded() -> None:
         (b"{}", {"content-type": "multipart/form-data"}, 415, "multipart"),
         (b"{", http_served.JSON, 400, "no object of JSON"),
         (b"[]", http_served.JSON, 400, "no object of JSON"),
-        (b"[" * 10_000, http_served.JSON, 400, "no object of JSON"),
+        (b"[" * 5_000, http_served.JSON, 400, "no object of JSON"),
+        (b'{"x": [' + b"[]," * 3000 + b"0]}", http_served.JSON, 400, "more than 5,120 values"),
+        (b'{"q": "' + b'[{,\\"' * 1000, http_served.JSON, 400, "no object of JSON"),
         (b"q=%ff", FORM, 400, "no form in UTF-8"),
         (b"&".join(b"a=b" for _ in range(5000)), FORM, 400, "at most 4,096 fields"),
         (BODY, http_served.JSON | {"x-request-timeout": "soon"}, 400, "is 'soon'; allowed: sec"),
@@ -145,6 +147,11 @@ async def test_a_name_says_nothing_where_keys_do() -> None:
         assert (await post(server, PATH, BODY, http_served.JSON | page)).status == 200
 
 
+async def test_texts_may_have_any_signs_of_json(server: Running) -> None:
+    text = '[{,\\"' * 3000
+    assert (await post(server, PATH, REQUEST | {"q": text})).body == {"translatedText": text}
+
+
 async def test_halves_of_characters_that_make_a_whole_are_read(server: Running) -> None:
     body = b'{"q": "\\ud83d\\ude00 \\\\ud800", "source": "en", "target": "de"}'
     answer = await post(server, PATH, body)
@@ -197,6 +204,28 @@ async def test_a_body_that_nobody_asked_for_does_not_come_for_ever(hasty: Runnin
     writer.close()
 
 
+@pytest.mark.parametrize(("size", "count"), [(64, 600), (1, 500)])
+async def test_a_body_may_come_in_many_pieces(server: Running, size: int, count: int) -> None:
+    chunk = b"%x\r\n%s\r\n" % (size, b" " * size)
+    body = b"%x\r\n%s\r\n" % (len(BODY), BODY) + chunk * count + b"0\r\n\r\n"
+    reader, writer = await sent(server, HEAD + b"transfer-encoding: chunked\r\n\r\n", body)
+    assert b" 200 " in await reader.readline()
+    writer.close()
+
+
+async def test_a_body_in_pieces_of_next_to_nothing_is_refused(
+    server: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each takes a time that is the others': who sends ten megabits of them has all of it."""
+    chunks = b"1\r\n \r\n" * 600
+    reader, writer = await sent(server, HEAD + b"transfer-encoding: chunked\r\n\r\n", chunks)
+    answer = await all_of(reader)
+    assert b" 400 " in answer
+    assert b"The body has more than 512 chunks of less than 64 bytes." in answer
+    writer.close()
+    assert caplog.messages == []
+
+
 async def _endless(writer: asyncio.StreamWriter) -> None:
     with suppress(ConnectionError):
         while True:
@@ -225,9 +254,9 @@ async def test_what_nobody_reads_takes_no_memory_meanwhile(
 
     server.engine.echo = False
     before = empty_lists()
-    asking = asyncio.create_task(post(server, path, fields | {"x": [[]] * 20_000}))
+    asking = asyncio.create_task(post(server, path, fields | {"x": [[]] * 2_000}))
     (text,) = await server.engine.has_texts(1)
-    assert empty_lists() < before + 10_000
+    assert empty_lists() < before + 1_000
     text.finish()
     with suppress(ValueError):  # a stream is no JSON
         assert (await asking).status == 200
@@ -265,7 +294,7 @@ async def test_so_many_bodies_are_on_their_way_and_the_largest_makes_room() -> N
     refusals = pytest.importorskip("dragoman_server.interfaces.http.refusals")
     datastructures = pytest.importorskip("starlette.datastructures")
     headers = datastructures.Headers({"content-type": "application/json"})
-    few = bodies.Bodies(10, 5.0, most_held_bytes=10)
+    few = bodies.Bodies(10, 5.0, most_texts=1, most_held_bytes=10)
     rest = asyncio.Event()
 
     def brings(*chunks: bytes) -> Any:

@@ -104,7 +104,11 @@ class HttpServer:
         config = self._config
         asker = Asker(
             LocalCalls(self._methods, tally, streams=config.max_concurrent_streams),
-            Bodies(config.message_bytes, config.message_timeout_seconds),
+            Bodies(
+                config.message_bytes,
+                config.message_timeout_seconds,
+                most_texts=config.max_contents,
+            ),
             Pages(by_any_name=config.controls_access or not is_this_machine(config.http_host)),
         )
         libretranslate = LibreTranslate(
