@@ -11,6 +11,7 @@ import pytest
 
 from tests.attacks import guarded, http_floods
 from tests.attacks.harness import LightCallers, Server
+from tests.attacks.test_connections import idle
 
 pytest.importorskip("starlette")
 
@@ -54,8 +55,23 @@ def answers(server: Server) -> bool:
     body = json.dumps({"q": "the cat", "source": "en", "target": "de"}).encode()
     headers = {"content-type": "application/json", **dict(guarded.metadata())}
     request = urllib.request.Request(f"http://{http_address(server)}/translate", body, headers)
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return bool(json.load(answer)["translatedText"])
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return bool(json.load(answer)["translatedText"])
+    except OSError:  # it is turned away
+        return False
+
+
+@pytest.mark.attack
+def test_silent_connections_cost_little_and_are_closed(float32_bundle: Path) -> None:
+    with Server(float32_bundle, http_port=0, max_connections=500) as server:
+        assert answers(server)
+        before = server.rss_bytes()
+        with idle(550, int(http_address(server).rpartition(":")[2]), b"POST / HTTP/1.1\r\n"):
+            assert not answers(server)
+            assert server.rss_bytes() - before < 25 * MEGABYTE
+            while not answers(server):
+                pass
 
 
 @pytest.mark.parametrize("flood", FLOODS, ids=lambda flood: flood.__name__)
