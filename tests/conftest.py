@@ -1,19 +1,15 @@
 """A tiny Marian checkpoint and bundles made from it, once a run."""
 
 import dataclasses
-import functools
 import gc
 import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import hypothesis
 import pytest
 import torch
-import torch._dynamo.config
-from onnxscript._framework_apis import torch_2_11 as onnxscript_operators
 
 from dragoman_export.alignment import lexicon
 from dragoman_export.export import export
@@ -22,7 +18,7 @@ from dragoman_export.manifest import Precision
 from tests.export import tiny
 from tests.export.stand_in import write_stand_in
 from tests.exports import Exports
-from tests.unwatched import unwatched
+from tests.tracing import quick_tracing
 
 # On a busy machine an example may take as long as it likes.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -71,36 +67,8 @@ def _seldom_collected() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_registry() -> Iterator[None]:
-    """torch.onnx asks for onnxscript's operators for each graph: a quarter of a tiny one's time.
-
-    They are the same ones each time, parsed from their sources.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        once = functools.cache(onnxscript_operators.get_torchlib_ops)
-        patch.setattr(onnxscript_operators, "get_torchlib_ops", once)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _tracing_without_coverage() -> Iterator[None]:
-    """What of ours is traced runs eagerly elsewhere; to watch it takes a quarter more time."""
-    export = torch.onnx.export
-
-    @functools.wraps(export)
-    def traced(*args: Any, **kwargs: Any) -> Any:
-        with unwatched():
-            return export(*args, **kwargs)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch.onnx, "export", traced)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _tracing_without_a_cache() -> Iterator[None]:
-    """Sizes are symbols: to look up what an operator makes of them takes longer than to ask it."""
-    with torch._dynamo.config.patch(fake_tensor_cache_enabled=False):
+def _quick_tracing() -> Iterator[None]:
+    with quick_tracing():
         yield
 
 
