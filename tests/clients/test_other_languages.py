@@ -16,8 +16,6 @@ from tests.clients.fake_server import FakeServer, draining, queue_full, status
 from tests.clients.other_languages import BUILDS, CONFIG, ROOT, build_go, run, said
 from tests.exports import Exports
 
-pytestmark = pytest.mark.timeout(300)  # compilers have their time
-
 GO = ROOT / "clients/go"
 STRING = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 

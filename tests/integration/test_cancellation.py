@@ -16,7 +16,6 @@ pytestmark = pytest.mark.alone
 REQUESTS, DOOMED, CALLERS = 2000, 500, 64
 
 
-@pytest.mark.timeout(300)
 async def test_500_of_2000_requests_end_early_and_every_other_is_right(server: Served) -> None:
     chance = random.Random(0)
     sentences = everyday_sentences()

@@ -10,7 +10,6 @@ from tests.integration.conftest import everyday_sentences
 from tests.integration.served import Served
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "settings", [{}, {"workers": 2}, {"engines": 2, "engine_processes": 2, "workers": 1}]
 )

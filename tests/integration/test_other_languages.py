@@ -12,8 +12,6 @@ from tests.integration.conftest import Bundles
 from tests.integration.served import Served
 from tests.integration.test_access import new_key
 
-pytestmark = pytest.mark.timeout(300)  # compilers have their time
-
 TEXTS = ["Good morning!", "Where is the nearest train station?", "  - Ä hat & a cat.\t"]
 
 

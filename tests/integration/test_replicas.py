@@ -25,7 +25,6 @@ def settings() -> dict[str, str]:
     return {name.removeprefix("DRAGOMAN_").lower(): value for name, value in pairs}
 
 
-@pytest.mark.timeout(180)
 async def test_replicas_share_the_load_one_joins_and_one_leaves(float32_bundle: Path) -> None:
     with replicas(float32_bundle, 3, **settings()) as group:
         async with calling(group.target, CALLERS) as callers:

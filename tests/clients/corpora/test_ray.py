@@ -20,7 +20,6 @@ pytestmark = [
         importlib.util.find_spec("ray") is None,
         reason="Ray is not installed: `make ray-test` installs it",
     ),
-    pytest.mark.timeout(300),
 ]
 
 SHARD_LINES = 20
