@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dragoman_server.engine.turns import QUANTUM_SECONDS, Share, Turn, Turns
@@ -85,6 +85,7 @@ def test_nor_has_one_that_was_idle_while_all_were() -> None:
     assert waiting.is_granted()
 
 
+@settings(max_examples=25)  # of 4,000 steps each
 @given(
     weights=st.lists(st.sampled_from([0.25, 1.0, 3.0]), min_size=2, max_size=4),
     cores=st.integers(1, 3),
