@@ -107,7 +107,7 @@ def train(model: Any, batches: Sequence[Sequence[torch.Tensor]], pad_id: int, st
         pad_id: Fills them up.
         steps: Of training.
     """
-    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3, foreach=True)
     for step in range(steps):
         sources, targets = batches[step % len(batches)]
         labels = targets.masked_fill(targets == pad_id, -100)

@@ -185,7 +185,14 @@ def translated(
     directions: Sequence[Direction] = (ANY,),
 ) -> list[Translation]:
     """Translations of all texts at once, each with the beam and the direction of its turn."""
-    requests = [
+    with LocalTranslator.open(Config(bundle=bundle, engines=1)) as translator:
+        return _translated(translator, _requests(texts, beam_sizes, directions))
+
+
+def _requests(
+    texts: Sequence[str], beam_sizes: Sequence[int], directions: Sequence[Direction]
+) -> list[StreamTranslateTextRequest]:
+    return [
         StreamTranslateTextRequest(
             id=str(index),
             content=text,
@@ -198,8 +205,12 @@ def translated(
             zip(texts, cycle(beam_sizes), cycle(directions), strict=False)
         )
     ]
-    with LocalTranslator.open(Config(bundle=bundle, engines=1)) as translator:
-        outcomes = list(translator.translate_stream(requests))
+
+
+def _translated(
+    translator: LocalTranslator, requests: Sequence[StreamTranslateTextRequest]
+) -> list[Translation]:
+    outcomes = list(translator.translate_stream(requests))
     for outcome in outcomes:
         if not isinstance(outcome, Translation):
             raise outcome
@@ -234,14 +245,10 @@ def require_independent(
     directions: Sequence[Direction] = (ANY,),
 ) -> None:
     """One text out of `every` says the same alone as beside all others, to the last bit."""
-    beams = (1, 4, 2)
+    requests = _requests(texts, (1, 4, 2), directions)
     for bundle in bundles:
-        mixed = translated(bundle, texts, beams, directions)
-        for index in range(0, len(texts), every):
-            alone = translated(
-                bundle,
-                [texts[index]],
-                [beams[index % len(beams)]],
-                [directions[index % len(directions)]],
-            )
-            assert alone == [mixed[index]], texts[index]
+        with LocalTranslator.open(Config(bundle=bundle, engines=1)) as translator:
+            mixed = _translated(translator, requests)
+            for request, expected in [*zip(requests, mixed, strict=True)][::every]:
+                (alone,) = _translated(translator, [request])
+                assert alone == expected, request.content

@@ -164,7 +164,9 @@ def train(
     if args["share_all_embeddings"]:
         tensors["encoder.embed_tokens.weight"] = tensors["decoder.embed_tokens.weight"]
     model = PlainFairseq(args, tensors)
-    optimizer = torch.optim.Adam({id(each): each for each in tensors.values()}.values(), lr=rate)
+    optimizer = torch.optim.Adam(
+        {id(each): each for each in tensors.values()}.values(), lr=rate, foreach=True
+    )
     for step in range(steps):
         source, begin, target = examples[step % len(examples)]
         logits = model.logits(source, [*begin, *target])[len(begin) - 1 :]

@@ -118,7 +118,7 @@ def _train(model: Any, tokenizer: Any, path: Path, corpus: Corpus) -> None:
         batches.append(
             (tokenizer([*part.english], return_tensors="pt", padding=True), said, labels)
         )
-    optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=4e-3, foreach=True)
     model.train()
     for step in range(corpus.steps or 0):
         sources, said, labels = batches[step % len(batches)]

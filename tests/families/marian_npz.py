@@ -227,7 +227,7 @@ def _train(
         [side(text) for text in (doubled(texts) if corpus is TOY else texts)]
         for side, texts in zip(vocabularies.sides, corpus[:2], strict=True)
     )
-    optimizer = torch.optim.Adam(tensors.values(), lr=corpus.rate_of(4e-3))
+    optimizer = torch.optim.Adam(tensors.values(), lr=corpus.rate_of(4e-3), foreach=True)
     for step in range(corpus.steps_of(320)):
         source, target = sources[step % len(sources)], targets[step % len(targets)]
         logits = model.logits([*source, END_ID], target)

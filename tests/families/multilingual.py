@@ -90,7 +90,7 @@ class Kind:
             for part in corpus.chunks()
             for direction in self.directions
         ]
-        optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
+        optimizer = torch.optim.Adam(model.parameters(), lr=4e-3, foreach=True)
         for step in range(corpus.steps_of(80)):
             loss = model(**batches[step % len(batches)]).loss
             optimizer.zero_grad()

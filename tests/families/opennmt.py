@@ -115,7 +115,9 @@ def _train(
     torch.manual_seed(6)
     tensors = random_tensors(opt, sizes)
     model = PlainOpenNMT(opt, tensors)
-    optimizer = torch.optim.Adam({id(each): each for each in tensors.values()}.values(), lr=rate)
+    optimizer = torch.optim.Adam(
+        {id(each): each for each in tensors.values()}.values(), lr=rate, foreach=True
+    )
     for step in range(steps):
         source, target = examples[step % len(examples)]
         logits = model.logits(source, [START_ID, *target])

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from tests.unwatched import unwatched
+
 
 class Tokens(NamedTuple):
     """Those with a meaning of their own."""
@@ -30,6 +32,7 @@ class Found(NamedTuple):
 
 
 @torch.inference_mode()
+@unwatched()
 def search(
     logits_of: Callable[[list[int]], Tensor], tokens: Tokens, beam_size: int, limit: int
 ) -> Found:

@@ -10,7 +10,7 @@ from dragoman_export.manifest import Precision
 from tests.export import tiny
 from tests.export.two_vocabularies import SOURCES, TARGETS
 from tests.exports import Exports
-from tests.families.bundles import export_both
+from tests.families.bundles import PRECISIONS, export_both
 from tests.families.compare import Library, require_independent, require_same, translated
 from tests.families.multilingual import KINDS, Kind
 
@@ -19,6 +19,10 @@ PLAIN = [text for text in tiny.SENTENCES if "</s>" not in text]
 
 SHORT = [*SOURCES, *TARGETS, *PLAIN]
 TEXTS = [*SHORT, *(f"{first} {second}" for first in SHORT for second in SOURCES)]
+
+
+QUANTISED = ("nllb", "bart", "t5", "madlad")
+"""In int8 too: others have the layers of one of these."""
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -37,11 +41,12 @@ def checkpoint(name: str, kind: Kind, exports: Exports) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bundles(checkpoint: Path, kind: Kind, exports: Exports) -> dict[str, Path]:
+def bundles(name: str, checkpoint: Path, kind: Kind, exports: Exports) -> dict[str, Path]:
     first = kind.directions[0]
     is_told = first.source_language is not None or bool(first.prefix)
-    named = () if is_told else ("en", "de")
-    return export_both(exports, checkpoint, *named)
+    source, target = (None, None) if is_told else ("en", "de")
+    precisions = PRECISIONS if name in QUANTISED else PRECISIONS[:1]
+    return export_both(exports, checkpoint, source, target, precisions)
 
 
 @pytest.mark.parametrize("beam_size", [1, 4])

@@ -13,7 +13,7 @@ from dragoman_export.families.bart import TIED
 from tests.export import tiny, two_vocabularies
 from tests.export.two_vocabularies import KINDS, Kind
 from tests.exports import Exports
-from tests.families.bundles import export_both
+from tests.families.bundles import PRECISIONS, export_both
 from tests.families.compare import Library, require_independent, require_same, translated
 
 PLAIN = [text for text in tiny.SENTENCES if "</s>" not in text]
@@ -24,6 +24,9 @@ TEXTS = [
     *PLAIN,
     *(f"{first} {second}" for first in PLAIN for second in two_vocabularies.SOURCES),
 ]
+
+QUANTISED = (KINDS["two vocabularies"], KINDS["nothing tied"])
+"""In int8 too: output layers that are the target's embeddings, and that are not."""
 
 pytestmark = pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses")
 
@@ -41,8 +44,9 @@ def checkpoint(kind: Kind, exports: Exports) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bundles(checkpoint: Path, exports: Exports) -> dict[str, Path]:
-    return export_both(exports, checkpoint)
+def bundles(kind: Kind, checkpoint: Path, exports: Exports) -> dict[str, Path]:
+    precisions = PRECISIONS if kind in QUANTISED else PRECISIONS[:1]
+    return export_both(exports, checkpoint, precisions=precisions)
 
 
 def test_the_model_has_what_the_weights_have(checkpoint: Path, kind: Kind) -> None:

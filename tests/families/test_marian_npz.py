@@ -10,7 +10,7 @@ from dragoman_export.families import import_model
 from tests.export import tiny
 from tests.export.subwords import SOURCE_TEXTS, TARGET_TEXTS
 from tests.exports import Exports
-from tests.families.bundles import export_both
+from tests.families.bundles import PRECISIONS, export_both
 from tests.families.compare import SCORE_TOLERANCE, require_independent, translated
 from tests.families.marian_npz import KINDS, make_checkpoint
 from tests.families.plain_marian import PlainMarian
@@ -31,8 +31,9 @@ def checkpoint(name: str, exports: Exports) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bundles(checkpoint: Path, exports: Exports) -> dict[str, Path]:
-    return export_both(exports, checkpoint, "en", "de")
+def bundles(name: str, checkpoint: Path, exports: Exports) -> dict[str, Path]:
+    precisions = PRECISIONS if name != "teacher" else PRECISIONS[:1]  # its layers are Marian's
+    return export_both(exports, checkpoint, "en", "de", precisions)
 
 
 @pytest.mark.parametrize("beam_size", [1, 4])

@@ -29,7 +29,7 @@ from tests.export import tiny
 from tests.export.two_vocabularies import SOURCES, TARGETS
 from tests.exports import Exports
 from tests.families import compare
-from tests.families.bundles import export_both
+from tests.families.bundles import PRECISIONS, export_both
 from tests.families.compare import require_independent, translated
 from tests.families.torch_models import END, KINDS, START, Kind, Plain
 
@@ -64,8 +64,9 @@ def plain(checkpoint: Path, kind: Kind, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="module")
-def bundles(checkpoint: Path, exports: Exports) -> dict[str, Path]:
-    return export_both(exports, checkpoint)
+def bundles(name: str, checkpoint: Path, exports: Exports) -> dict[str, Path]:
+    precisions = PRECISIONS if name == "apart" else PRECISIONS[:1]  # others have the same layers
+    return export_both(exports, checkpoint, precisions=precisions)
 
 
 @pytest.mark.parametrize("beam_size", [1, 4])

@@ -231,7 +231,7 @@ class Kind:
             )
             for part in corpus.chunks()
         ]
-        optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+        optimizer = torch.optim.Adam(model.parameters(), lr=3e-3, foreach=True)
         for step in range(corpus.steps_of(60)):
             sources, targets = batches[step % len(batches)]
             logits = model(sources, targets[:, :-1])
