@@ -109,8 +109,10 @@ def _train(
     if corpus.steps == 0:
         tiny.disturb(model)
         return
+    parts = corpus.chunks()
     if corpus.english is SOURCES:
-        corpus = corpus._replace(english=_one_and_two(SOURCES), german=_one_and_two(TARGETS))
+        english, german = _one_and_two(SOURCES), _one_and_two(TARGETS)
+        parts = [corpus._replace(english=english[n::3], german=german[n::3]) for n in range(3)]
     batches = [
         [
             tiny.padded_ids(path / f"{side}.spm", vocabulary, texts)
@@ -118,7 +120,7 @@ def _train(
                 ("source", "target"), vocabularies, (part.english, part.german), strict=True
             )
         ]
-        for part in corpus.chunks()
+        for part in parts
     ]
     tiny.train(model, batches, PAD_ID, steps=corpus.steps_of(120))
 
