@@ -367,6 +367,22 @@ async def test_connections_are_bounded() -> None:
             each.close()
 
 
+async def test_so_many_at_once_are_taken_as_there_may_be() -> None:
+    async with speaking_http(max_connections=200) as server:
+        address = ("127.0.0.1", port_of(server))
+
+        def answers() -> set[bytes]:
+            connections = [socket.create_connection(address, timeout=60) for _ in range(200)]
+            said = set()
+            for connection in connections:
+                with connection, suppress(ConnectionError):
+                    connection.sendall(b"?\r\n\r\n")
+                    said.add(connection.recv(12))
+            return said
+
+        assert await asyncio.to_thread(answers) == {b"HTTP/1.1 400"}
+
+
 async def test_a_connection_has_one_request_after_the_other(server: Running) -> None:
     def ask() -> list[int]:
         connection = http.client.HTTPConnection("127.0.0.1", port_of(server), timeout=60)

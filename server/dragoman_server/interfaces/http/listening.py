@@ -8,7 +8,6 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 import uvicorn
@@ -44,11 +43,25 @@ class Bounds(NamedTuple):
 
 
 class Known(Connection):
-    """A connection whose requests say with which certificate it was made."""
+    """A connection whose requests say with which certificate it was made.
+
+    Args:
+        config: uvicorn's.
+        server_state: Of all connections that are made.
+        beginning: Those that are not; it is among them until it is.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, server_state: ServerState, beginning: set["Known"]
+    ) -> None:
+        super().__init__(config, server_state, {})
+        self._beginning = beginning
+        beginning.add(self)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See asyncio.Protocol."""
         super().connection_made(transport)
+        self._beginning.discard(self)
         self.app_state = {CERTIFICATE_NAMES: self._certificate_names()}
 
     def _certificate_names(self) -> Sequence[str]:
@@ -87,6 +100,7 @@ class Listener:
         self._context: ssl.SSLContext | None = None
         self._accepting: asyncio.Task[None] | None = None
         self._opening: set[asyncio.Task[None]] = set()
+        self._beginning: set[Known] = set()
         self._sweep: asyncio.TimerHandle | None = None
 
     async def start(self, bound: socket.socket, context: ssl.SSLContext | None) -> None:
@@ -135,22 +149,27 @@ class Listener:
                 except OSError:  # no descriptor is left: some connection will end
                     await asyncio.sleep(SWEEP_SECONDS)
                     continue
-                if len(self._state.connections) + len(self._opening) >= self._bounds.connections:
+                if len(self._state.connections) + len(self._beginning) >= self._bounds.connections:
                     accepted.close()
                     continue
-                task = asyncio.create_task(self._open(accepted))
+                connection = Known(self._config, self._state, self._beginning)
+                task = asyncio.create_task(self._open(accepted, connection))
                 self._opening.add(task)
                 task.add_done_callback(self._opening.discard)
 
-    async def _open(self, accepted: socket.socket) -> None:
+    async def _open(self, accepted: socket.socket, connection: Known) -> None:
         """Begins a connection, whose client may know nothing of TLS, or not trust this server."""
-        with suppress(OSError):
+        try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: Known(self._config, self._state, {}),
+                lambda: connection,
                 accepted,
                 ssl=self._context,
                 ssl_handshake_timeout=None if self._context is None else HANDSHAKE_SECONDS,
             )
+        except OSError:
+            pass
+        finally:
+            self._beginning.discard(connection)
 
     @property
     def _connections(self) -> list[Connection]:
