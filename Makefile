@@ -34,7 +34,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PROTOC := PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I protos
 
-.PHONY: demo train-demo serve lint test attack-test fault-test image-test libtorch-test bench ray-test protos go-protos clean
+.PHONY: demo train-demo serve lint test parity-test attack-test fault-test image-test libtorch-test bench ray-test protos go-protos clean
 
 demo: $(BUNDLE)/bundle.json
 	$(BIN)/python examples/demo.py --bundle $(BUNDLE)
@@ -69,6 +69,11 @@ test: lint
 attack-test: $(VENV)/installed
 	$(PYTEST) tests/attacks -m attack --timeout=600
 	ATTACKED=guarded $(PYTEST) tests/attacks -m "not alone" --timeout=600
+
+# With all of the test sets, of which `make test` takes parts. About ten minutes.
+parity-test: $(VENV)/installed
+	WHOLE_TEST_SETS=1 $(PYTEST) tests/integration/test_parity.py tests/integration/test_independence.py \
+		tests/integration/test_corpus.py tests/integration/test_terminology.py --timeout=3600
 
 fault-test: $(VENV)/installed
 	$(PYTEST) tests/faults -m fault --timeout=900 -s

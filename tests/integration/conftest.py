@@ -1,6 +1,7 @@
 """The shipped checkpoint exported in both precisions, and parallel text where there is some."""
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,9 @@ from tests.integration.served import Served
 ROOT = Path(__file__).parents[2]
 CHECKPOINT = ROOT / "export/checkpoints/marian-en-de"
 DATA = ROOT.parent / "shared/data/en-de"
+
+
+IS_WHOLE = os.environ.get("WHOLE_TEST_SETS") == "1"
 
 
 class Corpus(NamedTuple):
@@ -36,6 +40,11 @@ def corpus(name: str) -> Corpus:
 def everyday_sentences() -> list[str]:
     """tatoeba_test where it is there, else the sentences that export verifies on."""
     return corpus("tatoeba_test").sources if DATA.is_dir() else list(SENTENCES) * 5
+
+
+def part(texts: Sequence[str], every: int) -> list[str]:
+    """Every so manieth text; all of them with WHOLE_TEST_SETS=1 in the environment."""
+    return list(texts if IS_WHOLE else texts[::every])
 
 
 class Bundles(Mapping[str, Path]):

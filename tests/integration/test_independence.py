@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dragoman import AsyncClient, Client, Translation
-from tests.integration.conftest import everyday_sentences
+from tests.integration.conftest import everyday_sentences, part
 from tests.integration.served import Served
 
 CALLERS = 64
@@ -16,7 +16,7 @@ BEAM_SIZES = (1, 1, 3, 1, 4, 2)
 
 
 def sentences() -> list[str]:
-    return everyday_sentences()[::2]
+    return part(everyday_sentences(), 2)
 
 
 def beam_size(index: int) -> int:

@@ -9,7 +9,7 @@ import torch
 from transformers import MarianMTModel, MarianTokenizer
 
 from dragoman import Client, Translation
-from tests.integration.conftest import CHECKPOINT, Bundles, corpus
+from tests.integration.conftest import CHECKPOINT, Bundles, corpus, part
 from tests.integration.served import Served
 
 ROWS = 32
@@ -54,7 +54,7 @@ def translate(bundle: Path, sources: list[str], beam_size: int = 1) -> list[Tran
 def test_float32_is_what_transformers_generates(
     bundles: Bundles, name: str, beam_size: int, every: int
 ) -> None:
-    sources = corpus(name).sources[::every]
+    sources = part(corpus(name).sources, every)
     served = translate(bundles["float32"], sources, beam_size)
     expected = generate(sources, beam_size)
     found = [Generated(each.translated_text, each.target_token_count) for each in served]

@@ -7,7 +7,7 @@ import pytest
 from dragoman import Client, Translation
 from dragoman.message_format import branches
 from dragoman.options import TranslateOptions
-from tests.integration.conftest import everyday_sentences
+from tests.integration.conftest import everyday_sentences, part
 from tests.integration.served import Served
 
 MARKED = (
@@ -36,7 +36,7 @@ def test_what_must_come_out_does_whatever_else_is_translated(
 ) -> None:
     (tmp_path / "houses@1.tsv").write_text("en\tde\nhouse\tGebäude\nteacher\tDozent\n")
     settings = {"glossaries": tmp_path, "workers": workers, "max_batch_size": 24}
-    others = everyday_sentences()[::4]  # ten batches of them
+    others = part(everyday_sentences(), 4)  # ten batches of them
     with Served(bundle, **settings) as served, Client(served.address) as client:
         alone = [client.translate(text, **OPTIONS) for text in MARKED]
         plain = [client.translate(text) for text in others]
