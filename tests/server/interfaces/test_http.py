@@ -89,6 +89,8 @@ async def test_bodies_are_bounded() -> None:
         (b"[" * 5_000, http_served.JSON, 400, "no object of JSON"),
         (b'{"x": [' + b"[]," * 3000 + b"0]}", http_served.JSON, 400, "more than 5,120 values"),
         (b'{"q": "' + b'[{,\\"' * 1000, http_served.JSON, 400, "no object of JSON"),
+        # A string without an end, which was read from each of its quotes on, for minutes.
+        (b'{"' + b"," * 6000 + b'\\"' * 120_000, http_served.JSON, 400, "no object of JSON"),
         (b"q=%ff", FORM, 400, "no form in UTF-8"),
         (b"&".join(b"a=b" for _ in range(5000)), FORM, 400, "at most 4,096 fields"),
         (BODY, http_served.JSON | {"x-request-timeout": "soon"}, 400, "is 'soon'; allowed: sec"),

@@ -28,7 +28,8 @@ _TOO_MANY = Refusal(
 _MAYBE_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 """What halves of surrogate pairs are written as; two in a row may be a whole one."""
 
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
+"""Whole, or without an end: from every quote on there is a match, so none is looked for twice."""
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 
