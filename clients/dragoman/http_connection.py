@@ -16,7 +16,6 @@ from uvicorn.server import ServerState
 READ_BYTES = 16 * 1024
 """That are looked at before others have their turn: a body may come in chunks of a byte each."""
 
-
 SMALL_BYTES, MOST_SMALL = 64, 512
 """Of a chunk, and chunks of less in a request: h11 takes as long for one as for a large one."""
 

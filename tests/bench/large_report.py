@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from tests.bench.memory_worker import Held
+from tests.bench.memory_worker import Held, medians
 from tests.bench.origin import Origin, write_report
 from tests.bench.peak_memory import Usage
 from tests.bench.tables import Line, with_range
@@ -65,11 +65,7 @@ class Memories:
 
     def medians(self, figure: str) -> tuple[float, float]:
         """Of all runs, ours and the peer's."""
-        ours, peer = (
-            statistics.median(getattr(held, figure) for held in runs)
-            for runs in (self.ours, self.peer)
-        )
-        return ours, peer
+        return medians(figure, self.ours, self.peer)
 
 
 @dataclass

@@ -8,7 +8,6 @@ holds, which CTranslate2, a library, has nothing beside.
 """
 
 import argparse
-import statistics
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from typing import get_args
 from dragoman_server.models.bundle import Bundle
 from tests.bench.corpus import Corpus, encode
 from tests.bench.entrants import LONGEST
-from tests.bench.memory_worker import Held, measure_memory
+from tests.bench.memory_worker import Held, measure_memory, medians
 from tests.bench.models import EVERYWHERE, Files, ModelName, find_files, load_model, prepare
 from tests.bench.origin import Origin, load_average
 from tests.bench.peak_memory import memory
@@ -45,11 +44,8 @@ class Pair:
 
     def medians(self, figure: str) -> tuple[float, float]:
         """Of all runs, ours and the peer's."""
-        ours, peer = (
-            statistics.median(getattr(held, figure) for held in self.held[setting])
-            for setting in self.settings
-        )
-        return ours, peer
+        ours, peer = (self.held[setting] for setting in self.settings)
+        return medians(figure, ours, peer)
 
 
 def pairs(

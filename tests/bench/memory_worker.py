@@ -4,7 +4,9 @@ Knows one setting. `measure_memory` starts it; nobody calls it by hand.
 """
 
 import os
+import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,6 +27,14 @@ class Held:
     """Resident once it is loaded."""
     peak_bytes: int
     """Most that was ever resident, once the workload has been translated."""
+
+
+def medians(figure: str, ours: Sequence[Held], peer: Sequence[Held]) -> tuple[float, float]:
+    """Returns a figure's median of our runs, and of the peer's."""
+    mine, others = (
+        statistics.median(getattr(held, figure) for held in runs) for runs in (ours, peer)
+    )
+    return mine, others
 
 
 def measure_memory(setting: Setting, workload: Workload) -> Held:
