@@ -13,6 +13,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.table import Table
 
@@ -33,17 +34,17 @@ SENTENCES = [
     "Thank you very much for your help.",
 ]
 
-# The lines of /metrics that are shown: name without prefix, and what it means.
-METRICS = {
-    'requests_total{code="OK"}': "calls answered",
-    "source_tokens_total": "source tokens",
-    "target_tokens_total": "target tokens",
-    'steps_total{phase="encode"}': "encoding steps",
-    'steps_total{phase="decode"}': "decoding steps",
-    "batch_rows_sum": "rows in all decoding steps",
-    "requests_running": "texts running now",
-    "kv_cache_bytes": "bytes of KV cache",
-}
+# The samples of /metrics that are shown: name without prefix, labels, and what they mean.
+METRICS: tuple[tuple[str, dict[str, str], str], ...] = (
+    ("requests_total", {"code": "OK"}, "calls answered"),
+    ("source_tokens_total", {}, "source tokens"),
+    ("target_tokens_total", {}, "target tokens"),
+    ("steps_total", {"phase": "encode"}, "encoding steps"),
+    ("steps_total", {"phase": "decode"}, "decoding steps"),
+    ("batch_rows_sum", {}, "rows in all decoding steps"),
+    ("requests_running", {}, "texts running now"),
+    ("kv_cache_bytes", {}, "bytes of KV cache"),
+)
 
 
 def start_server(bundle: Path) -> tuple[subprocess.Popen[str], dict[str, str]]:
@@ -85,13 +86,17 @@ def show_translations(console: Console, address: str, sentences: list[str]) -> N
 def show_metrics(console: Console, address: str) -> None:
     """Scrapes /metrics and prints some of it."""
     with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as page:
-        lines = page.read().decode().splitlines()
+        families = text_string_to_metric_families(page.read().decode())
+    samples = [sample for family in families for sample in family.samples]
     table = Table("dragoman_...", "value", "meaning", title=f"http://{address}/metrics")
-    for line in lines:
-        name, _, value = line.removeprefix("dragoman_").rpartition(" ")
-        meaning = METRICS.get(name)
-        if meaning is not None:
-            table.add_row(name, f"{float(value):,.0f}", meaning)
+    for name, labels, meaning in METRICS:
+        value = sum(
+            sample.value
+            for sample in samples
+            if sample.name == f"dragoman_{name}" and labels.items() <= sample.labels.items()
+        )
+        told = ",".join(f'{label}="{of}"' for label, of in labels.items())
+        table.add_row(f"{name}{{{told}}}" if told else name, f"{value:,.0f}", meaning)
     console.print(table)
 
 
